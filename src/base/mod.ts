@@ -1,0 +1,4 @@
+/** What every other folder may use; knows nobody. */
+export * from "./bytes.ts";
+export * from "./clock.ts";
+export * from "./errors.ts";
