@@ -1,0 +1,115 @@
+/**
+ * What the planes above the transport see of it: peers, messages, streams.
+ *
+ * Views handed to callbacks are valid only during the call; copy what must outlive it.
+ */
+
+/** An IP address and port; `host` is canonical text without brackets. */
+export interface SocketAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How a session with a peer came about. */
+export type SessionForm = "direct" | "routed";
+
+/** Life of a peer as the failure detector sees it (`wire.md` 11). */
+export type PeerState = "connecting" | "connected" | "suspected" | "failed";
+
+/** What is known of a peer now. */
+export interface PeerInfo {
+  readonly nodeId: bigint;
+  readonly address: SocketAddress;
+  readonly state: PeerState;
+  readonly form: SessionForm;
+  readonly initiator: boolean;
+  /** Smoothed round-trip time in milliseconds; `undefined` before the first sample. */
+  readonly rttMs: number | undefined;
+  /** Milliseconds since the last authentic packet. */
+  readonly idleMs: number;
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+/** One event of a packet whose subprotocol somebody registered for. */
+export interface SubprotocolMessage {
+  readonly from: bigint;
+  readonly subprotocol: number;
+  readonly streamId: bigint;
+  readonly sequence: number;
+  /** Valid only during the call. */
+  readonly payload: Uint8Array;
+}
+
+/** Why a stream ended before its close. */
+export type StreamEnd = "reset" | "peer_lost" | "closed";
+
+/** Sending half of a reliable stream on the event plane (`wire.md` 7). */
+export interface SendStream {
+  readonly peer: bigint;
+  readonly streamId: bigint;
+  /**
+   * Queues one event as one packet if credit and congestion window allow it.
+   *
+   * @param event At most 8104 bytes; copied before the call returns.
+   * @returns False when the caller has to wait for {@linkcode SendStream.ready}.
+   * @throws NetError `unreachable` once the stream has ended.
+   */
+  trySend(event: Uint8Array): boolean;
+  /** Resolves when `trySend` is worth another try; rejects when the stream ended. */
+  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Waits until every event sent was acknowledged, then forgets the stream; rejects on loss or abort. */
+  close(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Gives the stream up at once: the peer is sent a RESET. */
+  abort(): void;
+}
+
+/** Receiving half of a stream. */
+export interface ReceiveStreamHandler {
+  /**
+   * One event, in arrival order and at most once.
+   *
+   * @param sequence The packet's number in its stream, from 0.
+   * @param payload Valid only during the call.
+   */
+  onEvent(sequence: number, payload: Uint8Array): void;
+  /** The stream ended without our asking. */
+  onEnd(reason: StreamEnd): void;
+}
+
+/** Options of {@linkcode MeshLink.openSendStream}. */
+export interface OpenSendStreamOptions {
+  /** Credit window in bytes (payload plus 84 per packet); 65536 when left out. */
+  readonly windowBytes?: number;
+}
+
+/** The part of the transport that other planes are built on. */
+export interface MeshLink {
+  /** This node's id. */
+  readonly nodeId: bigint;
+  /** Peers with a live session. */
+  connectedPeers(): readonly bigint[];
+  /** Sends one message of a subprotocol; unreliable, dropped when the peer has no session. Returns whether it left. */
+  sendMessage(
+    peer: bigint,
+    subprotocol: number,
+    streamId: bigint,
+    payload: Uint8Array,
+    options?: { readonly reliableFlag?: boolean; readonly sequence?: number },
+  ): boolean;
+  /** Registers the one handler of a subprotocol; the result removes it. */
+  onMessage(subprotocol: number, handler: (message: SubprotocolMessage) => void): () => void;
+  /** Opens the sending half of a reliable event stream. */
+  openSendStream(peer: bigint, streamId: bigint, options?: OpenSendStreamOptions): SendStream;
+  /** Diverts events of a stream of `peer` to `handler`; the result ends that (a late packet is ignored). */
+  openReceiveStream(peer: bigint, streamId: bigint, handler: ReceiveStreamHandler): () => void;
+  /** Calls back when a peer's session opens or is lost; the result stops that. */
+  onPeerChange(handler: (peer: bigint, isConnected: boolean) => void): () => void;
+  /**
+   * Says that `peer` did not answer for longer than it should have; the transport probes it and, where
+   * it knows how to reach it, dials it again.
+   */
+  reportSilence(peer: bigint): void;
+}

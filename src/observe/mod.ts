@@ -1,0 +1,3 @@
+/** Log records and metrics. */
+export * from "./log.ts";
+export * from "./metrics.ts";
