@@ -1,0 +1,271 @@
+/**
+ * One frozen configuration of a node: defaults < file < environment < flags, with each value's origin
+ * (`decisions.md` 4 and 6, `validation.md` 4).
+ *
+ * Pure: it reads neither files nor the machine. The file layer is handed in already parsed.
+ */
+import { NetError, parseId } from "../base/mod.ts";
+import { LOG_LEVELS, type LogLevel } from "../observe/mod.ts";
+import {
+  formatHostPort,
+  type HostPort,
+  parseDuration,
+  parseFamily,
+  parseHost,
+  parseHostPort,
+  parseLabel,
+  parseListen,
+  parsePeer,
+  parsePort,
+  parseSwitch,
+  type PeerSpec,
+} from "./parse.ts";
+import { absolutePath, defaultDataDir, type Environment } from "./paths.ts";
+import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
+
+/** More peers than this on a command line is a mistake. */
+const PEERS_MAX = 1024;
+
+/** `sockaddr_un` holds 108 bytes, the last one a zero (`validation.md` 3.1). */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+/** How much a node runs: small and lean, or everything. */
+export type Profile = "micro" | "macro";
+
+/** Configuration of one node; frozen. */
+export interface NodeConfig {
+  /** Address of the mesh socket; port 0 means the kept one, or any. */
+  readonly udp: HostPort;
+  /** Address of JSON-RPC over TCP; `undefined` for none. */
+  readonly tcp: HostPort | undefined;
+  /** Exact path of the control socket; `undefined` for the standard place. */
+  readonly socketPath: string | undefined;
+  readonly family: string | undefined;
+  /** Absolute path of the data folder; `undefined` keeps everything in RAM. */
+  readonly dataDir: string | undefined;
+  /** True when the user named the data folder, so that it must work. */
+  readonly isDataDirExplicit: boolean;
+  readonly isAmnesia: boolean;
+  readonly profile: Profile;
+  /** Ticket text; a secret, never logged. */
+  readonly join: string | undefined;
+  readonly peers: readonly PeerSpec[];
+  /** Node ids whose direct handshakes are accepted. */
+  readonly expect: readonly bigint[];
+  readonly pskFile: string | undefined;
+  readonly label: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "text" | "json";
+  /** Heartbeat interval; `undefined` for the transport's own. */
+  readonly heartbeatMs: number | undefined;
+  /** Silence after which a session is lost; `undefined` for the transport's own. */
+  readonly sessionTimeoutMs: number | undefined;
+  /** Where each value came from, by the names above. */
+  readonly origins: Readonly<Record<string, Origin>>;
+}
+
+/** Values of the command line by setting. */
+export type NodeFlags = Layer;
+
+/** Options of {@linkcode loadNodeConfig}. */
+export interface LoadNodeConfigOptions {
+  readonly flags: NodeFlags;
+  readonly env: Environment;
+  /** Parsed configuration file, with the settings' names as keys. */
+  readonly file?: Layer;
+  /** Folder that relative paths start from. */
+  readonly cwd: string;
+  /** Name of the machine, the default label. */
+  readonly hostname?: string;
+}
+
+/**
+ * Builds the configuration.
+ *
+ * @throws NetError `usage` for a bad flag, `config_invalid` for a bad variable or file entry.
+ *
+ * @example
+ * ```ts
+ * import { loadNodeConfig } from "./config.ts";
+ * const config = loadNodeConfig({
+ *   flags: { port: "9900" },
+ *   env: { NET_PORT: "9000", HOME: "/home/ada" },
+ *   cwd: "/",
+ * });
+ * console.assert(config.tcp?.port === 9900 && config.origins.tcp === "flag");
+ * console.assert(config.dataDir === "/home/ada/.local/share/net");
+ * ```
+ */
+export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
+  const { env, cwd } = options;
+  const layers = new Layers(options.flags, env, options.file ?? {});
+  const given = layers.given.bind(layers);
+
+  const family = readFamily(layers, env);
+  const isAmnesia = layers.read("amnesia", parseSwitch, "must be true or false") ?? false;
+  const dataDirGiven = given("dataDir");
+  if (isAmnesia && dataDirGiven?.origin === "flag" && layers.origins.amnesia === "flag") {
+    throw new NetError("usage", "Cannot combine --amnesia and --data-dir: amnesia keeps no files", {
+      next: "leave one of the two out",
+    });
+  }
+  const dataDir = dataDirGiven === undefined
+    ? defaultDataDir(env, family)
+    : absolutePath(dataDirGiven.text, cwd);
+
+  const config: NodeConfig = {
+    udp: layers.read("udp", parseListen, "must be ADDR:PORT with an IP address") ??
+      { host: "0.0.0.0", port: 0 },
+    tcp: readTcp(layers),
+    socketPath: readSocketPath(given("socket"), cwd),
+    family,
+    dataDir: isAmnesia ? undefined : dataDir,
+    isDataDirExplicit: dataDirGiven !== undefined && !isAmnesia,
+    isAmnesia,
+    profile: layers.read("profile", oneOf("micro", "macro"), "must be micro or macro") ?? "micro",
+    join: given("join")?.text,
+    peers: readPeers(layers),
+    expect: layers.readAll("expect", parseId, "must be a node id of 16 hex digits", PEERS_MAX),
+    pskFile: pathOf(given("pskFile"), cwd),
+    label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??
+      (options.hostname === undefined ? undefined : parseLabel(options.hostname.slice(0, 63))) ??
+      "net",
+    logLevel: layers.read(
+      "logLevel",
+      oneOf(...LOG_LEVELS),
+      `must be one of ${LOG_LEVELS.join(", ")}`,
+    ) ?? "info",
+    logFormat: layers.read("logFormat", oneOf("text", "json"), "must be text or json") ?? "text",
+    heartbeatMs: layers.read("heartbeat", parsePositiveDuration, DURATION_REQUIRED),
+    sessionTimeoutMs: layers.read("sessionTimeout", parsePositiveDuration, DURATION_REQUIRED),
+    origins: {},
+  };
+  refuseUnsupportedPeers(given("peersMode"));
+  if (config.join === "") {
+    throw new NetError("usage", "Cannot join: the ticket is empty", {
+      next: "print a ticket on the other node with net node ticket",
+    });
+  }
+  return Object.freeze({ ...config, origins: originsOf(config, layers) });
+}
+
+/** The same configuration with another data folder; for the way down to RAM. */
+export function withDataDir(config: NodeConfig, dataDir: string | undefined): NodeConfig {
+  return Object.freeze({ ...config, dataDir });
+}
+
+const DURATION_REQUIRED = "must be a positive duration such as 500ms, 5s or 2m";
+
+function readFamily(layers: Layers, env: Environment): string | undefined {
+  const family = layers.read(
+    "family",
+    parseFamily,
+    "must be 1 to 32 letters, digits, dashes or underscores",
+  );
+  if (family === undefined || family === "") return undefined;
+  if (env.BIOMEOS_INSECURE === "1") {
+    const name = layers.origins.family === "environment" ? "FAMILY_ID" : "a family";
+    throw new NetError(
+      "config_invalid",
+      `Cannot start: ${name} ("${family}", FAMILY_ID) and BIOMEOS_INSECURE=1 exclude each other`,
+      { next: "unset BIOMEOS_INSECURE, or start without a family" },
+    );
+  }
+  return family;
+}
+
+/** The layer that names a port or an address decides; both in one layer must agree. */
+function readTcp(layers: Layers): HostPort | undefined {
+  const bindGiven = layers.given("bind");
+  const bind = layers.read("bind", parseHost, "must be an IP address");
+  for (const origin of ["flag", "environment", "file"] as const) {
+    const portGiven = layers.givenIn(origin, "port");
+    const listenGiven = layers.givenIn(origin, "listen");
+    if (portGiven === undefined && listenGiven === undefined) continue;
+    layers.origins.tcp = origin;
+    const port = layers.parse(portGiven, parsePort, "must be 0..65535");
+    const listen = layers.parse(listenGiven, parseHostPort, "must be ADDR:PORT with an IP address");
+    if (listen === undefined) return { host: bind ?? "127.0.0.1", port: port ?? 0 };
+    const isOtherHost = bindGiven?.origin === origin && bind !== listen.host;
+    if ((port !== undefined && port !== listen.port) || isOtherHost) {
+      throw new NetError(
+        origin === "flag" ? "usage" : "config_invalid",
+        `Cannot listen: ${listenGiven?.source} ${formatHostPort(listen)} and ` +
+          `${isOtherHost ? bindGiven?.source : portGiven?.source} name different addresses`,
+        { next: "give --listen ADDR:PORT alone" },
+      );
+    }
+    return listen;
+  }
+  if (bindGiven?.origin === "flag") {
+    throw new NetError("usage", "Cannot listen: --bind is given without a port", {
+      next: "add --port PORT, or give --listen ADDR:PORT",
+    });
+  }
+  return undefined;
+}
+
+function readPeers(layers: Layers): readonly PeerSpec[] {
+  return layers.readAll(
+    "peer",
+    parsePeer,
+    "must be ADDR:PORT#NODEID#NOISEKEY with 16 and 64 hex digits",
+    PEERS_MAX,
+  );
+}
+
+function readSocketPath(given: Given | undefined, cwd: string): string | undefined {
+  const path = pathOf(given, cwd);
+  if (path === undefined) return undefined;
+  const length = new TextEncoder().encode(path).length;
+  if (length <= SOCKET_PATH_BYTES_MAX) return path;
+  throw new NetError(
+    given?.origin === "flag" ? "usage" : "config_invalid",
+    `Cannot use socket path "${path}": it is ${length} bytes long, must be at most ` +
+      `${SOCKET_PATH_BYTES_MAX}`,
+    { next: "choose a shorter path with --socket" },
+  );
+}
+
+function pathOf(given: Given | undefined, cwd: string): string | undefined {
+  return given === undefined ? undefined : absolutePath(given.text, cwd);
+}
+
+function refuseUnsupportedPeers(given: Given | undefined): void {
+  if (given === undefined || given.text === "any") return;
+  const isKnown = given.text === "sealed";
+  throw new NetError(
+    given.origin === "flag" ? "usage" : "config_invalid",
+    isKnown
+      ? `Cannot use ${given.source} sealed: sealed sessions are not part of this version`
+      : `Cannot use ${given.source}: value is "${given.text}", must be sealed or any`,
+    { next: "start with --peers any, which is the default" },
+  );
+}
+
+function parsePositiveDuration(text: string): number | undefined {
+  const durationMs = parseDuration(text);
+  return durationMs === undefined || durationMs === 0 ? undefined : durationMs;
+}
+
+function oneOf<T extends string>(...values: readonly T[]): (text: string) => T | undefined {
+  return (text) => values.find((value) => value === text);
+}
+
+/** Names of {@linkcode NodeConfig} whose setting is called differently. */
+const SETTING_OF: Readonly<Record<string, string>> = {
+  socketPath: "socket",
+  isAmnesia: "amnesia",
+  isDataDirExplicit: "dataDir",
+  peers: "peer",
+  heartbeatMs: "heartbeat",
+  sessionTimeoutMs: "sessionTimeout",
+};
+
+function originsOf(config: NodeConfig, layers: Layers): Readonly<Record<string, Origin>> {
+  const origins: Record<string, Origin> = {};
+  for (const name of Object.keys(config)) {
+    if (name !== "origins") origins[name] = layers.origins[SETTING_OF[name] ?? name] ?? "default";
+  }
+  return Object.freeze(origins);
+}

@@ -1,0 +1,118 @@
+/**
+ * Readers of single configuration values: ports, addresses, ids, durations, families, peers.
+ *
+ * Each returns the value, or `undefined` when the text is none; the caller knows the name of the
+ * setting and says what was required (`validation.md` 3.2 and 4, `decisions.md` 4).
+ */
+import { fromHex, parseId } from "../base/mod.ts";
+
+/** An IP address without brackets, and a port. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One `ADDR#NODEID#NOISEKEY`: a peer that is known without a ticket. */
+export interface PeerSpec {
+  readonly address: HostPort;
+  readonly nodeId: bigint;
+  /** 32 bytes. */
+  readonly noisePublicKey: Uint8Array;
+}
+
+/** Port 0..65535 in decimal. */
+export function parsePort(text: string): number | undefined {
+  if (!/^[0-9]{1,5}$/.test(text)) return undefined;
+  const port = Number(text);
+  return port <= 65535 ? port : undefined;
+}
+
+/**
+ * Canonical text of an IP address, with or without brackets; `localhost` is 127.0.0.1 and `*` all
+ * IPv4 addresses. Zone ids and host names are not addresses.
+ */
+export function parseHost(text: string): string | undefined {
+  if (text === "localhost") return "127.0.0.1";
+  if (text === "*") return "0.0.0.0";
+  if (/^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/.test(text)) {
+    // A leading zero means octal to some readers and decimal to others, so it is refused.
+    return /(^|\.)0\d/.test(text) ? undefined : text;
+  }
+  const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
+  if (!bare.includes(":") || !/^[0-9a-fA-F:.]{2,45}$/.test(bare)) return undefined;
+  const url = URL.parse(`http://[${bare}]/`);
+  return url === null ? undefined : url.hostname.slice(1, -1);
+}
+
+/** `ADDR:PORT` or `[ADDR]:PORT`. */
+export function parseHostPort(text: string): HostPort | undefined {
+  const colon = text.lastIndexOf(":");
+  if (colon <= 0) return undefined;
+  const hostText = text.slice(0, colon);
+  if (hostText.includes(":") && !hostText.startsWith("[")) return undefined;
+  const host = parseHost(hostText);
+  const port = parsePort(text.slice(colon + 1));
+  return host === undefined || port === undefined ? undefined : { host, port };
+}
+
+/** Like {@linkcode parseHostPort}; `PORT` and `:PORT` alone mean all addresses. */
+export function parseListen(text: string): HostPort | undefined {
+  const port = parsePort(text.replace(/^:/, ""));
+  return port === undefined ? parseHostPort(text) : { host: "0.0.0.0", port };
+}
+
+/** Text of an address, with brackets around IPv6. */
+export function formatHostPort(address: HostPort): string {
+  const { host, port } = address;
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Duration in milliseconds: a number with `ms`, `s`, `m`, `h` or `d`; a bare number is seconds.
+ *
+ * At most 30 days, so that it fits a timer after conversion.
+ */
+export function parseDuration(text: string): number | undefined {
+  const match = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(text);
+  if (match === null) return undefined;
+  const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? "s"] ?? 0;
+  const durationMs = Math.round(Number(match[1]) * unitMs);
+  return durationMs <= 30 * 86_400_000 ? durationMs : undefined;
+}
+
+/**
+ * Family of the node: the name itself, `""` for no family (`default`, `standalone` and the empty
+ * text mean that), `undefined` when the text cannot be a family.
+ */
+export function parseFamily(text: string): string | undefined {
+  if (text === "" || text === "default" || text === "standalone") return "";
+  return /^[A-Za-z0-9_-]{1,32}$/.test(text) ? text : undefined;
+}
+
+/** `ADDR#NODEID#NOISEKEY`; the node id as in `parseId`, the key as 64 hex digits. */
+export function parsePeer(text: string): PeerSpec | undefined {
+  if (text.length > 256) return undefined;
+  const [addressText, idText, keyText, ...rest] = text.split("#");
+  if (addressText === undefined || idText === undefined || keyText === undefined) return undefined;
+  if (rest.length > 0) return undefined;
+  const address = parseHostPort(addressText);
+  const nodeId = parseId(idText);
+  const noisePublicKey = fromHex(keyText, 32);
+  if (address === undefined || address.port === 0) return undefined;
+  if (nodeId === undefined || noisePublicKey === undefined) return undefined;
+  return { address, nodeId, noisePublicKey };
+}
+
+/** Label of a node: 1 to 64 UTF-8 bytes without control characters. */
+export function parseLabel(text: string): string | undefined {
+  const label = text.trim();
+  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  if (label === "" || /[\u0000-\u001f\u007f-\u009f]/.test(label)) return undefined;
+  return new TextEncoder().encode(label).length <= 64 ? label : undefined;
+}
+
+/** `1`, `true`, `yes`, `on` and their opposites. */
+export function parseSwitch(text: string): boolean | undefined {
+  if (/^(1|true|yes|on)$/i.test(text)) return true;
+  return /^(0|false|no|off)$/i.test(text) ? false : undefined;
+}

@@ -1,0 +1,106 @@
+/**
+ * Where the node keeps its files: the XDG data folder and the way down to RAM (`decisions.md` 6).
+ *
+ * The runtime socket's folder belongs to `control`.
+ */
+import { isNoSpace, NetError } from "../base/mod.ts";
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The default data folder: `net`, or `net-F` for family F, under `$XDG_DATA_HOME` or
+ * `$HOME/.local/share`; `undefined` when the environment names neither.
+ */
+export function defaultDataDir(env: Environment, family: string | undefined): string | undefined {
+  const name = family === undefined ? "net" : `net-${family}`;
+  const base = absoluteOrNothing(env.XDG_DATA_HOME);
+  if (base !== undefined) return `${trimSlash(base)}/${name}`;
+  const home = absoluteOrNothing(env.HOME);
+  return home === undefined ? undefined : `${trimSlash(home)}/.local/share/${name}`;
+}
+
+/** `path` made absolute against `cwd`, without `.`, `..` and double slashes. */
+export function absolutePath(path: string, cwd: string): string {
+  const parts: string[] = [];
+  for (const part of (path.startsWith("/") ? path : `${cwd}/${path}`).split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part === "..") parts.pop();
+    else parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+/** What {@linkcode prepareDataDir} needs to know. */
+export interface DataDirChoice {
+  /** Absolute path; `undefined` for RAM. */
+  readonly dataDir: string | undefined;
+  /** True when the user named the folder. */
+  readonly isDataDirExplicit: boolean;
+  /** True when the user asked for RAM. */
+  readonly isAmnesia: boolean;
+}
+
+/** What {@linkcode prepareDataDir} found. */
+export interface PreparedDataDir {
+  /** The usable folder; `undefined` for RAM. */
+  readonly dataDir: string | undefined;
+  /** One sentence for the user when the default folder could not be used. */
+  readonly warning: string | undefined;
+}
+
+/**
+ * Makes the data folder (mode 0700) and proves that files can be written there.
+ *
+ * @throws NetError `data_dir_unusable` (or `no_space`) for a folder the user named.
+ */
+export async function prepareDataDir(choice: DataDirChoice): Promise<PreparedDataDir> {
+  const { dataDir, isDataDirExplicit, isAmnesia } = choice;
+  if (isAmnesia) return { dataDir: undefined, warning: undefined };
+  if (dataDir === undefined) {
+    return {
+      dataDir: undefined,
+      warning: "no data folder: neither HOME nor XDG_DATA_HOME is set; this identity lives in " +
+        "memory and ends with the process",
+    };
+  }
+  try {
+    await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const probe = `${trimSlash(dataDir)}/.probe-${crypto.randomUUID()}`;
+    const file = await Deno.open(probe, { createNew: true, write: true, mode: 0o600 });
+    file.close();
+    await Deno.remove(probe);
+    return { dataDir, warning: undefined };
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (isDataDirExplicit) {
+      throw new NetError(
+        isNoSpace(error) ? "no_space" : "data_dir_unusable",
+        `Cannot use data folder "${dataDir}": ${reason}`,
+        { cause: error, next: "choose a writable folder with --data-dir, or start with --amnesia" },
+      );
+    }
+    return {
+      dataDir: undefined,
+      warning: `data folder "${dataDir}" cannot be used (${reason}); this identity lives in ` +
+        "memory and ends with the process",
+    };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.NotADirectory) return "a part of the path is not a folder";
+  if (error instanceof Deno.errors.AlreadyExists) return "it is not a folder";
+  if (isNoSpace(error)) return "no space left on the device";
+  const message = error instanceof Error ? error.message : String(error);
+  return /os error 30\b/.test(message) ? "the file system is read-only" : message;
+}
+
+function absoluteOrNothing(path: string | undefined): string | undefined {
+  return path !== undefined && path.startsWith("/") ? path : undefined;
+}
+
+function trimSlash(path: string): string {
+  return path.replace(/\/+$/, "");
+}
