@@ -1,0 +1,1 @@
+export function x(): u32 { return 1; }
