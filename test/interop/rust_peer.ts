@@ -153,6 +153,8 @@ function createClient(child: Deno.ChildProcess, callTimeoutMs: number): RustPeer
     }
     const id = ++lastId;
     const { promise, resolve, reject } = Promise.withResolvers<RustResult<Name>>();
+    // A call left over at disposal must not hide the error that led there.
+    promise.catch(() => {});
     const timer = setTimeout(() => {
       pending.delete(id);
       reject(new Error(`Cannot finish ${name} on the Rust peer: no answer in ${callTimeoutMs} ms`));

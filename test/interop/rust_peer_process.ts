@@ -179,7 +179,7 @@ async function spin(
       await node.sendOnStream(stream, events);
       return refused;
     } catch (error) {
-      if (!(error instanceof Error) || !/backpressure/i.test(error.message)) throw error;
+      if (!(error instanceof Error) || !/would block/.test(error.message)) throw error;
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
