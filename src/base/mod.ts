@@ -2,3 +2,4 @@
 export * from "./bytes.ts";
 export * from "./clock.ts";
 export * from "./errors.ts";
+export * from "./pair_map.ts";

@@ -73,8 +73,9 @@ export interface ReceiveStreamHandler {
    *
    * @param sequence The packet's number in its stream, from 0.
    * @param payload Valid only during the call.
+   * @param index The event's place in its packet, from 0.
    */
-  onEvent(sequence: number, payload: Uint8Array): void;
+  onEvent(sequence: number, payload: Uint8Array, index: number): void;
   /** The stream ended without our asking. */
   onEnd(reason: StreamEnd): void;
 }
@@ -82,6 +83,24 @@ export interface ReceiveStreamHandler {
 /** Options of {@linkcode MeshLink.openSendStream}. */
 export interface OpenSendStreamOptions {
   /** Credit window in bytes (payload plus 84 per packet); 65536 when left out. */
+  readonly windowBytes?: number;
+  /** Lost packets are sent again; true when left out. */
+  readonly isReliable?: boolean;
+}
+
+/** One event of a stream that nobody diverted. */
+export interface MeshEvent {
+  readonly from: bigint;
+  readonly streamId: bigint;
+  readonly sequence: number;
+  readonly index: number;
+  /** Valid only during the call. */
+  readonly payload: Uint8Array;
+}
+
+/** Options of {@linkcode MeshLink.openReceiveStream}. */
+export interface OpenReceiveStreamOptions {
+  /** Credit window the sender uses; sizes the reorder horizon and the pace of grants. 65536 when left out. */
   readonly windowBytes?: number;
 }
 
@@ -104,7 +123,12 @@ export interface MeshLink {
   /** Opens the sending half of a reliable event stream. */
   openSendStream(peer: bigint, streamId: bigint, options?: OpenSendStreamOptions): SendStream;
   /** Diverts events of a stream of `peer` to `handler`; the result ends that (a late packet is ignored). */
-  openReceiveStream(peer: bigint, streamId: bigint, handler: ReceiveStreamHandler): () => void;
+  openReceiveStream(
+    peer: bigint,
+    streamId: bigint,
+    handler: ReceiveStreamHandler,
+    options?: OpenReceiveStreamOptions,
+  ): () => void;
   /** Calls back when a peer's session opens or is lost; the result stops that. */
   onPeerChange(handler: (peer: bigint, isConnected: boolean) => void): () => void;
   /**

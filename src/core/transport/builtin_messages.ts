@@ -1,0 +1,54 @@
+/**
+ * Messages the transport answers itself: reflex (`wire.md` 13.1), which also serves as a round-trip
+ * probe, and route withdrawal (12).
+ */
+
+import { decodeRouteWithdrawal, encodeReflexResponse } from "./control_frames.ts";
+import type { Discovery } from "./discovery.ts";
+import type { Session } from "./session.ts";
+import { highHalf, lowHalf } from "../../base/mod.ts";
+
+/** Subprotocol id of reflex requests and responses. */
+export const SUBPROTOCOL_REFLEX = 0x0d00;
+const SUBPROTOCOL_ROUTE_WITHDRAWAL = 0x0c01;
+
+/** What {@linkcode answerBuiltin} needs. */
+export interface BuiltinContext {
+  readonly session: Session;
+  readonly discovery: Discovery;
+  readonly now: number;
+}
+
+/** Acts on a built-in message; false when the subprotocol is none. */
+export function answerBuiltin(
+  context: BuiltinContext,
+  subprotocol: number,
+  events: readonly Uint8Array[],
+): boolean {
+  if (subprotocol === SUBPROTOCOL_REFLEX) {
+    for (const event of events) receiveReflex(context, event);
+    return true;
+  }
+  if (subprotocol === SUBPROTOCOL_ROUTE_WITHDRAWAL) {
+    for (const event of events) {
+      const withdrawal = decodeRouteWithdrawal(event);
+      if (withdrawal === undefined) continue;
+      const { destination } = withdrawal;
+      context.discovery.withdraw(lowHalf(destination), highHalf(destination), context.session.peer);
+    }
+    return true;
+  }
+  return false;
+}
+
+function receiveReflex({ session, now }: BuiltinContext, event: Uint8Array): void {
+  const { peer } = session;
+  if (event.length === 0) {
+    const response = encodeReflexResponse(peer.route.address);
+    session.sendMessage(SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, response);
+    return;
+  }
+  if (peer.probedAt === undefined) return;
+  peer.rttMs = now - peer.probedAt;
+  peer.probedAt = undefined;
+}

@@ -1,0 +1,79 @@
+/**
+ * Acts on the control events of a session: grants, NACKs, SACKs, resets (`wire.md` 7.3 to 7.7).
+ *
+ * Values are unsigned 64-bit on the wire; those above 2^53 are absurd here and read as the nearest
+ * double, which every rule below clamps or ignores.
+ */
+
+import { decodeSack, GRANT_BYTES, NACK_BYTES, RESET_BYTES } from "./control_frames.ts";
+import type { Session } from "./session.ts";
+
+/** Subprotocol ids of the control events. */
+export const SUBPROTOCOL_GRANT = 0x0b00;
+export const SUBPROTOCOL_NACK = 0x0b01;
+export const SUBPROTOCOL_RESET = 0x0b02;
+export const SUBPROTOCOL_SACK = 0x0b03;
+
+/**
+ * Acts on one control event.
+ *
+ * @param at Start of the event in `view`.
+ * @returns False when the event is malformed.
+ */
+export function receiveControl(
+  session: Session,
+  subprotocol: number,
+  view: DataView,
+  at: number,
+  length: number,
+  now: number,
+): boolean {
+  if (subprotocol === SUBPROTOCOL_SACK) return receiveSack(session, view, at, length, now);
+  if (length !== EXACT_BYTES[subprotocol - SUBPROTOCOL_GRANT]) return false;
+  const stream = session.stream(view.getUint32(at, true), view.getUint32(at + 4, true));
+  if (stream === undefined) return true;
+  if (subprotocol === SUBPROTOCOL_RESET) {
+    session.dropStream(stream, "reset");
+    return true;
+  }
+  const state = stream.send;
+  if (state === undefined || stream.ended !== undefined) return true;
+  stream.lastActiveAt = now;
+  if (subprotocol === SUBPROTOCOL_GRANT) {
+    if (state.onGrant(readU64(view, at + 8), readU64(view, at + 16), now)) stream.wake();
+  } else {
+    session.resend(
+      stream,
+      state.onNack(
+        readU64(view, at + 8),
+        view.getUint32(at + 16, true),
+        view.getUint32(at + 20, true),
+        now,
+      ),
+    );
+  }
+  if (state.smoothedRttMs !== undefined) session.peer.rttMs = state.smoothedRttMs;
+  return true;
+}
+
+const EXACT_BYTES: readonly number[] = [GRANT_BYTES, NACK_BYTES, RESET_BYTES];
+
+function receiveSack(
+  session: Session,
+  view: DataView,
+  at: number,
+  length: number,
+  now: number,
+): boolean {
+  const sack = decodeSack(new Uint8Array(view.buffer, view.byteOffset + at, length));
+  if (sack === undefined) return false;
+  const stream = session.stream(view.getUint32(at, true), view.getUint32(at + 4, true));
+  if (stream?.send === undefined || stream.ended !== undefined) return true;
+  const ranges = sack.ranges.map(([start, end]) => [Number(start), Number(end)] as const);
+  if (stream.send.onSack(Number(sack.ackSequence), ranges, now)) stream.wake();
+  return true;
+}
+
+function readU64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
+}

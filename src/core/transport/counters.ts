@@ -1,0 +1,145 @@
+/**
+ * Counters of the transport, one per stage and drop reason.
+ *
+ * The stages add up: every datagram received is counted in exactly one class or drop, every packet of
+ * a class in exactly one outcome. `checkCounters` says how.
+ */
+
+/** Creates the transport's counters, all zero. */
+export function createTransportCounters() {
+  return {
+    // Stage 1: the socket and the class of a datagram.
+    rx_datagrams_total: 0,
+    rx_bytes_total: 0,
+    rx_keepalives_total: 0,
+    rx_pingwaves_total: 0,
+    rx_routed_total: 0,
+    rx_direct_total: 0,
+    drop_unknown_class_total: 0,
+    drop_route_hop_total: 0,
+    // Stage 2: routed datagrams.
+    routed_delivered_total: 0,
+    relayed_packets_total: 0,
+    drop_relay_ttl_total: 0,
+    drop_relay_no_route_total: 0,
+    drop_relay_limit_total: 0,
+    // Stage 3: packets, direct and delivered ones together.
+    rx_packets_total: 0,
+    drop_bad_header_total: 0,
+    drop_routed_heartbeat_total: 0,
+    rx_handshakes_total: 0,
+    drop_unknown_session_total: 0,
+    drop_bad_tag_total: 0,
+    drop_replay_total: 0,
+    rx_opened_total: 0,
+    // Stage 4: opened packets by what they are.
+    rx_heartbeats_total: 0,
+    rx_event_packets_total: 0,
+    rx_control_packets_total: 0,
+    rx_message_packets_total: 0,
+    drop_unknown_subprotocol_total: 0,
+    // Stage 5: event packets.
+    events_delivered_total: 0,
+    events_unclaimed_total: 0,
+    event_packets_accepted_total: 0,
+    drop_duplicate_total: 0,
+    drop_out_of_horizon_total: 0,
+    drop_too_many_runs_total: 0,
+    drop_stream_closed_total: 0,
+    drop_malformed_control_total: 0,
+    // Handshakes.
+    handshakes_sent_total: 0,
+    handshakes_completed_total: 0,
+    drop_handshake_rate_total: 0,
+    drop_handshake_refused_total: 0,
+    drop_handshake_replayed_total: 0,
+    drop_handshake_limit_total: 0,
+    // Pingwaves.
+    pingwaves_accepted_total: 0,
+    pingwaves_forwarded_total: 0,
+    drop_pingwave_invalid_total: 0,
+    drop_pingwave_unowned_total: 0,
+    drop_pingwave_seen_total: 0,
+    drop_pingwave_limit_total: 0,
+    // Sending.
+    tx_packets_total: 0,
+    tx_bytes_total: 0,
+    tx_resent_total: 0,
+    tx_errors_total: 0,
+    drop_tx_no_slot_total: 0,
+    // Life of sessions and streams.
+    sessions_opened_total: 0,
+    sessions_replaced_total: 0,
+    sessions_unconfirmed_total: 0,
+    peers_failed_total: 0,
+    peers_recovered_total: 0,
+    peers_evicted_total: 0,
+    streams_opened_total: 0,
+    streams_evicted_total: 0,
+    streams_reset_total: 0,
+    streams_given_up_total: 0,
+  };
+}
+
+/** Counters of one transport. */
+export type TransportCounters = ReturnType<typeof createTransportCounters>;
+
+/**
+ * Compares each stage's input with the sum of its outcomes.
+ *
+ * @returns The stages that do not add up, as text; empty when all do.
+ */
+export function checkCounters(c: TransportCounters): string[] {
+  const wrong: string[] = [];
+  const stage = (name: string, input: number, outcomes: readonly number[]) => {
+    const sum = outcomes.reduce((a, b) => a + b, 0);
+    if (sum !== input) wrong.push(`${name}: ${input} in, ${sum} accounted for`);
+  };
+  stage("datagrams", c.rx_datagrams_total, [
+    c.rx_keepalives_total,
+    c.rx_pingwaves_total,
+    c.rx_routed_total,
+    c.rx_direct_total,
+    c.drop_unknown_class_total,
+    c.drop_route_hop_total,
+  ]);
+  stage("routed", c.rx_routed_total, [
+    c.routed_delivered_total,
+    c.relayed_packets_total,
+    c.drop_relay_ttl_total,
+    c.drop_relay_no_route_total,
+    c.drop_relay_limit_total,
+  ]);
+  stage("packets", c.rx_packets_total, [
+    c.drop_bad_header_total,
+    c.drop_routed_heartbeat_total,
+    c.rx_handshakes_total,
+    c.drop_unknown_session_total,
+    c.drop_bad_tag_total,
+    c.drop_replay_total,
+    c.rx_opened_total,
+  ]);
+  stage("packets by way", c.rx_packets_total, [c.rx_direct_total, c.routed_delivered_total]);
+  stage("opened", c.rx_opened_total, [
+    c.rx_heartbeats_total,
+    c.rx_event_packets_total,
+    c.rx_control_packets_total,
+    c.rx_message_packets_total,
+    c.drop_unknown_subprotocol_total,
+  ]);
+  stage("events", c.rx_event_packets_total, [
+    c.event_packets_accepted_total,
+    c.drop_duplicate_total,
+    c.drop_out_of_horizon_total,
+    c.drop_too_many_runs_total,
+    c.drop_stream_closed_total,
+  ]);
+  stage("pingwaves", c.rx_pingwaves_total, [
+    c.pingwaves_accepted_total,
+    c.drop_pingwave_invalid_total,
+    c.drop_pingwave_unowned_total,
+    c.drop_pingwave_seen_total,
+    c.drop_pingwave_limit_total,
+  ]);
+  return wrong;
+}

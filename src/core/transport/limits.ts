@@ -1,0 +1,102 @@
+/** Numbers of the transport (`wire.md` 15) and the bounds of everything it keeps. */
+
+/** Bytes a packet costs in credit beside its payload: header 68 + tag 16. */
+export const PACKET_OVERHEAD_BYTES = 84;
+
+/** Credit window of a stream that asked for none. */
+export const STREAM_WINDOW_BYTES = 65_536;
+
+/** Tick of retransmissions and repeated NACKs. */
+export const RETRANSMIT_TICK_MS = 25;
+
+/** Retransmission timeout: before a sample, and its bounds. */
+export const RTO_INITIAL_MS = 50;
+export const RTO_MIN_MS = 10;
+export const RTO_MAX_MS = 2_000;
+
+/**
+ * A packet is given up when it is due again after this many resends. The Rust core stops after 3
+ * without backing off, about 0.2 s; a receiver that hashes, writes or collects garbage needs longer.
+ * With doubling from 50 ms, 7 resends last 50 × (2^6 − 1) + 2,000 × 2 ms, about 7 s.
+ */
+export const RESENDS_MAX = 7;
+
+/** Congestion window in packets: at the start and at the least. */
+export const CONGESTION_WINDOW_INITIAL = 32;
+export const CONGESTION_WINDOW_MIN = 2;
+
+/** Disjoint runs of received packets a receiver keeps above a gap. */
+export const RECEIVE_RUNS_MAX = 32;
+
+/** Grants of all streams of a session wait this long for each other. */
+export const GRANT_DELAY_MS = 1;
+
+/** Streams of a session; the longest idle one makes room. */
+export const STREAMS_MAX = 4_096;
+
+/** A stream without traffic is forgotten after this. */
+export const STREAM_IDLE_MS = 300_000;
+
+/** A closed stream keeps acknowledging late copies for this long. */
+export const STREAM_LINGER_MS = 2_000;
+
+/** Liveness (`wire.md` 11). */
+export const HEARTBEAT_MS = 5_000;
+export const SESSION_TIMEOUT_MS = 30_000;
+export const SUSPECTED_TIMEOUTS = 2;
+export const FAILED_TIMEOUTS = 3;
+export const EVICTED_TIMEOUTS = 30;
+
+/** Time-to-live of routed handshakes, of routed data, of pingwaves. */
+export const HANDSHAKE_TTL = 16;
+export const DATA_TTL = 8;
+export const PINGWAVE_TTL = 3;
+export const PINGWAVE_HOPS_MAX = 15;
+export const PINGWAVE_SECOND_ROUND_MS = 50;
+export const PINGWAVE_EVENT_GAP_MS = 250;
+
+/** Peers with a session or being dialled: 4,096 × about 3 KB of session state is 12 MB. */
+export const PEERS_MAX = 4_096;
+
+/** A session whose peer never proved that it holds the keys is dropped after this. */
+export const UNCONFIRMED_MS = 10_000;
+
+/** How often sessions are looked through for ones whose time is over. */
+export const SWEEP_MS = 1_000;
+
+/** A replaced session still opens what was in flight for this long. */
+export const SUPERSEDED_MS = 5_000;
+
+/** Two handshakes of one pair that end within this time count as crossing. A restart is slower. */
+export const CROSSING_MS = 1_000;
+
+/** Node ids that direct handshakes are tried for; each costs two X25519 operations (about 0.1 ms). */
+export const EXPECTED_MAX = 64;
+
+/**
+ * Handshake packets worked on per second: in total (500 × 0.15 ms is 7 % of one core) and per source
+ * address; sources are remembered up to a number, the oldest half is dropped beyond it.
+ */
+export const HANDSHAKES_PER_SECOND = 500;
+export const HANDSHAKES_PER_SOURCE_PER_SECOND = 20;
+export const HANDSHAKE_SOURCES_MAX = 4_096;
+
+/** Patience of one handshake attempt: it grows from the first to the last of these. */
+export const HANDSHAKE_PATIENCE_MS: readonly number[] = [500, 1_000, 2_000, 5_000];
+
+/** Nodes known from pingwaves, and remembered (origin, sequence) pairs. */
+export const DISCOVERED_MAX = 4_096;
+export const PINGWAVES_SEEN_MAX = 16_384;
+
+/** Slots for packets being sent: 512 × 8,256 B is 4.2 MB. */
+export const SEND_SLOTS = 512;
+export const SEND_SLOT_BYTES = 8_256;
+
+/** Receive buffer of the portable socket: the largest UDP payload, rounded up. */
+export const RECEIVE_BUFFER_BYTES = 65_536;
+
+/** Kernel socket buffers asked for; bursts of whole windows must fit. */
+export const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** A dialled peer that was silent this many heartbeats is dialled again. */
+export const REDIAL_AFTER_HEARTBEATS = 2.2;

@@ -1,0 +1,605 @@
+/**
+ * The transport of a node: receives, classifies and opens datagrams, keeps sessions and peers alive,
+ * and offers messages and streams to the planes above (`wire.md` 2 to 12).
+ */
+
+import { type Clock, highHalf, idToHex, joinHalves, lowHalf, NetError } from "../../base/mod.ts";
+import type { Log } from "../../observe/mod.ts";
+import type { NoiseKeyPair, PacketCipher } from "../crypto/mod.ts";
+import { BufferPool } from "./buffer_pool.ts";
+import { classifyDatagram, DatagramClass } from "./classify.ts";
+import { receiveControl, SUBPROTOCOL_GRANT, SUBPROTOCOL_SACK } from "./control_plane.ts";
+import { createTransportCounters } from "./counters.ts";
+import { type DiscoveredNode, Discovery } from "./discovery.ts";
+import { EventCursor } from "./event_frame.ts";
+import { Handshaker, type HandshakeTarget } from "./handshake.ts";
+import {
+  FLAG_HANDSHAKE,
+  FLAG_HEARTBEAT,
+  FLAG_RELIABLE,
+  HEADER_BYTES,
+  MAX_EVENT_BYTES,
+  MAX_PAYLOAD,
+  PacketHeader,
+  PacketReject,
+  readHeader,
+  validatePacket,
+} from "./header.ts";
+import {
+  HEARTBEAT_MS,
+  RECEIVE_BUFFER_BYTES,
+  RETRANSMIT_TICK_MS,
+  SESSION_TIMEOUT_MS,
+  STREAM_WINDOW_BYTES,
+  SWEEP_MS,
+} from "./limits.ts";
+import { answerBuiltin, SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
+import { PacketSender } from "./packet_sender.ts";
+import { type Peer, PeerTable } from "./peers.ts";
+import { PINGWAVE_BYTES } from "./pingwave.ts";
+import { PingwaveSchedule } from "./pingwave_schedule.ts";
+import { ReceiveState } from "./receive_state.ts";
+import {
+  forwardRoutingHeader,
+  readRoutingHeader,
+  ROUTING_HEADER_BYTES,
+  RoutingHeader,
+} from "./routing_header.ts";
+import type { Session } from "./session.ts";
+import { SessionRegistry } from "./session_registry.ts";
+import type { DatagramSocket } from "./socket.ts";
+import { SendStreamHandle } from "./stream.ts";
+import type {
+  MeshEvent,
+  MeshLink,
+  OpenReceiveStreamOptions,
+  OpenSendStreamOptions,
+  PeerInfo,
+  ReceiveStreamHandler,
+  SocketAddress,
+  SubprotocolMessage,
+} from "./types.ts";
+
+/** What {@linkcode MeshTransport} needs. */
+export interface MeshTransportDeps {
+  readonly socket: DatagramSocket;
+  readonly cipher: PacketCipher;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Who this node is and how patient it is. */
+export interface MeshTransportOptions {
+  readonly nodeId: bigint;
+  readonly noiseKeys: NoiseKeyPair;
+  /** The 32-byte secret (PSK) all nodes of the mesh share. */
+  readonly meshSecret: Uint8Array;
+  /** Node ids whose direct handshakes are accepted; at most 64. */
+  readonly expected?: readonly bigint[];
+  readonly heartbeatMs?: number;
+  readonly sessionTimeoutMs?: number;
+}
+
+/** Handles events of streams that nobody diverted. */
+export type EventHandler = (event: MeshEvent) => void;
+
+/** The transport of one node. */
+export class MeshTransport implements MeshLink {
+  readonly nodeId: bigint;
+  readonly counters = createTransportCounters();
+  readonly heartbeatMs: number;
+  readonly #deps: MeshTransportDeps;
+  readonly #low: number;
+  readonly #high: number;
+  readonly #memory: Uint8Array;
+  readonly #view: DataView;
+  readonly #receiveAt: number;
+  readonly #peers: PeerTable;
+  readonly #sessions: SessionRegistry;
+  readonly #discovery: Discovery;
+  readonly #pingwaves: PingwaveSchedule;
+  readonly #sender: PacketSender;
+  readonly #handshaker: Handshaker;
+  readonly #header = new PacketHeader();
+  readonly #routing = new RoutingHeader();
+  readonly #cursor = new EventCursor();
+  readonly #messageHandlers = new Map<number, (message: SubprotocolMessage) => void>();
+  readonly #peerHandlers = new Set<(peer: bigint, isConnected: boolean) => void>();
+  readonly #silenceHandlers = new Set<(peer: bigint) => void>();
+  readonly #busy = new Set<Session>();
+  #eventHandler: EventHandler | undefined;
+  #cancelTick: (() => void) | undefined;
+  #cancelHeartbeat: (() => void) | undefined;
+  #cancelSweep: (() => void) | undefined;
+  #isStopped = false;
+
+  constructor(deps: MeshTransportDeps, options: MeshTransportOptions) {
+    const { socket, cipher, clock } = deps;
+    const { counters } = this;
+    this.#deps = deps;
+    this.nodeId = options.nodeId;
+    this.#low = lowHalf(options.nodeId);
+    this.#high = highHalf(options.nodeId);
+    this.heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
+    const sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS;
+    this.#memory = cipher.memory;
+    this.#view = new DataView(
+      cipher.memory.buffer,
+      cipher.memory.byteOffset,
+      cipher.memory.byteLength,
+    );
+    this.#receiveAt = cipher.allocate(RECEIVE_BUFFER_BYTES, 16);
+    this.#sender = new PacketSender({ cipher, socket, counters, routingId: this.#low });
+    this.#peers = new PeerTable(sessionTimeoutMs);
+    this.#discovery = new Discovery(
+      { peers: this.#peers, counters, clock },
+      { nodeId: options.nodeId, sessionTimeoutMs },
+    );
+    this.#pingwaves = new PingwaveSchedule(clock, () => this.#sendPingwave());
+    this.#sessions = new SessionRegistry({
+      peers: this.#peers,
+      counters,
+      clock,
+      context: {
+        cipher,
+        sender: this.#sender,
+        counters,
+        clock,
+        buffers: new BufferPool(MAX_PAYLOAD, 1_024),
+        onEvent: (session, stream, sequence, payload, index) => {
+          const handler = this.#eventHandler;
+          if (handler === undefined) {
+            counters.events_unclaimed_total += 1;
+            return;
+          }
+          counters.events_delivered_total += 1;
+          const from = session.peer.nodeId;
+          handler({
+            from,
+            streamId: joinHalves(stream.low, stream.high),
+            sequence,
+            index,
+            payload,
+          });
+        },
+        onBusy: (session) => {
+          this.#busy.add(session);
+          this.#scheduleTick();
+        },
+      },
+      onSession: (peer, isReplacement) => this.#onSession(peer, isReplacement),
+    }, options.nodeId);
+    this.#handshaker = new Handshaker({
+      sender: this.#sender,
+      counters,
+      clock,
+      onAccepted: (result) => this.#sessions.accept(result),
+      onInitiated: (result) => {
+        // The first packet on the session tells the responder that the keys are in use.
+        this.#sessions.initiate(result)?.sendHeartbeat();
+      },
+    }, {
+      nodeId: options.nodeId,
+      noiseKeys: options.noiseKeys,
+      meshSecret: options.meshSecret,
+      expected: options.expected ?? [],
+    });
+  }
+
+  /** Where the socket is bound. */
+  get localAddress(): SocketAddress {
+    return this.#deps.socket.localAddress;
+  }
+
+  /** Starts receiving and keeping peers alive. */
+  start(): void {
+    const { socket } = this.#deps;
+    const buffer = this.#memory.subarray(this.#receiveAt, this.#receiveAt + RECEIVE_BUFFER_BYTES);
+    socket.start(buffer, (length, from) => this.#receive(length, from));
+    this.#scheduleHeartbeat();
+    this.#scheduleSweep();
+  }
+
+  /** Ends every session and closes the socket; idempotent. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#cancelTick?.();
+    this.#cancelHeartbeat?.();
+    this.#cancelSweep?.();
+    this.#pingwaves.stop();
+    this.#handshaker.stop();
+    for (const session of this.#sessions.values()) this.#sessions.end(session);
+    this.#deps.socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+
+  // --- Peers -----------------------------------------------------------------------------------
+
+  /** One handshake attempt; see {@linkcode Handshaker.attempt}. */
+  async dial(target: HandshakeTarget, patienceMs: number, signal?: AbortSignal): Promise<void> {
+    await this.#handshaker.attempt(target, patienceMs, signal);
+  }
+
+  /** All peers, failed ones included. */
+  peers(): PeerInfo[] {
+    const now = this.#deps.clock.now();
+    return [...this.#peers.values()].map((peer) => peer.info(now));
+  }
+
+  /** What is known of one peer. */
+  peer(nodeId: bigint): PeerInfo | undefined {
+    return this.#peers.get(nodeId)?.info(this.#deps.clock.now());
+  }
+
+  /** Nodes heard of through pingwaves. */
+  discoveredNodes(): DiscoveredNode[] {
+    return this.#discovery.nodes();
+  }
+
+  connectedPeers(): readonly bigint[] {
+    const ids: bigint[] = [];
+    for (const peer of this.#peers.values()) if (peer.isConnected) ids.push(peer.nodeId);
+    return ids;
+  }
+
+  onPeerChange(handler: (peer: bigint, isConnected: boolean) => void): () => void {
+    this.#peerHandlers.add(handler);
+    return () => void this.#peerHandlers.delete(handler);
+  }
+
+  /** Asks the peer for a sign of life; any authentic answer counts. */
+  probe(nodeId: bigint): void {
+    const peer = this.#peers.get(nodeId);
+    if (peer?.session === undefined) return;
+    peer.probedAt = this.#deps.clock.now();
+    peer.session.sendMessage(SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, new Uint8Array(0));
+  }
+
+  reportSilence(peer: bigint): void {
+    for (const handler of this.#silenceHandlers) handler(peer);
+  }
+
+  /** Calls back when a plane above found a peer silent; the result stops that. */
+  onSilence(handler: (peer: bigint) => void): () => void {
+    this.#silenceHandlers.add(handler);
+    return () => void this.#silenceHandlers.delete(handler);
+  }
+
+  // --- Messages and streams --------------------------------------------------------------------
+
+  sendMessage(
+    peer: bigint,
+    subprotocol: number,
+    streamId: bigint,
+    payload: Uint8Array,
+    options: { readonly reliableFlag?: boolean; readonly sequence?: number } = {},
+  ): boolean {
+    if (payload.length > MAX_EVENT_BYTES) {
+      throw new RangeError(
+        `Cannot send message: length is ${payload.length}, must be at most ${MAX_EVENT_BYTES}`,
+      );
+    }
+    const session = this.#peers.get(peer)?.session;
+    if (session === undefined) return false;
+    return session.sendMessage(
+      subprotocol,
+      lowHalf(streamId),
+      highHalf(streamId),
+      payload,
+      options.reliableFlag,
+      options.sequence,
+    );
+  }
+
+  onMessage(subprotocol: number, handler: (message: SubprotocolMessage) => void): () => void {
+    if (this.#messageHandlers.has(subprotocol)) {
+      throw new TypeError(`Cannot register subprotocol ${subprotocol}: it has a handler`);
+    }
+    this.#messageHandlers.set(subprotocol, handler);
+    return () => void this.#messageHandlers.delete(subprotocol);
+  }
+
+  /** Sets who takes events of streams that nobody diverted; without one they are counted and dropped. */
+  setEventHandler(handler: EventHandler | undefined): void {
+    this.#eventHandler = handler;
+  }
+
+  openSendStream(
+    peer: bigint,
+    streamId: bigint,
+    options: OpenSendStreamOptions = {},
+  ): SendStreamHandle {
+    const session = this.#requireSession(peer);
+    const stream = session.touchStream(lowHalf(streamId), highHalf(streamId));
+    const isReliable = options.isReliable ?? true;
+    return new SendStreamHandle(
+      session,
+      stream,
+      session.openSend(stream, options.windowBytes, isReliable),
+    );
+  }
+
+  openReceiveStream(
+    peer: bigint,
+    streamId: bigint,
+    handler: ReceiveStreamHandler,
+    options: OpenReceiveStreamOptions = {},
+  ): () => void {
+    const session = this.#requireSession(peer);
+    const stream = session.touchStream(lowHalf(streamId), highHalf(streamId));
+    const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
+    stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });
+    stream.grantThresholdBytes = windowBytes / 4;
+    stream.handler = handler;
+    return () => {
+      if (stream.handler === handler) session.closeStream(stream);
+    };
+  }
+
+  #requireSession(nodeId: bigint): Session {
+    const session = this.#peers.get(nodeId)?.session;
+    if (session !== undefined) return session;
+    throw new NetError("unreachable", `Cannot reach node ${idToHex(nodeId)}: no session with it`, {
+      next: "see net node peers for the nodes that are connected",
+    });
+  }
+
+  // --- Receiving -------------------------------------------------------------------------------
+
+  #receive(length: number, from: SocketAddress): void {
+    if (this.#isStopped) return;
+    const { counters } = this;
+    const at = this.#receiveAt;
+    counters.rx_datagrams_total += 1;
+    counters.rx_bytes_total += length;
+    switch (classifyDatagram(this.#view, at, length)) {
+      case DatagramClass.Direct:
+        counters.rx_direct_total += 1;
+        this.#receivePacket(at, length, from, undefined);
+        break;
+      case DatagramClass.Routed:
+        counters.rx_routed_total += 1;
+        this.#receiveRouted(at, length, from);
+        break;
+      case DatagramClass.Pingwave:
+        counters.rx_pingwaves_total += 1;
+        this.#receivePingwave(at, from);
+        break;
+      case DatagramClass.KeepAlive:
+        counters.rx_keepalives_total += 1;
+        break;
+      case DatagramClass.RouteHop:
+        counters.drop_route_hop_total += 1;
+        break;
+      default:
+        counters.drop_unknown_class_total += 1;
+    }
+  }
+
+  #receivePingwave(at: number, from: SocketAddress): void {
+    const bytes = this.#memory.subarray(at, at + PINGWAVE_BYTES);
+    const next = this.#discovery.receive(bytes, this.#peers.ownerOf(from));
+    for (const peer of next) this.#sender.sendRaw(bytes, peer.route.address);
+  }
+
+  #receiveRouted(at: number, length: number, from: SocketAddress): void {
+    const { counters } = this;
+    const routing = this.#routing;
+    readRoutingHeader(this.#view, at, routing);
+    if (routing.destinationLow === this.#low && routing.destinationHigh === this.#high) {
+      counters.routed_delivered_total += 1;
+      const packetAt = at + ROUTING_HEADER_BYTES;
+      this.#receivePacket(packetAt, length - ROUTING_HEADER_BYTES, from, routing);
+      return;
+    }
+    const next = this.#discovery.nextHop(routing.destinationLow, routing.destinationHigh);
+    if (next === undefined) counters.drop_relay_no_route_total += 1;
+    else if (!forwardRoutingHeader(this.#memory, at)) counters.drop_relay_ttl_total += 1;
+    else {
+      counters.relayed_packets_total += 1;
+      this.#sender.sendRaw(this.#memory.subarray(at, at + length), next.route.address);
+    }
+  }
+
+  #receivePacket(
+    at: number,
+    length: number,
+    from: SocketAddress,
+    routing: RoutingHeader | undefined,
+  ): void {
+    const { counters } = this;
+    const header = this.#header;
+    counters.rx_packets_total += 1;
+    if (validatePacket(this.#view, at, length) !== PacketReject.None) {
+      counters.drop_bad_header_total += 1;
+      return;
+    }
+    readHeader(this.#view, at, header);
+    const payloadAt = at + HEADER_BYTES;
+    if ((header.flags & FLAG_HANDSHAKE) !== 0) {
+      counters.rx_handshakes_total += 1;
+      const message = this.#memory.slice(payloadAt, payloadAt + header.payloadLength);
+      if (routing === undefined) this.#handshaker.receiveDirect(message, from);
+      else this.#handshaker.receiveRouted(message, routing, from);
+      return;
+    }
+    const isHeartbeat = (header.flags & FLAG_HEARTBEAT) !== 0;
+    if (isHeartbeat && routing !== undefined) {
+      counters.drop_routed_heartbeat_total += 1;
+      return;
+    }
+    const session = this.#sessions.get(header.sessionLow, header.sessionHigh);
+    if (session === undefined) {
+      counters.drop_unknown_session_total += 1;
+      return;
+    }
+    const { cipher } = this.#deps;
+    if (!cipher.openPacket(session.receiveKey, at, header.payloadLength, session.noncePrefix)) {
+      counters.drop_bad_tag_total += 1;
+      return;
+    }
+    if (!session.replay.accept(header.counterLow, header.counterHigh)) {
+      counters.drop_replay_total += 1;
+      return;
+    }
+    counters.rx_opened_total += 1;
+    this.#noteAuthentic(session, length);
+    if (isHeartbeat) {
+      counters.rx_heartbeats_total += 1;
+      this.#noteHeartbeat(session.peer);
+    } else this.#dispatch(session, header, payloadAt);
+  }
+
+  #noteAuthentic(session: Session, length: number): void {
+    const now = this.#deps.clock.now();
+    const { peer } = session;
+    session.lastReceivedAt = now;
+    peer.lastReceivedAt = now;
+    peer.packetsReceived += 1;
+    peer.bytesReceived += length;
+    if (!session.isConfirmed) this.#sessions.confirm(session);
+  }
+
+  #noteHeartbeat(peer: Peer): void {
+    peer.lastHeartbeatAt = this.#deps.clock.now();
+    if (peer.state !== "failed" || peer.session === undefined) return;
+    peer.state = "connected";
+    this.counters.peers_recovered_total += 1;
+    this.#pingwaves.trigger();
+    this.#tellPeerChange(peer, true);
+  }
+
+  #dispatch(session: Session, header: PacketHeader, payloadAt: number): void {
+    const { counters } = this;
+    const { subprotocol, payloadLength, eventCount } = header;
+    if (subprotocol === 0) {
+      counters.rx_event_packets_total += 1;
+      session.receiveEvents(
+        header.streamLow,
+        header.streamHigh,
+        (header.flags & FLAG_RELIABLE) !== 0,
+        readSequence(header),
+        payloadAt,
+        payloadLength,
+        eventCount,
+      );
+      return;
+    }
+    const cursor = this.#cursor;
+    if (subprotocol >= SUBPROTOCOL_GRANT && subprotocol <= SUBPROTOCOL_SACK) {
+      counters.rx_control_packets_total += 1;
+      const now = this.#deps.clock.now();
+      cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
+      while (cursor.next()) {
+        const { start, end } = cursor;
+        if (!receiveControl(session, subprotocol, this.#view, start, end - start, now)) {
+          counters.drop_malformed_control_total += 1;
+        }
+      }
+      return;
+    }
+    const handler = this.#messageHandlers.get(subprotocol);
+    const from = session.peer.nodeId;
+    const streamId = joinHalves(header.streamLow, header.streamHigh);
+    const sequence = readSequence(header);
+    const builtin = { session, discovery: this.#discovery, now: this.#deps.clock.now() };
+    // Views into the receive buffer stay valid until the next datagram, so handlers run before that.
+    const events: Uint8Array[] = [];
+    cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
+    while (cursor.next()) events.push(this.#memory.subarray(cursor.start, cursor.end));
+    if (handler === undefined && !answerBuiltin(builtin, subprotocol, events)) {
+      counters.drop_unknown_subprotocol_total += 1;
+      return;
+    }
+    counters.rx_message_packets_total += 1;
+    for (const payload of events) handler?.({ from, subprotocol, streamId, sequence, payload });
+  }
+
+  // --- Time ------------------------------------------------------------------------------------
+
+  #onSession(peer: Peer, isReplacement: boolean): void {
+    this.#deps.log.info("session_opened", {
+      peer: idToHex(peer.nodeId),
+      form: peer.form,
+      initiator: peer.session?.isInitiator,
+    });
+    this.#pingwaves.trigger();
+    if (isReplacement) this.#tellPeerChange(peer, false);
+    this.#tellPeerChange(peer, true);
+  }
+
+  #tellPeerChange(peer: Peer, isConnected: boolean): void {
+    for (const handler of this.#peerHandlers) handler(peer.nodeId, isConnected);
+  }
+
+  #sendPingwave(): void {
+    const pingwave = this.#discovery.createPingwave();
+    for (const peer of this.#peers.values()) {
+      if (peer.session === undefined || peer.route.relayTo !== undefined) continue;
+      this.#sender.sendRaw(pingwave, peer.route.address);
+    }
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick ??= this.#deps.clock.after(RETRANSMIT_TICK_MS, () => {
+      this.#cancelTick = undefined;
+      const now = this.#deps.clock.now();
+      for (const session of this.#busy) {
+        if (session.isEnded || !session.tick(now)) this.#busy.delete(session);
+      }
+      if (this.#busy.size > 0) this.#scheduleTick();
+    });
+  }
+
+  #scheduleHeartbeat(): void {
+    this.#cancelHeartbeat = this.#deps.clock.after(this.heartbeatMs, () => {
+      const now = this.#deps.clock.now();
+      for (const peer of this.#peers.values()) {
+        peer.session?.sendHeartbeat();
+        this.#judge(peer, now);
+      }
+      this.#sendPingwave();
+      this.#discovery.sweep();
+      this.#scheduleHeartbeat();
+    });
+  }
+
+  #judge(peer: Peer, now: number): void {
+    const change = this.#peers.judge(peer, now);
+    if (change === undefined) return;
+    if (change === "failed") {
+      this.counters.peers_failed_total += 1;
+      this.#discovery.forgetVia(peer);
+      peer.session?.endStreams("peer_lost");
+      this.#deps.log.warn("peer_failed", { peer: idToHex(peer.nodeId) });
+      this.#tellPeerChange(peer, false);
+    } else {
+      this.counters.peers_evicted_total += 1;
+      this.#forget(peer);
+    }
+  }
+
+  #scheduleSweep(): void {
+    this.#cancelSweep = this.#deps.clock.after(SWEEP_MS, () => {
+      for (const peer of this.#sessions.sweep(this.#deps.clock.now())) this.#forget(peer);
+      this.#scheduleSweep();
+    });
+  }
+
+  #forget(peer: Peer): void {
+    this.#sessions.endAll(peer);
+    this.#discovery.forgetVia(peer);
+    this.#peers.remove(peer);
+  }
+}
+
+/** Sequences beyond what a double holds exactly cannot be in any window. */
+function readSequence(header: PacketHeader): number {
+  return header.sequenceHigh >= 0x20_0000
+    ? Infinity
+    : header.sequenceHigh * 0x1_0000_0000 + header.sequenceLow;
+}

@@ -1,0 +1,18 @@
+/** The transport's public surface. */
+export * from "./address.ts";
+export { checkCounters, type TransportCounters } from "./counters.ts";
+export { Dialer, type DialState, type DialTarget } from "./dialer.ts";
+export type { DiscoveredNode } from "./discovery.ts";
+export type { HandshakeTarget } from "./handshake.ts";
+export { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
+export { EXPECTED_MAX, HEARTBEAT_MS, SESSION_TIMEOUT_MS } from "./limits.ts";
+export {
+  type EventHandler,
+  MeshTransport,
+  type MeshTransportDeps,
+  type MeshTransportOptions,
+} from "./mesh_transport.ts";
+export type { DatagramSocket, SocketCounters } from "./socket.ts";
+export type { SendStreamHandle } from "./stream.ts";
+export * from "./types.ts";
+export { openUdpSocket } from "./udp_socket.ts";

@@ -1,0 +1,188 @@
+/**
+ * Builds, seals and sends packets.
+ *
+ * Each packet is built once in a slot of the cipher's memory, sealed there and handed to the socket;
+ * the slot is free again when the socket is done with it. A slot leaves room in front of the packet
+ * for a routing header.
+ */
+
+import type { PacketCipher } from "../crypto/mod.ts";
+import type { TransportCounters } from "./counters.ts";
+import { FLAG_HANDSHAKE, HEADER_BYTES, PacketHeader, TAG_BYTES, writeHeader } from "./header.ts";
+import { DATA_TTL, SEND_SLOT_BYTES, SEND_SLOTS } from "./limits.ts";
+import { ROUTING_HEADER_BYTES, writeRoutingHeader } from "./routing_header.ts";
+import type { DatagramSocket } from "./socket.ts";
+import type { SocketAddress } from "./types.ts";
+
+/** Room in front of the packet; a multiple of 16 keeps the packet aligned. */
+const PACKET_START = 32;
+
+/** One buffer for an outgoing datagram. */
+interface SendSlot {
+  readonly offset: number;
+  readonly release: () => void;
+}
+
+/** Where a packet goes and, if a relay is in between, for whom it is. */
+export interface PacketRoute {
+  readonly address: SocketAddress;
+  /** Set when the packet has to carry a routing header. */
+  readonly relayTo: { readonly low: number; readonly high: number } | undefined;
+}
+
+/** What sealing needs of a session. */
+export interface SealingSession {
+  readonly sendKey: number;
+  readonly sessionLow: number;
+  readonly sessionHigh: number;
+  readonly noncePrefix: number;
+  /** Next packet counter; exact below 2^53. */
+  sendCounter: number;
+}
+
+/** Sends packets through one socket. */
+export class PacketSender {
+  readonly #cipher: PacketCipher;
+  readonly #socket: DatagramSocket;
+  readonly #counters: TransportCounters;
+  readonly #routingId: number;
+  readonly #view: DataView;
+  readonly #free: SendSlot[] = [];
+  readonly #header = new PacketHeader();
+
+  constructor(
+    deps: {
+      readonly cipher: PacketCipher;
+      readonly socket: DatagramSocket;
+      readonly counters: TransportCounters;
+      readonly routingId: number;
+    },
+  ) {
+    this.#cipher = deps.cipher;
+    this.#socket = deps.socket;
+    this.#counters = deps.counters;
+    this.#routingId = deps.routingId;
+    const memory = deps.cipher.memory;
+    this.#view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+    for (let i = 0; i < SEND_SLOTS; i++) {
+      const slot: SendSlot = {
+        offset: deps.cipher.allocate(SEND_SLOT_BYTES, 16),
+        release: () => void this.#free.push(slot),
+      };
+      this.#free.push(slot);
+    }
+  }
+
+  /** Slots not in use. */
+  get slotsFree(): number {
+    return this.#free.length;
+  }
+
+  /**
+   * Seals `payload` as one packet of `session` and sends it.
+   *
+   * @param stream Id of the stream as two halves.
+   * @returns False when no slot was free; nothing was sent and no counter used.
+   */
+  sendPacket(
+    session: SealingSession,
+    route: PacketRoute,
+    flags: number,
+    subprotocol: number,
+    streamLow: number,
+    streamHigh: number,
+    sequence: number,
+    payload: Uint8Array,
+    payloadLength: number,
+    eventCount: number,
+  ): boolean {
+    const slot = this.#free.pop();
+    if (slot === undefined) {
+      this.#counters.drop_tx_no_slot_total += 1;
+      return false;
+    }
+    const packet = slot.offset + PACKET_START;
+    const header = this.#header;
+    header.flags = flags;
+    header.subprotocol = subprotocol;
+    header.noncePrefix = session.noncePrefix;
+    header.counterLow = session.sendCounter >>> 0;
+    header.counterHigh = Math.floor(session.sendCounter / 0x1_0000_0000);
+    header.sessionLow = session.sessionLow;
+    header.sessionHigh = session.sessionHigh;
+    header.streamLow = streamLow;
+    header.streamHigh = streamHigh;
+    header.sequenceLow = sequence >>> 0;
+    header.sequenceHigh = Math.floor(sequence / 0x1_0000_0000);
+    header.payloadLength = payloadLength;
+    header.eventCount = eventCount;
+    writeHeader(this.#view, packet, header);
+    const memory = this.#cipher.memory;
+    if (payloadLength > 0) {
+      memory.set(
+        payload.length === payloadLength ? payload : payload.subarray(0, payloadLength),
+        packet + HEADER_BYTES,
+      );
+    }
+    this.#cipher.sealPacket(session.sendKey, packet, payloadLength);
+    session.sendCounter += 1;
+    this.#transmit(slot, packet, HEADER_BYTES + payloadLength + TAG_BYTES, route, DATA_TTL);
+    return true;
+  }
+
+  /**
+   * Sends a handshake message in the clear.
+   *
+   * @param ttl Time-to-live of the routing header when the route has one.
+   */
+  sendHandshake(message: Uint8Array, route: PacketRoute, ttl: number): void {
+    const slot = this.#free.pop();
+    if (slot === undefined) {
+      this.#counters.drop_tx_no_slot_total += 1;
+      return;
+    }
+    const packet = slot.offset + PACKET_START;
+    const header = new PacketHeader();
+    header.flags = FLAG_HANDSHAKE;
+    header.payloadLength = message.length;
+    writeHeader(this.#view, packet, header);
+    this.#cipher.memory.set(message, packet + HEADER_BYTES);
+    this.#counters.handshakes_sent_total += 1;
+    this.#transmit(slot, packet, HEADER_BYTES + message.length, route, ttl);
+  }
+
+  /** Sends bytes as they are: pingwaves, relayed packets. */
+  sendRaw(bytes: Uint8Array, to: SocketAddress): void {
+    const slot = this.#free.pop();
+    if (slot === undefined || bytes.length > SEND_SLOT_BYTES) {
+      if (slot !== undefined) slot.release();
+      this.#counters.drop_tx_no_slot_total += 1;
+      return;
+    }
+    this.#cipher.memory.set(bytes, slot.offset);
+    this.#send(slot, slot.offset, bytes.length, to);
+  }
+
+  #transmit(slot: SendSlot, packet: number, length: number, route: PacketRoute, ttl: number): void {
+    let start = packet;
+    if (route.relayTo !== undefined) {
+      start = packet - ROUTING_HEADER_BYTES;
+      writeRoutingHeader(this.#view, start, {
+        ttl,
+        hopCount: 0,
+        flags: 0,
+        reserved: 0,
+        source: this.#routingId,
+        destinationLow: route.relayTo.low,
+        destinationHigh: route.relayTo.high,
+      });
+    }
+    this.#send(slot, start, packet + length - start, route.address);
+  }
+
+  #send(slot: SendSlot, start: number, length: number, to: SocketAddress): void {
+    this.#counters.tx_packets_total += 1;
+    this.#counters.tx_bytes_total += length;
+    this.#socket.send(this.#cipher.memory.subarray(start, start + length), to, slot.release);
+  }
+}

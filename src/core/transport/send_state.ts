@@ -1,0 +1,255 @@
+/**
+ * Sending half of a stream: credit, congestion window, unacknowledged packets, retransmission
+ * (`wire.md` 7.3 to 7.6). Pure: it decides, the session sends.
+ */
+
+import {
+  CONGESTION_WINDOW_INITIAL,
+  CONGESTION_WINDOW_MIN,
+  PACKET_OVERHEAD_BYTES,
+  RESENDS_MAX,
+  RTO_INITIAL_MS,
+  RTO_MAX_MS,
+  RTO_MIN_MS,
+  STREAM_WINDOW_BYTES,
+} from "./limits.ts";
+
+/** A packet that was sent and not acknowledged. */
+export interface UnackedPacket {
+  readonly sequence: number;
+  /** Plaintext of the packet; a retransmission seals it anew. */
+  readonly payload: Uint8Array;
+  readonly payloadLength: number;
+  readonly eventCount: number;
+  sentAt: number;
+  resends: number;
+}
+
+/** Options of {@linkcode SendState}. */
+export interface SendStateOptions {
+  /** Credit window in bytes; 0 is unlimited. */
+  readonly windowBytes?: number;
+  readonly isReliable: boolean;
+  /** Gets back the buffers of packets that are done with. */
+  readonly release: (payload: Uint8Array) => void;
+}
+
+/** What a tick found out. */
+export interface RetransmitPlan {
+  /** Packets to send again now. */
+  readonly due: readonly UnackedPacket[];
+  /** True when a packet used up its resends: the stream has failed. */
+  readonly isGivenUp: boolean;
+}
+
+const NOTHING_DUE: RetransmitPlan = { due: [], isGivenUp: false };
+
+/** Packets sent on one stream. */
+export class SendState {
+  readonly isReliable: boolean;
+  readonly windowBytes: number;
+  /** Number of the next packet. */
+  nextSequence = 0;
+  congestionWindow = CONGESTION_WINDOW_INITIAL;
+  /** Smoothed round-trip time; `undefined` before the first sample. */
+  smoothedRttMs: number | undefined;
+  rtoMs = RTO_INITIAL_MS;
+  resentTotal = 0;
+  readonly #release: (payload: Uint8Array) => void;
+  readonly #trackedMax: number;
+  #slowStartThreshold = Infinity;
+  #rttVariation = 0;
+  #bytesSent = 0;
+  #bytesConsumed = 0;
+  /** Unacknowledged packets by sequence, in the order sent. */
+  readonly #unacked = new Map<number, UnackedPacket>();
+  #lastNackActedOn = -1;
+  /** Packets below this were in flight at the last loss: one reduction per episode. */
+  #recoveryUntil = -1;
+
+  constructor(options: SendStateOptions) {
+    this.isReliable = options.isReliable;
+    this.windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
+    this.#release = options.release;
+    this.#trackedMax = Math.min(Math.max(Math.floor(this.windowBytes / 512), 32), 16_384);
+  }
+
+  /** Bytes that may still be sent before a grant. */
+  get creditBytes(): number {
+    if (this.windowBytes === 0) return Infinity;
+    return this.windowBytes - (this.#bytesSent - this.#bytesConsumed);
+  }
+
+  /** Number of packets waiting for their acknowledgement. */
+  get unackedCount(): number {
+    return this.#unacked.size;
+  }
+
+  /** True when a packet of this payload may leave now. */
+  canSend(payloadLength: number): boolean {
+    if (this.creditBytes < PACKET_OVERHEAD_BYTES + payloadLength) return false;
+    if (!this.isReliable) return true;
+    return this.#unacked.size < Math.min(Math.floor(this.congestionWindow), this.#trackedMax);
+  }
+
+  /**
+   * Books a packet that is about to leave.
+   *
+   * @param payload Kept until acknowledged when the stream is reliable.
+   * @returns The packet's sequence.
+   */
+  record(payload: Uint8Array, payloadLength: number, eventCount: number, now: number): number {
+    const sequence = this.nextSequence++;
+    this.#bytesSent += PACKET_OVERHEAD_BYTES + payloadLength;
+    if (this.isReliable) {
+      this.#unacked.set(sequence, {
+        sequence,
+        payload,
+        payloadLength,
+        eventCount,
+        sentAt: now,
+        resends: 0,
+      });
+    }
+    return sequence;
+  }
+
+  /**
+   * Applies a grant.
+   *
+   * @param consumedBytes Absolute bytes the receiver accepted.
+   * @param ackSequence Everything below it arrived.
+   * @returns True when sending may go on where it could not before.
+   */
+  onGrant(consumedBytes: number, ackSequence: number, now: number): boolean {
+    const consumed = Math.min(consumedBytes, this.#bytesSent);
+    let isProgress = false;
+    if (consumed > this.#bytesConsumed) {
+      this.#bytesConsumed = consumed;
+      isProgress = true;
+    }
+    return this.#acknowledgeBelow(ackSequence, now) || isProgress;
+  }
+
+  /** Applies a SACK: `ranges` are half open and lie above `ackSequence`. */
+  onSack(
+    ackSequence: number,
+    ranges: readonly (readonly [number, number])[],
+    now: number,
+  ): boolean {
+    let isProgress = this.#acknowledgeBelow(ackSequence, now);
+    for (const [start, end] of ranges) {
+      for (const packet of this.#unacked.values()) {
+        if (packet.sequence < start || packet.sequence >= end) continue;
+        this.#acknowledge(packet, now);
+        isProgress = true;
+      }
+    }
+    return isProgress;
+  }
+
+  /**
+   * Applies a NACK; acts once per loss episode.
+   *
+   * @returns Packets to send again now.
+   */
+  onNack(
+    nextExpected: number,
+    bitmapLow: number,
+    bitmapHigh: number,
+    now: number,
+  ): readonly UnackedPacket[] {
+    if (nextExpected <= this.#lastNackActedOn) return [];
+    this.#lastNackActedOn = nextExpected;
+    const due: UnackedPacket[] = [];
+    const take = (sequence: number) => {
+      const packet = this.#unacked.get(sequence);
+      if (packet === undefined || packet.resends >= RESENDS_MAX) return;
+      packet.resends += 1;
+      packet.sentAt = now;
+      due.push(packet);
+    };
+    take(nextExpected);
+    for (let i = 0; i < 32; i++) if ((bitmapLow >>> i) & 1) take(nextExpected + 1 + i);
+    for (let i = 0; i < 32; i++) if ((bitmapHigh >>> i) & 1) take(nextExpected + 33 + i);
+    this.resentTotal += due.length;
+    if (due.length > 0 && nextExpected > this.#recoveryUntil) {
+      this.#recoveryUntil = this.nextSequence - 1;
+      this.congestionWindow = Math.max(this.congestionWindow / 2, CONGESTION_WINDOW_MIN);
+      this.#slowStartThreshold = this.congestionWindow;
+    }
+    return due;
+  }
+
+  /**
+   * Looks for packets whose acknowledgement is overdue.
+   *
+   * Each resend doubles a packet's patience, and one tick resends no more than the congestion window
+   * allows, oldest first, so that a stalled receiver is not buried under copies.
+   */
+  onTick(now: number): RetransmitPlan {
+    if (this.#unacked.size === 0) return NOTHING_DUE;
+    const due: UnackedPacket[] = [];
+    let limit = Math.max(Math.floor(this.congestionWindow), CONGESTION_WINDOW_MIN);
+    for (const packet of this.#unacked.values()) {
+      if (due.length >= limit) break;
+      const patienceMs = Math.min(this.rtoMs * 2 ** packet.resends, RTO_MAX_MS);
+      if (now - packet.sentAt < patienceMs) continue;
+      if (packet.resends >= RESENDS_MAX) return { due: [], isGivenUp: true };
+      if (packet.sequence > this.#recoveryUntil) {
+        this.#slowStartThreshold = Math.max(this.congestionWindow / 2, CONGESTION_WINDOW_MIN);
+        this.congestionWindow = CONGESTION_WINDOW_MIN;
+        this.#recoveryUntil = this.nextSequence - 1;
+        limit = CONGESTION_WINDOW_MIN;
+      }
+      packet.resends += 1;
+      packet.sentAt = now;
+      due.push(packet);
+    }
+    this.resentTotal += due.length;
+    return due.length === 0 ? NOTHING_DUE : { due, isGivenUp: false };
+  }
+
+  /** Forgets every packet and returns their buffers. */
+  clear(): void {
+    for (const packet of this.#unacked.values()) this.#release(packet.payload);
+    this.#unacked.clear();
+  }
+
+  #acknowledgeBelow(ackSequence: number, now: number): boolean {
+    let isProgress = false;
+    for (const packet of this.#unacked.values()) {
+      // Packets are kept in the order they were first sent, which is the order of their numbers.
+      if (packet.sequence >= ackSequence) break;
+      this.#acknowledge(packet, now);
+      isProgress = true;
+    }
+    if (ackSequence > this.#lastNackActedOn) this.#lastNackActedOn = -1;
+    return isProgress;
+  }
+
+  #acknowledge(packet: UnackedPacket, now: number): void {
+    this.#unacked.delete(packet.sequence);
+    this.#release(packet.payload);
+    if (packet.resends === 0) this.#sampleRtt(now - packet.sentAt);
+    this.congestionWindow = Math.min(
+      this.#trackedMax,
+      this.congestionWindow < this.#slowStartThreshold
+        ? this.congestionWindow + 1
+        : this.congestionWindow + 1 / this.congestionWindow,
+    );
+  }
+
+  /** RFC 6298 with the bounds of the wire specification. */
+  #sampleRtt(rttMs: number): void {
+    if (this.smoothedRttMs === undefined) {
+      this.smoothedRttMs = rttMs;
+      this.#rttVariation = rttMs / 2;
+    } else {
+      this.#rttVariation = 0.75 * this.#rttVariation + 0.25 * Math.abs(this.smoothedRttMs - rttMs);
+      this.smoothedRttMs = 0.875 * this.smoothedRttMs + 0.125 * rttMs;
+    }
+    const rto = this.smoothedRttMs + 4 * this.#rttVariation;
+    this.rtoMs = Math.min(Math.max(rto, RTO_MIN_MS), RTO_MAX_MS);
+  }
+}

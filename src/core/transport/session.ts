@@ -1,0 +1,404 @@
+/**
+ * A session: keys, counters and streams shared with one peer (`wire.md` 4.3, 5, 7).
+ *
+ * The transport hands it opened packets; what it sends goes through the packet sender. Retransmission
+ * and liveness are driven from outside by `tick` and `sweep`.
+ */
+
+import { type Clock, PairMap } from "../../base/mod.ts";
+import { type PacketCipher, ReplayWindow } from "../crypto/mod.ts";
+import type { BufferPool } from "./buffer_pool.ts";
+import type { TransportCounters } from "./counters.ts";
+import { EventCursor } from "./event_frame.ts";
+import { FLAG_HEARTBEAT, FLAG_RELIABLE } from "./header.ts";
+import { GrantQueue } from "./grant_queue.ts";
+import type { HandshakeResult } from "./handshake.ts";
+import {
+  PACKET_OVERHEAD_BYTES,
+  STREAM_IDLE_MS,
+  STREAM_LINGER_MS,
+  STREAM_WINDOW_BYTES,
+  STREAMS_MAX,
+} from "./limits.ts";
+import type { PacketSender, SealingSession } from "./packet_sender.ts";
+import type { Peer } from "./peers.ts";
+import { ReceiveState } from "./receive_state.ts";
+import { SendState, type UnackedPacket } from "./send_state.ts";
+import { Stream } from "./stream.ts";
+import type { StreamEnd } from "./types.ts";
+
+/** The control stream's id, 2^64 − 1, as a half. */
+const ALL_ONES = 0xffffffff;
+const SUBPROTOCOL_RESET = 0x0b02;
+const EMPTY = new Uint8Array(0);
+
+/** What all sessions of a transport share. */
+export interface SessionContext {
+  readonly cipher: PacketCipher;
+  readonly sender: PacketSender;
+  readonly counters: TransportCounters;
+  readonly clock: Clock;
+  readonly buffers: BufferPool;
+  /** Takes events of streams that nobody diverted. */
+  readonly onEvent: (
+    session: Session,
+    stream: Stream,
+    sequence: number,
+    payload: Uint8Array,
+    index: number,
+  ) => void;
+  /** A packet now waits for an acknowledgement, or a gap for its filling. */
+  readonly onBusy: (session: Session) => void;
+}
+
+/** One session with a peer. */
+export class Session implements SealingSession {
+  readonly peer: Peer;
+  readonly isInitiator: boolean;
+  readonly ephemeral: string;
+  readonly sendKey: number;
+  readonly receiveKey: number;
+  readonly sessionLow: number;
+  readonly sessionHigh: number;
+  readonly noncePrefix: number;
+  readonly replay = new ReplayWindow();
+  readonly openedAt: number;
+  sendCounter = 0;
+  lastReceivedAt: number;
+  /** True once the peer sent an authentic packet: it holds the keys. */
+  isConfirmed = false;
+  /** Set when another session took its place. */
+  supersededAt: number | undefined;
+  isEnded = false;
+  readonly #context: SessionContext;
+  readonly #streams = new PairMap<Stream>(8);
+  readonly #grants: GrantQueue;
+  readonly #messageSequences = new Map<number, number>();
+  readonly #cursor = new EventCursor();
+  #controlSequence = 0;
+
+  constructor(context: SessionContext, peer: Peer, result: HandshakeResult) {
+    const { cipher, clock } = context;
+    this.#context = context;
+    this.peer = peer;
+    this.isInitiator = result.isInitiator;
+    this.ephemeral = result.ephemeral;
+    this.sendKey = cipher.createKey(result.keys.sendKey);
+    try {
+      this.receiveKey = cipher.createKey(result.keys.receiveKey);
+    } catch (error) {
+      cipher.destroyKey(this.sendKey);
+      throw error;
+    }
+    this.sessionLow = result.keys.sessionIdLow;
+    this.sessionHigh = result.keys.sessionIdHigh;
+    this.noncePrefix = result.keys.noncePrefix;
+    this.openedAt = clock.now();
+    this.lastReceivedAt = this.openedAt;
+    this.#grants = new GrantQueue(clock, (subprotocol, payload, length, count) => {
+      this.sendControl(subprotocol, payload, length, count);
+    });
+  }
+
+  // --- Sending ---------------------------------------------------------------------------------
+
+  /** A buffer for one packet's plaintext. */
+  takeBuffer(): Uint8Array {
+    return this.#context.buffers.take();
+  }
+
+  /**
+   * Sends the events framed in `payload` as one packet of the stream; owns the buffer from then on.
+   *
+   * @returns False when the packet could not be built now; the stream is woken when it is worth a try.
+   */
+  sendEvents(
+    stream: Stream,
+    state: SendState,
+    payload: Uint8Array,
+    length: number,
+    count: number,
+  ): boolean {
+    const { buffers, clock } = this.#context;
+    const flags = state.isReliable ? FLAG_RELIABLE : 0;
+    const sequence = state.nextSequence;
+    if (!this.#send(flags, 0, stream.low, stream.high, sequence, payload, length, count)) {
+      buffers.release(payload);
+      clock.soon(() => stream.wake());
+      return false;
+    }
+    const now = clock.now();
+    stream.lastActiveAt = now;
+    state.record(payload, length, count, now);
+    if (state.isReliable) this.#context.onBusy(this);
+    else buffers.release(payload);
+    return true;
+  }
+
+  /** Sends control events on the control stream; they share one sequence. */
+  sendControl(subprotocol: number, payload: Uint8Array, length: number, count: number): boolean {
+    const sequence = this.#controlSequence++;
+    return this.#send(0, subprotocol, ALL_ONES, ALL_ONES, sequence, payload, length, count);
+  }
+
+  /**
+   * Sends one message of a subprotocol.
+   *
+   * @param sequence The next of the subprotocol's own stream when left out.
+   */
+  sendMessage(
+    subprotocol: number,
+    streamLow: number,
+    streamHigh: number,
+    message: Uint8Array,
+    isFlaggedReliable = false,
+    sequence = this.#nextMessageSequence(subprotocol),
+  ): boolean {
+    const buffer = this.takeBuffer();
+    new DataView(buffer.buffer, buffer.byteOffset).setUint32(0, message.length, true);
+    buffer.set(message, 4);
+    const flags = isFlaggedReliable ? FLAG_RELIABLE : 0;
+    const length = message.length + 4;
+    const isSent = this.#send(
+      flags,
+      subprotocol,
+      streamLow,
+      streamHigh,
+      sequence,
+      buffer,
+      length,
+      1,
+    );
+    this.#context.buffers.release(buffer);
+    return isSent;
+  }
+
+  /** Sends a heartbeat. */
+  sendHeartbeat(): boolean {
+    return this.#send(FLAG_HEARTBEAT, 0, 0, 0, 0, EMPTY, 0, 0);
+  }
+
+  // --- Streams ---------------------------------------------------------------------------------
+
+  /** Number of streams with state. */
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** The stream with this id. */
+  stream(low: number, high: number): Stream | undefined {
+    return this.#streams.get(low, high);
+  }
+
+  /** The stream with this id, made at first touch; the longest idle one makes room. */
+  touchStream(low: number, high: number): Stream {
+    const known = this.#streams.get(low, high);
+    if (known !== undefined) return known;
+    if (this.#streams.size >= STREAMS_MAX) this.#evictOldest();
+    const stream = new Stream(low, high, this.#context.clock.now());
+    stream.grantThresholdBytes = STREAM_WINDOW_BYTES / 4;
+    this.#streams.set(low, high, stream);
+    this.#context.counters.streams_opened_total += 1;
+    return stream;
+  }
+
+  /** Gives the stream a sending half. */
+  openSend(stream: Stream, windowBytes: number | undefined, isReliable: boolean): SendState {
+    const { buffers } = this.#context;
+    stream.send ??= new SendState({ windowBytes, isReliable, release: (b) => buffers.release(b) });
+    return stream.send;
+  }
+
+  /** The user is done with the stream; late copies are still acknowledged for a while. */
+  closeStream(stream: Stream): void {
+    stream.closedAt = this.#context.clock.now();
+    stream.handler = undefined;
+    stream.end("closed");
+  }
+
+  /** Gives the stream up and says so to the peer. */
+  resetStream(stream: Stream): void {
+    const event = new Uint8Array(12);
+    const view = new DataView(event.buffer);
+    view.setUint32(0, 8, true);
+    view.setUint32(4, stream.low, true);
+    view.setUint32(8, stream.high, true);
+    this.sendControl(SUBPROTOCOL_RESET, event, event.length, 1);
+    this.dropStream(stream, "reset");
+  }
+
+  /** Forgets the stream. */
+  dropStream(stream: Stream, reason: StreamEnd): void {
+    this.#streams.delete(stream.low, stream.high);
+    if (reason === "reset") this.#context.counters.streams_reset_total += 1;
+    stream.end(reason);
+  }
+
+  // --- Receiving -------------------------------------------------------------------------------
+
+  /**
+   * Takes an opened event packet.
+   *
+   * @param sequence The packet's number; absurd ones arrive as `Infinity` and are out of horizon.
+   * @param at Start of the plaintext in the cipher's memory.
+   */
+  receiveEvents(
+    low: number,
+    high: number,
+    isReliable: boolean,
+    sequence: number,
+    at: number,
+    length: number,
+    count: number,
+  ): void {
+    const { counters, clock, cipher } = this.#context;
+    const stream = this.touchStream(low, high);
+    stream.lastActiveAt = clock.now();
+    const state = stream.receive ??= new ReceiveState({ isReliable });
+    const verdict = state.accept(sequence, PACKET_OVERHEAD_BYTES + length);
+    if (verdict !== "accepted") {
+      if (verdict === "duplicate") {
+        counters.drop_duplicate_total += 1;
+        // Its acknowledgement may have been lost, so it is repeated.
+        this.#grants.add(stream, state, false);
+      } else if (verdict === "out_of_horizon") counters.drop_out_of_horizon_total += 1;
+      else counters.drop_too_many_runs_total += 1;
+      return;
+    }
+    if (stream.closedAt !== undefined) {
+      counters.drop_stream_closed_total += 1;
+    } else {
+      counters.event_packets_accepted_total += 1;
+      const cursor = this.#cursor;
+      cursor.reset(cipher.memory, at, length, count);
+      for (let index = 0; cursor.next(); index++) {
+        const event = cipher.memory.subarray(cursor.start, cursor.end);
+        if (stream.handler !== undefined) {
+          counters.events_delivered_total += 1;
+          stream.handler.onEvent(sequence, event, index);
+        } else this.#context.onEvent(this, stream, sequence, event, index);
+      }
+    }
+    const isDue = state.totalConsumed - stream.grantedBytes >= stream.grantThresholdBytes;
+    this.#grants.add(stream, state, isDue);
+    if (state.hasGap) this.#context.onBusy(this);
+  }
+
+  /** Sends packets again. */
+  resend(stream: Stream, packets: readonly UnackedPacket[]): void {
+    const { counters } = this.#context;
+    for (const packet of packets) {
+      counters.tx_resent_total += 1;
+      this.#send(
+        FLAG_RELIABLE,
+        0,
+        stream.low,
+        stream.high,
+        packet.sequence,
+        packet.payload,
+        packet.payloadLength,
+        packet.eventCount,
+      );
+    }
+  }
+
+  // --- Time ------------------------------------------------------------------------------------
+
+  /**
+   * Resends what is overdue and repeats NACKs.
+   *
+   * @returns True while another tick is needed.
+   */
+  tick(now: number): boolean {
+    let isBusy = false;
+    for (const stream of this.#streams.values()) {
+      const state = stream.send;
+      if (state !== undefined && state.unackedCount > 0) {
+        const plan = state.onTick(now);
+        if (plan.isGivenUp) {
+          this.#context.counters.streams_given_up_total += 1;
+          this.resetStream(stream);
+          continue;
+        }
+        this.resend(stream, plan.due);
+        isBusy = true;
+      }
+      if (stream.receive?.hasGap) {
+        this.#grants.add(stream, stream.receive, false);
+        isBusy = true;
+      }
+    }
+    return isBusy;
+  }
+
+  /** Forgets streams that are idle or were closed a while ago. */
+  sweep(now: number): void {
+    for (const stream of this.#streams.values()) {
+      const isClosed = stream.closedAt !== undefined && now - stream.closedAt > STREAM_LINGER_MS;
+      const isIdle = now - stream.lastActiveAt > STREAM_IDLE_MS;
+      if (isClosed || isIdle) this.dropStream(stream, "closed");
+    }
+  }
+
+  /** Ends every stream; the keys stay, so that late packets still open. */
+  endStreams(reason: StreamEnd): void {
+    this.#grants.clear();
+    for (const stream of this.#streams.values()) this.dropStream(stream, reason);
+  }
+
+  /** Ends the session: its streams end, its keys are overwritten. */
+  end(): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.endStreams("peer_lost");
+    this.#context.cipher.destroyKey(this.sendKey);
+    this.#context.cipher.destroyKey(this.receiveKey);
+  }
+
+  #send(
+    flags: number,
+    subprotocol: number,
+    low: number,
+    high: number,
+    sequence: number,
+    payload: Uint8Array,
+    length: number,
+    count: number,
+  ): boolean {
+    if (this.isEnded) return false;
+    const { peer } = this;
+    const isSent = this.#context.sender.sendPacket(
+      this,
+      peer.route,
+      flags,
+      subprotocol,
+      low,
+      high,
+      sequence,
+      payload,
+      length,
+      count,
+    );
+    if (isSent) {
+      peer.packetsSent += 1;
+      peer.bytesSent += PACKET_OVERHEAD_BYTES + length;
+    }
+    return isSent;
+  }
+
+  #nextMessageSequence(subprotocol: number): number {
+    const sequence = this.#messageSequences.get(subprotocol) ?? 0;
+    this.#messageSequences.set(subprotocol, sequence + 1);
+    return sequence;
+  }
+
+  #evictOldest(): void {
+    let oldest: Stream | undefined;
+    for (const stream of this.#streams.values()) {
+      if (oldest === undefined || stream.lastActiveAt < oldest.lastActiveAt) oldest = stream;
+    }
+    if (oldest === undefined) return;
+    this.#context.counters.streams_evicted_total += 1;
+    this.dropStream(oldest, "peer_lost");
+  }
+}

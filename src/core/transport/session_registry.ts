@@ -1,0 +1,200 @@
+/**
+ * Which sessions exist, which one of a peer is used, and how a new one takes over (`wire.md` 4.5).
+ *
+ * A session that a peer began is a candidate until the peer sends an authentic packet on it: a replayed
+ * first message can therefore never displace a working session, and a peer that restarted is back as
+ * soon as it speaks, without waiting for the old session to time out.
+ */
+
+import { type Clock, PairMap } from "../../base/mod.ts";
+import type { TransportCounters } from "./counters.ts";
+import type { HandshakeResult } from "./handshake.ts";
+import { CROSSING_MS, SUPERSEDED_MS, UNCONFIRMED_MS } from "./limits.ts";
+import type { Peer, PeerTable } from "./peers.ts";
+import { Session, type SessionContext } from "./session.ts";
+
+/** What {@linkcode SessionRegistry} needs. */
+export interface SessionRegistryDeps {
+  readonly peers: PeerTable;
+  readonly counters: TransportCounters;
+  readonly clock: Clock;
+  readonly context: SessionContext;
+  /** The peer got its first session, or another one in place of the old. */
+  readonly onSession: (peer: Peer, isReplacement: boolean) => void;
+}
+
+/** All sessions of a node. */
+export class SessionRegistry {
+  readonly #deps: SessionRegistryDeps;
+  readonly #nodeId: bigint;
+  readonly #byId = new PairMap<Session>(64);
+  /** How candidates came about. */
+  readonly #pending = new Map<Session, HandshakeResult>();
+
+  constructor(deps: SessionRegistryDeps, nodeId: bigint) {
+    this.#deps = deps;
+    this.#nodeId = nodeId;
+  }
+
+  /** Number of sessions, candidates and superseded ones included. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** The session with this id. */
+  get(low: number, high: number): Session | undefined {
+    return this.#byId.get(low, high);
+  }
+
+  /** All sessions. */
+  values(): Iterable<Session> {
+    return this.#byId.values();
+  }
+
+  /** Takes over the outcome of a handshake that a peer began; false refuses it. */
+  accept(result: HandshakeResult): boolean {
+    const { peers, counters, clock } = this.#deps;
+    const peer = peers.getOrCreate(result.nodeId, result.address, clock.now());
+    if (peer === undefined) {
+      counters.drop_handshake_limit_total += 1;
+      return false;
+    }
+    const isReplayed = peer.session?.ephemeral === result.ephemeral ||
+      peer.candidate?.ephemeral === result.ephemeral;
+    if (isReplayed) {
+      counters.drop_handshake_replayed_total += 1;
+      return false;
+    }
+    const session = this.#create(peer, result);
+    if (session === undefined) return false;
+    if (peer.session === undefined) {
+      this.#use(session, result);
+      return true;
+    }
+    if (peer.candidate !== undefined) this.end(peer.candidate);
+    peer.candidate = session;
+    this.#pending.set(session, result);
+    return true;
+  }
+
+  /** Takes over the outcome of a handshake that this node began. */
+  initiate(result: HandshakeResult): Session | undefined {
+    const { peers, counters, clock } = this.#deps;
+    const peer = peers.getOrCreate(result.nodeId, result.address, clock.now());
+    if (peer === undefined) {
+      counters.drop_handshake_limit_total += 1;
+      return undefined;
+    }
+    const session = this.#create(peer, result);
+    if (session === undefined) return undefined;
+    // The responder proved that it holds the static key we dialled, so there is nothing to wait for.
+    session.isConfirmed = true;
+    if (this.#losesCrossing(peer, session)) {
+      session.supersededAt = clock.now();
+      return session;
+    }
+    this.#use(session, result);
+    return session;
+  }
+
+  /** Notes the first authentic packet of a session: a candidate takes over. */
+  confirm(session: Session): void {
+    session.isConfirmed = true;
+    const { peer } = session;
+    if (peer.candidate !== session) return;
+    peer.candidate = undefined;
+    const result = this.#pending.get(session);
+    this.#pending.delete(session);
+    if (result === undefined || this.#losesCrossing(peer, session)) {
+      session.supersededAt = this.#deps.clock.now();
+      return;
+    }
+    this.#use(session, result);
+  }
+
+  /** Ends a session and forgets it. */
+  end(session: Session): void {
+    const { peer } = session;
+    this.#byId.delete(session.sessionLow, session.sessionHigh);
+    this.#pending.delete(session);
+    if (peer.candidate === session) peer.candidate = undefined;
+    if (peer.session === session) peer.session = undefined;
+    session.end();
+  }
+
+  /** Ends every session of a peer. */
+  endAll(peer: Peer): void {
+    for (const session of this.#byId.values()) if (session.peer === peer) this.end(session);
+  }
+
+  /**
+   * Ends superseded sessions whose time is over and sessions nobody ever spoke on.
+   *
+   * @returns Peers left without a session.
+   */
+  sweep(now: number): Peer[] {
+    const abandoned: Peer[] = [];
+    for (const session of this.#byId.values()) {
+      session.sweep(now);
+      if (session.supersededAt !== undefined && now - session.supersededAt > SUPERSEDED_MS) {
+        this.end(session);
+      } else if (!session.isConfirmed && now - session.openedAt > UNCONFIRMED_MS) {
+        this.#deps.counters.sessions_unconfirmed_total += 1;
+        this.end(session);
+        if (session.peer.session === undefined) abandoned.push(session.peer);
+      }
+    }
+    return abandoned;
+  }
+
+  #create(peer: Peer, result: HandshakeResult): Session | undefined {
+    const { context, counters } = this.#deps;
+    if (this.#byId.get(result.keys.sessionIdLow, result.keys.sessionIdHigh) !== undefined) {
+      counters.drop_handshake_replayed_total += 1;
+      return undefined;
+    }
+    let session: Session;
+    try {
+      session = new Session(context, peer, result);
+    } catch {
+      counters.drop_handshake_limit_total += 1; // No key slot is free.
+      return undefined;
+    }
+    this.#byId.set(session.sessionLow, session.sessionHigh, session);
+    return session;
+  }
+
+  #use(session: Session, result: HandshakeResult): void {
+    const { peers, counters, clock, onSession } = this.#deps;
+    const { peer } = session;
+    const previous = peer.session;
+    const now = clock.now();
+    if (previous !== undefined) {
+      previous.supersededAt = now;
+      previous.endStreams("peer_lost");
+      counters.sessions_replaced_total += 1;
+    }
+    counters.sessions_opened_total += 1;
+    peer.session = session;
+    peer.form = result.form;
+    peer.state = "connected";
+    peer.lastHeartbeatAt = now;
+    peer.lastReceivedAt = now;
+    const relayTo = result.isRelayed ? { low: peer.low, high: peer.high } : undefined;
+    peers.setRoute(peer, { address: result.address, relayTo }, !result.isRelayed);
+    onSession(peer, previous !== undefined);
+  }
+
+  /**
+   * When both sides dial at once two handshakes complete; both keep the one whose initiator has the
+   * lower node id.
+   */
+  #losesCrossing(peer: Peer, session: Session): boolean {
+    const current = peer.session;
+    if (current === undefined || current.isInitiator === session.isInitiator) return false;
+    if (session.openedAt - current.openedAt > CROSSING_MS) return false;
+    const initiator = session.isInitiator ? this.#nodeId : peer.nodeId;
+    const other = session.isInitiator ? peer.nodeId : this.#nodeId;
+    return initiator > other;
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * A stream: the state of one (session, stream id), in both directions (`wire.md` 7.1).
+ *
+ * There is no open or close on the wire; first touch creates a stream, silence or RESET ends it.
+ */
+
+import { joinHalves, NetError } from "../../base/mod.ts";
+import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
+import type { ReceiveState } from "./receive_state.ts";
+import type { SendState } from "./send_state.ts";
+import type { Session } from "./session.ts";
+import type { ReceiveStreamHandler, SendStream, StreamEnd } from "./types.ts";
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** State of one stream. */
+export class Stream {
+  readonly low: number;
+  readonly high: number;
+  send: SendState | undefined;
+  receive: ReceiveState | undefined;
+  /** Takes the events; events without one go to the transport's own handler. */
+  handler: ReceiveStreamHandler | undefined;
+  /** Bytes accepted that make a grant due at once. */
+  grantThresholdBytes = 0;
+  /** `totalConsumed` of the last grant sent. */
+  grantedBytes = 0;
+  isGrantPending = false;
+  lastActiveAt: number;
+  /** Set when the user is done with it; copies are still acknowledged, then it is forgotten. */
+  closedAt: number | undefined;
+  ended: StreamEnd | undefined;
+  #waiters: Waiter[] = [];
+
+  constructor(low: number, high: number, now: number) {
+    this.low = low;
+    this.high = high;
+    this.lastActiveAt = now;
+  }
+
+  /** Ends the stream and tells whoever waits for it. */
+  end(reason: StreamEnd): void {
+    if (this.ended !== undefined) return;
+    this.ended = reason;
+    this.send?.clear();
+    const handler = this.handler;
+    this.handler = undefined;
+    this.wake();
+    if (reason !== "closed") handler?.onEnd(reason);
+  }
+
+  /** Lets waiting senders look again. */
+  wake(): void {
+    const waiters = this.#waiters;
+    if (waiters.length === 0) return;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.resolve();
+  }
+
+  /** Resolves at the next {@linkcode Stream.wake}. */
+  wait(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        const at = this.#waiters.indexOf(waiter);
+        if (at >= 0) this.#waiters.splice(at, 1);
+        reject(signal?.reason);
+      };
+      const waiter: Waiter = {
+        resolve: () => {
+          signal?.removeEventListener("abort", onAbort);
+          resolve();
+        },
+        reject,
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#waiters.push(waiter);
+    });
+  }
+}
+
+/** The sending half as the planes above see it. */
+export class SendStreamHandle implements SendStream {
+  readonly peer: bigint;
+  readonly streamId: bigint;
+  readonly #session: Session;
+  readonly #stream: Stream;
+  readonly #state: SendState;
+
+  constructor(session: Session, stream: Stream, state: SendState) {
+    this.peer = session.peer.nodeId;
+    this.streamId = joinHalves(stream.low, stream.high);
+    this.#session = session;
+    this.#stream = stream;
+    this.#state = state;
+  }
+
+  trySend(event: Uint8Array): boolean {
+    this.#assertOpen();
+    if (event.length > MAX_EVENT_BYTES) {
+      throw new RangeError(
+        `Cannot send event: length is ${event.length}, must be at most ${MAX_EVENT_BYTES}`,
+      );
+    }
+    if (!this.#state.canSend(event.length + 4)) return false;
+    const buffer = this.#session.takeBuffer();
+    writeLength(buffer, 0, event.length);
+    buffer.set(event, 4);
+    return this.#session.sendEvents(this.#stream, this.#state, buffer, event.length + 4, 1);
+  }
+
+  /**
+   * Sends as many of `events` as fit, many per packet.
+   *
+   * @returns How many were taken, counted from `start`.
+   */
+  trySendAll(events: readonly Uint8Array[], start = 0): number {
+    this.#assertOpen();
+    let taken = start;
+    while (taken < events.length) {
+      let length = 0;
+      let end = taken;
+      while (end < events.length) {
+        const event = events[end] as Uint8Array;
+        if (event.length > MAX_EVENT_BYTES) {
+          throw new RangeError(
+            `Cannot send event: length is ${event.length}, must be at most ${MAX_EVENT_BYTES}`,
+          );
+        }
+        if (length + 4 + event.length > MAX_PAYLOAD) break;
+        length += 4 + event.length;
+        end += 1;
+      }
+      if (!this.#state.canSend(length)) break;
+      const buffer = this.#session.takeBuffer();
+      let at = 0;
+      for (let i = taken; i < end; i++) {
+        const event = events[i] as Uint8Array;
+        writeLength(buffer, at, event.length);
+        buffer.set(event, at + 4);
+        at += 4 + event.length;
+      }
+      if (!this.#session.sendEvents(this.#stream, this.#state, buffer, length, end - taken)) break;
+      taken = end;
+    }
+    return taken - start;
+  }
+
+  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#assertOpen();
+    await this.#stream.wait(options.signal);
+    this.#assertOpen();
+  }
+
+  async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    while (this.#state.unackedCount > 0) {
+      this.#assertOpen();
+      await this.#stream.wait(options.signal);
+    }
+    this.#assertOpen();
+    this.#session.closeStream(this.#stream);
+  }
+
+  abort(): void {
+    if (this.#stream.ended !== undefined) return;
+    this.#session.resetStream(this.#stream);
+  }
+
+  #assertOpen(): void {
+    const reason = this.#stream.ended;
+    if (reason === undefined) return;
+    throw new NetError("unreachable", `Cannot send on stream: ${END_TEXT[reason]}`);
+  }
+}
+
+const END_TEXT: Readonly<Record<StreamEnd, string>> = {
+  reset: "the peer stopped answering or reset it",
+  peer_lost: "the session with the peer ended",
+  closed: "it is closed",
+};
+
+function writeLength(buffer: Uint8Array, at: number, length: number): void {
+  buffer[at] = length & 0xff;
+  buffer[at + 1] = length >>> 8;
+  buffer[at + 2] = 0;
+  buffer[at + 3] = 0;
+}
