@@ -1,0 +1,11 @@
+/** Keys, hashes, the Noise handshake, session keys, replay window, key store and tickets. */
+export * from "./channel_hash.ts";
+export * from "./hashes.ts";
+export * from "./identity.ts";
+export * from "./key_store.ts";
+export * from "./noise.ts";
+export * from "./replay_window.ts";
+export * from "./session_keys.ts";
+export * from "./ticket.ts";
+export * from "./x25519.ts";
+export * from "./xxh3.ts";

@@ -1,0 +1,103 @@
+/**
+ * The replay window of one direction of one session (`wire.md` 5): which packet counters were seen.
+ *
+ * Counters are 64-bit numbers given as two unsigned 32-bit halves; nothing is allocated per packet. Only
+ * counters of packets whose tag verified may be accepted.
+ */
+
+/** Counters behind the highest accepted one that are still told apart. */
+export const REPLAY_WINDOW_ENTRIES = 1024;
+
+const BITMAP_WORDS = REPLAY_WINDOW_ENTRIES / 32;
+const INDEX_MASK = REPLAY_WINDOW_ENTRIES - 1;
+/** Places of `top` in the state, behind the bitmap. */
+const TOP_LOW = BITMAP_WORDS;
+const TOP_HIGH = BITMAP_WORDS + 1;
+const HALF = 2 ** 32;
+const HALF_MAX = HALF - 1;
+
+/**
+ * Remembers accepted counters.
+ *
+ * @example
+ * ```ts
+ * import { ReplayWindow } from "./replay_window.ts";
+ * const window = new ReplayWindow();
+ * console.assert(window.accept(5, 0) && window.accept(3, 0) && !window.accept(5, 0));
+ * ```
+ */
+export class ReplayWindow {
+  /**
+   * Bit `counter % 1024` of the bitmap says whether that counter was seen, for the 1024 counters below
+   * `top`, the highest accepted counter plus one. Bits are cleared when `top` moves over their counter.
+   */
+  readonly #state = new Uint32Array(BITMAP_WORDS + 2);
+
+  /** True when {@linkcode ReplayWindow.accept} would accept the counter; changes nothing. */
+  check(low: number, high: number): boolean {
+    if (low === HALF_MAX && high === HALF_MAX) return false;
+    const ahead = this.#distance(low, high);
+    if (ahead >= 0) return true;
+    return -ahead <= REPLAY_WINDOW_ENTRIES && !this.#isSeen(low & INDEX_MASK);
+  }
+
+  /**
+   * Accepts a counter once, or refuses it because it was seen or is too old.
+   *
+   * @param low Low 32 bits, unsigned.
+   * @param high High 32 bits, unsigned.
+   */
+  accept(low: number, high: number): boolean {
+    if (!this.check(low, high)) return false;
+    const ahead = this.#distance(low, high);
+    if (ahead >= 0) this.#moveTop(ahead, low, high);
+    this.#mark(low & INDEX_MASK);
+    return true;
+  }
+
+  /**
+   * Counter minus `top`. Halves that differ by at most one give an exact number; beyond that only the
+   * sign and "far more than 1024" matter, which rounding keeps.
+   */
+  #distance(low: number, high: number): number {
+    const state = this.#state;
+    return (high - (state[TOP_HIGH] ?? 0)) * HALF + (low - (state[TOP_LOW] ?? 0));
+  }
+
+  /** Moves `top` to the counter plus one and forgets the `skipped` counters in between. */
+  #moveTop(skipped: number, low: number, high: number): void {
+    const state = this.#state;
+    if (skipped >= REPLAY_WINDOW_ENTRIES) {
+      state.fill(0, 0, BITMAP_WORDS);
+    } else if (skipped > 0) {
+      this.#clear((state[TOP_LOW] ?? 0) & INDEX_MASK, skipped);
+    }
+    // The counter's own bit may be left from 1024 counters ago; the caller sets it anyway.
+    const isCarry = low === HALF_MAX;
+    state[TOP_LOW] = isCarry ? 0 : low + 1;
+    state[TOP_HIGH] = isCarry ? high + 1 : high;
+  }
+
+  /** Clears `count` bits from `start` on, around the end, whole words at a time where possible. */
+  #clear(start: number, count: number): void {
+    const state = this.#state;
+    let index = start;
+    let left = count;
+    while (left > 0) {
+      const bit = index & 31;
+      const run = Math.min(32 - bit, left);
+      const mask = run === 32 ? -1 : ((1 << run) - 1) << bit;
+      state[index >>> 5] = (state[index >>> 5] ?? 0) & ~mask;
+      index = (index + run) & INDEX_MASK;
+      left -= run;
+    }
+  }
+
+  #isSeen(index: number): boolean {
+    return ((this.#state[index >>> 5] ?? 0) & (1 << (index & 31))) !== 0;
+  }
+
+  #mark(index: number): void {
+    this.#state[index >>> 5] = (this.#state[index >>> 5] ?? 0) | (1 << (index & 31));
+  }
+}
