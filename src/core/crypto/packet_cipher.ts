@@ -98,9 +98,8 @@ export function createPacketCipher(options: CreatePacketCipherOptions = {}): Pac
       `Cannot create packet cipher: memoryBytes is ${memoryBytes}, must be at least ${regionsStart}`,
     );
   }
-  const wasmMemory = createFixedMemory(memoryBytes);
+  const { memory: wasmMemory, bytes: memory } = createFixedMemory(memoryBytes);
   const wasm = instantiateChacha(wasmMemory);
-  const memory = new Uint8Array(wasmMemory.buffer);
   const end = memory.length;
   /** 1 for each slot that holds a key. */
   const isUsed = new Uint8Array(keySlots);

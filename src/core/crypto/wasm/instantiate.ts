@@ -21,8 +21,18 @@ export function instantiateWasm<T>(base64: string, memory: WebAssembly.Memory): 
   return instance.exports as unknown as T;
 }
 
-/** A memory of exactly `bytes` rounded up to whole pages; it never grows, so views stay valid. */
-export function createFixedMemory(bytes: number): WebAssembly.Memory {
-  const pages = Math.ceil(bytes / WASM_PAGE_BYTES);
-  return new WebAssembly.Memory({ initial: pages, maximum: pages });
+/** A memory that never grows, and the one view of all its bytes. */
+export interface FixedMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Creates a memory of exactly `byteLength`, rounded up to whole pages. */
+export function createFixedMemory(byteLength: number): FixedMemory {
+  const pages = Math.ceil(byteLength / WASM_PAGE_BYTES);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  if (!(memory.buffer instanceof ArrayBuffer)) {
+    throw new TypeError("Cannot create memory: it is shared, must belong to one thread");
+  }
+  return { memory, bytes: new Uint8Array(memory.buffer) };
 }
