@@ -5,6 +5,23 @@
  * calling release 0.36.0 (`spec/wire.md` 4, 7 and `spec/dataforts.md` 12, 23). Loading happens in
  * the peer's own process only (`rust_peer_process.ts`), so that a crash of native code cannot take
  * a test run with it.
+ *
+ * Behaviour a test has to know, seen with 0.36.0:
+ *
+ * - Direct sessions: the responder calls `accept(initiator id)` before its `start()` and the
+ *   initiator `connect()` at any time; `accept()` after `start()` fails at once. Wrong secret, wrong
+ *   key, wrong id and nobody there all look the same: both calls fail after 15.3 s.
+ * - `peerCount()` falls only on eviction, 30 session timeouts after the last packet (3.02 s with a
+ *   timeout of 100 ms); with that setting it proves liveness after 4 s. `discoveredNodes()` never
+ *   falls.
+ * - `poll()` takes from all shards, shard by shard, and stops at the limit; an event keeps neither
+ *   its peer nor its stream id, only the packet's sequence and the shard (stream id mod shards).
+ * - Backpressure is the error text `stream would block: stream queue full`; `sendWithRetry` gives up
+ *   with the same text, `sendBlocking` with `stream credit stalled` after about 30 s.
+ * - 300,000 unpolled events are kept, a million stall a reliable sender: a test polls.
+ * - `bindAddr` with a port in use succeeds, so two processes must not be given the same port.
+ * - There is no drop counter for datagrams. That nothing was dropped shows in what arrived:
+ *   events by `poll()`, `rxSeq` and `creditGrantsSent` of `streamStats()`.
  */
 import { createRequire } from "node:module";
 import { Buffer } from "node:buffer";

@@ -26,6 +26,8 @@ type Handlers = {
 };
 
 const POLL_EVENTS_MAX = 4096;
+/** A receiver that nobody polls grants no more credit; a batch gives up then. */
+const SPIN_TIMEOUT_MS = 10_000;
 
 /** The operations over one addon; handles are positions in the tables inside. */
 export function createHandlers(addon: RustAddon): Handlers {
@@ -174,12 +176,14 @@ async function spin(
   stream: RustStream,
   events: ReturnType<typeof toBuffer>[],
 ): Promise<number> {
+  const deadlineMs = performance.now() + SPIN_TIMEOUT_MS;
   for (let refused = 0;; refused++) {
     try {
       await node.sendOnStream(stream, events);
       return refused;
     } catch (error) {
       if (!(error instanceof Error) || !/would block/.test(error.message)) throw error;
+      if (performance.now() > deadlineMs) throw error;
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
