@@ -1,0 +1,22 @@
+/** What a service is to the supervisor. */
+
+/** How a service is doing. */
+export type ServiceState = "healthy" | "degraded" | "unhealthy";
+
+/** State with the reason for it. */
+export interface ServiceHealth {
+  readonly state: ServiceState;
+  /** One sentence for the operator when the state is not healthy. */
+  readonly detail?: string;
+}
+
+/** A running part of a node. */
+export interface Service {
+  readonly name: string;
+  /** Resolves when the service can do its work; throws to abort the node's start. */
+  start(): Promise<void>;
+  /** Ends it; idempotent. The supervisor waits a bounded time. */
+  stop(): Promise<void>;
+  /** Answers from memory at once. */
+  health(): ServiceHealth;
+}
