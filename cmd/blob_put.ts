@@ -1,0 +1,128 @@
+/** `net blob put`: stores a file, or standard input, and prints its address. */
+import { buildCommand } from "@stricli/core";
+import { NetError } from "../src/base/mod.ts";
+import { absolutePath } from "../src/config/mod.ts";
+import { showProgress } from "./blob_common.ts";
+import { connectOrOpen } from "./connect.ts";
+import type { NetContext } from "./context.ts";
+import type { NodeCaller } from "./doors.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
+import { formatBytes, formatDuration, numberOf, recordOf, textOf } from "./format.ts";
+import { runVerb } from "./verb.ts";
+
+/** Largest piece of one `blob.upload_append`; its base64 fits the 1 MiB line of the control socket. */
+const PIECE_BYTES = 512 * 1024;
+
+/** The verb. */
+export const blobPutCommand = buildCommand<SharedFlags, [string], NetContext>({
+  docs: {
+    brief: "Store a file and print its address",
+    fullDescription: "Stores a file and prints its address. With - the bytes come from standard " +
+      "input. Without a running node the blob is stored in the data folder, and is offered to " +
+      "others once a node runs.\n\n" +
+      "EXAMPLES\n  net blob put big.iso\n  tar c docs | net blob put -\n" +
+      "  net blob put big.iso --json",
+  },
+  parameters: {
+    flags: bareRecord(SHARED_FLAGS),
+    positional: {
+      kind: "tuple",
+      parameters: [{
+        parse: String,
+        placeholder: "FILE",
+        brief: "File to store; - is standard input",
+      }],
+    },
+  },
+  async func(flags, file) {
+    await runVerb(this, flags, async ({ output, signal }) => {
+      const isStream = await isStreamed(this, file);
+      const node = await connectOrOpen(this, flags, signal);
+      const label = file === "-" ? "put" : `put ${file.split("/").at(-1)}`;
+      const { progress, onProgress } = showProgress(this, label, output.isQuiet);
+      try {
+        const result = recordOf(
+          isStream
+            ? await upload(this, node, file, signal, (bytes) => progress.update(bytes, undefined))
+            : await node.call("blob.put", { path: absolutePath(file, this.io.cwd) }, {
+              signal,
+              onProgress,
+            }),
+        );
+        progress.end();
+        output.result("blob.put", result, () => textOf(result.address));
+        output.note(summary("stored", result));
+      } finally {
+        progress.end();
+        await node.close();
+      }
+    });
+  },
+});
+
+/** One line about a finished transfer. */
+export function summary(verb: string, result: Readonly<Record<string, unknown>>): string {
+  const size = numberOf(result.size) ?? 0;
+  const seconds = numberOf(result.seconds) ?? 0;
+  const rate = seconds > 0 ? `, ${formatBytes(size / seconds)}/s` : "";
+  return `${verb} ${formatBytes(size)} in ${formatDuration(seconds * 1000)}${rate}`;
+}
+
+/** False for a file the node can open by itself; pipes and devices belong to this process. */
+async function isStreamed(context: NetContext, file: string): Promise<boolean> {
+  if (file === "-") return true;
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(absolutePath(file, context.io.cwd));
+  } catch (error) {
+    const isAbsent = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    throw new NetError(
+      isAbsent ? "not_found" : "not_allowed",
+      `Cannot read file "${file}": ${isAbsent ? "no such file" : "permission denied"}`,
+      { cause: error, next: "check the path" },
+    );
+  }
+  if (info.isDirectory) {
+    throw new NetError("usage", `Cannot put "${file}": it is a folder, must be a file`, {
+      next: `pack it first: tar c ${file} | net blob put -`,
+    });
+  }
+  return !info.isFile;
+}
+
+async function upload(
+  context: NetContext,
+  node: NodeCaller,
+  file: string,
+  signal: AbortSignal,
+  onBytes: (doneBytes: number) => void,
+): Promise<unknown> {
+  const { upload: id } = recordOf(await node.call("blob.upload_begin", {}, { signal }));
+  const source = file === "-" ? undefined : await Deno.open(absolutePath(file, context.io.cwd));
+  try {
+    const read = (into: Uint8Array) => source?.read(into) ?? context.io.readStdin(into);
+    const piece = new Uint8Array(PIECE_BYTES);
+    let doneBytes = 0;
+    for (let isEnd = false; !isEnd;) {
+      let length = 0;
+      while (length < piece.length && !isEnd) {
+        const count = await read(piece.subarray(length));
+        if (count === null) isEnd = true;
+        else length += count;
+      }
+      signal.throwIfAborted();
+      if (length === 0) break;
+      const data = piece.subarray(0, length).toBase64();
+      await node.call("blob.upload_append", { upload: id, data }, { signal });
+      onBytes(doneBytes += length);
+    }
+    return await node.call("blob.upload_finish", { upload: id }, { signal });
+  } catch (error) {
+    // The node forgets the upload when the connection ends, too; asking is only quicker.
+    await node.call("blob.upload_abort", { upload: id }).catch(() => {});
+    throw error;
+  } finally {
+    source?.close();
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * `net node start --detach`: starts the program again in the background and waits until it answers.
+ *
+ * The child's output goes to `node.log` in its data folder. The ticket travels through standard input,
+ * never as an argument.
+ */
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { isErrorCode, NetError } from "../src/base/mod.ts";
+import { type NodeConfig, prepareDataDir } from "../src/config/mod.ts";
+import type { NetContext } from "./context.ts";
+import { recordOf, textOf } from "./format.ts";
+import { startText } from "./node_start.ts";
+import { type Output, redactSecrets } from "./output.ts";
+import { selfCommand } from "./self_command.ts";
+import { type StartFlags, toStartArguments } from "./start_flags.ts";
+
+/** Time until the child must answer; ten times what a start takes on a slow machine. */
+const READY_MS = 20_000;
+
+/** Pause between two looks at the child's log. */
+const POLL_MS = 25;
+
+/** A log larger than this is set aside before the next start. */
+const LOG_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Part of the log that is looked at while the child starts. */
+const WATCHED_BYTES_MAX = 1024 * 1024;
+
+/** Log lines shown when the child does not come up. */
+const TAIL_LINES = 20;
+
+/** What {@linkcode startDetached} needs. */
+export interface StartDetachedOptions {
+  readonly flags: StartFlags;
+  readonly config: NodeConfig;
+  readonly ticket: string | undefined;
+  readonly output: Output;
+  readonly timeoutMs: number | undefined;
+}
+
+/**
+ * Starts a node in the background.
+ *
+ * @returns Exit code: 0 when the node answers, the child's own when it ended.
+ * @throws NetError With the child's own error, or `timeout`.
+ */
+export async function startDetached(
+  context: NetContext,
+  options: StartDetachedOptions,
+): Promise<number> {
+  const { flags, config, ticket, output } = options;
+  const { dataDir, warning } = await prepareDataDir(config);
+  if (warning !== undefined) output.warn(warning);
+  const logPath = await openLogPath(dataDir);
+  const logStart = (await Deno.stat(logPath)).size;
+
+  const args = toStartArguments({
+    ...flags,
+    join: ticket === undefined ? undefined : "-",
+    detach: undefined,
+    showTicket: undefined,
+    quiet: undefined,
+    timeout: undefined,
+    json: true,
+  });
+  const child = spawnChild(args, logPath, ticket);
+  const readyMs = options.timeoutMs ?? READY_MS;
+  const deadlineMs = context.io.now() + readyMs;
+  for (;;) {
+    const text = await readFrom(logPath, logStart);
+    const ready = findDocument(text, "net.node.start.v1");
+    if (ready !== undefined) {
+      child.forget();
+      await report(context, ready, { ...options, logPath });
+      return 0;
+    }
+    const ended = child.exitCode();
+    if (ended !== undefined) return fail(context, output, await readFrom(logPath, logStart), ended);
+    if (context.io.now() > deadlineMs) {
+      child.kill();
+      showTail(context, text);
+      throw new NetError("timeout", `Cannot start node: not ready within ${readyMs} ms`, {
+        next: `read ${logPath}, or repeat with a longer --timeout`,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+interface Child {
+  exitCode(): number | undefined;
+  kill(): void;
+  forget(): void;
+}
+
+function spawnChild(args: readonly string[], logPath: string, ticket: string | undefined): Child {
+  const [program, ...rest] = selfCommand(args);
+  const log = openSync(logPath, "a", 0o600);
+  try {
+    const child = spawn(program, rest, { detached: true, stdio: ["pipe", log, log] });
+    let exitCode: number | undefined;
+    child.on("exit", (code, signal) => {
+      exitCode = code ?? (signal === "SIGTERM" ? 143 : 1);
+    });
+    child.on("error", () => {
+      exitCode = 1;
+    });
+    // A child that ended early does not read its input; its exit code says why.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(ticket ?? "");
+    return {
+      exitCode: () => exitCode,
+      kill: () => void child.kill("SIGKILL"),
+      forget: () => child.unref(),
+    };
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function openLogPath(dataDir: string | undefined): Promise<string> {
+  if (dataDir === undefined) return await Deno.makeTempFile({ prefix: "net-", suffix: ".log" });
+  const path = `${dataDir}/node.log`;
+  const file = await Deno.open(path, { create: true, append: true, mode: 0o600 });
+  const { size } = await file.stat();
+  file.close();
+  if (size <= LOG_BYTES_MAX) return path;
+  await Deno.rename(path, `${path}.1`);
+  (await Deno.open(path, { create: true, append: true, mode: 0o600 })).close();
+  return path;
+}
+
+async function readFrom(path: string, offset: number): Promise<string> {
+  using file = await Deno.open(path);
+  await file.seek(offset, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(WATCHED_BYTES_MAX);
+  let length = 0;
+  for (;;) {
+    const count = await file.read(bytes.subarray(length));
+    if (count === null || count === 0) break;
+    length += count;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}
+
+/** The last complete line of `text` that is a document of this schema. */
+function findDocument(
+  text: string,
+  schema: string,
+): Readonly<Record<string, unknown>> | undefined {
+  const lines = text.split("\n").slice(0, -1);
+  for (const line of lines.reverse()) {
+    if (!line.startsWith(`{"schema":"${schema}"`)) continue;
+    try {
+      return recordOf(JSON.parse(line));
+    } catch {
+      // Half a line of somebody else's; the one looked for may still come.
+      continue;
+    }
+  }
+  return undefined;
+}
+
+async function report(
+  context: NetContext,
+  ready: Readonly<Record<string, unknown>>,
+  options: StartDetachedOptions & { readonly logPath: string },
+): Promise<void> {
+  const { output, flags, logPath } = options;
+  const signal = AbortSignal.timeout(READY_MS);
+  const node = await context.doors.connect(textOf(ready.socket), signal);
+  let ticket: string | undefined;
+  try {
+    await node.call("health.liveness", {}, { signal });
+    const isTicketWanted = flags.showTicket || (context.io.isStdoutTerminal && !output.isJson);
+    if (isTicketWanted) {
+      ticket = textOf(recordOf(await node.call("node.ticket", {}, { signal })).ticket);
+    }
+  } finally {
+    await node.close();
+  }
+  const fields = { ...ready, log: logPath, ...(ticket === undefined ? {} : { ticket }) };
+  const { schema: _, ...rest } = recordOf(fields);
+  output.result("node.start", rest, () => startText(rest, ticket));
+}
+
+function fail(context: NetContext, output: Output, text: string, exitCode: number): number {
+  const { error } = findDocument(text, "net.error.v1") ?? {};
+  const { code, message, next } = recordOf(error);
+  if (isErrorCode(code)) {
+    throw new NetError(code, textOf(message), { next: textOf(next) || undefined });
+  }
+  showTail(context, text);
+  output.note(`node ended with exit code ${exitCode}`);
+  return exitCode === 0 ? 1 : exitCode;
+}
+
+function showTail(context: NetContext, text: string): void {
+  const lines = text.split("\n").filter((line) => line !== "").slice(-TAIL_LINES);
+  if (lines.length > 0) context.io.writeErr(`${redactSecrets(lines.join("\n"))}\n`);
+}

@@ -1,0 +1,49 @@
+/**
+ * The heavy parts behind the verbs, each loaded when it is first used, so that `net help` costs
+ * nothing and tests can put their own in place.
+ */
+import type { Environment, NodeConfig } from "../src/config/mod.ts";
+import type { Log } from "../src/observe/mod.ts";
+import type { OwnProcess } from "./self_command.ts";
+
+/** Options of one call to a node. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: unknown) => void;
+}
+
+/** Something that answers a node's methods: a running node or an opened data folder. */
+export interface NodeCaller {
+  call(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    options?: CallOptions,
+  ): Promise<unknown>;
+  close(): void | Promise<void>;
+}
+
+/** A node in this process, as far as `node start` needs it. */
+export interface NodeHandle {
+  start(): Promise<void>;
+  stop(reason: string): Promise<void>;
+  /** Same members as the result of `node.status`. */
+  status(): object | Promise<object>;
+  /** Same members as the result of `node.ticket`. */
+  ticket(): object | Promise<object>;
+  /** Settles when the node has ended, whoever ended it. */
+  readonly closed: Promise<unknown>;
+}
+
+/** Ways from the command line into the rest of the program. */
+export interface Doors {
+  /** The program's own process. */
+  readonly own: OwnProcess;
+  /** Path of the control socket where nobody named one (`validation.md` 3.1 and 3.2). */
+  standardSocketPath(env: Environment, family: string | undefined): Promise<string>;
+  /** Connects to a control socket; throws NetError `not_running` when nobody listens. */
+  connect(socketPath: string, signal: AbortSignal): Promise<NodeCaller>;
+  /** Opens the data folder of `config` under its lock. */
+  openStandalone(config: NodeConfig): Promise<NodeCaller>;
+  /** Builds a node without starting it. */
+  createNode(config: NodeConfig, deps: { readonly log: Log }): Promise<NodeHandle>;
+}

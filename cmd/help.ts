@@ -1,0 +1,119 @@
+/** `net help`, `--help` and the overview of all verbs. */
+import {
+  type Application,
+  buildCommand,
+  type RouteMap,
+  type StricliIntegration,
+  text_en,
+} from "@stricli/core";
+import { PROGRAM_NAME, PROGRAM_VERSION } from "../src/config/mod.ts";
+import type { NetContext } from "./context.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
+import { formatTable } from "./format.ts";
+
+/** How command lines are spelled in help and usage lines. */
+export const HELP_FORMATTING = {
+  useAliasInUsageLine: false,
+  onlyRequiredInUsageLine: true,
+  caseStyle: "convert-camel-to-kebab",
+} as const;
+
+const ROOT_EXAMPLES = `EXAMPLES
+  net node start                       start a node, print a ticket
+  net node start --join - < ticket     join the node that printed it
+  net blob put big.iso                 store a file, print its address
+  net blob get b3:ADDRESS big.iso      fetch it on the other node
+  net validate ipc 127.0.0.1:9900      check that a member behaves
+
+Every verb takes --json, --quiet, --timeout, --socket, --family and --data-dir.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 network or in use, 4 not found, 5 not allowed,
+  6 not reachable, 7 timeout, 9 integrity, 12 limit or no space, 130 and 143 by signal.`;
+
+/** One verb in an overview. */
+export interface VerbLine {
+  /** Words after the program's name. */
+  readonly words: readonly string[];
+  readonly brief: string;
+}
+
+/** Every visible verb below `routes`, in the order of declaration. */
+export function listVerbs(
+  routes: RouteMap<NetContext>,
+  prefix: readonly string[] = [],
+): readonly VerbLine[] {
+  return routes.getAllEntries().filter((entry) => !entry.hidden).flatMap((entry) => {
+    const words = [...prefix, entry.name["convert-camel-to-kebab"]];
+    return isRouteMap(entry.target)
+      ? listVerbs(entry.target, words)
+      : [{ words, brief: entry.target.brief }];
+  });
+}
+
+/** Overview of a group of verbs; of the whole program when `prefix` is its name alone. */
+export function groupHelp(routes: RouteMap<NetContext>, prefix: readonly string[]): string {
+  const verbs = listVerbs(routes, prefix).map((verb) => [
+    `  ${verb.words.join(" ")}`,
+    verb.brief,
+  ]);
+  const isRoot = prefix.length <= 1;
+  const head = isRoot
+    ? `${PROGRAM_NAME} ${PROGRAM_VERSION}\n${routes.brief}\n\n`
+    : `${routes.brief}\n\n`;
+  const tail = isRoot ? `\n\n${ROOT_EXAMPLES}` : "";
+  return `${head}USAGE\n  ${prefix.join(" ")} ${
+    isRoot ? "VERB" : "WORD"
+  } [FLAGS] [ARGUMENTS]\n\nVERBS\n${formatTable(verbs)}${tail}\n\n` +
+    `Run ${prefix.join(" ")} ${isRoot ? "VERB" : "WORD"} --help for the flags of one verb.\n`;
+}
+
+/** Adds `--help` and `-h` to every verb and group. */
+export const helpIntegration: StricliIntegration<NetContext> = {
+  flag: {
+    brief: "Print help and exit",
+    global: true,
+    aliases: ["h"],
+    defaultForRouteMap: true,
+    complete: true,
+    run(app, { result, additionalFlags }) {
+      this.process.stdout.write(
+        isRouteMap(result.target)
+          ? groupHelp(result.target, result.prefix)
+          : result.target.formatHelp({
+            prefix: result.prefix,
+            additionalFlags,
+            includeArgumentEscapeSequenceFlag: app.config.scanner.allowArgumentEscapeSequence,
+            includeHidden: false,
+            config: HELP_FORMATTING,
+            aliases: result.aliases[HELP_FORMATTING.caseStyle],
+            text: text_en,
+            ansiColor: false,
+          }),
+      );
+    },
+  },
+};
+
+/** `net help [WORD...]`; the words are handled in front of the verbs, see `root.ts`. */
+export const helpCommand = buildCommand<SharedFlags, string[], NetContext>({
+  docs: {
+    brief: "Print this overview, or the help of one verb",
+    fullDescription: "Prints the overview, or the help of one verb.\n\n" +
+      "EXAMPLES\n  net help\n  net help blob put",
+  },
+  parameters: {
+    flags: bareRecord(SHARED_FLAGS),
+    positional: {
+      kind: "array",
+      parameter: { parse: String, placeholder: "WORD", brief: "Words of a verb" },
+    },
+  },
+  func() {},
+});
+
+/** What the command line names: a group or a verb. */
+export type Target = Application<NetContext>["root"];
+
+/** True for a group of verbs. */
+export function isRouteMap(target: Target): target is RouteMap<NetContext> {
+  return "getAllEntries" in target;
+}

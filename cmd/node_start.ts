@@ -1,0 +1,201 @@
+/**
+ * `net node start` (also `net server` and `net daemon`): runs a node in the foreground, or with
+ * `--detach` in the background.
+ */
+import { buildCommand } from "@stricli/core";
+import { NetError } from "../src/base/mod.ts";
+import {
+  loadNodeConfig,
+  type NodeConfig,
+  prepareDataDir,
+  PROGRAM_NAME,
+  PROGRAM_VERSION,
+  readSome,
+  readTicketText,
+  readUpTo,
+  withDataDir,
+} from "../src/config/mod.ts";
+import { createLog, type LogLevel } from "../src/observe/mod.ts";
+import type { NetContext } from "./context.ts";
+import type { NodeHandle } from "./doors.ts";
+import { bareRecord, durationFlag } from "./flags.ts";
+import { formatFields, listOf, recordOf, textOf } from "./format.ts";
+import type { Output } from "./output.ts";
+import { ensureMeshSocket } from "./self_command.ts";
+import {
+  isTicketVisible,
+  START_FLAGS,
+  type StartFlags,
+  toNodeFlags,
+  toStartArguments,
+} from "./start_flags.ts";
+import { runVerb } from "./verb.ts";
+
+/** The verb. */
+export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
+  docs: {
+    brief: "Start a node",
+    fullDescription: "Starts a node in the foreground; Ctrl-C ends it. On a terminal it prints a " +
+      "ticket with which others join.\n\n" +
+      "EXAMPLES\n  net node start\n  net node start --join - < ticket.txt\n" +
+      "  net node start --detach --port 9900\n" +
+      "  net node start --data-dir /srv/net --udp 0.0.0.0:7000\n\n" +
+      "ENVIRONMENT\n  NET_TICKET  NET_UDP  NET_PORT  NET_LISTEN  NET_BIND  NET_SOCKET\n" +
+      "  NET_FAMILY_ID (FAMILY_ID)  NET_NODE_ID (NODE_ID)  NET_DATA_DIR  NET_PROFILE\n" +
+      "  NET_PEER  NET_EXPECT  NET_PSK_FILE  NET_LOG_LEVEL  NET_LOG_FORMAT",
+  },
+  parameters: { flags: bareRecord(START_FLAGS) },
+  async func(flags) {
+    await runVerb(this, flags, ({ output }) => startNode(this, flags, output), {
+      isSelfTimed: true,
+    });
+  },
+});
+
+async function startNode(context: NetContext, flags: StartFlags, output: Output): Promise<number> {
+  const { io, doors } = context;
+  const nodeFlags = toNodeFlags(flags);
+  const timeoutMs = durationFlag("--timeout", flags.timeout);
+  const ticket = await readTicket(context, flags);
+  // Everything a user can get wrong is found before a process is replaced or made.
+  const config = loadNodeConfig({
+    flags: { ...nodeFlags, join: ticket },
+    env: io.env,
+    cwd: io.cwd,
+    hostname: io.hostname,
+  });
+  if (flags.detach) {
+    const { startDetached } = await import("./detach.ts");
+    return await startDetached(context, { flags, config, ticket, output, timeoutMs });
+  }
+  const isVisible = isTicketVisible(flags);
+  // Standard input was read already, so a ticket from there goes the same way as a visible one.
+  const isFromStdin = flags.join === "-";
+  const again = isVisible || isFromStdin ? { ...flags, join: undefined } : flags;
+  const handedOver = isVisible || (isFromStdin && !doors.own.hasMeshSocket) ? ticket : undefined;
+  ensureMeshSocket(doors.own, toStartArguments(again), handedOver);
+
+  const prepared = await prepareDataDir(config);
+  if (prepared.warning !== undefined) output.warn(prepared.warning);
+  return await runForeground(
+    context,
+    withDataDir(config, prepared.dataDir),
+    flags,
+    output,
+    timeoutMs,
+  );
+}
+
+async function readTicket(context: NetContext, flags: StartFlags): Promise<string | undefined> {
+  if (flags.join === undefined) return undefined;
+  return await readTicketText(flags.join, {
+    readStdin: (bytesMax) => readSome({ read: (into) => context.io.readStdin(into) }, bytesMax),
+    readFile: readUpTo,
+  });
+}
+
+async function runForeground(
+  context: NetContext,
+  config: NodeConfig,
+  flags: StartFlags,
+  output: Output,
+  timeoutMs: number | undefined,
+): Promise<number> {
+  const { io, doors } = context;
+  let exitCode = 0;
+  let stopping: Promise<void> | undefined;
+  let node: NodeHandle | undefined;
+  let isReady = false;
+  const onSignal = (reason: string, code: number, forcedCode: number) => {
+    // Before the node is up there is nothing to wind down, and a second signal does not wait.
+    if (stopping !== undefined || node === undefined) return io.exit(forcedCode);
+    exitCode = code;
+    if (isReady) output.note(`stopping (${reason}); once more forces it`);
+    stopping = node.stop(reason);
+    // Its failure also ends `closed`; this only keeps it from being unhandled until then.
+    stopping.catch(() => {});
+  };
+  const releases = [
+    io.onSignal("SIGTERM", () => onSignal("SIGTERM", 0, 143)),
+    io.onSignal("SIGINT", () => onSignal("SIGINT", 130, 130)),
+  ];
+  try {
+    const log = createLog({
+      level: output.isQuiet ? atLeastWarn(config.logLevel) : config.logLevel,
+      format: config.logFormat,
+      write: (line) => io.writeErr(`${line}\n`),
+    });
+    node = await doors.createNode(config, { log });
+    await startWithin(node, timeoutMs);
+    isReady = true;
+    if (stopping === undefined) await announce(context, node, config, flags, output);
+    await node.closed;
+    await stopping;
+    return exitCode;
+  } catch (error) {
+    if (stopping !== undefined && !isReady) {
+      // A start that was told to stop fails by being stopped.
+      await stopping;
+      return exitCode;
+    }
+    await node?.stop("start failed");
+    throw error;
+  } finally {
+    for (const release of releases) release();
+  }
+}
+
+async function startWithin(node: NodeHandle, timeoutMs: number | undefined): Promise<void> {
+  if (timeoutMs === undefined) return await node.start();
+  const { promise: outOfTime, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(
+      new NetError("timeout", `Cannot start node: not ready within ${timeoutMs} ms`, {
+        next: "repeat with a longer --timeout",
+      }),
+    );
+  }, timeoutMs);
+  try {
+    await Promise.race([node.start(), outOfTime]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function announce(
+  context: NetContext,
+  node: NodeHandle,
+  config: NodeConfig,
+  flags: StartFlags,
+  output: Output,
+): Promise<void> {
+  const status = recordOf(await node.status());
+  const isTicketWanted = flags.showTicket ||
+    (context.io.isStdoutTerminal && !output.isJson);
+  const ticket = isTicketWanted ? textOf(recordOf(await node.ticket()).ticket) : undefined;
+  const fields = { ...status, mode: config.profile, ...(ticket === undefined ? {} : { ticket }) };
+  output.result("node.start", fields, () => startText(fields, ticket));
+}
+
+/** Human text of a node that is up. */
+export function startText(
+  status: Readonly<Record<string, unknown>>,
+  ticket: string | undefined,
+): string {
+  const fields = formatFields([
+    ["mode", textOf(status.mode)],
+    ["node", textOf(status.node_id)],
+    ["pid", textOf(status.pid)],
+    ["socket", textOf(status.socket)],
+    ["udp", listOf(status.udp).map(textOf).join(", ")],
+    ["tcp", textOf(status.tcp)],
+    ["data", textOf(status.data_dir) || "in memory"],
+    ["log", textOf(status.log)],
+    ["ticket", ticket ?? "run net node ticket to print a ticket to join with"],
+  ]);
+  return `${PROGRAM_NAME} ${PROGRAM_VERSION}\n${fields}`;
+}
+
+function atLeastWarn(level: LogLevel): LogLevel {
+  return level === "debug" || level === "info" ? "warn" : level;
+}

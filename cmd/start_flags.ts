@@ -1,0 +1,149 @@
+/** Flags of `net node start` (`decisions.md` 4, `validation.md` 4), and their way back into arguments. */
+import type { FlagParametersForType } from "@stricli/core";
+import { NetError } from "../src/base/mod.ts";
+import type { NodeFlags } from "../src/config/mod.ts";
+import type { NetContext } from "./context.ts";
+import {
+  hiddenTextFlag,
+  oneSpelling,
+  SHARED_FLAGS,
+  type SharedFlags,
+  socketFlag,
+  switchFlag,
+  textFlag,
+} from "./flags.ts";
+
+/** Values of the flags of `net node start`. */
+export interface StartFlags extends SharedFlags {
+  readonly udp?: string;
+  readonly port?: string;
+  readonly tcpPort?: string;
+  readonly jsonrpcPort?: string;
+  readonly listen?: string;
+  readonly bind?: string;
+  readonly http?: string;
+  readonly join?: string;
+  readonly peer?: readonly string[];
+  readonly expect?: readonly string[];
+  readonly peers?: string;
+  readonly pskFile?: string;
+  readonly profile?: "micro" | "macro";
+  readonly label?: string;
+  readonly amnesia?: boolean;
+  readonly detach?: boolean;
+  readonly showTicket?: boolean;
+  readonly logLevel?: "debug" | "info" | "warn" | "error" | "off";
+  readonly logFormat?: "text" | "json";
+  readonly heartbeat?: string;
+  readonly sessionTimeout?: string;
+}
+
+/** Declarations of the flags of `net node start`. */
+export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
+  udp: textFlag("ADDR:PORT", "Address of the mesh; default: all addresses and the port kept"),
+  port: textFlag("PORT", "Serve JSON-RPC lines over TCP on 127.0.0.1; 0 picks a port"),
+  tcpPort: hiddenTextFlag("PORT", "Same as --port"),
+  jsonrpcPort: hiddenTextFlag("PORT", "Same as --port"),
+  listen: textFlag("ADDR:PORT", "Serve JSON-RPC lines over TCP there"),
+  bind: textFlag("ADDR", "Address that goes with --port"),
+  http: textFlag("ADDR:PORT", "HTTP gateway; not part of this version"),
+  join: textFlag("TICKET", "Join with a ticket: a word, - for standard input, or @FILE"),
+  peer: {
+    kind: "parsed",
+    parse: String,
+    optional: true,
+    variadic: true,
+    placeholder: "ADDR#NODEID#NOISEKEY",
+    brief: "Connect to a peer without a ticket; repeatable",
+  },
+  expect: {
+    kind: "parsed",
+    parse: String,
+    optional: true,
+    variadic: true,
+    placeholder: "NODEID",
+    brief: "Accept the direct handshake of this node; repeatable",
+  },
+  peers: textFlag("sealed|any", "Kinds of sessions to accept; only any in this version"),
+  pskFile: textFlag("FILE", "Mesh secret: 32 bytes, or 64 hex digits"),
+  profile: {
+    kind: "enum",
+    values: ["micro", "macro"],
+    optional: true,
+    brief: "How much the node runs; default: micro",
+  },
+  label: textFlag("TEXT", "Name of the node in tickets; default: the machine's name"),
+  amnesia: switchFlag("Keep everything in memory"),
+  detach: switchFlag("Run in the background, return when the node answers"),
+  showTicket: switchFlag("Print the ticket even when standard output is no terminal"),
+  logLevel: {
+    kind: "enum",
+    values: ["debug", "info", "warn", "error", "off"],
+    optional: true,
+    brief: "Least severe records to log; default: info",
+  },
+  logFormat: {
+    kind: "enum",
+    values: ["text", "json"],
+    optional: true,
+    brief: "Shape of log records on standard error; default: text",
+  },
+  heartbeat: hiddenTextFlag("DURATION", "Interval of heartbeats"),
+  sessionTimeout: hiddenTextFlag("DURATION", "Silence after which a session is lost"),
+  ...SHARED_FLAGS,
+};
+
+/**
+ * The part of the flags that is configuration, with every spelling brought to one.
+ *
+ * @throws NetError `usage` for `--http`, and for spellings that contradict each other.
+ */
+export function toNodeFlags(flags: StartFlags): NodeFlags {
+  if (flags.http !== undefined) {
+    throw new NetError("usage", "Cannot use --http: the gateway is not part of this version", {
+      next: "serve JSON-RPC with --port or --listen",
+    });
+  }
+  return {
+    udp: flags.udp,
+    port: oneSpelling({
+      "--port": flags.port,
+      "--tcp-port": flags.tcpPort,
+      "--jsonrpc-port": flags.jsonrpcPort,
+    }),
+    listen: flags.listen,
+    bind: flags.bind,
+    socket: socketFlag(flags),
+    family: flags.family,
+    dataDir: flags.dataDir,
+    amnesia: flags.amnesia,
+    profile: flags.profile,
+    join: flags.join,
+    peer: flags.peer,
+    expect: flags.expect,
+    peersMode: flags.peers,
+    pskFile: flags.pskFile,
+    label: flags.label,
+    logLevel: flags.logLevel,
+    logFormat: flags.logFormat,
+    heartbeat: flags.heartbeat,
+    sessionTimeout: flags.sessionTimeout,
+  };
+}
+
+/** Arguments that make `net node start` see the same flags again. */
+export function toStartArguments(flags: StartFlags): readonly string[] {
+  const args = ["node", "start"];
+  for (const [name, value] of Object.entries(flags)) {
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (value === true) args.push(flag);
+    else if (typeof value === "string") args.push(flag, value);
+    else if (Array.isArray(value)) { for (const item of value) args.push(flag, String(item)); }
+  }
+  return args;
+}
+
+/** True when the ticket itself is an argument, visible in process lists. */
+export function isTicketVisible(flags: StartFlags): boolean {
+  return flags.join !== undefined && flags.join !== "-" && !flags.join.startsWith("@");
+}

@@ -1,0 +1,27 @@
+/** `net version` and `net --version`. */
+import { buildCommand } from "@stricli/core";
+import { PROGRAM_NAME, PROGRAM_VERSION } from "../src/config/mod.ts";
+import type { NetContext } from "./context.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
+import { runVerb } from "./verb.ts";
+
+/** The verb. */
+export const versionCommand = buildCommand<SharedFlags, [], NetContext>({
+  docs: {
+    brief: "Print the version",
+    fullDescription: "Prints the version.\n\nEXAMPLES\n  net version\n  net --version",
+  },
+  parameters: { flags: bareRecord(SHARED_FLAGS) },
+  async func(flags) {
+    await runVerb(this, flags, ({ output }) => {
+      const fields = {
+        name: PROGRAM_NAME,
+        version: PROGRAM_VERSION,
+        deno: Deno.version.deno,
+        platform: `${Deno.build.os}-${Deno.build.arch}`,
+      };
+      output.result("version", fields, () => `${PROGRAM_NAME} ${PROGRAM_VERSION}`);
+      return Promise.resolve();
+    });
+  },
+});
