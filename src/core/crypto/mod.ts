@@ -1,9 +1,15 @@
-/** Keys, hashes, the Noise handshake, session keys, replay window, key store and tickets. */
+/**
+ * Cryptography of the core: keys, hashes, the Noise handshake, session keys, packet sealing, replay
+ * window, key store and tickets.
+ */
+export * from "./aead.ts";
+export * from "./blake3.ts";
 export * from "./channel_hash.ts";
 export * from "./hashes.ts";
 export * from "./identity.ts";
 export * from "./key_store.ts";
 export * from "./noise.ts";
+export * from "./packet_cipher.ts";
 export * from "./replay_window.ts";
 export * from "./session_keys.ts";
 export * from "./ticket.ts";
