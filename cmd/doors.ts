@@ -34,6 +34,31 @@ export interface NodeHandle {
   readonly closed: Promise<unknown>;
 }
 
+/** Options of {@linkcode Doors.validateIpc}; what is left out is the validator's own default. */
+export interface ValidateIpcOptions {
+  readonly rules: "reference" | "standard" | "strict";
+  /** Time for the whole run. */
+  readonly deadlineMs: number | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  readonly replyTimeoutMs: number | undefined;
+  readonly maxLineBytes: number | undefined;
+  readonly expectName: string | undefined;
+  readonly capabilities: boolean;
+  readonly requireHealthy: boolean;
+  readonly isColor: boolean;
+  readonly env: Environment;
+  readonly signal: AbortSignal;
+}
+
+/** What a probe found. */
+export interface IpcVerdict {
+  readonly isCompliant: boolean;
+  /** The document `net.validate.ipc.v1`. */
+  readonly report: object;
+  /** The same for people. */
+  readonly text: string;
+}
+
 /** Ways from the command line into the rest of the program. */
 export interface Doors {
   /** The program's own process. */
@@ -46,4 +71,6 @@ export interface Doors {
   openStandalone(config: NodeConfig): Promise<NodeCaller>;
   /** Builds a node without starting it. */
   createNode(config: NodeConfig, deps: { readonly log: Log }): Promise<NodeHandle>;
+  /** Probes a member; throws NetError `usage` for text that is no endpoint. */
+  validateIpc(endpoint: string, options: ValidateIpcOptions): Promise<IpcVerdict>;
 }

@@ -2,21 +2,14 @@
 import {
   type Application,
   buildCommand,
+  type Command,
   type RouteMap,
   type StricliIntegration,
-  text_en,
 } from "@stricli/core";
 import { PROGRAM_NAME, PROGRAM_VERSION } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { formatTable } from "./format.ts";
-
-/** How command lines are spelled in help and usage lines. */
-export const HELP_FORMATTING = {
-  useAliasInUsageLine: false,
-  onlyRequiredInUsageLine: true,
-  caseStyle: "convert-camel-to-kebab",
-} as const;
 
 const ROOT_EXAMPLES = `EXAMPLES
   net node start                       start a node, print a ticket
@@ -66,6 +59,63 @@ export function groupHelp(routes: RouteMap<NetContext>, prefix: readonly string[
     `Run ${prefix.join(" ")} ${isRoot ? "VERB" : "WORD"} --help for the flags of one verb.\n`;
 }
 
+/** Help of one verb. */
+export function verbHelp(verb: Command<NetContext>, prefix: readonly string[]): string {
+  const flags = Object.entries(verb.parameters.flags ?? {}).filter(([, flag]) => !flag.hidden);
+  const rows = flags.map(([name, flag]) => {
+    const value = "placeholder" in flag && flag.placeholder !== undefined
+      ? ` ${flag.placeholder}`
+      : "values" in flag
+      ? ` ${flag.values.join("|")}`
+      : "";
+    return [`  --${toKebab(name)}${value}`, flag.brief];
+  });
+  const args = positionals(verb).map(({ word, brief }) => [`  ${word}`, brief]);
+  return [
+    `USAGE\n  ${usageLine(verb, prefix)}`,
+    wrap(verb.fullDescription ?? verb.brief),
+    ...(args.length === 0 ? [] : [`ARGUMENTS\n${formatTable(args)}`]),
+    `FLAGS\n${formatTable([...rows, ["  --help, -h", "Print this help"]])}`,
+  ].join("\n\n") + "\n";
+}
+
+/** One line that shows how a group or a verb is used. */
+export function usageLine(target: Target, prefix: readonly string[]): string {
+  const words = isRouteMap(target)
+    ? [
+      target.getAllEntries().filter((entry) => !entry.hidden)
+        .map((entry) => entry.name["convert-camel-to-kebab"]).join("|"),
+    ]
+    : positionals(target).map(({ word }) => word);
+  return [...prefix, ...words, "[FLAGS]"].join(" ");
+}
+
+/** Flag or word as typed: `dataDir` is `data-dir`. */
+export function toKebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Breaks lines of prose at 80 columns; lines that fit are left as they are. */
+function wrap(text: string): string {
+  return text.split("\n").map((line) => line.replace(/(.{1,80})(?: |$)/g, "$1\n").trimEnd())
+    .join("\n");
+}
+
+function positionals(
+  verb: Command<NetContext>,
+): readonly { readonly word: string; readonly brief: string }[] {
+  const { positional } = verb.parameters;
+  if (positional === undefined) return [];
+  if (positional.kind === "array") {
+    const { placeholder, brief } = positional.parameter;
+    return [{ word: `[${placeholder ?? "WORD"}...]`, brief }];
+  }
+  return positional.parameters.map(({ placeholder, optional, brief }) => {
+    const name = placeholder ?? "WORD";
+    return { word: optional ? `[${name}]` : name, brief };
+  });
+}
+
 /** Adds `--help` and `-h` to every verb and group. */
 export const helpIntegration: StricliIntegration<NetContext> = {
   flag: {
@@ -74,20 +124,10 @@ export const helpIntegration: StricliIntegration<NetContext> = {
     aliases: ["h"],
     defaultForRouteMap: true,
     complete: true,
-    run(app, { result, additionalFlags }) {
+    run(_app, { result }) {
+      const { target, prefix } = result;
       this.process.stdout.write(
-        isRouteMap(result.target)
-          ? groupHelp(result.target, result.prefix)
-          : result.target.formatHelp({
-            prefix: result.prefix,
-            additionalFlags,
-            includeArgumentEscapeSequenceFlag: app.config.scanner.allowArgumentEscapeSequence,
-            includeHidden: false,
-            config: HELP_FORMATTING,
-            aliases: result.aliases[HELP_FORMATTING.caseStyle],
-            text: text_en,
-            ansiColor: false,
-          }),
+        isRouteMap(target) ? groupHelp(target, prefix) : verbHelp(target, prefix),
       );
     },
   },

@@ -12,6 +12,7 @@ import {
   switchFlag,
   textFlag,
 } from "./flags.ts";
+import { toKebab } from "./help.ts";
 
 /** Values of the flags of `net node start`. */
 export interface StartFlags extends SharedFlags {
@@ -135,7 +136,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
 export function toStartArguments(flags: StartFlags): readonly string[] {
   const args = ["node", "start"];
   for (const [name, value] of Object.entries(flags)) {
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const flag = `--${toKebab(name)}`;
     if (value === true) args.push(flag);
     else if (typeof value === "string") args.push(flag, value);
     else if (Array.isArray(value)) { for (const item of value) args.push(flag, String(item)); }

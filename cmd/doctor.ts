@@ -1,0 +1,52 @@
+/** `net doctor`: checks what a node needs on this machine and says what to do. */
+import { buildCommand } from "@stricli/core";
+import { placeOf } from "./connect.ts";
+import type { NetContext } from "./context.ts";
+import type { CheckResult } from "./doctor_checks.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
+import { ensureMeshSocket } from "./self_command.ts";
+import { toStartArguments } from "./start_flags.ts";
+import { runVerb } from "./verb.ts";
+
+/** Time for all checks together. */
+const CHECKS_MS = 15_000;
+
+/** The verb. */
+export const doctorCommand = buildCommand<SharedFlags, [], NetContext>({
+  docs: {
+    brief: "Check what a node needs on this machine",
+    fullDescription: "Checks what a node needs on this machine and says what to do. The exit " +
+      "code is 1 when a check failed; warnings are fine.\n\n" +
+      "EXAMPLES\n  net doctor\n  net doctor --json",
+  },
+  parameters: { flags: bareRecord(SHARED_FLAGS) },
+  async func(flags) {
+    await runVerb(this, flags, async ({ output, signal }) => {
+      const [, , ...again] = toStartArguments(flags);
+      try {
+        ensureMeshSocket(this.doors.own, ["doctor", ...again]);
+      } catch {
+        // The check of UDP reports it, and the other checks still tell something.
+      }
+      const { CHECKS } = await import("./doctor_checks.ts");
+      const place = placeOf(this, flags);
+      const checks: CheckResult[] = [];
+      for (const check of CHECKS) {
+        signal.throwIfAborted();
+        checks.push(await check({ context: this, flags, place, signal }));
+      }
+      const isHealthy = checks.every((check) => check.status !== "fail");
+      output.result("doctor", { ok: isHealthy, checks }, () => doctorText(checks));
+      return isHealthy ? 0 : 1;
+    }, { timeoutMs: CHECKS_MS });
+  },
+});
+
+/** Human text of all checks. */
+export function doctorText(checks: readonly CheckResult[]): string {
+  const width = Math.max(...checks.map((check) => check.name.length));
+  return checks.map((check) => {
+    const line = `${check.status.padEnd(4)}  ${check.name.padEnd(width)}  ${check.detail}`;
+    return check.next === undefined ? line : `${line}\n${" ".repeat(width + 8)}next: ${check.next}`;
+  }).join("\n");
+}

@@ -1,0 +1,77 @@
+/** The tree of verbs: which words lead where. */
+import { buildRouteMap } from "@stricli/core";
+import { blobGetCommand } from "./blob_get.ts";
+import { blobLsCommand } from "./blob_ls.ts";
+import { blobPutCommand } from "./blob_put.ts";
+import { blobRmCommand } from "./blob_rm.ts";
+import { blobStatCommand } from "./blob_stat.ts";
+import { completionsCommand } from "./completions.ts";
+import type { NetContext } from "./context.ts";
+import { doctorCommand } from "./doctor.ts";
+import { bareRecord } from "./flags.ts";
+import { helpCommand } from "./help.ts";
+import { identityShowCommand } from "./identity_show.ts";
+import { nodePeersCommand } from "./node_peers.ts";
+import { nodeStartCommand } from "./node_start.ts";
+import { nodeStatusCommand } from "./node_status.ts";
+import { nodeStopCommand } from "./node_stop.ts";
+import { nodeTicketCommand } from "./node_ticket.ts";
+import { validateIpcCommand } from "./validate_ipc.ts";
+import { versionCommand } from "./version.ts";
+
+const nodeRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Start, stop and ask the node of this machine" },
+  routes: bareRecord({
+    start: nodeStartCommand,
+    status: nodeStatusCommand,
+    stop: nodeStopCommand,
+    ticket: nodeTicketCommand,
+    peers: nodePeersCommand,
+  }),
+  aliases: bareRecord({}),
+});
+
+const blobRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Store, fetch and list blobs" },
+  routes: bareRecord({
+    put: blobPutCommand,
+    get: blobGetCommand,
+    ls: blobLsCommand,
+    stat: blobStatCommand,
+    rm: blobRmCommand,
+  }),
+  aliases: bareRecord({ list: "ls", remove: "rm" }),
+});
+
+const identityRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Show who this node is" },
+  routes: bareRecord({ show: identityShowCommand }),
+  aliases: bareRecord({}),
+});
+
+const validateRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Check that a member behaves as its contract says" },
+  routes: bareRecord({ ipc: validateIpcCommand }),
+  aliases: bareRecord({}),
+});
+
+/** All verbs; `server` and `daemon` are other words for `node start`. */
+export const rootRoutes = buildRouteMap<string, NetContext>({
+  docs: {
+    brief: "A mesh of machines: nodes find each other, move blobs, answer probes.",
+    hideRoute: { server: true, daemon: true },
+  },
+  routes: bareRecord({
+    node: nodeRoutes,
+    blob: blobRoutes,
+    identity: identityRoutes,
+    validate: validateRoutes,
+    doctor: doctorCommand,
+    completions: completionsCommand,
+    version: versionCommand,
+    help: helpCommand,
+    server: nodeStartCommand,
+    daemon: nodeStartCommand,
+  }),
+  aliases: bareRecord({}),
+});
