@@ -7,7 +7,7 @@
 import { fileURLToPath } from "node:url";
 
 /** Output kept of one process; what comes after is dropped. */
-const OUTPUT_BYTES_MAX = 8 * 1024 * 1024;
+const OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
 /** Longest run of a verb unless the test says otherwise. */
 const RUN_TIMEOUT_MS = 60_000;
 
