@@ -50,6 +50,28 @@ export async function rpcRequest(
   }
 }
 
+/** A connection that stays open, for many small calls one after the other. */
+export interface RpcClient extends Disposable {
+  /** Result of a call; fails on an error reply. */
+  call(method: string): Promise<unknown>;
+}
+
+/** Opens a connection for many calls. */
+export async function openRpc(address: RpcAddress): Promise<RpcClient> {
+  const connection = await connectRaw(address);
+  let lastId = 0;
+  return {
+    call: async (method) => {
+      const request = { jsonrpc: "2.0", id: ++lastId, method, params: {} };
+      await writeAll(connection, new TextEncoder().encode(`${JSON.stringify(request)}\n`));
+      const reply = JSON.parse(await readLine(connection)) as Omit<RpcReply, "line">;
+      if (reply.error !== undefined) throw new Error(`${method}: ${reply.error.message}`);
+      return reply.result;
+    },
+    [Symbol.dispose]: () => close(connection),
+  };
+}
+
 /** Writes all of `bytes`. */
 export async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let offset = 0; offset < bytes.length;) {

@@ -4,11 +4,12 @@
 const CAPTURE_MAX = 4000;
 
 /** A running relay. */
-export interface UdpProxy extends AsyncDisposable {
+export interface UdpProxy {
   /** Address to dial instead of the target's. */
   readonly address: Deno.NetAddr;
   /** Datagrams seen in both directions, a bounded sample in order of arrival. */
   captured(): readonly Uint8Array[];
+  stop(): Promise<void>;
 }
 
 /**
@@ -42,7 +43,7 @@ export function startUdpProxy(target: Deno.NetAddr): UdpProxy {
   return {
     address: front.addr as Deno.NetAddr,
     captured: () => sample,
-    [Symbol.asyncDispose]: async () => {
+    stop: async () => {
       front.close();
       back.close();
       // A send on the closed socket is how a loop may end.
