@@ -164,10 +164,9 @@ function readFamily(layers: Layers, env: Environment): string | undefined {
   );
   if (family === undefined || family === "") return undefined;
   if (env.BIOMEOS_INSECURE === "1") {
-    const name = layers.origins.family === "environment" ? "FAMILY_ID" : "a family";
     throw new NetError(
       "config_invalid",
-      `Cannot start: ${name} ("${family}", FAMILY_ID) and BIOMEOS_INSECURE=1 exclude each other`,
+      `Cannot start: family "${family}" (FAMILY_ID) and BIOMEOS_INSECURE=1 exclude each other`,
       { next: "unset BIOMEOS_INSECURE, or start without a family" },
     );
   }

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { runInMemory } from "./_harness.ts";
+
+const STATUS = {
+  node_id: "00000000000000ab",
+  entity_id: "cd".repeat(32),
+  noise_public_key: "ef".repeat(32),
+  udp: ["127.0.0.1:7000", "10.0.0.5:7000"],
+  tcp: "127.0.0.1:9900",
+  socket: "/run/std/net.sock",
+  data_dir: "/home/ada/.local/share/net",
+  version: "0.1.0",
+  uptime_secs: 75,
+  pid: 42,
+  peers: [{
+    node_id: "00000000000000cd",
+    address: "10.0.0.6:7000",
+    state: "connected",
+    form: "direct",
+    rtt_ms: 1.25,
+    idle_ms: 300,
+  }],
+};
+
+Deno.test("node status prints the node's answer as one document", async () => {
+  const result = await runInMemory(["node", "status", "--json"], {
+    node: { "node.status": STATUS },
+  });
+  assert.equal(result.code, 0);
+  assert.equal(result.stderr, "");
+  assert.deepEqual(JSON.parse(result.stdout), { schema: "net.node.status.v1", ...STATUS });
+  assert.equal(result.openCount, 0);
+});
+
+Deno.test("node status prints aligned text and a table of peers", async () => {
+  const { stdout } = await runInMemory(["node", "status"], { node: { "node.status": STATUS } });
+  assert.match(stdout, /^node {7}00000000000000ab$/m);
+  assert.match(stdout, /^running {4}1 m 15 s, pid 42$/m);
+  assert.match(stdout, /^udp {8}127\.0\.0\.1:7000, 10\.0\.0\.5:7000$/m);
+  assert.match(stdout, /^NODE {14}ADDRESS {8}STATE {6}FORM {4}RTT {5}IDLE$/m);
+  assert.match(stdout, /^00000000000000cd {2}10\.0\.0\.6:7000 {2}connected {2}direct {2}1\.3 ms/m);
+});
+
+Deno.test("node peers says when there are none", async () => {
+  const { stdout } = await runInMemory(["node", "peers"], {
+    node: { "node.peers": { peers: [] } },
+  });
+  assert.equal(stdout, "no peers\n");
+});
+
+Deno.test("node status without a node exits 6 and says how to start one", async () => {
+  const { code, stderr } = await runInMemory(["node", "status"]);
+  assert.equal(code, 6);
+  assert.match(stderr, /^code: not_running$/m);
+  assert.match(stderr, /^next: .*net node start$/m);
+});
+
+Deno.test("node ticket prints the ticket alone on standard output", async () => {
+  const node = { "node.ticket": { ticket: "net1abc", psk: "00", expires_at: 1 } };
+  const result = await runInMemory(["node", "ticket", "--expires", "90s", "--label", "oak"], {
+    node,
+  });
+  assert.equal(result.stdout, "net1abc\n");
+  assert.match(result.stderr, /password/);
+  assert.deepEqual(result.calls, [
+    { method: "node.ticket", params: { expires_secs: 90, label: "oak" } },
+  ]);
+  const json = await runInMemory(["node", "ticket", "--json"], { node });
+  assert.deepEqual(JSON.parse(json.stdout), {
+    schema: "net.node.ticket.v1",
+    ...node["node.ticket"],
+  });
+  assert.equal(json.stderr, "");
+});
+
+Deno.test("node stop waits until nobody answers", async () => {
+  let isRunning = true;
+  let looks = 0;
+  const { code, stdout } = await runInMemory(["node", "stop", "--json"], {
+    doors: {
+      connect: () => {
+        if (!isRunning && ++looks > 0) return Promise.reject(new Error("gone"));
+        return Promise.resolve({
+          call: () => {
+            isRunning = false;
+            return Promise.resolve({ status: "stopping" });
+          },
+          close: () => {},
+        });
+      },
+    },
+  });
+  assert.equal(code, 0);
+  assert.equal(looks, 1);
+  assert.deepEqual(JSON.parse(stdout), { schema: "net.node.stop.v1", status: "stopped" });
+});
+
+Deno.test("node status gives up after --timeout with exit code 7", async () => {
+  const { code, stderr } = await runInMemory(["node", "status", "--timeout", "5ms"], {
+    doors: {
+      connect: (_path, signal) =>
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason));
+        }),
+    },
+  });
+  assert.equal(code, 7);
+  assert.match(stderr, /within 5 ms/);
+  assert.match(stderr, /^next: .*--timeout$/m);
+});
+
+Deno.test("a verb stopped by a signal exits 130 or 143 without an error text", async () => {
+  for (const [signal, exit] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    let raise = (_: string) => {};
+    const { code, stderr, stdout } = await runInMemory(["node", "status"], {
+      onListening: (by) => void (raise = by),
+      doors: {
+        connect: (_path, abort) =>
+          new Promise((_, reject) => {
+            abort.addEventListener("abort", () => reject(abort.reason));
+            raise(signal);
+          }),
+      },
+    });
+    assert.equal(code, exit);
+    assert.equal(stderr + stdout, "");
+  }
+});
+
+Deno.test("identity show works with and without a node", async () => {
+  const identity = {
+    node_id: "01",
+    entity_id: "02",
+    origin_hash: "03",
+    routing_id: "04",
+    noise_public_key: "05",
+  };
+  const running = await runInMemory(["identity", "show", "--json"], {
+    node: { "identity.show": identity },
+  });
+  assert.deepEqual(JSON.parse(running.stdout), { schema: "net.identity.show.v1", ...identity });
+  const folder = await Deno.makeTempDir();
+  try {
+    const alone = await runInMemory(["identity", "show", "--data-dir", folder], {
+      standalone: { "identity.show": identity },
+    });
+    assert.equal(alone.code, 0);
+    assert.match(alone.stdout, /^node {7}01\n/);
+    assert.equal(alone.configs[0]?.dataDir, folder);
+    assert.equal(alone.openCount, 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

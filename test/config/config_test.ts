@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { type ErrorCode, NetError } from "../../src/base/mod.ts";
+import {
+  type Environment,
+  type Layer,
+  loadNodeConfig,
+  type NodeConfig,
+  withDataDir,
+} from "../../src/config/mod.ts";
+
+const HOME: Environment = { HOME: "/home/ada" };
+
+function load(flags: Layer, env: Environment = HOME, file?: Layer): NodeConfig {
+  return loadNodeConfig({ flags, env, file, cwd: "/work", hostname: "oak" });
+}
+
+function fails(code: ErrorCode, text: RegExp, action: () => unknown): void {
+  assert.throws(action, (error) => {
+    assert.ok(error instanceof NetError);
+    assert.equal(error.code, code);
+    assert.match(error.message, text);
+    assert.equal(error.exitCode, 2);
+    assert.ok(error.next, "a next line");
+    return true;
+  });
+}
+
+Deno.test("loadNodeConfig() has a default for everything", () => {
+  const config = load({});
+  assert.deepEqual(config.udp, { host: "0.0.0.0", port: 0 });
+  assert.equal(config.tcp, undefined);
+  assert.equal(config.socketPath, undefined);
+  assert.equal(config.family, undefined);
+  assert.equal(config.dataDir, "/home/ada/.local/share/net");
+  assert.equal(config.isDataDirExplicit, false);
+  assert.equal(config.profile, "micro");
+  assert.equal(config.label, "oak");
+  assert.equal(config.logLevel, "info");
+  assert.ok(Object.values(config.origins).every((origin) => origin === "default"));
+  assert.ok(Object.isFrozen(config) && Object.isFrozen(config.origins));
+});
+
+Deno.test("loadNodeConfig() starts from an empty environment", () => {
+  const config = loadNodeConfig({ flags: {}, env: {}, cwd: "/" });
+  assert.equal(config.dataDir, undefined);
+  assert.equal(config.label, "net");
+});
+
+Deno.test("loadNodeConfig() prefers flag over environment over file over default", () => {
+  const file: Layer = { port: "1", family: "f", profile: "macro" };
+  const env: Environment = { ...HOME, NET_PORT: "2", FAMILY_ID: "e" };
+  const config = load({ port: "3" }, env, file);
+  assert.deepEqual(config.tcp, { host: "127.0.0.1", port: 3 });
+  assert.equal(config.family, "e");
+  assert.equal(config.profile, "macro");
+  assert.equal(config.origins.tcp, "flag");
+  assert.equal(config.origins.family, "environment");
+  assert.equal(config.origins.profile, "file");
+  assert.equal(config.origins.udp, "default");
+  assert.equal(load({}, env, file).tcp?.port, 2);
+  assert.equal(load({}, HOME, file).tcp?.port, 1);
+});
+
+Deno.test("loadNodeConfig() prefers NET_FAMILY_ID over FAMILY_ID", () => {
+  assert.equal(load({}, { ...HOME, NET_FAMILY_ID: "a", FAMILY_ID: "b" }).family, "a");
+  assert.equal(load({ family: "c" }, { ...HOME, NET_FAMILY_ID: "a" }).family, "c");
+  assert.equal(load({ family: "default" }, { ...HOME, NET_FAMILY_ID: "a" }).family, undefined);
+  assert.equal(load({}, { ...HOME, FAMILY_ID: "standalone" }).family, undefined);
+  assert.equal(load({}, { ...HOME, FAMILY_ID: "x" }).dataDir, "/home/ada/.local/share/net-x");
+});
+
+Deno.test("loadNodeConfig() refuses a family together with BIOMEOS_INSECURE=1", () => {
+  const env = { ...HOME, FAMILY_ID: "fam", BIOMEOS_INSECURE: "1" };
+  fails("config_invalid", /FAMILY_ID.*BIOMEOS_INSECURE/, () => load({}, env));
+  assert.equal(load({}, { ...env, FAMILY_ID: "default" }).family, undefined);
+});
+
+Deno.test("loadNodeConfig() joins port, bind and listen", () => {
+  assert.deepEqual(load({ port: "80", bind: "0.0.0.0" }).tcp, { host: "0.0.0.0", port: 80 });
+  assert.deepEqual(load({ listen: "[::1]:0" }).tcp, { host: "::1", port: 0 });
+  assert.deepEqual(load({ listen: "127.0.0.1:80", port: "80" }).tcp?.port, 80);
+  fails("usage", /--listen.*--port/, () => load({ listen: "127.0.0.1:80", port: "81" }));
+  fails("usage", /--listen.*--bind/, () => load({ listen: "127.0.0.1:80", bind: "0.0.0.0" }));
+  fails("usage", /--bind/, () => load({ bind: "0.0.0.0" }));
+  assert.equal(load({}, { ...HOME, NET_BIND: "0.0.0.0" }).tcp, undefined);
+  const env = { ...HOME, NET_PORT: "1" };
+  assert.deepEqual(load({ listen: "0.0.0.0:2" }, env).tcp, { host: "0.0.0.0", port: 2 });
+  assert.deepEqual(load({ bind: "0.0.0.0" }, env).tcp, { host: "0.0.0.0", port: 1 });
+});
+
+Deno.test("loadNodeConfig() names the source of a bad value", () => {
+  fails("usage", /--port: value is "99999"/, () => load({ port: "99999" }));
+  fails("config_invalid", /NET_PORT: value is "x"/, () => load({}, { ...HOME, NET_PORT: "x" }));
+  fails("config_invalid", /profile in the conf/, () => load({}, HOME, { profile: "huge" }));
+  fails("usage", /--udp/, () => load({ udp: "example.org:1" }));
+  fails("usage", /--family/, () => load({ family: "../x" }));
+  fails("usage", /--peer/, () => load({ peer: ["nope"] }));
+  fails("usage", /--expect/, () => load({ expect: ["1", "zz"] }));
+  fails("usage", /--heartbeat/, () => load({ heartbeat: "0s" }));
+  fails("usage", /--log-level/, () => load({ logLevel: "loud" }));
+});
+
+Deno.test("loadNodeConfig() refuses sealed sessions until they exist", () => {
+  assert.equal(load({ peersMode: "any" }).join, undefined);
+  fails("usage", /sealed sessions are not part/, () => load({ peersMode: "sealed" }));
+  fails("usage", /must be sealed or any/, () => load({ peersMode: "odd" }));
+});
+
+Deno.test("loadNodeConfig() reads repeated and comma-separated ids", () => {
+  assert.deepEqual(load({ expect: ["0000000000000001", "0x0000000000000002"] }).expect, [1n, 2n]);
+  assert.deepEqual(load({}, { ...HOME, NET_EXPECT: "1, 2,,3" }).expect, [1n, 2n, 3n]);
+});
+
+Deno.test("loadNodeConfig() makes paths absolute and bounds the socket's", () => {
+  const config = load({ socket: "run/../net.sock", dataDir: "d", pskFile: "/etc//psk" });
+  assert.equal(config.socketPath, "/work/net.sock");
+  assert.equal(config.dataDir, "/work/d");
+  assert.equal(config.isDataDirExplicit, true);
+  assert.equal(config.pskFile, "/etc/psk");
+  assert.equal(load({ socket: `/${"x".repeat(106)}` }).socketPath?.length, 107);
+  fails("usage", /107/, () => load({ socket: `/${"x".repeat(107)}` }));
+});
+
+Deno.test("loadNodeConfig() keeps amnesia and a data folder apart", () => {
+  assert.equal(load({ amnesia: true }).dataDir, undefined);
+  assert.equal(load({ amnesia: true }, { ...HOME, NET_DATA_DIR: "/d" }).dataDir, undefined);
+  assert.equal(load({}, { ...HOME, NET_AMNESIA: "1" }).isAmnesia, true);
+  fails("usage", /--amnesia/, () => load({ amnesia: true, dataDir: "/d" }));
+});
+
+Deno.test("loadNodeConfig() never quotes the ticket", () => {
+  const secret = "net1secretsecretsecretsecret";
+  try {
+    load({ join: secret, port: "x" });
+    assert.fail("must throw");
+  } catch (error) {
+    assert.ok(!String(error).includes(secret));
+  }
+  assert.equal(load({}, { ...HOME, NET_TICKET: secret }).join, secret);
+  fails("usage", /ticket is empty/, () => load({ join: "" }));
+});
+
+Deno.test("withDataDir() changes the folder only", () => {
+  const config = load({ port: "1" });
+  assert.deepEqual(withDataDir(config, undefined), { ...config, dataDir: undefined });
+});
