@@ -86,7 +86,7 @@ export class Discovery {
       originId: this.#nodeId,
       sequence: this.#sequence,
       ttl: PINGWAVE_TTL,
-      timestampUs: BigInt(this.#clock.wallMs()) * 1000n,
+      timestampUs: BigInt(Math.floor(this.#clock.wallMs() * 1000)),
     });
   }
 

@@ -336,7 +336,7 @@ export class MeshTransport implements MeshLink {
     stream.grantThresholdBytes = windowBytes / 4;
     stream.handler = handler;
     return () => {
-      if (stream.handler === handler) session.closeStream(stream);
+      if (stream.handler === handler) session.closeReceive(stream);
     };
   }
 
@@ -559,7 +559,9 @@ export class MeshTransport implements MeshLink {
     this.#cancelHeartbeat = this.#deps.clock.after(this.heartbeatMs, () => {
       const now = this.#deps.clock.now();
       for (const peer of this.#peers.values()) {
-        peer.session?.sendHeartbeat();
+        // Relays drop heartbeats (`wire.md` 9.2), so a relayed peer is asked for a sign of life.
+        if (peer.route.relayTo === undefined) peer.session?.sendHeartbeat();
+        else this.probe(peer.nodeId);
         this.#judge(peer, now);
       }
       this.#sendPingwave();

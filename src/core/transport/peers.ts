@@ -135,7 +135,9 @@ export class PeerTable {
   /** Moves the peer's state along with time. */
   judge(peer: Peer, now: number): LivenessChange {
     if (peer.session === undefined) return undefined;
-    const silentMs = now - peer.lastHeartbeatAt;
+    // Heartbeats alone count (`wire.md` 11), but none passes a relay.
+    const lastSignAt = peer.route.relayTo === undefined ? peer.lastHeartbeatAt : peer.lastReceivedAt;
+    const silentMs = now - lastSignAt;
     if (peer.state === "failed") {
       const idleMs = now - Math.max(peer.lastReceivedAt, peer.lastHeartbeatAt);
       return idleMs > EVICTED_TIMEOUTS * this.#timeoutMs ? "evicted" : undefined;

@@ -209,11 +209,11 @@ export class Session implements SealingSession {
     return stream.send;
   }
 
-  /** The user is done with the stream; late copies are still acknowledged for a while. */
-  closeStream(stream: Stream): void {
-    stream.closedAt = this.#context.clock.now();
+  /** The user is done with receiving; late copies are still acknowledged for a while. */
+  closeReceive(stream: Stream): void {
+    stream.isReceiveClosed = true;
     stream.handler = undefined;
-    stream.end("closed");
+    stream.lastActiveAt = this.#context.clock.now();
   }
 
   /** Gives the stream up and says so to the peer. */
@@ -265,7 +265,7 @@ export class Session implements SealingSession {
       else counters.drop_too_many_runs_total += 1;
       return;
     }
-    if (stream.closedAt !== undefined) {
+    if (stream.isReceiveClosed) {
       counters.drop_stream_closed_total += 1;
     } else {
       counters.event_packets_accepted_total += 1;
@@ -334,9 +334,8 @@ export class Session implements SealingSession {
   /** Forgets streams that are idle or were closed a while ago. */
   sweep(now: number): void {
     for (const stream of this.#streams.values()) {
-      const isClosed = stream.closedAt !== undefined && now - stream.closedAt > STREAM_LINGER_MS;
-      const isIdle = now - stream.lastActiveAt > STREAM_IDLE_MS;
-      if (isClosed || isIdle) this.dropStream(stream, "closed");
+      const patienceMs = stream.isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS;
+      if (now - stream.lastActiveAt > patienceMs) this.dropStream(stream, "closed");
     }
   }
 

@@ -30,8 +30,10 @@ export class Stream {
   grantedBytes = 0;
   isGrantPending = false;
   lastActiveAt: number;
-  /** Set when the user is done with it; copies are still acknowledged, then it is forgotten. */
-  closedAt: number | undefined;
+  /** The user is done with receiving; copies are still acknowledged for a while. */
+  isReceiveClosed = false;
+  /** The user is done with sending. */
+  isSendClosed = false;
   ended: StreamEnd | undefined;
   #waiters: Waiter[] = [];
 
@@ -50,6 +52,12 @@ export class Stream {
     this.handler = undefined;
     this.wake();
     if (reason !== "closed") handler?.onEnd(reason);
+  }
+
+  /** True when neither half is in use any more. */
+  get isClosed(): boolean {
+    return (this.send === undefined || this.isSendClosed) &&
+      (this.receive === undefined || this.isReceiveClosed);
   }
 
   /** Lets waiting senders look again. */
@@ -161,16 +169,16 @@ export class SendStreamHandle implements SendStream {
       await this.#stream.wait(options.signal);
     }
     this.#assertOpen();
-    this.#session.closeStream(this.#stream);
+    this.#stream.isSendClosed = true;
   }
 
   abort(): void {
-    if (this.#stream.ended !== undefined) return;
+    if (this.#stream.ended !== undefined || this.#stream.isSendClosed) return;
     this.#session.resetStream(this.#stream);
   }
 
   #assertOpen(): void {
-    const reason = this.#stream.ended;
+    const reason = this.#stream.isSendClosed ? "closed" : this.#stream.ended;
     if (reason === undefined) return;
     throw new NetError("unreachable", `Cannot send on stream: ${END_TEXT[reason]}`);
   }

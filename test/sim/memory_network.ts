@@ -1,0 +1,112 @@
+/** A network in memory: seeded loss, delay, reordering and duplication; partitions on demand. */
+
+import type { Clock } from "../../src/base/mod.ts";
+import { addressKey } from "../../src/core/transport/mod.ts";
+import type { DatagramSocket, SocketAddress } from "../../src/core/transport/mod.ts";
+
+/** How bad the network is. */
+export interface NetworkConditions {
+  /** 0..1. */
+  readonly lossRate: number;
+  readonly duplicateRate: number;
+  readonly delayMs: number;
+  /** Added at random, 0 to this; more than the pace of sending reorders. */
+  readonly jitterMs: number;
+}
+
+/** A perfect network with half a millisecond one way. */
+export const PERFECT: NetworkConditions = {
+  lossRate: 0,
+  duplicateRate: 0,
+  delayMs: 0.5,
+  jitterMs: 0,
+};
+
+/** A small, fast, seeded generator (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+}
+
+/** Sees every datagram before it travels; false drops it. */
+export type Filter = (bytes: Uint8Array, from: SocketAddress, to: SocketAddress) => boolean;
+
+/** Connects in-memory sockets. */
+export class MemoryNetwork {
+  conditions: NetworkConditions;
+  filter: Filter | undefined;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #sockets = new Map<string, MemorySocket>();
+
+  constructor(clock: Clock, seed: number, conditions: NetworkConditions = PERFECT) {
+    this.#clock = clock;
+    this.#random = seededRandom(seed);
+    this.conditions = conditions;
+  }
+
+  /** Binds a socket. */
+  open(host: string, port: number): DatagramSocket {
+    const socket = new MemorySocket(this, { host, port });
+    this.#sockets.set(addressKey(socket.localAddress), socket);
+    return socket;
+  }
+
+  /** Puts a datagram on its way, as if `from` had sent it. */
+  inject(bytes: Uint8Array, from: SocketAddress, to: SocketAddress): void {
+    const copy = bytes.slice();
+    if (this.filter !== undefined && !this.filter(copy, from, to)) return;
+    const { lossRate, duplicateRate, delayMs, jitterMs } = this.conditions;
+    const copies = this.#random() < duplicateRate ? 2 : 1;
+    for (let i = 0; i < copies; i++) {
+      if (this.#random() < lossRate) continue;
+      this.#clock.after(delayMs + this.#random() * jitterMs, () => {
+        this.#sockets.get(addressKey(to))?.deliver(copy, from);
+      });
+    }
+  }
+
+  /** Unbinds an address. */
+  forget(address: SocketAddress): void {
+    this.#sockets.delete(addressKey(address));
+  }
+}
+
+class MemorySocket implements DatagramSocket {
+  readonly localAddress: SocketAddress;
+  readonly counters = { sendErrors: 0, receiveErrors: 0 };
+  readonly #network: MemoryNetwork;
+  #buffer: Uint8Array | undefined;
+  #onDatagram: ((length: number, from: SocketAddress) => void) | undefined;
+
+  constructor(network: MemoryNetwork, address: SocketAddress) {
+    this.#network = network;
+    this.localAddress = address;
+  }
+
+  start(buffer: Uint8Array, onDatagram: (length: number, from: SocketAddress) => void): void {
+    this.#buffer = buffer;
+    this.#onDatagram = onDatagram;
+  }
+
+  send(bytes: Uint8Array, to: SocketAddress, onSent: () => void): void {
+    this.#network.inject(bytes, this.localAddress, to);
+    onSent();
+  }
+
+  close(): void {
+    this.#onDatagram = undefined;
+    this.#network.forget(this.localAddress);
+  }
+
+  deliver(bytes: Uint8Array, from: SocketAddress): void {
+    if (this.#buffer === undefined || this.#onDatagram === undefined) return;
+    this.#buffer.set(bytes);
+    this.#onDatagram(bytes.length, from);
+  }
+}
