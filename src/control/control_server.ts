@@ -1,0 +1,218 @@
+/**
+ * The control surface of a node: one method table on a unix socket and, if asked for, on TCP
+ * (`validation.md` 2 to 4, `decisions.md` 1 and 5).
+ *
+ * Which methods there are, and when a node drains, is decided by the node.
+ */
+import { type Clock, NetError, systemClock } from "../base/mod.ts";
+import type { Log } from "../observe/mod.ts";
+import { type ControlCounters, createControlCounters } from "./counters.ts";
+import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import { STOP_DRAIN_MS } from "./limits.ts";
+import { LineServer, type LineServerLimits } from "./line_server.ts";
+import type { MethodTable } from "./method.ts";
+import { openPeerCredentials, type PeerCredentials } from "./peer_credentials.ts";
+import { claimSocket, type SocketClaim } from "./socket_claim.ts";
+import { prepareSocketPlace, socketMode, type SocketPlaceOptions } from "./socket_path.ts";
+
+/** Capabilities whose socket names lead to a node (`validation.md` 8). */
+export const CAPABILITY_DOMAINS: readonly string[] = ["discovery", "storage", "network", "mesh"];
+
+/** The unix socket of a {@linkcode ControlServer}. */
+export interface ControlSocketOptions extends SocketPlaceOptions {
+  /** Capabilities to make links for; {@linkcode CAPABILITY_DOMAINS} when left out. */
+  readonly domains?: readonly string[];
+  /** False keeps the plain name free beside a family's; true when left out. */
+  readonly linksPlainName?: boolean;
+}
+
+/** What {@linkcode createControlServer} needs. */
+export interface ControlServerDeps {
+  readonly table: MethodTable;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** The unix socket; `undefined` for none. */
+  readonly socket: ControlSocketOptions | undefined;
+  /** Address of JSON-RPC lines over TCP; `undefined` for none. */
+  readonly tcp: { readonly host: string; readonly port: number } | undefined;
+  readonly limits?: LineServerLimits;
+  /** True to refuse clear text with "BTSP handshake required". */
+  readonly requiresHandshake?: boolean;
+}
+
+/** A control surface. */
+export interface ControlServer extends AsyncDisposable {
+  /**
+   * Binds and serves.
+   *
+   * @throws NetError `already_running`, `address_in_use`, `network`, `config_invalid`.
+   */
+  start(): Promise<void>;
+  /** Stops accepting, waits up to 5 s for running calls, closes, removes its files. Idempotent. */
+  stop(): Promise<void>;
+  /** Refuses new work and waits at most `timeoutMs` for the running one. */
+  drain(timeoutMs: number): Promise<{ readonly inFlight: number }>;
+  /** Path of the unix socket once started. */
+  readonly socketPath: string | undefined;
+  /** Address of the TCP listener once started. */
+  readonly tcpAddress: { readonly host: string; readonly port: number } | undefined;
+  /** Ways in that are open, for the capability list. */
+  readonly transports: readonly ("uds" | "tcp")[];
+  readonly activeConnections: number;
+  /** For the metric registry. */
+  readonly counters: ControlCounters;
+}
+
+/** Creates a control surface; nothing is bound before `start`. */
+export function createControlServer(deps: ControlServerDeps): ControlServer {
+  return new Server(deps);
+}
+
+class Server implements ControlServer {
+  readonly counters: ControlCounters = createControlCounters();
+  readonly #deps: ControlServerDeps;
+  readonly #clock: Clock;
+  readonly #dispatcher: Dispatcher;
+  readonly #lines: LineServer;
+  #claim: SocketClaim | undefined;
+  #credentials: PeerCredentials | undefined;
+  #tcp: Deno.TcpListener | undefined;
+  #tcpAddress: { readonly host: string; readonly port: number } | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(deps: ControlServerDeps) {
+    this.#deps = deps;
+    this.#clock = deps.clock ?? systemClock;
+    const { table, log, limits, requiresHandshake } = deps;
+    this.#dispatcher = createDispatcher({ table, log, counters: this.counters });
+    this.#lines = new LineServer({
+      dispatcher: this.#dispatcher,
+      counters: this.counters,
+      clock: this.#clock,
+      log,
+      limits,
+      requiresHandshake,
+    });
+  }
+
+  get socketPath(): string | undefined {
+    return this.#claim?.path;
+  }
+
+  get tcpAddress(): { readonly host: string; readonly port: number } | undefined {
+    return this.#tcpAddress;
+  }
+
+  get transports(): readonly ("uds" | "tcp")[] {
+    return [
+      ...(this.#claim === undefined ? [] : ["uds" as const]),
+      ...(this.#tcp === undefined ? [] : ["tcp" as const]),
+    ];
+  }
+
+  get activeConnections(): number {
+    return this.#lines.connectionCount;
+  }
+
+  async start(): Promise<void> {
+    if (this.#stopping !== undefined) throw new TypeError("Cannot start: server was stopped");
+    try {
+      // TCP first: when the port is taken, no socket file has been touched.
+      if (this.#deps.tcp !== undefined) this.#listenTcp(this.#deps.tcp);
+      if (this.#deps.socket !== undefined) await this.#listenUnix(this.#deps.socket);
+    } catch (error) {
+      this.#closeListeners();
+      throw error;
+    }
+    if (this.#tcp !== undefined) this.#lines.serve(this.#tcp, "tcp");
+    const { path } = this.#claim ?? {};
+    this.#deps.log.info("control_started", {
+      socket: path,
+      tcp: this.#tcpAddress === undefined
+        ? undefined
+        : `${this.#tcpAddress.host}:${this.#tcpAddress.port}`,
+      checks_peers: this.#credentials !== undefined,
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async drain(timeoutMs: number): Promise<{ readonly inFlight: number }> {
+    this.#dispatcher.beginDrain();
+    const controller = new AbortController();
+    const cancel = this.#clock.after(timeoutMs, () => controller.abort());
+    try {
+      await this.#dispatcher.untilIdle(controller.signal);
+    } finally {
+      cancel();
+    }
+    return { inFlight: this.#dispatcher.inFlight };
+  }
+
+  async #stop(): Promise<void> {
+    this.#dispatcher.beginDrain();
+    const controller = new AbortController();
+    const cancel = this.#clock.after(STOP_DRAIN_MS, () => controller.abort());
+    // The order matters: connections must not be ended while new ones still come in.
+    const stopped = this.#lines.stop(controller.signal);
+    this.#closeListeners();
+    try {
+      await stopped;
+    } finally {
+      cancel();
+      this.#credentials?.close();
+      this.#credentials = undefined;
+    }
+    this.#deps.log.info("control_stopped");
+  }
+
+  async #listenUnix(options: ControlSocketOptions): Promise<void> {
+    const { log } = this.#deps;
+    const { place, warnings } = prepareSocketPlace(options);
+    for (const warning of warnings) log.warn("control_socket_place", { reason: warning });
+    const mode = socketMode(options.env);
+    this.#claim = await claimSocket(place, {
+      mode,
+      domains: options.domains ?? CAPABILITY_DOMAINS,
+      linksPlainName: (options.linksPlainName ?? true) && this.#deps.requiresHandshake !== true,
+      log,
+    });
+    this.#credentials = openPeerCredentials(place.path);
+    this.#lines.serve(this.#claim.listener, "unix", {
+      credentials: this.#credentials,
+      // A wider mode is the user's word that others may connect; they get public methods.
+      allowsForeign: (mode & 0o077) !== 0,
+    });
+  }
+
+  #listenTcp(address: { readonly host: string; readonly port: number }): void {
+    const { host, port } = address;
+    try {
+      this.#tcp = Deno.listen({ transport: "tcp", hostname: host, port });
+    } catch (error) {
+      const isInUse = error instanceof Deno.errors.AddrInUse;
+      const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new NetError(
+        isInUse ? "address_in_use" : "network",
+        `Cannot listen on ${where}: ${isInUse ? "the port is in use" : reason}`,
+        { cause: error, next: "choose another port with --port, or 0 for any free one" },
+      );
+    }
+    this.#tcpAddress = { host: this.#tcp.addr.hostname, port: this.#tcp.addr.port };
+  }
+
+  #closeListeners(): void {
+    this.#claim?.release();
+    this.#tcp?.close();
+    this.#claim = undefined;
+    this.#tcp = undefined;
+  }
+}

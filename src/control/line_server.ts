@@ -1,0 +1,190 @@
+/**
+ * Accepts connections of the control surface and bounds them (`validation.md` 2 and 3.3).
+ *
+ * Listeners are handed in already bound. What a line means is the dispatcher's business.
+ */
+import type { Clock } from "../base/mod.ts";
+import { ERROR_FACES } from "../base/mod.ts";
+import type { Log } from "../observe/mod.ts";
+import type { ControlCounters } from "./counters.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { CONNECTIONS_MAX, IDLE_MS, LINE_BYTES_MAX, RETRY_AFTER_MS } from "./limits.ts";
+import { LineConnection, type LineConnectionDeps } from "./line_connection.ts";
+import { isTrustedUid, type PeerCredentials } from "./peer_credentials.ts";
+
+/** Pause after an accept that failed, for example for want of descriptors. */
+const ACCEPT_RETRY_MS = 50;
+
+/** Limits of a {@linkcode LineServer}; each has its default in `limits.ts`. */
+export interface LineServerLimits {
+  /** Longest line in bytes. */
+  readonly lineBytesMax?: number;
+  readonly connectionsMax?: number;
+  /** Silence in milliseconds after which a connection is closed. */
+  readonly idleMs?: number;
+}
+
+/** What {@linkcode LineServer} needs. */
+export interface LineServerDeps {
+  readonly dispatcher: Dispatcher;
+  readonly counters: ControlCounters;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits?: LineServerLimits;
+  /** True when clear text is refused. */
+  readonly requiresHandshake?: boolean;
+}
+
+/** How a listener's connections are told apart. */
+export interface ServeOptions {
+  /** Finds out the user behind a unix connection. */
+  readonly credentials?: PeerCredentials;
+  /** True when other users may connect and call public methods; else they are turned away. */
+  readonly allowsForeign?: boolean;
+}
+
+/** Serves any number of listeners. */
+export class LineServer {
+  readonly #deps: LineServerDeps;
+  readonly #connectionDeps: LineConnectionDeps;
+  readonly #connectionsMax: number;
+  readonly #idleMs: number;
+  readonly #connections = new Map<LineConnection, Promise<void>>();
+  readonly #loops: Promise<void>[] = [];
+  #cancelSweep: (() => void) | undefined;
+  #isStopping = false;
+
+  constructor(deps: LineServerDeps) {
+    this.#deps = deps;
+    const { dispatcher, counters, clock, limits = {} } = deps;
+    this.#connectionsMax = limits.connectionsMax ?? CONNECTIONS_MAX;
+    this.#idleMs = limits.idleMs ?? IDLE_MS;
+    this.#connectionDeps = {
+      dispatcher,
+      counters,
+      lineBytesMax: limits.lineBytesMax ?? LINE_BYTES_MAX,
+      requiresHandshake: deps.requiresHandshake ?? false,
+      now: () => clock.now(),
+      after: (delayMs, action) => clock.after(delayMs, action),
+    };
+  }
+
+  /** Open connections. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Accepts from `listener` until it is closed. */
+  serve(
+    listener: Deno.Listener,
+    transport: "unix" | "tcp",
+    options: ServeOptions = {},
+  ): void {
+    if (this.#cancelSweep === undefined) this.#planSweep();
+    this.#loops.push(this.#acceptAll(listener, transport, options));
+  }
+
+  /**
+   * Ends all connections: idle ones at once, the others when their replies are written, all with the
+   * signal. The listeners must be closed before. Idempotent.
+   */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#isStopping = true;
+    this.#cancelSweep?.();
+    this.#cancelSweep = () => {};
+    for (const connection of [...this.#connections.keys()]) connection.end();
+    const closeAll = () => {
+      for (const connection of [...this.#connections.keys()]) connection.close();
+    };
+    if (signal.aborted) closeAll();
+    else signal.addEventListener("abort", closeAll, { once: true });
+    await Promise.all(this.#connections.values());
+    signal.removeEventListener("abort", closeAll);
+    await Promise.all(this.#loops);
+  }
+
+  async #acceptAll(
+    listener: Deno.Listener,
+    transport: "unix" | "tcp",
+    options: ServeOptions,
+  ): Promise<void> {
+    while (!this.#isStopping) {
+      let conn: Deno.Conn;
+      try {
+        conn = await listener.accept();
+      } catch (error) {
+        if (this.#isStopping || error instanceof Deno.errors.BadResource) return;
+        if (error instanceof Deno.errors.Interrupted) return;
+        this.#deps.counters.accept_failures_total++;
+        await new Promise<void>((resolve) => this.#deps.clock.after(ACCEPT_RETRY_MS, resolve));
+        continue;
+      }
+      this.#admit(conn, transport, options);
+    }
+  }
+
+  #admit(conn: Deno.Conn, transport: "unix" | "tcp", options: ServeOptions): void {
+    const { counters } = this.#deps;
+    counters.connections_total++;
+    let isTrusted = transport === "unix";
+    const identity = options.credentials?.identifyNewest();
+    const refuse = () => {
+      conn.close();
+      identity?.release();
+    };
+    if (identity !== undefined && !isTrustedUid(identity.uid)) {
+      if (options.allowsForeign !== true) {
+        counters.connections_refused_credentials_total++;
+        this.#deps.log.warn("control_peer_refused", { uid: identity.uid });
+        refuse();
+        return;
+      }
+      counters.connections_foreign_total++;
+      isTrusted = false;
+    }
+    if (this.#isStopping) {
+      refuse();
+      return;
+    }
+    if (this.#connections.size >= this.#connectionsMax) {
+      counters.connections_refused_limit_total++;
+      this.#turnAway(conn, refuse);
+      return;
+    }
+    const connection = new LineConnection(this.#connectionDeps, conn, transport, isTrusted);
+    counters.connections_active++;
+    this.#connections.set(
+      connection,
+      connection.run().finally(() => {
+        counters.connections_active--;
+        identity?.release();
+        this.#connections.delete(connection);
+      }),
+    );
+  }
+
+  /** One small line fits an empty socket buffer, so the write is not waited for. */
+  #turnAway(conn: Deno.Conn, close: () => void): void {
+    const line = this.#deps.dispatcher.refuse(
+      ERROR_FACES.limit.rpc,
+      `Too many connections: ${this.#connectionsMax} are open`,
+      { code: "limit", retry_after_ms: RETRY_AFTER_MS },
+    );
+    conn.write(new TextEncoder().encode(`${line}\n`)).catch(() => {
+      this.#deps.counters.replies_dropped_total++;
+    }).finally(close);
+  }
+
+  /** One timer for all connections instead of one each. */
+  #planSweep(): void {
+    this.#cancelSweep = this.#deps.clock.after(Math.max(1, this.#idleMs / 10), () => {
+      const nowMs = this.#deps.clock.now();
+      for (const connection of [...this.#connections.keys()]) {
+        if (connection.idleMs(nowMs) < this.#idleMs) continue;
+        this.#deps.counters.connections_idle_total++;
+        connection.close();
+      }
+      if (!this.#isStopping) this.#planSweep();
+    });
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Takes the control socket's name and the names beside it, and gives them back (`validation.md` 3.2,
+ * 3.3): probe, clear what is stale, bind, pid file, links.
+ *
+ * A live socket is never taken and nothing but stale sockets and links is ever deleted. Two starts at
+ * the same moment are told apart by moving a stale file aside first and probing it once more there.
+ */
+import { NetError } from "../base/mod.ts";
+import type { Log } from "../observe/mod.ts";
+import { LinkSet, sweepLeftovers } from "./socket_links.ts";
+import { pidPath, type SocketPlace } from "./socket_path.ts";
+import { isSocketLive } from "./socket_probe.ts";
+
+/** Options of {@linkcode claimSocket}. */
+export interface ClaimSocketOptions {
+  /** Mode of the socket file. */
+  readonly mode: number;
+  /** Capabilities whose names should lead to this socket. */
+  readonly domains: readonly string[];
+  /** True to let the plain name lead to a family's socket when it is free. */
+  readonly linksPlainName: boolean;
+  readonly log: Log;
+}
+
+/** A bound socket with its names. */
+export interface SocketClaim {
+  readonly path: string;
+  readonly listener: Deno.UnixListener;
+  /** Links made, for the log. */
+  readonly links: readonly string[];
+  /** Stops listening and removes the names that are still ours. Idempotent. */
+  release(): void;
+}
+
+/**
+ * Binds the socket of `place`, whose folder must exist.
+ *
+ * @throws NetError `already_running` when somebody listens there, `config_invalid` when something
+ * else than a socket is there or the name cannot be bound.
+ */
+export async function claimSocket(
+  place: SocketPlace,
+  options: ClaimSocketOptions,
+): Promise<SocketClaim> {
+  const { path } = place;
+  if (!place.isExact) await sweepLeftovers(place.directory, options.log);
+  await clearStale(path);
+  const listener = bind(path, options.mode);
+  const inode = inodeOf(path);
+  const links = new LinkSet(place, options.log);
+  let isReleased = false;
+  const release = (): void => {
+    if (isReleased) return;
+    isReleased = true;
+    links.remove();
+    removePidFile(pidPath(path));
+    closeListener(listener, path, inode);
+  };
+  try {
+    writePidFile(pidPath(path));
+    if (!place.isExact) await links.make(options.domains, options.linksPlainName);
+  } catch (error) {
+    release();
+    throw new NetError("config_invalid", `Cannot write beside socket "${path}"`, {
+      cause: error,
+      next: "choose a writable folder with --socket",
+    });
+  }
+  return { path, listener, links: links.names, release };
+}
+
+async function clearStale(path: string): Promise<void> {
+  const kind = kindOf(path);
+  if (kind === "absent") return;
+  if (kind === "other") throw notASocket(path);
+  if (await isSocketLive(path)) throw alreadyRunning(path);
+  const aside = `${path}.${Deno.pid}.stale`;
+  try {
+    Deno.renameSync(path, aside);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return; // Somebody else cleared it just now.
+    throw cannotBind(path, error);
+  }
+  // A link is probed at its target, so it keeps its meaning under the other name.
+  const isLive = await isSocketLive(aside);
+  if (isLive) tryOr(() => Deno.renameSync(aside, path));
+  else tryOr(() => Deno.removeSync(aside));
+  if (isLive) throw alreadyRunning(path);
+}
+
+function bind(path: string, mode: number): Deno.UnixListener {
+  // The mask makes the file private from its first instant; a wider mode is set afterwards.
+  const mask = Deno.umask(0o177);
+  try {
+    const listener = Deno.listen({ transport: "unix", path });
+    if (mode !== 0o600) Deno.chmodSync(path, mode);
+    return listener;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) throw alreadyRunning(path);
+    throw cannotBind(path, error);
+  } finally {
+    Deno.umask(mask);
+  }
+}
+
+/** The runtime removes the path when a listener closes, even if a newer instance lives there now. */
+function closeListener(listener: Deno.Listener, path: string, inode: number | null): void {
+  const isOurs = inode === null || inodeOf(path) === inode;
+  const aside = `${path}.${Deno.pid}.aside`;
+  const isMoved = !isOurs && kindOf(path) !== "absent" && tryOr(() => Deno.renameSync(path, aside));
+  try {
+    listener.close();
+  } finally {
+    if (isMoved) tryOr(() => Deno.renameSync(aside, path));
+  }
+}
+
+function writePidFile(path: string): void {
+  const temporary = `${path}.${Deno.pid}.tmp`;
+  Deno.writeTextFileSync(temporary, `${Deno.pid}\n`, { mode: 0o600 });
+  Deno.renameSync(temporary, path);
+}
+
+function removePidFile(path: string): void {
+  tryOr(() => {
+    if (Deno.readTextFileSync(path) === `${Deno.pid}\n`) Deno.removeSync(path);
+  });
+}
+
+function kindOf(path: string): "absent" | "socket" | "other" {
+  try {
+    const info = Deno.lstatSync(path);
+    if (!info.isSymlink) return info.isSocket ? "socket" : "other";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "absent";
+    throw cannotBind(path, error);
+  }
+  try {
+    return Deno.statSync(path).isSocket ? "socket" : "other";
+  } catch {
+    return "socket"; // A link to nothing is stale.
+  }
+}
+
+function inodeOf(path: string): number | null {
+  try {
+    return Deno.lstatSync(path).ino;
+  } catch {
+    return null;
+  }
+}
+
+/** Files beside the socket may vanish under us; what is gone needs no removal. */
+function tryOr(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function alreadyRunning(path: string): NetError {
+  const pid = readPid(pidPath(path));
+  const who = pid === undefined ? "" : ` by process ${pid}`;
+  return new NetError("already_running", `Cannot start: socket "${path}" is in use${who}`, {
+    next: "stop the other node with net node stop, or choose another --socket",
+  });
+}
+
+function readPid(path: string): string | undefined {
+  try {
+    return /^[0-9]{1,10}/.exec(Deno.readTextFileSync(path))?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function notASocket(path: string): NetError {
+  return new NetError(
+    "config_invalid",
+    `Cannot use socket path "${path}": something that is not a socket is there`,
+    { next: "move it away, or choose another path with --socket" },
+  );
+}
+
+function cannotBind(path: string, cause: unknown): NetError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new NetError("config_invalid", `Cannot bind socket "${path}": ${reason}`, {
+    cause,
+    next: "choose a path in a writable folder with --socket",
+  });
+}
