@@ -94,7 +94,7 @@ export function rustPeerSkipReason(): string | undefined {
  *
  * @param name Test name, `symbol() behaviour`.
  */
-export function rustPeerTest(name: string, fn: () => Promise<void>): void {
+export function rustPeerTest(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
   const reason = rustPeerSkipReason();
   if (reason !== undefined) console.log(`ignored: ${name}: ${reason}`);
   Deno.test({ name, ignore: reason !== undefined, fn });
