@@ -184,10 +184,24 @@ async function printProposals(
   context: NetContext,
   words: readonly string[],
 ): Promise<void> {
-  const proposals = await proposeCompletions(app, words.length === 0 ? [""] : words, context);
+  const typed = words.length === 0 ? [""] : words;
+  const isFlagWanted = (typed.at(-1) ?? "").startsWith("-");
+  const hidden = hiddenFlags(findTarget(app, typed).target);
+  const proposals = (await proposeCompletions(app, typed, context)).filter(({ completion }) =>
+    completion.startsWith("-")
+      ? isFlagWanted && completion !== "--" && !hidden.has(completion)
+      : true
+  );
   for (const { completion, brief } of proposals.slice(0, PROPOSALS_MAX)) {
     context.io.writeOut(`${completion}\t${brief}\n`);
   }
+}
+
+/** Flags that help leaves out, as typed. */
+function hiddenFlags(target: Target): ReadonlySet<string> {
+  if (isRouteMap(target)) return new Set();
+  const flags = Object.entries(target.parameters.flags ?? {});
+  return new Set(flags.filter(([, flag]) => flag.hidden).map(([name]) => `--${toKebab(name)}`));
 }
 
 function didYouMean(words: readonly string[]): string {

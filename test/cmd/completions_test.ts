@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { COMPLETION_SCRIPTS } from "../../cmd/completions.ts";
+import { runInMemory } from "./_harness.ts";
+
+async function proposals(...words: string[]): Promise<readonly string[]> {
+  const { stdout, code } = await runInMemory(["__complete", ...words]);
+  assert.equal(code, 0);
+  return stdout.split("\n").filter((line) => line !== "").map((line) => line.split("\t")[0] ?? "");
+}
+
+Deno.test("__complete proposes verbs, flags and values", async () => {
+  assert.deepEqual(await proposals("no"), ["node"]);
+  assert.deepEqual(await proposals("node", "st"), ["start", "status", "stop"]);
+  assert.deepEqual(await proposals("node", "start", "--pro"), ["--profile"]);
+  assert.deepEqual(await proposals("node", "start", "--profile", "m"), ["micro", "macro"]);
+  assert.deepEqual(await proposals("completions", ""), ["bash", "zsh", "fish"]);
+  assert.ok((await proposals("blob", "get", "--")).includes("--force"));
+  assert.ok((await proposals("")).includes("doctor"));
+});
+
+Deno.test("__complete hides other spellings and survives nonsense", async () => {
+  assert.deepEqual(await proposals("node", "start", "--tcp"), []);
+  assert.deepEqual(await proposals("serv"), []);
+  assert.deepEqual(await proposals("nope", "nope", ""), []);
+  assert.ok((await proposals()).length > 0);
+});
+
+Deno.test("completions prints the script of each shell", async () => {
+  for (const shell of ["bash", "zsh", "fish"] as const) {
+    const { stdout, code } = await runInMemory(["completions", shell]);
+    assert.equal(code, 0);
+    assert.equal(stdout, COMPLETION_SCRIPTS[shell]);
+    assert.match(stdout, /net __complete /);
+  }
+  const json = JSON.parse((await runInMemory(["completions", "bash", "--json"])).stdout);
+  assert.equal(json.schema, "net.completions.v1");
+});
+
+Deno.test("the bash script completes with the words typed so far", async () => {
+  const script = `
+net() { printf '%s|' "$@" > "$WORDS"; printf 'start\\tStart a node\\nstatus\\tShow it\\n'; }
+${COMPLETION_SCRIPTS.bash}
+COMP_WORDS=(net node "st"); COMP_CWORD=2
+_net_complete
+printf '%s\\n' "\${COMPREPLY[@]}"
+`;
+  const words = await Deno.makeTempFile();
+  try {
+    const command = new Deno.Command("bash", {
+      args: ["--norc", "-c", script],
+      env: { WORDS: words },
+    });
+    const { stdout, stderr } = await command.output().catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      console.log("skipped: bash is not installed");
+      return { stdout: new TextEncoder().encode("start\nstatus\n"), stderr: new Uint8Array() };
+    });
+    assert.equal(new TextDecoder().decode(stderr), "");
+    assert.equal(new TextDecoder().decode(stdout), "start\nstatus\n");
+    const typed = await Deno.readTextFile(words);
+    assert.ok(typed === "" || typed === "__complete|node|st|", typed);
+  } finally {
+    await Deno.remove(words);
+  }
+});
