@@ -3,3 +3,4 @@ export * from "./bytes.ts";
 export * from "./clock.ts";
 export * from "./errors.ts";
 export * from "./pair_map.ts";
+export * from "./postcard.ts";

@@ -1,0 +1,199 @@
+/**
+ * The small binary codec of blob references, transfer headers and directory manifests
+ * (`dataforts.md`, head of the page): fields in order, integers as LEB128 varints, bytes and texts with
+ * a varint length in front.
+ *
+ * The reader is for bytes from the network: it never throws and never allocates more than the input
+ * holds. It accepts trailing bytes and non-minimal varints; the writer always writes the minimal form.
+ */
+
+/** Why a {@linkcode PostcardReader} stopped. */
+export type PostcardFailure = "postcard_eof" | "postcard_varint" | "postcard_utf8";
+
+const EMPTY = new Uint8Array(0);
+const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const ENCODER = new TextEncoder();
+
+/**
+ * Reads values in order. After the first failure every read gives zero or nothing, so that callers may
+ * look at {@linkcode PostcardReader.failure} once at the end; loops are bounded by what is left.
+ *
+ * @example
+ * ```ts
+ * import { PostcardReader, PostcardWriter } from "./postcard.ts";
+ * const bytes = new PostcardWriter().u8(7).varint(300).text("abc").finish();
+ * const reader = new PostcardReader(bytes);
+ * console.assert(reader.u8() === 7 && reader.u32() === 300 && reader.text() === "abc");
+ * console.assert(reader.failure === undefined && reader.remaining === 0);
+ * ```
+ */
+export class PostcardReader {
+  readonly #bytes: Uint8Array;
+  #at: number;
+  #failure: PostcardFailure | undefined;
+
+  /** @param start First byte to read. */
+  constructor(bytes: Uint8Array, start = 0) {
+    this.#bytes = bytes;
+    this.#at = start;
+    if (start > bytes.length) this.#failure = "postcard_eof";
+  }
+
+  /** What went wrong first; `undefined` while all is well. */
+  get failure(): PostcardFailure | undefined {
+    return this.#failure;
+  }
+
+  /** Bytes not read yet; 0 after a failure. */
+  get remaining(): number {
+    return this.#failure === undefined ? this.#bytes.length - this.#at : 0;
+  }
+
+  /** One raw byte. */
+  u8(): number {
+    const byte = this.#bytes[this.#at];
+    if (this.#failure !== undefined || byte === undefined) return this.#fail("postcard_eof");
+    this.#at += 1;
+    return byte;
+  }
+
+  /** Varint of at most 32 bits. */
+  u32(): number {
+    let value = 0;
+    for (let i = 0; i < 5; i++) {
+      const byte = this.u8();
+      if (this.#failure !== undefined) return 0;
+      // The fifth byte carries bits 28..31 only.
+      if (i === 4 && byte > 0x0f) break;
+      value += (byte & 0x7f) * 2 ** (7 * i);
+      if (byte < 0x80) return value;
+    }
+    return this.#fail("postcard_varint");
+  }
+
+  /** Varint of at most 64 bits. */
+  u64(): bigint {
+    let value = 0n;
+    for (let i = 0; i < 10; i++) {
+      const byte = this.u8();
+      if (this.#failure !== undefined) return 0n;
+      // The tenth byte carries bit 63 only.
+      if (i === 9 && byte > 0x01) break;
+      value |= BigInt(byte & 0x7f) << BigInt(7 * i);
+      if (byte < 0x80) return value;
+    }
+    this.#fail("postcard_varint");
+    return 0n;
+  }
+
+  /** A view of `length` raw bytes. */
+  bytes(length: number): Uint8Array {
+    if (length > this.remaining) {
+      this.#fail("postcard_eof");
+      return EMPTY;
+    }
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** A view of a byte vector: varint length, then the bytes. */
+  byteVector(): Uint8Array {
+    return this.bytes(this.count(1));
+  }
+
+  /** A UTF-8 text: varint length, then its bytes. */
+  text(): string {
+    try {
+      return DECODER.decode(this.byteVector());
+    } catch {
+      this.#fail("postcard_utf8");
+      return "";
+    }
+  }
+
+  /**
+   * Number of items of a list; a count that the remaining bytes cannot hold is a failure.
+   *
+   * @param itemBytesMin The least an item takes, at least 1.
+   */
+  count(itemBytesMin: number): number {
+    const count = this.u64();
+    if (count * BigInt(itemBytesMin) > BigInt(this.remaining)) return this.#fail("postcard_eof");
+    return Number(count);
+  }
+
+  #fail(failure: PostcardFailure): 0 {
+    this.#failure ??= failure;
+    return 0;
+  }
+}
+
+/** Writes values in order into a buffer that grows. */
+export class PostcardWriter {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #length = 0;
+
+  /** @param capacity Expected length; the buffer grows beyond it on its own. */
+  constructor(capacity = 64) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  /** One raw byte. */
+  u8(value: number): this {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+    return this;
+  }
+
+  /**
+   * An unsigned integer as a varint.
+   *
+   * @throws RangeError when it is negative, no integer, or above 64 bits.
+   */
+  varint(value: number | bigint): this {
+    if (typeof value === "number" && !Number.isSafeInteger(value)) {
+      throw new RangeError(`Cannot encode ${value}: must be an integer below 2^53, or a bigint`);
+    }
+    if (value < 0 || value >= 1n << 64n) {
+      throw new RangeError(`Cannot encode ${value}: must be 0..2^64-1`);
+    }
+    this.#reserve(10);
+    let rest = BigInt(value);
+    for (; rest >= 0x80n; rest >>= 7n) {
+      this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80;
+    }
+    this.#bytes[this.#length++] = Number(rest);
+    return this;
+  }
+
+  /** Raw bytes, without a length; copied. */
+  bytes(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  /** Varint length, then the bytes; copied. */
+  byteVector(bytes: Uint8Array): this {
+    return this.varint(bytes.length).bytes(bytes);
+  }
+
+  /** Varint length, then UTF-8. */
+  text(text: string): this {
+    return this.byteVector(ENCODER.encode(text));
+  }
+
+  /** What was written, as an array of its own. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}

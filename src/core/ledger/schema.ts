@@ -1,0 +1,98 @@
+/**
+ * Tables of `net.db` as the queries see them, and the numbered steps that make them.
+ *
+ * A step is never changed once it was released; new ones are appended.
+ */
+import type { Generated } from "kysely";
+
+/** One blob this node holds (`dataforts.md` 2, 3). */
+export interface BlobTable {
+  /** BLAKE3 of the whole payload, 32 bytes. */
+  readonly address: Uint8Array;
+  /** The encoded reference. */
+  readonly blob_ref: Uint8Array;
+  /** BLAKE3 of `blob_ref`, 32 bytes. */
+  readonly ref_hash: Uint8Array;
+  readonly size: number;
+  readonly chunk_count: number;
+  /** Unix milliseconds. */
+  readonly created_at_ms: number;
+  readonly is_pinned: Generated<number>;
+  readonly label: Generated<string>;
+}
+
+/** One chunk of one blob, in order; a chunk many blobs share has many rows. */
+export interface BlobChunkTable {
+  readonly address: Uint8Array;
+  /** From 0. */
+  readonly position: number;
+  /** BLAKE3 of the chunk, 32 bytes. */
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
+/** One peer this node was told about. */
+export interface PeerTable {
+  /** 16 hex digits. */
+  readonly node_id: string;
+  readonly entity_id: Uint8Array | null;
+  readonly noise_key: Uint8Array;
+  /** JSON list of `{host, port}`. */
+  readonly addresses: string;
+  readonly label: string;
+  readonly added_at_ms: number;
+  readonly last_seen_ms: number | null;
+}
+
+/** One value the node keeps over restarts. */
+export interface SettingTable {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** All tables. */
+export interface LedgerSchema {
+  readonly blob: BlobTable;
+  readonly blob_chunk: BlobChunkTable;
+  readonly peer: PeerTable;
+  readonly setting: SettingTable;
+}
+
+/** Step i brings the schema from version i to version i + 1. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE blob (
+    address BLOB PRIMARY KEY CHECK (length(address) = 32),
+    blob_ref BLOB NOT NULL,
+    ref_hash BLOB NOT NULL CHECK (length(ref_hash) = 32),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    chunk_count INTEGER NOT NULL CHECK (chunk_count > 0),
+    created_at_ms INTEGER NOT NULL,
+    is_pinned INTEGER NOT NULL DEFAULT 0 CHECK (is_pinned IN (0, 1)),
+    label TEXT NOT NULL DEFAULT ''
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blob_by_ref_hash ON blob (ref_hash);
+  CREATE INDEX blob_by_age ON blob (created_at_ms, address);
+  CREATE TABLE blob_chunk (
+    address BLOB NOT NULL REFERENCES blob (address) ON DELETE CASCADE,
+    position INTEGER NOT NULL CHECK (position >= 0),
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    PRIMARY KEY (address, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blob_chunk_by_hash ON blob_chunk (hash);
+  CREATE TABLE peer (
+    node_id TEXT PRIMARY KEY CHECK (length(node_id) = 16),
+    entity_id BLOB CHECK (entity_id IS NULL OR length(entity_id) = 32),
+    noise_key BLOB NOT NULL CHECK (length(noise_key) = 32),
+    addresses TEXT NOT NULL CHECK (json_valid(addresses)),
+    label TEXT NOT NULL,
+    added_at_ms INTEGER NOT NULL,
+    last_seen_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE setting (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

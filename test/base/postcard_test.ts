@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { PostcardReader, PostcardWriter } from "../../src/base/postcard.ts";
+
+const u64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
+
+Deno.test("PostcardWriter round-trips through PostcardReader", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 0, max: 255 }),
+    fc.integer({ min: 0, max: 0xffffffff }),
+    u64,
+    fc.string({ unit: "binary" }),
+    fc.uint8Array({ maxLength: 300 }),
+    (byte, small, large, text, bytes) => {
+      const encoded = new PostcardWriter(1).u8(byte).varint(small).varint(large).text(text)
+        .byteVector(bytes).finish();
+      const reader = new PostcardReader(encoded);
+      assert.equal(reader.u8(), byte);
+      assert.equal(reader.u32(), small);
+      assert.equal(reader.u64(), large);
+      assert.equal(reader.text(), text);
+      assert.deepEqual(new Uint8Array(reader.byteVector()), new Uint8Array(bytes));
+      assert.equal(reader.failure, undefined);
+      assert.equal(reader.remaining, 0);
+    },
+  ));
+});
+
+Deno.test("PostcardReader never throws and never reads past hostile bytes", () => {
+  fc.assert(fc.property(
+    fc.uint8Array({ maxLength: 64 }),
+    fc.array(fc.constantFrom("u8", "u32", "u64", "text", "vector", "count"), { maxLength: 20 }),
+    (bytes, calls) => {
+      const reader = new PostcardReader(bytes);
+      for (const call of calls) {
+        if (call === "u8") reader.u8();
+        else if (call === "u32") reader.u32();
+        else if (call === "u64") reader.u64();
+        else if (call === "text") reader.text();
+        else if (call === "vector") reader.byteVector();
+        else assert.ok(reader.count(3) * 3 <= bytes.length);
+        assert.ok(reader.remaining >= 0 && reader.remaining <= bytes.length);
+      }
+    },
+  ));
+});
+
+Deno.test("PostcardReader refuses varints that overflow their type", () => {
+  const read32 = (hex: string) => {
+    const reader = new PostcardReader(Uint8Array.fromHex(hex));
+    return [reader.u32(), reader.failure];
+  };
+  assert.deepEqual(read32("ffffffff0f"), [0xffffffff, undefined]);
+  assert.deepEqual(read32("ffffffff10"), [0, "postcard_varint"]);
+  assert.deepEqual(read32("ffffffff8000"), [0, "postcard_varint"]);
+  assert.deepEqual(read32("8000"), [0, undefined]);
+  const read64 = (hex: string) => {
+    const reader = new PostcardReader(Uint8Array.fromHex(hex));
+    return [reader.u64(), reader.failure];
+  };
+  assert.deepEqual(read64("ffffffffffffffffff01"), [(1n << 64n) - 1n, undefined]);
+  assert.deepEqual(read64("ffffffffffffffffff02"), [0n, "postcard_varint"]);
+  assert.deepEqual(read64("ff"), [0n, "postcard_eof"]);
+});
+
+Deno.test("PostcardReader.text() reports bytes that are no UTF-8", () => {
+  const reader = new PostcardReader(Uint8Array.of(1, 0xff, 9));
+  assert.equal(reader.text(), "");
+  assert.equal(reader.failure, "postcard_utf8");
+  assert.equal(reader.u8(), 0);
+});
+
+Deno.test("PostcardWriter.varint() refuses what does not fit", () => {
+  for (const value of [-1, 0.5, NaN, 2 ** 53, -1n, 1n << 64n]) {
+    assert.throws(() => new PostcardWriter().varint(value), RangeError);
+  }
+});
