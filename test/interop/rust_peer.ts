@@ -3,25 +3,18 @@
  *
  * One process can host several nodes; a test that measures something wants one process per node.
  */
+import { type LineProcess, startLineProcess } from "./line_process.ts";
 import { isRustPlatform, RUST_PACKAGE } from "./rust_addon.ts";
-import {
-  decodeLine,
-  encodeLine,
-  readLines,
-  type ReceivedEvent,
-  type RustAnswer,
-  type RustArguments,
-  type RustNodeInfo,
-  type RustNodeOptions,
-  type RustOperation,
-  type RustOperations,
-  type RustResult,
+import type {
+  ReceivedEvent,
+  RustArguments,
+  RustNodeInfo,
+  RustNodeOptions,
+  RustOperation,
+  RustOperations,
+  RustResult,
 } from "./rust_protocol.ts";
 
-/** Longest time one call may take unless it says otherwise. */
-const CALL_TIMEOUT_MS = 60_000;
-/** Time a process gets to end by itself after its stdin was closed. */
-const EXIT_TIMEOUT_MS = 3000;
 const POLL_PAUSE_MS = 2;
 const POLL_EVENTS_MAX = 4096;
 
@@ -53,27 +46,8 @@ export interface RustNode extends RustNodeInfo {
 }
 
 /** A running Rust peer process. */
-export interface RustPeer extends AsyncDisposable {
-  readonly pid: number;
-  /**
-   * Calls one operation.
-   *
-   * @throws {Error} With the core's own text when it fails, or when the process ended.
-   */
-  call<Name extends RustOperation>(
-    name: Name,
-    args: RustArguments<Name>,
-  ): Promise<RustResult<Name>>;
+export interface RustPeer extends LineProcess<RustOperations> {
   createNode(options: RustNodeOptions): Promise<RustNode>;
-  /** Ends the process without a goodbye, as `kill -9` does. */
-  kill(): void;
-}
-
-interface PendingCall {
-  readonly name: string;
-  readonly timer: ReturnType<typeof setTimeout>;
-  resolve(value: unknown): void;
-  reject(error: Error): void;
 }
 
 /** Why live peer tests can't run here; `undefined` when they can. */
@@ -109,78 +83,11 @@ export function startRustPeer(options: RustPeerOptions = {}): Promise<RustPeer> 
   const reason = rustPeerSkipReason();
   if (reason !== undefined) return Promise.reject(new Error(`Cannot start Rust peer: ${reason}`));
   const program = new URL("./rust_peer_process.ts", import.meta.url);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", program.href],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  return Promise.resolve(createClient(child, options.callTimeoutMs ?? CALL_TIMEOUT_MS));
-}
-
-function createClient(child: Deno.ChildProcess, callTimeoutMs: number): RustPeer {
-  const pending = new Map<number, PendingCall>();
-  const writer = child.stdin.getWriter();
-  let lastId = 0;
-  let ended: string | undefined;
-  let disposal: Promise<void> | undefined;
-
-  const failAll = (why: string) => {
-    ended ??= why;
-    for (const { timer, name, reject } of pending.values()) {
-      clearTimeout(timer);
-      reject(new Error(`Cannot finish ${name} on the Rust peer: ${why}`));
-    }
-    pending.clear();
-  };
-  const settle = (answer: RustAnswer) => {
-    const call = pending.get(answer.id);
-    if (call === undefined) return;
-    pending.delete(answer.id);
-    clearTimeout(call.timer);
-    if (answer.error === undefined) call.resolve(answer.result);
-    else call.reject(new Error(`${call.name} on the Rust peer: ${answer.error}`));
-  };
-  const reading = (async () => {
-    for await (const line of readLines(child.stdout)) settle(decodeLine(line) as RustAnswer);
-    const status = await child.status;
-    failAll(`the process ended with ${status.signal ?? `code ${status.code}`}`);
-  })();
-
-  const call = <Name extends RustOperation>(name: Name, args: RustArguments<Name>) => {
-    if (ended !== undefined) {
-      return Promise.reject(new Error(`Cannot call ${name} on the Rust peer: ${ended}`));
-    }
-    const id = ++lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<RustResult<Name>>();
-    // A call left over at disposal must not hide the error that led there.
-    promise.catch(() => {});
-    const timer = setTimeout(() => {
-      pending.delete(id);
-      reject(new Error(`Cannot finish ${name} on the Rust peer: no answer in ${callTimeoutMs} ms`));
-    }, callTimeoutMs);
-    pending.set(id, { name, timer, resolve: resolve as (value: unknown) => void, reject });
-    // A failed write shows itself as the end of stdout.
-    writer.write(encodeLine({ id, op: name, args })).catch(() => {});
-    return promise;
-  };
-
-  const dispose = async () => {
-    failAll("it was disposed of");
-    await writer.close().catch(() => {});
-    const timer = setTimeout(() => killChild(child), EXIT_TIMEOUT_MS);
-    await child.status;
-    clearTimeout(timer);
-    await reading;
-  };
-
-  return {
-    pid: child.pid,
-    call,
-    createNode: async (options) => createNode(call, await call("create", options)),
-    kill: () => killChild(child),
-    [Symbol.asyncDispose]: () => disposal ??= dispose(),
-  };
+  const process = startLineProcess<RustOperations>(program, { name: "Rust peer", ...options });
+  return Promise.resolve({
+    ...process,
+    createNode: async (node) => createNode(process.call, await process.call("create", node)),
+  });
 }
 
 function createNode(call: RustPeer["call"], info: RustNodeInfo): RustNode {
@@ -199,12 +106,4 @@ function createNode(call: RustPeer["call"], info: RustNodeInfo): RustNode {
       return events;
     },
   };
-}
-
-function killChild(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGKILL");
-  } catch (error) {
-    if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

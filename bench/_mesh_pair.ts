@@ -1,0 +1,81 @@
+/** Two transports of ours, each in its own process and connected: what `rust_baseline.ts` is to Rust. */
+import { type LineProcess, startLineProcess } from "../test/interop/line_process.ts";
+import type { MeshOperations } from "./_mesh_process.ts";
+
+const MIB = 1024 * 1024;
+const RECEIVE_TIMEOUT_MS = 8000;
+
+/** A connected pair. */
+export interface MeshPair extends AsyncDisposable {
+  readonly source: LineProcess<MeshOperations>;
+  readonly target: LineProcess<MeshOperations>;
+  readonly targetId: bigint;
+}
+
+/** Options of {@linkcode measureMeshStream}. */
+export interface MeshStreamOptions {
+  readonly eventCount: number;
+  readonly eventBytes: number;
+  /** Events handed over per call, default 64. */
+  readonly perCall?: number;
+  /** Default 1 MiB. */
+  readonly windowBytes?: number;
+}
+
+/** What one stream run gave. */
+export interface MeshStreamFigures {
+  readonly eventsPerSecond: number;
+  /** Event bytes per second, in units of 10^6. */
+  readonly megabytesPerSecond: number;
+  /** Packets that had to be sent again. */
+  readonly resent: number;
+}
+
+/** Starts two processes and connects them. */
+export async function openMeshPair(): Promise<MeshPair> {
+  await using stack = new AsyncDisposableStack();
+  const program = new URL("./_mesh_process.ts", import.meta.url);
+  const source = stack.use(startLineProcess<MeshOperations>(program, { name: "source" }));
+  const target = stack.use(startLineProcess<MeshOperations>(program, { name: "target" }));
+  const psk = crypto.getRandomValues(new Uint8Array(32));
+  await source.call("start", { psk });
+  const info = await target.call("start", { psk });
+  await source.call("dial", info);
+  const owned = stack.move();
+  return {
+    source,
+    target,
+    targetId: info.nodeId,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/**
+ * Sends events over a reliable stream of its own and times their arrival.
+ *
+ * @throws {Error} When not all events arrive.
+ */
+export async function measureMeshStream(
+  pair: MeshPair,
+  options: MeshStreamOptions,
+): Promise<MeshStreamFigures> {
+  const { eventCount, eventBytes } = options;
+  const receiving = pair.target.call("receive", { eventCount, timeoutMs: RECEIVE_TIMEOUT_MS });
+  const sent = await pair.source.call("send", {
+    peer: pair.targetId,
+    streamId: BigInt(crypto.getRandomValues(new Uint32Array(1))[0] ?? 0),
+    eventCount,
+    eventBytes,
+    perCall: options.perCall ?? 64,
+    windowBytes: options.windowBytes ?? MIB,
+  });
+  const got = await receiving;
+  if (got.events !== eventCount) {
+    throw new Error(`Cannot measure our stream: ${got.events} of ${eventCount} events came`);
+  }
+  return {
+    eventsPerSecond: got.events / got.seconds,
+    megabytesPerSecond: got.bytes / got.seconds / 1e6,
+    resent: sent.resent,
+  };
+}
