@@ -3,7 +3,7 @@
  * `--detach` in the background.
  */
 import { buildCommand } from "@stricli/core";
-import { NetError } from "../src/base/mod.ts";
+import { NetError, toNetError } from "../src/base/mod.ts";
 import {
   loadNodeConfig,
   type NodeConfig,
@@ -138,8 +138,9 @@ async function runForeground(
       await stopping;
       return exitCode;
     }
-    await node?.stop("start failed");
-    throw error;
+    // The first failure says more than one of the clean-up.
+    await node?.stop(isReady ? "failed" : "start failed").catch(() => {});
+    throw toNetError(error, isReady ? "Cannot keep node running" : "Cannot start node");
   } finally {
     for (const release of releases) release();
   }

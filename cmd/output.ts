@@ -8,6 +8,9 @@
 import type { NetError } from "../src/base/mod.ts";
 import type { Io } from "./io.ts";
 
+/** What to do after an error that says nothing of its own. */
+const FALLBACK_NEXT = "run net doctor to check this machine";
+
 /** How a verb prints. */
 export interface OutputOptions {
   readonly isJson: boolean;
@@ -79,15 +82,15 @@ export interface RenderErrorOptions {
 export function renderError(error: NetError, options: RenderErrorOptions): string {
   const { code, exitCode: exit, data } = error;
   const message = redactSecrets(error.message);
-  const next = redactSecrets(error.next ?? "");
+  const next = redactSecrets(error.next ?? FALLBACK_NEXT);
   if (options.isJson) {
-    const document = { code, message, ...(next === "" ? {} : { next }), exit, data };
+    const document = { code, message, next, exit, data };
     return `${redactSecrets(toDocument("error", { error: document }))}\n`;
   }
   const name = options.isColor ? "\x1b[1;31mnet:\x1b[0m" : "net:";
   const lines = [`${name} ${message}`, `code: ${code}`];
   if (typeof data?.usage === "string") lines.push(`usage: ${data.usage}`);
-  if (next !== "") lines.push(`next: ${next}`);
+  lines.push(`next: ${next}`);
   return `${lines.join("\n")}\n`;
 }
 

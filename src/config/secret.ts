@@ -1,9 +1,8 @@
 /**
- * Secrets that come from outside the configuration: the ticket to join with and the mesh secret's file.
- *
- * Neither ever enters a message (`decisions.md` 2).
+ * The ticket to join with, from wherever the user keeps it; it never enters a message
+ * (`decisions.md` 2). The mesh secret's file is read by `core/crypto`.
  */
-import { fromHex, NetError } from "../base/mod.ts";
+import { NetError } from "../base/mod.ts";
 
 /** A ticket is below 1 KiB; anything far larger is not one, and is not read to its end. */
 const TICKET_TEXT_BYTES_MAX = 16 * 1024;
@@ -43,30 +42,6 @@ export async function readTicketText(value: string, sources: SecretSources): Pro
     });
   }
   return text;
-}
-
-/**
- * The mesh secret in a `--psk-file`: 32 raw bytes, or 64 hex digits and a newline.
- *
- * @throws NetError `config_invalid` when the file cannot be read or holds something else.
- */
-export async function readPskFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await readUpTo(path, 256).catch((error: unknown) => {
-    throw new NetError("config_invalid", `Cannot read mesh secret "${path}": ${messageOf(error)}`, {
-      cause: error,
-      next: "check the path and the permissions of the file given with --psk-file",
-    });
-  });
-  if (bytes.length === 32) return new Uint8Array(bytes);
-  const psk = fromHex(new TextDecoder().decode(bytes).trim(), 32);
-  if (psk !== undefined) return psk;
-  throw new NetError(
-    "config_invalid",
-    `Cannot read mesh secret "${path}": it holds ${
-      bytes.length === 256 ? "256 or more" : bytes.length
-    } bytes, must be 32 raw bytes or 64 hex digits`,
-    { next: "make one with: head -c 32 /dev/urandom > FILE" },
-  );
 }
 
 /** Reads the beginning of a file, at most `bytesMax` bytes. */

@@ -16,7 +16,7 @@ Deno.test("renderError() prints message, code, usage and next on lines of their 
   );
   assert.equal(
     renderError(new NetError("failed", "Cannot x"), PLAIN),
-    "net: Cannot x\ncode: failed\n",
+    "net: Cannot x\ncode: failed\nnext: run net doctor to check this machine\n",
   );
   const coloured = renderError(error, { isJson: false, isColor: true });
   assert.ok(coloured.startsWith("\x1b[1;31mnet:\x1b[0m "));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NetError } from "../../src/base/mod.ts";
-import { readPskFile, readTicketText } from "../../src/config/mod.ts";
+import { readTicketText } from "../../src/config/mod.ts";
 
 const NOTHING = {
   readStdin: () => Promise.resolve(new Uint8Array()),
@@ -23,26 +23,4 @@ Deno.test("readTicketText() says what is wrong with its source", async () => {
     error instanceof NetError && error.code === "usage" && text.test(error.message);
   await assert.rejects(readTicketText("-", NOTHING), expect(/standard input: it is empty/));
   await assert.rejects(readTicketText("@x", NOTHING), expect(/"x": no such file/));
-});
-
-Deno.test("readPskFile() takes raw bytes and hex, and quotes neither", async () => {
-  const path = await Deno.makeTempFile();
-  try {
-    await Deno.writeFile(path, new Uint8Array(32).fill(7));
-    assert.deepEqual(await readPskFile(path), new Uint8Array(32).fill(7));
-    await Deno.writeTextFile(path, `${"0a".repeat(32)}\n`);
-    assert.deepEqual(await readPskFile(path), new Uint8Array(32).fill(10));
-    for (const text of ["", "ab".repeat(31), "zz".repeat(32), "00".repeat(400)]) {
-      await Deno.writeTextFile(path, text);
-      await assert.rejects(
-        readPskFile(path),
-        (error) =>
-          error instanceof NetError && error.code === "config_invalid" &&
-          (text === "" || !error.message.includes(text.slice(0, 16))),
-      );
-    }
-  } finally {
-    await Deno.remove(path);
-  }
-  await assert.rejects(readPskFile(path), /no such file/);
 });
