@@ -60,6 +60,7 @@ export async function measureMeshStream(
   options: MeshStreamOptions,
 ): Promise<MeshStreamFigures> {
   const { eventCount, eventBytes } = options;
+  await pair.target.call("reset", {});
   const receiving = pair.target.call("receive", { eventCount, timeoutMs: RECEIVE_TIMEOUT_MS });
   const sent = await pair.source.call("send", {
     peer: pair.targetId,

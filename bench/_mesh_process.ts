@@ -18,6 +18,8 @@ export interface MeshOperations {
   start: [{ psk: Uint8Array }, { nodeId: bigint; port: number; publicKey: Uint8Array }];
   dial: [{ nodeId: bigint; port: number; publicKey: Uint8Array }, null];
   send: [SendManyOptions, { seconds: number; resent: number }];
+  /** Forgets the events so far; answered before the sender may begin. */
+  reset: [Record<never, never>, null];
   receive: [{ eventCount: number; timeoutMs: number }, ReceivedFigures];
 }
 
@@ -95,16 +97,21 @@ function createHandlers(): Handlers {
       await stream.close();
       return { seconds, resent: running().counters.tx_resent_total - before };
     },
-    receive: async ({ eventCount, timeoutMs }) => {
+    reset: () => {
       events = bytes = 0;
+      return null;
+    },
+    receive: async ({ eventCount, timeoutMs }) => {
       wanted = eventCount;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
-        onWanted = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      if (events < wanted) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, timeoutMs);
+          onWanted = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
       wanted = Infinity;
       return { events, bytes, seconds: (lastMs - firstMs) / 1000 };
     },
