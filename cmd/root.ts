@@ -53,9 +53,11 @@ export function createApplication(): Application<NetContext> {
  */
 export async function runNet(args: readonly string[], io: Io, doors: Doors): Promise<number> {
   const app = createApplication();
+  // Only help goes this way; written at the end, where a reader that has gone away is no error.
+  const help: string[] = [];
   const misuse: string[] = [];
   const process: { exitCode?: number | string | null } & NetContext["process"] = {
-    stdout: { write: (text) => io.writeOut(text) },
+    stdout: { write: (text) => void help.push(text) },
     stderr: { write: (text) => void misuse.push(text) },
   };
   const context: NetContext & { readonly process: typeof process } = {
@@ -73,6 +75,7 @@ export async function runNet(args: readonly string[], io: Io, doors: Doors): Pro
     const words = normalize(args);
     await run(app, words, context);
     const code = Number(process.exitCode ?? 0);
+    if (help.length > 0) io.writeOut(help.join(""));
     if (code === ExitCode.Success) return context.exitCode;
     const message = misuse.join("").trim();
     if (code === ExitCode.InvalidArgument || code === ExitCode.UnknownCommand) {
