@@ -46,8 +46,9 @@ export function makeHostile(
     const bytes = new Uint8Array(1 + random.integer(RANDOM_BYTES_MAX));
     random.fill(bytes);
     // Every second one gets past the first look.
-    if (random.integer(2) === 0) bytes.set(random.integer(2) === 0 ? [0x45, 0x4e] : [0x52, 0x54]);
-    return bytes.slice();
+    const magic = [[0x45, 0x4e], [0x52, 0x54], [], []][random.integer(4)] ?? [];
+    if (bytes.length >= magic.length) bytes.set(magic);
+    return bytes;
   }
   const source = real[random.integer(real.length)] ?? new Uint8Array(1);
   if (kind === "truncated") return source.slice(0, random.integer(source.length));

@@ -1,0 +1,90 @@
+/** A node of ours and a live Rust node: brought in by `--peer` and `--expect`, blobs both ways. */
+import assert from "node:assert/strict";
+import { parseId } from "../../src/base/mod.ts";
+import { type RustNode, rustPeerTest, startRustPeer } from "../interop/rust_peer.ts";
+import { fillPattern } from "../interop/rust_protocol.ts";
+import { makeWorkspace, type TestNode, waitFor, type Workspace } from "./harness.ts";
+import { describe } from "./program.ts";
+
+const MIB = 1024 * 1024;
+const PSK = new Uint8Array(32).fill(0x3c);
+const UDP = ["--udp", "127.0.0.1:0"];
+
+rustPeerTest("node start --peer brings a Rust node in, and blobs go both ways", async (t) => {
+  await using workspace = await makeWorkspace();
+  await using peer = await startRustPeer();
+  const rust = await peer.createNode({ psk: PSK });
+  await rust.call("start", {});
+  const store = await peer.call("openStore", {});
+  await rust.call("serve", { store });
+  const spec = `${rust.address}#${hexId(rust.nodeId)}#${rust.publicKey.toHex()}`;
+  const flags = [...UDP, "--peer", spec, "--psk-file", await pskFile(workspace)];
+  const node = await workspace.startNode({ flags });
+  await untilPeer(node, rust);
+  const nodeId = parseId(String((await node.status()).node_id));
+  assert.ok(nodeId !== undefined);
+
+  for (const [seed, sizeBytes] of [1, 100_000, 4 * MIB, 9 * MIB + 1].entries()) {
+    await t.step(`the Rust node's blob of ${sizeBytes} bytes`, async () => {
+      const held = await peer.call("put", { store, source: { sizeBytes, seed } });
+      const output = `${workspace.dir}/from-rust-${seed}`;
+      const target = sizeBytes <= 4 * MIB && seed % 2 === 1
+        ? `b3:${held.hash.toHex()}`
+        : held.ref.toHex();
+      const get = await node.home.net(["blob", "get", target, output]);
+      assert.equal(get.code, 0, describe(get));
+      const expected = new Uint8Array(sizeBytes);
+      fillPattern(expected, seed);
+      assert.ok(equal(await Deno.readFile(output), expected), "the bytes are the same");
+    });
+    await t.step(`our blob of ${sizeBytes} bytes`, async () => {
+      const source = `${workspace.dir}/to-rust-${seed}`;
+      const bytes = new Uint8Array(sizeBytes);
+      fillPattern(bytes, seed + 100);
+      await Deno.writeFile(source, bytes);
+      const put = await node.home.json(["blob", "put", source]);
+      const ref = Uint8Array.fromHex(String(put.blob_ref));
+      const fetched = await rust.call("fetch", { peer: nodeId, ref });
+      assert.equal(`b3:${fetched.hash.toHex()}`, put.address);
+      assert.equal(fetched.sizeBytes, sizeBytes);
+    });
+  }
+});
+
+rustPeerTest("node start --expect lets a Rust node connect directly", async () => {
+  await using workspace = await makeWorkspace();
+  await using peer = await startRustPeer();
+  const rust = await peer.createNode({ psk: PSK });
+  const flags = [...UDP, "--expect", hexId(rust.nodeId), "--psk-file", await pskFile(workspace)];
+  const node = await workspace.startNode({ flags });
+  const { udp, node_id, noise_public_key } = await node.status();
+  await rust.call("connect", {
+    address: String((udp as readonly string[])[0]),
+    publicKey: Uint8Array.fromHex(String(noise_public_key)),
+    peer: parseId(String(node_id)) ?? 0n,
+  });
+  await rust.call("start", {});
+  await untilPeer(node, rust);
+});
+
+async function untilPeer(node: TestNode, rust: RustNode): Promise<void> {
+  await waitFor("the Rust node is a peer", async () => {
+    const peers = (await node.status()).peers as readonly Record<string, unknown>[];
+    return peers.some((peer) => peer.node_id === hexId(rust.nodeId) && peer.state === "connected");
+  });
+  assert.equal((await rust.call("counts", {})).peers, 1);
+}
+
+async function pskFile(workspace: Workspace): Promise<string> {
+  const path = `${workspace.dir}/psk`;
+  await Deno.writeTextFile(path, `${PSK.toHex()}\n`, { mode: 0o600 });
+  return path;
+}
+
+function hexId(id: bigint): string {
+  return id.toString(16).padStart(16, "0");
+}
+
+function equal(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+}
