@@ -1,6 +1,6 @@
 /** A node of ours and a live Rust node: brought in by `--peer` and `--expect`, blobs both ways. */
 import assert from "node:assert/strict";
-import { parseId } from "../../src/base/mod.ts";
+import { equalBytes, idToHex, parseId } from "../../src/base/mod.ts";
 import { type RustNode, rustPeerTest, startRustPeer } from "../interop/rust_peer.ts";
 import { fillPattern } from "../interop/rust_protocol.ts";
 import { makeWorkspace, type TestNode, waitFor, type Workspace } from "./harness.ts";
@@ -17,7 +17,7 @@ rustPeerTest("node start --peer brings a Rust node in, and blobs go both ways", 
   await rust.call("start", {});
   const store = await peer.call("openStore", {});
   await rust.call("serve", { store });
-  const spec = `${rust.address}#${hexId(rust.nodeId)}#${rust.publicKey.toHex()}`;
+  const spec = `${rust.address}#${idToHex(rust.nodeId)}#${rust.publicKey.toHex()}`;
   const flags = [...UDP, "--peer", spec, "--psk-file", await pskFile(workspace)];
   const node = await workspace.startNode({ flags });
   await untilPeer(node, rust);
@@ -35,7 +35,7 @@ rustPeerTest("node start --peer brings a Rust node in, and blobs go both ways", 
       assert.equal(get.code, 0, describe(get));
       const expected = new Uint8Array(sizeBytes);
       fillPattern(expected, seed);
-      assert.ok(equal(await Deno.readFile(output), expected), "the bytes are the same");
+      assert.ok(equalBytes(await Deno.readFile(output), expected), "the bytes are the same");
     });
     await t.step(`our blob of ${sizeBytes} bytes`, async () => {
       const source = `${workspace.dir}/to-rust-${seed}`;
@@ -55,7 +55,7 @@ rustPeerTest("node start --expect lets a Rust node connect directly", async () =
   await using workspace = await makeWorkspace();
   await using peer = await startRustPeer();
   const rust = await peer.createNode({ psk: PSK });
-  const flags = [...UDP, "--expect", hexId(rust.nodeId), "--psk-file", await pskFile(workspace)];
+  const flags = [...UDP, "--expect", idToHex(rust.nodeId), "--psk-file", await pskFile(workspace)];
   const node = await workspace.startNode({ flags });
   const { udp, node_id, noise_public_key } = await node.status();
   await rust.call("connect", {
@@ -70,7 +70,9 @@ rustPeerTest("node start --expect lets a Rust node connect directly", async () =
 async function untilPeer(node: TestNode, rust: RustNode): Promise<void> {
   await waitFor("the Rust node is a peer", async () => {
     const peers = (await node.status()).peers as readonly Record<string, unknown>[];
-    return peers.some((peer) => peer.node_id === hexId(rust.nodeId) && peer.state === "connected");
+    return peers.some((peer) =>
+      peer.node_id === idToHex(rust.nodeId) && peer.state === "connected"
+    );
   });
   assert.equal((await rust.call("counts", {})).peers, 1);
 }
@@ -79,12 +81,4 @@ async function pskFile(workspace: Workspace): Promise<string> {
   const path = `${workspace.dir}/psk`;
   await Deno.writeTextFile(path, `${PSK.toHex()}\n`, { mode: 0o600 });
   return path;
-}
-
-function hexId(id: bigint): string {
-  return id.toString(16).padStart(16, "0");
-}
-
-function equal(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
