@@ -15,4 +15,5 @@ export {
   type SocketPlaceOptions,
   socketPlaces,
 } from "./socket_path.ts";
+export { LineBuffer } from "./line_buffer.ts";
 export { isSocketLive } from "./socket_probe.ts";

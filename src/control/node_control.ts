@@ -1,0 +1,130 @@
+/**
+ * The control surface of a node as a service, and the same methods without a server for verbs that work
+ * alone on a data folder.
+ */
+import { NetError, systemClock } from "../base/mod.ts";
+import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "../config/mod.ts";
+import type { ServiceHealth } from "../kernel/mod.ts";
+import { type ControlFactory, createNode, type Node } from "../node.ts";
+import { type Log, silentLog } from "../observe/mod.ts";
+import { blobMethods } from "./blob_methods.ts";
+import { createControlServer } from "./control_server.ts";
+import { type BuildInfo, type HealthStatus, registerHealthMethods } from "./health.ts";
+import { MethodTable } from "./method.ts";
+import { nodeMethods } from "./node_methods.ts";
+
+/** What the control surface needs beside the node. */
+export interface NodeControlDeps {
+  readonly log: Log;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const BUILD: BuildInfo = { buildHash: "unknown", compiledAt: "unknown" };
+
+/** Builds a node with a control surface; nothing is opened before its `start`. */
+export function createControlledNode(config: NodeConfig, deps: NodeControlDeps): Node {
+  return createNode(config, { log: deps.log, control: nodeControl(deps) });
+}
+
+/** Makes the control surface of a node. */
+export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
+  return (node) => {
+    const { config } = node;
+    const table = new MethodTable();
+    const server = createControlServer({
+      table,
+      log,
+      socket: { env, socketPath: config.socketPath, family: config.family },
+      tcp: config.tcp,
+    });
+    const blobs = blobMethods(node);
+    table.register(...nodeMethods(node), ...blobs.methods);
+    registerHealthMethods(table, {
+      primal: PROGRAM_NAME,
+      version: PROGRAM_VERSION,
+      build: BUILD,
+      ready: () => ({ missing: node.missing() }),
+      check: () => checkHealth(node),
+      uptimeSecs: () => node.uptimeSeconds,
+      activeConnections: () => server.activeConnections,
+      transports: () => server.transports,
+      wallMs: () => systemClock.wallMs(),
+      drain: (timeoutMs) => server.drain(timeoutMs),
+    });
+    node.metrics.register("control", () => ({ ...server.counters }));
+    return {
+      name: "control",
+      get socketPath() {
+        return server.socketPath;
+      },
+      get tcpAddress() {
+        const address = server.tcpAddress;
+        if (address === undefined) return undefined;
+        const { host, port } = address;
+        return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+      },
+      start: () => server.start(),
+      stop: async () => {
+        await blobs.stop();
+        await server.stop();
+      },
+      health: (): ServiceHealth => ({ state: "healthy" }),
+    };
+  };
+}
+
+/** Something that answers the node's methods. */
+export interface StandaloneNode {
+  /**
+   * Calls a method.
+   *
+   * @throws NetError `not_running` when the method needs a running node.
+   */
+  call(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (progress: unknown) => void },
+  ): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Opens a data folder in this process, under its lock, for the methods that need no mesh. */
+export async function openStandalone(config: NodeConfig): Promise<StandaloneNode> {
+  const node = createNode(config, { log: silentLog, scope: "storage" });
+  await node.start();
+  const table = new MethodTable();
+  const blobs = blobMethods(node);
+  table.register(...nodeMethods(node), ...blobs.methods);
+  return {
+    call: async (name, params, options = {}) => {
+      const method = table.lookup(name);
+      if (method === undefined || !STANDALONE_METHODS.test(name)) {
+        throw new NetError("not_running", `Cannot call ${name}: no node is running`, {
+          next: "start one with net node start",
+        });
+      }
+      return await method.call(params, {
+        transport: "unix",
+        signal: options.signal ?? new AbortController().signal,
+        progress: (data) => options.onProgress?.(data),
+      });
+    },
+    close: async () => {
+      await blobs.stop();
+      await node.stop("done");
+    },
+  };
+}
+
+const STANDALONE_METHODS = /^(blob\.|identity\.show$)/;
+
+function checkHealth(node: Node) {
+  const subsystems: Record<string, { status: HealthStatus; detail?: string }> = {};
+  let status: HealthStatus = "healthy";
+  for (const [name, health] of Object.entries(node.health())) {
+    subsystems[name] = { status: health.state, detail: health.detail };
+    if (health.state === "unhealthy") status = "unhealthy";
+    else if (health.state === "degraded" && status === "healthy") status = "degraded";
+  }
+  return { status, subsystems };
+}

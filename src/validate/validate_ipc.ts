@@ -1,0 +1,196 @@
+/**
+ * `net validate ipc`: probes any member's control surface and gives a verdict (`validation.md` 5,
+ * `decisions.md` 8).
+ *
+ * Time is bounded by one deadline for the whole run, which the steps share, so that a member that
+ * never answers still gets its verdict. Compositions and metadata are not looked at here.
+ */
+import { NetError } from "../base/mod.ts";
+import type { Environment } from "../config/mod.ts";
+import { Budget } from "./budget.ts";
+import { probeCapabilities } from "./capability_probe.ts";
+import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+import { askLine, connectWithin, type ProbeTarget, requestLine } from "./probe.ts";
+import { isLinkFailure } from "./probe_link.ts";
+import type { IpcMethodResult, IpcReport } from "./report.ts";
+import { runStrictChecks } from "./strict_checks.ts";
+import {
+  failedVerdict,
+  HEALTH_METHODS,
+  type HealthMethod,
+  judgeReply,
+  type MethodVerdict,
+  type RuleSet,
+} from "./verdict.ts";
+
+/** Whole run, unless told otherwise. */
+const DEADLINE_MS = 5000;
+
+/** Time to connect. */
+const CONNECT_TIMEOUT_MS = 5000;
+
+/** Time for one reply. */
+const REPLY_TIMEOUT_MS = 10_000;
+
+/** Under the reference rules each of three methods may use both limits, and a second is spare. */
+const REFERENCE_DEADLINE_MS = 3 * (CONNECT_TIMEOUT_MS + REPLY_TIMEOUT_MS) + 1000;
+
+/** Longest reply line. */
+const LINE_BYTES_MAX = 1024 * 1024;
+
+/** Options of {@linkcode validateIpc}. */
+export interface ValidateIpcOptions {
+  /** `standard` when left out. */
+  readonly rules?: RuleSet;
+  /** Milliseconds for the whole run: 5,000, or 46,000 under the reference rules. */
+  readonly deadlineMs?: number;
+  /** Milliseconds to connect: 5,000 when left out. */
+  readonly connectTimeoutMs?: number;
+  /** Milliseconds for one reply: 10,000 when left out. */
+  readonly replyTimeoutMs?: number;
+  /** Longest reply line in bytes: 1 MiB when left out. */
+  readonly lineBytesMax?: number;
+  /** Name that the member must give itself. */
+  readonly expectName?: string;
+  /** True to look at capabilities too, which the strict rules always do. */
+  readonly capabilities?: boolean;
+  /** True to fail a member that says it is not healthy. */
+  readonly requireHealthy?: boolean;
+  /** Environment for member names; the process's own when left out. */
+  readonly env?: Environment;
+  /** Folder that relative paths start from; the process's own when left out. */
+  readonly cwd?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Validates the member behind an endpoint text.
+ *
+ * @throws NetError `usage` when the text is no endpoint; the signal's reason when it aborts. A member
+ * that cannot be reached is a verdict, not an error.
+ */
+export async function validateIpc(
+  endpointText: string,
+  options: ValidateIpcOptions = {},
+): Promise<IpcReport> {
+  const rules = options.rules ?? "standard";
+  const budget = new Budget(deadlineOf(options, rules), () => performance.now());
+  const startedAt = new Date().toISOString();
+  const endpoint = await parseEndpoint(endpointText, {
+    env: options.env ?? Deno.env.toObject(),
+    cwd: options.cwd ?? Deno.cwd(),
+  });
+  const target: ProbeTarget = {
+    endpoint,
+    connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    replyTimeoutMs: options.replyTimeoutMs ?? REPLY_TIMEOUT_MS,
+    lineBytesMax: options.lineBytesMax ?? LINE_BYTES_MAX,
+    signal: options.signal,
+  };
+  const isStrict = rules === "strict";
+  const wantsCapabilities = isStrict || options.capabilities === true;
+  const laterSteps = (wantsCapabilities ? 1 : 0) + (isStrict ? 1 : 0);
+
+  const probed = await probeHealth(target, budget, rules, laterSteps);
+  const results = rules === "reference" ? probed : checkIdentity(probed, options.expectName);
+  const hasTriad = results.every((result) => result.passed);
+  const isAlive = results.some(({ method, passed }) => method === "health.liveness" && passed);
+  // A member that answers nothing would only use up the time once more.
+  const isAnswering = results.some((result) => result.passed || result.code !== undefined);
+  const checks = isStrict && isAnswering
+    ? await runStrictChecks(target, budget.share(2))
+    : undefined;
+  const capabilities = wantsCapabilities && isAnswering
+    ? await probeCapabilities(target, budget, { isAlive, hasTriad })
+    : undefined;
+
+  const healthy = hasTriad && results.every((result) => result.healthy !== false);
+  const passesStrict = !isStrict ||
+    (checks !== undefined && checks.every((check) => check.passed) &&
+      capabilities !== undefined && capabilities.level >= 2);
+  return {
+    endpoint: endpoint.text,
+    transport: transportOf(endpoint),
+    rules,
+    compliant: hasTriad && passesStrict && (healthy || options.requireHealthy !== true),
+    healthy,
+    primal: firstOf(results, "primal"),
+    version: firstOf(results, "version"),
+    startedAt,
+    durationMs: Math.round(budget.elapsedMs),
+    results,
+    checks,
+    capabilities,
+  };
+}
+
+function deadlineOf(options: ValidateIpcOptions, rules: RuleSet): number {
+  const deadlineMs = options.deadlineMs ??
+    (rules === "reference" ? REFERENCE_DEADLINE_MS : DEADLINE_MS);
+  if (deadlineMs > 0) return deadlineMs;
+  throw new NetError("usage", `Cannot validate: deadline is ${deadlineMs} ms, must be positive`);
+}
+
+/** Probes the three methods in order, each on a fresh connection and with its share of the time. */
+async function probeHealth(
+  target: ProbeTarget,
+  budget: Budget,
+  rules: RuleSet,
+  laterSteps: number,
+): Promise<readonly IpcMethodResult[]> {
+  const results: IpcMethodResult[] = [];
+  for (const [index, method] of HEALTH_METHODS.entries()) {
+    const parts = HEALTH_METHODS.length - index + laterSteps;
+    // The reference gives every method its full limits, so only the whole run's end binds.
+    const share = rules === "reference" ? budget : budget.share(parts);
+    const startMs = budget.elapsedMs;
+    const verdict = await probeMethod(target, share, method, rules);
+    results.push({ ...verdict, method, responseMs: Math.round(budget.elapsedMs - startMs) });
+  }
+  return results;
+}
+
+async function probeMethod(
+  target: ProbeTarget,
+  budget: Budget,
+  method: HealthMethod,
+  rules: RuleSet,
+): Promise<MethodVerdict> {
+  if (budget.remainingMs === 0) {
+    return failedVerdict("response_timeout", "the deadline passed before this method was probed");
+  }
+  const link = await connectWithin(target, budget);
+  if (isLinkFailure(link)) return failedVerdict(link.outcome, link.message);
+  try {
+    const line = await askLine(link, requestLine(method, 1), target, budget);
+    return isLinkFailure(line)
+      ? failedVerdict(line.outcome, line.message)
+      : judgeReply(method, line, rules);
+  } finally {
+    link.close();
+  }
+}
+
+/** All methods must give the same name, and the expected one if there is one. */
+function checkIdentity(
+  results: readonly IpcMethodResult[],
+  expectName: string | undefined,
+): readonly IpcMethodResult[] {
+  const name = expectName ?? firstOf(results, "primal");
+  return results.map((result) => {
+    if (!result.passed || result.primal === undefined || result.primal === name) return result;
+    const error = `primal is "${result.primal}", must be "${name}"`;
+    return { ...result, ...failedVerdict("identity_mismatch", error, result) };
+  });
+}
+
+function firstOf(
+  results: readonly IpcMethodResult[],
+  key: "primal" | "version",
+): string | undefined {
+  return results.find((result) => result[key] !== undefined)?.[key];
+}
+
+function transportOf(endpoint: Endpoint): "uds" | "tcp" | "abstract" {
+  return endpoint.kind === "unix" ? "uds" : endpoint.kind;
+}
