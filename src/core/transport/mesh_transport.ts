@@ -329,7 +329,11 @@ export class MeshTransport implements MeshLink {
     handler: ReceiveStreamHandler,
     options: OpenReceiveStreamOptions = {},
   ): () => void {
-    const session = this.#requireSession(peer);
+    const session = this.#peers.get(peer)?.session;
+    if (session === undefined) {
+      handler.onEnd("peer_lost");
+      return () => {};
+    }
     const stream = session.touchStream(lowHalf(streamId), highHalf(streamId));
     const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
     stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });

@@ -120,9 +120,16 @@ export interface MeshLink {
   ): boolean;
   /** Registers the one handler of a subprotocol; the result removes it. */
   onMessage(subprotocol: number, handler: (message: SubprotocolMessage) => void): () => void;
-  /** Opens the sending half of a reliable event stream. */
+  /**
+   * Opens the sending half of an event stream.
+   *
+   * @throws NetError `unreachable` when there is no session with the peer.
+   */
   openSendStream(peer: bigint, streamId: bigint, options?: OpenSendStreamOptions): SendStream;
-  /** Diverts events of a stream of `peer` to `handler`; the result ends that (a late packet is ignored). */
+  /**
+   * Diverts events of a stream of `peer` to `handler`; the result ends that (a late packet is ignored).
+   * Without a session the handler is told `peer_lost` before this returns.
+   */
   openReceiveStream(
     peer: bigint,
     streamId: bigint,
