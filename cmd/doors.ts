@@ -47,6 +47,8 @@ export interface ValidateIpcOptions {
   readonly requireHealthy: boolean;
   readonly isColor: boolean;
   readonly env: Environment;
+  /** Folder that relative paths start from. */
+  readonly cwd: string;
   readonly signal: AbortSignal;
 }
 
@@ -69,8 +71,11 @@ export interface Doors {
   connect(socketPath: string, signal: AbortSignal): Promise<NodeCaller>;
   /** Opens the data folder of `config` under its lock. */
   openStandalone(config: NodeConfig): Promise<NodeCaller>;
-  /** Builds a node without starting it. */
-  createNode(config: NodeConfig, deps: { readonly log: Log }): Promise<NodeHandle>;
+  /** Builds a node with its control surface, without starting it. */
+  createNode(
+    config: NodeConfig,
+    deps: { readonly log: Log; readonly env: Environment },
+  ): Promise<NodeHandle>;
   /** Probes a member; throws NetError `usage` for text that is no endpoint. */
   validateIpc(endpoint: string, options: ValidateIpcOptions): Promise<IpcVerdict>;
 }

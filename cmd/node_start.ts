@@ -125,7 +125,7 @@ async function runForeground(
       format: config.logFormat,
       write: (line) => io.writeErr(`${line}\n`),
     });
-    node = await doors.createNode(config, { log });
+    node = await doors.createNode(config, { log, env: io.env });
     await startWithin(node, timeoutMs);
     isReady = true;
     if (stopping === undefined) await announce(context, node, config, flags, output);

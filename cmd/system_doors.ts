@@ -1,14 +1,6 @@
 /** The real ways from the command line into the rest of the program. */
-import type { Doors, NodeCaller, NodeHandle } from "./doors.ts";
+import type { Doors } from "./doors.ts";
 import { systemProcess } from "./self_command.ts";
-import type { NodeConfig } from "../src/config/mod.ts";
-import type { Log } from "../src/observe/mod.ts";
-
-/** What the verbs use of `src/node.ts`. */
-interface NodeModule {
-  createNode(config: NodeConfig, deps: { readonly log: Log }): Promise<NodeHandle>;
-  openStandalone(config: NodeConfig): Promise<NodeCaller>;
-}
 
 /** Doors that load what they lead to when they are first used. */
 export function systemDoors(): Doors {
@@ -22,14 +14,26 @@ export function systemDoors(): Doors {
       const { connectControl } = await import("../src/control/mod.ts");
       return await connectControl({ socketPath, signal });
     },
-    openStandalone: async (config) => await (await loadNode()).openStandalone(config),
-    createNode: async (config, deps) => await (await loadNode()).createNode(config, deps),
-    validateIpc: () => Promise.reject(new Error("not wired")),
+    openStandalone: async (config) => {
+      // @ts-ignore: exported by the control folder together with the node's methods
+      const { openStandalone } = await import("../src/control/mod.ts");
+      return await openStandalone(config);
+    },
+    createNode: async (config, deps) => {
+      // @ts-ignore: exported by the control folder together with the node's methods
+      const { createControlledNode } = await import("../src/control/mod.ts");
+      return createControlledNode(config, deps);
+    },
+    validateIpc: async (endpoint, { isColor, maxLineBytes, ...options }) => {
+      const { ipcReportDocument, renderIpcReport, validateIpc } = await import(
+        "../src/validate/mod.ts"
+      );
+      const report = await validateIpc(endpoint, { ...options, lineBytesMax: maxLineBytes });
+      return {
+        isCompliant: report.compliant,
+        report: ipcReportDocument(report),
+        text: renderIpcReport(report, { useColor: isColor }),
+      };
+    },
   };
-}
-
-async function loadNode(): Promise<NodeModule> {
-  // @ts-ignore: the next line checks the module's shape; this one only finds it
-  const module = await import("../src/node.ts");
-  return module;
 }

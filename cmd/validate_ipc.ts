@@ -74,6 +74,7 @@ export const validateIpcCommand = buildCommand<ValidateIpcFlags, [string], NetCo
         requireHealthy: flags.requireHealthy ?? false,
         isColor: isColorWanted(this.io) && this.io.isStdoutTerminal,
         env: this.io.env,
+        cwd: this.io.cwd,
         signal,
       });
       output.result("validate.ipc", verdict.report, () => verdict.text.trimEnd());
