@@ -37,8 +37,7 @@ export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
       socket: { env, socketPath: config.socketPath, family: config.family },
       tcp: config.tcp,
     });
-    const blobs = blobMethods(node);
-    table.register(...nodeMethods(node), ...blobs.methods);
+    table.register(...nodeMethods(node), ...blobMethods(node));
     registerHealthMethods(table, {
       primal: PROGRAM_NAME,
       version: PROGRAM_VERSION,
@@ -64,10 +63,7 @@ export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
         return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
       },
       start: () => server.start(),
-      stop: async () => {
-        await blobs.stop();
-        await server.stop();
-      },
+      stop: () => server.stop(),
       health: (): ServiceHealth => ({ state: "healthy" }),
     };
   };
@@ -93,8 +89,7 @@ export async function openStandalone(config: NodeConfig): Promise<StandaloneNode
   const node = createNode(config, { log: silentLog, scope: "storage" });
   await node.start();
   const table = new MethodTable();
-  const blobs = blobMethods(node);
-  table.register(...nodeMethods(node), ...blobs.methods);
+  table.register(...nodeMethods(node), ...blobMethods(node));
   return {
     call: async (name, params, options = {}) => {
       const method = table.lookup(name);
@@ -109,10 +104,7 @@ export async function openStandalone(config: NodeConfig): Promise<StandaloneNode
         progress: (data) => options.onProgress?.(data),
       });
     },
-    close: async () => {
-      await blobs.stop();
-      await node.stop("done");
-    },
+    close: () => node.stop("done"),
   };
 }
 

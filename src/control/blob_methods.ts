@@ -1,0 +1,174 @@
+/**
+ * Methods about blobs; all of them privileged.
+ *
+ * Files are named by absolute path and read and written by this process, whose user the caller is;
+ * bytes without a file come in pieces.
+ */
+import * as v from "valibot";
+import { NetError, toHex } from "../base/mod.ts";
+import { type BlobProgress, type BlobRecord, formatAddress, parseBlobTarget } from "../blob/mod.ts";
+import type { Node } from "../node.ts";
+import type { PutResult } from "../services/mod.ts";
+import { type CallContext, defineMethod, type Method } from "./method.ts";
+
+const TARGET = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000));
+const PATH = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4_096));
+const UPLOAD = v.pipe(v.string(), v.uuid());
+/** 512 KiB as base64: fits the 1 MiB line. */
+const PIECE_TEXT_MAX = 700_000;
+const LIST_LIMIT = 500;
+
+/** The methods about blobs. */
+export function blobMethods(node: Node): readonly Method[] {
+  return [
+    defineMethod({
+      name: "blob.put",
+      access: "privileged",
+      summary: "Store a file of this machine as a blob",
+      isReadOnly: false,
+      params: v.object({ path: PATH, label: v.optional(v.pipe(v.string(), v.maxLength(255))) }),
+      handle: async ({ path, label }, context) => {
+        const { signal } = context;
+        return describePut(
+          await node.blobs.putFile(path, { label, signal, onProgress: reporter(context) }),
+        );
+      },
+    }),
+    defineMethod({
+      name: "blob.get",
+      access: "privileged",
+      summary: "Write a blob to a file of this machine, from here or from peers",
+      isReadOnly: false,
+      params: v.object({ target: TARGET, output: PATH, overwrite: v.optional(v.boolean(), false) }),
+      handle: async ({ target, output, overwrite }, context) => {
+        const got = await node.blobs.get(parseBlobTarget(target), {
+          output,
+          overwrite,
+          signal: context.signal,
+          onProgress: reporter(context),
+        });
+        return { ...got, output };
+      },
+    }),
+    defineMethod({
+      name: "blob.list",
+      access: "privileged",
+      summary: "Blobs of this node, newest first",
+      isReadOnly: true,
+      params: v.object({ cursor: v.optional(v.pipe(v.string(), v.maxLength(200))) }),
+      handle: async ({ cursor }) => {
+        const { blobs, next } = await node.storage.blobs.list({
+          limit: LIST_LIMIT,
+          after: cursor === undefined ? undefined : parseCursor(cursor),
+        });
+        return {
+          blobs: blobs.map(describeRecord),
+          next: next === undefined ? null : `${next.createdAtMs}:${toHex(next.address)}`,
+        };
+      },
+    }),
+    defineMethod({
+      name: "blob.stat",
+      access: "privileged",
+      summary: "What is known of a blob",
+      isReadOnly: true,
+      params: v.object({ target: TARGET }),
+      handle: async ({ target }, { signal }) => {
+        const found = await node.blobs.stat(parseBlobTarget(target), signal);
+        return found.record === undefined
+          ? { ...found.facts, local: false }
+          : { ...describeRecord(found.record), local: true };
+      },
+    }),
+    defineMethod({
+      name: "blob.remove",
+      access: "privileged",
+      summary: "Forget a blob of this node and free its chunks",
+      isReadOnly: false,
+      params: v.object({ target: TARGET }),
+      handle: async ({ target }) => {
+        const removed = await node.blobs.remove(parseBlobTarget(target));
+        return { removed: true, freed_bytes: removed.freedBytes };
+      },
+    }),
+    ...uploadMethods(node),
+  ];
+}
+
+function uploadMethods(node: Node): readonly Method[] {
+  return [
+    defineMethod({
+      name: "blob.upload_begin",
+      access: "privileged",
+      summary: "Begin a blob that comes in pieces",
+      isReadOnly: false,
+      params: v.object({}),
+      handle: () => ({ upload: node.blobs.uploads.begin() }),
+    }),
+    defineMethod({
+      name: "blob.upload_append",
+      access: "privileged",
+      summary: "Add a piece, base64, at most 512 KiB",
+      isReadOnly: false,
+      params: v.object({
+        upload: UPLOAD,
+        data: v.pipe(v.string(), v.maxLength(PIECE_TEXT_MAX), v.base64()),
+      }),
+      handle: async ({ upload, data }) => {
+        const piece = Uint8Array.fromBase64(data);
+        await node.blobs.uploads.append(upload, piece);
+        return { taken: piece.length };
+      },
+    }),
+    defineMethod({
+      name: "blob.upload_finish",
+      access: "privileged",
+      summary: "End a blob that came in pieces",
+      isReadOnly: false,
+      params: v.object({ upload: UPLOAD }),
+      handle: async ({ upload }) => describePut(await node.blobs.finishUpload(upload)),
+    }),
+    defineMethod({
+      name: "blob.upload_abort",
+      access: "privileged",
+      summary: "Drop a blob that came in pieces",
+      isReadOnly: false,
+      params: v.object({ upload: UPLOAD }),
+      handle: async ({ upload }) => ({ aborted: await node.blobs.uploads.abort(upload) }),
+    }),
+  ];
+}
+
+function reporter(context: CallContext): (progress: BlobProgress) => void {
+  return ({ stage, doneBytes, totalBytes }) => {
+    context.progress({ stage, done_bytes: doneBytes, total_bytes: totalBytes ?? null });
+  };
+}
+
+function describePut({ stored, seconds }: PutResult): object {
+  return {
+    address: stored.address,
+    blob_ref: toHex(stored.blobRef),
+    size: stored.size,
+    chunks: stored.chunkCount,
+    seconds,
+  };
+}
+
+function describeRecord(record: BlobRecord): object {
+  return {
+    address: formatAddress(record.address),
+    blob_ref: toHex(record.blobRef),
+    size: record.size,
+    chunks: record.chunkCount,
+    created_at: new Date(record.createdAtMs).toISOString(),
+    pinned: record.isPinned,
+    label: record.label,
+  };
+}
+
+function parseCursor(text: string) {
+  const match = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text);
+  if (match === null) throw new NetError("usage", "Cannot list blobs: the cursor is not one of ours");
+  return { createdAtMs: Number(match[1]), address: Uint8Array.fromHex(match[2] ?? "") };
+}

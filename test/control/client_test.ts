@@ -1,0 +1,116 @@
+import { deepStrictEqual, equal, ok, rejects } from "node:assert/strict";
+import { NetError } from "../../src/base/mod.ts";
+import { connectControl } from "../../src/control/mod.ts";
+import { startHarness } from "./harness.ts";
+
+const withCode = (code: string) => (error: unknown) =>
+  error instanceof NetError && error.code === code;
+
+Deno.test("connectControl() runs many calls over one connection", async () => {
+  await using harness = await startHarness();
+  await using client = await connectControl({ socketPath: harness.path });
+  const texts = Array.from({ length: 100 }, (_, i) => `text ${i}`);
+  const results = await Promise.all(texts.map((text) => client.call("test.echo", { text })));
+  deepStrictEqual(results, texts.map((text) => ({ text })));
+  equal(harness.server.counters.connections_total, 1);
+});
+
+Deno.test("connectControl() rebuilds the node's errors", async () => {
+  await using harness = await startHarness();
+  await using client = await connectControl({ socketPath: harness.path });
+  await rejects(
+    client.call("test.missing"),
+    (error: unknown) =>
+      error instanceof NetError && error.code === "not_found" &&
+      error.message === "Cannot find it" &&
+      error.next === "look elsewhere" && error.data?.at === 3 && error.exitCode === 4,
+  );
+  await rejects(client.call("test.echo", {}), withCode("usage"));
+  await rejects(client.call("no.such"), withCode("usage"));
+  await rejects(client.call("test.throw"), withCode("internal"));
+});
+
+Deno.test("connectControl() says how to start a node when none runs", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/net.sock`;
+  const isNotRunning = (error: unknown) =>
+    error instanceof NetError && error.code === "not_running" && error.next === "net node start";
+  await rejects(connectControl({ socketPath: path }), isNotRunning);
+  const listener = Deno.listen({ transport: "unix", path: `${path}.tmp` });
+  await Deno.rename(`${path}.tmp`, path);
+  listener.close();
+  await rejects(connectControl({ socketPath: path }), isNotRunning);
+  const port = freePort();
+  await rejects(connectControl({ tcp: { host: "127.0.0.1", port } }), isNotRunning);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("call() delivers progress before the result, only when asked", async () => {
+  await using harness = await startHarness();
+  await using client = await connectControl({ socketPath: harness.path });
+  const seen: unknown[] = [];
+  const result = await client.call("test.steps", { steps: 3 }, {
+    onProgress: (progress) => seen.push(progress),
+  });
+  deepStrictEqual(result, { steps: 3 });
+  deepStrictEqual(seen, [{ done: 1 }, { done: 2 }, { done: 3 }]);
+  await client.call("test.steps", { steps: 3 });
+  equal(harness.server.counters.progress_total, 3);
+});
+
+Deno.test("call() given up by its signal cancels the node's work", async () => {
+  await using harness = await startHarness();
+  await using client = await connectControl({ socketPath: harness.path });
+  const controller = new AbortController();
+  const waiting = client.call("test.wait", {}, { signal: controller.signal });
+  await client.call("health.liveness");
+  controller.abort(new Error("enough"));
+  await rejects(waiting, /enough/);
+  await client.call("health.liveness");
+  equal(harness.server.counters.cancels_total, 1);
+  await rejects(client.call("test.wait", {}, { signal: AbortSignal.abort() }));
+});
+
+Deno.test("close() after an abort still lets the node hear of it", async () => {
+  await using harness = await startHarness();
+  const client = await connectControl({ socketPath: harness.path });
+  const controller = new AbortController();
+  const waiting = client.call("test.wait", {}, { signal: controller.signal });
+  await client.call("health.liveness");
+  controller.abort();
+  await rejects(waiting);
+  await client.close();
+  await using other = await connectControl({ socketPath: harness.path });
+  while (harness.server.activeConnections > 1) await other.call("health.liveness");
+  equal(harness.server.counters.cancels_total, 1);
+});
+
+Deno.test("call() fails as unreachable when the node goes away", async () => {
+  const harness = await startHarness();
+  const client = await connectControl({ socketPath: harness.path });
+  await client.call("health.liveness");
+  await harness.server.stop();
+  await rejects(client.call("health.liveness"), withCode("unreachable"));
+  await client.close();
+  await rejects(client.call("health.liveness"), withCode("unreachable"));
+  await harness[Symbol.asyncDispose]();
+});
+
+Deno.test("connectControl() takes a server that talks nonsense for lost", async () => {
+  const folder = await Deno.makeTempDir();
+  using listener = Deno.listen({ transport: "unix", path: `${folder}/x.sock` });
+  const serving = listener.accept().then(async (conn) => {
+    await conn.write(new TextEncoder().encode("nonsense\n"));
+    conn.close();
+  });
+  const client = await connectControl({ socketPath: `${folder}/x.sock` });
+  await rejects(client.call("health.liveness"), withCode("unreachable"));
+  await serving;
+  await client.close();
+  ok(await Deno.remove(folder, { recursive: true }) === undefined);
+});
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

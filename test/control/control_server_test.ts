@@ -1,0 +1,369 @@
+import { deepStrictEqual, equal, ok, rejects } from "node:assert/strict";
+import { type Clock, NetError } from "../../src/base/mod.ts";
+import { connectControl } from "../../src/control/mod.ts";
+import { type Harness, RawClient, startHarness } from "./harness.ts";
+
+const liveness = (id: number | string) =>
+  `{"jsonrpc":"2.0","method":"health.liveness","id":${JSON.stringify(id)}}\n`;
+
+/** A clock whose timers fire only when told to. */
+function fakeClock(): Clock & { advance(durationMs: number): void } {
+  let nowMs = 0;
+  const timers = new Set<{ readonly atMs: number; readonly action: () => void }>();
+  return {
+    now: () => nowMs,
+    wallMs: () => nowMs,
+    after: (delayMs, action) => {
+      const timer = { atMs: nowMs + delayMs, action };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    soon: (action) => queueMicrotask(action),
+    advance: (durationMs) => {
+      nowMs += durationMs;
+      for (const timer of [...timers]) {
+        if (timer.atMs > nowMs) continue;
+        timers.delete(timer);
+        timer.action();
+      }
+    },
+  };
+}
+
+/** Waits for something another task does, without a fixed pause. */
+async function until(isTrue: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 10_000 && !isTrue(); turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  ok(isTrue(), "condition was not reached");
+}
+
+/** The identity that `ControlCounters` states. */
+function checkSums(harness: Harness): void {
+  const { counters } = harness.server;
+  let errors = 0;
+  for (const [name, value] of Object.entries(counters)) {
+    if (/^errors_\w+_total$/.test(name)) errors += value;
+  }
+  equal(counters.errors_total, errors);
+  equal(
+    counters.requests_total,
+    counters.notifications_total + counters.results_total + counters.errors_total +
+      counters.requests_in_flight,
+  );
+}
+
+Deno.test("createControlServer() makes socket and pid file private and removes them", async () => {
+  const harness = await startHarness();
+  const info = await Deno.lstat(harness.path);
+  equal(harness.path, `${harness.folder}/net.sock`);
+  ok(info.isSocket);
+  equal((info.mode ?? 0) & 0o777, 0o600);
+  equal(await Deno.readTextFile(`${harness.folder}/net.pid`), `${Deno.pid}\n`);
+  equal(await Deno.readLink(`${harness.folder}/storage.sock`), "net.sock");
+  await harness.server.stop();
+  await harness.server.stop();
+  deepStrictEqual([...Deno.readDirSync(harness.folder)].map(({ name }) => name), []);
+  await harness[Symbol.asyncDispose]();
+});
+
+Deno.test("control server reads requests split into bytes and two in one write", async () => {
+  await using harness = await startHarness();
+  using client = await harness.connect();
+  for (const byte of new TextEncoder().encode(liveness(1))) {
+    await client.send(new Uint8Array([byte]));
+  }
+  equal((await client.json()).id, 1);
+  await client.send(liveness(2) + liveness(3));
+  deepStrictEqual([(await client.json()).id, (await client.json()).id], [2, 3]);
+});
+
+Deno.test("control server answers 1,000 pipelined requests once each", async () => {
+  await using harness = await startHarness();
+  using client = await harness.connect();
+  let text = "";
+  for (let id = 0; id < 1000; id++) {
+    text += id % 2 === 0 ? liveness(id) : `{"jsonrpc":"2.0","method":"test.missing","id":${id}}\n`;
+  }
+  const sent = client.send(text);
+  const ids = new Set<number>();
+  for (let i = 0; i < 1000; i++) ids.add((await client.json()).id);
+  await sent;
+  equal(ids.size, 1000);
+  checkSums(harness);
+});
+
+Deno.test("control server serves 200 connections at once", async () => {
+  await using harness = await startHarness();
+  const clients = await Promise.all(Array.from({ length: 200 }, () => harness.connect()));
+  const replies = await Promise.all(clients.map(async (client, id) => {
+    await client.send(liveness(id));
+    return (await client.json()).id;
+  }));
+  deepStrictEqual(replies, clients.map((_, id) => id));
+  equal(harness.server.activeConnections, 200);
+  for (const client of clients) client[Symbol.dispose]();
+  await until(() => harness.server.activeConnections === 0);
+});
+
+Deno.test("control server stops reading at 256 queued requests and drops none", async () => {
+  await using harness = await startHarness();
+  using client = await harness.connect();
+  const count = 400;
+  let text = "";
+  for (let id = 0; id < count; id++) text += `{"jsonrpc":"2.0","method":"test.wait","id":${id}}\n`;
+  await client.send(text);
+  await until(() => harness.gate.count >= 256);
+  using other = await harness.connect();
+  await other.ask(liveness(1).trim());
+  equal(harness.gate.count, 256);
+  harness.gate.open();
+  const ids = new Set<number>();
+  for (let i = 0; i < 256; i++) ids.add((await client.json()).id);
+  await until(() => harness.gate.count === count - 256);
+  harness.gate.open();
+  for (let i = 256; i < count; i++) ids.add((await client.json()).id);
+  equal(ids.size, count);
+});
+
+Deno.test("control server turns connections over the limit away with -32001", async () => {
+  await using harness = await startHarness({ limits: { connectionsMax: 2 } });
+  using first = await harness.connect();
+  using second = await harness.connect();
+  await first.ask(liveness(1).trim());
+  await second.ask(liveness(1).trim());
+  using third = await harness.connect();
+  const { error } = await third.json();
+  equal(error.code, -32001);
+  ok(error.data.retry_after_ms > 0);
+  equal(await third.line(), undefined);
+  equal((await first.ask(liveness(2).trim()))?.includes('"id":2'), true);
+  checkSums(harness);
+});
+
+Deno.test("control server closes silent connections, but not one whose call runs", async () => {
+  const clock = fakeClock();
+  await using harness = await startHarness({ clock });
+  using silent = await harness.connect();
+  using busy = await harness.connect();
+  await silent.ask(liveness(1).trim());
+  await busy.send('{"jsonrpc":"2.0","method":"test.wait","id":1}\n');
+  await until(() => harness.gate.count === 1);
+  for (let i = 0; i < 9; i++) clock.advance(30_000);
+  equal(harness.server.activeConnections, 2);
+  clock.advance(30_000);
+  equal(await silent.line(), undefined);
+  equal(harness.server.counters.connections_idle_total, 1);
+  harness.gate.open();
+  equal((await busy.json()).result.ended, "opened");
+});
+
+Deno.test("control server serves only public methods over TCP", async () => {
+  await using harness = await startHarness({ tcp: { host: "127.0.0.1", port: 0 } });
+  const { host, port } = harness.server.tcpAddress ?? { host: "", port: 0 };
+  using client = await RawClient.connect({ hostname: host, port });
+  for (const method of [...harness.table.list()]) {
+    for (const params of ["{}", '"probe"']) {
+      await client.send(
+        `{"jsonrpc":"2.0","method":"${method.name}","params":${params},"id":1}\n`,
+      );
+      const { error } = await client.json();
+      if (method.access === "privileged") {
+        equal(error.code, -32003, method.name);
+        equal(error.data.code, "not_allowed");
+        ok(error.data.next.includes("unix socket"));
+      } else equal(error?.code, params === "{}" ? undefined : -32602, method.name);
+    }
+  }
+  equal(
+    JSON.parse(await client.ask('{"jsonrpc":"2.0","method":"no.such","id":1}') ?? "").error.code,
+    -32601,
+  );
+});
+
+Deno.test("control server drains: running work ends, new work is refused, health answers", async () => {
+  await using harness = await startHarness();
+  using worker = await harness.connect();
+  using client = await harness.connect();
+  await worker.send('{"jsonrpc":"2.0","method":"test.wait","id":1}\n');
+  await until(() => harness.gate.count === 1);
+  await client.send('{"jsonrpc":"2.0","method":"health.drain","params":{"timeout_ms":1},"id":1}\n');
+  deepStrictEqual((await client.json()).result, {
+    status: "draining",
+    in_flight: 1,
+    timeout_ms: 1,
+  });
+  await client.send('{"jsonrpc":"2.0","method":"test.echo","params":{"text":"x"},"id":2}\n');
+  const { error } = await client.json();
+  deepStrictEqual([error.code, error.message], [-32000, "Service draining"]);
+  for (
+    const method of ["health.liveness", "health.readiness", "health.check", "capabilities.list"]
+  ) {
+    await client.send(`{"jsonrpc":"2.0","method":"${method}","id":3}\n`);
+    ok((await client.json()).result);
+  }
+  await client.send('{"jsonrpc":"2.0","method":"health.drain","id":4}\n');
+  harness.gate.open();
+  equal((await worker.json()).result.ended, "opened");
+  deepStrictEqual((await client.json()).result, {
+    status: "drained",
+    in_flight: 0,
+    drained_at: "1970-01-01T00:00:00.000Z",
+  });
+});
+
+Deno.test("stop() waits for running calls, then aborts them", async () => {
+  const clock = fakeClock();
+  const harness = await startHarness({ clock });
+  using patient = await harness.connect();
+  using idle = await harness.connect();
+  await idle.ask(liveness(1).trim());
+  await patient.send('{"jsonrpc":"2.0","method":"test.wait","id":1}\n');
+  await until(() => harness.gate.count === 1);
+  const stopping = harness.server.stop();
+  equal(await idle.line(), undefined);
+  await rejects(harness.connect());
+  clock.advance(5000);
+  await stopping;
+  equal(await patient.line(), undefined);
+  await harness[Symbol.asyncDispose]();
+});
+
+Deno.test("stop() lets a running call's reply out", async () => {
+  const harness = await startHarness();
+  using client = await harness.connect();
+  await client.send('{"jsonrpc":"2.0","method":"test.wait","id":1}\n');
+  await until(() => harness.gate.count === 1);
+  const stopping = harness.server.stop();
+  harness.gate.open();
+  equal((await client.json()).result.ended, "opened");
+  await stopping;
+  await harness[Symbol.asyncDispose]();
+});
+
+Deno.test("control server refuses clear text when a handshake is required", async () => {
+  await using harness = await startHarness({ requiresHandshake: true });
+  using client = await harness.connect();
+  await client.send(liveness(1));
+  const { error } = await client.json();
+  deepStrictEqual([error.code, error.message, error.data.btsp_version], [
+    -32600,
+    "BTSP handshake required",
+    1,
+  ]);
+  equal(await client.line(), undefined);
+});
+
+Deno.test("start() reports a port in use and leaves no socket behind", async () => {
+  await using harness = await startHarness({ tcp: { host: "127.0.0.1", port: 0 } });
+  const port = harness.server.tcpAddress?.port ?? 0;
+  const folder = await Deno.makeTempDir();
+  await rejects(
+    startHarness({
+      tcp: { host: "127.0.0.1", port },
+      socket: { env: { BIOMEOS_SOCKET_DIR: folder } },
+    }),
+    (error: unknown) => error instanceof NetError && error.exitCode === 3,
+  );
+  deepStrictEqual([...Deno.readDirSync(folder)], []);
+  await Deno.remove(folder);
+});
+
+Deno.test("control server survives random bytes, and its counters add up", async () => {
+  await using harness = await startHarness({ limits: { lineBytesMax: 4096 } });
+  let seed = 20_260_101;
+  const random = () => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) / 2 ** 32;
+  const good = new TextEncoder().encode(liveness(1));
+  for (let round = 0; round < 60; round++) {
+    using client = await harness.connect();
+    try {
+      for (let i = 0; i < 20; i++) {
+        const bytes = round % 2 === 0
+          ? Uint8Array.from(
+            { length: Math.floor(random() * 400) },
+            () => Math.floor(random() * 256),
+          )
+          : good.slice(0, 1 + Math.floor(random() * good.length));
+        if (round % 3 === 0 && bytes.length > 0) bytes[Math.floor(random() * bytes.length)] = 10;
+        await client.send(bytes);
+      }
+      await client.closeWrite();
+      while (await client.line() !== undefined);
+    } catch (error) {
+      ok(error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset);
+    }
+  }
+  using client = await harness.connect();
+  ok((await client.ask(liveness(9).trim()))?.includes('"id":9'));
+  await until(() => harness.server.activeConnections === 1);
+  checkSums(harness);
+  const { counters } = harness.server;
+  ok(counters.errors_parse_total > 20);
+  equal(counters.connections_total, 61);
+  equal(counters.connections_failed_total, 0);
+});
+
+Deno.test("control server knows the user behind a connection", {
+  ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.chmod(folder, 0o755);
+  const script = `
+    const path = Deno.args[0];
+    const text = (method) => JSON.stringify({ jsonrpc: "2.0", method, id: 1 }) + "\\n";
+    try {
+      const conn = await Deno.connect({ transport: "unix", path });
+      const reply = async (method) => {
+        await conn.write(new TextEncoder().encode(text(method)));
+        const bytes = new Uint8Array(4096);
+        return JSON.parse(new TextDecoder().decode(bytes.subarray(0, await conn.read(bytes))));
+      };
+      const live = await reply("health.liveness");
+      const echo = await reply("test.echo");
+      console.log(live.result.status, echo.error.code);
+    } catch (error) {
+      console.log("refused");
+    }`;
+  const asNobody = async (path: string): Promise<string> => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--no-config", script, path],
+      uid: 65_534,
+      gid: 65_534,
+      clearEnv: true,
+      env: { DENO_DIR: `${folder}/cache`, NO_COLOR: "1" },
+      cwd: "/",
+    }).output();
+    return new TextDecoder().decode(stdout).trim();
+  };
+  await Deno.mkdir(`${folder}/cache`, { mode: 0o777 });
+  await Deno.chmod(`${folder}/cache`, 0o777);
+  try {
+    for (const [mode, expected] of [["0666", "healthy -32003"], ["0600", "refused"]] as const) {
+      const socket = {
+        socketPath: `${folder}/${mode}.sock`,
+        env: { NET_SOCKET_MODE: mode },
+      };
+      await using harness = await startHarness({ socket });
+      using ours = await harness.connect();
+      ok((await ours.ask(liveness(1).trim()))?.includes("healthy"));
+      // The file's mode already keeps others out; widened behind the server's back it must not help.
+      if (mode === "0600") await Deno.chmod(harness.path, 0o666);
+      equal(await asNobody(harness.path), expected);
+      equal(harness.server.counters.connections_foreign_total, mode === "0666" ? 1 : 0);
+      equal(
+        harness.server.counters.connections_refused_credentials_total,
+        mode === "0600" ? 1 : 0,
+      );
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("connectControl() and server agree on peers of the same user", async () => {
+  await using harness = await startHarness();
+  await using client = await connectControl({ socketPath: harness.path });
+  deepStrictEqual(await client.call("test.echo", { text: "hi" }), { text: "hi" });
+  equal(harness.server.counters.connections_foreign_total, 0);
+  equal(harness.server.counters.connections_refused_credentials_total, 0);
+});
