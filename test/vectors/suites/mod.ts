@@ -1,0 +1,21 @@
+/** Every vector file that is understood; another area adds its map here. */
+
+import type { VectorSuite } from "../suite.ts";
+import { IDENTITY_SUITES } from "./identity.ts";
+import { WIRE_CONTROL_SUITES } from "./wire_control.ts";
+import { WIRE_CRYPTO_SUITES } from "./wire_crypto.ts";
+import { WIRE_FRAME_SUITES } from "./wire_frames.ts";
+import { WIRE_HANDSHAKE_SUITES } from "./wire_handshake.ts";
+import { WIRE_PACKET_SUITES } from "./wire_packets.ts";
+import { WIRE_STREAM_SUITES } from "./wire_streams.ts";
+
+/** Path relative to the vector folder to its suite. */
+export const SUITES: Readonly<Record<string, VectorSuite>> = {
+  ...WIRE_FRAME_SUITES,
+  ...WIRE_CONTROL_SUITES,
+  ...WIRE_CRYPTO_SUITES,
+  ...WIRE_HANDSHAKE_SUITES,
+  ...WIRE_PACKET_SUITES,
+  ...WIRE_STREAM_SUITES,
+  ...IDENTITY_SUITES,
+};
