@@ -5,7 +5,7 @@
  * bytes without a file come in pieces.
  */
 import * as v from "valibot";
-import { NetError, toHex } from "../base/mod.ts";
+import { idToHex, NetError, toHex } from "../base/mod.ts";
 import { type BlobProgress, type BlobRecord, formatAddress, parseBlobTarget } from "../blob/mod.ts";
 import type { Node } from "../node.ts";
 import type { PutResult } from "../services/mod.ts";
@@ -47,7 +47,13 @@ export function blobMethods(node: Node): readonly Method[] {
           signal: context.signal,
           onProgress: reporter(context),
         });
-        return { ...got, output };
+        return {
+          address: got.address,
+          size: got.size,
+          seconds: got.seconds,
+          from: got.from.map(idToHex),
+          output,
+        };
       },
     }),
     defineMethod({
@@ -73,12 +79,10 @@ export function blobMethods(node: Node): readonly Method[] {
       summary: "What is known of a blob",
       isReadOnly: true,
       params: v.object({ target: TARGET }),
-      handle: async ({ target }, { signal }) => {
-        const found = await node.blobs.stat(parseBlobTarget(target), signal);
-        return found.record === undefined
-          ? { ...found.facts, local: false }
-          : { ...describeRecord(found.record), local: true };
-      },
+      handle: async ({ target }) => ({
+        ...describeRecord(await node.blobs.stat(parseBlobTarget(target))),
+        local: true,
+      }),
     }),
     defineMethod({
       name: "blob.remove",
@@ -169,6 +173,8 @@ function describeRecord(record: BlobRecord): object {
 
 function parseCursor(text: string) {
   const match = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text);
-  if (match === null) throw new NetError("usage", "Cannot list blobs: the cursor is not one of ours");
+  if (match === null) {
+    throw new NetError("usage", "Cannot list blobs: the cursor is not one of ours");
+  }
   return { createdAtMs: Number(match[1]), address: Uint8Array.fromHex(match[2] ?? "") };
 }

@@ -1,0 +1,320 @@
+/**
+ * A node: its data folder, keys and records, and the services that run on them.
+ *
+ * `createNode` builds it, `start` takes the folder and runs the services under the supervisor, `stop`
+ * ends them in a bounded time. Control surfaces are handed in as factories, because they stand above.
+ */
+import { idToHex, NetError, systemClock, toHex } from "./base/mod.ts";
+import { type NodeConfig, PROGRAM_VERSION } from "./config/mod.ts";
+import {
+  createRamKeys,
+  decodeTicket,
+  encodeTicket,
+  loadKeys,
+  type NodeKeys,
+  type Ticket,
+} from "./core/crypto/mod.ts";
+import { formatAddress, type PeerInfo } from "./core/transport/mod.ts";
+import {
+  type DataFolder,
+  type Service,
+  type ServiceHealth,
+  Supervisor,
+  takeDataFolder,
+} from "./kernel/mod.ts";
+import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
+import {
+  BlobService,
+  chooseMeshSecret,
+  type KnownPeer,
+  MeshService,
+  openStorage,
+  type Storage,
+} from "./services/mod.ts";
+
+/** A control surface: a service that says where it listens. */
+export interface ControlService extends Service {
+  readonly socketPath: string | undefined;
+  /** `ip:port`, or `undefined` without TCP. */
+  readonly tcpAddress: string | undefined;
+}
+
+/** Makes the control surface of a node. */
+export type ControlFactory = (node: Node, onFailure: (error: unknown) => void) => ControlService;
+
+/** What {@linkcode createNode} needs beside the configuration. */
+export interface NodeDeps {
+  readonly log: Log;
+  /** Left out, the node has no control surface. */
+  readonly control?: ControlFactory;
+  /** `storage` runs only what works on the data folder; `mesh`, the default, everything. */
+  readonly scope?: "mesh" | "storage";
+}
+
+/** Options of {@linkcode Node.ticket}. */
+export interface TicketOptions {
+  /** Seconds until it is refused; 0 for never; a day when left out. */
+  readonly expiresSeconds?: number;
+  readonly label?: string;
+}
+
+/** A ticket is meant to be used soon: it carries the mesh secret. */
+const TICKET_SECONDS = 86_400;
+const STOP_TIMEOUT_MS = 6_000;
+
+/** Builds a node; nothing is opened before `start`. */
+export function createNode(config: NodeConfig, deps: NodeDeps): Node {
+  return new Node(config, deps);
+}
+
+/** One node in this process. */
+export class Node {
+  readonly config: NodeConfig;
+  readonly metrics = createMetricRegistry();
+  /** Settles when the node has stopped. */
+  readonly closed: Promise<void>;
+  readonly #deps: NodeDeps;
+  readonly #supervisor: Supervisor;
+  readonly #close: () => void;
+  readonly #startedAt = systemClock.now();
+  #folder: DataFolder | undefined;
+  #keys: NodeKeys | undefined;
+  #meshSecret: Uint8Array | undefined;
+  #storage: Storage | undefined;
+  #mesh: MeshService | undefined;
+  #blobs: BlobService | undefined;
+  #control: ControlService | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(config: NodeConfig, deps: NodeDeps) {
+    this.config = config;
+    this.#deps = deps;
+    this.#supervisor = new Supervisor({ clock: systemClock, log: deps.log });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise;
+    this.#close = resolve;
+  }
+
+  /** Records and blobs. */
+  get storage(): Storage {
+    return required(this.#storage, "storage");
+  }
+
+  /** The place in the mesh. */
+  get mesh(): MeshService {
+    return required(this.#mesh, "mesh");
+  }
+
+  /** Blobs from here and from peers. */
+  get blobs(): BlobService {
+    return required(this.#blobs, "blobs");
+  }
+
+  /** Keys of this node; secret. */
+  get keys(): NodeKeys {
+    return required(this.#keys, "keys");
+  }
+
+  /** True when the mesh runs, not only the storage. */
+  get hasMesh(): boolean {
+    return this.#mesh !== undefined;
+  }
+
+  get uptimeSeconds(): number {
+    return (systemClock.now() - this.#startedAt) / 1000;
+  }
+
+  /**
+   * Takes the data folder and starts every service.
+   *
+   * @throws NetError with the first thing that went wrong; nothing is left running then.
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#open();
+      await this.#supervisor.start();
+      const socketPath = this.#control?.socketPath;
+      if (socketPath !== undefined) await this.#folder?.announce(socketPath);
+    } catch (error) {
+      await this.stop("start failed");
+      throw error;
+    }
+  }
+
+  /** Stops every service and gives the data folder up; idempotent, bounded in time. */
+  stop(reason: string): Promise<void> {
+    this.#stopping ??= (async () => {
+      this.#deps.log.info("node_stopping", { reason });
+      await this.#supervisor.stop(STOP_TIMEOUT_MS);
+      // Where the start failed early the supervisor does not know the storage yet.
+      await this.#storage?.stop();
+      await this.#folder?.release();
+      this.#close();
+    })();
+    return this.#stopping;
+  }
+
+  /** Stops soon, so that whoever asked can be answered first. */
+  stopSoon(reason: string): void {
+    systemClock.after(20, () => void this.stop(reason));
+  }
+
+  /** What is not ready yet. */
+  missing(): string[] {
+    if (this.#supervisor.state === "running") return [];
+    return [`node is ${this.#supervisor.state}`];
+  }
+
+  /** Health of every service. */
+  health(): Record<string, ServiceHealth> {
+    return this.#supervisor.health();
+  }
+
+  /** Who and where this node is; without secrets. */
+  status() {
+    const { identity, noise } = this.keys;
+    return {
+      node_id: idToHex(identity.nodeId),
+      entity_id: toHex(identity.entityId),
+      noise_public_key: toHex(noise.publicKey),
+      udp: this.hasMesh ? this.mesh.addressTexts() : [],
+      tcp: this.#control?.tcpAddress ?? null,
+      socket: this.#control?.socketPath ?? null,
+      data_dir: this.#folder?.path ?? null,
+      label: this.config.label,
+      profile: this.config.profile,
+      peers: this.peers(),
+      version: PROGRAM_VERSION,
+      uptime_secs: Math.floor(this.uptimeSeconds),
+      pid: Deno.pid,
+    };
+  }
+
+  /** Peers with a session, and those being dialled. */
+  peers() {
+    if (!this.hasMesh) return [];
+    const { transport, dialer } = this.mesh;
+    const peers = transport.peers().map(describePeer);
+    const known = new Set(peers.map((peer) => peer.node_id));
+    for (const { target, failures } of dialer.targets()) {
+      const nodeId = idToHex(target.nodeId);
+      const [address] = target.addresses;
+      if (known.has(nodeId) || address === undefined) continue;
+      peers.push({
+        node_id: nodeId,
+        address: formatAddress(address),
+        state: failures > 0 ? "unreachable" : "connecting",
+        form: null,
+        initiator: true,
+        rtt_ms: null,
+        idle_ms: null,
+        packets_sent: 0,
+        packets_received: 0,
+        bytes_sent: 0,
+        bytes_received: 0,
+      });
+    }
+    return peers;
+  }
+
+  /** A ticket for joining through this node. Contains the mesh secret. */
+  ticket(options: TicketOptions = {}) {
+    const { identity, noise } = this.keys;
+    const meshSecret = required(this.#meshSecret, "mesh");
+    const seconds = options.expiresSeconds ?? TICKET_SECONDS;
+    const expiresAtSeconds = seconds === 0 ? 0 : Math.floor(systemClock.wallMs() / 1000) + seconds;
+    const text = encodeTicket({
+      expiresAtSeconds,
+      entityId: identity.entityId,
+      noisePublicKey: noise.publicKey,
+      meshSecret,
+      addresses: this.mesh.addresses(),
+      label: options.label ?? this.config.label,
+    });
+    return {
+      ticket: text,
+      psk: toHex(meshSecret),
+      expires_at: expiresAtSeconds === 0 ? null : new Date(expiresAtSeconds * 1000).toISOString(),
+    };
+  }
+
+  /** All counters. */
+  counters(): CounterSet {
+    return this.metrics.snapshot();
+  }
+
+  async #open(): Promise<void> {
+    const { config } = this;
+    const { log, control, scope } = this.#deps;
+    const ticket = config.join === undefined ? undefined : readTicket(config.join);
+    if (config.dataDir !== undefined) this.#folder = await takeDataFolder(config.dataDir);
+    const folder = this.#folder?.path;
+    const keys = this.#keys = folder === undefined ? createRamKeys() : await loadKeys(folder);
+    for (const warning of keys.warnings) log.warn("key_store", { reason: warning });
+    const deps = { clock: systemClock, log, metrics: this.metrics };
+    const storage = this.#storage = await openStorage(deps, folder);
+    this.#supervisor.add(() => storage);
+    if (scope === "storage") {
+      this.#blobs = this.#supervisor.add(() =>
+        new BlobService({ ...deps, storage, mesh: undefined })
+      );
+      return;
+    }
+    const known = await storage.memory.readPeers();
+    const meshSecret = this.#meshSecret = await chooseMeshSecret({
+      keys,
+      folder,
+      ticket,
+      pskFile: config.pskFile,
+      hasPeers: known.length > 0,
+      log,
+    });
+    const mesh = this.#mesh = this.#supervisor.add(() =>
+      new MeshService({ ...deps, memory: storage.memory, keys }, {
+        udp: config.udp,
+        meshSecret,
+        expect: config.expect,
+        peers: config.peers.map(toKnownPeer),
+        ticket,
+        heartbeatMs: config.heartbeatMs,
+        sessionTimeoutMs: config.sessionTimeoutMs,
+      })
+    );
+    this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
+    if (control !== undefined) {
+      this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
+    }
+  }
+}
+
+function readTicket(text: string): Ticket {
+  return decodeTicket(text, Math.floor(systemClock.wallMs() / 1000));
+}
+
+function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {
+  const { nodeId, noisePublicKey, address } = peer;
+  return { nodeId, entityId: undefined, noisePublicKey, addresses: [address], label: "" };
+}
+
+function describePeer(peer: PeerInfo) {
+  return {
+    node_id: idToHex(peer.nodeId),
+    address: formatAddress(peer.address),
+    state: peer.state as string,
+    form: peer.form as string | null,
+    initiator: peer.initiator,
+    rtt_ms: peer.rttMs === undefined ? null : Math.round(peer.rttMs * 1000) / 1000,
+    idle_ms: Math.round(peer.idleMs) as number | null,
+    packets_sent: peer.packetsSent,
+    packets_received: peer.packetsReceived,
+    bytes_sent: peer.bytesSent,
+    bytes_received: peer.bytesReceived,
+  };
+}
+
+function required<T>(value: T | undefined, what: string): T {
+  if (value !== undefined) return value;
+  throw new NetError("not_ready", `Cannot use ${what}: the node has not started it`, {
+    next: "start the node with net node start",
+  });
+}

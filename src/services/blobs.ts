@@ -1,0 +1,187 @@
+/**
+ * The blob service: puts files, serves chunks to peers, gets blobs from here or from them.
+ *
+ * Without a mesh it works on what is here alone.
+ */
+import { type Clock, NetError, systemRandom, toNetError } from "../base/mod.ts";
+import {
+  type BlobFetcher,
+  type BlobRecord,
+  type BlobTarget,
+  type BlobTransfer,
+  createBlobFetcher,
+  createBlobTransfer,
+  describeTarget,
+  type GetBlobOptions,
+  type GotBlob,
+  type OnBlobProgress,
+  parseAddress,
+  type StoredBlob,
+} from "../blob/mod.ts";
+import type { Service, ServiceHealth } from "../kernel/mod.ts";
+import type { Log, MetricRegistry } from "../observe/mod.ts";
+import type { MeshService } from "./mesh.ts";
+import type { Storage } from "./storage.ts";
+import { Uploads } from "./uploads.ts";
+
+/** What {@linkcode BlobService} needs. */
+export interface BlobServiceDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: MetricRegistry;
+  readonly storage: Storage;
+  /** `undefined` where no mesh runs. */
+  readonly mesh: MeshService | undefined;
+}
+
+/** Options of {@linkcode BlobService.putFile}. */
+export interface PutFileOptions {
+  readonly label?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnBlobProgress;
+}
+
+/** A stored blob and how long that took. */
+export interface PutResult {
+  readonly stored: StoredBlob;
+  readonly seconds: number;
+}
+
+/** A blob in a file and how long that took. */
+export interface GetResult extends GotBlob {
+  readonly seconds: number;
+}
+
+/** Blobs of a node and of its peers. */
+export class BlobService implements Service {
+  readonly name = "blobs";
+  readonly uploads: Uploads;
+  readonly #deps: BlobServiceDeps;
+  #transfer: BlobTransfer | undefined;
+
+  constructor(deps: BlobServiceDeps) {
+    this.#deps = deps;
+    this.uploads = new Uploads({ blobs: deps.storage.blobs, clock: deps.clock });
+  }
+
+  start(): Promise<void> {
+    const { mesh, clock, log, storage, metrics } = this.#deps;
+    const { blobs } = storage;
+    metrics.register("blobs", () => ({ ...blobs.counters }));
+    if (mesh !== undefined) {
+      const transfer = createBlobTransfer({
+        link: mesh.transport,
+        clock,
+        random: systemRandom,
+        log,
+        source: blobs,
+      });
+      metrics.register("transfer", () => ({ ...transfer.counters }));
+      transfer.start();
+      this.#transfer = transfer;
+    }
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#transfer?.stop();
+    this.#transfer = undefined;
+    await this.uploads.stop();
+  }
+
+  health(): ServiceHealth {
+    return { state: "healthy" };
+  }
+
+  /**
+   * Stores a file of this machine.
+   *
+   * @throws NetError `not_found`, `not_allowed`, `no_space`, `limit`.
+   */
+  async putFile(path: string, options: PutFileOptions = {}): Promise<PutResult> {
+    using file = await openSource(path);
+    const { size } = await file.stat();
+    return await this.#timed(() =>
+      this.#deps.storage.blobs.put(file, { ...options, totalBytes: size })
+    );
+  }
+
+  /** Ends an upload. */
+  finishUpload(id: string): Promise<PutResult> {
+    return this.#timed(() => this.uploads.finish(id));
+  }
+
+  /** Writes a blob to a file, from here or from peers; see {@linkcode BlobFetcher.get}. */
+  async get(target: BlobTarget, options: GetBlobOptions): Promise<GetResult> {
+    const { clock } = this.#deps;
+    const startedAt = clock.now();
+    const got = await this.#fetcher().get(target, options);
+    return { ...got, seconds: (clock.now() - startedAt) / 1000 };
+  }
+
+  /** Record of a blob that is here. */
+  async stat(target: BlobTarget): Promise<BlobRecord> {
+    const record = await this.#deps.storage.blobs.stat(hashOf(target));
+    if (record !== undefined) return record;
+    throw notHere(target);
+  }
+
+  /** Forgets a blob that is here. */
+  async remove(target: BlobTarget): Promise<{ readonly freedBytes: number }> {
+    const removed = await this.#deps.storage.blobs.remove(hashOf(target));
+    if (removed !== undefined) return removed;
+    throw notHere(target);
+  }
+
+  #fetcher(): BlobFetcher {
+    const { clock, log, storage } = this.#deps;
+    const transfer = this.#transfer;
+    return createBlobFetcher({ store: storage.blobs, transfer, clock, random: systemRandom, log });
+  }
+
+  async #timed(put: () => Promise<StoredBlob>): Promise<PutResult> {
+    const startedAt = this.#deps.clock.now();
+    const stored = await put();
+    return { stored, seconds: (this.#deps.clock.now() - startedAt) / 1000 };
+  }
+}
+
+async function openSource(path: string): Promise<Deno.FsFile> {
+  try {
+    const { isDirectory } = await Deno.stat(path);
+    if (!isDirectory) return await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new NetError("not_found", `Cannot put "${path}": it does not exist`, { cause: error });
+    }
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new NetError("not_allowed", `Cannot put "${path}": it may not be read`, {
+        cause: error,
+      });
+    }
+    throw toNetError(error, `Cannot put "${path}"`);
+  }
+  throw new NetError("usage", `Cannot put "${path}": it is a folder, must be a file`, {
+    next: "pack it first, for example with tar -cf - FOLDER | net blob put -",
+  });
+}
+
+/** Whole hash behind an address or a reference. */
+function hashOf(target: BlobTarget): Uint8Array {
+  if (target.kind === "address" || target.kind === "small") return target.hash;
+  const hash = parseAddress(target.uri);
+  if (hash !== undefined) return hash;
+  throw new NetError("usage", "Cannot find blob: the reference does not name its whole hash", {
+    next: "give its b3: address instead",
+  });
+}
+
+function notHere(target: BlobTarget): NetError {
+  return new NetError(
+    "not_found",
+    `Cannot find ${describeTarget(target)}: this node has no such blob`,
+    {
+      next: "list what is here with net blob ls, or get it from a peer with net blob get",
+    },
+  );
+}

@@ -1,0 +1,201 @@
+/**
+ * The mesh service: socket, transport and dialling of a node.
+ *
+ * It keeps the UDP port over restarts, so that addresses in tickets stay right, and remembers peers it
+ * was told about, so that a node finds its mesh again without being told twice.
+ */
+
+import { type Clock, idToHex, NetError } from "../base/mod.ts";
+import {
+  createPacketCipher,
+  deriveNodeId,
+  type NodeKeys,
+  type Ticket,
+} from "../core/crypto/mod.ts";
+import {
+  Dialer,
+  type DialTarget,
+  formatAddress,
+  MeshTransport,
+  openUdpSocket,
+  type SocketAddress,
+} from "../core/transport/mod.ts";
+import type { Service, ServiceHealth } from "../kernel/mod.ts";
+import type { Log, MetricRegistry } from "../observe/mod.ts";
+
+/** A peer remembered across restarts. */
+export interface KnownPeer {
+  readonly nodeId: bigint;
+  readonly entityId: Uint8Array | undefined;
+  readonly noisePublicKey: Uint8Array;
+  readonly addresses: readonly SocketAddress[];
+  readonly label: string;
+}
+
+/** What the service keeps across restarts. */
+export interface MeshMemory {
+  readUdpPort(): Promise<number | undefined>;
+  writeUdpPort(port: number): Promise<void>;
+  readPeers(): Promise<readonly KnownPeer[]>;
+  writePeer(peer: KnownPeer): Promise<void>;
+}
+
+/** What {@linkcode MeshService} needs. */
+export interface MeshServiceDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: MetricRegistry;
+  readonly memory: MeshMemory;
+  readonly keys: NodeKeys;
+}
+
+/** How the node takes part in the mesh. */
+export interface MeshServiceOptions {
+  /** Port 0 means the kept one, or any. */
+  readonly udp: SocketAddress;
+  readonly meshSecret: Uint8Array;
+  readonly expect: readonly bigint[];
+  /** Peers given one by one, by address, id and Noise key. */
+  readonly peers: readonly KnownPeer[];
+  /** The ticket to join with. */
+  readonly ticket: Ticket | undefined;
+  readonly heartbeatMs?: number;
+  readonly sessionTimeoutMs?: number;
+}
+
+/** Addresses a ticket holds at most. */
+const ADDRESSES_MAX = 8;
+
+/** A node's place in the mesh. */
+export class MeshService implements Service {
+  readonly name = "mesh";
+  readonly #deps: MeshServiceDeps;
+  readonly #options: MeshServiceOptions;
+  #transport: MeshTransport | undefined;
+  #dialer: Dialer | undefined;
+
+  constructor(deps: MeshServiceDeps, options: MeshServiceOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  /** The running transport. */
+  get transport(): MeshTransport {
+    if (this.#transport !== undefined) return this.#transport;
+    throw new NetError("not_ready", "Cannot use the mesh: it has not started");
+  }
+
+  /** Peers this node dials, and how that goes. */
+  get dialer(): Dialer {
+    if (this.#dialer !== undefined) return this.#dialer;
+    throw new NetError("not_ready", "Cannot use the mesh: it has not started");
+  }
+
+  async start(): Promise<void> {
+    const { clock, log, metrics, memory, keys } = this.#deps;
+    const { udp, meshSecret, expect, heartbeatMs, sessionTimeoutMs } = this.#options;
+    const socket = await this.#bind(udp);
+    try {
+      if (socket.localAddress.port !== await memory.readUdpPort()) {
+        await memory.writeUdpPort(socket.localAddress.port);
+      }
+      const transport = new MeshTransport({ socket, cipher: createPacketCipher(), clock, log }, {
+        nodeId: keys.identity.nodeId,
+        noiseKeys: keys.noise,
+        meshSecret,
+        expected: expect,
+        heartbeatMs,
+        sessionTimeoutMs,
+      });
+      this.#transport = transport;
+      metrics.register("transport", () => ({
+        ...transport.counters,
+        peers_connected: transport.connectedPeers().length,
+        socket_send_errors_total: socket.counters.sendErrors,
+        socket_receive_errors_total: socket.counters.receiveErrors,
+      }));
+      transport.start();
+      const dialer = this.#dialer = new Dialer({ transport, clock, log });
+      for (const target of await this.#targets()) dialer.add(target);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#dialer?.stop();
+    this.#transport?.stop();
+    this.#dialer = undefined;
+    this.#transport = undefined;
+    return Promise.resolve();
+  }
+
+  health(): ServiceHealth {
+    if (this.#transport === undefined) return { state: "unhealthy", detail: "not started" };
+    const lost = this.#dialer?.targets().filter((state) => !state.isConnected) ?? [];
+    if (lost.length === 0) return { state: "healthy" };
+    const ids = lost.slice(0, 4).map((state) => idToHex(state.target.nodeId)).join(", ");
+    return { state: "degraded", detail: `no session with ${ids}` };
+  }
+
+  /** Addresses of the mesh socket, one usable from this machine first. */
+  addresses(): SocketAddress[] {
+    const { host, port } = this.transport.localAddress;
+    if (host !== "0.0.0.0" && host !== "::") return [{ host, port }];
+    const addresses = [{ host: "127.0.0.1", port }];
+    for (const face of Deno.networkInterfaces()) {
+      const isUsable = face.family === "IPv4" ? !face.address.startsWith("127.") : host === "::" &&
+        !/^(::1$|fe80:)/i.test(face.address);
+      if (isUsable) addresses.push({ host: face.address, port });
+    }
+    return addresses.slice(0, ADDRESSES_MAX);
+  }
+
+  /** Addresses as text. */
+  addressTexts(): string[] {
+    return this.addresses().map(formatAddress);
+  }
+
+  async #bind(udp: SocketAddress) {
+    const kept = udp.port === 0 ? await this.#deps.memory.readUdpPort() : undefined;
+    if (kept === undefined) return openUdpSocket(udp);
+    try {
+      return openUdpSocket({ host: udp.host, port: kept });
+    } catch (error) {
+      if (!(error instanceof NetError) || error.code !== "address_in_use") throw error;
+      this.#deps.log.warn("udp_port_taken", {
+        port: kept,
+        hint: "another one is used, so tickets given out before show the wrong port",
+      });
+      return openUdpSocket(udp);
+    }
+  }
+
+  async #targets(): Promise<DialTarget[]> {
+    const { ticket, peers } = this.#options;
+    const { memory, keys } = this.#deps;
+    const byId = new Map<bigint, DialTarget>();
+    for (const peer of await memory.readPeers()) byId.set(peer.nodeId, toTarget(peer, ["routed"]));
+    // A Rust peer given by address may be waiting for a direct handshake or run already.
+    for (const peer of peers) byId.set(peer.nodeId, toTarget(peer, ["direct", "routed"]));
+    if (ticket !== undefined) {
+      const peer: KnownPeer = {
+        nodeId: deriveNodeId(ticket.entityId),
+        entityId: ticket.entityId,
+        noisePublicKey: ticket.noisePublicKey,
+        addresses: ticket.addresses,
+        label: ticket.label,
+      };
+      byId.set(peer.nodeId, toTarget(peer, ["routed"]));
+      if (peer.nodeId !== keys.identity.nodeId) await memory.writePeer(peer);
+    }
+    byId.delete(keys.identity.nodeId);
+    return [...byId.values()];
+  }
+}
+
+function toTarget(peer: KnownPeer, forms: DialTarget["forms"]): DialTarget {
+  const { nodeId, noisePublicKey, addresses } = peer;
+  return { nodeId, noisePublicKey, addresses, forms };
+}

@@ -1,0 +1,6 @@
+/** The services a node can run. */
+export * from "./blobs.ts";
+export * from "./mesh.ts";
+export * from "./mesh_secret.ts";
+export * from "./storage.ts";
+export * from "./uploads.ts";

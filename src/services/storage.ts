@@ -1,0 +1,89 @@
+/**
+ * The storage service: ledger, chunk store and blob store of one data folder, or of memory.
+ */
+import type { Clock } from "../base/mod.ts";
+import {
+  type BlobStore,
+  type ChunkStore,
+  createBlobStore,
+  createMemoryChunkStore,
+  openFileChunkStore,
+} from "../blob/mod.ts";
+import {
+  type Ledger,
+  openLedger,
+  readPeers,
+  readSetting,
+  writePeer,
+  writeSetting,
+} from "../core/ledger/mod.ts";
+import type { Service, ServiceHealth } from "../kernel/mod.ts";
+import type { Log, MetricRegistry } from "../observe/mod.ts";
+import type { MeshMemory } from "./mesh.ts";
+
+/** Blobs a node without a folder holds: small enough for a small machine. */
+export const MEMORY_BLOB_BYTES_MAX = 256 * 1024 * 1024;
+
+const UDP_PORT_SETTING = "udp_port";
+
+/** What {@linkcode openStorage} needs. */
+export interface StorageDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: MetricRegistry;
+}
+
+/** Records and blobs of a node. */
+export interface Storage extends Service {
+  readonly ledger: Ledger;
+  readonly chunks: ChunkStore;
+  readonly blobs: BlobStore;
+  readonly memory: MeshMemory;
+}
+
+/**
+ * Opens the records and blobs of a folder, or empty ones in memory.
+ *
+ * @param folder A data folder that this process has locked; `undefined` for memory.
+ */
+export async function openStorage(deps: StorageDeps, folder: string | undefined): Promise<Storage> {
+  const { clock, log, metrics } = deps;
+  const ledger = openLedger({ path: folder === undefined ? ":memory:" : `${folder}/net.db` });
+  try {
+    const chunks = folder === undefined
+      ? createMemoryChunkStore({ bytesMax: MEMORY_BLOB_BYTES_MAX })
+      : await openFileChunkStore(`${folder}/blobs`);
+    const blobs = await createBlobStore({ ledger, chunks, clock, log });
+    metrics.register("blob_store", () => ({ corrupt_chunks_total: chunks.counters.corrupt }));
+    let isOpen = true;
+    return {
+      name: "storage",
+      ledger,
+      chunks,
+      blobs,
+      memory: createMeshMemory(ledger, clock),
+      start: () => Promise.resolve(),
+      stop: async () => {
+        isOpen = false;
+        await ledger.close();
+      },
+      health: (): ServiceHealth =>
+        isOpen ? { state: "healthy" } : { state: "unhealthy", detail: "closed" },
+    };
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+}
+
+function createMeshMemory(ledger: Ledger, clock: Clock): MeshMemory {
+  return {
+    readUdpPort: async () => {
+      const text = await readSetting(ledger.db, UDP_PORT_SETTING);
+      return text === undefined ? undefined : Number(text);
+    },
+    writeUdpPort: (port) => writeSetting(ledger.db, UDP_PORT_SETTING, String(port)),
+    readPeers: () => readPeers(ledger.db),
+    writePeer: (peer) => writePeer(ledger.db, { ...peer, addedAtMs: clock.wallMs() }),
+  };
+}
