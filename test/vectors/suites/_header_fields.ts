@@ -1,11 +1,14 @@
 /** Packet headers as vector files write them. */
 
+import assert from "node:assert/strict";
 import { highHalf, lowHalf } from "../../../src/base/mod.ts";
-import { PacketHeader } from "../../../src/core/transport/header.ts";
+import { PACKET_MAGIC, PACKET_VERSION, PacketHeader } from "../../../src/core/transport/header.ts";
 import { bytesOf, has, integerOr, type VectorObject } from "../vector_reader.ts";
 
-/** The header with these fields; those left out are 0. `magic` and `version` are the codec's own. */
+/** The header with these fields; those left out are 0. Magic and version have to be the codec's own. */
 export function headerOf(fields: VectorObject): PacketHeader {
+  assert.equal(integerOr(fields, "magic", BigInt(PACKET_MAGIC)), BigInt(PACKET_MAGIC));
+  assert.equal(integerOr(fields, "version", BigInt(PACKET_VERSION)), BigInt(PACKET_VERSION));
   const small = (field: string) => Number(integerOr(fields, field, 0n));
   const [session, stream, sequence, origin] = ["sid", "stream", "seq", "origin"].map((field) => {
     const value = integerOr(fields, field, 0n);
