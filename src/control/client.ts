@@ -48,7 +48,8 @@ export interface ConnectControlOptions {
 /**
  * Connects to a node.
  *
- * @throws NetError `not_running` when nobody listens, `not_allowed` when the socket is another user's.
+ * @throws NetError `not_running` when nobody listens, `not_allowed` when the socket is another user's,
+ * `unreachable` when the connection fails otherwise.
  *
  * @example
  * ```ts no-eval
@@ -267,6 +268,13 @@ function connectError(error: unknown, where: string): NetError {
     });
   }
   const isAbsent = error instanceof Deno.errors.NotFound;
+  if (!isAbsent && !(error instanceof Deno.errors.ConnectionRefused)) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return new NetError("unreachable", `Cannot connect to ${where}: ${reason}`, {
+      cause: error,
+      next: "look whether the node still runs with net node status, then repeat the command",
+    });
+  }
   const reason = isAbsent ? "there is no such socket" : "nobody listens there";
   return new NetError("not_running", `Cannot connect to ${where}: ${reason}`, {
     cause: error,

@@ -16,6 +16,8 @@ export interface ControlCounters {
   connections_refused_credentials_total: number;
   /** Served with public methods only, because the other process belongs to somebody else. */
   connections_foreign_total: number;
+  /** Served although the process behind them was not found; the file modes let them in. */
+  connections_unidentified_total: number;
   /** Closed for silence. */
   connections_idle_total: number;
   /** Closed because HTTP was spoken. */
@@ -61,6 +63,7 @@ export function createControlCounters(): ControlCounters {
     connections_refused_limit_total: 0,
     connections_refused_credentials_total: 0,
     connections_foreign_total: 0,
+    connections_unidentified_total: 0,
     connections_idle_total: 0,
     connections_http_total: 0,
     connections_oversized_total: 0,

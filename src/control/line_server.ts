@@ -132,6 +132,9 @@ export class LineServer {
       conn.close();
       identity?.release();
     };
+    if (options.credentials !== undefined && identity === undefined) {
+      counters.connections_unidentified_total++;
+    }
     if (identity !== undefined && !isTrustedUid(identity.uid)) {
       if (options.allowsForeign !== true) {
         counters.connections_refused_credentials_total++;
@@ -151,6 +154,8 @@ export class LineServer {
       this.#turnAway(conn, refuse);
       return;
     }
+    // Replies are small and written whole: waiting to join them would only cost time.
+    if (isTcp(conn)) conn.setNoDelay(true);
     const connection = new LineConnection(this.#connectionDeps, conn, transport, isTrusted);
     counters.connections_active++;
     this.#connections.set(
@@ -187,4 +192,8 @@ export class LineServer {
       if (!this.#isStopping) this.#planSweep();
     });
   }
+}
+
+function isTcp(conn: Deno.Conn): conn is Deno.TcpConn {
+  return "setNoDelay" in conn;
 }

@@ -34,6 +34,7 @@ export interface DefineMethodOptions<S extends ParamsSchema> {
   readonly isReadOnly: boolean;
   /** True when it still answers after a drain began; public methods do unless told otherwise. */
   readonly answersWhileDraining?: boolean;
+  /** A boolean member `progress` never arrives here: it is the caller's wish for progress. */
   readonly params: S;
   /** Answers with plain JSON; a value that is no promise is sent without a turn of the loop. */
   readonly handle: (params: v.InferOutput<S>, context: CallContext) => unknown;

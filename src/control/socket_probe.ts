@@ -2,8 +2,9 @@
 import { PROBE_MS } from "./limits.ts";
 
 /**
- * Whether somebody listens at `path`. A listener too busy to accept within the time counts as live:
- * taking a live one for dead would steal its name.
+ * Whether somebody listens at `path`. Only a refused connection and an absent file say that nobody
+ * does; a listener too busy to accept, or one we may not connect to, counts as live: taking a live
+ * one for dead would steal its name.
  *
  * @param timeoutMs Milliseconds to wait.
  */
@@ -17,7 +18,11 @@ export async function isSocketLive(path: string, timeoutMs: number = PROBE_MS): 
       conn.close();
       return "live" as const;
     },
-    () => "dead" as const,
+    (error: unknown) => {
+      const isDead = error instanceof Deno.errors.ConnectionRefused ||
+        error instanceof Deno.errors.NotFound;
+      return isDead ? "dead" as const : "live" as const;
+    },
   );
   try {
     return await Promise.race([connecting, timeout]) !== "dead";
