@@ -28,8 +28,15 @@ export function parseTarget(text: string): string {
   );
 }
 
-/** File name for a blob that nobody named: the first 12 hex digits. */
+/**
+ * File name for a blob that nobody named: the first 12 hex digits of its hash.
+ *
+ * A reference holds that hash in its locator, `mesh://` and 64 digits (`dataforts.md` 2); one without
+ * a locator is named after its own first digits.
+ */
 export function defaultName(target: string): string {
+  const [, digits] = /6d6573683a2f2f((?:3[0-9]|6[1-6]){12})/.exec(target) ?? [];
+  if (digits !== undefined) return new TextDecoder().decode(Uint8Array.fromHex(digits));
   return target.replace(/^b3:/, "").slice(0, 12);
 }
 

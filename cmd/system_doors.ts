@@ -15,12 +15,10 @@ export function systemDoors(): Doors {
       return await connectControl({ socketPath, signal });
     },
     openStandalone: async (config) => {
-      // @ts-ignore: exported by the control folder together with the node's methods
       const { openStandalone } = await import("../src/control/mod.ts");
       return await openStandalone(config);
     },
     createNode: async (config, deps) => {
-      // @ts-ignore: exported by the control folder together with the node's methods
       const { createControlledNode } = await import("../src/control/mod.ts");
       return createControlledNode(config, deps);
     },

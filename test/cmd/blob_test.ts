@@ -195,5 +195,11 @@ Deno.test("parseTarget() takes addresses and references only", () => {
   for (const text of ["", "b3:", `b3:${HASH}0`, HASH.slice(1), "ab", "../etc", `${ADDRESS}\n`]) {
     assert.throws(() => parseTarget(text), /must be b3:/, text);
   }
+});
+
+Deno.test("defaultName() is the same for an address and its reference", () => {
+  const locator = new TextEncoder().encode(`mesh://${HASH}`).toHex();
   assert.equal(defaultName(ADDRESS), "0123456789ab");
+  assert.equal(defaultName(`b0b1b2b301${HASH}0505${locator}`), "0123456789ab");
+  assert.equal(defaultName("ff".repeat(20)), "ffffffffffff");
 });
