@@ -52,7 +52,7 @@ export interface ConnectControlOptions {
  * `unreachable` when the connection fails otherwise.
  *
  * @example
- * ```ts no-eval
+ * ```ts ignore
  * import { connectControl } from "./client.ts";
  * await using client = await connectControl({ socketPath: "/run/user/1000/biomeos/net.sock" });
  * console.log(await client.call("health.liveness"));
