@@ -150,7 +150,7 @@ function absoluteFile(word: string): string {
 let runtimeEnvironment: Record<string, string> | undefined;
 
 /** Variables without which Deno would look for its cache in the test's HOME. */
-function runtimeEnv(): Record<string, string> {
+export function runtimeEnv(): Record<string, string> {
   runtimeEnvironment ??= {
     DENO_DIR: denoDir(),
     DENO_NO_UPDATE_CHECK: "1",
