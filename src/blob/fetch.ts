@@ -1,0 +1,244 @@
+/**
+ * Gets a blob into a file: from this node where it has the chunks, from peers where it has not
+ * (`decisions.md` 15).
+ *
+ * Only verified chunks are written, and the file appears under its name only when the whole is right.
+ * Fetched chunks are not kept in the store.
+ */
+import { type Clock, equalBytes, idToHex, NetError, type RandomBytes } from "../base/mod.ts";
+import { createBlake3 } from "../core/crypto/mod.ts";
+import type { Log } from "../observe/mod.ts";
+import type { HolderBook } from "./_holder_book.ts";
+import { inOrder } from "./_ordered_window.ts";
+import { openOutputFile } from "./_output_file.ts";
+import { type BlobTarget, describeTarget, formatAddress, formatMeshUri } from "./address.ts";
+import type { BlobStore } from "./blob_store.ts";
+import { GET_CHUNKS_MAX } from "./limits.ts";
+import { createProgressGate, type OnBlobProgress } from "./progress.ts";
+import type { FetchableRef } from "./resolver.ts";
+import type { BlobTransfer } from "./transfer.ts";
+
+/** What {@linkcode createBlobFetcher} needs. */
+export interface BlobFetcherDeps {
+  readonly store: BlobStore;
+  /** `undefined` where there is no mesh: then only what is here can be had. */
+  readonly transfer: BlobTransfer | undefined;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Log;
+}
+
+/** Options of {@linkcode BlobFetcher.get}. */
+export interface GetBlobOptions {
+  /** Path of the file to make. */
+  readonly output: string;
+  /** Replaces a file that exists. */
+  readonly overwrite?: boolean;
+  readonly onProgress?: OnBlobProgress;
+  readonly signal?: AbortSignal;
+}
+
+/** A blob that was got. */
+export interface GotBlob {
+  /** `b3:` and the hash of what was written. */
+  readonly address: string;
+  readonly size: number;
+  /** Peers that sent some of it; none when all of it was here. */
+  readonly from: readonly bigint[];
+}
+
+/** Where a blob is described. */
+export interface LocatedBlob {
+  readonly ref: FetchableRef;
+  /** The peer that told the reference; `undefined` when it was here or in the target. */
+  readonly peer: bigint | undefined;
+  /** False when the size in the reference is not known to be right. */
+  readonly isSizeKnown: boolean;
+}
+
+/** Gets blobs. */
+export interface BlobFetcher {
+  /**
+   * Finds the reference of a target: here, then at peers.
+   *
+   * @throws NetError `not_found` when nobody knows it; the signal's reason.
+   */
+  locate(target: BlobTarget, options?: { readonly signal?: AbortSignal }): Promise<LocatedBlob>;
+  /**
+   * Writes a blob to a file.
+   *
+   * @throws NetError `not_found`, `integrity`, `timeout`, `unreachable`, `no_space`, `conflict`,
+   * `usage`; the signal's reason. Nothing is left of the file then.
+   */
+  get(target: BlobTarget, options: GetBlobOptions): Promise<GotBlob>;
+}
+
+/** Creates the fetcher of a node, or of a data folder without one. */
+export function createBlobFetcher(deps: BlobFetcherDeps): BlobFetcher {
+  return new StoreBlobFetcher(deps);
+}
+
+/** One chunk to get; its size may be unknown. */
+interface WantedChunk {
+  readonly hash: Uint8Array;
+  readonly size: number | undefined;
+}
+
+class StoreBlobFetcher implements BlobFetcher {
+  readonly #deps: BlobFetcherDeps;
+
+  constructor(deps: BlobFetcherDeps) {
+    this.#deps = deps;
+  }
+
+  async locate(
+    target: BlobTarget,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<LocatedBlob> {
+    const { store, transfer } = this.#deps;
+    if (target.kind === "tree") {
+      throw new NetError(
+        "failed",
+        `Cannot get blob ${describeTarget(target)}: trees are not read`,
+        {
+          next: "ask its owner for a reference without a tree: blobs of up to 16 GiB need none",
+        },
+      );
+    }
+    if (target.kind !== "address") {
+      // Readers go by the hash of a Small; the size next to it may be anything.
+      return { ref: target, peer: undefined, isSizeKnown: target.kind === "manifest" };
+    }
+    const { hash } = target;
+    const own = await store.resolve(hash);
+    if (own !== undefined && own.kind !== "tree") {
+      return { ref: own, peer: undefined, isSizeKnown: true };
+    }
+    const small = { kind: "small", uri: formatMeshUri(hash), hash } as const;
+    const size = await store.hasChunk(hash);
+    if (size !== undefined) {
+      return { ref: { ...small, size }, peer: undefined, isSizeKnown: true };
+    }
+    if (transfer === undefined) throw notFound(target, "this node does not hold it");
+    const told = await transfer.resolve(hash, options);
+    if (told !== undefined) {
+      return { ref: told.ref, peer: told.peer, isSizeKnown: told.ref.kind === "manifest" };
+    }
+    // Peers without the look-up may hold it all the same, if it is one chunk.
+    return { ref: { ...small, size: 0 }, peer: undefined, isSizeKnown: false };
+  }
+
+  async get(target: BlobTarget, options: GetBlobOptions): Promise<GotBlob> {
+    const { clock, log, random, store, transfer } = this.#deps;
+    const { onProgress, overwrite = false, signal } = options;
+    const gate = createProgressGate(clock, onProgress);
+    gate.finish({ stage: "resolve", doneBytes: 0, totalBytes: undefined });
+    const located = await this.locate(target, { signal });
+    const { ref, peer } = located;
+    const totalBytes = located.isSizeKnown || ref.size > 0 ? ref.size : undefined;
+    const book = transfer?.createBook();
+    if (peer !== undefined) book?.noteHolder(peer);
+    const file = await openOutputFile(options.output, { overwrite, random });
+    try {
+      const from = new Set<bigint>();
+      const whole = createBlake3();
+      const coming = new Map<number, number>();
+      let doneBytes = 0;
+      const report = () => {
+        let bytes = doneBytes;
+        for (const received of coming.values()) bytes += received;
+        gate.update({ stage: "fetch", doneBytes: bytes, totalBytes });
+      };
+      const work = async (wanted: WantedChunk, index: number, abort: AbortSignal) => {
+        const onBytes = (received: number) => {
+          coming.set(index, received);
+          report();
+        };
+        const got = await this.#getChunk(wanted, book, target, onBytes, abort);
+        return { ...got, index };
+      };
+      for await (
+        const chunk of inOrder(chunksOf(ref), work, { windowMax: GET_CHUNKS_MAX, signal })
+      ) {
+        await file.write(chunk.bytes);
+        whole.update(chunk.bytes);
+        coming.delete(chunk.index);
+        doneBytes += chunk.bytes.length;
+        if (chunk.peer !== undefined) from.add(chunk.peer);
+        report();
+      }
+      const hash = whole.digest();
+      if (target.kind === "address" && !equalBytes(hash, target.hash)) {
+        if (peer !== undefined) book?.noteLie(peer);
+        log.warn("blob_refused", { address: formatAddress(target.hash), manifest_of: idOf(peer) });
+        throw wrongWhole(target, hash, peer);
+      }
+      gate.finish({ stage: "finish", doneBytes, totalBytes: doneBytes });
+      signal?.throwIfAborted();
+      await file.commit();
+      store.counters.dataforts_blobs_fetched_total += 1;
+      return { address: formatAddress(hash), size: doneBytes, from: [...from] };
+    } finally {
+      await file.discard();
+    }
+  }
+
+  async #getChunk(
+    wanted: WantedChunk,
+    book: HolderBook | undefined,
+    target: BlobTarget,
+    onBytes: (receivedBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: Uint8Array; readonly peer: bigint | undefined }> {
+    const { store, transfer } = this.#deps;
+    signal.throwIfAborted();
+    const own = await store.readChunk(wanted.hash);
+    if (own !== undefined && (wanted.size === undefined || own.length === wanted.size)) {
+      return { bytes: own, peer: undefined };
+    }
+    if (transfer === undefined) throw notFound(target, "this node does not hold all of it");
+    try {
+      const expectedBytes = wanted.size;
+      return await transfer.fetchChunk(wanted.hash, { book, expectedBytes, onBytes, signal });
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      if (error.code === "not_found") throw notFound(target, "no connected node has it", error);
+      const reason = error.message.replace(/^Cannot fetch /, "");
+      throw new NetError(error.code, `Cannot get blob ${describeTarget(target)}: ${reason}`, {
+        cause: error,
+        next: error.next,
+        data: error.data,
+      });
+    }
+  }
+}
+
+function chunksOf(ref: FetchableRef): readonly WantedChunk[] {
+  return ref.kind === "small" ? [{ hash: ref.hash, size: undefined }] : ref.chunks;
+}
+
+function notFound(target: BlobTarget, reason: string, cause?: unknown): NetError {
+  return new NetError("not_found", `Cannot get blob ${describeTarget(target)}: ${reason}`, {
+    cause,
+    next: "check the address, and connect to a node that holds it with net node start --join",
+  });
+}
+
+function wrongWhole(target: BlobTarget, hash: Uint8Array, peer: bigint | undefined): NetError {
+  const whose = peer === undefined ? "this node's own record" : `node ${idOf(peer)}`;
+  return new NetError(
+    "integrity",
+    `Cannot get blob ${describeTarget(target)}: the list of chunks from ${whose} makes ` +
+      formatAddress(hash),
+    {
+      next: peer === undefined
+        ? "put the blob again"
+        : "repeat the command: other nodes are asked first from now on",
+      data: peer === undefined ? undefined : { peer: idOf(peer) },
+    },
+  );
+}
+
+function idOf(peer: bigint | undefined): string | undefined {
+  return peer === undefined ? undefined : idToHex(peer);
+}

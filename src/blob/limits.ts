@@ -1,0 +1,76 @@
+/** Numbers of blobs (`dataforts.md` 2, 3, 12) and the bounds of everything this folder keeps. */
+
+/** Length of a BLAKE3-256 hash. */
+export const HASH_BYTES = 32;
+
+/** Size of every chunk but the last. */
+export const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** Largest Small or Manifest: 4,096 full chunks. */
+export const BLOB_BYTES_MAX = 16 * 1024 ** 3;
+
+/** Largest chunk that travels in one transfer; content-defined chunks reach it. */
+export const TRANSFER_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Payload of one data event. */
+export const DATA_EVENT_BYTES = 8_000;
+
+/** Credit window of a reply stream: 32 data events. */
+export const REPLY_WINDOW_BYTES = 32 * DATA_EVENT_BYTES;
+
+/** Events this far ahead of the next one are kept, later ones dropped. */
+export const REORDER_EVENTS_MAX = 1_024;
+
+/**
+ * Bytes kept ahead of the next event. A holder has at most its window of 256,000 in flight; four times
+ * that leaves room for one with a larger window.
+ */
+export const REORDER_BYTES_MAX = 1_024_000;
+
+/** Chunk writes in flight during a put: with the one being filled 4 × 4 MiB = 16 MiB. */
+export const PUT_WRITES_MAX = 3;
+
+/** Chunks in flight during a get: with the one being written and the one being verified 24 MiB. */
+export const GET_CHUNKS_MAX = 4;
+
+/** Transfers served at once: 8 chunks of 4 MiB are 32 MiB; one peer gets at most half of them. */
+export const SERVES_ACTIVE_MAX = 8;
+export const SERVES_ACTIVE_PER_PEER_MAX = 4;
+
+/** Transfers that wait for their turn, in all and for one peer; a waiting one holds no chunk. */
+export const SERVES_WAITING_MAX = 256;
+export const SERVES_WAITING_PER_PEER_MAX = 32;
+
+/** A transfer whose peer took nothing for this long is given up. */
+export const SERVE_STALL_MS = 30_000;
+
+/**
+ * Patience for the header, attempt by attempt. One second is hundreds of round trips and still quick
+ * for a lost request; it doubles because a holder may be busy, and a given-up answer costs it work.
+ */
+export const HEADER_PATIENCE_MS: readonly number[] = [1_000, 2_000, 4_000, 8_000];
+
+/** A transfer without progress for this long is given up and tried again. */
+export const TRANSFER_STALL_MS = 3_000;
+
+/** Time for one chunk over all attempts and peers. */
+export const CHUNK_DEADLINE_MS = 60_000;
+
+/** How long a fetch waits for any of its peers to be connected again. */
+export const RECONNECT_PATIENCE_MS = 10_000;
+
+/** How often the question for a reference is put, and how far apart. */
+export const RESOLVE_ROUNDS = 4;
+export const RESOLVE_INTERVAL_MS = 250;
+
+/** How long the last answer is waited for after the last round. */
+export const RESOLVE_LAST_MS = 500;
+
+/** Largest message of the resolve extension: what fits one packet beside its length. */
+export const RESOLVE_MESSAGE_BYTES_MAX = 8_000;
+
+/** Questions for references that are open at once. */
+export const RESOLVES_MAX = 64;
+
+/** Peers whose reputation is kept: as many as the transport holds sessions with. */
+export const REPUTATIONS_MAX = 4_096;

@@ -1,0 +1,16 @@
+/** Blobs: references, chunks, the store of this node, transfers between nodes. */
+export * from "./address.ts";
+export * from "./blob_ref.ts";
+export * from "./blob_store.ts";
+export * from "./chunk_store.ts";
+export * from "./chunker.ts";
+export * from "./fetch.ts";
+export { openFileChunkStore } from "./file_chunk_store.ts";
+export { BLOB_BYTES_MAX, CHUNK_BYTES, TRANSFER_BYTES_MAX } from "./limits.ts";
+export type { BlobProgress, OnBlobProgress } from "./progress.ts";
+export type { BlobCursor, BlobRecord } from "./queries.ts";
+export type { FetchableRef } from "./resolver.ts";
+export * from "./transfer.ts";
+export type { TransferCounters } from "./transfer_counters.ts";
+export type { BlobSource } from "./transfer_holder.ts";
+export * from "./transfer_wire.ts";

@@ -1,0 +1,235 @@
+/**
+ * The holder's side of transfers: answers requests for chunks (`dataforts.md` 12).
+ *
+ * The header goes out at once, so that a waiting requester knows it was heard; the chunk is read only
+ * when its turn comes. Knowing the hash is the only authority asked for.
+ */
+import { type Clock, idToHex, NetError, toHex } from "../base/mod.ts";
+import type { MeshLink, SendStream, SubprotocolMessage } from "../core/transport/mod.ts";
+import type { Log } from "../observe/mod.ts";
+import {
+  DATA_EVENT_BYTES,
+  REPLY_WINDOW_BYTES,
+  SERVE_STALL_MS,
+  SERVES_ACTIVE_MAX,
+  SERVES_ACTIVE_PER_PEER_MAX,
+  SERVES_WAITING_MAX,
+  SERVES_WAITING_PER_PEER_MAX,
+} from "./limits.ts";
+import type { TransferCounters } from "./transfer_counters.ts";
+import {
+  decodeTransferRequest,
+  encodeTransferHeader,
+  isTransferStreamId,
+} from "./transfer_wire.ts";
+
+/** Where a holder finds what it is asked for; a blob store is one. */
+export interface BlobSource {
+  /** Size of a chunk that is here; does not read it. */
+  hasChunk(hash: Uint8Array): Promise<number | undefined>;
+  /** A chunk, verified. */
+  readChunk(hash: Uint8Array): Promise<Uint8Array | undefined>;
+  /** The encoded reference whose own hash this is. */
+  readRef(refHash: Uint8Array): Promise<Uint8Array | undefined>;
+  /** The encoded reference of the blob with this address. */
+  readRefOf(address: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
+/** What {@linkcode TransferHolder} needs. */
+export interface TransferHolderDeps {
+  readonly link: MeshLink;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly source: BlobSource;
+  readonly counters: TransferCounters;
+}
+
+interface Serve {
+  readonly peer: bigint;
+  readonly streamId: bigint;
+  readonly hash: Uint8Array;
+  readonly abort: AbortController;
+  /** Bytes handed to the stream. */
+  sentBytes: number;
+}
+
+/** A transfer whose turn has not come. */
+interface Waiting {
+  readonly serve: Serve;
+  readonly start: () => void;
+}
+
+/** Answers requests until it is stopped. */
+export class TransferHolder {
+  readonly #deps: TransferHolderDeps;
+  readonly #serves = new Map<string, Serve>();
+  readonly #active = new Map<bigint, number>();
+  #activeCount = 0;
+  #waiting: Waiting[] = [];
+  #isStopped = false;
+
+  constructor(deps: TransferHolderDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes a request; what is no valid one is counted and dropped. */
+  onRequest(message: SubprotocolMessage): void {
+    const { counters } = this.#deps;
+    const hash = decodeTransferRequest(message.payload);
+    if (hash === undefined || !isTransferStreamId(message.streamId)) {
+      counters.messages_malformed_total += 1;
+      return;
+    }
+    counters.requests_received_total += 1;
+    const { from: peer, streamId } = message;
+    const key = `${peer}/${streamId}`;
+    if (this.#serves.has(key)) {
+      counters.requests_duplicate_total += 1;
+      return;
+    }
+    let ofPeer = 0;
+    for (const serve of this.#serves.values()) if (serve.peer === peer) ofPeer += 1;
+    const isOverLimit = this.#isStopped ||
+      this.#serves.size >= SERVES_ACTIVE_MAX + SERVES_WAITING_MAX ||
+      ofPeer >= SERVES_ACTIVE_PER_PEER_MAX + SERVES_WAITING_PER_PEER_MAX;
+    if (isOverLimit) {
+      counters.requests_over_limit_total += 1;
+      return;
+    }
+    const serve: Serve = { peer, streamId, hash, abort: new AbortController(), sentBytes: 0 };
+    this.#serves.set(key, serve);
+    this.#serve(serve).finally(() => this.#serves.delete(key));
+  }
+
+  /** Gives up everything under way. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const serve of this.#serves.values()) serve.abort.abort();
+    this.#wake();
+  }
+
+  /** Never rejects. */
+  async #serve(serve: Serve): Promise<void> {
+    const { link, log, counters } = this.#deps;
+    let stream: SendStream | undefined;
+    const stopWatching = this.#watch(serve);
+    try {
+      stream = link.openSendStream(serve.peer, serve.streamId, { windowBytes: REPLY_WINDOW_BYTES });
+      const isFound = await this.#reply(serve, stream);
+      await stream.close({ signal: serve.abort.signal });
+      if (isFound) counters.serves_completed_total += 1;
+      else counters.serves_not_found_total += 1;
+    } catch (error) {
+      counters.serves_failed_total += 1;
+      log.debug("serve_failed", {
+        peer: idToHex(serve.peer),
+        hash: toHex(serve.hash),
+        reason: error instanceof Error ? error.message : String(error),
+      });
+      stream?.abort();
+    } finally {
+      stopWatching();
+    }
+  }
+
+  async #reply(serve: Serve, stream: SendStream): Promise<boolean> {
+    const { source } = this.#deps;
+    const { hash } = serve;
+    const size = await source.hasChunk(hash);
+    const ref = size === undefined ? await source.readRef(hash) : undefined;
+    const totalBytes = size ?? ref?.length;
+    if (totalBytes === undefined) {
+      await send(stream, encodeTransferHeader({ isFound: false }), serve.abort.signal);
+      return false;
+    }
+    const header = encodeTransferHeader({ isFound: true, totalBytes: BigInt(totalBytes) });
+    await send(stream, header, serve.abort.signal);
+    if (totalBytes === 0) return true;
+    await this.#takeTurn(serve);
+    try {
+      const bytes = ref ?? await source.readChunk(hash);
+      if (bytes?.length !== totalBytes) {
+        throw new NetError("integrity", `Cannot serve chunk: it is not what was announced`);
+      }
+      for (let at = 0; at < bytes.length; at += DATA_EVENT_BYTES) {
+        const event = bytes.subarray(at, at + DATA_EVENT_BYTES);
+        await send(stream, event, serve.abort.signal);
+        serve.sentBytes += event.length;
+        this.#deps.counters.bytes_served_total += event.length;
+      }
+    } finally {
+      this.#endTurn(serve);
+    }
+    return true;
+  }
+
+  async #takeTurn(serve: Serve): Promise<void> {
+    if (!this.#mayStart(serve)) {
+      this.#deps.counters.serves_waiting += 1;
+      await new Promise<void>((start) => this.#waiting.push({ serve, start }));
+      this.#deps.counters.serves_waiting -= 1;
+    } else {
+      this.#begin(serve);
+    }
+    if (serve.abort.signal.aborted) {
+      this.#endTurn(serve);
+      throw new NetError("unreachable", "Cannot serve chunk: given up while it waited");
+    }
+  }
+
+  #mayStart(serve: Serve): boolean {
+    return this.#activeCount < SERVES_ACTIVE_MAX &&
+      (this.#active.get(serve.peer) ?? 0) < SERVES_ACTIVE_PER_PEER_MAX;
+  }
+
+  #begin(serve: Serve): void {
+    this.#activeCount += 1;
+    this.#deps.counters.serves_active = this.#activeCount;
+    this.#active.set(serve.peer, (this.#active.get(serve.peer) ?? 0) + 1);
+  }
+
+  #endTurn(serve: Serve): void {
+    this.#activeCount -= 1;
+    this.#deps.counters.serves_active = this.#activeCount;
+    const left = (this.#active.get(serve.peer) ?? 1) - 1;
+    if (left > 0) this.#active.set(serve.peer, left);
+    else this.#active.delete(serve.peer);
+    this.#wake();
+  }
+
+  /** Starts those who may, first come first; ones that were given up are let go to notice it. */
+  #wake(): void {
+    const stay: Waiting[] = [];
+    const start: Waiting[] = [];
+    for (const entry of this.#waiting) {
+      if (!entry.serve.abort.signal.aborted && !this.#mayStart(entry.serve)) stay.push(entry);
+      else {
+        this.#begin(entry.serve);
+        start.push(entry);
+      }
+    }
+    this.#waiting = stay;
+    for (const entry of start) entry.start();
+  }
+
+  /** Gives a transfer up when nothing was taken for too long; the result ends the watch. */
+  #watch(serve: Serve): () => void {
+    let sentBytes = -1;
+    let cancel = () => {};
+    const look = () => {
+      if (serve.sentBytes === sentBytes) {
+        serve.abort.abort();
+        this.#wake();
+        return;
+      }
+      sentBytes = serve.sentBytes;
+      cancel = this.#deps.clock.after(SERVE_STALL_MS, look);
+    };
+    look();
+    return () => cancel();
+  }
+}
+
+async function send(stream: SendStream, event: Uint8Array, signal: AbortSignal): Promise<void> {
+  while (!stream.trySend(event)) await stream.ready({ signal });
+}

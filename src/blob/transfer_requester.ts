@@ -1,0 +1,168 @@
+/**
+ * The requester's side of one transfer: asks one peer for one chunk, once (`dataforts.md` 12).
+ *
+ * A request is never sent again on its stream id: a holder that heard both would answer twice on it.
+ * Trying again is the caller's business, with a new id.
+ */
+import { type Clock, equalBytes } from "../base/mod.ts";
+import { blake3 } from "../core/crypto/mod.ts";
+import type { MeshLink, ReceiveStreamHandler } from "../core/transport/mod.ts";
+import { ReplyAssembly } from "./_reply_assembly.ts";
+import { REPLY_WINDOW_BYTES, TRANSFER_STALL_MS } from "./limits.ts";
+import type { TransferCounters } from "./transfer_counters.ts";
+import { encodeTransferRequest, TRANSFER_SUBPROTOCOL, transferStreamId } from "./transfer_wire.ts";
+
+/** How one attempt ended. */
+export type AttemptResult =
+  | { readonly kind: "chunk"; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** The peer does not have it. */
+  | { readonly kind: "not_found" }
+  /** No header, or no progress, in time. */
+  | { readonly kind: "silent" | "stalled" }
+  /** The holder gave up, or there is no session with it. */
+  | { readonly kind: "reset" | "disconnected" }
+  /** It broke the rules or sent other bytes than it was asked for. */
+  | { readonly kind: "malformed" | "wrong_hash" };
+
+/** One attempt. */
+export interface AttemptRequest {
+  readonly peer: bigint;
+  readonly hash: Uint8Array;
+  /** What the chunk must measure, if known. */
+  readonly expectedBytes?: number;
+  /** The most it may measure; 16 MiB when left out. */
+  readonly bytesMax?: number;
+  readonly headerPatienceMs: number;
+  /** Told the bytes of this attempt that are in place. */
+  readonly onBytes?: (receivedBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What {@linkcode TransferRequester} needs. */
+export interface TransferRequesterDeps {
+  readonly link: MeshLink;
+  readonly clock: Clock;
+  readonly counters: TransferCounters;
+}
+
+/** Makes attempts; keeps the nonce. */
+export class TransferRequester {
+  readonly #deps: TransferRequesterDeps;
+  #nonce: bigint;
+
+  /** @param firstNonce Where the nonces start; random, so that both ends of a session rarely collide. */
+  constructor(deps: TransferRequesterDeps, firstNonce: bigint) {
+    this.#deps = deps;
+    this.#nonce = firstNonce;
+  }
+
+  /** Asks once. Rejects with the signal's reason only. */
+  attempt(request: AttemptRequest): Promise<AttemptResult> {
+    const { link, clock, counters } = this.#deps;
+    const { peer, hash, signal, onBytes } = request;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const streamId = transferStreamId(this.#nonce++);
+    const assembly = new ReplyAssembly(request.expectedBytes, request.bytesMax);
+    counters.attempts_total += 1;
+
+    return new Promise<AttemptResult>((resolve, reject) => {
+      let cancelTimer = () => {};
+      let closeStream = () => {};
+      let progressMs = clock.now();
+      let isSettled = false;
+      const end = (settle: () => void) => {
+        if (isSettled) return;
+        isSettled = true;
+        cancelTimer();
+        closeStream();
+        signal?.removeEventListener("abort", onAbort);
+        settle();
+      };
+      const finish = (result: AttemptResult) => {
+        if (isSettled) return;
+        count(counters, result);
+        end(() => resolve(result));
+      };
+      const onAbort = () => end(() => reject(signal?.reason));
+      const onTimer = () => {
+        const { hasHeader } = assembly;
+        const patienceMs = hasHeader ? TRANSFER_STALL_MS : request.headerPatienceMs;
+        const leftMs = progressMs + patienceMs - clock.now();
+        if (leftMs <= 0) finish({ kind: hasHeader ? "stalled" : "silent" });
+        else cancelTimer = clock.after(leftMs, onTimer);
+      };
+
+      const handler: ReceiveStreamHandler = {
+        onEvent: (sequence, payload, index) => {
+          if (isSettled) return;
+          // One event per packet; more would make the order of bytes ambiguous.
+          if (index > 0) return finish({ kind: "malformed" });
+          const before = assembly.receivedBytes;
+          const hadHeader = assembly.hasHeader;
+          const step = assembly.push(sequence, payload);
+          if (step === "dropped") counters.events_dropped_total += 1;
+          else if (step === "not_found") finish({ kind: "not_found" });
+          else if (step === "complete") finish(verify(assembly, hash));
+          else if (step === "progress") {
+            // Empty events are no progress, or they could go on forever.
+            if (assembly.receivedBytes > before || !hadHeader) progressMs = clock.now();
+            onBytes?.(assembly.receivedBytes);
+          } else if (step !== "kept") finish({ kind: "malformed" });
+        },
+        onEnd: (reason) => finish({ kind: reason === "peer_lost" ? "disconnected" : "reset" }),
+      };
+      try {
+        // Before the request leaves, so that no event of the reply goes astray.
+        const windowBytes = REPLY_WINDOW_BYTES;
+        closeStream = link.openReceiveStream(peer, streamId, handler, { windowBytes });
+      } catch {
+        // The link refuses when the peer has no session.
+        return finish({ kind: "disconnected" });
+      }
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const isSent = link.sendMessage(
+        peer,
+        TRANSFER_SUBPROTOCOL,
+        streamId,
+        encodeTransferRequest(hash),
+        { reliableFlag: true, sequence: 0 },
+      );
+      if (!isSent) finish({ kind: "disconnected" });
+      else if (!isSettled) cancelTimer = clock.after(request.headerPatienceMs, onTimer);
+    });
+  }
+}
+
+function verify(assembly: ReplyAssembly, hash: Uint8Array): AttemptResult {
+  const bytes = assembly.bytes;
+  if (bytes === undefined || !equalBytes(blake3(bytes), hash)) return { kind: "wrong_hash" };
+  return { kind: "chunk", bytes };
+}
+
+function count(counters: TransferCounters, result: AttemptResult): void {
+  switch (result.kind) {
+    case "chunk":
+      counters.chunks_fetched_total += 1;
+      counters.bytes_fetched_total += result.bytes.length;
+      break;
+    case "not_found":
+      counters.attempts_not_found_total += 1;
+      break;
+    case "silent":
+      counters.attempts_silent_total += 1;
+      break;
+    case "stalled":
+      counters.attempts_stalled_total += 1;
+      break;
+    case "reset":
+    case "disconnected":
+      counters.attempts_reset_total += 1;
+      break;
+    case "malformed":
+      counters.attempts_malformed_total += 1;
+      break;
+    case "wrong_hash":
+      counters.attempts_wrong_hash_total += 1;
+      break;
+  }
+}

@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { concatBytes, NetError } from "../../src/base/mod.ts";
+import {
+  type BlobCursor,
+  type BlobStore,
+  CHUNK_BYTES,
+  type ChunkStore,
+  createBlobStore,
+  createMemoryChunkStore,
+  decodeBlobRef,
+  formatAddress,
+  openFileChunkStore,
+} from "../../src/blob/mod.ts";
+import { blake3 } from "../../src/core/crypto/mod.ts";
+import { type Ledger, openLedger } from "../../src/core/ledger/mod.ts";
+import { silentLog } from "../../src/observe/mod.ts";
+import { ManualClock } from "../sim/manual_clock.ts";
+import { bytesSource, seededBytes } from "./sources.ts";
+
+interface Parts {
+  readonly store: BlobStore;
+  readonly chunks: ChunkStore;
+  readonly ledger: Ledger;
+  readonly clock: ManualClock;
+}
+
+async function withStore(
+  action: (parts: Parts) => Promise<void>,
+  chunks: ChunkStore = createMemoryChunkStore({ bytesMax: 64 * CHUNK_BYTES }),
+): Promise<void> {
+  const ledger = openLedger({ path: ":memory:" });
+  try {
+    const clock = new ManualClock();
+    const store = await createBlobStore({ ledger, chunks, clock, log: silentLog });
+    await action({ store, chunks, ledger, clock });
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function chunkCount(chunks: ChunkStore): Promise<number> {
+  let count = 0;
+  for await (const _ of chunks.list()) count += 1;
+  return count;
+}
+
+Deno.test("put() stores chunks, record and reference", () =>
+  withStore(async ({ store, clock }) => {
+    for (const size of [0, 10, CHUNK_BYTES, CHUNK_BYTES + 1]) {
+      const bytes = seededBytes(size, size);
+      const blob = await store.put(bytesSource(bytes), { label: "a" });
+      assert.equal(blob.address, formatAddress(blake3(bytes)));
+      assert.equal(blob.size, size);
+      assert.equal(blob.ref.kind, size > CHUNK_BYTES ? "manifest" : "small");
+      assert.deepEqual(decodeBlobRef(blob.blobRef), { ok: true, ref: blob.ref });
+      assert.deepEqual(await store.resolve(blob.hash), blob.ref);
+      assert.deepEqual(await store.readRefOf(blob.hash), new Uint8Array(blob.blobRef));
+      assert.deepEqual(await store.readRef(blake3(blob.blobRef)), new Uint8Array(blob.blobRef));
+      const record = await store.stat(blob.hash);
+      assert.equal(record?.chunkCount, blob.chunkCount);
+      assert.equal(record?.label, "a");
+      assert.equal(record?.createdAtMs, clock.wallMs());
+    }
+    assert.equal(store.counters.dataforts_blobs_stored_total, 4);
+    assert.equal(store.counters.dataforts_blob_disk_used_bytes, 10 + 2 * CHUNK_BYTES + 1);
+    assert.equal(await store.resolve(new Uint8Array(32)), undefined);
+    assert.equal(await store.readChunk(new Uint8Array(32)), undefined);
+  }));
+
+Deno.test("put() of the same bytes again changes nothing", () =>
+  withStore(async ({ store, chunks, clock }) => {
+    const first = await store.put(bytesSource(seededBytes(10)));
+    const createdAtMs = clock.wallMs();
+    await clock.advance(1000);
+    assert.equal((await store.put(bytesSource(seededBytes(10)))).address, first.address);
+    assert.equal((await store.stat(first.hash))?.createdAtMs, createdAtMs);
+    assert.equal(await chunkCount(chunks), 1);
+    assert.equal(store.counters.dataforts_blob_disk_used_bytes, 10);
+  }));
+
+Deno.test("put() reports its progress, thinned out, and its end", () =>
+  withStore(async ({ store }) => {
+    const reports: number[] = [];
+    await store.put(bytesSource(seededBytes(3 * CHUNK_BYTES)), {
+      totalBytes: 3 * CHUNK_BYTES,
+      onProgress: ({ stage, doneBytes, totalBytes }) => {
+        assert.equal(stage, "store");
+        assert.equal(totalBytes, 3 * CHUNK_BYTES);
+        reports.push(doneBytes);
+      },
+    });
+    assert.equal(reports.length, 2);
+    assert.equal(reports.at(-1), 3 * CHUNK_BYTES);
+  }));
+
+Deno.test("a put that was given up leaves nothing", () =>
+  withStore(async ({ store, chunks }) => {
+    const abort = new AbortController();
+    const source = bytesSource(seededBytes(4 * CHUNK_BYTES));
+    let reads = 0;
+    const slow = {
+      read: (into: Uint8Array) => {
+        if (++reads === 10) abort.abort(new Error("enough"));
+        return source.read(into);
+      },
+    };
+    await assert.rejects(store.put(slow, { signal: abort.signal }), /enough/);
+    assert.deepEqual((await store.list()).blobs, []);
+    assert.equal(await chunkCount(chunks), 0);
+    assert.equal(store.counters.dataforts_blob_disk_used_bytes, 0);
+  }));
+
+Deno.test("a put that meets a full store is refused and leaves what was there", () =>
+  withStore(async ({ store, chunks }) => {
+    const kept = await store.put(bytesSource(seededBytes(CHUNK_BYTES)));
+    // The first chunk is one that is there already: it must survive.
+    const bytes = new Uint8Array(4 * CHUNK_BYTES);
+    bytes.set(seededBytes(CHUNK_BYTES));
+    bytes.set(seededBytes(3 * CHUNK_BYTES, 2), CHUNK_BYTES);
+    await assert.rejects(
+      store.put(bytesSource(bytes)),
+      (error) => error instanceof NetError && error.code === "no_space",
+    );
+    assert.equal(await chunkCount(chunks), 1);
+    assert.deepEqual(await store.readChunk(kept.hash), seededBytes(CHUNK_BYTES));
+    assert.equal((await store.list()).blobs.length, 1);
+  }, createMemoryChunkStore({ bytesMax: 3 * CHUNK_BYTES })));
+
+Deno.test("a put whose record cannot be written is refused and leaves nothing", () =>
+  withStore(async ({ store, chunks, ledger }) => {
+    const { sql } = await import("kysely");
+    await sql`CREATE TRIGGER full BEFORE INSERT ON blob BEGIN SELECT RAISE(ABORT, 'disk is full'); END`
+      .execute(ledger.db);
+    await assert.rejects(
+      store.put(bytesSource(seededBytes(100))),
+      (error) => error instanceof NetError && error.code === "no_space",
+    );
+    assert.equal(await chunkCount(chunks), 0);
+  }));
+
+Deno.test("remove() frees only chunks that no other blob refers to", () =>
+  withStore(async ({ store, chunks }) => {
+    const shared = seededBytes(CHUNK_BYTES, 1);
+    const one = concatBytes(shared, Uint8Array.of(1));
+    const two = concatBytes(shared, Uint8Array.of(2, 2));
+    const a = await store.put(bytesSource(one));
+    const b = await store.put(bytesSource(two));
+    assert.deepEqual(await store.remove(a.hash), { freedBytes: 1 });
+    assert.equal(await store.remove(a.hash), undefined);
+    assert.equal(await store.hasChunk(blake3(shared)), CHUNK_BYTES);
+    assert.deepEqual(await store.remove(b.hash), { freedBytes: CHUNK_BYTES + 2 });
+    assert.equal(await chunkCount(chunks), 0);
+    assert.equal(store.counters.dataforts_blob_disk_used_bytes, 0);
+  }));
+
+Deno.test("remove() frees a chunk once that a blob holds twice", () =>
+  withStore(async ({ store, chunks }) => {
+    const blob = await store.put(bytesSource(new Uint8Array(3 * CHUNK_BYTES)));
+    assert.equal(blob.chunkCount, 3);
+    assert.equal(await chunkCount(chunks), 1);
+    assert.deepEqual(await store.remove(blob.hash), { freedBytes: CHUNK_BYTES });
+  }));
+
+Deno.test("a removal leaves chunks alone that a put under way counts on", () =>
+  withStore(async ({ store }) => {
+    const shared = seededBytes(CHUNK_BYTES, 1);
+    const old = await store.put(bytesSource(shared));
+    // The new blob begins with the chunk of the old one, and is not done when that is removed.
+    const bytes = concatBytes(shared, Uint8Array.of(9));
+    const inner = bytesSource(bytes);
+    let at = 0;
+    const source = {
+      read: async (into: Uint8Array) => {
+        if (at >= CHUNK_BYTES && at < bytes.length) await store.remove(old.hash);
+        const count = await inner.read(into);
+        at += count ?? 0;
+        return count;
+      },
+    };
+    const blob = await store.put(source);
+    assert.deepEqual(await store.readChunk(blake3(shared)), shared);
+    assert.equal(await store.stat(old.hash), undefined);
+    assert.notEqual(await store.stat(blob.hash), undefined);
+  }));
+
+Deno.test("list() pages through blobs, newest first", () =>
+  withStore(async ({ store, clock }) => {
+    const added: string[] = [];
+    for (let i = 0; i < 7; i++) {
+      added.unshift((await store.put(bytesSource(seededBytes(i + 1, i)))).address);
+      // Some share their time.
+      if (i % 2 === 0) await clock.advance(5);
+    }
+    const seen: string[] = [];
+    let pages = 0;
+    let after: BlobCursor | undefined;
+    for (;;) {
+      const page = await store.list({ limit: 3, after });
+      seen.push(...page.blobs.map((blob) => formatAddress(blob.address)));
+      pages += 1;
+      if (page.next === undefined) break;
+      after = page.next;
+    }
+    assert.equal(pages, 3);
+    assert.deepEqual([...seen].sort(), [...added].sort());
+    assert.equal(new Set(seen).size, 7);
+    assert.equal(seen.at(-1) === added.at(-1) || seen.at(-2) === added.at(-1), true);
+    assert.equal((await store.list({ limit: 7 })).next, undefined);
+  }));
+
+Deno.test("sweep() removes chunks nobody refers to", () =>
+  withStore(async ({ store, chunks }) => {
+    const blob = await store.put(bytesSource(seededBytes(100)));
+    const lost = seededBytes(50, 7);
+    await chunks.put(blake3(lost), lost);
+    assert.equal(await store.sweep(), 1);
+    assert.equal(await store.sweep(), 0);
+    assert.deepEqual(await store.readChunk(blob.hash), seededBytes(100));
+    assert.equal(store.counters.dataforts_blob_disk_used_bytes, 100);
+  }));
+
+Deno.test("blobs survive closing and opening", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const open = async () => {
+      const ledger = openLedger({ path: `${folder}/net.db` });
+      const chunks = await openFileChunkStore(`${folder}/blobs`);
+      const clock = new ManualClock();
+      return { ledger, store: await createBlobStore({ ledger, chunks, clock, log: silentLog }) };
+    };
+    const first = await open();
+    const blob = await first.store.put(bytesSource(seededBytes(CHUNK_BYTES + 9)));
+    await first.ledger.close();
+    const again = await open();
+    assert.deepEqual(await again.store.resolve(blob.hash), blob.ref);
+    assert.equal(again.store.counters.dataforts_blob_disk_used_bytes, CHUNK_BYTES + 9);
+    const chunk = await again.store.readChunk(
+      blake3(seededBytes(CHUNK_BYTES + 9).subarray(0, CHUNK_BYTES)),
+    );
+    assert.equal(chunk?.length, CHUNK_BYTES);
+    await again.ledger.close();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
