@@ -15,11 +15,11 @@ export function systemDoors(): Doors {
       return await connectControl({ socketPath, signal });
     },
     openStandalone: async (config) => {
-      const { openStandalone } = await import("../src/control/mod.ts");
+      const { openStandalone } = await import("../src/control/node/mod.ts");
       return await openStandalone(config);
     },
     createNode: async (config, deps) => {
-      const { createControlledNode } = await import("../src/control/mod.ts");
+      const { createControlledNode } = await import("../src/control/node/mod.ts");
       return createControlledNode(config, deps);
     },
     validateIpc: async (endpoint, { isColor, maxLineBytes, ...options }) => {

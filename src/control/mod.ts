@@ -17,4 +17,3 @@ export {
 } from "./socket_path.ts";
 export { LineBuffer } from "./line_buffer.ts";
 export { isSocketLive } from "./socket_probe.ts";
-export * from "./node_control.ts";

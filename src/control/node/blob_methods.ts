@@ -5,11 +5,11 @@
  * bytes without a file come in pieces.
  */
 import * as v from "valibot";
-import { idToHex, NetError, toHex } from "../base/mod.ts";
-import { type BlobProgress, type BlobRecord, formatAddress, parseBlobTarget } from "../blob/mod.ts";
-import type { Node } from "../node.ts";
-import type { PutResult } from "../services/mod.ts";
-import { type CallContext, defineMethod, type Method } from "./method.ts";
+import { idToHex, NetError, toHex } from "../../base/mod.ts";
+import { type BlobProgress, type BlobRecord, formatAddress, parseBlobTarget } from "../../blob/mod.ts";
+import type { Node } from "../../node.ts";
+import type { PutResult } from "../../services/mod.ts";
+import { type CallContext, defineMethod, type Method } from "../method.ts";
 
 const TARGET = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000));
 const PATH = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4_096));

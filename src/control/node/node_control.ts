@@ -2,15 +2,15 @@
  * The control surface of a node as a service, and the same methods without a server for verbs that work
  * alone on a data folder.
  */
-import { NetError, systemClock } from "../base/mod.ts";
-import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "../config/mod.ts";
-import type { ServiceHealth } from "../kernel/mod.ts";
-import { type ControlFactory, createNode, type Node } from "../node.ts";
-import { type Log, silentLog } from "../observe/mod.ts";
+import { NetError, systemClock } from "../../base/mod.ts";
+import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "../../config/mod.ts";
+import type { ServiceHealth } from "../../kernel/mod.ts";
+import { type ControlFactory, createNode, type Node } from "../../node.ts";
+import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobMethods } from "./blob_methods.ts";
-import { createControlServer } from "./control_server.ts";
-import { type BuildInfo, type HealthStatus, registerHealthMethods } from "./health.ts";
-import { MethodTable } from "./method.ts";
+import { createControlServer } from "../control_server.ts";
+import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../health.ts";
+import { MethodTable } from "../method.ts";
 import { nodeMethods } from "./node_methods.ts";
 
 /** What the control surface needs beside the node. */

@@ -1,8 +1,8 @@
 /** Methods about the node itself; all of them privileged. */
 import * as v from "valibot";
-import { idToHex, toHex } from "../base/mod.ts";
-import type { Node } from "../node.ts";
-import { defineMethod, type Method } from "./method.ts";
+import { idToHex, toHex } from "../../base/mod.ts";
+import type { Node } from "../../node.ts";
+import { defineMethod, type Method } from "../method.ts";
 
 const NOTHING = v.object({});
 /** Longest life of a ticket: ten years. */
