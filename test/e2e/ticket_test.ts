@@ -47,7 +47,7 @@ Deno.test("node start --join refuses a damaged ticket and says why", async (t) =
   const cases: Record<string, readonly [string, RegExp]> = {
     "one letter changed": [flipped, /checksum/i],
     "cut": [ticket.slice(0, -10), /checksum|short|truncated/i],
-    "other prefix": [`bc${ticket.slice(3)}`, /prefix|checksum/i],
+    "other prefix": [`bc${ticket.slice(3)}`, /begin|prefix|checksum/i],
     "mixed case": [`${ticket.slice(0, 30)}${ticket.slice(30).toUpperCase()}`, /case/i],
     "not a ticket": ["hello", /ticket/i],
   };
