@@ -6,7 +6,12 @@
  */
 import * as v from "valibot";
 import { idToHex, NetError, toHex } from "../../base/mod.ts";
-import { type BlobProgress, type BlobRecord, formatAddress, parseBlobTarget } from "../../blob/mod.ts";
+import {
+  type BlobProgress,
+  type BlobRecord,
+  formatAddress,
+  parseBlobTarget,
+} from "../../blob/mod.ts";
 import type { Node } from "../../node.ts";
 import type { PutResult } from "../../services/mod.ts";
 import { type CallContext, defineMethod, type Method } from "../method.ts";

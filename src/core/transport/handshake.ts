@@ -20,7 +20,7 @@ import {
 } from "../crypto/mod.ts";
 import { addressKey } from "./address.ts";
 import type { TransportCounters } from "./counters.ts";
-import { HandshakeLimiter } from "./handshake_limiter.ts";
+import { HandshakeLimiter } from "./limiters.ts";
 import { HANDSHAKE_TTL } from "./limits.ts";
 import type { PacketSender } from "./packet_sender.ts";
 import type { RoutingHeader } from "./routing_header.ts";
@@ -212,7 +212,7 @@ export class Handshaker {
     return createNoiseResponder({
       prologue: handshakePrologue(initiatorRoutingId, this.#routingId),
       psk: this.#options.meshSecret,
-      staticKeys: this.#options.noiseKeys,
+      staticKey: this.#options.noiseKeys,
     });
   }
 

@@ -84,6 +84,12 @@ export const HANDSHAKE_SOURCES_MAX = 4_096;
 /** Patience of one handshake attempt: it grows from the first to the last of these. */
 export const HANDSHAKE_PATIENCE_MS: readonly number[] = [500, 1_000, 2_000, 5_000];
 
+/**
+ * Packets per second relayed for sources that own no session here, all of them together: enough for
+ * handshakes through a relay and slow data, too little to make the node a cannon.
+ */
+export const FOREIGN_RELAYS_PER_SECOND = 2_000;
+
 /** Nodes known from pingwaves, and remembered (origin, sequence) pairs. */
 export const DISCOVERED_MAX = 4_096;
 export const PINGWAVES_SEEN_MAX = 16_384;

@@ -25,7 +25,9 @@ import {
   readHeader,
   validatePacket,
 } from "./header.ts";
+import { TokenBucket } from "./limiters.ts";
 import {
+  FOREIGN_RELAYS_PER_SECOND,
   HEARTBEAT_MS,
   RECEIVE_BUFFER_BYTES,
   RETRANSMIT_TICK_MS,
@@ -107,6 +109,7 @@ export class MeshTransport implements MeshLink {
   readonly #peerHandlers = new Set<(peer: bigint, isConnected: boolean) => void>();
   readonly #silenceHandlers = new Set<(peer: bigint) => void>();
   readonly #busy = new Set<Session>();
+  readonly #foreignRelays: TokenBucket;
   #eventHandler: EventHandler | undefined;
   #cancelTick: (() => void) | undefined;
   #cancelHeartbeat: (() => void) | undefined;
@@ -128,6 +131,7 @@ export class MeshTransport implements MeshLink {
       cipher.memory.byteOffset,
       cipher.memory.byteLength,
     );
+    this.#foreignRelays = new TokenBucket(FOREIGN_RELAYS_PER_SECOND, clock.now());
     this.#receiveAt = cipher.allocate(RECEIVE_BUFFER_BYTES, 16);
     this.#sender = new PacketSender({ cipher, socket, counters, routingId: this.#low });
     this.#peers = new PeerTable(sessionTimeoutMs);
@@ -401,8 +405,11 @@ export class MeshTransport implements MeshLink {
       return;
     }
     const next = this.#discovery.nextHop(routing.destinationLow, routing.destinationHigh);
+    const isKnown = this.#peers.ownerOf(from) !== undefined;
     if (next === undefined) counters.drop_relay_no_route_total += 1;
-    else if (!forwardRoutingHeader(this.#memory, at)) counters.drop_relay_ttl_total += 1;
+    else if (!isKnown && !this.#foreignRelays.take(1, this.#deps.clock.now())) {
+      counters.drop_relay_limit_total += 1;
+    } else if (!forwardRoutingHeader(this.#memory, at)) counters.drop_relay_ttl_total += 1;
     else {
       counters.relayed_packets_total += 1;
       this.#sender.sendRaw(this.#memory.subarray(at, at + length), next.route.address);

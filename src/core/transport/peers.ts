@@ -136,7 +136,9 @@ export class PeerTable {
   judge(peer: Peer, now: number): LivenessChange {
     if (peer.session === undefined) return undefined;
     // Heartbeats alone count (`wire.md` 11), but none passes a relay.
-    const lastSignAt = peer.route.relayTo === undefined ? peer.lastHeartbeatAt : peer.lastReceivedAt;
+    const lastSignAt = peer.route.relayTo === undefined
+      ? peer.lastHeartbeatAt
+      : peer.lastReceivedAt;
     const silentMs = now - lastSignAt;
     if (peer.state === "failed") {
       const idleMs = now - Math.max(peer.lastReceivedAt, peer.lastHeartbeatAt);

@@ -1,0 +1,74 @@
+/**
+ * Bounds on work that anybody can cause: handshake packets, each of which costs two or more X25519
+ * operations before anything about its sender is known, and relaying for strangers.
+ */
+
+import {
+  HANDSHAKE_SOURCES_MAX,
+  HANDSHAKES_PER_SECOND,
+  HANDSHAKES_PER_SOURCE_PER_SECOND,
+} from "./limits.ts";
+
+/** Tokens that refill with time. */
+export class TokenBucket {
+  readonly #perSecond: number;
+  #tokens: number;
+  #filledAt: number;
+
+  /** @param perSecond Tokens it gets in a second, and the most it holds. */
+  constructor(perSecond: number, now: number) {
+    this.#perSecond = perSecond;
+    this.#tokens = perSecond;
+    this.#filledAt = now;
+  }
+
+  /** True when so many tokens are there. */
+  has(count: number, now: number): boolean {
+    const gained = (now - this.#filledAt) * this.#perSecond / 1000;
+    this.#tokens = Math.min(this.#perSecond, this.#tokens + gained);
+    this.#filledAt = now;
+    return this.#tokens >= count;
+  }
+
+  /** Takes tokens; false, and none is taken, when there are too few. */
+  take(count: number, now: number): boolean {
+    if (!this.has(count, now)) return false;
+    this.#tokens -= count;
+    return true;
+  }
+}
+
+/** Token buckets: one for all sources together, one per source host. */
+export class HandshakeLimiter {
+  readonly #total: TokenBucket;
+  readonly #sources = new Map<string, TokenBucket>();
+
+  constructor(now: number) {
+    this.#total = new TokenBucket(HANDSHAKES_PER_SECOND, now);
+  }
+
+  /**
+   * Takes tokens for one packet.
+   *
+   * @param host Source address; all its ports share one bucket.
+   * @param cost Number of keys that will be tried.
+   * @returns False when the packet has to be dropped.
+   */
+  take(host: string, cost: number, now: number): boolean {
+    let source = this.#sources.get(host);
+    if (source === undefined) {
+      if (this.#sources.size >= HANDSHAKE_SOURCES_MAX) this.#forgetOldest();
+      source = new TokenBucket(HANDSHAKES_PER_SOURCE_PER_SECOND, now);
+      this.#sources.set(host, source);
+    }
+    return source.has(1, now) && this.#total.take(cost, now) && source.take(1, now);
+  }
+
+  #forgetOldest(): void {
+    let surplus = HANDSHAKE_SOURCES_MAX / 2;
+    for (const host of this.#sources.keys()) {
+      if (surplus-- <= 0) break;
+      this.#sources.delete(host);
+    }
+  }
+}
