@@ -4,7 +4,7 @@
  * Events come in any order and may come twice. What is ahead of its turn is kept up to a bound; what
  * contradicts the header ends the transfer.
  */
-import { REORDER_BYTES_MAX, REORDER_EVENTS_MAX, TRANSFER_BYTES_MAX } from "./limits.ts";
+import { REORDER_EVENTS_MAX, TRANSFER_BYTES_MAX } from "./limits.ts";
 import { decodeTransferHeader } from "./transfer_wire.ts";
 
 /** What one event did. */
@@ -30,7 +30,6 @@ export class ReplyAssembly {
   #received = 0;
   #next = 0;
   #ahead = new Map<number, Uint8Array>();
-  #aheadBytes = 0;
 
   /**
    * @param expectedBytes What the chunk must measure; any size up to `bytesMax` when left out.
@@ -64,11 +63,8 @@ export class ReplyAssembly {
   push(sequence: number, payload: Uint8Array): AssemblyStep {
     if (sequence < this.#next || this.#ahead.has(sequence)) return "dropped";
     if (sequence > this.#next) {
-      const isTooFar = sequence - this.#next >= REORDER_EVENTS_MAX ||
-        this.#aheadBytes + payload.length > REORDER_BYTES_MAX;
-      if (isTooFar) return "dropped";
+      if (sequence - this.#next >= REORDER_EVENTS_MAX) return "dropped";
       this.#ahead.set(sequence, payload.slice());
-      this.#aheadBytes += payload.length;
       return "kept";
     }
     let step = this.#place(payload);
@@ -76,7 +72,6 @@ export class ReplyAssembly {
       const waiting = this.#ahead.get(this.#next);
       if (waiting === undefined) break;
       this.#ahead.delete(this.#next);
-      this.#aheadBytes -= waiting.length;
       step = this.#place(waiting);
     }
     return step;

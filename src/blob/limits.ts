@@ -18,14 +18,12 @@ export const DATA_EVENT_BYTES = 8_000;
 /** Credit window of a reply stream: 32 data events. */
 export const REPLY_WINDOW_BYTES = 32 * DATA_EVENT_BYTES;
 
-/** Events this far ahead of the next one are kept, later ones dropped. */
-export const REORDER_EVENTS_MAX = 1_024;
-
 /**
- * Bytes kept ahead of the next event. A holder has at most its window of 256,000 in flight; four times
- * that leaves room for one with a larger window.
+ * Events this far ahead of the next one are kept, later ones dropped. Credit returns on receipt, not in
+ * order: behind one lost packet a holder may fill the receiver's horizon, 256,000 / 512 = 500 packets.
+ * At most 1,024 × 8,104 bytes = 8.3 MB for a transfer whose holder means ill.
  */
-export const REORDER_BYTES_MAX = 1_024_000;
+export const REORDER_EVENTS_MAX = 1_024;
 
 /** Chunk writes in flight during a put: with the one being filled 4 × 4 MiB = 16 MiB. */
 export const PUT_WRITES_MAX = 3;

@@ -128,7 +128,11 @@ export class TransferRequester {
         { reliableFlag: true, sequence: 0 },
       );
       if (!isSent) finish({ kind: "disconnected" });
-      else if (!isSettled) cancelTimer = clock.after(request.headerPatienceMs, onTimer);
+      else if (!isSettled) {
+        // It looks at what is due then; the header may have come, which shortens the patience.
+        const firstMs = Math.min(request.headerPatienceMs, TRANSFER_STALL_MS);
+        cancelTimer = clock.after(firstMs, onTimer);
+      }
     });
   }
 }

@@ -1,0 +1,339 @@
+import assert from "node:assert/strict";
+import { blake3 } from "../../src/core/crypto/mod.ts";
+import { type ErrorCode, NetError } from "../../src/base/mod.ts";
+import { type BlobProgress, type BlobRef, CHUNK_BYTES, encodeBlobRef } from "../../src/blob/mod.ts";
+import { type BlobNode, withMesh } from "./mesh_of_blobs.ts";
+import { bytesSource, seededBytes } from "./sources.ts";
+
+const put = (node: BlobNode, bytes: Uint8Array) => node.store.put(bytesSource(bytes));
+const addressOf = (bytes: Uint8Array) => ({ kind: "address", hash: blake3(bytes) } as const);
+const isError = (code: ErrorCode, pattern = /./) => (error: unknown) =>
+  error instanceof NetError && error.code === code && pattern.test(error.message) &&
+  error.next !== undefined;
+const entries = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+
+Deno.test("get() fetches blobs of all shapes by address", () =>
+  withMesh(async ({ nodes: [asker, holder], folder, run }) => {
+    const sizes = [0, 1, 8000, 8001, CHUNK_BYTES, 2 * CHUNK_BYTES, 5 * CHUNK_BYTES + 77];
+    for (const size of sizes) {
+      const bytes = seededBytes(size, size);
+      const blob = await put(holder, bytes);
+      const output = `${folder}/${size}`;
+      const got = await run(asker.fetcher.get(addressOf(bytes), { output }));
+      assert.equal(got.address, blob.address);
+      assert.equal(got.size, size);
+      assert.deepEqual(got.from, [2n]);
+      assert.deepEqual(await Deno.readFile(output), bytes);
+    }
+    assert.deepEqual(entries(folder), sizes.map(String).sort());
+    assert.equal(asker.link.streamsOpen, 0);
+    assert.equal(holder.link.streamsOpen, 0);
+    assert.equal(holder.transfer.counters.serves_active, 0);
+    assert.equal(asker.store.counters.dataforts_blobs_fetched_total, sizes.length);
+  }));
+
+Deno.test("get() fetches by reference, chunk by chunk, without asking for it", () =>
+  withMesh(async ({ nodes: [asker, holder], folder, run }) => {
+    const bytes = seededBytes(CHUNK_BYTES + 5);
+    const { ref } = await put(holder, bytes);
+    const output = `${folder}/out`;
+    await run(asker.fetcher.get({ ...ref, uri: "mesh://transfer" }, { output }));
+    assert.deepEqual(await Deno.readFile(output), bytes);
+    assert.equal(asker.transfer.counters.resolve_questions_sent_total, 0);
+    // Readers go by the hash of a Small, whatever size it claims.
+    const small = await put(holder, seededBytes(100));
+    const wrongSize = { ...small.ref, size: 7 } as BlobRef;
+    const got = await run(asker.fetcher.get(wrongSize, { output: `${folder}/small` }));
+    assert.equal(got.size, 100);
+  }));
+
+Deno.test("get() takes what is here from here, and the rest from peers", () =>
+  withMesh(async ({ nodes: [asker, holder], folder, run }) => {
+    const bytes = seededBytes(2 * CHUNK_BYTES + 5);
+    await put(asker, bytes);
+    await put(holder, bytes);
+    const target = addressOf(bytes);
+    const first = await run(asker.fetcher.get(target, { output: `${folder}/a` }));
+    assert.deepEqual(first.from, []);
+    await asker.chunks.remove(blake3(bytes.subarray(CHUNK_BYTES, 2 * CHUNK_BYTES)));
+    const second = await run(asker.fetcher.get(target, { output: `${folder}/b` }));
+    assert.deepEqual(second.from, [2n]);
+    assert.equal(holder.transfer.counters.serves_completed_total, 1);
+    assert.deepEqual(await Deno.readFile(`${folder}/b`), bytes);
+  }));
+
+Deno.test("get() by address of a single chunk works with a peer that knows no look-up", () =>
+  withMesh(async ({ nodes: [asker, holder], network, folder, run }) => {
+    const bytes = seededBytes(5000);
+    await put(holder, bytes);
+    network.fate = ({ kind, payload }) =>
+      kind === "message" && payload[0] !== 0x00 ? "lose" : "deliver";
+    await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/out` }));
+    assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
+  }));
+
+Deno.test("get() follows a pointer to a reference that is too long for one packet", () =>
+  withMesh(async ({ nodes: [asker, holder], run }) => {
+    // 225 chunks of one content: the list is long, the data is one chunk.
+    const chunk = new Uint8Array(CHUNK_BYTES).fill(7);
+    let left = 225;
+    const blob = await holder.store.put({
+      read: (into) => {
+        if (left === 0) return Promise.resolve(null);
+        left -= 1;
+        into.set(chunk);
+        return Promise.resolve(into.length);
+      },
+    });
+    assert.ok(encodeBlobRef(blob.ref).length > 8000);
+    const located = await run(asker.fetcher.locate({ kind: "address", hash: blob.hash }));
+    assert.deepEqual(located, { ref: blob.ref, peer: 2n, isSizeKnown: true });
+  }));
+
+Deno.test("get() says that nobody has it, and leaves nothing", () =>
+  withMesh(async ({ nodes: [asker], folder, run }) => {
+    const options = { output: `${folder}/out` };
+    const target = addressOf(seededBytes(10));
+    await assert.rejects(run(asker.fetcher.get(target, options)), isError("not_found", /b3:/));
+    asker.link.setConnected(2n, false);
+    asker.link.setConnected(3n, false);
+    await assert.rejects(run(asker.fetcher.get(target, options)), isError("not_found"));
+    assert.deepEqual(entries(folder), []);
+  }));
+
+Deno.test("get() turns from a peer that lies to one that does not, and remembers", () =>
+  withMesh(async ({ nodes: [asker, liar, honest], network, folder, run }) => {
+    const bytes = seededBytes(CHUNK_BYTES + 100);
+    await put(liar, bytes);
+    await put(honest, bytes);
+    network.fate = (parcel) => {
+      if (parcel.from === 2n && parcel.kind === "event" && parcel.sequence === 1) {
+        parcel.payload = parcel.payload.map((byte) => byte ^ 1);
+      }
+      return "deliver";
+    };
+    await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/a` }));
+    assert.deepEqual(await Deno.readFile(`${folder}/a`), bytes);
+    const { counters } = asker.transfer;
+    assert.ok(counters.attempts_wrong_hash_total >= 1);
+    const before = counters.attempts_wrong_hash_total;
+    const got = await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/b` }));
+    assert.deepEqual(got.from, [3n]);
+    assert.equal(counters.attempts_wrong_hash_total, before);
+  }));
+
+Deno.test("get() reports a lie as such when nobody else has the blob", () =>
+  withMesh(async ({ nodes: [asker, liar], network, folder, run }) => {
+    const bytes = seededBytes(100);
+    const { ref } = await put(liar, bytes);
+    network.fate = (parcel) => {
+      if (parcel.kind === "event" && parcel.from === 2n && parcel.sequence === 1) {
+        parcel.payload = new Uint8Array(100);
+      }
+      return "deliver";
+    };
+    await assert.rejects(
+      run(asker.fetcher.get(ref, { output: `${folder}/out` })),
+      isError("integrity", /0000000000000002/),
+    );
+    assert.deepEqual(entries(folder), []);
+  }));
+
+Deno.test("get() refuses a list of chunks that does not make the address, and names its peer", () =>
+  withMesh(async ({ nodes: [asker, liar, honest], network, folder, run }) => {
+    const bytes = seededBytes(CHUNK_BYTES + 100, 1);
+    const other = await put(liar, seededBytes(CHUNK_BYTES + 100, 2));
+    await put(honest, bytes);
+    network.fate = (parcel) => {
+      const isQuestion = parcel.kind === "message" && parcel.payload[0] === 0x10;
+      if (isQuestion && parcel.to === 3n) return "lose";
+      if (isQuestion && parcel.to === 2n) {
+        // The liar answers for an address it does not have.
+        const answer = new Uint8Array([0x11, ...parcel.payload.slice(1), ...other.blobRef]);
+        liar.link.sendMessage(1n, 0x1100, 0x1100n, answer);
+      }
+      return "deliver";
+    };
+    const target = addressOf(bytes);
+    await assert.rejects(
+      run(asker.fetcher.get(target, { output: `${folder}/out` })),
+      isError("integrity", /0000000000000002/),
+    );
+    assert.deepEqual(entries(folder), []);
+    // Next time its word counts only if nobody else speaks.
+    const fate = network.fate;
+    network.fate = (parcel) => parcel.to === 3n ? "deliver" : fate(parcel);
+    await run(asker.fetcher.get(target, { output: `${folder}/out` }));
+    assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
+  }));
+
+Deno.test("get() survives loss, reordering and duplicates", () =>
+  withMesh(async ({ nodes: [asker, holder], network, folder, run }) => {
+    const bytes = seededBytes(CHUNK_BYTES + 12_345);
+    await put(holder, bytes);
+    let count = 0;
+    network.fate = ({ kind }) => {
+      count += 1;
+      if (kind === "message") return count % 3 === 0 ? "lose" : "duplicate";
+      return count % 11 === 0 ? "lose" : count % 7 === 0 ? "duplicate" : "deliver";
+    };
+    await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/out` }));
+    assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
+    assert.ok(asker.transfer.counters.events_dropped_total > 0);
+  }));
+
+Deno.test("get() asks again with a new stream when a request is lost, and reports the silence", () =>
+  withMesh(async ({ nodes: [asker, holder], network, folder, run }) => {
+    const bytes = seededBytes(100);
+    const { ref } = await put(holder, bytes);
+    const streams = new Set<bigint>();
+    network.fate = ({ kind, streamId }) => {
+      if (kind === "message") streams.add(streamId);
+      return kind === "message" && streams.size < 3 ? "lose" : "deliver";
+    };
+    network.disconnect(asker.link, (await Promise.resolve(network.link(3n))) ?? asker.link);
+    await run(asker.fetcher.get(ref, { output: `${folder}/out` }));
+    assert.equal(streams.size, 3);
+    assert.deepEqual(asker.link.silences, [2n, 2n]);
+    assert.equal(asker.transfer.counters.attempts_silent_total, 2);
+  }));
+
+Deno.test("get() goes on when its only holder is lost in the middle and comes back", () =>
+  withMesh(async ({ nodes: [asker, holder], network, clock, folder, run }) => {
+    const bytes = seededBytes(5 * CHUNK_BYTES);
+    await put(holder, bytes);
+    let events = 0;
+    network.fate = ({ kind }) => {
+      if (kind === "event" && ++events === 1000) {
+        clock.after(0, () => network.disconnect(asker.link, holder.link));
+        clock.after(4000, () => network.connect(asker.link, holder.link));
+      }
+      return "deliver";
+    };
+    await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/out` }));
+    assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
+    assert.ok(asker.transfer.counters.attempts_reset_total > 0);
+  }));
+
+Deno.test("get() goes on when its only holder is killed and comes back with a new session", () =>
+  withMesh(async ({ nodes: [asker, holder], network, clock, folder, run }) => {
+    const bytes = seededBytes(5 * CHUNK_BYTES);
+    await put(holder, bytes);
+    let events = 0;
+    network.fate = ({ kind }) => {
+      if (kind === "event" && ++events === 1000) {
+        holder.link.isFrozen = true;
+        clock.after(12_000, () => {
+          holder.link.isFrozen = false;
+          network.disconnect(asker.link, holder.link);
+          network.connect(asker.link, holder.link);
+        });
+      }
+      return "deliver";
+    };
+    await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/out` }));
+    assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
+    assert.ok(asker.link.silences.includes(2n));
+  }));
+
+Deno.test("get() goes on at another holder when one falls silent in the middle", () =>
+  withMesh(async ({ nodes: [asker, one, two], network, folder, run }) => {
+    const bytes = seededBytes(6 * CHUNK_BYTES);
+    await put(one, bytes);
+    await put(two, bytes);
+    let events = 0;
+    network.fate = ({ kind, from }) => {
+      if (kind === "event" && from === 2n && ++events === 2400) one.link.isFrozen = true;
+      return "deliver";
+    };
+    const got = await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/out` }));
+    assert.deepEqual([...got.from].sort(), [2n, 3n]);
+    assert.ok(asker.link.silences.includes(2n));
+    assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
+  }));
+
+Deno.test("get() gives up on a holder that is gone, in bounded time, and leaves nothing", () =>
+  withMesh(async ({ nodes: [asker, holder], clock, folder, run }) => {
+    const bytes = seededBytes(CHUNK_BYTES);
+    const { ref } = await put(holder, bytes);
+    holder.link.isFrozen = true;
+    asker.link.setConnected(3n, false);
+    const startMs = clock.now();
+    await assert.rejects(
+      run(asker.fetcher.get(ref, { output: `${folder}/out` })),
+      isError("timeout"),
+    );
+    assert.ok(clock.now() - startMs < 20_000);
+    assert.deepEqual(entries(folder), []);
+  }));
+
+Deno.test("get() turns to the next peer when a holder's chunk is damaged", () =>
+  withMesh(async ({ nodes: [asker, damaged, whole], folder, run }) => {
+    const bytes = seededBytes(50_000);
+    const { ref } = await put(whole, bytes);
+    await damaged.chunks.put(blake3(bytes), seededBytes(50_000, 9));
+    const got = await run(asker.fetcher.get(ref, { output: `${folder}/out` }));
+    assert.deepEqual(got.from, [3n]);
+    assert.equal(damaged.transfer.counters.serves_failed_total, 1);
+  }));
+
+Deno.test("get() stops at once when it is aborted, and leaves nothing", () =>
+  withMesh(async ({ nodes: [asker, holder], folder, run }) => {
+    const bytes = seededBytes(4 * CHUNK_BYTES);
+    await put(holder, bytes);
+    const abort = new AbortController();
+    const work = asker.fetcher.get(addressOf(bytes), {
+      output: `${folder}/out`,
+      signal: abort.signal,
+      onProgress: ({ doneBytes }) => {
+        if (doneBytes > CHUNK_BYTES) abort.abort(new Error("enough"));
+      },
+    });
+    await assert.rejects(run(work), /enough/);
+    assert.deepEqual(entries(folder), []);
+  }));
+
+Deno.test("get() reports progress up to the whole size", () =>
+  withMesh(async ({ nodes: [asker, holder], folder, run }) => {
+    const bytes = seededBytes(2 * CHUNK_BYTES);
+    await put(holder, bytes);
+    const reports: BlobProgress[] = [];
+    const onProgress = (report: BlobProgress) => reports.push(report);
+    await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/out`, onProgress }));
+    assert.equal(reports[0]?.stage, "resolve");
+    const doneBytes = bytes.length;
+    assert.deepEqual(reports.at(-1), { stage: "finish", doneBytes, totalBytes: doneBytes });
+    for (const { doneBytes } of reports) assert.ok(doneBytes <= bytes.length);
+  }));
+
+Deno.test("get() keeps a file that exists, unless it is told to replace it", () =>
+  withMesh(async ({ nodes: [asker], folder, run }) => {
+    const bytes = seededBytes(10);
+    await put(asker, bytes);
+    const output = `${folder}/out`;
+    await Deno.writeTextFile(output, "old");
+    const target = addressOf(bytes);
+    await assert.rejects(run(asker.fetcher.get(target, { output })), isError("conflict"));
+    assert.equal(await Deno.readTextFile(output), "old");
+    await run(asker.fetcher.get(target, { output, overwrite: true }));
+    assert.deepEqual(await Deno.readFile(output), bytes);
+    for (const place of [folder, `${folder}/none/out`, `${output}/x`]) {
+      const work = asker.fetcher.get(target, { output: place, overwrite: true });
+      await assert.rejects(run(work), isError("usage"), place);
+    }
+    assert.deepEqual(entries(folder), ["out"]);
+  }));
+
+Deno.test("get() refuses trees", () =>
+  withMesh(async ({ nodes: [asker], folder, run }) => {
+    const tree: BlobRef = {
+      kind: "tree",
+      uri: "mesh://x",
+      encoding: { kind: "replicated" },
+      rootHash: new Uint8Array(32),
+      size: 1n,
+      depth: 1,
+    };
+    const work = asker.fetcher.get(tree, { output: `${folder}/out` });
+    await assert.rejects(run(work), isError("failed"));
+  }));
