@@ -1,6 +1,7 @@
 /** Makes `build/net.js`: the whole program as one JavaScript file. */
 
-const OUTPUT = "build/net.js";
+/** Where the bundle goes. */
+export const BUNDLE = "build/net.js";
 
 if (import.meta.main) Deno.exit(await bundle());
 
@@ -8,7 +9,7 @@ if (import.meta.main) Deno.exit(await bundle());
 export async function bundle(): Promise<number> {
   await Deno.mkdir("build", { recursive: true });
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--platform", "deno", "--output", OUTPUT, "main.ts"],
+    args: ["bundle", "--quiet", "--platform", "deno", "--output", BUNDLE, "main.ts"],
     stdout: "null",
     stderr: "piped",
   }).output();
@@ -16,7 +17,7 @@ export async function bundle(): Promise<number> {
     console.error(new TextDecoder().decode(stderr));
     return code;
   }
-  const { size } = await Deno.stat(OUTPUT);
-  console.log(`${OUTPUT}: ${(size / 1024).toFixed(0)} KiB, run it with: deno run -A ${OUTPUT}`);
+  const { size } = await Deno.stat(BUNDLE);
+  console.log(`${BUNDLE}: ${(size / 1024).toFixed(0)} KiB, run it with: deno run -A ${BUNDLE}`);
   return 0;
 }
