@@ -60,6 +60,18 @@ Deno.test("blob get shows nothing partial when the holding node is killed", asyn
   await getWhole(second, address, output, path);
 });
 
+Deno.test("blob get finds a holder that was killed and restarted while nothing was asked", async () => {
+  await using workspace = await makeWorkspace();
+  const { first, second } = await startPair(workspace);
+  const path = `${workspace.dir}/file`;
+  await Deno.writeFile(path, patternBytes(9 * MIB, 11));
+  const address = (await first.home.net(["blob", "put", path])).stdout.trim();
+  await first.kill("SIGKILL");
+  await workspace.startNode({ home: first.home, flags: UDP });
+  // The getter still holds the dead session; the get itself has to find that out and dial again.
+  await getWhole(second, address, `${workspace.dir}/copy`, path);
+});
+
 Deno.test("blob put survives a kill -9 right after its address was printed", async () => {
   await using workspace = await makeWorkspace();
   const home = workspace.makeHome();
