@@ -11,6 +11,8 @@ export function createTransportCounters() {
     // Stage 1: the socket and the class of a datagram.
     rx_datagrams_total: 0,
     rx_bytes_total: 0,
+    /** Packets whose handling threw: faults of ours. */
+    rx_failures_total: 0,
     rx_keepalives_total: 0,
     rx_pingwaves_total: 0,
     rx_routed_total: 0,

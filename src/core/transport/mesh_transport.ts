@@ -199,7 +199,17 @@ export class MeshTransport implements MeshLink {
   start(): void {
     const { socket } = this.#deps;
     const buffer = this.#memory.subarray(this.#receiveAt, this.#receiveAt + RECEIVE_BUFFER_BYTES);
-    socket.start(buffer, (length, from) => this.#receive(length, from));
+    socket.start(buffer, (length, from) => {
+      try {
+        this.#receive(length, from);
+      } catch (error) {
+        // A fault of ours in handling one packet must not end receiving.
+        this.counters.rx_failures_total += 1;
+        this.#deps.log.error("packet_handler_failed", {
+          error: error instanceof Error ? error.message : String(error),
+        });
+      }
+    });
     this.#scheduleHeartbeat();
     this.#scheduleSweep();
   }
