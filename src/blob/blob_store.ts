@@ -78,7 +78,7 @@ export const LIST_LIMIT_MAX = 1_000;
 export interface BlobStore {
   readonly counters: BlobStoreCounters;
   /**
-   * Stores everything `source` gives; when the promise resolves it survives a kill.
+   * Stores everything `source` gives; when the promise resolves it survives a loss of power.
    *
    * @throws NetError `no_space`, `limit`; the reason of `signal`. Then nothing of it is listed.
    */
@@ -145,6 +145,7 @@ class LedgerBlobStore implements BlobStore {
       const blobRef = encodeBlobRef(ref);
       const { wholeHash: hash, size, chunks } = chunked;
       signal?.throwIfAborted();
+      await this.#deps.chunks.flush();
       await ledger.transaction((transaction) =>
         insertBlob(transaction, {
           address: hash,

@@ -1,8 +1,10 @@
 /**
  * Chunks as flat files, `ab/abcdef…` below one folder (`decisions.md` 14).
  *
- * A file appears under its name only when its bytes are on the disk: written aside, synced, renamed,
- * and the folder synced. The data folder's lock keeps a second process out.
+ * A file appears under its name only when its bytes are on the disk: written aside, synced, renamed.
+ * The names themselves are put on the disk by a flush, because syncing a folder costs as much as
+ * syncing a chunk and covers all names that came before. The data folder's lock keeps a second process
+ * out.
  */
 import { equalBytes, fromHex, toHex, toNetError } from "../base/mod.ts";
 import { blake3 } from "../core/crypto/mod.ts";
@@ -30,8 +32,11 @@ export async function openFileChunkStore(folder: string): Promise<ChunkStore> {
 class FileChunkStore implements ChunkStore {
   readonly counters: ChunkStoreCounters = { corrupt: 0 };
   readonly #folder: string;
-  /** Subfolders that exist and whose own entry is on the disk. */
+  /** Subfolders that exist. */
   readonly #folders = new Set<string>();
+  /** Folders with names that may not be on the disk; the empty text is the top one. */
+  readonly #unsynced = new Set<string>();
+  #flush: Promise<void> = Promise.resolve();
   /** Writes under way by hash, so that equal chunks of one blob are written once. */
   readonly #writes = new Map<string, Promise<"stored" | "present">>();
   #tempNumber = 0;
@@ -58,6 +63,13 @@ class FileChunkStore implements ChunkStore {
     } finally {
       this.#writes.delete(key);
     }
+  }
+
+  flush(): Promise<void> {
+    // One after the other: what a flush under way took on counts as done only at its end.
+    const flush = this.#flush.catch(() => {}).then(() => this.#syncFolders());
+    this.#flush = flush;
+    return flush;
   }
 
   async read(hash: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -101,7 +113,7 @@ class FileChunkStore implements ChunkStore {
 
   async #write(hash: Uint8Array, key: string, bytes: Uint8Array): Promise<"stored" | "present"> {
     const path = this.#path(key);
-    const folder = await this.#prepareFolder(key.slice(0, 2));
+    await this.#prepareFolder(key.slice(0, 2));
     // Reading it again makes a put the way to repair a file that was damaged.
     if (await this.read(hash) !== undefined) return "present";
     const temp = `${this.#folder}/${TEMP_FOLDER}/${key}.${this.#tempNumber++}`;
@@ -114,19 +126,28 @@ class FileChunkStore implements ChunkStore {
       await orMissing(Deno.remove(temp)).catch(() => {}); // The first error is the one to tell.
       throw error;
     }
-    await syncFolder(folder);
+    this.#unsynced.add(key.slice(0, 2));
     return "stored";
   }
 
-  async #prepareFolder(prefix: string): Promise<string> {
-    const folder = `${this.#folder}/${prefix}`;
-    if (this.#folders.has(prefix)) return folder;
-    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    // A process that was killed may have renamed a file without syncing its folder.
-    await syncFolder(folder);
-    await syncFolder(this.#folder);
+  async #syncFolders(): Promise<void> {
+    for (const name of [...this.#unsynced]) {
+      this.#unsynced.delete(name);
+      try {
+        await syncFolder(`${this.#folder}/${name}`);
+      } catch (error) {
+        this.#unsynced.add(name);
+        throw toNetError(error, "Cannot store chunk");
+      }
+    }
+  }
+
+  async #prepareFolder(prefix: string): Promise<void> {
+    if (this.#folders.has(prefix)) return;
+    await Deno.mkdir(`${this.#folder}/${prefix}`, { recursive: true, mode: 0o700 });
     this.#folders.add(prefix);
-    return folder;
+    // A process that was killed may have left names here that no flush covered.
+    this.#unsynced.add("").add(prefix);
   }
 }
 

@@ -38,6 +38,7 @@ for (const [name, withStore] of Object.entries(STORES)) {
         assert.equal(await store.has(hash), undefined);
         assert.equal(await store.read(hash), undefined);
         assert.equal(await store.put(hash, bytes), "stored");
+        await store.flush();
         assert.equal(await store.has(hash), size);
         assert.deepEqual(await store.read(hash), bytes);
       }
