@@ -111,6 +111,9 @@ export class Resolver {
       this.#add(key, ask);
       signal?.addEventListener("abort", onAbort, { once: true });
       const round = (number: number) => {
+        // Silence may mean "not here" or a peer that restarted: the transport finds out which, and
+        // has it back in time for the last round.
+        if (number === 2) { for (const peer of ask.asked) this.#deps.link.reportSilence(peer); }
         this.#question(ask, options.without);
         // Without anyone to ask there is nothing to wait for.
         const isLast = number === RESOLVE_ROUNDS || ask.asked.size === 0;

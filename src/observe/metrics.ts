@@ -10,7 +10,12 @@ export type CounterSet = Record<string, number>;
 
 /** Collects the counters of all stages. */
 export interface MetricRegistry {
-  /** Adds a stage; names become `net_<area>_<field>`. Later sets of the same area replace earlier ones. */
+  /**
+   * Adds a stage; a later one of the same area takes its place.
+   *
+   * Names become `net_<area>_<field>`; fields that a specification names in full (`dataforts_…`) keep
+   * their name (`decisions.md` 23).
+   */
   register(area: string, read: () => CounterSet): void;
   /** All values now, sorted by name. */
   snapshot(): CounterSet;
@@ -18,13 +23,17 @@ export interface MetricRegistry {
   toPrometheus(): string;
 }
 
+const SPECIFIED = /^dataforts_/;
+
 /** Creates an empty registry. */
 export function createMetricRegistry(): MetricRegistry {
   const areas = new Map<string, () => CounterSet>();
   const snapshot = (): CounterSet => {
     const rows: [string, number][] = [];
     for (const [area, read] of areas) {
-      for (const [name, value] of Object.entries(read())) rows.push([`net_${area}_${name}`, value]);
+      for (const [field, value] of Object.entries(read())) {
+        rows.push([SPECIFIED.test(field) ? field : `net_${area}_${field}`, value]);
+      }
     }
     return Object.fromEntries(rows.sort(([a], [b]) => a < b ? -1 : 1));
   };

@@ -35,7 +35,7 @@ const PROBE_MS = 400;
 /** How often a connected target is looked at. */
 const LOOK_MS = 500;
 /** Longest pause between two attempts. */
-const PAUSE_MAX_MS = 5_000;
+const PAUSE_MAX_MS = 1_500;
 /** Attempts without an answer after which the operator is told, once. */
 const FAILURES_TOLD = 3;
 

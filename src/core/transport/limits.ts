@@ -82,7 +82,7 @@ export const HANDSHAKES_PER_SOURCE_PER_SECOND = 20;
 export const HANDSHAKE_SOURCES_MAX = 4_096;
 
 /** Patience of one handshake attempt: it grows from the first to the last of these. */
-export const HANDSHAKE_PATIENCE_MS: readonly number[] = [500, 1_000, 2_000, 5_000];
+export const HANDSHAKE_PATIENCE_MS: readonly number[] = [500, 1_000, 2_000];
 
 /**
  * Packets per second relayed for sources that own no session here, all of them together: enough for
