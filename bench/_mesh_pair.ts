@@ -1,4 +1,4 @@
-/** Two transports of ours, each in its own process and connected: what `rust_baseline.ts` is to Rust. */
+/** Two transports of ours, each in its own process and connected: what `_rust_pair.ts` is to Rust. */
 import { type LineProcess, startLineProcess } from "../test/interop/line_process.ts";
 import type { MeshOperations } from "./_mesh_process.ts";
 
@@ -78,5 +78,24 @@ export async function measureMeshStream(
     eventsPerSecond: got.events / got.seconds,
     megabytesPerSecond: got.bytes / got.seconds / 1e6,
     resent: sent.resent,
+  };
+}
+
+/** What one blob run gave, in 10^6 bytes per second. */
+export interface MeshBlobFigures {
+  readonly putMegabytesPerSecond: number;
+  readonly fetchMegabytesPerSecond: number;
+}
+
+/** Stores a blob in memory on the target and fetches it to the source. */
+export async function measureMeshBlobFetch(
+  pair: MeshPair,
+  sizeBytes: number,
+): Promise<MeshBlobFigures> {
+  const put = await pair.target.call("put", { sizeBytes });
+  const got = await pair.source.call("fetch", { blobRef: put.blobRef });
+  return {
+    putMegabytesPerSecond: sizeBytes / put.seconds / 1e6,
+    fetchMegabytesPerSecond: got.sizeBytes / got.seconds / 1e6,
   };
 }

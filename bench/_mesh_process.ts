@@ -11,6 +11,7 @@ import {
 } from "../src/core/crypto/mod.ts";
 import { MeshTransport, openUdpSocket, type SendStreamHandle } from "../src/core/transport/mod.ts";
 import { silentLog } from "../src/observe/mod.ts";
+import { type MeshBlobs, openMeshBlobs } from "./_mesh_blobs.ts";
 import { decodeLine, encodeLine, readLines } from "../test/interop/rust_protocol.ts";
 
 /** Every operation: its arguments and its result. */
@@ -21,6 +22,8 @@ export interface MeshOperations {
   /** Forgets the events so far; answered before the sender may begin. */
   reset: [Record<never, never>, null];
   receive: [{ eventCount: number; timeoutMs: number }, ReceivedFigures];
+  put: [{ sizeBytes: number }, { blobRef: Uint8Array; seconds: number }];
+  fetch: [{ blobRef: Uint8Array }, { sizeBytes: number; seconds: number }];
 }
 
 /** What to send. */
@@ -48,6 +51,7 @@ type Handlers = {
 
 function createHandlers(): Handlers {
   let transport: MeshTransport | undefined;
+  let blobs: MeshBlobs | undefined;
   let events = 0;
   let bytes = 0;
   let firstMs = 0;
@@ -58,8 +62,12 @@ function createHandlers(): Handlers {
     if (transport === undefined) throw new Error("The transport has not started");
     return transport;
   };
+  const opened = (): MeshBlobs => {
+    if (blobs === undefined) throw new Error("The transport has not started");
+    return blobs;
+  };
   return {
-    start: ({ psk }) => {
+    start: async ({ psk }) => {
       const { nodeId } = createIdentity(generateSeed(systemRandom));
       const noiseKeys = createNoiseKeyPair();
       const socket = openUdpSocket({ host: "127.0.0.1", port: 0 });
@@ -76,6 +84,7 @@ function createHandlers(): Handlers {
         if (events >= wanted) onWanted();
       });
       transport.start();
+      blobs = await openMeshBlobs(transport);
       return { nodeId, port: socket.localAddress.port, publicKey: noiseKeys.publicKey };
     },
     dial: async ({ nodeId, port, publicKey }) => {
@@ -97,6 +106,8 @@ function createHandlers(): Handlers {
       await stream.close();
       return { seconds, resent: running().counters.tx_resent_total - before };
     },
+    put: ({ sizeBytes }) => opened().put(sizeBytes),
+    fetch: ({ blobRef }) => opened().fetch(blobRef),
     reset: () => {
       events = bytes = 0;
       return null;

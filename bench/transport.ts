@@ -10,7 +10,8 @@
  */
 import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import { measureMeshStream, openMeshPair } from "./_mesh_pair.ts";
-import { measureRustStream, openRustPair } from "./rust_baseline.ts";
+import { summarize, type Summary } from "./_summary.ts";
+import { measureRustStream, openRustPair } from "./_rust_pair.ts";
 
 const ROUNDS = Number(Deno.env.get("NET_BENCH_ROUNDS") ?? "5");
 
@@ -27,12 +28,6 @@ const LOADS: readonly Load[] = [
   { name: "stream_1024", eventBytes: 1024, eventCount: 100_000, perCall: 64 },
   { name: "bulk_8000", eventBytes: 8000, eventCount: 20_000, perCall: 8 },
 ];
-
-interface Summary {
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
-}
 
 if (import.meta.main) await main();
 
@@ -75,12 +70,6 @@ function report(
     line += `${describe(other).padEnd(35)} ratio ${(mine.median / other.median).toFixed(2)}`;
   }
   console.log(line);
-}
-
-function summarize(values: readonly number[]): Summary {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (index: number) => sorted[index] ?? NaN;
-  return { median: at(sorted.length >> 1), low: at(0), high: at(sorted.length - 1) };
 }
 
 function describe({ median, low, high }: Summary): string {

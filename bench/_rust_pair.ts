@@ -5,8 +5,6 @@
  * The rival runs with what suits it best here: reliable streams with a 1 MiB window, and a retry on
  * the next turn of the event loop when credit is missing (its own retry loop pauses 5 ms and more).
  * Times are taken inside the peer processes; the JSON lines between us are outside of them.
- *
- * Run alone with `deno run -A bench/rust_baseline.ts`.
  */
 import { type RustNode, type RustPeer, startRustPeer } from "../test/interop/rust_peer.ts";
 import type { SendMode } from "../test/interop/rust_protocol.ts";
@@ -141,29 +139,4 @@ export async function measureRustBlobFetch(
     putMegabytesPerSecond: sizeBytes / put.seconds / 1e6,
     fetchMegabytesPerSecond: sizeBytes / got.seconds / 1e6,
   };
-}
-
-if (import.meta.main) {
-  const results: Record<string, number> = {};
-  for (let run = 0; run < 3; run++) {
-    await using pair = await openRustPair();
-    for (const [eventBytes, eventCount] of [[64, 400_000], [1024, 150_000]] as const) {
-      const figures = await measureRustStream(pair, { eventBytes, eventCount });
-      const rate = Math.round(figures.eventsPerSecond);
-      console.log(`run ${run}: ${eventBytes} B: ${rate} events/s, ${figures.lost} lost`);
-      results[`stream_${eventBytes}_events_per_second_run${run}`] = rate;
-    }
-    const bulk = await measureRustStream(pair, {
-      eventBytes: 8000,
-      eventCount: 20_000,
-      perCall: 8,
-    });
-    console.log(`run ${run}: bulk stream ${Math.round(bulk.megabytesPerSecond)} MB/s`);
-    results[`bulk_stream_mb_per_second_run${run}`] = Math.round(bulk.megabytesPerSecond);
-    const blob = await measureRustBlobFetch(pair);
-    const rates = [blob.putMegabytesPerSecond, blob.fetchMegabytesPerSecond].map(Math.round);
-    console.log(`run ${run}: blob put ${rates[0]} MB/s, fetch ${rates[1]} MB/s`);
-    results[`blob_fetch_mb_per_second_run${run}`] = rates[1] ?? 0;
-  }
-  console.log(`RESULT ${JSON.stringify(results)}`);
 }
