@@ -59,7 +59,7 @@ export const PINGWAVE_EVENT_GAP_MS = 250;
 export const PEERS_MAX = 4_096;
 
 /** A session whose peer never proved that it holds the keys is dropped after this. */
-export const UNCONFIRMED_MS = 10_000;
+export const UNCONFIRMED_MS = 30_000;
 
 /** How often sessions are looked through for ones whose time is over. */
 export const SWEEP_MS = 1_000;

@@ -172,6 +172,7 @@ export class MeshTransport implements MeshLink {
         },
       },
       onSession: (peer, isReplacement) => this.#onSession(peer, isReplacement),
+      onConfirmed: () => this.#pingwaves.trigger(),
     }, options.nodeId);
     this.#handshaker = new Handshaker({
       sender: this.#sender,
@@ -560,7 +561,7 @@ export class MeshTransport implements MeshLink {
   #sendPingwave(): void {
     const pingwave = this.#discovery.createPingwave();
     for (const peer of this.#peers.values()) {
-      if (peer.session === undefined || peer.route.relayTo !== undefined) continue;
+      if (!peer.session?.isConfirmed || peer.route.relayTo !== undefined) continue;
       this.#sender.sendRaw(pingwave, peer.route.address);
     }
   }
@@ -580,6 +581,8 @@ export class MeshTransport implements MeshLink {
     this.#cancelHeartbeat = this.#deps.clock.after(this.heartbeatMs, () => {
       const now = this.#deps.clock.now();
       for (const peer of this.#peers.values()) {
+        // Who never showed that it holds the keys may be a forged address: it gets nothing more.
+        if (peer.session?.isConfirmed === false) continue;
         // Relays drop heartbeats (`wire.md` 9.2), so a relayed peer is asked for a sign of life.
         if (peer.route.relayTo === undefined) peer.session?.sendHeartbeat();
         else this.probe(peer.nodeId);

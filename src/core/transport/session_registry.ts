@@ -21,6 +21,8 @@ export interface SessionRegistryDeps {
   readonly context: SessionContext;
   /** The peer got its first session, or another one in place of the old. */
   readonly onSession: (peer: Peer, isReplacement: boolean) => void;
+  /** The peer spoke on the session in use for the first time. */
+  readonly onConfirmed: (peer: Peer) => void;
 }
 
 /** All sessions of a node. */
@@ -101,6 +103,7 @@ export class SessionRegistry {
   confirm(session: Session): void {
     session.isConfirmed = true;
     const { peer } = session;
+    if (peer.session === session) this.#deps.onConfirmed(peer);
     if (peer.candidate !== session) return;
     peer.candidate = undefined;
     const result = this.#pending.get(session);
