@@ -43,6 +43,18 @@ export const SERVES_WAITING_PER_PEER_MAX = 32;
 export const SERVE_STALL_MS = 30_000;
 
 /**
+ * How long the acknowledgement of a reply's end is waited for, with four resends. The Rust requester
+ * forgets the stream once it has all bytes, often before it acknowledged the last ones.
+ */
+export const SERVE_LINGER_MS = 2_000;
+
+/**
+ * Replies that wait for it; the oldest makes room. Each holds at most a window of unacknowledged bytes:
+ * 256 × 256,000 B is 66 MB.
+ */
+export const SERVES_LINGERING_MAX = 256;
+
+/**
  * Patience for the header, attempt by attempt. One second is hundreds of round trips and still quick
  * for a lost request; it doubles because a holder may be busy, and a given-up answer costs it work.
  */
@@ -63,6 +75,12 @@ export const RESOLVE_INTERVAL_MS = 250;
 
 /** How long the last answer is waited for after the last round. */
 export const RESOLVE_LAST_MS = 500;
+
+/** Peers that got a session during a question are asked too; so often the question is prolonged. */
+export const RESOLVE_EXTENSIONS_MAX = 3;
+
+/** A silent peer is reported to the transport at most this often; its probe takes 400 ms. */
+export const SILENCE_REPORT_MS = 500;
 
 /** Largest message of the resolve extension: what fits one packet beside its length. */
 export const RESOLVE_MESSAGE_BYTES_MAX = 8_000;

@@ -1,13 +1,22 @@
 /**
  * Asks connected peers for the reference to an address, and answers them (`decisions.md` 15).
  *
- * Silence means no. The first valid answer of a peer that was asked wins; one of a peer that lied
+ * Silence means no, or that the session is dead without our knowing: the transport is asked to find out,
+ * and a peer that comes back meanwhile is asked again. The first valid answer of a peer that was asked wins; one of a peer that lied
  * before counts only when nobody else answers.
  */
 import { type Clock, equalBytes, NetError, toHex } from "../base/mod.ts";
+import { blake3 } from "../core/crypto/mod.ts";
 import type { MeshLink, SubprotocolMessage } from "../core/transport/mod.ts";
+import type { SilenceReporter } from "./_silence_reporter.ts";
 import { type BlobRef, decodeBlobRef } from "./blob_ref.ts";
-import { RESOLVE_INTERVAL_MS, RESOLVE_LAST_MS, RESOLVE_ROUNDS, RESOLVES_MAX } from "./limits.ts";
+import {
+  RESOLVE_EXTENSIONS_MAX,
+  RESOLVE_INTERVAL_MS,
+  RESOLVE_LAST_MS,
+  RESOLVE_ROUNDS,
+  RESOLVES_MAX,
+} from "./limits.ts";
 import type { TransferCounters } from "./transfer_counters.ts";
 import type { BlobSource } from "./transfer_holder.ts";
 import {
@@ -18,7 +27,6 @@ import {
   type ResolveMessage,
   TRANSFER_SUBPROTOCOL,
 } from "./transfer_wire.ts";
-import { blake3 } from "../core/crypto/mod.ts";
 
 /** References this plane can fetch by. */
 export type FetchableRef = Exclude<BlobRef, { readonly kind: "tree" }>;
@@ -35,6 +43,7 @@ export interface ResolverDeps {
   readonly clock: Clock;
   readonly source: BlobSource;
   readonly counters: TransferCounters;
+  readonly silences: SilenceReporter;
 }
 
 /** Options of {@linkcode Resolver.ask}. */
@@ -80,7 +89,7 @@ export class Resolver {
    * @throws NetError `limit` when too many questions are open; the signal's reason.
    */
   ask(address: Uint8Array, options: AskOptions): Promise<ResolveAnswer | undefined> {
-    const { clock } = this.#deps;
+    const { clock, link } = this.#deps;
     const { signal, isTrusted } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#asksOpen >= RESOLVES_MAX) {
@@ -94,8 +103,10 @@ export class Resolver {
     return new Promise((resolve, reject) => {
       let lastResort: ResolveAnswer | undefined;
       let cancelTimer = () => {};
+      let extensions = 0;
       const end = (settle: () => void) => {
         cancelTimer();
+        stopListening();
         signal?.removeEventListener("abort", onAbort);
         if (this.#remove(key, ask)) settle();
       };
@@ -108,21 +119,25 @@ export class Resolver {
           else lastResort ??= answer;
         },
       };
-      this.#add(key, ask);
-      signal?.addEventListener("abort", onAbort, { once: true });
       const round = (number: number) => {
-        // Silence may mean "not here" or a peer that restarted: the transport finds out which, and
-        // has it back in time for the last round.
-        if (number === 2) { for (const peer of ask.asked) this.#deps.link.reportSilence(peer); }
         this.#question(ask, options.without);
         // Without anyone to ask there is nothing to wait for.
-        const isLast = number === RESOLVE_ROUNDS || ask.asked.size === 0;
+        const isLast = number >= RESOLVE_ROUNDS || ask.asked.size === 0;
         const waitMs = ask.asked.size === 0 ? 0 : isLast ? RESOLVE_LAST_MS : RESOLVE_INTERVAL_MS;
-        cancelTimer = clock.after(
-          waitMs,
-          () => isLast ? end(() => resolve(lastResort)) : round(number + 1),
-        );
+        cancelTimer = clock.after(waitMs, () => {
+          if (isLast) return end(() => resolve(lastResort));
+          if (number === 1) { for (const peer of ask.asked) this.#deps.silences.report(peer); }
+          round(number + 1);
+        });
       };
+      const stopListening = link.onPeerChange((_peer, isConnected) => {
+        if (!isConnected || extensions >= RESOLVE_EXTENSIONS_MAX) return;
+        extensions += 1;
+        cancelTimer();
+        round(RESOLVE_ROUNDS - 1);
+      });
+      this.#add(key, ask);
+      signal?.addEventListener("abort", onAbort, { once: true });
       round(1);
     });
   }

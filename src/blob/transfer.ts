@@ -8,6 +8,7 @@ import { type Clock, idToHex, NetError, type RandomBytes, toHex } from "../base/
 import type { MeshLink } from "../core/transport/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import { HolderBook, Reputation } from "./_holder_book.ts";
+import { SilenceReporter } from "./_silence_reporter.ts";
 import { BLOB_REF_BYTES_MAX } from "./blob_ref.ts";
 import { CHUNK_DEADLINE_MS, HEADER_PATIENCE_MS, RECONNECT_PATIENCE_MS } from "./limits.ts";
 import { type FetchableRef, readResolvedRef, Resolver } from "./resolver.ts";
@@ -93,6 +94,7 @@ class MeshBlobTransfer implements BlobTransfer {
   readonly #holder: TransferHolder;
   readonly #requester: TransferRequester;
   readonly #resolver: Resolver;
+  readonly #silences: SilenceReporter;
   readonly #reputation = new Reputation();
   #stopListening: (() => void) | undefined;
 
@@ -100,7 +102,8 @@ class MeshBlobTransfer implements BlobTransfer {
     this.#deps = deps;
     const { counters } = this;
     this.#holder = new TransferHolder({ ...deps, counters });
-    this.#resolver = new Resolver({ ...deps, counters });
+    this.#silences = new SilenceReporter(deps);
+    this.#resolver = new Resolver({ ...deps, counters, silences: this.#silences });
     const nonce = BigInt(`0x${toHex(deps.random(6))}`);
     this.#requester = new TransferRequester({ ...deps, counters }, nonce);
   }
@@ -193,9 +196,9 @@ class MeshBlobTransfer implements BlobTransfer {
   }
 
   #learn(peer: bigint, hash: Uint8Array, result: AttemptResult, book: HolderBook): void {
-    const { link, log } = this.#deps;
+    const { log } = this.#deps;
     if (result.kind === "not_found") book.noteLacking(peer);
-    if (result.kind === "silent" || result.kind === "stalled") link.reportSilence(peer);
+    if (result.kind === "silent" || result.kind === "stalled") this.#silences.report(peer);
     if (result.kind === "wrong_hash" || result.kind === "malformed") {
       book.noteLie(peer);
       log.warn("chunk_refused", { peer: idToHex(peer), hash: toHex(hash), reason: result.kind });

@@ -11,7 +11,10 @@ export interface TransferCounters {
   requests_over_limit_total: number;
   serves_active: number;
   serves_waiting: number;
+  /** Replies that were acknowledged to their end. */
   serves_completed_total: number;
+  /** Replies sent to their end and not acknowledged; the Rust core leaves many so. */
+  serves_unconfirmed_total: number;
   serves_not_found_total: number;
   /** Streams that ended under us, stalled peers, chunks that could not be read. */
   serves_failed_total: number;
@@ -47,6 +50,7 @@ export function createTransferCounters(): TransferCounters {
     serves_active: 0,
     serves_waiting: 0,
     serves_completed_total: 0,
+    serves_unconfirmed_total: 0,
     serves_not_found_total: 0,
     serves_failed_total: 0,
     bytes_served_total: 0,

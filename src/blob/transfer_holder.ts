@@ -10,9 +10,11 @@ import type { Log } from "../observe/mod.ts";
 import {
   DATA_EVENT_BYTES,
   REPLY_WINDOW_BYTES,
+  SERVE_LINGER_MS,
   SERVE_STALL_MS,
   SERVES_ACTIVE_MAX,
   SERVES_ACTIVE_PER_PEER_MAX,
+  SERVES_LINGERING_MAX,
   SERVES_WAITING_MAX,
   SERVES_WAITING_PER_PEER_MAX,
 } from "./limits.ts";
@@ -66,6 +68,8 @@ export class TransferHolder {
   readonly #active = new Map<bigint, number>();
   #activeCount = 0;
   #waiting: Waiting[] = [];
+  /** Replies sent to their end whose acknowledgement is awaited, oldest first. */
+  readonly #lingering = new Set<AbortController>();
   #isStopped = false;
 
   constructor(deps: TransferHolderDeps) {
@@ -105,6 +109,7 @@ export class TransferHolder {
   stop(): void {
     this.#isStopped = true;
     for (const serve of this.#serves.values()) serve.abort.abort();
+    for (const abort of this.#lingering) abort.abort();
     this.#wake();
   }
 
@@ -116,9 +121,8 @@ export class TransferHolder {
     try {
       stream = link.openSendStream(serve.peer, serve.streamId, { windowBytes: REPLY_WINDOW_BYTES });
       const isFound = await this.#reply(serve, stream);
-      await stream.close({ signal: serve.abort.signal });
-      if (isFound) counters.serves_completed_total += 1;
-      else counters.serves_not_found_total += 1;
+      if (!isFound) counters.serves_not_found_total += 1;
+      this.#linger(stream, isFound);
     } catch (error) {
       counters.serves_failed_total += 1;
       log.debug("serve_failed", {
@@ -129,6 +133,30 @@ export class TransferHolder {
       stream?.abort();
     } finally {
       stopWatching();
+    }
+  }
+
+  /** Waits aside until the end of a reply was acknowledged, so that it takes nobody's turn. */
+  #linger(stream: SendStream, isFound: boolean): void {
+    const { clock, counters } = this.#deps;
+    const abort = new AbortController();
+    this.#lingering.add(abort);
+    const cancelTimer = clock.after(SERVE_LINGER_MS, () => abort.abort());
+    stream.close({ signal: abort.signal }).then(
+      () => {
+        if (isFound) counters.serves_completed_total += 1;
+      },
+      () => {
+        if (isFound) counters.serves_unconfirmed_total += 1;
+        stream.abort();
+      },
+    ).finally(() => {
+      cancelTimer();
+      this.#lingering.delete(abort);
+    });
+    if (this.#lingering.size > SERVES_LINGERING_MAX) {
+      const [oldest] = this.#lingering;
+      oldest?.abort();
     }
   }
 

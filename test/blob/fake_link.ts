@@ -37,6 +37,8 @@ export class FakeNetwork {
   delayMs = 1;
   /** Of lost events until they come again. */
   resendMs = 50;
+  /** False plays receivers that forget a stream before they acknowledged it. */
+  isAcknowledging = true;
   /** Decides about every parcel. */
   fate: (parcel: Parcel) => Fate = () => "deliver";
   readonly #links = new Map<bigint, FakeLink>();
@@ -311,7 +313,8 @@ class FakeSendStream implements SendStream {
     });
     if (isLost) return;
     clock.after(delayMs * 2, () => {
-      if (this.#isEnded || this.#network.link(this.peer)?.isFrozen) return;
+      const isHeard = this.#network.isAcknowledging && !this.#network.link(this.peer)?.isFrozen;
+      if (this.#isEnded || !isHeard) return;
       this.#credit += cost;
       this.#unacked -= 1;
       this.#wake();

@@ -288,3 +288,34 @@ Deno.test("resolve() can be aborted and is bounded in number", () =>
     for (const work of open) await assert.rejects(work, /enough/);
     assert.equal(await run(asker.transfer.resolve(HASH)), undefined);
   }));
+
+Deno.test("resolve() has a dead session found out and asks the peer again when it is back", () =>
+  withMesh(async ({ nodes: [asker, holder], network, clock, run }) => {
+    const blob = await holder.store.put(bytesSource(seededBytes(10)));
+    holder.link.isFrozen = true;
+    const { silences } = asker.link;
+    const work = asker.transfer.resolve(blob.hash);
+    await clock.advance(700);
+    assert.ok(silences.includes(2n));
+    holder.link.isFrozen = false;
+    network.disconnect(asker.link, holder.link);
+    network.connect(asker.link, holder.link);
+    assert.equal((await run(work))?.peer, 2n);
+  }));
+
+Deno.test("a holder does not wait long for the acknowledgement of a reply's end", () =>
+  withMesh(async ({ nodes: [asker, holder], network, clock }) => {
+    const { hash } = await holder.store.put(bytesSource(seededBytes(100)));
+    network.isAcknowledging = false;
+    // More than may wait for it at once: the oldest make room.
+    for (let nonce = 0; nonce < 300; nonce++) {
+      request(asker.link, 2n, nonce, hash);
+      await clock.advance(2);
+    }
+    const { counters } = holder.transfer;
+    assert.equal(counters.requests_over_limit_total, 0);
+    assert.equal(counters.serves_unconfirmed_total, 300 - 256);
+    await clock.advance(2000);
+    assert.equal(counters.serves_unconfirmed_total, 300);
+    assert.equal(holder.link.streamsOpen, 0);
+  }));
