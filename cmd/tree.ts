@@ -16,6 +16,7 @@ import { nodeStartCommand } from "./node_start.ts";
 import { nodeStatusCommand } from "./node_status.ts";
 import { nodeStopCommand } from "./node_stop.ts";
 import { nodeTicketCommand } from "./node_ticket.ts";
+import { nodeTraceCommand } from "./node_trace.ts";
 import { validateIpcCommand } from "./validate_ipc.ts";
 import { versionCommand } from "./version.ts";
 
@@ -27,6 +28,7 @@ const nodeRoutes = buildRouteMap<string, NetContext>({
     stop: nodeStopCommand,
     ticket: nodeTicketCommand,
     peers: nodePeersCommand,
+    trace: nodeTraceCommand,
   }),
   aliases: bareRecord({}),
 });

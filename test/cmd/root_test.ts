@@ -10,6 +10,7 @@ const OVERVIEW = `VERBS
   net node stop      Stop the running node
   net node ticket    Print a ticket that lets another node join
   net node peers     List the peers of the running node
+  net node trace     Probe a peer: way, round-trip time, loss
   net blob put       Store a file and print its address
   net blob get       Fetch a blob into a file or to standard output
   net blob ls        List the blobs that this node holds
@@ -71,7 +72,7 @@ Deno.test("runNet() prints the help of one verb", async () => {
 Deno.test("runNet() has help with an example for every verb", async () => {
   const { stdout } = await runInMemory([]);
   const verbs = [...stdout.matchAll(/^ {2}net ([a-z]+(?: [a-z]+)?) {2,}[A-Z]/gm)];
-  assert.equal(verbs.length, 16);
+  assert.equal(verbs.length, 17);
   for (const [, verb] of verbs) {
     // The help of help is the overview itself.
     if (verb === "help") continue;
@@ -95,7 +96,11 @@ Deno.test("runNet() prints the version", async () => {
 Deno.test("runNet() says what was not understood, with a usage line and exit code 2", async () => {
   const cases: readonly (readonly [readonly string[], RegExp, RegExp])[] = [
     [["bolb"], /Cannot find verb "bolb", did you mean blob/, /usage: net node\|blob\|/],
-    [["node", "strat"], /"strat"/, /usage: net node start\|status\|stop\|ticket\|peers \[FLAGS\]/],
+    [
+      ["node", "strat"],
+      /"strat"/,
+      /usage: net node start\|status\|stop\|ticket\|peers\|trace \[FLAGS\]/,
+    ],
     [["node", "start", "--prot", "1"], /--prot.*did you mean --port/, /usage: net node start/],
     [["blob", "get"], /TARGET is missing/, /usage: net blob get TARGET \[OUT\] \[FLAGS\]/],
     [["blob", "get", "a", "b", "c"], /"c": one too many/, /net blob get/],

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { idToHex, toHex } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";
+import { tracePeer } from "./trace.ts";
 
 const NOTHING = v.object({});
 /** Longest life of a ticket: ten years. */
@@ -27,6 +28,17 @@ export function nodeMethods(node: Node): readonly Method[] {
       isReadOnly: true,
       params: NOTHING,
       handle: () => ({ peers: node.peers() }),
+    }),
+    defineMethod({
+      name: "node.trace",
+      access: "privileged",
+      summary: "Way, round-trip time and loss to a peer",
+      isReadOnly: true,
+      params: v.object({
+        peer: v.pipe(v.string(), v.maxLength(20)),
+        count: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)), 5),
+      }),
+      handle: ({ peer, count }, context) => tracePeer(node, peer, count, context),
     }),
     defineMethod({
       name: "node.ticket",

@@ -49,6 +49,10 @@ function receiveReflex({ session, now }: BuiltinContext, event: Uint8Array): voi
     return;
   }
   if (peer.probedAt === undefined) return;
-  peer.rttMs = now - peer.probedAt;
+  const rttMs = now - peer.probedAt;
+  peer.rttMs = rttMs;
   peer.probedAt = undefined;
+  const waiting = peer.onProbeAnswer;
+  peer.onProbeAnswer = [];
+  for (const resolve of waiting) resolve(rttMs);
 }

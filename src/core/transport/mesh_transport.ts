@@ -274,6 +274,29 @@ export class MeshTransport implements MeshLink {
     peer.session.sendMessage(SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, new Uint8Array(0));
   }
 
+  /**
+   * Round-trip time to a peer.
+   *
+   * @returns Milliseconds, or `undefined` when no answer came in time or there is no session.
+   */
+  ping(nodeId: bigint, timeoutMs: number): Promise<number | undefined> {
+    const peer = this.#peers.get(nodeId);
+    if (peer?.session === undefined) return Promise.resolve(undefined);
+    this.probe(nodeId);
+    return new Promise((resolve) => {
+      const onAnswer = (rttMs: number) => {
+        cancel();
+        resolve(rttMs);
+      };
+      peer.onProbeAnswer.push(onAnswer);
+      const cancel = this.#deps.clock.after(timeoutMs, () => {
+        const at = peer.onProbeAnswer.indexOf(onAnswer);
+        if (at >= 0) peer.onProbeAnswer.splice(at, 1);
+        resolve(undefined);
+      });
+    });
+  }
+
   reportSilence(peer: bigint): void {
     for (const handler of this.#silenceHandlers) handler(peer);
   }

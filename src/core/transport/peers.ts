@@ -31,6 +31,8 @@ export class Peer {
   rttMs: number | undefined;
   /** When it was asked for a sign of life that did not come yet. */
   probedAt: number | undefined;
+  /** Who waits for that sign, and gets the round-trip time. */
+  onProbeAnswer: ((rttMs: number) => void)[] = [];
   packetsSent = 0;
   packetsReceived = 0;
   bytesSent = 0;
@@ -57,6 +59,7 @@ export class Peer {
       address: this.route.address,
       state: this.session === undefined ? "connecting" : this.state,
       form: this.form,
+      isRelayed: this.route.relayTo !== undefined,
       initiator: this.session?.isInitiator ?? false,
       rttMs: this.rttMs,
       idleMs: now - this.lastReceivedAt,

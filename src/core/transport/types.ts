@@ -22,6 +22,8 @@ export interface PeerInfo {
   readonly address: SocketAddress;
   readonly state: PeerState;
   readonly form: SessionForm;
+  /** True when a relay stands in between; the address is the relay's then. */
+  readonly isRelayed: boolean;
   readonly initiator: boolean;
   /** Smoothed round-trip time in milliseconds; `undefined` before the first sample. */
   readonly rttMs: number | undefined;
