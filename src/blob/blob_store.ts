@@ -22,6 +22,7 @@ import {
   insertBlob,
   isChunkReferred,
   listBlobs,
+  listOrphans,
   readBlob,
   readRefByHash,
 } from "./queries.ts";
@@ -197,11 +198,21 @@ class LedgerBlobStore implements BlobStore {
   }
 
   async remove(address: Uint8Array): Promise<{ readonly freedBytes: number } | undefined> {
-    const orphans = await this.#deps.ledger.transaction((transaction) =>
-      deleteBlob(transaction, address)
-    );
+    const { ledger } = this.#deps;
+    const forget = () => ledger.transaction((transaction) => deleteBlob(transaction, address));
+    let freedBytes = 0;
+    let orphans: Uint8Array[] | undefined;
+    try {
+      orphans = await forget();
+    } catch (error) {
+      if (!(error instanceof NetError) || error.code !== "no_space") throw error;
+      // Even forgetting takes some room in the ledger, and on a full disk only the chunks can give it. A
+      // crash before the second try leaves a record without chunks, which can be removed again.
+      freedBytes = await this.#removeOrphans(await listOrphans(ledger.db, address), address);
+      orphans = await forget();
+    }
     if (orphans === undefined) return undefined;
-    return { freedBytes: await this.#removeOrphans(orphans) };
+    return { freedBytes: freedBytes + await this.#removeOrphans(orphans) };
   }
 
   async resolve(address: Uint8Array): Promise<BlobRef | undefined> {
@@ -269,12 +280,16 @@ class LedgerBlobStore implements BlobStore {
     }
   }
 
-  /** Removes chunks that were counted as used; the bytes that became free. */
-  async #removeOrphans(hashes: readonly Uint8Array[]): Promise<number> {
+  /**
+   * Removes chunks that were counted as used; the bytes that became free.
+   *
+   * @param owner Address of a blob whose own references do not count.
+   */
+  async #removeOrphans(hashes: readonly Uint8Array[], owner?: Uint8Array): Promise<number> {
     let freedBytes = 0;
     for (const hash of hashes) {
       try {
-        freedBytes += await this.#removeUnreferred(hash) ?? 0;
+        freedBytes += await this.#removeUnreferred(hash, owner) ?? 0;
       } catch (error) {
         // The next sweep finds it; the blob itself is gone or was never there.
         this.#deps.log.warn("chunk_not_removed", {
@@ -287,9 +302,9 @@ class LedgerBlobStore implements BlobStore {
     return freedBytes;
   }
 
-  async #removeUnreferred(hash: Uint8Array): Promise<number | undefined> {
+  async #removeUnreferred(hash: Uint8Array, owner?: Uint8Array): Promise<number | undefined> {
     const key = toHex(hash);
-    if (await isChunkReferred(this.#deps.ledger.db, hash)) return undefined;
+    if (await isChunkReferred(this.#deps.ledger.db, hash, owner)) return undefined;
     // From here to the entry in the map nothing else runs: a put either holds the chunk by now, or
     // finds the removal and waits for it.
     if (this.#held.has(key) || this.#removals.has(key)) return undefined;

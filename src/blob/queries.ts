@@ -102,15 +102,8 @@ export async function listBlobs(
   return (await query.execute()).map(fromRow);
 }
 
-/**
- * Deletes a blob's rows and names the chunks no other blob refers to. Runs inside a transaction.
- *
- * @returns `undefined` when there is no such blob.
- */
-export async function deleteBlob(
-  db: LedgerDb,
-  address: Uint8Array,
-): Promise<Uint8Array[] | undefined> {
+/** Chunks of a blob that no other blob refers to, each once. */
+export async function listOrphans(db: LedgerDb, address: Uint8Array): Promise<Uint8Array[]> {
   const orphans = await db.selectFrom("blob_chunk as mine").select("mine.hash").distinct()
     .where("mine.address", "=", address)
     .where((is) =>
@@ -120,15 +113,36 @@ export async function deleteBlob(
           .where("other.address", "!=", address),
       ))
     ).execute();
-  const deleted = await db.deleteFrom("blob").where("address", "=", address).executeTakeFirst();
-  return deleted.numDeletedRows === 0n ? undefined : orphans.map(({ hash }) => hash);
+  return orphans.map(({ hash }) => hash);
 }
 
-/** True when any blob refers to the chunk. */
-export async function isChunkReferred(db: LedgerDb, hash: Uint8Array): Promise<boolean> {
-  const row = await db.selectFrom("blob_chunk").select("position").where("hash", "=", hash)
-    .limit(1).executeTakeFirst();
-  return row !== undefined;
+/**
+ * Deletes a blob's rows and names the chunks no other blob refers to. Runs inside a transaction.
+ *
+ * @returns `undefined` when there is no such blob.
+ */
+export async function deleteBlob(
+  db: LedgerDb,
+  address: Uint8Array,
+): Promise<Uint8Array[] | undefined> {
+  const orphans = await listOrphans(db, address);
+  const deleted = await db.deleteFrom("blob").where("address", "=", address).executeTakeFirst();
+  return deleted.numDeletedRows === 0n ? undefined : orphans;
+}
+
+/**
+ * True when any blob refers to the chunk.
+ *
+ * @param except Address of a blob that does not count.
+ */
+export async function isChunkReferred(
+  db: LedgerDb,
+  hash: Uint8Array,
+  except?: Uint8Array,
+): Promise<boolean> {
+  let query = db.selectFrom("blob_chunk").select("position").where("hash", "=", hash).limit(1);
+  if (except !== undefined) query = query.where("address", "!=", except);
+  return await query.executeTakeFirst() !== undefined;
 }
 
 /** Number of blobs, and bytes of their chunks, each counted once. */

@@ -161,6 +161,34 @@ Deno.test("remove() frees a chunk once that a blob holds twice", () =>
     assert.deepEqual(await store.remove(blob.hash), { freedBytes: CHUNK_BYTES });
   }));
 
+Deno.test("remove() works on a full disk: chunks make room for forgetting them", () =>
+  withStore(async ({ store, chunks, ledger }) => {
+    const kept = await store.put(bytesSource(seededBytes(50, 1)));
+    const blob = await store.put(bytesSource(seededBytes(100, 2)));
+    // The ledger is full as long as the chunk is there.
+    let isFull = true;
+    const remove = chunks.remove.bind(chunks);
+    Object.assign(chunks, {
+      remove: (hash: Uint8Array) => {
+        isFull = false;
+        return remove(hash);
+      },
+    });
+    const full: Ledger = {
+      ...ledger,
+      transaction: (action) =>
+        isFull
+          ? Promise.reject(new NetError("no_space", "Cannot use ledger: full"))
+          : ledger.transaction(action),
+    };
+    const clock = new ManualClock();
+    const again = await createBlobStore({ ledger: full, chunks, clock, log: silentLog });
+    assert.deepEqual(await again.remove(blob.hash), { freedBytes: 100 });
+    assert.equal(await again.stat(blob.hash), undefined);
+    assert.equal(again.counters.dataforts_blob_disk_used_bytes, 50);
+    assert.deepEqual(await again.readChunk(kept.hash), seededBytes(50, 1));
+  }));
+
 Deno.test("a removal leaves chunks alone that a put under way counts on", () =>
   withStore(async ({ store }) => {
     const shared = seededBytes(CHUNK_BYTES, 1);
