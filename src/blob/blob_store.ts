@@ -98,8 +98,11 @@ export interface BlobStore {
   readRefOf(address: Uint8Array): Promise<Uint8Array | undefined>;
   /** Size of a chunk that is here. */
   hasChunk(hash: Uint8Array): Promise<number | undefined>;
-  /** A chunk that is here, verified. */
-  readChunk(hash: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** A chunk that is here, verified; a view of `into` when that was given and holds it. */
+  readChunk(
+    hash: Uint8Array,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Removes chunks nobody refers to; how many. For a quiet time after the start. */
   sweep(options?: { readonly signal?: AbortSignal }): Promise<number>;
 }
@@ -239,10 +242,13 @@ class LedgerBlobStore implements BlobStore {
     return this.#deps.chunks.has(hash);
   }
 
-  async readChunk(hash: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async readChunk(
+    hash: Uint8Array,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { chunks, log } = this.#deps;
     const corruptBefore = chunks.counters.corrupt;
-    const bytes = await chunks.read(hash);
+    const bytes = await chunks.read(hash, into);
     if (bytes === undefined && chunks.counters.corrupt > corruptBefore) {
       log.error("chunk_corrupt", { hash: toHex(hash), hint: "it was removed; put its blob again" });
     }

@@ -27,8 +27,15 @@ export interface ChunkStore {
   put(hash: Uint8Array, bytes: Uint8Array): Promise<"stored" | "present">;
   /** Makes everything put so far durable; one call after many puts costs little more than after one. */
   flush(): Promise<void>;
-  /** Reads a chunk and hashes it again; a corrupt one is removed, counted and reported missing. */
-  read(hash: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
+   * Reads a chunk and hashes it again; a corrupt one is removed, counted and reported missing.
+   *
+   * @param into Where to put it when it fits; the result is then a view of it.
+   */
+  read(
+    hash: Uint8Array,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Removes a chunk; its size, or `undefined` when it was not here. */
   remove(hash: Uint8Array): Promise<number | undefined>;
   /** Hashes of all chunks, in no particular order. */
@@ -76,7 +83,7 @@ export function createMemoryChunkStore(options: CreateMemoryChunkStoreOptions): 
       return Promise.resolve("stored");
     },
     flush: () => Promise.resolve(),
-    read: (hash) => {
+    read: (hash, into) => {
       const bytes = chunks.get(toHex(hash));
       if (bytes === undefined) return Promise.resolve(undefined);
       if (!equalBytes(blake3(bytes), hash)) {
@@ -84,7 +91,9 @@ export function createMemoryChunkStore(options: CreateMemoryChunkStoreOptions): 
         remove(hash);
         return Promise.resolve(undefined);
       }
-      return Promise.resolve(bytes.slice());
+      if (into === undefined || into.length < bytes.length) return Promise.resolve(bytes.slice());
+      into.set(bytes);
+      return Promise.resolve(into.subarray(0, bytes.length));
     },
     remove: (hash) => Promise.resolve(remove(hash)),
     list: async function* () {

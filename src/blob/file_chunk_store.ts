@@ -72,12 +72,15 @@ class FileChunkStore implements ChunkStore {
     return flush;
   }
 
-  async read(hash: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async read(
+    hash: Uint8Array,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const path = this.#path(toHex(hash));
     const size = (await orMissing(Deno.stat(path)))?.size;
     if (size === undefined) return undefined;
     // Nobody writes larger chunks; a file that grew must not fill the memory.
-    const bytes = size > TRANSFER_BYTES_MAX ? undefined : await orMissing(Deno.readFile(path));
+    const bytes = size > TRANSFER_BYTES_MAX ? undefined : await readFile(path, size, into);
     if (bytes !== undefined && equalBytes(blake3(bytes), hash)) return bytes;
     if (await this.remove(hash) !== undefined) this.counters.corrupt += 1;
     return undefined;
@@ -155,6 +158,24 @@ class FileChunkStore implements ChunkStore {
 export async function syncFolder(path: string): Promise<void> {
   using folder = await Deno.open(path, { read: true });
   await folder.sync();
+}
+
+/** The first `size` bytes of a file, in `into` when they fit; fewer when the file is shorter. */
+async function readFile(
+  path: string,
+  size: number,
+  into: Uint8Array<ArrayBuffer> | undefined,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const buffer = into !== undefined && into.length >= size ? into : new Uint8Array(size);
+  using file = await orMissing(Deno.open(path));
+  if (file === undefined) return undefined;
+  let length = 0;
+  while (length < size) {
+    const count = await file.read(buffer.subarray(length, size));
+    if (count === null) break;
+    length += count;
+  }
+  return buffer.subarray(0, length);
 }
 
 async function removeFolder(path: string): Promise<void> {

@@ -8,6 +8,7 @@ import { type Clock, idToHex, NetError, toHex } from "../base/mod.ts";
 import type { MeshLink, SendStream, SubprotocolMessage } from "../core/transport/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import {
+  CHUNK_BYTES,
   DATA_EVENT_BYTES,
   REPLY_WINDOW_BYTES,
   SERVE_LINGER_MS,
@@ -29,8 +30,8 @@ import {
 export interface BlobSource {
   /** Size of a chunk that is here; does not read it. */
   hasChunk(hash: Uint8Array): Promise<number | undefined>;
-  /** A chunk, verified. */
-  readChunk(hash: Uint8Array): Promise<Uint8Array | undefined>;
+  /** A chunk, verified; a view of `into` when it holds it. */
+  readChunk(hash: Uint8Array, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array | undefined>;
   /** The encoded reference whose own hash this is. */
   readRef(refHash: Uint8Array): Promise<Uint8Array | undefined>;
   /** The encoded reference of the blob with this address. */
@@ -45,6 +46,12 @@ export interface TransferHolderDeps {
   readonly source: BlobSource;
   readonly counters: TransferCounters;
 }
+
+/**
+ * Chunks of at least this size are read into buffers that are used again: they come so fast that the
+ * garbage collector would let hundreds of megabytes gather.
+ */
+const POOLED_BYTES_MIN = 256 * 1024;
 
 interface Serve {
   readonly peer: bigint;
@@ -70,6 +77,8 @@ export class TransferHolder {
   #waiting: Waiting[] = [];
   /** Replies sent to their end whose acknowledgement is awaited, oldest first. */
   readonly #lingering = new Set<AbortController>();
+  /** Buffers of chunks, for the next turn: as many as transfers were served at once. */
+  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
   #isStopped = false;
 
   constructor(deps: TransferHolderDeps) {
@@ -174,8 +183,11 @@ export class TransferHolder {
     await send(stream, header, serve.abort.signal);
     if (totalBytes === 0) return true;
     await this.#takeTurn(serve);
+    const isPooled = ref === undefined && totalBytes >= POOLED_BYTES_MIN &&
+      totalBytes <= CHUNK_BYTES;
+    const buffer = isPooled ? this.#buffers.pop() ?? new Uint8Array(CHUNK_BYTES) : undefined;
     try {
-      const bytes = ref ?? await source.readChunk(hash);
+      const bytes = ref ?? await source.readChunk(hash, buffer);
       if (bytes?.length !== totalBytes) {
         throw new NetError("integrity", `Cannot serve chunk: it is not what was announced`);
       }
@@ -186,6 +198,8 @@ export class TransferHolder {
         this.#deps.counters.bytes_served_total += event.length;
       }
     } finally {
+      // Streams copy what they take, so nobody looks at the buffer any more.
+      if (buffer !== undefined) this.#buffers.push(buffer);
       this.#endTurn(serve);
     }
     return true;

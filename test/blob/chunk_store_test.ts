@@ -55,6 +55,21 @@ for (const [name, withStore] of Object.entries(STORES)) {
       assert.deepEqual(await store.read(hash), seededBytes(100));
     }));
 
+  Deno.test(`${name} chunk store reads into a buffer that is large enough`, () =>
+    withStore(async (store) => {
+      const bytes = seededBytes(100);
+      const hash = blake3(bytes);
+      await store.put(hash, bytes);
+      for (const size of [200, 100]) {
+        const buffer = new Uint8Array(size);
+        const read = await store.read(hash, buffer);
+        assert.equal(read?.buffer, buffer.buffer);
+        assert.deepEqual(read, bytes);
+      }
+      const small = new Uint8Array(99);
+      assert.deepEqual(await store.read(hash, small), bytes);
+    }));
+
   Deno.test(`${name} chunk store puts a chunk once, however many do`, () =>
     withStore(async (store) => {
       const bytes = seededBytes(5000);
