@@ -111,7 +111,7 @@ export class TransferHolder {
     }
     const serve: Serve = { peer, streamId, hash, abort: new AbortController(), sentBytes: 0 };
     this.#serves.set(key, serve);
-    this.#serve(serve).finally(() => this.#serves.delete(key));
+    void this.#serve(serve).finally(() => this.#serves.delete(key));
   }
 
   /** Gives up everything under way. */
