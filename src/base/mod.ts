@@ -2,5 +2,6 @@
 export * from "./bytes.ts";
 export * from "./clock.ts";
 export * from "./errors.ts";
+export * from "./ip_address.ts";
 export * from "./pair_map.ts";
 export * from "./postcard.ts";

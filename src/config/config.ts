@@ -4,11 +4,9 @@
  *
  * Pure: it reads neither files nor the machine. The file layer is handed in already parsed.
  */
-import { NetError, parseId } from "../base/mod.ts";
+import { formatSocketAddress, NetError, parseId, type SocketAddress } from "../base/mod.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/mod.ts";
 import {
-  formatHostPort,
-  type HostPort,
   parseDuration,
   parseFamily,
   parseHost,
@@ -35,9 +33,9 @@ export type Profile = "micro" | "macro";
 /** Configuration of one node; frozen. */
 export interface NodeConfig {
   /** Address of the mesh socket; port 0 means the kept one, or any. */
-  readonly udp: HostPort;
+  readonly udp: SocketAddress;
   /** Address of JSON-RPC over TCP; `undefined` for none. */
-  readonly tcp: HostPort | undefined;
+  readonly tcp: SocketAddress | undefined;
   /** Exact path of the control socket; `undefined` for the standard place. */
   readonly socketPath: string | undefined;
   readonly family: string | undefined;
@@ -174,7 +172,7 @@ function readFamily(layers: Layers, env: Environment): string | undefined {
 }
 
 /** The layer that names a port or an address decides; both in one layer must agree. */
-function readTcp(layers: Layers): HostPort | undefined {
+function readTcp(layers: Layers): SocketAddress | undefined {
   const bindGiven = layers.given("bind");
   const bind = layers.read("bind", parseHost, "must be an IP address");
   for (const origin of ["flag", "environment", "file"] as const) {
@@ -189,7 +187,7 @@ function readTcp(layers: Layers): HostPort | undefined {
     if ((port !== undefined && port !== listen.port) || isOtherHost) {
       throw new NetError(
         origin === "flag" ? "usage" : "config_invalid",
-        `Cannot listen: ${listenGiven?.source} ${formatHostPort(listen)} and ` +
+        `Cannot listen: ${listenGiven?.source} ${formatSocketAddress(listen)} and ` +
           `${isOtherHost ? bindGiven?.source : portGiven?.source} name different addresses`,
         { next: "give --listen ADDR:PORT alone" },
       );

@@ -4,17 +4,18 @@
  * Each returns the value, or `undefined` when the text is none; the caller knows the name of the
  * setting and says what was required (`validation.md` 3.2 and 4, `decisions.md` 4).
  */
-import { fromHex, parseId } from "../base/mod.ts";
-
-/** An IP address without brackets, and a port. */
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
+import {
+  formatIpAddress,
+  fromHex,
+  parseId,
+  parseIpAddress,
+  type SocketAddress,
+  unmapIpv4,
+} from "../base/mod.ts";
 
 /** One `ADDR#NODEID#NOISEKEY`: a peer that is known without a ticket. */
 export interface PeerSpec {
-  readonly address: HostPort;
+  readonly address: SocketAddress;
   readonly nodeId: bigint;
   /** 32 bytes. */
   readonly noisePublicKey: Uint8Array;
@@ -28,24 +29,21 @@ export function parsePort(text: string): number | undefined {
 }
 
 /**
- * Canonical text of an IP address, with or without brackets; `localhost` is 127.0.0.1 and `*` all
- * IPv4 addresses. Zone ids and host names are not addresses.
+ * Canonical text of an IP address, IPv6 with or without brackets; `localhost` is 127.0.0.1 and `*`
+ * all IPv4 addresses. IPv4 inside IPv6 becomes plain IPv4, as the transport has it. Zone ids and host
+ * names are not addresses.
  */
 export function parseHost(text: string): string | undefined {
   if (text === "localhost") return "127.0.0.1";
   if (text === "*") return "0.0.0.0";
-  if (/^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/.test(text)) {
-    // A leading zero means octal to some readers and decimal to others, so it is refused.
-    return /(^|\.)0\d/.test(text) ? undefined : text;
-  }
-  const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
-  if (!bare.includes(":") || !/^[0-9a-fA-F:.]{2,45}$/.test(bare)) return undefined;
-  const url = URL.parse(`http://[${bare}]/`);
-  return url === null ? undefined : url.hostname.slice(1, -1);
+  const isBracketed = text.startsWith("[") && text.endsWith("]");
+  const bytes = parseIpAddress(isBracketed ? text.slice(1, -1) : text);
+  if (bytes === undefined || (isBracketed && bytes.length === 4)) return undefined;
+  return formatIpAddress(unmapIpv4(bytes));
 }
 
 /** `ADDR:PORT` or `[ADDR]:PORT`. */
-export function parseHostPort(text: string): HostPort | undefined {
+export function parseHostPort(text: string): SocketAddress | undefined {
   const colon = text.lastIndexOf(":");
   if (colon <= 0) return undefined;
   const hostText = text.slice(0, colon);
@@ -56,15 +54,9 @@ export function parseHostPort(text: string): HostPort | undefined {
 }
 
 /** Like {@linkcode parseHostPort}; `PORT` and `:PORT` alone mean all addresses. */
-export function parseListen(text: string): HostPort | undefined {
+export function parseListen(text: string): SocketAddress | undefined {
   const port = parsePort(text.replace(/^:/, ""));
   return port === undefined ? parseHostPort(text) : { host: "0.0.0.0", port };
-}
-
-/** Text of an address, with brackets around IPv6. */
-export function formatHostPort(address: HostPort): string {
-  const { host, port } = address;
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { formatSocketAddress } from "../../src/base/mod.ts";
 import {
-  formatHostPort,
   parseDuration,
   parseFamily,
   parseHost,
@@ -27,20 +27,31 @@ Deno.test("parseHost() makes addresses canonical and refuses names", () => {
   assert.equal(parseHost("[::1]"), "::1");
   assert.equal(parseHost("0:0:0:0:0:0:0:1"), "::1");
   assert.equal(parseHost("FE80::1"), "fe80::1");
+  assert.equal(parseHost("::ffff:10.0.0.1"), "10.0.0.1");
   for (
-    const text of ["", "example.org", "1.2.3", "1.2.3.256", "01.2.3.4", "fe80::1%eth0", "[", "::g"]
+    const text of [
+      "",
+      "example.org",
+      "1.2.3",
+      "1.2.3.256",
+      "01.2.3.4",
+      "fe80::1%eth0",
+      "[",
+      "::g",
+      "[1.2.3.4]",
+    ]
   ) {
     assert.equal(parseHost(text), undefined, text);
   }
 });
 
-Deno.test("parseHostPort() and formatHostPort() are inverse", () => {
+Deno.test("parseHostPort() and formatSocketAddress() are inverse", () => {
   const host = fc.oneof(
     fc.ipV4(),
     fc.ipV6().map((text) => parseHost(text)).filter((text) => text !== undefined),
   );
   fc.assert(fc.property(host, fc.integer({ min: 0, max: 65535 }), (host, port) => {
-    assert.deepEqual(parseHostPort(formatHostPort({ host, port })), { host, port });
+    assert.deepEqual(parseHostPort(formatSocketAddress({ host, port })), { host, port });
   }));
 });
 

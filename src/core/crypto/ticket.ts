@@ -6,9 +6,14 @@
  * canonical: one ticket has exactly one text, apart from white space around it and upper case.
  */
 import { bech32m } from "@scure/base";
-import { type ErrorCode, NetError } from "../../base/mod.ts";
+import {
+  type ErrorCode,
+  formatIpAddress,
+  NetError,
+  parseIpAddress,
+  type SocketAddress,
+} from "../../base/mod.ts";
 import { KEY_BYTES } from "./_okp_keys.ts";
-import { formatIpAddress, parseIpAddress } from "./_ip_address.ts";
 import { isValidEntityId } from "./identity.ts";
 import { isUsableNoiseKey } from "./x25519.ts";
 
@@ -31,12 +36,6 @@ const TICKET_BYTES_MAX = FIXED_BYTES +
 /** "net1", 323 bytes as 517 characters of five bits, 6 characters of checksum: 527. */
 export const TICKET_TEXT_MAX = TICKET_PREFIX.length + 1 + Math.ceil(TICKET_BYTES_MAX * 8 / 5) + 6;
 
-/** A UDP address of a node: a canonical IPv4 or IPv6 address and a port. */
-export interface TicketAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** What a ticket says. */
 export interface Ticket {
   /** Seconds since the Unix epoch from which on it is refused; 0 means never. */
@@ -48,7 +47,7 @@ export interface Ticket {
   /** Pre-shared key of the mesh, 32 bytes; secret. */
   readonly meshSecret: Uint8Array;
   /** 1 to 8 different UDP addresses of that node, best first. */
-  readonly addresses: readonly TicketAddress[];
+  readonly addresses: readonly SocketAddress[];
   /** A name for people, at most 64 bytes of UTF-8 without control characters; may be empty. */
   readonly label: string;
 }
@@ -152,7 +151,7 @@ function decodeTicketBytes(bytes: Uint8Array): Ticket | TicketFault {
   if (expiry > BigInt(Number.MAX_SAFE_INTEGER)) return "expiry";
   const count = view.getUint8(105);
   if (count < 1 || count > TICKET_ADDRESSES_MAX) return "address_count";
-  const addresses: TicketAddress[] = [];
+  const addresses: SocketAddress[] = [];
   let offset = FIXED_BYTES;
   for (let i = 0; i < count; i++) {
     if (offset >= bytes.length) return "truncated";
@@ -196,7 +195,7 @@ function findFault(ticket: Ticket): TicketFault | undefined {
 }
 
 /** A canonical unicast address with a port. */
-function isDialable({ host, port }: TicketAddress): boolean {
+function isDialable({ host, port }: SocketAddress): boolean {
   if (!Number.isInteger(port) || port < 1 || port > 0xffff) return false;
   const bytes = parseIpAddress(host);
   if (bytes === undefined || formatIpAddress(bytes) !== host) return false;

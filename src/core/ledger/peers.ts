@@ -1,6 +1,5 @@
 /** Peers a node was told about, so that it finds its mesh again after a restart. */
-import { idToHex } from "../../base/mod.ts";
-import type { SocketAddress } from "../transport/mod.ts";
+import { idToHex, type SocketAddress } from "../../base/mod.ts";
 import type { LedgerDb } from "./ledger.ts";
 import type { PeerTable } from "./schema.ts";
 

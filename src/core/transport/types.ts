@@ -4,11 +4,9 @@
  * Views handed to callbacks are valid only during the call; copy what must outlive it.
  */
 
-/** An IP address and port; `host` is canonical text without brackets. */
-export interface SocketAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import type { SocketAddress } from "../../base/mod.ts";
+
+export type { SocketAddress };
 
 /** How a session with a peer came about. */
 export type SessionForm = "direct" | "routed";

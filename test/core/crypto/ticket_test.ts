@@ -9,8 +9,7 @@ import {
   type Ticket,
   TICKET_TEXT_MAX,
 } from "../../../src/core/crypto/mod.ts";
-import { formatIpAddress } from "../../../src/core/crypto/_ip_address.ts";
-import { fromHex, NetError } from "../../../src/base/mod.ts";
+import { formatIpAddress, fromHex, NetError } from "../../../src/base/mod.ts";
 import vectors from "../../../docs/vectors/ticket.json" with { type: "json" };
 
 const NOW_SECONDS = 1_700_000_000;
