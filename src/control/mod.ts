@@ -6,7 +6,6 @@ export * from "./health.ts";
 export type { LineServerLimits } from "./line_server.ts";
 export * from "./method.ts";
 export {
-  checkFamilySecurity,
   pidPath,
   resolveSocketPath,
   socketMode,

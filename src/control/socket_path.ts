@@ -157,20 +157,6 @@ export function socketMode(env: Environment): number {
   return /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : 0o600;
 }
 
-/**
- * Refuses a family together with `BIOMEOS_INSECURE=1` (`validation.md` 4).
- *
- * @throws NetError `config_invalid`.
- */
-export function checkFamilySecurity(env: Environment, family: string | undefined): void {
-  if (readFamily(family) === undefined || env.BIOMEOS_INSECURE !== "1") return;
-  throw new NetError(
-    "config_invalid",
-    `Cannot start: family "${family}" (FAMILY_ID) and BIOMEOS_INSECURE=1 exclude each other`,
-    { next: "unset BIOMEOS_INSECURE, or start without a family" },
-  );
-}
-
 function readFamily(text: string | undefined): string | undefined {
   const family = parseFamily(text ?? "");
   if (family === undefined) {

@@ -1,12 +1,6 @@
 import { deepStrictEqual, equal, match, ok, rejects, throws } from "node:assert/strict";
 import { NetError } from "../../src/base/mod.ts";
-import {
-  checkFamilySecurity,
-  pidPath,
-  resolveSocketPath,
-  socketMode,
-  socketPlaces,
-} from "../../src/control/mod.ts";
+import { pidPath, resolveSocketPath, socketMode, socketPlaces } from "../../src/control/mod.ts";
 import { prepareSocketPlace } from "../../src/control/socket_path.ts";
 
 const isConfigError = (error: unknown) =>
@@ -47,18 +41,6 @@ Deno.test("socketMode() reads octal and falls back to 0600", () => {
   );
   deepStrictEqual(modes, [0o660, 0o660, 0o666, 0o600, 0o600, 0o600, 0o600]);
   equal(socketMode({}), 0o600);
-});
-
-Deno.test("checkFamilySecurity() refuses a family with BIOMEOS_INSECURE=1", () => {
-  throws(
-    () => checkFamilySecurity({ BIOMEOS_INSECURE: "1" }, "fam1"),
-    (error: unknown) =>
-      isConfigError(error) && error instanceof Error && error.message.includes("FAMILY_ID") &&
-      error.message.includes("BIOMEOS_INSECURE"),
-  );
-  checkFamilySecurity({ BIOMEOS_INSECURE: "1" }, undefined);
-  checkFamilySecurity({ BIOMEOS_INSECURE: "1" }, "default");
-  checkFamilySecurity({}, "fam1");
 });
 
 Deno.test("prepareSocketPlace() makes the folder private and passes over bad shared ones", async () => {
