@@ -96,6 +96,7 @@ export class MeshTransport implements MeshLink {
   readonly #memory: Uint8Array;
   readonly #view: DataView;
   readonly #receiveAt: number;
+  readonly #receiveBytes: number;
   readonly #peers: PeerTable;
   readonly #sessions: SessionRegistry;
   readonly #discovery: Discovery;
@@ -132,7 +133,8 @@ export class MeshTransport implements MeshLink {
       cipher.memory.byteLength,
     );
     this.#foreignRelays = new TokenBucket(FOREIGN_RELAYS_PER_SECOND, clock.now());
-    this.#receiveAt = cipher.allocate(RECEIVE_BUFFER_BYTES, 16);
+    this.#receiveBytes = socket.receiveBytes ?? RECEIVE_BUFFER_BYTES;
+    this.#receiveAt = cipher.allocate(this.#receiveBytes, 16);
     this.#sender = new PacketSender({ cipher, socket, counters, routingId: this.#low });
     this.#peers = new PeerTable(sessionTimeoutMs);
     this.#discovery = new Discovery(
@@ -199,10 +201,10 @@ export class MeshTransport implements MeshLink {
   /** Starts receiving and keeping peers alive. */
   start(): void {
     const { socket } = this.#deps;
-    const buffer = this.#memory.subarray(this.#receiveAt, this.#receiveAt + RECEIVE_BUFFER_BYTES);
-    socket.start(buffer, (length, from) => {
+    const buffer = this.#memory.subarray(this.#receiveAt, this.#receiveAt + this.#receiveBytes);
+    socket.start(buffer, (length, from, offset = 0) => {
       try {
-        this.#receive(length, from);
+        this.#receive(this.#receiveAt + offset, length, from);
       } catch (error) {
         // A fault of ours in handling one packet must not end receiving.
         this.counters.rx_failures_total += 1;
@@ -392,10 +394,9 @@ export class MeshTransport implements MeshLink {
 
   // --- Receiving -------------------------------------------------------------------------------
 
-  #receive(length: number, from: SocketAddress): void {
+  #receive(at: number, length: number, from: SocketAddress): void {
     if (this.#isStopped) return;
     const { counters } = this;
-    const at = this.#receiveAt;
     counters.rx_datagrams_total += 1;
     counters.rx_bytes_total += length;
     switch (classifyDatagram(this.#view, at, length)) {

@@ -1,6 +1,6 @@
 /**
- * The socket as the transport needs it. Implementations: the portable UDP socket here, an in-memory
- * network in the tests.
+ * The socket as the transport needs it. Implementations: the portable UDP socket, the batched one for
+ * Linux, an in-memory network in the tests.
  */
 
 import type { SocketAddress } from "./types.ts";
@@ -13,17 +13,40 @@ export interface SocketCounters {
   receiveErrors: number;
 }
 
+/** Counters of a socket that handles datagrams in batches. */
+export interface BatchedSocketCounters extends SocketCounters {
+  /** Calls that received or sent at least one datagram, or tried to send. */
+  receiveCalls: number;
+  sendCalls: number;
+  /** Datagrams dropped because too many waited to be sent. */
+  sendQueueDrops: number;
+  /** Times the kernel took no more for now. */
+  sendBlocks: number;
+  /** Runs of datagrams the kernel refused to take as one. */
+  joinsRefused: number;
+}
+
+/**
+ * Takes one datagram.
+ *
+ * @param length Its bytes.
+ * @param from The same object for consecutive datagrams of one source.
+ * @param offset Where it starts in the receive buffer; 0 when left out.
+ */
+export type DatagramHandler = (length: number, from: SocketAddress, offset?: number) => void;
+
 /** A bound datagram socket. */
 export interface DatagramSocket {
   /** Where it is bound; the host is `0.0.0.0` or `::` when bound to every address. */
   readonly localAddress: SocketAddress;
   readonly counters: SocketCounters;
+  /** Bytes of receive memory the socket makes use of; one largest datagram when left out. */
+  readonly receiveBytes?: number;
   /**
-   * Starts receiving into `buffer`; `onDatagram` gets the length of the datagram at its start.
-   *
-   * `from` is the same object for consecutive datagrams of one source.
+   * Starts receiving into `buffer`. A datagram's bytes are the handler's until it returns; it may
+   * change them.
    */
-  start(buffer: Uint8Array, onDatagram: (length: number, from: SocketAddress) => void): void;
+  start(buffer: Uint8Array, onDatagram: DatagramHandler): void;
   /**
    * Sends one datagram; `onSent` is called when `bytes` may be overwritten, at once or later.
    *

@@ -8,7 +8,7 @@
 import { NetError } from "../../base/mod.ts";
 import { canonicalHost, isIpv6Host } from "./address.ts";
 import { SOCKET_BUFFER_BYTES } from "./limits.ts";
-import type { DatagramSocket, SocketCounters } from "./socket.ts";
+import type { DatagramHandler, DatagramSocket, SocketCounters } from "./socket.ts";
 import { enlargeSocketBuffers } from "./socket_buffers.ts";
 import type { SocketAddress } from "./types.ts";
 
@@ -19,9 +19,34 @@ import type { SocketAddress } from "./types.ts";
  * @throws NetError `address_in_use` or `network`.
  */
 export function openUdpSocket(local: SocketAddress): DatagramSocket {
-  let connection: Deno.DatagramConn;
+  return createUdpSocket(bindUdp(local));
+}
+
+/**
+ * Binds and enlarges the kernel's buffers; for sockets that do their own sending and receiving.
+ *
+ * @throws NetError `address_in_use` or `network`.
+ */
+export function bindUdp(local: SocketAddress): Deno.DatagramConn {
+  const connection = listen(local);
+  enlargeSocketBuffers((connection.addr as Deno.NetAddr).port, SOCKET_BUFFER_BYTES);
+  return connection;
+}
+
+/** The portable socket over a bound one. */
+export function createUdpSocket(connection: Deno.DatagramConn): DatagramSocket {
+  return new UdpSocket(connection, boundAddress(connection));
+}
+
+/** Where it is bound, in canonical text. */
+export function boundAddress(connection: Deno.DatagramConn): SocketAddress {
+  const bound = connection.addr as Deno.NetAddr;
+  return { host: canonicalHost(bound.hostname), port: bound.port };
+}
+
+function listen(local: SocketAddress): Deno.DatagramConn {
   try {
-    connection = Deno.listenDatagram({
+    return Deno.listenDatagram({
       transport: "udp",
       hostname: local.host,
       port: local.port,
@@ -40,9 +65,6 @@ export function openUdpSocket(local: SocketAddress): DatagramSocket {
       { cause: error, next: "give an address of this machine with --udp ADDR:PORT" },
     );
   }
-  const bound = connection.addr as Deno.NetAddr;
-  enlargeSocketBuffers(bound.port, SOCKET_BUFFER_BYTES);
-  return new UdpSocket(connection, { host: canonicalHost(bound.hostname), port: bound.port });
 }
 
 class UdpSocket implements DatagramSocket {
@@ -61,7 +83,7 @@ class UdpSocket implements DatagramSocket {
     this.#isIpv6 = isIpv6Host(localAddress.host);
   }
 
-  start(buffer: Uint8Array, onDatagram: (length: number, from: SocketAddress) => void): void {
+  start(buffer: Uint8Array, onDatagram: DatagramHandler): void {
     void this.#receive(buffer, onDatagram);
   }
 
@@ -87,7 +109,7 @@ class UdpSocket implements DatagramSocket {
 
   async #receive(
     buffer: Uint8Array,
-    onDatagram: (length: number, from: SocketAddress) => void,
+    onDatagram: DatagramHandler,
   ): Promise<void> {
     let nativeHost = "";
     let from: SocketAddress = { host: "", port: 0 };
