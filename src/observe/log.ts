@@ -75,14 +75,27 @@ export function createLog(options: CreateLogOptions): Log {
 /** A log that drops everything. */
 export const silentLog: Log = createLog({ level: "off", format: "text", write: () => {} });
 
+/** What needs quotes in a text line; terminals act on control characters, so those are escaped. */
+// deno-lint-ignore no-control-regex -- control characters are what is looked for
+const QUOTED = /[\s"=\u0000-\u001f\u007f-\u009f]|^$/;
+
 function textLine(time: string, level: string, event: string, fields: LogFields): string {
   let line = `${time} ${level} ${event}`;
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const text = String(value);
-    line += ` ${key}=${/[\s"=]|^$/.test(text) ? JSON.stringify(text) : text}`;
+    line += ` ${key}=${QUOTED.test(text) ? quote(text) : text}`;
   }
   return line;
+}
+
+/** JSON leaves the control characters above 0x7f as they are. */
+function quote(text: string): string {
+  return JSON.stringify(text).replace(
+    // deno-lint-ignore no-control-regex -- control characters are what is looked for
+    /[\u007f-\u009f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
 }
 
 function jsonLine(time: string, level: string, event: string, fields: LogFields): string {
