@@ -92,7 +92,6 @@ function textLine(time: string, level: string, event: string, fields: LogFields)
 /** JSON leaves the control characters above 0x7f as they are. */
 function quote(text: string): string {
   return JSON.stringify(text).replace(
-    // deno-lint-ignore no-control-regex -- control characters are what is looked for
     /[\u007f-\u009f]/g,
     (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
   );
