@@ -1,6 +1,7 @@
 /** Every vector file that is understood; another area adds its map here. */
 
 import type { VectorSuite } from "../suite.ts";
+import { CAPABILITY_SUITES } from "./capability.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { WIRE_CONTROL_SUITES } from "./wire_control.ts";
 import { WIRE_CRYPTO_SUITES } from "./wire_crypto.ts";
@@ -18,4 +19,5 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...WIRE_PACKET_SUITES,
   ...WIRE_STREAM_SUITES,
   ...IDENTITY_SUITES,
+  ...CAPABILITY_SUITES,
 };

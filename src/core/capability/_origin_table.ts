@@ -1,0 +1,228 @@
+/**
+ * The bounded table behind the announcement store: live origins, and the marks of those that are gone.
+ *
+ * Origins that speak for themselves come before those that neighbours tell of: a direct one takes the
+ * place of the longest known forwarded one when the table is full, a forwarded one is refused.
+ */
+import { TokenBucket } from "./_token_bucket.ts";
+import type { Announcement } from "./announcement.ts";
+import {
+  ANNOUNCEMENT_LIFE_MS_MAX,
+  ORIGIN_BURST,
+  ORIGIN_PER_SECOND,
+  PAST_ORIGIN_MS,
+} from "./limits.ts";
+
+const NOTHING: Readonly<Tally> = { count: 0, bytes: 0 };
+/** A full table looks for expired entries this often at most, not on every message. */
+const EXPIRE_GAP_MS = 1_000;
+
+/** Where an announcement came from and what it takes. */
+export interface OriginPlace {
+  readonly from: bigint;
+  readonly isDirect: boolean;
+  /** Bytes on the wire. */
+  readonly bytes: number;
+}
+
+/** A live origin. */
+export interface OriginEntry {
+  readonly announcement: Announcement;
+  readonly expiresAt: number;
+}
+
+interface Entry extends OriginEntry {
+  place: OriginPlace;
+  readonly bucket: TokenBucket;
+}
+
+/** What stays of an origin that is gone; its own fields and the announcement's signed ones only. */
+interface PastOrigin {
+  readonly announcement: Pick<Announcement, "entityId" | "timestampNs">;
+  readonly forgetAt: number;
+  readonly bucket: TokenBucket;
+}
+
+/** Count and bytes of some entries. */
+interface Tally {
+  count: number;
+  bytes: number;
+}
+
+/** Options of {@linkcode OriginTable}. */
+export interface OriginTableOptions {
+  readonly originsMax: number;
+  readonly originsPerNeighborMax: number;
+  readonly bytesMax: number;
+}
+
+/** Origins by node id. */
+export class OriginTable {
+  readonly #options: OriginTableOptions;
+  readonly #entries = new Map<bigint, Entry>();
+  /** In the order they went. */
+  readonly #past = new Map<bigint, PastOrigin>();
+  /** Nodes that ended since the last sweep. */
+  readonly #ended = new Set<bigint>();
+  /** Forwarded origins per neighbour. */
+  readonly #perNeighbor = new Map<bigint, number>();
+  readonly #all: Tally = { count: 0, bytes: 0 };
+  readonly #forwarded: Tally = { count: 0, bytes: 0 };
+  #expiredAt = -Infinity;
+
+  constructor(options: OriginTableOptions) {
+    this.#options = options;
+  }
+
+  /** Live origins, expired ones included until they are swept. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Entries, expired ones included until they are swept. */
+  values(): IterableIterator<OriginEntry> {
+    return this.#entries.values();
+  }
+
+  /** The live entry of a node. */
+  live(nodeId: bigint, nowMs: number): OriginEntry | undefined {
+    const entry = this.#entries.get(nodeId);
+    if (entry === undefined || entry.expiresAt > nowMs) return entry;
+    this.retire(nodeId, nowMs);
+    return undefined;
+  }
+
+  /** What is remembered of a node that is gone. */
+  past(nodeId: bigint, nowMs: number): PastOrigin | undefined {
+    const past = this.#past.get(nodeId);
+    return past !== undefined && past.forgetAt > nowMs ? past : undefined;
+  }
+
+  /** The allowance of an origin for new versions; a fresh one when it is not known. */
+  bucket(nodeId: bigint, nowMs: number): TokenBucket {
+    return this.#entries.get(nodeId)?.bucket ?? this.past(nodeId, nowMs)?.bucket ??
+      new TokenBucket(ORIGIN_BURST, ORIGIN_PER_SECOND, nowMs);
+  }
+
+  /** True when {@linkcode OriginTable.set} would keep the bounds. */
+  hasRoom(nodeId: bigint, place: OriginPlace, nowMs: number): boolean {
+    const known = this.#entries.get(nodeId)?.place;
+    // A direct one may push forwarded ones out, so only direct ones stand in its way.
+    const isFull = () =>
+      place.isDirect
+        ? this.#exceeds(place, known?.isDirect ? known : undefined, this.#forwarded)
+        : this.#exceeds(place, known, NOTHING);
+    if (isFull() && nowMs - this.#expiredAt >= EXPIRE_GAP_MS) this.#expire(nowMs);
+    // A caller that does not sweep gets nothing new, instead of a list of ended nodes without bound.
+    if (isFull() || this.#ended.size >= 2 * this.#options.originsMax) return false;
+    const isCounted = known !== undefined && !known.isDirect && known.from === place.from;
+    return place.isDirect || isCounted ||
+      (this.#perNeighbor.get(place.from) ?? 0) < this.#options.originsPerNeighborMax;
+  }
+
+  /** Keeps an announcement whose room was checked. */
+  set(announcement: Announcement, place: OriginPlace, bucket: TokenBucket, nowMs: number): void {
+    const { nodeId } = announcement;
+    this.#remove(nodeId);
+    this.#past.delete(nodeId);
+    this.#ended.delete(nodeId);
+    this.#makeRoom(place, nowMs);
+    const lifeMs = Math.min(announcement.ttlSeconds * 1000, ANNOUNCEMENT_LIFE_MS_MAX);
+    this.#entries.set(nodeId, { announcement, place, bucket, expiresAt: nowMs + lifeMs });
+    this.#count(place, 1);
+  }
+
+  /** Notes that a node speaks for itself now. */
+  confirm(nodeId: bigint): void {
+    const entry = this.#entries.get(nodeId);
+    if (entry === undefined || entry.place.isDirect) return;
+    this.#count(entry.place, -1);
+    entry.place = { ...entry.place, from: nodeId, isDirect: true };
+    this.#count(entry.place, 1);
+  }
+
+  /** Ends an entry; its timestamp and key stay known for a while. */
+  retire(nodeId: bigint, nowMs: number): void {
+    const entry = this.#remove(nodeId);
+    if (entry === undefined) return;
+    this.#ended.add(nodeId);
+    if (this.#past.size >= this.#options.originsMax) {
+      for (const oldest of this.#past.keys()) {
+        this.#past.delete(oldest);
+        break;
+      }
+    }
+    const { entityId, timestampNs } = entry.announcement;
+    this.#past.set(nodeId, {
+      announcement: { entityId, timestampNs },
+      forgetAt: nowMs + PAST_ORIGIN_MS,
+      bucket: entry.bucket,
+    });
+  }
+
+  /** Ends what expired; returns the nodes that ended since the last sweep, for whatever reason. */
+  sweep(nowMs: number): bigint[] {
+    this.#expire(nowMs);
+    const ended = [...this.#ended];
+    this.#ended.clear();
+    return ended;
+  }
+
+  #expire(nowMs: number): void {
+    this.#expiredAt = nowMs;
+    for (const [nodeId, entry] of this.#entries) {
+      if (entry.expiresAt <= nowMs) this.retire(nodeId, nowMs);
+    }
+    for (const [nodeId, past] of this.#past) {
+      if (past.forgetAt > nowMs) break;
+      this.#past.delete(nodeId);
+    }
+  }
+
+  /** True when one more does not fit beside all entries but `replaced` and `ignored`. */
+  #exceeds(
+    place: OriginPlace,
+    replaced: OriginPlace | undefined,
+    ignored: Readonly<Tally>,
+  ): boolean {
+    const { originsMax, bytesMax } = this.#options;
+    const count = this.#all.count - ignored.count - (replaced === undefined ? 0 : 1);
+    const bytes = this.#all.bytes - ignored.bytes - (replaced?.bytes ?? 0);
+    return count >= originsMax || bytes + place.bytes > bytesMax;
+  }
+
+  #makeRoom(place: OriginPlace, nowMs: number): void {
+    while (this.#exceeds(place, undefined, NOTHING)) {
+      const victim = this.#oldestForwarded();
+      if (victim === undefined) return;
+      this.retire(victim, nowMs);
+    }
+  }
+
+  #oldestForwarded(): bigint | undefined {
+    for (const [nodeId, { place }] of this.#entries) if (!place.isDirect) return nodeId;
+    return undefined;
+  }
+
+  #remove(nodeId: bigint): Entry | undefined {
+    const entry = this.#entries.get(nodeId);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(nodeId);
+    this.#count(entry.place, -1);
+    return entry;
+  }
+
+  #count(place: OriginPlace, sign: 1 | -1): void {
+    addTo(this.#all, place, sign);
+    if (place.isDirect) return;
+    addTo(this.#forwarded, place, sign);
+    const count = (this.#perNeighbor.get(place.from) ?? 0) + sign;
+    if (count > 0) this.#perNeighbor.set(place.from, count);
+    else this.#perNeighbor.delete(place.from);
+  }
+}
+
+function addTo(tally: Tally, place: OriginPlace, sign: 1 | -1): void {
+  tally.count += sign;
+  tally.bytes += sign * place.bytes;
+}

@@ -1,0 +1,257 @@
+/**
+ * What other nodes announced: the latest of each origin, for as long as it lives (`capabilities.md` 6).
+ *
+ * Pure: bytes and the time go in, a verdict comes out; sending, routing and indexing are the caller's.
+ * Cheap checks come first, and nothing is remembered of an announcement before its signature holds. A
+ * copy that differs from what is known in nothing but its hop count is never verified again.
+ *
+ * Limit: a signed announcement does not age. Who forgot its origin (600 s after it was last valid) can
+ * be told an old one again by any member of the mesh.
+ */
+import { equalBytes } from "../../base/mod.ts";
+import { OriginTable } from "./_origin_table.ts";
+import { TokenBucket } from "./_token_bucket.ts";
+import {
+  type Announcement,
+  type AnnouncementFault,
+  announcementTranscript,
+  decodeAnnouncement,
+  forwardAnnouncement,
+} from "./announcement.ts";
+import { type AnnouncementForgery, verifyAnnouncement } from "./announcement_signature.ts";
+import {
+  NEIGHBOR_BURST,
+  NEIGHBOR_PER_SECOND,
+  NEIGHBORS_MAX,
+  ORIGIN_BYTES_MAX,
+  ORIGINS_MAX,
+  ORIGINS_PER_NEIGHBOR_MAX,
+} from "./limits.ts";
+
+/** Why an announcement changed nothing. */
+export type AnnouncementDrop =
+  | AnnouncementFault
+  | AnnouncementForgery
+  /** The neighbour sends too many. */
+  | "neighbor_rate"
+  /** The origin makes new versions too fast. */
+  | "origin_rate"
+  /** Never forwarded, yet from somebody else than its origin. */
+  | "not_origin"
+  /** This node's own, come back. */
+  | "own"
+  /** Another key holds the node id. */
+  | "entity_conflict"
+  /** Older than what is or was known. */
+  | "stale"
+  /** Known already. */
+  | "duplicate"
+  /** No room. */
+  | "full";
+
+/** What became of a message. */
+export type AnnouncementVerdict =
+  /** New: use it, learn the route, pass it on. */
+  | {
+    readonly kind: "accepted";
+    readonly announcement: Announcement;
+    /** Straight from its origin. */
+    readonly isDirect: boolean;
+    /** Metric of a route to the origin through the sender; `undefined` when direct. */
+    readonly routeMetric: number | undefined;
+    /** Bytes for the other peers; `undefined` when it went far enough. */
+    readonly forward: Uint8Array | undefined;
+  }
+  /** Known through others or from before, and now heard from its origin itself. */
+  | { readonly kind: "confirmed"; readonly announcement: Announcement }
+  | { readonly kind: "dropped"; readonly reason: AnnouncementDrop };
+
+/** Counters: `received_total` is the sum of all others. */
+export interface AnnouncementCounters {
+  received_total: number;
+  accepted_total: number;
+  confirmed_total: number;
+  readonly dropped: Record<AnnouncementDrop, number>;
+}
+
+/** Options of {@linkcode AnnouncementStore}. */
+export interface AnnouncementStoreOptions {
+  /** This node. */
+  readonly nodeId: bigint;
+  /** Origins kept; 16384 when left out. */
+  readonly originsMax?: number;
+  /** Origins kept that one neighbour told of; half of all when left out. */
+  readonly originsPerNeighborMax?: number;
+  /** Bytes on the wire of all announcements kept; 32 MiB when left out. */
+  readonly bytesMax?: number;
+}
+
+/** Latest announcement per origin, and the gate in front of it. */
+export class AnnouncementStore {
+  readonly #nodeId: bigint;
+  readonly #origins: OriginTable;
+  readonly #neighbors = new Map<bigint, TokenBucket>();
+  readonly #counters = createCounters();
+
+  constructor(options: AnnouncementStoreOptions) {
+    const originsMax = options.originsMax ?? ORIGINS_MAX;
+    this.#nodeId = options.nodeId;
+    this.#origins = new OriginTable({
+      originsMax,
+      originsPerNeighborMax: options.originsPerNeighborMax ??
+        Math.min(ORIGINS_PER_NEIGHBOR_MAX, Math.ceil(originsMax / 2)),
+      bytesMax: options.bytesMax ?? ORIGIN_BYTES_MAX,
+    });
+  }
+
+  /** What was received and what became of it. */
+  get counters(): Readonly<AnnouncementCounters> {
+    return this.#counters;
+  }
+
+  /** Origins with a valid announcement; expired ones count until they are swept. */
+  get size(): number {
+    return this.#origins.size;
+  }
+
+  /**
+   * Takes in one message.
+   *
+   * @param from Peer whose session it came through.
+   * @param nowMs Milliseconds that never go backwards.
+   */
+  receive(bytes: Uint8Array, from: bigint, nowMs: number): AnnouncementVerdict {
+    this.#counters.received_total += 1;
+    const verdict = this.#judge(bytes, from, nowMs);
+    if (verdict.kind === "accepted") this.#counters.accepted_total += 1;
+    else if (verdict.kind === "confirmed") this.#counters.confirmed_total += 1;
+    else this.#counters.dropped[verdict.reason] += 1;
+    return verdict;
+  }
+
+  /** The valid announcement of a node. */
+  get(nodeId: bigint, nowMs: number): Announcement | undefined {
+    return this.#origins.live(nodeId, nowMs)?.announcement;
+  }
+
+  /** All valid announcements, in no particular order. */
+  *values(nowMs: number): Generator<Announcement, void, undefined> {
+    for (const { announcement, expiresAt } of this.#origins.values()) {
+      if (expiresAt > nowMs) yield announcement;
+    }
+  }
+
+  /** Forgets what a node announced: the failure detector gave it up. Its old ones stay refused. */
+  forget(nodeId: bigint, nowMs: number): void {
+    this.#origins.retire(nodeId, nowMs);
+  }
+
+  /**
+   * Drops what expired; to be called about once a second.
+   *
+   * @returns Nodes that have no announcement any more since the last call: expired, forgotten, or pushed
+   * out by others.
+   */
+  sweep(nowMs: number): bigint[] {
+    return this.#origins.sweep(nowMs);
+  }
+
+  #judge(bytes: Uint8Array, from: bigint, nowMs: number): AnnouncementVerdict {
+    if (!this.#neighbor(from, nowMs).take(nowMs)) return drop("neighbor_rate");
+    const decoded = decodeAnnouncement(bytes);
+    if (!decoded.ok) return drop(decoded.fault);
+    const { announcement } = decoded;
+    const { nodeId } = announcement;
+    const isDirect = announcement.hopCount === 0;
+    if (isDirect && nodeId !== from) return drop("not_origin");
+    if (nodeId === this.#nodeId) return drop("own");
+    if (announcement.signature === undefined) return drop("unsigned");
+
+    const origins = this.#origins;
+    const known = origins.live(nodeId, nowMs);
+    const past = known ?? origins.past(nodeId, nowMs);
+    if (past !== undefined && !equalBytes(past.announcement.entityId, announcement.entityId)) {
+      return drop("entity_conflict");
+    }
+    if (known !== undefined) {
+      if (announcement.version < known.announcement.version) return drop("stale");
+      if (announcement.version === known.announcement.version) {
+        if (!isDirect || !isSame(announcement, known.announcement)) return drop("duplicate");
+        origins.confirm(nodeId);
+        return { kind: "confirmed", announcement: known.announcement };
+      }
+    } else if (past !== undefined) {
+      // Versions may start again when a node does; its clock must not. Only the origin itself may
+      // repeat what it said last.
+      const age = announcement.timestampNs - past.announcement.timestampNs;
+      if (age < 0n || (age === 0n && !isDirect)) return drop("stale");
+    }
+
+    const bucket = origins.bucket(nodeId, nowMs);
+    if (!bucket.has(nowMs)) return drop("origin_rate");
+    const place = { from, isDirect, bytes: bytes.length };
+    if (!origins.hasRoom(nodeId, place, nowMs)) return drop("full");
+    const forgery = verifyAnnouncement(announcement);
+    if (forgery !== undefined) return drop(forgery);
+    bucket.take(nowMs);
+    origins.set(announcement, place, bucket, nowMs);
+    return {
+      kind: "accepted",
+      announcement,
+      isDirect,
+      routeMetric: isDirect ? undefined : announcement.hopCount + 2,
+      forward: forwardAnnouncement(announcement),
+    };
+  }
+
+  #neighbor(from: bigint, nowMs: number): TokenBucket {
+    const found = this.#neighbors.get(from);
+    if (found !== undefined) return found;
+    if (this.#neighbors.size >= NEIGHBORS_MAX) {
+      // The longest known one starts afresh when it comes back.
+      for (const oldest of this.#neighbors.keys()) {
+        this.#neighbors.delete(oldest);
+        break;
+      }
+    }
+    const bucket = new TokenBucket(NEIGHBOR_BURST, NEIGHBOR_PER_SECOND, nowMs);
+    this.#neighbors.set(from, bucket);
+    return bucket;
+  }
+}
+
+function drop(reason: AnnouncementDrop): AnnouncementVerdict {
+  return { kind: "dropped", reason };
+}
+
+/** True when both say the same under the same signature. */
+function isSame(left: Announcement, right: Announcement): boolean {
+  return left.signature !== undefined && right.signature !== undefined &&
+    equalBytes(left.signature, right.signature) &&
+    equalBytes(announcementTranscript(left), announcementTranscript(right));
+}
+
+function createCounters(): AnnouncementCounters {
+  return {
+    received_total: 0,
+    accepted_total: 0,
+    confirmed_total: 0,
+    dropped: {
+      too_long: 0,
+      malformed: 0,
+      missing_member: 0,
+      allow_list: 0,
+      unsigned: 0,
+      identity: 0,
+      signature: 0,
+      neighbor_rate: 0,
+      origin_rate: 0,
+      not_origin: 0,
+      own: 0,
+      entity_conflict: 0,
+      stale: 0,
+      duplicate: 0,
+      full: 0,
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * A Rust peer process that also answers `findNodes`; everything else is `rust_peer_process.ts`.
+ *
+ * Run with `deno run -A test/interop/announcement_peer_process.ts`; its client is in
+ * `announcement_test.ts`.
+ */
+import { loadRustAddon, type RustMesh } from "./rust_addon.ts";
+import { createHandlers } from "./rust_peer_process.ts";
+import {
+  decodeLine,
+  encodeLine,
+  readLines,
+  type RustOperations,
+  type RustRequest,
+} from "./rust_protocol.ts";
+
+/** Operations of this process. */
+export interface AnnouncementOperations extends RustOperations {
+  /** Nodes that announced the tag, as the core's capability index has it. */
+  findNodes: [{ node: number; tag: string }, bigint[]];
+}
+
+interface FindingMesh extends RustMesh {
+  findNodes(filter: { readonly requireTags: readonly string[] }): bigint[];
+}
+
+type Handler = (args: unknown) => unknown;
+
+async function main(): Promise<void> {
+  const addon = loadRustAddon();
+  const nodes: FindingMesh[] = [];
+  const handlers: Record<string, unknown> = {
+    ...createHandlers({
+      ...addon,
+      NetMesh: {
+        create: async (options) => {
+          const node = await addon.NetMesh.create(options) as FindingMesh;
+          nodes.push(node);
+          return node;
+        },
+      },
+    }),
+    findNodes: ({ node, tag }: AnnouncementOperations["findNodes"][0]) =>
+      nodes[node]?.findNodes({ requireTags: [tag] }) ?? [],
+  };
+  let writing = Promise.resolve();
+  const answer = (value: unknown) => {
+    writing = writing.then(async () => {
+      let rest = encodeLine(value);
+      while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
+    }).catch(() => Deno.exit(0));
+  };
+  for await (const line of readLines(Deno.stdin.readable)) {
+    const { id, op, args } = decodeLine(line) as RustRequest;
+    Promise.resolve()
+      .then(() => (handlers[op] as Handler)(args))
+      .then((result) => answer({ id, result: result ?? null }))
+      .catch((error) => answer({ id, error: String(error?.message ?? error) }));
+  }
+  // Native threads of the core would keep the process alive.
+  Deno.exit(0);
+}
+
+if (import.meta.main) await main();
