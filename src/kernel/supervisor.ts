@@ -5,7 +5,7 @@
  * again after a growing pause, a bounded number of times, then stays down and makes the node unhealthy.
  */
 
-import { type Clock, type NetError, toNetError } from "../base/mod.ts";
+import { type Clock, NetError, toNetError } from "../base/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import type { Service, ServiceHealth } from "./service.ts";
 
@@ -59,7 +59,11 @@ export class Supervisor {
     return service;
   }
 
-  /** Starts all services; when one fails, those already started are stopped and its error is thrown. */
+  /**
+   * Starts all services; when one fails, those already started are stopped and its error is thrown.
+   *
+   * @throws NetError what the service failed with, or `failed` when `stop` was called meanwhile.
+   */
   async start(): Promise<void> {
     if (this.#state !== "new") throw new TypeError("Cannot start: supervisor has started before");
     this.#state = "starting";
@@ -68,10 +72,14 @@ export class Supervisor {
       try {
         started.push(member);
         await member.service.start();
+        // Stopping may have come by before this service was up.
+        if (this.#state !== "starting") {
+          throw new NetError("failed", "Cannot start: it was stopped");
+        }
         this.#deps.log.debug("service_started", { service: member.service.name });
       } catch (error) {
         await this.#stopAll(started, 5_000);
-        this.#state = "stopped";
+        if (this.#state === "starting") this.#state = "stopped";
         throw toNetError(error, `Cannot start ${member.service.name}`);
       }
     }
@@ -150,6 +158,7 @@ export class Supervisor {
       await service.stop().catch(() => {});
       await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
       if (this.#state === "running") await service.start();
+      if (this.#state !== "running") await service.stop(); // Stopped before it was up again.
       member.isRestarting = false;
     } catch (again) {
       member.isRestarting = false;
