@@ -85,8 +85,7 @@ async function startNode(
     "start",
     "--udp",
     "127.0.0.1:0",
-    "--log-level",
-    "warn",
+    "--quiet",
     ...flags,
   ], { stdin: "piped", stdout: "null", stderr: "inherit" }).spawn();
   const writer = process.stdin.getWriter();

@@ -34,6 +34,9 @@ export interface BlobServiceDeps {
   readonly mesh: MeshService | undefined;
 }
 
+/** Time a node has for other things before it looks for chunks that nobody needs. */
+const SWEEP_DELAY_MS = 10_000;
+
 /** Options of {@linkcode BlobService.putFile}. */
 export interface PutFileOptions {
   readonly label?: string;
@@ -58,6 +61,7 @@ export class BlobService implements Service {
   readonly uploads: Uploads;
   readonly #deps: BlobServiceDeps;
   #transfer: BlobTransfer | undefined;
+  #stopSweep: (() => void) | undefined;
 
   constructor(deps: BlobServiceDeps) {
     this.#deps = deps;
@@ -80,10 +84,13 @@ export class BlobService implements Service {
       transfer.start();
       this.#transfer = transfer;
     }
+    this.#stopSweep = this.#scheduleSweep();
     return Promise.resolve();
   }
 
   async stop(): Promise<void> {
+    this.#stopSweep?.();
+    this.#stopSweep = undefined;
     this.#transfer?.stop();
     this.#transfer = undefined;
     await this.uploads.stop();
@@ -131,6 +138,22 @@ export class BlobService implements Service {
     const removed = await this.#deps.storage.blobs.remove(hashOf(target));
     if (removed !== undefined) return removed;
     throw notHere(target);
+  }
+
+  /** Chunks of puts that were killed are removed a while after the start, when there is time. */
+  #scheduleSweep(): () => void {
+    const { clock, log, storage } = this.#deps;
+    const abort = new AbortController();
+    const cancel = clock.after(SWEEP_DELAY_MS, () => {
+      storage.blobs.sweep({ signal: abort.signal }).catch((error) => {
+        if (abort.signal.aborted) return;
+        log.warn("sweep_failed", { reason: toNetError(error, "Cannot sweep chunks").message });
+      });
+    });
+    return () => {
+      cancel();
+      abort.abort();
+    };
   }
 
   #fetcher(): BlobFetcher {

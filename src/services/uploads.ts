@@ -52,8 +52,13 @@ export class Uploads {
   async append(id: string, piece: Uint8Array): Promise<void> {
     const upload = this.#get(id);
     upload.cancelTimer();
-    await upload.source.push(piece);
-    upload.cancelTimer = this.#idleTimer(id);
+    try {
+      await upload.source.push(piece);
+    } finally {
+      // A failed upload waits for its end as well, but not for ever: it holds one of few places.
+      upload.cancelTimer();
+      if (this.#uploads.get(id) === upload) upload.cancelTimer = this.#idleTimer(id);
+    }
   }
 
   /** Ends the upload: the blob is stored when this resolves. */
@@ -110,6 +115,7 @@ class PieceSource implements ByteSource {
   #wakeWriter: (() => void) | undefined;
 
   async push(piece: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#piece !== undefined) {
       throw new NetError("conflict", "Cannot go on with upload: a piece is still being taken");
     }

@@ -91,7 +91,6 @@ export class Dialer {
     if (loop === undefined) return;
     this.#loops.delete(nodeId);
     loop.abort.abort();
-    loop.wake();
   }
 
   /** All targets. */
@@ -166,19 +165,24 @@ export class Dialer {
     loop.isDoubted = false;
     const probedAt = this.#clock.now();
     this.#transport.probe(nodeId);
-    await this.#pause(loop, PROBE_MS);
+    // Further doubts must not cut this short, or a busy peer would be dialled again.
+    await this.#pause(loop, PROBE_MS, false);
     const quietMs = this.#transport.peer(nodeId)?.idleMs ?? Infinity;
     return quietMs > this.#clock.now() - probedAt;
   }
 
-  /** Waits, but no longer than until the loop is woken. */
-  #pause(loop: Loop, ms: number): Promise<void> {
+  /** Waits; no longer than until the loop ends, or is woken if it may be. */
+  #pause(loop: Loop, ms: number, isWakeable = true): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#clock.after(ms, () => resolve());
-      loop.wake = () => {
+      const end = () => {
         cancel();
+        loop.abort.signal.removeEventListener("abort", end);
+        loop.wake = () => {};
         resolve();
       };
+      const cancel = this.#clock.after(ms, end);
+      loop.abort.signal.addEventListener("abort", end, { once: true });
+      loop.wake = isWakeable ? end : () => {};
     });
   }
 }
