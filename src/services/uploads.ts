@@ -115,7 +115,7 @@ class PieceSource implements ByteSource {
   #wakeWriter: (() => void) | undefined;
 
   async push(piece: Uint8Array): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#throwIfFailed();
     if (this.#piece !== undefined) {
       throw new NetError("conflict", "Cannot go on with upload: a piece is still being taken");
     }
@@ -125,7 +125,7 @@ class PieceSource implements ByteSource {
     while (this.#piece !== undefined && this.#failure === undefined) {
       await new Promise<void>((resolve) => this.#wakeWriter = resolve);
     }
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#throwIfFailed();
   }
 
   end(): void {
@@ -141,16 +141,20 @@ class PieceSource implements ByteSource {
 
   async read(into: Uint8Array): Promise<number | null> {
     while (this.#piece === undefined) {
-      if (this.#failure !== undefined) throw this.#failure.error;
+      this.#throwIfFailed();
       if (this.#isEnded) return null;
       await new Promise<void>((resolve) => this.#wakeReader = resolve);
     }
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#throwIfFailed();
     const taken = this.#piece.subarray(0, into.length);
     into.set(taken);
     const rest = this.#piece.subarray(taken.length);
     this.#piece = rest.length === 0 ? undefined : rest;
     if (this.#piece === undefined) this.#wakeWriter?.();
     return taken.length;
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
