@@ -6,7 +6,7 @@
  */
 import { type Clock, equalBytes } from "../base/mod.ts";
 import { blake3 } from "../core/crypto/mod.ts";
-import type { MeshLink, ReceiveStreamHandler } from "../core/transport/mod.ts";
+import type { EndReceiving, MeshLink, ReceiveStreamHandler } from "../core/transport/mod.ts";
 import { ReplyAssembly } from "./_reply_assembly.ts";
 import { REPLY_WINDOW_BYTES, TRANSFER_STALL_MS } from "./limits.ts";
 import type { TransferCounters } from "./transfer_counters.ts";
@@ -67,21 +67,21 @@ export class TransferRequester {
 
     return new Promise<AttemptResult>((resolve, reject) => {
       let cancelTimer = () => {};
-      let closeStream = () => {};
+      let closeStream: EndReceiving = () => {};
       let progressMs = clock.now();
       let isSettled = false;
-      const end = (settle: () => void) => {
+      const end = (settle: () => void, isReplyWhole = false) => {
         if (isSettled) return;
         isSettled = true;
         cancelTimer();
-        closeStream();
+        closeStream({ abort: !isReplyWhole });
         signal?.removeEventListener("abort", onAbort);
         settle();
       };
       const finish = (result: AttemptResult) => {
         if (isSettled) return;
         count(counters, result);
-        end(() => resolve(result));
+        end(() => resolve(result), REPLIES_WHOLE.has(result.kind));
       };
       const onAbort = () => end(() => reject(signal?.reason));
       const onTimer = () => {
@@ -136,6 +136,13 @@ export class TransferRequester {
     });
   }
 }
+
+/** Outcomes after which the holder has nothing left to send; otherwise it is told to stop. */
+const REPLIES_WHOLE: ReadonlySet<AttemptResult["kind"]> = new Set([
+  "chunk",
+  "not_found",
+  "wrong_hash",
+]);
 
 function verify(assembly: ReplyAssembly, hash: Uint8Array): AttemptResult {
   const bytes = assembly.bytes;

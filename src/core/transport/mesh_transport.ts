@@ -52,6 +52,7 @@ import { SessionRegistry } from "./session_registry.ts";
 import type { DatagramSocket } from "./socket.ts";
 import { SendStreamHandle } from "./stream.ts";
 import type {
+  EndReceiving,
   MeshEvent,
   MeshLink,
   OpenReceiveStreamOptions,
@@ -368,7 +369,7 @@ export class MeshTransport implements MeshLink {
     streamId: bigint,
     handler: ReceiveStreamHandler,
     options: OpenReceiveStreamOptions = {},
-  ): () => void {
+  ): EndReceiving {
     const session = this.#peers.get(peer)?.session;
     if (session === undefined) {
       handler.onEnd("peer_lost");
@@ -379,8 +380,11 @@ export class MeshTransport implements MeshLink {
     stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });
     stream.grantThresholdBytes = windowBytes / 4;
     stream.handler = handler;
-    return () => {
-      if (stream.handler === handler) session.closeReceive(stream);
+    return ({ abort = false } = {}) => {
+      if (stream.handler !== handler) return;
+      session.closeReceive(stream);
+      // Kept until it lingered out, so that what is still on its way finds its place.
+      if (abort) session.sendReset(stream);
     };
   }
 

@@ -8,8 +8,9 @@
 import { type Clock, PairMap } from "../../base/mod.ts";
 import { type PacketCipher, ReplayWindow } from "../crypto/mod.ts";
 import type { BufferPool } from "./buffer_pool.ts";
+import { RESET_BYTES } from "./control_frames.ts";
 import type { TransportCounters } from "./counters.ts";
-import { EventCursor } from "./event_frame.ts";
+import { EventCursor, FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import { FLAG_HEARTBEAT, FLAG_RELIABLE } from "./header.ts";
 import { GrantQueue } from "./grant_queue.ts";
 import type { HandshakeResult } from "./handshake.ts";
@@ -218,13 +219,18 @@ export class Session implements SealingSession {
 
   /** Gives the stream up and says so to the peer. */
   resetStream(stream: Stream): void {
-    const event = new Uint8Array(12);
+    this.sendReset(stream);
+    this.dropStream(stream, "reset");
+  }
+
+  /** Tells the peer to forget the stream. */
+  sendReset(stream: Stream): void {
+    const event = new Uint8Array(FRAME_PREFIX_BYTES + RESET_BYTES);
     const view = new DataView(event.buffer);
-    view.setUint32(0, 8, true);
+    view.setUint32(0, RESET_BYTES, true);
     view.setUint32(4, stream.low, true);
     view.setUint32(8, stream.high, true);
     this.sendControl(SUBPROTOCOL_RESET, event, event.length, 1);
-    this.dropStream(stream, "reset");
   }
 
   /** Forgets the stream. */

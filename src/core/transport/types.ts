@@ -104,6 +104,12 @@ export interface OpenReceiveStreamOptions {
   readonly windowBytes?: number;
 }
 
+/**
+ * Ends receiving. With `abort` the sender is told to stop as well (RESET), for what will never be wanted;
+ * without it late copies are still acknowledged.
+ */
+export type EndReceiving = (options?: { readonly abort?: boolean }) => void;
+
 /** The part of the transport that other planes are built on. */
 export interface MeshLink {
   /** This node's id. */
@@ -135,7 +141,7 @@ export interface MeshLink {
     streamId: bigint,
     handler: ReceiveStreamHandler,
     options?: OpenReceiveStreamOptions,
-  ): () => void;
+  ): EndReceiving;
   /** Calls back when a peer's session opens or is lost; the result stops that. */
   onPeerChange(handler: (peer: bigint, isConnected: boolean) => void): () => void;
   /**
