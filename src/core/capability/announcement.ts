@@ -10,7 +10,7 @@ import { fromHex, NetError, utf8 } from "../../base/mod.ts";
 import { ENTITY_ID_BYTES, SIGNATURE_BYTES } from "../crypto/mod.ts";
 import { JsonReader } from "./_json_reader.ts";
 import { canonicalReflexAddress } from "./_reflex_address.ts";
-import { type CapabilitySet, createCapabilitySet, formatCapabilitySet } from "./capability_set.ts";
+import { type CapabilitySet, formatCapabilitySet, orderCapabilitySet } from "./capability_set.ts";
 import {
   ALLOWED_MAX,
   ANNOUNCEMENT_BYTES_MAX,
@@ -252,7 +252,7 @@ function readCapabilities(reader: JsonReader): CapabilitySet {
     else reader.raw();
   }
   // A failed reader gives empty texts; the set of them is not looked at.
-  return reader.hasFailed ? EMPTY_SET : createCapabilitySet(tags ?? [], metadata);
+  return reader.hasFailed ? EMPTY_SET : orderCapabilitySet(tags ?? [], metadata ?? []);
 }
 
 const EMPTY_SET: CapabilitySet = { tags: [], metadata: new Map() };

@@ -3,7 +3,13 @@ export * from "./announce_schedule.ts";
 export * from "./announcement.ts";
 export * from "./announcement_signature.ts";
 export * from "./announcement_store.ts";
-export * from "./capability_set.ts";
+export {
+  type CapabilitySet,
+  compareUtf8,
+  createCapabilitySet,
+  formatCapabilitySet,
+  TAG_STREAM_ACK_RANGES,
+} from "./capability_set.ts";
 export {
   ALLOWED_MAX,
   ANNOUNCEMENT_BYTES_MAX,
