@@ -1,6 +1,6 @@
 /**
  * Cryptography of the core: keys, hashes, the Noise handshake, session keys, packet sealing, replay
- * window, key store and tickets.
+ * window, sealed sessions, key store and tickets.
  */
 export * from "./aead.ts";
 export * from "./blake3.ts";
@@ -11,6 +11,7 @@ export * from "./key_store.ts";
 export * from "./noise.ts";
 export * from "./packet_cipher.ts";
 export * from "./replay_window.ts";
+export * from "./sealed/mod.ts";
 export * from "./session_keys.ts";
 export * from "./ticket.ts";
 export * from "./x25519.ts";
