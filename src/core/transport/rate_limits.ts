@@ -1,0 +1,169 @@
+/**
+ * What one neighbour, and all together, may make this node do per second (promises W2, W5), in columns
+ * by peer slot; traffic of strangers shares one set of buckets.
+ *
+ * A packet above the limit is dropped without an answer and counted. Handshakes have a limiter of their
+ * own (`limiters.ts`), bytes sent to unproven addresses another one (`amplification.ts`).
+ */
+
+import { PEERS_MAX } from "./limits.ts";
+
+/** Kinds of traffic that are limited on their own. */
+export const TrafficKind = { Data: 0, Relay: 1, Control: 2, Announcement: 3 } as const;
+/** A value of the table of the same name. */
+export type TrafficKind = (typeof TrafficKind)[keyof typeof TrafficKind];
+
+/** Slot of everybody without a slot. */
+export const STRANGERS = -1;
+
+/** Rates of one kind; a bucket holds what comes in one second. */
+export interface TrafficRate {
+  readonly packetsPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+/** Rates per neighbour and in total, in the order of {@linkcode TrafficKind}. */
+export interface TrafficRates {
+  readonly perPeer: readonly [TrafficRate, TrafficRate, TrafficRate, TrafficRate];
+  readonly total: readonly [TrafficRate, TrafficRate, TrafficRate, TrafficRate];
+}
+
+/**
+ * Far above what a busy neighbour needs, below what hurts. One core opens about 0.6 million packets of
+ * 1,200 B per second and relays about as many; control costs more per byte, and an announcement a
+ * signature check of 30 µs, so that 200 in total cost 0.6 % of a core.
+ */
+export const DEFAULT_TRAFFIC_RATES: TrafficRates = {
+  perPeer: [
+    { packetsPerSecond: 1_000_000, bytesPerSecond: 1_500_000_000 },
+    { packetsPerSecond: 200_000, bytesPerSecond: 250_000_000 },
+    { packetsPerSecond: 50_000, bytesPerSecond: 50_000_000 },
+    { packetsPerSecond: 20, bytesPerSecond: 200_000 },
+  ],
+  total: [
+    { packetsPerSecond: 4_000_000, bytesPerSecond: 6_000_000_000 },
+    { packetsPerSecond: 600_000, bytesPerSecond: 800_000_000 },
+    { packetsPerSecond: 400_000, bytesPerSecond: 400_000_000 },
+    { packetsPerSecond: 200, bytesPerSecond: 4_000_000 },
+  ],
+};
+
+/** Counters by kind of traffic. */
+export interface RateLimitCounters {
+  /** Over the neighbour's own limit. */
+  readonly refusedByPeer: Float64Array;
+  /** Within it, but over the limit of all together. */
+  readonly refusedInTotal: Float64Array;
+}
+
+const KINDS = 4;
+/** The total's bucket set and the strangers' come before those of slots 0, 1, … */
+const TOTAL_SET = 0;
+const SETS_BEFORE_SLOTS = 2;
+
+/** Token buckets of all neighbours. */
+export class RateLimits {
+  readonly counters: RateLimitCounters = {
+    refusedByPeer: new Float64Array(KINDS),
+    refusedInTotal: new Float64Array(KINDS),
+  };
+  readonly #rates: TrafficRates;
+  readonly #slotsMax: number;
+  // One bucket set is four kinds; place = 4 × set + kind.
+  #packets: Float64Array;
+  #bytes: Float64Array;
+  #filledAt: Float64Array;
+
+  constructor(
+    now: number,
+    options: { readonly rates?: TrafficRates; readonly slotsMax?: number } = {},
+  ) {
+    this.#rates = options.rates ?? DEFAULT_TRAFFIC_RATES;
+    this.#slotsMax = options.slotsMax ?? PEERS_MAX;
+    const places = 64 * KINDS;
+    this.#packets = new Float64Array(places);
+    this.#bytes = new Float64Array(places);
+    this.#filledAt = new Float64Array(places);
+    for (let set = 0; set < 64; set++) this.#fillSet(set, now);
+  }
+
+  /** Fills the buckets of a slot that was given to another neighbour. */
+  reset(slot: number, now: number): void {
+    const set = this.#set(slot);
+    this.#grow(set, now);
+    this.#fillSet(set, now);
+  }
+
+  /**
+   * Books one packet.
+   *
+   * @param slot The neighbour's, or {@linkcode STRANGERS}; one out of range counts as a stranger.
+   * @param bytes Length of the datagram.
+   * @returns False when it has to be dropped; nothing is booked then.
+   */
+  take(slot: number, kind: TrafficKind, bytes: number, now: number): boolean {
+    const set = this.#set(slot);
+    if (set * KINDS >= this.#packets.length) this.#grow(set, now);
+    const own = set * KINDS + kind;
+    const total = TOTAL_SET * KINDS + kind;
+    const { perPeer, total: totals } = this.#rates;
+    if (!this.#has(own, perPeer[kind], bytes, now)) {
+      this.counters.refusedByPeer[kind] = (this.counters.refusedByPeer[kind] ?? 0) + 1;
+      return false;
+    }
+    if (!this.#has(total, totals[kind], bytes, now)) {
+      this.counters.refusedInTotal[kind] = (this.counters.refusedInTotal[kind] ?? 0) + 1;
+      return false;
+    }
+    this.#book(own, bytes);
+    this.#book(total, bytes);
+    return true;
+  }
+
+  #has(place: number, rate: TrafficRate, bytes: number, now: number): boolean {
+    const seconds = Math.max(0, now - (this.#filledAt[place] ?? 0)) / 1000;
+    const { packetsPerSecond, bytesPerSecond } = rate;
+    const packets = (this.#packets[place] ?? 0) + seconds * packetsPerSecond;
+    const volume = (this.#bytes[place] ?? 0) + seconds * bytesPerSecond;
+    this.#packets[place] = Math.min(packets, packetsPerSecond);
+    this.#bytes[place] = Math.min(volume, bytesPerSecond);
+    this.#filledAt[place] = now;
+    return packets >= 1 && volume >= bytes;
+  }
+
+  #book(place: number, bytes: number): void {
+    this.#packets[place] = (this.#packets[place] ?? 0) - 1;
+    this.#bytes[place] = (this.#bytes[place] ?? 0) - bytes;
+  }
+
+  #set(slot: number): number {
+    return slot >= 0 && slot < this.#slotsMax ? slot + SETS_BEFORE_SLOTS : 1;
+  }
+
+  #fillSet(set: number, now: number): void {
+    const rates = set === TOTAL_SET ? this.#rates.total : this.#rates.perPeer;
+    for (let kind = 0; kind < KINDS; kind++) {
+      const rate = rates[kind];
+      this.#packets[set * KINDS + kind] = rate?.packetsPerSecond ?? 0;
+      this.#bytes[set * KINDS + kind] = rate?.bytesPerSecond ?? 0;
+      this.#filledAt[set * KINDS + kind] = now;
+    }
+  }
+
+  #grow(set: number, now: number): void {
+    const before = this.#packets.length;
+    let places = before;
+    while (set * KINDS >= places) places *= 2;
+    if (places === before) return;
+    this.#packets = widen(this.#packets, places);
+    this.#bytes = widen(this.#bytes, places);
+    this.#filledAt = widen(this.#filledAt, places);
+    for (let fresh = before / KINDS; fresh < places / KINDS; fresh++) this.#fillSet(fresh, now);
+  }
+}
+
+function widen(from: Float64Array, length: number): Float64Array {
+  const to = new Float64Array(length);
+  to.set(from);
+  return to;
+}
