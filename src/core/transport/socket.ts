@@ -55,4 +55,6 @@ export interface DatagramSocket {
   send(bytes: Uint8Array, to: SocketAddress, onSent: () => void): void;
   /** Closes the socket; idempotent. */
   close(): void;
+  /** Resolves when nothing of a closed socket runs any more; at once when left out. */
+  readonly closed?: Promise<void>;
 }
