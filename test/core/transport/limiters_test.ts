@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { HandshakeLimiter, TokenBucket } from "../../../src/core/transport/limiters.ts";
+import {
+  HANDSHAKE_SOURCES_MAX,
+  HANDSHAKES_PER_SECOND,
+  HANDSHAKES_PER_SOURCE_PER_SECOND,
+} from "../../../src/core/transport/limits.ts";
+
+/** How many of `count` takes succeed. */
+function take(limiter: HandshakeLimiter, host: string, count: number, now: number, cost = 1) {
+  let taken = 0;
+  for (let i = 0; i < count; i++) if (limiter.take(host, cost, now)) taken += 1;
+  return taken;
+}
+
+Deno.test("TokenBucket never gives more than it held and gained", () => {
+  const steps = fc.array(fc.record({ waitMs: fc.nat(500), count: fc.nat(15) }), { maxLength: 50 });
+  fc.assert(fc.property(steps, (list) => {
+    const bucket = new TokenBucket(10, 0);
+    let now = 0;
+    let taken = 0;
+    for (const { waitMs, count } of list) {
+      now += waitMs;
+      if (bucket.take(count, now)) taken += count;
+      assert.ok(taken <= 10 + now / 100 + 1e-6);
+    }
+  }));
+});
+
+Deno.test("TokenBucket.take() takes all or nothing, and holds one second's worth", () => {
+  const bucket = new TokenBucket(10, 0);
+  assert.ok(!bucket.take(11, 0));
+  assert.ok(bucket.take(10, 0));
+  assert.ok(!bucket.has(1, 99));
+  assert.ok(bucket.take(1, 100));
+  assert.ok(bucket.has(10, 1e9));
+  assert.ok(!bucket.has(11, 1e9));
+});
+
+Deno.test("HandshakeLimiter bounds each source and refills it", () => {
+  const limiter = new HandshakeLimiter(0);
+  const each = HANDSHAKES_PER_SOURCE_PER_SECOND;
+  assert.equal(take(limiter, "a", 100, 0), each);
+  assert.equal(take(limiter, "b", 100, 0), each);
+  assert.equal(take(limiter, "a", 100, 500), each / 2);
+});
+
+Deno.test("HandshakeLimiter bounds all sources together, by cost", () => {
+  const limiter = new HandshakeLimiter(0);
+  let taken = 0;
+  for (let i = 0; i < 100; i++) taken += take(limiter, `10.0.0.${i}`, 10, 0, 2);
+  assert.equal(taken, HANDSHAKES_PER_SECOND / 2);
+  assert.equal(take(limiter, "late", 10, 0), 0);
+  assert.equal(take(limiter, "late", 10, 1_000), 10);
+});
+
+Deno.test("a source over its bound does not use up what others may have", () => {
+  const limiter = new HandshakeLimiter(0);
+  take(limiter, "loud", 10_000, 0);
+  let taken = 0;
+  for (let i = 0; i < 100; i++) taken += take(limiter, `10.0.0.${i}`, 10, 0);
+  assert.equal(taken, HANDSHAKES_PER_SECOND - HANDSHAKES_PER_SOURCE_PER_SECOND);
+});
+
+Deno.test("a source does not pay when all sources together are over their bound", () => {
+  const limiter = new HandshakeLimiter(0);
+  for (let i = 0; i < 50; i++) take(limiter, `10.0.0.${i}`, 10, 0);
+  assert.equal(take(limiter, "a", 50, 0), 0);
+  assert.equal(take(limiter, "a", 50, 1_000), HANDSHAKES_PER_SOURCE_PER_SECOND);
+});
+
+Deno.test("HandshakeLimiter remembers a bounded number of sources, the latest ones", () => {
+  const limiter = new HandshakeLimiter(0);
+  const isOpen = (host: string) => limiter.take(host, 0, 0);
+  const fill = (from: number, count: number) => {
+    for (let i = from; i < from + count; i++) take(limiter, `h${i}`, 20, 0, 0);
+  };
+  fill(0, HANDSHAKE_SOURCES_MAX);
+  assert.ok(!isOpen("h0"));
+  // One more and the older half is forgotten, so its members begin anew.
+  fill(HANDSHAKE_SOURCES_MAX, 1);
+  assert.ok(!isOpen(`h${HANDSHAKE_SOURCES_MAX / 2}`));
+  assert.ok(!isOpen(`h${HANDSHAKE_SOURCES_MAX}`));
+  assert.ok(isOpen("h0"));
+  assert.ok(isOpen(`h${HANDSHAKE_SOURCES_MAX / 2 - 1}`));
+});
