@@ -7,27 +7,12 @@ import { type Clock, highHalf, idToHex, joinHalves, lowHalf, NetError } from "..
 import type { Log } from "../../observe/mod.ts";
 import type { NoiseKeyPair, PacketCipher } from "../crypto/mod.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { classifyDatagram, DatagramClass } from "./classify.ts";
-import { receiveControl, SUBPROTOCOL_GRANT, SUBPROTOCOL_SACK } from "./control_plane.ts";
+import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
 import { createTransportCounters } from "./counters.ts";
 import { type DiscoveredNode, Discovery } from "./discovery.ts";
-import { EventCursor } from "./event_frame.ts";
 import { Handshaker, type HandshakeTarget } from "./handshake.ts";
+import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 import {
-  FLAG_HANDSHAKE,
-  FLAG_HEARTBEAT,
-  FLAG_RELIABLE,
-  HEADER_BYTES,
-  MAX_EVENT_BYTES,
-  MAX_PAYLOAD,
-  PacketHeader,
-  PacketReject,
-  readHeader,
-  validatePacket,
-} from "./header.ts";
-import { TokenBucket } from "./limiters.ts";
-import {
-  FOREIGN_RELAYS_PER_SECOND,
   HEARTBEAT_MS,
   RECEIVE_BUFFER_BYTES,
   RETRANSMIT_TICK_MS,
@@ -35,18 +20,11 @@ import {
   STREAM_WINDOW_BYTES,
   SWEEP_MS,
 } from "./limits.ts";
-import { answerBuiltin, SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
+import { PacketReceiver } from "./packet_receiver.ts";
 import { PacketSender } from "./packet_sender.ts";
 import { type Peer, PeerTable } from "./peers.ts";
-import { PINGWAVE_BYTES } from "./pingwave.ts";
 import { PingwaveSchedule } from "./pingwave_schedule.ts";
 import { ReceiveState } from "./receive_state.ts";
-import {
-  forwardRoutingHeader,
-  readRoutingHeader,
-  ROUTING_HEADER_BYTES,
-  RoutingHeader,
-} from "./routing_header.ts";
 import type { Session } from "./session.ts";
 import { SessionRegistry } from "./session_registry.ts";
 import type { DatagramSocket } from "./socket.ts";
@@ -92,10 +70,7 @@ export class MeshTransport implements MeshLink {
   readonly counters = createTransportCounters();
   readonly heartbeatMs: number;
   readonly #deps: MeshTransportDeps;
-  readonly #low: number;
-  readonly #high: number;
   readonly #memory: Uint8Array;
-  readonly #view: DataView;
   readonly #receiveAt: number;
   readonly #receiveBytes: number;
   readonly #peers: PeerTable;
@@ -104,14 +79,11 @@ export class MeshTransport implements MeshLink {
   readonly #pingwaves: PingwaveSchedule;
   readonly #sender: PacketSender;
   readonly #handshaker: Handshaker;
-  readonly #header = new PacketHeader();
-  readonly #routing = new RoutingHeader();
-  readonly #cursor = new EventCursor();
+  readonly #receiver: PacketReceiver;
   readonly #messageHandlers = new Map<number, (message: SubprotocolMessage) => void>();
   readonly #peerHandlers = new Set<(peer: bigint, isConnected: boolean) => void>();
   readonly #silenceHandlers = new Set<(peer: bigint) => void>();
   readonly #busy = new Set<Session>();
-  readonly #foreignRelays: TokenBucket;
   #eventHandler: EventHandler | undefined;
   #cancelTick: (() => void) | undefined;
   #cancelHeartbeat: (() => void) | undefined;
@@ -123,20 +95,17 @@ export class MeshTransport implements MeshLink {
     const { counters } = this;
     this.#deps = deps;
     this.nodeId = options.nodeId;
-    this.#low = lowHalf(options.nodeId);
-    this.#high = highHalf(options.nodeId);
     this.heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
     const sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS;
     this.#memory = cipher.memory;
-    this.#view = new DataView(
-      cipher.memory.buffer,
-      cipher.memory.byteOffset,
-      cipher.memory.byteLength,
-    );
-    this.#foreignRelays = new TokenBucket(FOREIGN_RELAYS_PER_SECOND, clock.now());
     this.#receiveBytes = socket.receiveBytes ?? RECEIVE_BUFFER_BYTES;
     this.#receiveAt = cipher.allocate(this.#receiveBytes, 16);
-    this.#sender = new PacketSender({ cipher, socket, counters, routingId: this.#low });
+    this.#sender = new PacketSender({
+      cipher,
+      socket,
+      counters,
+      routingId: lowHalf(options.nodeId),
+    });
     this.#peers = new PeerTable(sessionTimeoutMs);
     this.#discovery = new Discovery(
       { peers: this.#peers, counters, clock },
@@ -192,6 +161,18 @@ export class MeshTransport implements MeshLink {
       meshSecret: options.meshSecret,
       expected: options.expected ?? [],
     });
+    this.#receiver = new PacketReceiver({
+      cipher,
+      clock,
+      counters,
+      sender: this.#sender,
+      peers: this.#peers,
+      sessions: this.#sessions,
+      discovery: this.#discovery,
+      handshaker: this.#handshaker,
+      messageHandlers: this.#messageHandlers,
+      onHeartbeat: (peer) => this.#noteHeartbeat(peer),
+    }, options.nodeId);
   }
 
   /** Where the socket is bound. */
@@ -205,7 +186,7 @@ export class MeshTransport implements MeshLink {
     const buffer = this.#memory.subarray(this.#receiveAt, this.#receiveAt + this.#receiveBytes);
     socket.start(buffer, (length, from, offset = 0) => {
       try {
-        this.#receive(this.#receiveAt + offset, length, from);
+        if (!this.#isStopped) this.#receiver.receive(this.#receiveAt + offset, length, from);
       } catch (error) {
         // A fault of ours in handling one packet must not end receiving.
         this.counters.rx_failures_total += 1;
@@ -396,123 +377,7 @@ export class MeshTransport implements MeshLink {
     });
   }
 
-  // --- Receiving -------------------------------------------------------------------------------
-
-  #receive(at: number, length: number, from: SocketAddress): void {
-    if (this.#isStopped) return;
-    const { counters } = this;
-    counters.rx_datagrams_total += 1;
-    counters.rx_bytes_total += length;
-    switch (classifyDatagram(this.#view, at, length)) {
-      case DatagramClass.Direct:
-        counters.rx_direct_total += 1;
-        this.#receivePacket(at, length, from, undefined);
-        break;
-      case DatagramClass.Routed:
-        counters.rx_routed_total += 1;
-        this.#receiveRouted(at, length, from);
-        break;
-      case DatagramClass.Pingwave:
-        counters.rx_pingwaves_total += 1;
-        this.#receivePingwave(at, from);
-        break;
-      case DatagramClass.KeepAlive:
-        counters.rx_keepalives_total += 1;
-        break;
-      case DatagramClass.RouteHop:
-        counters.drop_route_hop_total += 1;
-        break;
-      default:
-        counters.drop_unknown_class_total += 1;
-    }
-  }
-
-  #receivePingwave(at: number, from: SocketAddress): void {
-    const bytes = this.#memory.subarray(at, at + PINGWAVE_BYTES);
-    const next = this.#discovery.receive(bytes, this.#peers.ownerOf(from));
-    for (const peer of next) this.#sender.sendRaw(bytes, peer.route.address);
-  }
-
-  #receiveRouted(at: number, length: number, from: SocketAddress): void {
-    const { counters } = this;
-    const routing = this.#routing;
-    readRoutingHeader(this.#view, at, routing);
-    if (routing.destinationLow === this.#low && routing.destinationHigh === this.#high) {
-      counters.routed_delivered_total += 1;
-      const packetAt = at + ROUTING_HEADER_BYTES;
-      this.#receivePacket(packetAt, length - ROUTING_HEADER_BYTES, from, routing);
-      return;
-    }
-    const next = this.#discovery.nextHop(routing.destinationLow, routing.destinationHigh);
-    const isKnown = this.#peers.ownerOf(from) !== undefined;
-    if (next === undefined) counters.drop_relay_no_route_total += 1;
-    else if (!isKnown && !this.#foreignRelays.take(1, this.#deps.clock.now())) {
-      counters.drop_relay_limit_total += 1;
-    } else if (!forwardRoutingHeader(this.#memory, at)) counters.drop_relay_ttl_total += 1;
-    else {
-      counters.relayed_packets_total += 1;
-      this.#sender.sendRaw(this.#memory.subarray(at, at + length), next.route.address);
-    }
-  }
-
-  #receivePacket(
-    at: number,
-    length: number,
-    from: SocketAddress,
-    routing: RoutingHeader | undefined,
-  ): void {
-    const { counters } = this;
-    const header = this.#header;
-    counters.rx_packets_total += 1;
-    if (validatePacket(this.#view, at, length) !== PacketReject.None) {
-      counters.drop_bad_header_total += 1;
-      return;
-    }
-    readHeader(this.#view, at, header);
-    const payloadAt = at + HEADER_BYTES;
-    if ((header.flags & FLAG_HANDSHAKE) !== 0) {
-      counters.rx_handshakes_total += 1;
-      const message = this.#memory.slice(payloadAt, payloadAt + header.payloadLength);
-      if (routing === undefined) this.#handshaker.receiveDirect(message, from);
-      else this.#handshaker.receiveRouted(message, routing, from);
-      return;
-    }
-    const isHeartbeat = (header.flags & FLAG_HEARTBEAT) !== 0;
-    if (isHeartbeat && routing !== undefined) {
-      counters.drop_routed_heartbeat_total += 1;
-      return;
-    }
-    const session = this.#sessions.get(header.sessionLow, header.sessionHigh);
-    if (session === undefined) {
-      counters.drop_unknown_session_total += 1;
-      return;
-    }
-    const { cipher } = this.#deps;
-    if (!cipher.openPacket(session.receiveKey, at, header.payloadLength, session.noncePrefix)) {
-      counters.drop_bad_tag_total += 1;
-      return;
-    }
-    if (!session.replay.accept(header.counterLow, header.counterHigh)) {
-      counters.drop_replay_total += 1;
-      return;
-    }
-    counters.rx_opened_total += 1;
-    this.#noteAuthentic(session, length);
-    if (isHeartbeat) {
-      counters.rx_heartbeats_total += 1;
-      this.#noteHeartbeat(session.peer);
-    } else this.#dispatch(session, header, payloadAt);
-  }
-
-  #noteAuthentic(session: Session, length: number): void {
-    const now = this.#deps.clock.now();
-    const { peer } = session;
-    session.lastReceivedAt = now;
-    peer.lastReceivedAt = now;
-    peer.packetsReceived += 1;
-    peer.bytesReceived += length;
-    if (!session.isConfirmed) this.#sessions.confirm(session);
-  }
+  // --- Time ------------------------------------------------------------------------------------
 
   #noteHeartbeat(peer: Peer): void {
     peer.lastHeartbeatAt = this.#deps.clock.now();
@@ -522,54 +387,6 @@ export class MeshTransport implements MeshLink {
     this.#pingwaves.trigger();
     this.#tellPeerChange(peer, true);
   }
-
-  #dispatch(session: Session, header: PacketHeader, payloadAt: number): void {
-    const { counters } = this;
-    const { subprotocol, payloadLength, eventCount } = header;
-    if (subprotocol === 0) {
-      counters.rx_event_packets_total += 1;
-      session.receiveEvents(
-        header.streamLow,
-        header.streamHigh,
-        (header.flags & FLAG_RELIABLE) !== 0,
-        readSequence(header),
-        payloadAt,
-        payloadLength,
-        eventCount,
-      );
-      return;
-    }
-    const cursor = this.#cursor;
-    if (subprotocol >= SUBPROTOCOL_GRANT && subprotocol <= SUBPROTOCOL_SACK) {
-      counters.rx_control_packets_total += 1;
-      const now = this.#deps.clock.now();
-      cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
-      while (cursor.next()) {
-        const { start, end } = cursor;
-        if (!receiveControl(session, subprotocol, this.#view, start, end - start, now)) {
-          counters.drop_malformed_control_total += 1;
-        }
-      }
-      return;
-    }
-    const handler = this.#messageHandlers.get(subprotocol);
-    const from = session.peer.nodeId;
-    const streamId = joinHalves(header.streamLow, header.streamHigh);
-    const sequence = readSequence(header);
-    const builtin = { session, discovery: this.#discovery, now: this.#deps.clock.now() };
-    // Views into the receive buffer stay valid until the next datagram, so handlers run before that.
-    const events: Uint8Array[] = [];
-    cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
-    while (cursor.next()) events.push(this.#memory.subarray(cursor.start, cursor.end));
-    if (handler === undefined && !answerBuiltin(builtin, subprotocol, events)) {
-      counters.drop_unknown_subprotocol_total += 1;
-      return;
-    }
-    counters.rx_message_packets_total += 1;
-    for (const payload of events) handler?.({ from, subprotocol, streamId, sequence, payload });
-  }
-
-  // --- Time ------------------------------------------------------------------------------------
 
   #onSession(peer: Peer, isReplacement: boolean): void {
     this.#deps.log.info("session_opened", {
@@ -649,11 +466,4 @@ export class MeshTransport implements MeshLink {
     this.#discovery.forgetVia(peer);
     this.#peers.remove(peer);
   }
-}
-
-/** Sequences beyond what a double holds exactly cannot be in any window. */
-function readSequence(header: PacketHeader): number {
-  return header.sequenceHigh >= 0x20_0000
-    ? Infinity
-    : header.sequenceHigh * 0x1_0000_0000 + header.sequenceLow;
 }

@@ -1,0 +1,250 @@
+/**
+ * The way of a datagram from the socket to whoever asked for it: class, routing header, packet header,
+ * session, tag, replay window, plane (`wire.md` 2 to 5, 9). Each stage counts what it got and what
+ * became of it; `checkCounters` adds them up.
+ */
+import { type Clock, highHalf, joinHalves, lowHalf } from "../../base/mod.ts";
+import type { PacketCipher } from "../crypto/mod.ts";
+import { answerBuiltin } from "./builtin_messages.ts";
+import { classifyDatagram, DatagramClass } from "./classify.ts";
+import { receiveControl, SUBPROTOCOL_GRANT, SUBPROTOCOL_SACK } from "./control_plane.ts";
+import type { TransportCounters } from "./counters.ts";
+import type { Discovery } from "./discovery.ts";
+import { EventCursor } from "./event_frame.ts";
+import type { Handshaker } from "./handshake.ts";
+import {
+  FLAG_HANDSHAKE,
+  FLAG_HEARTBEAT,
+  FLAG_RELIABLE,
+  HEADER_BYTES,
+  PacketHeader,
+  PacketReject,
+  readHeader,
+  validatePacket,
+} from "./header.ts";
+import { TokenBucket } from "./limiters.ts";
+import { FOREIGN_RELAYS_PER_SECOND } from "./limits.ts";
+import type { PacketSender } from "./packet_sender.ts";
+import type { Peer, PeerTable } from "./peers.ts";
+import { PINGWAVE_BYTES } from "./pingwave.ts";
+import {
+  forwardRoutingHeader,
+  readRoutingHeader,
+  ROUTING_HEADER_BYTES,
+  RoutingHeader,
+} from "./routing_header.ts";
+import type { Session } from "./session.ts";
+import type { SessionRegistry } from "./session_registry.ts";
+import type { SocketAddress, SubprotocolMessage } from "./types.ts";
+
+/** What {@linkcode PacketReceiver} needs. */
+export interface PacketReceiverDeps {
+  readonly cipher: PacketCipher;
+  readonly clock: Clock;
+  readonly counters: TransportCounters;
+  readonly sender: PacketSender;
+  readonly peers: PeerTable;
+  readonly sessions: SessionRegistry;
+  readonly discovery: Discovery;
+  readonly handshaker: Handshaker;
+  /** Handlers of subprotocols that planes above registered. */
+  readonly messageHandlers: ReadonlyMap<number, (message: SubprotocolMessage) => void>;
+  /** An authentic heartbeat of the peer came in. */
+  readonly onHeartbeat: (peer: Peer) => void;
+}
+
+/** Receives datagrams. */
+export class PacketReceiver {
+  readonly #deps: PacketReceiverDeps;
+  readonly #low: number;
+  readonly #high: number;
+  readonly #memory: Uint8Array;
+  readonly #view: DataView;
+  readonly #header = new PacketHeader();
+  readonly #routing = new RoutingHeader();
+  readonly #cursor = new EventCursor();
+  readonly #foreignRelays: TokenBucket;
+
+  constructor(deps: PacketReceiverDeps, nodeId: bigint) {
+    this.#deps = deps;
+    this.#low = lowHalf(nodeId);
+    this.#high = highHalf(nodeId);
+    const { memory } = deps.cipher;
+    this.#memory = memory;
+    this.#view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+    this.#foreignRelays = new TokenBucket(FOREIGN_RELAYS_PER_SECOND, deps.clock.now());
+  }
+
+  /**
+   * Takes one datagram.
+   *
+   * @param at Where it lies in the cipher's memory; packets are opened there.
+   */
+  receive(at: number, length: number, from: SocketAddress): void {
+    const { counters } = this.#deps;
+    counters.rx_datagrams_total += 1;
+    counters.rx_bytes_total += length;
+    switch (classifyDatagram(this.#view, at, length)) {
+      case DatagramClass.Direct:
+        counters.rx_direct_total += 1;
+        this.#receivePacket(at, length, from, undefined);
+        break;
+      case DatagramClass.Routed:
+        counters.rx_routed_total += 1;
+        this.#receiveRouted(at, length, from);
+        break;
+      case DatagramClass.Pingwave:
+        counters.rx_pingwaves_total += 1;
+        this.#receivePingwave(at, from);
+        break;
+      case DatagramClass.KeepAlive:
+        counters.rx_keepalives_total += 1;
+        break;
+      case DatagramClass.RouteHop:
+        counters.drop_route_hop_total += 1;
+        break;
+      default:
+        counters.drop_unknown_class_total += 1;
+    }
+  }
+
+  #receivePingwave(at: number, from: SocketAddress): void {
+    const bytes = this.#memory.subarray(at, at + PINGWAVE_BYTES);
+    const next = this.#deps.discovery.receive(bytes, this.#deps.peers.ownerOf(from));
+    for (const peer of next) this.#deps.sender.sendRaw(bytes, peer.route.address);
+  }
+
+  #receiveRouted(at: number, length: number, from: SocketAddress): void {
+    const { counters } = this.#deps;
+    const routing = this.#routing;
+    readRoutingHeader(this.#view, at, routing);
+    if (routing.destinationLow === this.#low && routing.destinationHigh === this.#high) {
+      counters.routed_delivered_total += 1;
+      const packetAt = at + ROUTING_HEADER_BYTES;
+      this.#receivePacket(packetAt, length - ROUTING_HEADER_BYTES, from, routing);
+      return;
+    }
+    const next = this.#deps.discovery.nextHop(routing.destinationLow, routing.destinationHigh);
+    const isKnown = this.#deps.peers.ownerOf(from) !== undefined;
+    if (next === undefined) counters.drop_relay_no_route_total += 1;
+    else if (!isKnown && !this.#foreignRelays.take(1, this.#deps.clock.now())) {
+      counters.drop_relay_limit_total += 1;
+    } else if (!forwardRoutingHeader(this.#memory, at)) counters.drop_relay_ttl_total += 1;
+    else {
+      counters.relayed_packets_total += 1;
+      this.#deps.sender.sendRaw(this.#memory.subarray(at, at + length), next.route.address);
+    }
+  }
+
+  #receivePacket(
+    at: number,
+    length: number,
+    from: SocketAddress,
+    routing: RoutingHeader | undefined,
+  ): void {
+    const { counters } = this.#deps;
+    const header = this.#header;
+    counters.rx_packets_total += 1;
+    if (validatePacket(this.#view, at, length) !== PacketReject.None) {
+      counters.drop_bad_header_total += 1;
+      return;
+    }
+    readHeader(this.#view, at, header);
+    const payloadAt = at + HEADER_BYTES;
+    if ((header.flags & FLAG_HANDSHAKE) !== 0) {
+      counters.rx_handshakes_total += 1;
+      const message = this.#memory.slice(payloadAt, payloadAt + header.payloadLength);
+      if (routing === undefined) this.#deps.handshaker.receiveDirect(message, from);
+      else this.#deps.handshaker.receiveRouted(message, routing, from);
+      return;
+    }
+    const isHeartbeat = (header.flags & FLAG_HEARTBEAT) !== 0;
+    if (isHeartbeat && routing !== undefined) {
+      counters.drop_routed_heartbeat_total += 1;
+      return;
+    }
+    const session = this.#deps.sessions.get(header.sessionLow, header.sessionHigh);
+    if (session === undefined) {
+      counters.drop_unknown_session_total += 1;
+      return;
+    }
+    const { cipher } = this.#deps;
+    if (!cipher.openPacket(session.receiveKey, at, header.payloadLength, session.noncePrefix)) {
+      counters.drop_bad_tag_total += 1;
+      return;
+    }
+    if (!session.replay.accept(header.counterLow, header.counterHigh)) {
+      counters.drop_replay_total += 1;
+      return;
+    }
+    counters.rx_opened_total += 1;
+    this.#noteAuthentic(session, length);
+    if (isHeartbeat) {
+      counters.rx_heartbeats_total += 1;
+      this.#deps.onHeartbeat(session.peer);
+    } else this.#dispatch(session, header, payloadAt);
+  }
+
+  #noteAuthentic(session: Session, length: number): void {
+    const now = this.#deps.clock.now();
+    const { peer } = session;
+    session.lastReceivedAt = now;
+    peer.lastReceivedAt = now;
+    peer.packetsReceived += 1;
+    peer.bytesReceived += length;
+    if (!session.isConfirmed) this.#deps.sessions.confirm(session);
+  }
+
+  #dispatch(session: Session, header: PacketHeader, payloadAt: number): void {
+    const { counters } = this.#deps;
+    const { subprotocol, payloadLength, eventCount } = header;
+    if (subprotocol === 0) {
+      counters.rx_event_packets_total += 1;
+      session.receiveEvents(
+        header.streamLow,
+        header.streamHigh,
+        (header.flags & FLAG_RELIABLE) !== 0,
+        readSequence(header),
+        payloadAt,
+        payloadLength,
+        eventCount,
+      );
+      return;
+    }
+    const cursor = this.#cursor;
+    if (subprotocol >= SUBPROTOCOL_GRANT && subprotocol <= SUBPROTOCOL_SACK) {
+      counters.rx_control_packets_total += 1;
+      const now = this.#deps.clock.now();
+      cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
+      while (cursor.next()) {
+        const { start, end } = cursor;
+        if (!receiveControl(session, subprotocol, this.#view, start, end - start, now)) {
+          counters.drop_malformed_control_total += 1;
+        }
+      }
+      return;
+    }
+    const handler = this.#deps.messageHandlers.get(subprotocol);
+    const from = session.peer.nodeId;
+    const streamId = joinHalves(header.streamLow, header.streamHigh);
+    const sequence = readSequence(header);
+    const builtin = { session, discovery: this.#deps.discovery, now: this.#deps.clock.now() };
+    // Views into the receive buffer stay valid until the next datagram, so handlers run before that.
+    const events: Uint8Array[] = [];
+    cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
+    while (cursor.next()) events.push(this.#memory.subarray(cursor.start, cursor.end));
+    if (handler === undefined && !answerBuiltin(builtin, subprotocol, events)) {
+      counters.drop_unknown_subprotocol_total += 1;
+      return;
+    }
+    counters.rx_message_packets_total += 1;
+    for (const payload of events) handler?.({ from, subprotocol, streamId, sequence, payload });
+  }
+}
+
+/** Sequences beyond what a double holds exactly cannot be in any window. */
+function readSequence(header: PacketHeader): number {
+  return header.sequenceHigh >= 0x20_0000
+    ? Infinity
+    : header.sequenceHigh * 0x1_0000_0000 + header.sequenceLow;
+}
