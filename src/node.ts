@@ -24,6 +24,7 @@ import {
 } from "./kernel/mod.ts";
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
+  AnnouncementService,
   BlobService,
   chooseMeshSecret,
   type KnownPeer,
@@ -280,6 +281,7 @@ export class Node {
         sessionTimeoutMs: config.sessionTimeoutMs,
       })
     );
+    this.#supervisor.add(() => new AnnouncementService({ ...deps, mesh, keys }));
     this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));

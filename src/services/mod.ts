@@ -1,4 +1,5 @@
 /** The services a node can run. */
+export * from "./announcements.ts";
 export * from "./blobs.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";

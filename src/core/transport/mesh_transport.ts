@@ -35,6 +35,7 @@ import type {
   MeshLink,
   OpenReceiveStreamOptions,
   OpenSendStreamOptions,
+  PeerFeatures,
   PeerInfo,
   ReceiveStreamHandler,
   SocketAddress,
@@ -232,6 +233,12 @@ export class MeshTransport implements MeshLink {
   /** What is known of one peer. */
   peer(nodeId: bigint): PeerInfo | undefined {
     return this.#peers.get(nodeId)?.info(this.#deps.clock.now());
+  }
+
+  /** Lets what is sent to a peer use what it understands; nothing happens for an unknown peer. */
+  setPeerFeatures(nodeId: bigint, features: PeerFeatures): void {
+    const peer = this.#peers.get(nodeId);
+    if (peer !== undefined) peer.takesAckRanges = features.takesAckRanges;
   }
 
   /** Nodes heard of through pingwaves. */

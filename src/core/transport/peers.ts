@@ -33,6 +33,8 @@ export class Peer {
   probedAt: number | undefined;
   /** Who waits for that sign, and gets the round-trip time. */
   onProbeAnswer: ((rttMs: number) => void)[] = [];
+  /** It announced that it understands SACKs (`wire.md` 7.6). */
+  takesAckRanges = false;
   packetsSent = 0;
   packetsReceived = 0;
   bytesSent = 0;

@@ -43,6 +43,12 @@ export interface SubprotocolMessage {
   readonly payload: Uint8Array;
 }
 
+/** What a peer announced that it understands beyond the bare wire. */
+export interface PeerFeatures {
+  /** SACK control events (`wire.md` 7.6). */
+  readonly takesAckRanges: boolean;
+}
+
 /** Why a stream ended before its close. */
 export type StreamEnd = "reset" | "peer_lost" | "closed";
 
