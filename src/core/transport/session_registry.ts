@@ -144,7 +144,9 @@ export class SessionRegistry {
       } else if (!session.isConfirmed && now - session.openedAt > UNCONFIRMED_MS) {
         this.#deps.counters.sessions_unconfirmed_total += 1;
         this.end(session);
-        if (session.peer.session === undefined) abandoned.push(session.peer);
+        const { peer } = session;
+        // A candidate is a newer handshake, whose proof may be on its way.
+        if (peer.session === undefined && peer.candidate === undefined) abandoned.push(peer);
       }
     }
     return abandoned;

@@ -210,6 +210,26 @@ Deno.test("sweep() ends sessions nobody ever spoke on, and says whom it lost", a
   assert.equal(registry.size, 1);
 });
 
+Deno.test("sweep() leaves a peer its newer session, of which the proof is on its way", async () => {
+  const { registry, accept, clock, peers } = create();
+  accept(LOW);
+  await clock.advance(UNCONFIRMED_MS);
+  const second = accept(LOW);
+  await clock.advance(1);
+  assert.deepEqual(registry.sweep(clock.now()), []);
+  assert.ok(!second.isEnded);
+  registry.confirm(second);
+  assert.equal(peers.get(LOW)?.session, second);
+  const third = accept(HIGH);
+  await clock.advance(UNCONFIRMED_MS);
+  accept(HIGH);
+  await clock.advance(1);
+  registry.sweep(clock.now());
+  assert.ok(third.isEnded);
+  await clock.advance(UNCONFIRMED_MS);
+  assert.deepEqual(registry.sweep(clock.now()).map((peer) => peer.nodeId), [HIGH]);
+});
+
 Deno.test("endAll() ends every session of one peer and frees the keys", () => {
   const { registry, accept, cipher, peers } = create({ keySlots: 6 });
   const sessions = [accept(LOW), accept(LOW)];
