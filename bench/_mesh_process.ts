@@ -9,7 +9,7 @@ import {
   createPacketCipher,
   generateSeed,
 } from "../src/core/crypto/mod.ts";
-import { MeshTransport, openUdpSocket, type SendStreamHandle } from "../src/core/transport/mod.ts";
+import { MeshTransport, openBestUdpSocket, type SendStreamHandle } from "../src/core/transport/mod.ts";
 import { silentLog } from "../src/observe/mod.ts";
 import { type MeshBlobs, openMeshBlobs } from "./_mesh_blobs.ts";
 import { decodeLine, encodeLine, readLines } from "../test/interop/rust_protocol.ts";
@@ -70,7 +70,7 @@ function createHandlers(): Handlers {
     start: async ({ psk }) => {
       const { nodeId } = createIdentity(generateSeed(systemRandom));
       const noiseKeys = createNoiseKeyPair();
-      const socket = openUdpSocket({ host: "127.0.0.1", port: 0 });
+      const socket = openBestUdpSocket({ host: "127.0.0.1", port: 0 });
       const cipher = createPacketCipher();
       transport = new MeshTransport(
         { socket, cipher, clock: systemClock, log: silentLog },

@@ -58,7 +58,13 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
-  poll: { parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
+  poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+  pollAside: {
+    name: "poll",
+    parameters: ["buffer", "u64", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
@@ -68,6 +74,8 @@ export interface Libc {
   receive(descriptor: number, messages: Deno.PointerValue, count: number): number;
   /** Messages sent of `count`, or −1. */
   send(descriptor: number, messages: Deno.PointerValue, count: number): number;
+  /** True when there is something to read. */
+  isReadable(descriptor: number): boolean;
   /**
    * Waits on another thread until there is something to read, at most `limitMs`; false when nothing
    * came. Ends early when waiting fails or {@linkcode Libc.wake} is called.
@@ -106,11 +114,9 @@ export function openLibc(): Libc {
       symbols.recvmmsg(descriptor, messages, count, MSG_DONTWAIT, null),
     send: (descriptor, messages, count) =>
       symbols.sendmmsg(descriptor, messages, count, MSG_DONTWAIT),
-    waitReadable: async (descriptor, limitMs) => {
-      // `struct pollfd`: descriptor, wanted events, events.
-      const request = new Uint8Array(Int32Array.of(descriptor, POLLIN).buffer);
-      return await symbols.poll(request, 1n, limitMs) !== 0;
-    },
+    isReadable: (descriptor) => symbols.poll(pollRequest(descriptor), 1n, 0) !== 0,
+    waitReadable: async (descriptor, limitMs) =>
+      await symbols.pollAside(pollRequest(descriptor), 1n, limitMs) !== 0,
     // For an unconnected UDP socket it reports an error, and wakes whoever waits nevertheless.
     wake: (descriptor) => void symbols.shutdown(descriptor, SHUT_RDWR),
     setJoining: (descriptor, isOn) => {
@@ -126,6 +132,11 @@ export function openLibc(): Libc {
     errno: () => errnoView.getInt32(),
     close: () => library.close(),
   };
+}
+
+/** `struct pollfd`: descriptor, wanted events, events. */
+function pollRequest(descriptor: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Int32Array.of(descriptor, POLLIN).buffer);
 }
 
 /** Writes `address` as the 64-bit pointer in two words. */

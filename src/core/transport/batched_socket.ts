@@ -28,8 +28,8 @@ import { bindUdp, boundAddress, createUdpSocket } from "./udp_socket.ts";
 const POLL_MICROSECONDS = 50;
 /** Timers and other sockets get a turn at least this often while this one is busy. */
 const TURN_MS = 0.25;
-/** Datagrams without a pause after which joining pays for turning it on and off. */
-const JOIN_AFTER = 32;
+/** From so many datagrams in one call on, joining pays. */
+const JOIN_FROM = 16;
 /** Sources remembered: two generations of this many, about 100 bytes each. */
 const SOURCES_GENERATION_MAX = 4_096;
 /** Forces the portable socket when set to `portable`. */
@@ -270,21 +270,23 @@ class BatchedSocket implements DatagramSocket {
     const receive = () => receiver.receive(onDatagram);
     let turnAt = performance.now();
     let busyAt = turnAt;
-    let received = 0;
+    let largest = 0;
     while (!this.#isClosed) {
       const count = this.#handOver(receive);
       if (this.#isClosed) return;
       const now = performance.now();
       if (count !== RECEIVED_NONE) {
         busyAt = now;
-        received += count;
-        if (!receiver.isJoining && received >= JOIN_AFTER) receiver.setJoining(true);
-      } else if (now - busyAt >= this.#pollMs) return;
+        largest = Math.max(largest, count);
+        if (count >= JOIN_FROM && !receiver.isJoining) receiver.enterJoining();
+      } else if (now - busyAt >= this.#pollMs) break;
       if (now - turnAt >= TURN_MS) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         turnAt = performance.now();
       } else await null;
     }
+    // Single datagrams want to be woken for quickly more than they want to be joined.
+    if (receiver.isJoining && largest < JOIN_FROM && !this.#isClosed) receiver.leaveJoining();
   }
 
   /** Runs handlers of datagrams; what they send leaves together. */
