@@ -22,6 +22,12 @@ export interface DialTarget {
   readonly forms: readonly SessionForm[];
 }
 
+/** What the dialer does with a transport. */
+export type DialTransport = Pick<
+  MeshTransport,
+  "heartbeatMs" | "peer" | "probe" | "dial" | "onSilence"
+>;
+
 /** State of a target, for status output. */
 export interface DialState {
   readonly target: DialTarget;
@@ -50,14 +56,14 @@ interface Loop {
 
 /** Dials and redials targets. */
 export class Dialer {
-  readonly #transport: MeshTransport;
+  readonly #transport: DialTransport;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #loops = new Map<bigint, Loop>();
   readonly #unsubscribe: () => void;
 
   constructor(
-    deps: { readonly transport: MeshTransport; readonly clock: Clock; readonly log: Log },
+    deps: { readonly transport: DialTransport; readonly clock: Clock; readonly log: Log },
   ) {
     this.#transport = deps.transport;
     this.#clock = deps.clock;
@@ -138,7 +144,8 @@ export class Dialer {
     const handshake: HandshakeTarget = { ...target, form };
     try {
       await this.#transport.dial(handshake, patienceMs, abort.signal);
-      return true;
+      // A table may have been full, or the session is gone already: that is no reason to hurry.
+      return this.#isConnected(loop);
     } catch (error) {
       this.#log.debug("handshake_failed", {
         peer: idToHex(target.nodeId),
