@@ -22,8 +22,9 @@ import type { BatchedSocketCounters } from "./socket.ts";
 
 /** Datagrams that wait at most; beyond it they are dropped and counted. More than a sender has slots. */
 export const SEND_QUEUE_MAX = 1024;
-/** As many waiting datagrams are sent at once instead of at the end of the turn. */
-export const SEND_FULL = 64;
+/** As many waiting datagrams or bytes are sent at once instead of at the end of the turn. */
+const FULL_DATAGRAMS = 64;
+const FULL_BYTES = 65_536;
 
 /** Messages of one call. */
 const MESSAGES_MAX = 64;
@@ -61,6 +62,8 @@ export class BatchSender {
   readonly #onSent = new Array<(() => void) | undefined>(SEND_QUEUE_MAX).fill(undefined);
   #head = 0;
   #count = 0;
+  /** Bytes queued since the last attempt to send. */
+  #pendingBytes = 0;
   #isSending = false;
   /** The buffer most datagrams lie in, and where it is. */
   #lastBuffer: ArrayBufferLike | undefined;
@@ -93,6 +96,11 @@ export class BatchSender {
     this.#messages = Deno.UnsafePointer.of(words);
   }
 
+  /** True when sending now costs no more per datagram than sending later. */
+  get isFull(): boolean {
+    return this.#count >= FULL_DATAGRAMS || this.#pendingBytes >= FULL_BYTES;
+  }
+
   /** Datagrams waiting. */
   get waiting(): number {
     return this.#count;
@@ -106,6 +114,7 @@ export class BatchSender {
     this.#targets[place] = target;
     this.#onSent[place] = onSent;
     this.#count += 1;
+    this.#pendingBytes += bytes.length;
     return true;
   }
 
@@ -138,6 +147,7 @@ export class BatchSender {
     // Whoever gets bytes back may send at once; its datagram joins the queue this loop works on.
     if (this.#isSending) return "empty";
     this.#isSending = true;
+    this.#pendingBytes = 0;
     try {
       while (this.#count > 0) {
         const messages = this.#build();

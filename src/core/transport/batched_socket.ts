@@ -18,7 +18,7 @@ import {
   RECEIVE_SLOT_BYTES,
   RECEIVED_NONE,
 } from "./_linux_receiver.ts";
-import { BatchSender, SEND_FULL } from "./_linux_sender.ts";
+import { BatchSender } from "./_linux_sender.ts";
 import { createNativeTarget, type NativeTarget, SourceTable } from "./_linux_sockaddr.ts";
 import type { BatchedSocketCounters, DatagramHandler, DatagramSocket } from "./socket.ts";
 import type { SocketAddress } from "./types.ts";
@@ -180,7 +180,7 @@ class BatchedSocket implements DatagramSocket {
       this.counters.sendQueueDrops += 1;
       return onSent();
     }
-    if (this.#sender.waiting >= SEND_FULL) this.#flush();
+    if (this.#sender.isFull) this.#flush();
     else if (!this.#isFlushDue && !this.#isReceiving) {
       this.#isFlushDue = true;
       queueMicrotask(this.#flushSoon);
@@ -227,7 +227,9 @@ class BatchedSocket implements DatagramSocket {
     const { libc, descriptor } = this.#deps;
     const { counters } = this;
     const sources = this.#sources;
-    this.#receiver = new BatchReceiver({ libc, descriptor, sources, counters }, buffer);
+    const onPause = () => this.#flush();
+    const deps = { libc, descriptor, sources, counters, onPause };
+    this.#receiver = new BatchReceiver(deps, buffer);
     const run = this.#run(this.#receiver, buffer.subarray(0, RECEIVE_SLOT_BYTES), onDatagram);
     void run.then(this.#end.resolve, this.#end.reject);
   }
