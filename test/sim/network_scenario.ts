@@ -20,7 +20,7 @@ import {
   MeshTransport,
   type SocketAddress,
 } from "../../src/core/transport/mod.ts";
-import { silentLog } from "../../src/observe/mod.ts";
+import { createLog, type Log, silentLog } from "../../src/observe/mod.ts";
 import { HeapClock } from "./heap_clock.ts";
 import { MemoryNetwork, type NetworkConditions, PERFECT, seededRandom } from "./memory_network.ts";
 import { StreamRun } from "./stream_run.ts";
@@ -75,16 +75,18 @@ export interface ScenarioReport {
   readonly streamsFailed: number;
   /** Planned, but the pair was not connected then. */
   readonly streamsSkipped: number;
-  /** Told "done" at the sender although the receiver was told that the stream ended. */
-  readonly streamsDisagreed: number;
+  /** Streams done at the sender although the receiver was told that they ended before all arrived. */
+  readonly disagreements: readonly string[];
   readonly datagrams: number;
 }
 
 /** Options of {@linkcode planScenario}. */
 export interface PlanOptions {
   readonly nodesMax?: number;
-  /** Leaves relayed links out. */
-  readonly isDirectOnly?: boolean;
+  /** Multiplies partitions, restarts and streams; 1 when left out. */
+  readonly turmoil?: number;
+  /** Chance of an additional link to need a relay; 0.3 when left out. */
+  readonly relayShare?: number;
 }
 
 const HEARTBEAT_MS = 1_000;
@@ -101,8 +103,9 @@ const SECRET = new Uint8Array(32).fill(7);
 export function planScenario(seed: number, options: PlanOptions = {}): ScenarioPlan {
   const random = seededRandom(seed);
   const pick = (count: number) => Math.floor(random() * count);
+  const turmoil = options.turmoil ?? 1;
   const nodes = 2 + pick((options.nodesMax ?? 12) - 1);
-  const links = planLinks(nodes, random, options.isDirectOnly ?? false);
+  const links = planLinks(nodes, random, options.relayShare ?? 0.3);
   // One network in five is slow: its round trips take longer than the first retransmission timeout.
   const slowness = random() < 0.2 ? 10 : 1;
   const conditions: NetworkConditions = {
@@ -111,7 +114,7 @@ export function planScenario(seed: number, options: PlanOptions = {}): ScenarioP
     delayMs: (0.5 + random() * 20) * slowness,
     jitterMs: random() * 20 * slowness,
   };
-  const partitions = Array.from({ length: pick(3) }, (): Partition => {
+  const partitions = Array.from({ length: pick(3) * turmoil }, (): Partition => {
     const at = random() * STORM_MS;
     const side = new Set<number>([pick(nodes)]);
     for (let node = 0; node < nodes; node++) if (random() < 0.4) side.add(node);
@@ -122,12 +125,12 @@ export function planScenario(seed: number, options: PlanOptions = {}): ScenarioP
       isOneWay: random() < 0.25,
     };
   });
-  const restarts = Array.from({ length: pick(4) }, (): Restart => ({
+  const restarts = Array.from({ length: pick(4) * turmoil }, (): Restart => ({
     at: random() * STORM_MS * 0.9,
     downMs: random() * 2_000,
     node: pick(nodes),
   }));
-  const streams = Array.from({ length: 4 + pick(12) }, (): StreamPlan => ({
+  const streams = Array.from({ length: (4 + pick(12)) * turmoil }, (): StreamPlan => ({
     at: 1_000 + random() * (STORM_MS - 1_000),
     link: links[pick(links.length)] as Link,
     isReversed: random() < 0.5,
@@ -147,9 +150,18 @@ export function describePlan(plan: ScenarioPlan): string {
     `partitions, ${plan.restarts.length} restarts, ${plan.streams.length} streams`;
 }
 
+/** Options of {@linkcode runScenario}. */
+export interface RunOptions {
+  /** Takes the records of all nodes and of the scenario itself, line by line. */
+  readonly writeLog?: (line: string) => void;
+}
+
 /** Runs a scenario in virtual time. */
-export async function runScenario(plan: ScenarioPlan): Promise<ScenarioReport> {
-  const scenario = new Scenario(plan);
+export async function runScenario(
+  plan: ScenarioPlan,
+  options: RunOptions = {},
+): Promise<ScenarioReport> {
+  const scenario = new Scenario(plan, options);
   try {
     return await scenario.run();
   } finally {
@@ -158,7 +170,7 @@ export async function runScenario(plan: ScenarioPlan): Promise<ScenarioReport> {
 }
 
 /** A tree, so that the network hangs together, and some links more; some of those through a relay. */
-function planLinks(nodes: number, random: () => number, isDirectOnly: boolean): Link[] {
+function planLinks(nodes: number, random: () => number, relayShare: number): Link[] {
   const links: Link[] = [];
   const linked = new Set<string>();
   const add = (a: number, b: number, via: number | undefined) => {
@@ -175,7 +187,7 @@ function planLinks(nodes: number, random: () => number, isDirectOnly: boolean): 
   for (let i = Math.floor(random() * nodes); i > 0; i--) {
     const a = Math.floor(random() * nodes);
     const b = Math.floor(random() * nodes);
-    const relay = isDirectOnly || random() < 0.7 ? undefined : findRelay(direct, a, b);
+    const relay = random() < 1 - relayShare ? undefined : findRelay(direct, a, b);
     if (relay !== undefined || random() < 0.7) add(a, b, relay);
   }
   return links;
@@ -204,12 +216,12 @@ class SimNode {
     this.address = { host: `10.0.0.${number + 1}`, port: 4_000 };
   }
 
-  start(network: MemoryNetwork, clock: HeapClock): MeshTransport {
+  start(network: MemoryNetwork, clock: HeapClock, log: Log): MeshTransport {
     const transport = this.transport = new MeshTransport({
       socket: network.open(this.address.host, this.address.port),
       cipher: createPacketCipher({ memoryBytes: 5 * 1024 * 1024, keySlots: 256 }),
       clock,
-      log: silentLog,
+      log,
     }, {
       nodeId: this.identity.nodeId,
       noiseKeys: this.keys,
@@ -218,7 +230,7 @@ class SimNode {
       sessionTimeoutMs: SESSION_TIMEOUT_MS,
     });
     transport.start();
-    this.dialer = new Dialer({ transport, clock, log: silentLog });
+    this.dialer = new Dialer({ transport, clock, log });
     return transport;
   }
 
@@ -247,11 +259,18 @@ class Scenario {
   readonly #apart = new Set<string>();
   readonly #runs: StreamRun[] = [];
   readonly #faults: string[] = [];
+  readonly #log: Log;
   #partitions: Partition[] = [];
   #skipped = 0;
 
-  constructor(plan: ScenarioPlan) {
+  constructor(plan: ScenarioPlan, { writeLog }: RunOptions) {
     this.#plan = plan;
+    this.#log = writeLog === undefined ? silentLog : createLog({
+      level: "debug",
+      format: "text",
+      write: writeLog,
+      wallMs: () => this.#clock.now(),
+    });
     this.#network = new MemoryNetwork(this.#clock, plan.seed ^ 0x5eed, plan.conditions);
     this.#nodes = Array.from({ length: plan.nodes }, (_, number) => new SimNode(number));
     for (const node of this.#nodes) this.#numbers.set(addressKey(node.address), node.number);
@@ -265,8 +284,13 @@ class Scenario {
     const plan = this.#plan;
     for (const node of this.#nodes) this.#start(node);
     for (const partition of plan.partitions) {
-      this.#clock.after(partition.at, () => this.#partitions.push(partition));
+      const { side, isOneWay } = partition;
+      this.#clock.after(partition.at, () => {
+        this.#log.info("parted", { side: [...side].join(), one_way: isOneWay });
+        this.#partitions.push(partition);
+      });
       this.#clock.after(partition.until, () => {
+        this.#log.info("healed", { side: [...side].join() });
         this.#partitions = this.#partitions.filter((other) => other !== partition);
       });
     }
@@ -309,7 +333,7 @@ class Scenario {
       streamsDone: runs.filter((run) => run.sender === "done").length,
       streamsFailed: runs.filter((run) => run.sender === "error").length,
       streamsSkipped: this.#skipped,
-      streamsDisagreed: runs.filter((run) => run.sender === "done" && !run.isComplete).length,
+      disagreements: runs.flatMap((run) => run.disagreement() ?? []),
       datagrams: this.#nodes.reduce((sum, node) => sum + node.datagrams, 0),
     };
   }
@@ -324,7 +348,7 @@ class Scenario {
   }
 
   #start(node: SimNode): void {
-    node.start(this.#network, this.#clock);
+    node.start(this.#network, this.#clock, this.#log.child({ node: node.number }));
     for (const link of this.#plan.links) if (link.from === node.number) this.#dial(node, link);
   }
 
@@ -342,6 +366,7 @@ class Scenario {
   #restart({ node: number, downMs }: Restart): void {
     const node = this.#node(number);
     if (node.transport === undefined) return;
+    this.#log.info("restarted", { node: number, down_ms: Math.round(downMs) });
     node.stop();
     this.#clock.after(downMs, () => this.#start(node));
   }
@@ -354,6 +379,7 @@ class Scenario {
       this.#skipped += 1;
       return;
     }
+    this.#log.info("stream", { number, from: from.number, to: to.number, events: plan.count });
     const random = seededRandom(this.#plan.seed * 1_000 + number);
     const payloads = Array.from({ length: plan.count }, () => {
       const length = Math.floor(random() * plan.bytesMax);

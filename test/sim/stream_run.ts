@@ -85,6 +85,14 @@ export class StreamRun {
     return faults.map((fault) => `stream ${this.name}: ${fault}`);
   }
 
+  /** How the two sides see the stream differently, though neither was left without an answer. */
+  disagreement(): string | undefined {
+    if (this.sender !== "done" || this.isComplete) return undefined;
+    const { length } = this.#options.payloads;
+    return `stream ${this.name}: done, but the receiver ended with ${this.receiverEnd} after ` +
+      `${this.#seen.size} of ${length}`;
+  }
+
   #onEvent(sequence: number, payload: Uint8Array, index: number): void {
     const expected = this.#options.payloads[sequence];
     if (this.receiverEnd !== undefined) this.#faults.push(`event ${sequence} after the end`);

@@ -2,7 +2,8 @@
  * Seeded whole networks: every stream delivers exactly what was sent or ends with a typed error, and
  * the network is whole again after quiet.
  *
- * `NET_SIM_SEEDS` sets how many seeds run, `NET_SIM_SEED` replays one of them.
+ * `NET_SIM_SEEDS` sets how many seeds run, `NET_SIM_SEED` replays one of them and `NET_SIM_LOG=1`
+ * prints what its nodes logged.
  */
 
 import assert from "node:assert/strict";
@@ -27,7 +28,8 @@ Deno.test("MeshTransport keeps its promises in seeded networks", async () => {
   const seeds = seedsFromEnvironment();
   for (const seed of seeds) {
     const plan = planScenario(seed);
-    const report = await runScenario(plan);
+    const writeLog = Deno.env.has("NET_SIM_LOG") ? console.log : undefined;
+    const report = await runScenario(plan, { writeLog });
     done += report.streamsDone;
     failed += report.streamsFailed;
     const reason = KNOWN_FAILURES.get(seed);
