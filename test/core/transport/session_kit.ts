@@ -45,7 +45,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
       close: () => {},
     },
   });
-  const context: SessionContext = {
+  const context = {
     cipher,
     sender,
     counters,
@@ -53,7 +53,9 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     buffers: new BufferPool(MAX_PAYLOAD, 8),
     onEvent: () => {},
     onBusy: () => {},
-  };
+    /** Every session of the kit is a compat one. */
+    prover: undefined,
+  } satisfies SessionContext & Record<string, unknown>;
   const peers = new PeerTable(TIMEOUT_MS);
   /** A direct peer with a session, as if a handshake had ended well. */
   const connect = (nodeId: bigint): Peer => {
@@ -79,18 +81,19 @@ let handshakes = 0;
 export function resultOf(nodeId: bigint, fields: Partial<HandshakeResult> = {}): HandshakeResult {
   const number = ++handshakes;
   const key = new Uint8Array(32).fill(number & 0xff);
+  const keys = {
+    sessionId: joinHalves(number, 9),
+    sessionIdLow: number,
+    sessionIdHigh: 9,
+    noncePrefix: (number ^ 9) >>> 0,
+    sendKey: key,
+    receiveKey: key,
+    routeHopSendKey: key,
+    routeHopReceiveKey: key,
+  };
   return {
     nodeId,
-    keys: {
-      sessionId: joinHalves(number, 9),
-      sessionIdLow: number,
-      sessionIdHigh: 9,
-      noncePrefix: (number ^ 9) >>> 0,
-      sendKey: key,
-      receiveKey: key,
-      routeHopSendKey: key,
-      routeHopReceiveKey: key,
-    },
+    keys,
     isInitiator: false,
     ephemeral: `ephemeral ${number}`,
     form: "routed",
