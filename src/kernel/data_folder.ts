@@ -56,10 +56,15 @@ export async function takeDataFolder(path: string): Promise<DataFolder> {
       { next: "talk to that node with the same --data-dir, or stop it with net node stop" },
     );
   }
-  await file.truncate(0);
-  await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
   const nodeFile = `${path}/${NODE_FILE}`;
-  await Deno.remove(nodeFile).catch(() => {}); // Left by an owner that was killed.
+  try {
+    await file.truncate(0);
+    await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+    await Deno.remove(nodeFile).catch(() => {}); // Left by an owner that was killed.
+  } catch (error) {
+    file.close();
+    throw toNetError(error, `Cannot use data folder "${path}"`);
+  }
   let isReleased = false;
   return {
     path,

@@ -5,6 +5,7 @@
  * matters. Nothing behind the first two bytes is looked at.
  */
 
+import { SEALED_DATAGRAM_MAGIC } from "../crypto/mod.ts";
 import { HEADER_BYTES, PACKET_MAGIC } from "./header.ts";
 import { PINGWAVE_BYTES } from "./pingwave.ts";
 import { ROUTE_HOP_MAGIC } from "./route_hop.ts";
@@ -23,6 +24,8 @@ export const DatagramClass = {
   RouteHop: 3,
   Routed: 4,
   Direct: 5,
+  /** The sealing's own datagrams (`sealed.md` 5); unknown to the Rust core. */
+  Sealed: 6,
 } as const;
 /** A value of the table of the same name. */
 export type DatagramClass = (typeof DatagramClass)[keyof typeof DatagramClass];
@@ -49,5 +52,6 @@ export function classifyDatagram(view: DataView, at: number, length: number): Da
   if (magic === ROUTING_MAGIC && length >= ROUTING_HEADER_BYTES + HEADER_BYTES) {
     return DatagramClass.Routed;
   }
+  if (magic === SEALED_DATAGRAM_MAGIC) return DatagramClass.Sealed;
   return magic === PACKET_MAGIC ? DatagramClass.Direct : DatagramClass.Unknown;
 }

@@ -56,6 +56,19 @@ export function createTransportCounters() {
     drop_handshake_refused_total: 0,
     drop_handshake_replayed_total: 0,
     drop_handshake_limit_total: 0,
+    drop_handshake_negotiation_total: 0,
+    // Sealed sessions.
+    rx_proofs_total: 0,
+    drop_epoch_key_total: 0,
+    drop_unproven_total: 0,
+    drop_sealed_message_total: 0,
+    sessions_proven_total: 0,
+    sessions_unproven_total: 0,
+    half_open_evicted_total: 0,
+    rx_sealed_datagrams_total: 0,
+    drop_sealed_datagram_total: 0,
+    resets_sent_total: 0,
+    resets_received_total: 0,
     // Pingwaves.
     pingwaves_accepted_total: 0,
     pingwaves_forwarded_total: 0,
@@ -102,6 +115,7 @@ export function checkCounters(c: TransportCounters): string[] {
     c.rx_pingwaves_total,
     c.rx_routed_total,
     c.rx_direct_total,
+    c.rx_sealed_datagrams_total,
     c.drop_unknown_class_total,
     c.drop_route_hop_total,
   ]);
@@ -117,6 +131,7 @@ export function checkCounters(c: TransportCounters): string[] {
     c.drop_routed_heartbeat_total,
     c.rx_handshakes_total,
     c.drop_unknown_session_total,
+    c.drop_epoch_key_total,
     c.drop_bad_tag_total,
     c.drop_replay_total,
     c.rx_opened_total,
@@ -127,6 +142,8 @@ export function checkCounters(c: TransportCounters): string[] {
     c.rx_event_packets_total,
     c.rx_control_packets_total,
     c.rx_message_packets_total,
+    c.rx_proofs_total,
+    c.drop_unproven_total,
     c.drop_unknown_subprotocol_total,
   ]);
   stage("events", c.rx_event_packets_total, [

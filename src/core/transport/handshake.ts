@@ -7,16 +7,28 @@
  */
 
 import type { Clock } from "../../base/mod.ts";
-import { highHalf, idToHex, joinHalves, lowHalf, NetError } from "../../base/mod.ts";
+import { highHalf, idToHex, lowHalf, NetError } from "../../base/mod.ts";
 import {
   createNoiseInitiator,
   createNoiseResponder,
+  decodeMessage1Payload,
+  decodeSealedBlock,
+  deriveSealedSessionId,
   deriveSessionKeys,
+  encodeMessage1Payload,
+  encodeSealedBlock,
   handshakePrologue,
+  judgeNegotiation,
+  negotiationError,
+  type NegotiationFault,
+  type NegotiationResult,
   type NoiseInitiator,
   type NoiseKeyPair,
   type NoiseResponder,
+  type SealedBlock,
+  type SealedBlockReading,
   type SessionKeys,
+  type SplitKeys,
 } from "../crypto/mod.ts";
 import { addressKey } from "./address.ts";
 import type { TransportCounters } from "./counters.ts";
@@ -36,10 +48,26 @@ export interface HandshakeTarget {
   readonly form: SessionForm;
 }
 
+/** What a sealed session is made from (`sealed.md` 2). */
+export interface SealedHandshake {
+  /** What the peer says of itself; believed only after its proof. */
+  readonly peer: SealedBlock;
+  /** Consumed by the session. */
+  readonly splitKeys: SplitKeys;
+  readonly handshakeHash: Uint8Array;
+}
+
+/** Id of a session, and its keys if it is a compat one. */
+export type HandshakeKeys =
+  & Pick<SessionKeys, "sessionIdLow" | "sessionIdHigh" | "noncePrefix">
+  & Partial<Pick<SessionKeys, "sendKey" | "receiveKey">>;
+
 /** Outcome of a completed handshake. */
 export interface HandshakeResult {
   readonly nodeId: bigint;
-  readonly keys: SessionKeys;
+  readonly keys: HandshakeKeys;
+  /** Set when both sides agreed on a sealed session. */
+  readonly sealed?: SealedHandshake;
   readonly isInitiator: boolean;
   /** Ephemeral key of message 1, hex: names the handshake. */
   readonly ephemeral: string;
@@ -53,7 +81,7 @@ interface Attempt {
   readonly target: HandshakeTarget;
   readonly noise: NoiseInitiator;
   readonly ephemeral: string;
-  readonly finish: (outcome: HandshakeResult | NetError) => void;
+  readonly finish: (outcome: HandshakeResult | NetError | Promise<HandshakeResult>) => void;
 }
 
 const EPHEMERAL_BYTES = 32;
@@ -67,8 +95,15 @@ export interface HandshakerDeps {
   readonly clock: Clock;
   /** Installs the session of a handshake that a peer began; false refuses it. */
   readonly onAccepted: (result: HandshakeResult) => boolean;
-  /** Installs the session of a handshake that this node began, before `attempt` resolves. */
-  readonly onInitiated: (result: HandshakeResult) => void;
+  /** A peer's handshake was refused for what it says of itself. */
+  readonly onNegotiationFailed: (nodeId: bigint, fault: NegotiationFault) => void;
+  /** Message 2 to that peer has left. */
+  readonly onAnswered: (result: HandshakeResult) => void;
+  /**
+   * Installs the session of a handshake that this node began. The attempt resolves with it, or, where a
+   * promise is returned, when that settles.
+   */
+  readonly onInitiated: (result: HandshakeResult) => Promise<void> | undefined;
 }
 
 /** Keys and names of this node in handshakes. */
@@ -78,7 +113,26 @@ export interface HandshakerOptions {
   readonly meshSecret: Uint8Array;
   /** Node ids whose direct handshakes are accepted. */
   readonly expected: readonly bigint[];
+  /** Offers and takes sealed sessions; left out, every session is compat. */
+  readonly sealing?: SealingOptions;
 }
+
+/** Who this node is on sealed sessions, and what it asks of others. */
+export interface SealingOptions {
+  readonly entityId: Uint8Array;
+  /** What is known of a node; an unknown one may be anybody and seal or not. */
+  readonly policyOf: (nodeId: bigint) => SealingPolicy;
+}
+
+/** What is asked of one node. */
+export interface SealingPolicy {
+  readonly knownEntityId?: Uint8Array;
+  /** No compat session with it is acceptable. */
+  readonly isRequired: boolean;
+}
+
+const ANYBODY: SealingPolicy = { isRequired: false };
+const ABSENT: SealedBlockReading = { kind: "absent" };
 
 /** Runs handshakes. */
 export class Handshaker {
@@ -111,14 +165,16 @@ export class Handshaker {
   ): Promise<HandshakeResult> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<HandshakeResult>();
+    const { isRequired } = this.#policyOf(target.nodeId);
+    if (target.form === "direct" && isRequired) {
+      return Promise.reject(negotiationError(target.nodeId, "not_supported"));
+    }
     const noise = createNoiseInitiator({
       prologue: handshakePrologue(this.#routingId, lowHalf(target.nodeId)),
       psk: this.#options.meshSecret,
       responderStatic: target.noisePublicKey,
     });
-    const message = noise.writeMessage1(
-      target.form === "routed" ? nodeIdBytes(this.#options.nodeId) : NO_PAYLOAD,
-    );
+    const message = noise.writeMessage1(this.#message1Payload(target.form, isRequired));
     const forget = this.#remember(target, {
       target,
       noise,
@@ -126,6 +182,13 @@ export class Handshaker {
       finish: (outcome) => {
         cancel();
         forget();
+        if (outcome instanceof Promise) {
+          // Message 2 is here; from now on only the proof, which has its own patience, can fail.
+          outcome.then(resolve, reject).finally(() => {
+            signal?.removeEventListener("abort", onAbort);
+          });
+          return;
+        }
         signal?.removeEventListener("abort", onAbort);
         if (outcome instanceof NetError) reject(outcome);
         else resolve(outcome);
@@ -166,9 +229,11 @@ export class Handshaker {
     }
     if (attempt !== undefined && this.#complete(attempt, message, from, false)) return;
     for (const nodeId of expected) {
+      if (this.#policyOf(nodeId).isRequired) continue;
       const noise = this.#responder(lowHalf(nodeId));
       if (noise.readMessage1(message) === undefined) continue;
-      this.#answer(noise, message, { nodeId, form: "direct", address: from, isRelayed: false });
+      const who = { nodeId, form: "direct", address: from, isRelayed: false } as const;
+      this.#answer(noise, message, who, { kind: "compat" });
       return;
     }
     counters.drop_handshake_refused_total += 1;
@@ -186,18 +251,24 @@ export class Handshaker {
     if (attempt !== undefined && this.#complete(attempt, message, from, isRelayed)) return;
     const noise = this.#responder(header.source);
     const payload = noise.readMessage1(message)?.payload;
-    if (payload === undefined || payload.length < NODE_ID_BYTES) {
+    const message1 = payload === undefined ? undefined : decodeMessage1Payload(payload);
+    if (message1 === undefined) {
       counters.drop_handshake_refused_total += 1;
       return;
     }
-    const view = new DataView(payload.buffer, payload.byteOffset);
-    const low = view.getUint32(0, true);
-    const nodeId = joinHalves(low, view.getUint32(4, true));
-    if (low !== header.source || nodeId === this.#options.nodeId) {
+    const { nodeId } = message1;
+    if (lowHalf(nodeId) !== header.source || nodeId === this.#options.nodeId) {
       counters.drop_handshake_refused_total += 1;
       return;
     }
-    this.#answer(noise, message, { nodeId, form: "routed", address: from, isRelayed });
+    const negotiation = this.#judge(nodeId, message1.reading);
+    if (negotiation.kind === "failed") {
+      counters.drop_handshake_negotiation_total += 1;
+      this.#deps.onNegotiationFailed(nodeId, negotiation.fault);
+      return;
+    }
+    const who = { nodeId, form: "routed", address: from, isRelayed } as const;
+    this.#answer(noise, message, who, negotiation);
   }
 
   /** Ends every attempt. */
@@ -245,39 +316,101 @@ export class Handshaker {
     from: SocketAddress,
     isRelayed: boolean,
   ): boolean {
-    if (attempt.noise.readMessage2(message) === undefined) return false;
+    const payload = attempt.noise.readMessage2(message)?.payload;
+    if (payload === undefined) return false;
+    const { target, noise } = attempt;
+    const reading = target.form === "routed" ? decodeSealedBlock(payload) : ABSENT;
+    const negotiation = this.#judge(target.nodeId, reading, target.noisePublicKey);
+    if (negotiation.kind === "failed") {
+      this.#deps.counters.drop_handshake_negotiation_total += 1;
+      attempt.finish(negotiationError(target.nodeId, negotiation.fault));
+      return true;
+    }
     this.#deps.counters.handshakes_completed_total += 1;
     const result: HandshakeResult = {
-      nodeId: attempt.target.nodeId,
-      keys: deriveSessionKeys(attempt.noise.handshakeHash, "initiator"),
+      nodeId: target.nodeId,
+      ...keysOf(noise, "initiator", negotiation),
       isInitiator: true,
       ephemeral: attempt.ephemeral,
-      form: attempt.target.form,
+      form: target.form,
       address: from,
       isRelayed,
     };
-    this.#deps.onInitiated(result);
-    attempt.finish(result);
+    const proven = this.#deps.onInitiated(result);
+    attempt.finish(proven === undefined ? result : proven.then(() => result));
     return true;
+  }
+
+  #message1Payload(form: SessionForm, isRequired: boolean): Uint8Array {
+    const { nodeId, noiseKeys, sealing } = this.#options;
+    if (form === "direct") return NO_PAYLOAD;
+    if (sealing === undefined) return nodeIdBytes(nodeId);
+    const { entityId } = sealing;
+    return encodeMessage1Payload(nodeId, {
+      isRequired,
+      entityId,
+      noisePublicKey: noiseKeys.publicKey,
+    });
+  }
+
+  #policyOf(nodeId: bigint): SealingPolicy {
+    return this.#options.sealing?.policyOf(nodeId) ?? ANYBODY;
+  }
+
+  #judge(
+    nodeId: bigint,
+    reading: SealedBlockReading,
+    dialledNoiseKey?: Uint8Array,
+  ): NegotiationResult {
+    const { sealing } = this.#options;
+    if (sealing === undefined) return { kind: "compat" };
+    const ownEntityId = sealing.entityId;
+    const policy = sealing.policyOf(nodeId);
+    return judgeNegotiation(reading, { nodeId, ownEntityId, dialledNoiseKey, ...policy });
   }
 
   #answer(
     noise: NoiseResponder,
     message1: Uint8Array,
     who: Pick<HandshakeResult, "nodeId" | "form" | "address" | "isRelayed">,
+    negotiation: Agreement,
   ): void {
-    const message2 = noise.writeMessage2(NO_PAYLOAD);
-    const isAccepted = this.#deps.onAccepted({
+    const { noiseKeys, sealing } = this.#options;
+    const message2 = noise.writeMessage2(
+      negotiation.kind === "compat" || sealing === undefined ? NO_PAYLOAD : encodeSealedBlock({
+        isRequired: this.#policyOf(who.nodeId).isRequired,
+        entityId: sealing.entityId,
+        noisePublicKey: noiseKeys.publicKey,
+      }),
+    );
+    const result: HandshakeResult = {
       ...who,
-      keys: deriveSessionKeys(noise.handshakeHash, "responder"),
+      ...keysOf(noise, "responder", negotiation),
       isInitiator: false,
       ephemeral: message1.subarray(0, EPHEMERAL_BYTES).toHex(),
-    });
-    if (!isAccepted) return;
+    };
+    if (!this.#deps.onAccepted(result)) return;
     this.#deps.counters.handshakes_completed_total += 1;
     const relayTo = who.form === "routed" ? halves(who.nodeId) : undefined;
     this.#deps.sender.sendHandshake(message2, { address: who.address, relayTo }, HANDSHAKE_TTL);
+    this.#deps.onAnswered(result);
   }
+}
+
+/** A negotiation that did not fail. */
+type Agreement = Exclude<NegotiationResult, { readonly kind: "failed" }>;
+
+function keysOf(
+  noise: NoiseInitiator | NoiseResponder,
+  role: "initiator" | "responder",
+  negotiation: Agreement,
+): Pick<HandshakeResult, "keys" | "sealed"> {
+  const { handshakeHash } = noise;
+  if (negotiation.kind === "compat") return { keys: deriveSessionKeys(handshakeHash, role) };
+  return {
+    keys: deriveSealedSessionId(handshakeHash),
+    sealed: { peer: negotiation.peer, splitKeys: noise.splitKeys, handshakeHash },
+  };
 }
 
 function halves(nodeId: bigint): { readonly low: number; readonly high: number } {

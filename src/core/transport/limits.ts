@@ -64,6 +64,22 @@ export const UNCONFIRMED_MS = 30_000;
 /** How often sessions are looked through for ones whose time is over. */
 export const SWEEP_MS = 1_000;
 
+/**
+ * Sealed sessions that wait for a proof, which takes at most 5 s: 1,024 × about 3 KB are 3 MB. One source
+ * may hold a few, for what lies behind one address.
+ */
+export const HALF_OPEN_MAX = 1_024;
+export const HALF_OPEN_PER_SOURCE_MAX = 64;
+
+/** RESETs sent per second, to all together: an answer to packets of sessions this node lost. */
+export const RESETS_PER_SECOND = 50;
+
+/** Both sides of a sealed pair that dialled at once agree on one session within this time. */
+export const SEALED_CROSSING_MS = 5_000;
+
+/** A sealed session is renewed by a fresh handshake after this, which heals a stolen key. */
+export const SEALED_RENEW_MS = 3_600_000;
+
 /** A replaced session still opens what was in flight for this long. */
 export const SUPERSEDED_MS = 5_000;
 

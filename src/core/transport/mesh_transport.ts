@@ -10,7 +10,12 @@ import { BufferPool } from "./buffer_pool.ts";
 import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
 import { createTransportCounters } from "./counters.ts";
 import { type DiscoveredNode, Discovery } from "./discovery.ts";
-import { Handshaker, type HandshakeTarget } from "./handshake.ts";
+import {
+  Handshaker,
+  type HandshakeResult,
+  type HandshakeTarget,
+  type SealingOptions,
+} from "./handshake.ts";
 import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 import {
   HEARTBEAT_MS,
@@ -25,7 +30,8 @@ import { PacketSender } from "./packet_sender.ts";
 import { type Peer, PeerTable } from "./peers.ts";
 import { PingwaveSchedule } from "./pingwave_schedule.ts";
 import { ReceiveState } from "./receive_state.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionProver } from "./session.ts";
+import { SessionResets } from "./session_resets.ts";
 import { SessionRegistry } from "./session_registry.ts";
 import type { DatagramSocket } from "./socket.ts";
 import { SendStreamHandle } from "./stream.ts";
@@ -37,6 +43,7 @@ import type {
   OpenSendStreamOptions,
   PeerFeatures,
   PeerInfo,
+  ProvenPeer,
   ReceiveStreamHandler,
   SocketAddress,
   SubprotocolMessage,
@@ -60,6 +67,8 @@ export interface MeshTransportOptions {
   readonly expected?: readonly bigint[];
   readonly heartbeatMs?: number;
   readonly sessionTimeoutMs?: number;
+  /** Identity for sealed sessions; left out, every session is compat. */
+  readonly sealing?: SessionProver & Pick<SealingOptions, "policyOf">;
 }
 
 /** Handles events of streams that nobody diverted. */
@@ -83,6 +92,7 @@ export class MeshTransport implements MeshLink {
   readonly #receiver: PacketReceiver;
   readonly #messageHandlers = new Map<number, (message: SubprotocolMessage) => void>();
   readonly #peerHandlers = new Set<(peer: bigint, isConnected: boolean) => void>();
+  readonly #provenHandlers = new Set<(peer: ProvenPeer) => void>();
   readonly #silenceHandlers = new Set<(peer: bigint) => void>();
   readonly #busy = new Set<Session>();
   #eventHandler: EventHandler | undefined;
@@ -123,6 +133,7 @@ export class MeshTransport implements MeshLink {
         counters,
         clock,
         buffers: new BufferPool(MAX_PAYLOAD, 1_024),
+        prover: options.sealing,
         onEvent: (session, stream, sequence, payload, index) => {
           const handler = this.#eventHandler;
           if (handler === undefined) {
@@ -146,21 +157,40 @@ export class MeshTransport implements MeshLink {
       },
       onSession: (peer, isReplacement) => this.#onSession(peer, isReplacement),
       onConfirmed: () => this.#pingwaves.trigger(),
+      onProven: (peer, result) => this.#onProven(peer, result),
     }, options.nodeId);
     this.#handshaker = new Handshaker({
       sender: this.#sender,
       counters,
       clock,
       onAccepted: (result) => this.#sessions.accept(result),
+      onAnswered: (result) => this.#sessions.startProof(result),
       onInitiated: (result) => {
+        if (result.sealed !== undefined) return this.#beginSealed(result);
         // The first packet on the session tells the responder that the keys are in use.
         this.#sessions.initiate(result)?.sendHeartbeat();
+        return undefined;
+      },
+      onNegotiationFailed: (nodeId, fault) => {
+        deps.log.warn("handshake_refused", { peer: idToHex(nodeId), reason: fault });
       },
     }, {
       nodeId: options.nodeId,
       noiseKeys: options.noiseKeys,
       meshSecret: options.meshSecret,
       expected: options.expected ?? [],
+      sealing: options.sealing === undefined ? undefined : {
+        entityId: options.sealing.identity.entityId,
+        policyOf: options.sealing.policyOf,
+      },
+    });
+    const resets = options.sealing === undefined ? undefined : new SessionResets({
+      clock,
+      counters,
+      sender: this.#sender,
+      sessions: this.#sessions,
+      resetTagger: options.sealing.resetTagger,
+      onReset: (session) => this.#onReset(session),
     });
     this.#receiver = new PacketReceiver({
       cipher,
@@ -172,6 +202,7 @@ export class MeshTransport implements MeshLink {
       discovery: this.#discovery,
       handshaker: this.#handshaker,
       messageHandlers: this.#messageHandlers,
+      resets,
       onHeartbeat: (peer) => this.#noteHeartbeat(peer),
     }, options.nodeId);
   }
@@ -255,6 +286,12 @@ export class MeshTransport implements MeshLink {
   onPeerChange(handler: (peer: bigint, isConnected: boolean) => void): () => void {
     this.#peerHandlers.add(handler);
     return () => void this.#peerHandlers.delete(handler);
+  }
+
+  /** Calls back when a peer proved who it is on a sealed session; the result stops that. */
+  onProven(handler: (peer: ProvenPeer) => void): () => void {
+    this.#provenHandlers.add(handler);
+    return () => void this.#provenHandlers.delete(handler);
   }
 
   /** Asks the peer for a sign of life; any authentic answer counts. */
@@ -395,10 +432,47 @@ export class MeshTransport implements MeshLink {
     this.#tellPeerChange(peer, true);
   }
 
+  /** Begins a sealed session that this node initiated; settles with its proofs. */
+  #beginSealed(result: HandshakeResult): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const settle = (failure?: Error) => failure === undefined ? resolve() : reject(failure);
+    if (this.#sessions.begin(result, settle) === undefined) {
+      reject(new NetError("limit", "Cannot open a sealed session: there is no room for another"));
+    } else this.#sessions.startProof(result);
+    return promise;
+  }
+
+  #onProven(peer: Peer, result: HandshakeResult): void {
+    const { sealed, isInitiator, isRelayed, address } = result;
+    if (sealed === undefined) return;
+    const { entityId, noisePublicKey } = sealed.peer;
+    const proven: ProvenPeer = {
+      nodeId: peer.nodeId,
+      entityId,
+      noisePublicKey,
+      address,
+      hasDialledUs: !isInitiator,
+      isRelayed,
+    };
+    for (const handler of this.#provenHandlers) handler(proven);
+  }
+
+  /** The peer lost its side of the session: it restarted. */
+  #onReset(session: Session): void {
+    const { peer } = session;
+    const isInUse = peer.session === session;
+    this.#sessions.end(session);
+    if (!isInUse) return;
+    this.#deps.log.info("session_lost", { peer: idToHex(peer.nodeId) });
+    this.#tellPeerChange(peer, false);
+    this.reportSilence(peer.nodeId);
+  }
+
   #onSession(peer: Peer, isReplacement: boolean): void {
     this.#deps.log.info("session_opened", {
       peer: idToHex(peer.nodeId),
       form: peer.form,
+      sealed: peer.session?.proof !== undefined,
       initiator: peer.session?.isInitiator,
     });
     this.#pingwaves.trigger();
@@ -423,7 +497,8 @@ export class MeshTransport implements MeshLink {
       this.#cancelTick = undefined;
       const now = this.#deps.clock.now();
       for (const session of this.#busy) {
-        if (session.isEnded || !session.tick(now)) this.#busy.delete(session);
+        const isHalfOpen = !session.isOpen && this.#sessions.tickProof(session, now);
+        if (session.isEnded || (!session.tick(now) && !isHalfOpen)) this.#busy.delete(session);
       }
       if (this.#busy.size > 0) this.#scheduleTick();
     });
@@ -463,7 +538,10 @@ export class MeshTransport implements MeshLink {
 
   #scheduleSweep(): void {
     this.#cancelSweep = this.#deps.clock.after(SWEEP_MS, () => {
-      for (const peer of this.#sessions.sweep(this.#deps.clock.now())) this.#forget(peer);
+      for (const peer of this.#sessions.sweep(this.#deps.clock.now())) {
+        this.#forget(peer);
+        this.#tellPeerChange(peer, false);
+      }
       this.#scheduleSweep();
     });
   }

@@ -4,7 +4,7 @@ export { openBestUdpSocket, type OpenUdpSocketOptions } from "./batched_socket.t
 export { checkCounters, type TransportCounters } from "./counters.ts";
 export { Dialer, type DialState, type DialTarget } from "./dialer.ts";
 export type { DiscoveredNode } from "./discovery.ts";
-export type { HandshakeTarget } from "./handshake.ts";
+export type { HandshakeTarget, SealingPolicy } from "./handshake.ts";
 export { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 export { EXPECTED_MAX, HEARTBEAT_MS, SESSION_TIMEOUT_MS } from "./limits.ts";
 export {

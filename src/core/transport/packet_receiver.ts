@@ -4,7 +4,12 @@
  * became of it; `checkCounters` adds them up.
  */
 import { type Clock, highHalf, joinHalves, lowHalf } from "../../base/mod.ts";
-import type { PacketCipher } from "../crypto/mod.ts";
+import {
+  decodeSealedMessage,
+  FLAG_EPOCH_PARITY,
+  type PacketCipher,
+  SUBPROTOCOL_SEALED,
+} from "../crypto/mod.ts";
 import { answerBuiltin } from "./builtin_messages.ts";
 import { classifyDatagram, DatagramClass } from "./classify.ts";
 import { receiveControl, SUBPROTOCOL_GRANT, SUBPROTOCOL_SACK } from "./control_plane.ts";
@@ -34,8 +39,12 @@ import {
   RoutingHeader,
 } from "./routing_header.ts";
 import type { Session } from "./session.ts";
+import type { SessionResets } from "./session_resets.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type { SocketAddress, SubprotocolMessage } from "./types.ts";
+
+/** Largest datagram of the sealing's own class that is looked at: a RETRY. */
+const SEALED_DATAGRAM_BYTES_MAX = 64;
 
 /** What {@linkcode PacketReceiver} needs. */
 export interface PacketReceiverDeps {
@@ -49,6 +58,8 @@ export interface PacketReceiverDeps {
   readonly handshaker: Handshaker;
   /** Handlers of subprotocols that planes above registered. */
   readonly messageHandlers: ReadonlyMap<number, (message: SubprotocolMessage) => void>;
+  /** Says and hears that sessions were lost; `undefined` where no session is sealed. */
+  readonly resets: SessionResets | undefined;
   /** An authentic heartbeat of the peer came in. */
   readonly onHeartbeat: (peer: Peer) => void;
 }
@@ -96,6 +107,12 @@ export class PacketReceiver {
       case DatagramClass.Pingwave:
         counters.rx_pingwaves_total += 1;
         this.#receivePingwave(at, from);
+        break;
+      case DatagramClass.Sealed:
+        counters.rx_sealed_datagrams_total += 1;
+        this.#deps.resets?.receive(
+          this.#memory.slice(at, at + Math.min(length, SEALED_DATAGRAM_BYTES_MAX)),
+        );
         break;
       case DatagramClass.KeepAlive:
         counters.rx_keepalives_total += 1;
@@ -166,10 +183,20 @@ export class PacketReceiver {
     const session = this.#deps.sessions.get(header.sessionLow, header.sessionHigh);
     if (session === undefined) {
       counters.drop_unknown_session_total += 1;
+      this.#deps.resets?.answer(header.sessionLow, header.sessionHigh, from, routing !== undefined);
       return;
     }
-    const { cipher } = this.#deps;
-    if (!cipher.openPacket(session.receiveKey, at, header.payloadLength, session.noncePrefix)) {
+    const { cipher, clock } = this.#deps;
+    const { epochs } = session;
+    const counter = header.counterHigh * 0x1_0000_0000 + header.counterLow;
+    const parity = (header.flags & FLAG_EPOCH_PARITY) === 0 ? 0 : 1;
+    const epochKey = epochs?.receiveSlot(parity, counter, clock.now());
+    const key = epochs === undefined ? session.receiveKey : epochKey?.slot;
+    if (key === undefined) {
+      counters.drop_epoch_key_total += 1;
+      return;
+    }
+    if (!cipher.openPacket(key, at, header.payloadLength, session.noncePrefix)) {
       counters.drop_bad_tag_total += 1;
       return;
     }
@@ -178,11 +205,44 @@ export class PacketReceiver {
       return;
     }
     counters.rx_opened_total += 1;
+    if (epochKey !== undefined) epochs?.onAuthentic(epochKey, counter, clock.now());
+    if (session.proof !== undefined && !this.#passProof(session, header, payloadAt)) return;
     this.#noteAuthentic(session, length);
     if (isHeartbeat) {
       counters.rx_heartbeats_total += 1;
       this.#deps.onHeartbeat(session.peer);
     } else this.#dispatch(session, header, payloadAt);
+  }
+
+  /**
+   * Takes what belongs to the proofs of a sealed session, and lets other packets through once they are
+   * done (`sealed.md` 3).
+   */
+  #passProof(session: Session, header: PacketHeader, payloadAt: number): boolean {
+    const { counters, sessions } = this.#deps;
+    const { proof } = session;
+    if (proof === undefined) return true;
+    if (header.subprotocol !== SUBPROTOCOL_SEALED) {
+      const isOpen = proof.onOtherPacket();
+      sessions.settleProof(session);
+      if (!isOpen) counters.drop_unproven_total += 1;
+      return isOpen;
+    }
+    counters.rx_proofs_total += 1;
+    const cursor = this.#cursor;
+    cursor.reset(this.#memory, payloadAt, header.payloadLength, header.eventCount);
+    while (cursor.next()) {
+      const message = decodeSealedMessage(this.#memory.slice(cursor.start, cursor.end));
+      if (message.kind !== "proof") {
+        counters.drop_sealed_message_total += 1;
+        continue;
+      }
+      const answer = proof.onProof(message.proof);
+      if (answer !== undefined) session.sendSealedMessage(answer);
+      sessions.settleProof(session);
+      if (session.isEnded) return false;
+    }
+    return false;
   }
 
   #noteAuthentic(session: Session, length: number): void {

@@ -33,6 +33,8 @@ export class Peer {
   probedAt: number | undefined;
   /** Who waits for that sign, and gets the round-trip time. */
   onProbeAnswer: ((rttMs: number) => void)[] = [];
+  /** Its ed25519 key, once it proved to hold it on a sealed session. */
+  provenEntityId: Uint8Array | undefined;
   /** It announced that it understands SACKs (`wire.md` 7.6). */
   takesAckRanges = false;
   packetsSent = 0;
@@ -63,6 +65,8 @@ export class Peer {
       form: this.form,
       isRelayed: this.route.relayTo !== undefined,
       initiator: this.session?.isInitiator ?? false,
+      isSealed: this.session?.proof !== undefined,
+      sessionAgeMs: this.session === undefined ? 0 : now - this.session.openedAt,
       rttMs: this.rttMs,
       idleMs: now - this.lastReceivedAt,
       packetsSent: this.packetsSent,

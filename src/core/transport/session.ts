@@ -6,7 +6,16 @@
  */
 
 import { type Clock, PairMap } from "../../base/mod.ts";
-import { type PacketCipher, ReplayWindow } from "../crypto/mod.ts";
+import {
+  EpochKeys,
+  FLAG_EPOCH_PARITY,
+  type Identity,
+  type PacketCipher,
+  ProofExchange,
+  ReplayWindow,
+  type ResetTagger,
+  SUBPROTOCOL_SEALED,
+} from "../crypto/mod.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { RESET_BYTES } from "./control_frames.ts";
 import type { TransportCounters } from "./counters.ts";
@@ -48,17 +57,28 @@ export interface SessionContext {
     payload: Uint8Array,
     index: number,
   ) => void;
+  /** Who this node proves to be on sealed sessions; `undefined` where there are none. */
+  readonly prover: SessionProver | undefined;
   /** A packet now waits for an acknowledgement, or a gap for its filling. */
   readonly onBusy: (session: Session) => void;
 }
 
+/** What a node proves its identity with. */
+export interface SessionProver {
+  readonly identity: Pick<Identity, "entityId" | "sign">;
+  readonly resetTagger: ResetTagger;
+}
+
 /** One session with a peer. */
 export class Session implements SealingSession {
-  readonly peer: Peer;
+  /** A sealed session belongs to nobody's peer until the proof; then to the real one. */
+  peer: Peer;
   readonly isInitiator: boolean;
   readonly ephemeral: string;
-  readonly sendKey: number;
-  readonly receiveKey: number;
+  /** Keys of a sealed session (`sealed.md` 2). */
+  readonly epochs: EpochKeys | undefined;
+  /** Proof of identity of a sealed session (`sealed.md` 3). */
+  readonly proof: ProofExchange | undefined;
   readonly sessionLow: number;
   readonly sessionHigh: number;
   readonly noncePrefix: number;
@@ -76,6 +96,7 @@ export class Session implements SealingSession {
   readonly #grants: GrantQueue;
   readonly #messageSequences = new Map<number, number>();
   readonly #cursor = new EventCursor();
+  readonly #compatSlots: { readonly send: number; readonly receive: number } | undefined;
   #controlSequence = 0;
 
   constructor(context: SessionContext, peer: Peer, result: HandshakeResult) {
@@ -84,21 +105,45 @@ export class Session implements SealingSession {
     this.peer = peer;
     this.isInitiator = result.isInitiator;
     this.ephemeral = result.ephemeral;
-    this.sendKey = cipher.createKey(result.keys.sendKey);
-    try {
-      this.receiveKey = cipher.createKey(result.keys.receiveKey);
-    } catch (error) {
-      cipher.destroyKey(this.sendKey);
-      throw error;
-    }
     this.sessionLow = result.keys.sessionIdLow;
     this.sessionHigh = result.keys.sessionIdHigh;
     this.noncePrefix = result.keys.noncePrefix;
     this.openedAt = clock.now();
     this.lastReceivedAt = this.openedAt;
+    if (result.sealed === undefined) this.#compatSlots = createCompatSlots(cipher, result.keys);
+    else {
+      const role = result.isInitiator ? "initiator" : "responder";
+      const { handshakeHash, splitKeys, peer: block } = result.sealed;
+      if (context.prover === undefined) throw new TypeError("Cannot seal a session: no identity");
+      const { identity, resetTagger } = context.prover;
+      this.epochs = new EpochKeys(cipher, { role, splitKeys, handshakeHash });
+      this.proof = new ProofExchange({
+        role,
+        identity,
+        handshakeHash,
+        peerEntityId: block.entityId,
+        resetTag: resetTagger(this.sessionLow, this.sessionHigh),
+        now: this.openedAt,
+      });
+    }
     this.#grants = new GrantQueue(clock, (subprotocol, payload, length, count) => {
       this.sendControl(subprotocol, payload, length, count);
     });
+  }
+
+  /** Key slot to seal with. */
+  get sendKey(): number {
+    return this.epochs?.sendSlot ?? this.#compatSlots?.send ?? -1;
+  }
+
+  /** Key slot to open with; sealed sessions choose theirs by epoch. */
+  get receiveKey(): number {
+    return this.#compatSlots?.receive ?? -1;
+  }
+
+  /** True when data may flow: always on compat sessions, behind the proofs on sealed ones. */
+  get isOpen(): boolean {
+    return this.proof === undefined || this.proof.state === "open";
   }
 
   // --- Sending ---------------------------------------------------------------------------------
@@ -172,6 +217,11 @@ export class Session implements SealingSession {
     );
     this.#context.buffers.release(buffer);
     return isSent;
+  }
+
+  /** Sends a message about the sealing itself: a proof, a path challenge. */
+  sendSealedMessage(message: Uint8Array): boolean {
+    return this.sendMessage(SUBPROTOCOL_SEALED, SUBPROTOCOL_SEALED, 0, message);
   }
 
   /** Sends a heartbeat. */
@@ -339,6 +389,7 @@ export class Session implements SealingSession {
 
   /** Forgets streams that are idle or were closed a while ago. */
   sweep(now: number): void {
+    this.epochs?.sweep(now);
     for (const stream of this.#streams.values()) {
       const patienceMs = stream.isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS;
       if (now - stream.lastActiveAt > patienceMs) this.dropStream(stream, "closed");
@@ -356,8 +407,10 @@ export class Session implements SealingSession {
     if (this.isEnded) return;
     this.isEnded = true;
     this.endStreams("peer_lost");
-    this.#context.cipher.destroyKey(this.sendKey);
-    this.#context.cipher.destroyKey(this.receiveKey);
+    this.epochs?.destroy();
+    if (this.#compatSlots === undefined) return;
+    this.#context.cipher.destroyKey(this.#compatSlots.send);
+    this.#context.cipher.destroyKey(this.#compatSlots.receive);
   }
 
   #send(
@@ -371,11 +424,12 @@ export class Session implements SealingSession {
     count: number,
   ): boolean {
     if (this.isEnded) return false;
-    const { peer } = this;
+    if (!this.isOpen && subprotocol !== SUBPROTOCOL_SEALED) return false;
+    const { peer, epochs } = this;
     const isSent = this.#context.sender.sendPacket(
       this,
       peer.route,
-      flags,
+      epochs?.sendParity === 1 ? flags | FLAG_EPOCH_PARITY : flags,
       subprotocol,
       low,
       high,
@@ -385,6 +439,7 @@ export class Session implements SealingSession {
       count,
     );
     if (isSent) {
+      epochs?.onSent(this.#context.clock.now());
       peer.packetsSent += 1;
       peer.bytesSent += PACKET_OVERHEAD_BYTES + length;
     }
@@ -405,5 +460,19 @@ export class Session implements SealingSession {
     if (oldest === undefined) return;
     this.#context.counters.streams_evicted_total += 1;
     this.dropStream(oldest, "peer_lost");
+  }
+}
+
+function createCompatSlots(cipher: PacketCipher, keys: HandshakeResult["keys"]) {
+  const { sendKey, receiveKey } = keys;
+  if (sendKey === undefined || receiveKey === undefined) {
+    throw new TypeError("Cannot open a compat session: it has no keys");
+  }
+  const send = cipher.createKey(sendKey);
+  try {
+    return { send, receive: cipher.createKey(receiveKey) };
+  } catch (error) {
+    cipher.destroyKey(send);
+    throw error;
   }
 }

@@ -6,11 +6,13 @@
  * soon as it speaks, without waiting for the old session to time out.
  */
 
-import { type Clock, PairMap } from "../../base/mod.ts";
+import { type Clock, idToHex, NetError, PairMap } from "../../base/mod.ts";
 import type { TransportCounters } from "./counters.ts";
+import { HalfOpenTable } from "./half_open.ts";
 import type { HandshakeResult } from "./handshake.ts";
-import { CROSSING_MS, SUPERSEDED_MS, UNCONFIRMED_MS } from "./limits.ts";
-import type { Peer, PeerTable } from "./peers.ts";
+import { CROSSING_MS, SEALED_CROSSING_MS, SUPERSEDED_MS, UNCONFIRMED_MS } from "./limits.ts";
+import type { PacketRoute } from "./packet_sender.ts";
+import { Peer, type PeerTable } from "./peers.ts";
 import { Session, type SessionContext } from "./session.ts";
 
 /** What {@linkcode SessionRegistry} needs. */
@@ -21,6 +23,8 @@ export interface SessionRegistryDeps {
   readonly context: SessionContext;
   /** The peer got its first session, or another one in place of the old. */
   readonly onSession: (peer: Peer, isReplacement: boolean) => void;
+  /** Both sides of a sealed session have proven who they are. */
+  readonly onProven: (peer: Peer, result: HandshakeResult) => void;
   /** The peer spoke on the session in use for the first time. */
   readonly onConfirmed: (peer: Peer) => void;
 }
@@ -30,6 +34,7 @@ export class SessionRegistry {
   readonly #deps: SessionRegistryDeps;
   readonly #nodeId: bigint;
   readonly #byId = new PairMap<Session>(64);
+  readonly #halfOpen = new HalfOpenTable();
   /** How candidates came about. */
   readonly #pending = new Map<Session, HandshakeResult>();
 
@@ -55,6 +60,7 @@ export class SessionRegistry {
 
   /** Takes over the outcome of a handshake that a peer began; false refuses it. */
   accept(result: HandshakeResult): boolean {
+    if (result.sealed !== undefined) return this.begin(result, () => {}) !== undefined;
     const { peers, counters, clock } = this.#deps;
     const peer = peers.getOrCreate(result.nodeId, result.address, clock.now());
     if (peer === undefined) {
@@ -99,6 +105,78 @@ export class SessionRegistry {
     return session;
   }
 
+  /**
+   * Begins a sealed session; it is nobody's until both sides have proven who they are.
+   *
+   * @param settle Told how that ended, once.
+   * @returns `undefined` when there is no room, or the handshake was seen before.
+   */
+  begin(result: HandshakeResult, settle: (failure?: Error) => void): Session | undefined {
+    const { peers, counters, clock, context } = this.#deps;
+    const known = peers.get(result.nodeId)?.session;
+    if (this.#halfOpen.has(result) || known?.ephemeral === result.ephemeral) {
+      counters.drop_handshake_replayed_total += 1;
+      return undefined;
+    }
+    const stranger = new Peer(result.nodeId, result.address, clock.now());
+    stranger.route = routeOf(stranger, result);
+    const session = this.#create(stranger, result);
+    if (session === undefined) return undefined;
+    const evicted = this.#halfOpen.add({ session, result, settle });
+    if (evicted !== undefined) {
+      counters.half_open_evicted_total += 1;
+      this.end(evicted.session);
+      evicted.settle(unproven(evicted.result, "too many handshakes at once"));
+    }
+    context.onBusy(session);
+    return session;
+  }
+
+  /** Sends the first proof of a sealed session. */
+  startProof(result: HandshakeResult): void {
+    const session = this.#byId.get(result.keys.sessionIdLow, result.keys.sessionIdHigh);
+    if (session?.proof !== undefined) session.sendSealedMessage(session.proof.start());
+  }
+
+  /**
+   * Does what time asks of a half-open session.
+   *
+   * @returns True while it is half open.
+   */
+  tickProof(session: Session, now: number): boolean {
+    const message = session.proof?.tick(now);
+    if (message !== undefined) session.sendSealedMessage(message);
+    this.settleProof(session);
+    return this.#halfOpen.get(session) !== undefined;
+  }
+
+  /** Looks at a session's proof after it may have moved: a proven session is taken into use. */
+  settleProof(session: Session): void {
+    const { counters, peers, clock } = this.#deps;
+    const state = session.proof?.state;
+    if (state !== "open" && state !== "failed") return;
+    const entry = this.#halfOpen.remove(session);
+    if (entry === undefined) return;
+    const { result, settle } = entry;
+    const peer = state === "open"
+      ? peers.getOrCreate(result.nodeId, result.address, clock.now())
+      : undefined;
+    if (peer === undefined) {
+      counters.sessions_unproven_total += 1;
+      this.end(session);
+      settle(unproven(result, session.proof?.failure ?? "no room for another peer"));
+      return;
+    }
+    counters.sessions_proven_total += 1;
+    session.peer = peer;
+    session.isConfirmed = true;
+    peer.provenEntityId = result.sealed?.peer.entityId;
+    if (this.#losesCrossing(peer, session)) session.supersededAt = clock.now();
+    else this.#use(session, result);
+    this.#deps.onProven(peer, result);
+    settle();
+  }
+
   /** Notes the first authentic packet of a session: a candidate takes over. */
   confirm(session: Session): void {
     session.isConfirmed = true;
@@ -120,6 +198,7 @@ export class SessionRegistry {
     const { peer } = session;
     this.#byId.delete(session.sessionLow, session.sessionHigh);
     this.#pending.delete(session);
+    this.#halfOpen.remove(session);
     if (peer.candidate === session) peer.candidate = undefined;
     if (peer.session === session) peer.session = undefined;
     session.end();
@@ -141,7 +220,9 @@ export class SessionRegistry {
       session.sweep(now);
       if (session.supersededAt !== undefined && now - session.supersededAt > SUPERSEDED_MS) {
         this.end(session);
-      } else if (!session.isConfirmed && now - session.openedAt > UNCONFIRMED_MS) {
+      } else if (
+        session.isOpen && !session.isConfirmed && now - session.openedAt > UNCONFIRMED_MS
+      ) {
         this.#deps.counters.sessions_unconfirmed_total += 1;
         this.end(session);
         const { peer } = session;
@@ -185,8 +266,7 @@ export class SessionRegistry {
     peer.state = "connected";
     peer.lastHeartbeatAt = now;
     peer.lastReceivedAt = now;
-    const relayTo = result.isRelayed ? { low: peer.low, high: peer.high } : undefined;
-    peers.setRoute(peer, { address: result.address, relayTo }, !result.isRelayed);
+    peers.setRoute(peer, routeOf(peer, result), !result.isRelayed);
     onSession(peer, previous !== undefined);
   }
 
@@ -197,9 +277,33 @@ export class SessionRegistry {
   #losesCrossing(peer: Peer, session: Session): boolean {
     const current = peer.session;
     if (current === undefined || current.isInitiator === session.isInitiator) return false;
-    if (session.openedAt - current.openedAt > CROSSING_MS) return false;
-    const initiator = session.isInitiator ? this.#nodeId : peer.nodeId;
-    const other = session.isInitiator ? peer.nodeId : this.#nodeId;
-    return initiator > other;
+    const isSealed = session.proof !== undefined;
+    if (isSealed !== (current.proof !== undefined)) return !isSealed;
+    const limitMs = isSealed ? SEALED_CROSSING_MS : CROSSING_MS;
+    if (session.openedAt - current.openedAt > limitMs) return false;
+    const isOursLower = this.#isOursLower(peer, isSealed);
+    return session.isInitiator !== isOursLower;
   }
+
+  /** True when this node comes before the peer: by node id, on sealed sessions by entity id. */
+  #isOursLower(peer: Peer, isSealed: boolean): boolean {
+    const own = this.#deps.context.prover?.identity.entityId;
+    const theirs = peer.provenEntityId;
+    if (!isSealed || own === undefined || theirs === undefined) return this.#nodeId < peer.nodeId;
+    return own.toHex() < theirs.toHex();
+  }
+}
+
+function routeOf(peer: Peer, result: HandshakeResult): PacketRoute {
+  const relayTo = result.isRelayed ? { low: peer.low, high: peer.high } : undefined;
+  return { address: result.address, relayTo };
+}
+
+function unproven(result: HandshakeResult, reason: string): NetError {
+  return new NetError(
+    "handshake_refused",
+    `Cannot open a sealed session with node ${
+      idToHex(result.nodeId)
+    }: its proof failed (${reason})`,
+  );
 }

@@ -23,6 +23,9 @@ export interface PeerInfo {
   /** True when a relay stands in between; the address is the relay's then. */
   readonly isRelayed: boolean;
   readonly initiator: boolean;
+  /** True when the session is forward secret and both sides proved their identity. */
+  readonly isSealed: boolean;
+  readonly sessionAgeMs: number;
   /** Smoothed round-trip time in milliseconds; `undefined` before the first sample. */
   readonly rttMs: number | undefined;
   /** Milliseconds since the last authentic packet. */
@@ -47,6 +50,17 @@ export interface SubprotocolMessage {
 export interface PeerFeatures {
   /** SACK control events (`wire.md` 7.6). */
   readonly takesAckRanges: boolean;
+}
+
+/** A peer that proved on a sealed session who it is. */
+export interface ProvenPeer {
+  readonly nodeId: bigint;
+  readonly entityId: Uint8Array;
+  readonly noisePublicKey: Uint8Array;
+  readonly address: SocketAddress;
+  /** False when we dialled it, so that the address is one it can be reached at. */
+  readonly hasDialledUs: boolean;
+  readonly isRelayed: boolean;
 }
 
 /** Why a stream ended before its close. */

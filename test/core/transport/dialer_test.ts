@@ -41,6 +41,8 @@ class FakeTransport implements DialTransport {
       state: this.state,
       form: "routed",
       isRelayed: false,
+      isSealed: false,
+      sessionAgeMs: 0,
       initiator: true,
       rttMs: undefined,
       idleMs: this.clock.now() - this.heardAt,

@@ -26,6 +26,7 @@ function create(options?: SessionKitOptions) {
     clock,
     context,
     onSession: (peer, isReplacement) => opened.push([peer.nodeId, isReplacement]),
+    onProven: () => {},
     onConfirmed: (peer) => confirmed.push(peer.nodeId),
   }, SELF);
   const find = (result: ReturnType<typeof resultOf>) =>

@@ -14,8 +14,6 @@ import { MemoryNetwork } from "../../sim/memory_network.ts";
 
 Deno.test({
   name: "onPeerChange() says that a peer is lost that it said was there",
-  // The transport forgets a peer that never proved its keys without telling anybody.
-  ignore: true,
   fn: forgetsUnprovenPeer,
 });
 
