@@ -83,10 +83,10 @@ export function peerTable(peers: readonly unknown[]): string {
       textOf(peer.node_id),
       textOf(peer.address),
       textOf(peer.state),
-      textOf(peer.form),
+      textOf(peer.trust),
       rttMs === undefined ? "-" : `${rttMs.toFixed(1)} ms`,
       idleMs === undefined ? "-" : formatDuration(idleMs),
     ];
   });
-  return formatTable([["NODE", "ADDRESS", "STATE", "FORM", "RTT", "IDLE"], ...rows]);
+  return formatTable([["NODE", "ADDRESS", "STATE", "TRUST", "RTT", "IDLE"], ...rows]);
 }

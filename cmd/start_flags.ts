@@ -65,7 +65,7 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     placeholder: "NODEID",
     brief: "Accept the direct handshake of this node; repeatable",
   },
-  peers: textFlag("sealed|any", "Kinds of sessions to accept; only any in this version"),
+  peers: textFlag("sealed|any", "Sessions to accept: only sealed ones, or any; default: any"),
   pskFile: textFlag("FILE", "Mesh secret: 32 bytes, or 64 hex digits"),
   profile: {
     kind: "enum",

@@ -206,6 +206,7 @@ export class Node {
         address: formatAddress(address),
         state: failures > 0 ? "unreachable" : "connecting",
         form: null,
+        trust: null,
         initiator: true,
         rtt_ms: null,
         idle_ms: null,
@@ -277,6 +278,7 @@ export class Node {
         expect: config.expect,
         peers: config.peers.map(toKnownPeer),
         ticket,
+        isSealedOnly: config.isSealedOnly,
         heartbeatMs: config.heartbeatMs,
         sessionTimeoutMs: config.sessionTimeoutMs,
       })
@@ -295,7 +297,14 @@ function readTicket(text: string): Ticket {
 
 function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {
   const { nodeId, noisePublicKey, address } = peer;
-  return { nodeId, entityId: undefined, noisePublicKey, addresses: [address], label: "" };
+  return {
+    nodeId,
+    entityId: undefined,
+    noisePublicKey,
+    addresses: [address],
+    label: "",
+    isPinned: false,
+  };
 }
 
 function describePeer(peer: PeerInfo) {
@@ -304,6 +313,7 @@ function describePeer(peer: PeerInfo) {
     address: formatAddress(peer.address),
     state: peer.state as string,
     form: peer.form as string | null,
+    trust: (peer.isSealed ? "proven" : "unproven") as string | null,
     initiator: peer.initiator,
     rtt_ms: peer.rttMs === undefined ? null : Math.round(peer.rttMs * 1000) / 1000,
     idle_ms: Math.round(peer.idleMs) as number | null,

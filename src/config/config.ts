@@ -50,6 +50,8 @@ export interface NodeConfig {
   readonly peers: readonly PeerSpec[];
   /** Node ids whose direct handshakes are accepted. */
   readonly expect: readonly bigint[];
+  /** No session that is not sealed. */
+  readonly isSealedOnly: boolean;
   readonly pskFile: string | undefined;
   readonly label: string;
   readonly logLevel: LogLevel;
@@ -124,6 +126,9 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
     join: given("join")?.text,
     peers: readPeers(layers),
     expect: layers.readAll("expect", parseId, "must be a node id of 16 hex digits", PEERS_MAX),
+    isSealedOnly:
+      (layers.read("peersMode", oneOf("sealed", "any"), "must be sealed or any") ?? "any") ===
+        "sealed",
     pskFile: pathOf(given("pskFile"), cwd),
     label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??
       (options.hostname === undefined ? undefined : parseLabel(options.hostname.slice(0, 63))) ??
@@ -138,7 +143,6 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
     sessionTimeoutMs: layers.read("sessionTimeout", parsePositiveDuration, DURATION_REQUIRED),
     origins: {},
   };
-  refuseUnsupportedPeers(given("peersMode"));
   if (config.join === "") {
     throw new NetError("usage", "Cannot join: the ticket is empty", {
       next: "print a ticket on the other node with net node ticket",
@@ -228,18 +232,6 @@ function pathOf(given: Given | undefined, cwd: string): string | undefined {
   return given === undefined ? undefined : absolutePath(given.text, cwd);
 }
 
-function refuseUnsupportedPeers(given: Given | undefined): void {
-  if (given === undefined || given.text === "any") return;
-  const isKnown = given.text === "sealed";
-  throw new NetError(
-    given.origin === "flag" ? "usage" : "config_invalid",
-    isKnown
-      ? `Cannot use ${given.source} sealed: sealed sessions are not part of this version`
-      : `Cannot use ${given.source}: value is "${given.text}", must be sealed or any`,
-    { next: "start with --peers any, which is the default" },
-  );
-}
-
 function parsePositiveDuration(text: string): number | undefined {
   const durationMs = parseDuration(text);
   return durationMs === undefined || durationMs === 0 ? undefined : durationMs;
@@ -253,6 +245,7 @@ function oneOf<T extends string>(...values: readonly T[]): (text: string) => T |
 const SETTING_OF: Readonly<Record<string, string>> = {
   socketPath: "socket",
   isAmnesia: "amnesia",
+  isSealedOnly: "peersMode",
   isDataDirExplicit: "dataDir",
   peers: "peer",
   heartbeatMs: "heartbeat",

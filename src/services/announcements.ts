@@ -29,7 +29,8 @@ export interface AnnouncementServiceDeps {
 }
 
 /** What this version of the program can do on the wire. */
-const OWN_TAGS: readonly string[] = [TAG_STREAM_ACK_RANGES];
+const TAG_SEALED = "net.sealed@1";
+const OWN_TAGS: readonly string[] = [TAG_STREAM_ACK_RANGES, TAG_SEALED];
 const STREAM_ID = BigInt(SUBPROTOCOL_ANNOUNCEMENT);
 const SWEEP_MS = 1_000;
 
@@ -114,7 +115,11 @@ export class AnnouncementService implements Service {
 
   /** Lets the transport use what the peer says it understands. */
   #noteFeatures(peer: bigint): void {
-    const tags = this.get(peer)?.capabilities.tags ?? [];
+    const announcement = this.get(peer);
+    const tags = announcement?.capabilities.tags ?? [];
+    if (announcement !== undefined && tags.includes(TAG_SEALED)) {
+      this.#deps.mesh.requireSealing(peer, announcement.entityId);
+    }
     this.#deps.mesh.transport.setPeerFeatures(peer, {
       takesAckRanges: tags.includes(TAG_STREAM_ACK_RANGES),
     });

@@ -5,9 +5,10 @@
  * was told about, so that a node finds its mesh again without being told twice.
  */
 
-import { type Clock, idToHex, NetError } from "../base/mod.ts";
+import { type Clock, idToHex, NetError, toNetError } from "../base/mod.ts";
 import {
   createPacketCipher,
+  createResetTagger,
   deriveNodeId,
   type NodeKeys,
   type Ticket,
@@ -18,6 +19,8 @@ import {
   formatAddress,
   MeshTransport,
   openUdpSocket,
+  type ProvenPeer,
+  type SealingPolicy,
   type SocketAddress,
 } from "../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
@@ -30,6 +33,8 @@ export interface KnownPeer {
   readonly noisePublicKey: Uint8Array;
   readonly addresses: readonly SocketAddress[];
   readonly label: string;
+  /** It proved once on a sealed session who it is; it may never be talked to unsealed again. */
+  readonly isPinned: boolean;
 }
 
 /** What the service keeps across restarts. */
@@ -38,6 +43,8 @@ export interface MeshMemory {
   writeUdpPort(port: number): Promise<void>;
   readPeers(): Promise<readonly KnownPeer[]>;
   writePeer(peer: KnownPeer): Promise<void>;
+  /** Forgets a peer and its pin; false when it was not known. */
+  removePeer(nodeId: bigint): Promise<boolean>;
 }
 
 /** What {@linkcode MeshService} needs. */
@@ -59,6 +66,8 @@ export interface MeshServiceOptions {
   readonly peers: readonly KnownPeer[];
   /** The ticket to join with. */
   readonly ticket: Ticket | undefined;
+  /** No session that is not sealed. */
+  readonly isSealedOnly: boolean;
   readonly heartbeatMs?: number;
   readonly sessionTimeoutMs?: number;
 }
@@ -66,11 +75,22 @@ export interface MeshServiceOptions {
 /** Addresses a ticket holds at most. */
 const ADDRESSES_MAX = 8;
 
+/** Four key slots a session, for as many as the transport holds, superseded ones included: 640 KB. */
+const KEY_SLOTS = 20_480;
+
+/** Nodes a sealing policy is kept for: as many as peers. */
+const POLICIES_MAX = 4_096;
+
+/** Peers nobody named in this run are dialled with patience. */
+const KNOWN_PEER_PAUSE_MS = 30_000;
+
 /** A node's place in the mesh. */
 export class MeshService implements Service {
   readonly name = "mesh";
   readonly #deps: MeshServiceDeps;
   readonly #options: MeshServiceOptions;
+  /** What is asked of nodes that are known; the pins among them. */
+  readonly #policies = new Map<bigint, SealingPolicy>();
   #transport: MeshTransport | undefined;
   #dialer: Dialer | undefined;
 
@@ -99,15 +119,23 @@ export class MeshService implements Service {
       if (socket.localAddress.port !== await memory.readUdpPort()) {
         await memory.writeUdpPort(socket.localAddress.port);
       }
-      const transport = new MeshTransport({ socket, cipher: createPacketCipher(), clock, log }, {
+      const targets = await this.#targets();
+      const cipher = createPacketCipher({ keySlots: KEY_SLOTS });
+      const transport = new MeshTransport({ socket, cipher, clock, log }, {
         nodeId: keys.identity.nodeId,
         noiseKeys: keys.noise,
         meshSecret,
         expected: expect,
         heartbeatMs,
         sessionTimeoutMs,
+        sealing: {
+          identity: keys.identity,
+          resetTagger: createResetTagger(keys.identitySeed),
+          policyOf: (nodeId) => this.#policies.get(nodeId) ?? this.#stranger,
+        },
       });
       this.#transport = transport;
+      transport.onProven((peer) => void this.#pin(peer));
       metrics.register("transport", () => ({
         ...transport.counters,
         peers_connected: transport.connectedPeers().length,
@@ -116,7 +144,7 @@ export class MeshService implements Service {
       }));
       transport.start();
       const dialer = this.#dialer = new Dialer({ transport, clock, log });
-      for (const target of await this.#targets()) dialer.add(target);
+      for (const target of targets) dialer.add(target);
     } catch (error) {
       socket.close();
       throw error;
@@ -133,10 +161,24 @@ export class MeshService implements Service {
 
   health(): ServiceHealth {
     if (this.#transport === undefined) return { state: "unhealthy", detail: "not started" };
-    const lost = this.#dialer?.targets().filter((state) => !state.isConnected) ?? [];
-    if (lost.length === 0) return { state: "healthy" };
-    const ids = lost.slice(0, 4).map((state) => idToHex(state.target.nodeId)).join(", ");
+    const targets = this.#dialer?.targets() ?? [];
+    if (targets.length === 0 || targets.some((state) => state.isConnected)) {
+      return { state: "healthy" };
+    }
+    const ids = targets.slice(0, 4).map((state) => idToHex(state.target.nodeId)).join(", ");
     return { state: "degraded", detail: `no session with ${ids}` };
+  }
+
+  /** From now on no session with this node may be unsealed: it says that it seals. */
+  requireSealing(nodeId: bigint, entityId: Uint8Array): void {
+    this.#setPolicy(nodeId, { knownEntityId: entityId, isRequired: true });
+  }
+
+  /** Forgets a peer: its pin, its addresses, the wish to stay connected. */
+  async forget(nodeId: bigint): Promise<boolean> {
+    const wasPinned = this.#policies.delete(nodeId);
+    this.dialer.remove(nodeId);
+    return await this.#deps.memory.removePeer(nodeId) || wasPinned;
   }
 
   /** Addresses of the mesh socket, one usable from this machine first. */
@@ -155,6 +197,50 @@ export class MeshService implements Service {
   /** Addresses as text. */
   addressTexts(): string[] {
     return this.addresses().map(formatAddress);
+  }
+
+  /** What is asked of nodes that nothing is known of. */
+  get #stranger(): SealingPolicy {
+    return { isRequired: this.#options.isSealedOnly };
+  }
+
+  #setPolicy(nodeId: bigint, policy: SealingPolicy): void {
+    if (this.#policies.size >= POLICIES_MAX && !this.#policies.has(nodeId)) {
+      const [oldest] = this.#policies.keys();
+      if (oldest !== undefined) this.#policies.delete(oldest);
+    }
+    this.#policies.set(nodeId, policy);
+  }
+
+  /** Keeps what a peer proved, so that nobody can ever take its place. */
+  async #pin(peer: ProvenPeer): Promise<void> {
+    const { memory, log } = this.#deps;
+    const { nodeId, entityId, noisePublicKey } = peer;
+    const isNew = this.#policies.get(nodeId)?.isRequired !== true;
+    this.#setPolicy(nodeId, { knownEntityId: entityId, isRequired: true });
+    if (isNew) log.info("peer_pinned", { peer: idToHex(nodeId) });
+    try {
+      const known = (await memory.readPeers()).find((other) => other.nodeId === nodeId);
+      // Behind a relay its own address is unknown.
+      const seen = peer.isRelayed ? [] : [peer.address];
+      const before = known?.addresses ?? [];
+      const isSeenBefore = (address: SocketAddress) =>
+        seen.some(({ host, port }) => host === address.host && port === address.port);
+      const addresses = [...seen, ...before.filter((address) => !isSeenBefore(address))];
+      await memory.writePeer({
+        nodeId,
+        entityId,
+        noisePublicKey,
+        addresses: addresses.slice(0, ADDRESSES_MAX),
+        label: known?.label ?? "",
+        isPinned: true,
+      });
+    } catch (error) {
+      log.warn("pin_not_kept", {
+        peer: idToHex(nodeId),
+        reason: toNetError(error, "Cannot keep pin").message,
+      });
+    }
   }
 
   async #bind(udp: SocketAddress) {
@@ -176,7 +262,13 @@ export class MeshService implements Service {
     const { ticket, peers } = this.#options;
     const { memory, keys } = this.#deps;
     const byId = new Map<bigint, DialTarget>();
-    for (const peer of await memory.readPeers()) byId.set(peer.nodeId, toTarget(peer, ["routed"]));
+    for (const peer of await memory.readPeers()) {
+      if (peer.entityId !== undefined) {
+        this.#setPolicy(peer.nodeId, { knownEntityId: peer.entityId, isRequired: peer.isPinned });
+      }
+      if (peer.addresses.length === 0) continue;
+      byId.set(peer.nodeId, { ...toTarget(peer, ["routed"]), pauseMaxMs: KNOWN_PEER_PAUSE_MS });
+    }
     // A Rust peer given by address may be waiting for a direct handshake or run already.
     for (const peer of peers) byId.set(peer.nodeId, toTarget(peer, ["direct", "routed"]));
     if (ticket !== undefined) {
@@ -186,7 +278,12 @@ export class MeshService implements Service {
         noisePublicKey: ticket.noisePublicKey,
         addresses: ticket.addresses,
         label: ticket.label,
+        isPinned: false,
       };
+      if (this.#policies.get(peer.nodeId)?.isRequired !== true) {
+        const isRequired = this.#options.isSealedOnly;
+        this.#setPolicy(peer.nodeId, { knownEntityId: ticket.entityId, isRequired });
+      }
       byId.set(peer.nodeId, toTarget(peer, ["routed"]));
       if (peer.nodeId !== keys.identity.nodeId) await memory.writePeer(peer);
     }

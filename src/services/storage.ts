@@ -14,6 +14,7 @@ import {
   openLedger,
   readPeers,
   readSetting,
+  removePeer,
   writePeer,
   writeSetting,
 } from "../core/ledger/mod.ts";
@@ -83,7 +84,16 @@ function createMeshMemory(ledger: Ledger, clock: Clock): MeshMemory {
       return text === undefined ? undefined : Number(text);
     },
     writeUdpPort: (port) => writeSetting(ledger.db, UDP_PORT_SETTING, String(port)),
-    readPeers: () => readPeers(ledger.db),
-    writePeer: (peer) => writePeer(ledger.db, { ...peer, addedAtMs: clock.wallMs() }),
+    readPeers: async () =>
+      (await readPeers(ledger.db)).map((peer) => ({
+        ...peer,
+        isPinned: peer.pinnedAtMs !== undefined,
+      })),
+    writePeer: ({ isPinned, ...peer }) => {
+      const now = clock.wallMs();
+      const pinnedAtMs = isPinned ? now : undefined;
+      return writePeer(ledger.db, { ...peer, pinnedAtMs, addedAtMs: now });
+    },
+    removePeer: (nodeId) => removePeer(ledger.db, nodeId),
   };
 }

@@ -230,7 +230,7 @@ Deno.test("node start replaces itself at most once", async () => {
 });
 
 Deno.test("node start says which features are not part of this version", async () => {
-  for (const args of [["--http", "127.0.0.1:80"], ["--peers", "sealed"]]) {
+  for (const args of [["--http", "127.0.0.1:80"]]) {
     const { code, stderr } = await runInMemory(["node", "start", ...args]);
     assert.equal(code, 2);
     assert.match(stderr, /not part of this version/);

@@ -17,6 +17,7 @@ const STATUS = {
     address: "10.0.0.6:7000",
     state: "connected",
     form: "direct",
+    trust: "proven",
     rtt_ms: 1.25,
     idle_ms: 300,
   }],
@@ -37,8 +38,8 @@ Deno.test("node status prints aligned text and a table of peers", async () => {
   assert.match(stdout, /^node {7}00000000000000ab$/m);
   assert.match(stdout, /^running {4}1 m 15 s, pid 42$/m);
   assert.match(stdout, /^udp {8}127\.0\.0\.1:7000, 10\.0\.0\.5:7000$/m);
-  assert.match(stdout, /^NODE {14}ADDRESS {8}STATE {6}FORM {4}RTT {5}IDLE$/m);
-  assert.match(stdout, /^00000000000000cd {2}10\.0\.0\.6:7000 {2}connected {2}direct {2}1\.3 ms/m);
+  assert.match(stdout, /^NODE {14}ADDRESS {8}STATE {6}TRUST {3}RTT {5}IDLE$/m);
+  assert.match(stdout, /^00000000000000cd {2}10\.0\.0\.6:7000 {2}connected {2}proven {2}1\.3 ms/m);
 });
 
 Deno.test("node peers says when there are none", async () => {

@@ -102,7 +102,8 @@ Deno.test("loadNodeConfig() names the source of a bad value", () => {
 
 Deno.test("loadNodeConfig() refuses sealed sessions until they exist", () => {
   assert.equal(load({ peersMode: "any" }).join, undefined);
-  fails("usage", /sealed sessions are not part/, () => load({ peersMode: "sealed" }));
+  assert.equal(load({ peersMode: "any" }).isSealedOnly, false);
+  assert.equal(load({ peersMode: "sealed" }).isSealedOnly, true);
   fails("usage", /must be sealed or any/, () => load({ peersMode: "odd" }));
 });
 

@@ -9,6 +9,7 @@ const PEER = {
   noisePublicKey: new Uint8Array(32).fill(2),
   addresses: [{ host: "192.0.2.1", port: 7 }],
   label: "kitchen",
+  isPinned: false,
 };
 
 function open(folder?: string) {

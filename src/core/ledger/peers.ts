@@ -11,6 +11,8 @@ export interface PeerRecord {
   readonly noisePublicKey: Uint8Array;
   readonly addresses: readonly SocketAddress[];
   readonly label: string;
+  /** When it first proved to be who it is, Unix milliseconds; `undefined` if it never did. */
+  readonly pinnedAtMs?: number;
   /** Unix milliseconds. */
   readonly addedAtMs: number;
   /** Unix milliseconds; `undefined` when it was never seen. */
@@ -38,10 +40,12 @@ export async function writePeer(
     label: peer.label,
     // A peer given again without its entity id keeps the one it had.
     ...(peer.entityId === undefined ? {} : { entity_id: peer.entityId }),
+    ...(peer.pinnedAtMs === undefined ? {} : { pinned_at_ms: peer.pinnedAtMs }),
   };
   await db.insertInto("peer")
     .values({
       entity_id: null,
+      pinned_at_ms: null,
       ...facts,
       node_id: idToHex(peer.nodeId),
       added_at_ms: peer.addedAtMs,
@@ -79,6 +83,7 @@ function fromRow(row: PeerTable): PeerRecord {
     noisePublicKey: row.noise_key,
     addresses: parseAddresses(row.addresses),
     label: row.label,
+    pinnedAtMs: row.pinned_at_ms ?? undefined,
     addedAtMs: row.added_at_ms,
     lastSeenMs: row.last_seen_ms ?? undefined,
   };

@@ -42,6 +42,8 @@ export interface PeerTable {
   readonly label: string;
   readonly added_at_ms: number;
   readonly last_seen_ms: number | null;
+  /** When it first proved to be who it is; `null` for a peer that was only told of. */
+  readonly pinned_at_ms: number | null;
 }
 
 /** One value the node keeps over restarts. */
@@ -95,4 +97,5 @@ export const MIGRATIONS: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `ALTER TABLE peer ADD COLUMN pinned_at_ms INTEGER;`,
 ];

@@ -5,10 +5,15 @@
  * the peer fell silent. Probing comes before redialling, so that a busy peer keeps its session.
  */
 
-import { type Clock, idToHex, lowHalf } from "../../base/mod.ts";
+import { type Clock, idToHex, lowHalf, NetError } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import type { HandshakeTarget } from "./handshake.ts";
-import { HANDSHAKE_PATIENCE_MS, PEERS_MAX, REDIAL_AFTER_HEARTBEATS } from "./limits.ts";
+import {
+  HANDSHAKE_PATIENCE_MS,
+  PEERS_MAX,
+  REDIAL_AFTER_HEARTBEATS,
+  SEALED_RENEW_MS,
+} from "./limits.ts";
 import type { MeshTransport } from "./mesh_transport.ts";
 import type { SessionForm, SocketAddress } from "./types.ts";
 
@@ -20,6 +25,8 @@ export interface DialTarget {
   readonly addresses: readonly SocketAddress[];
   /** Forms of handshake, tried in turn. */
   readonly forms: readonly SessionForm[];
+  /** Longest pause between two attempts; 1.5 s when left out. */
+  readonly pauseMaxMs?: number;
 }
 
 /** What the dialer does with a transport. */
@@ -117,7 +124,7 @@ export class Dialer {
   async #run(loop: Loop): Promise<void> {
     const { signal } = loop.abort;
     while (!signal.aborted) {
-      if (this.#isConnected(loop) && !await this.#isSilent(loop)) {
+      if (this.#isConnected(loop) && !this.#isStale(loop) && !await this.#isSilent(loop)) {
         loop.failures = 0;
         await this.#pause(loop, LOOK_MS);
         continue;
@@ -132,7 +139,7 @@ export class Dialer {
           hint: "nothing answers there, or mesh secret, Noise key or node id differ; still trying",
         });
       }
-      await this.#pause(loop, Math.min(100 * loop.failures, PAUSE_MAX_MS));
+      await this.#pause(loop, this.#pauseOf(loop));
     }
   }
 
@@ -147,6 +154,9 @@ export class Dialer {
       // A table may have been full, or the session is gone already: that is no reason to hurry.
       return this.#isConnected(loop);
     } catch (error) {
+      if (error instanceof NetError && error.code === "handshake_refused" && failures === 0) {
+        this.#log.warn("peer_refused", { peer: idToHex(target.nodeId), reason: error.message });
+      }
       this.#log.debug("handshake_failed", {
         peer: idToHex(target.nodeId),
         routing_id: lowHalf(target.nodeId),
@@ -161,6 +171,19 @@ export class Dialer {
   #isConnected(loop: Loop): boolean {
     const state = this.#transport.peer(loop.target.nodeId)?.state;
     return state === "connected" || state === "suspected";
+  }
+
+  /** True when a sealed session that we began has to be renewed. */
+  #isStale(loop: Loop): boolean {
+    const peer = this.#transport.peer(loop.target.nodeId);
+    return peer !== undefined && peer.isSealed && peer.initiator &&
+      peer.sessionAgeMs > SEALED_RENEW_MS;
+  }
+
+  /** Pauses grow by a tenth of a second each, then, for patient targets, by doubling. */
+  #pauseOf({ failures, target }: Loop): number {
+    const ms = failures <= 15 ? 100 * failures : PAUSE_MAX_MS * 2 ** Math.min(failures - 15, 20);
+    return Math.min(ms, target.pauseMaxMs ?? PAUSE_MAX_MS);
   }
 
   /** Probes a peer that should have been heard of by now. */

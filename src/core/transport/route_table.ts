@@ -285,6 +285,8 @@ export class RouteTable {
     metric: number,
     now: number,
   ): RouteChange {
+    // What a failed neighbour still says neither makes a route nor keeps another's alive.
+    if (!this.#isUsable(hop)) return "unusable_hop";
     const route = this.#index.get(low, high);
     const place = route === undefined ? -1 : 2 * route + slot;
     if (place < 0 || this.#isReplaceable(place, hop, metric, now)) {
@@ -317,8 +319,7 @@ export class RouteTable {
     metric: number,
     now: number,
   ): RouteChange {
-    const state = this.#hops.state(hop);
-    if (state === HopState.Absent || state === HopState.Failed) return "unusable_hop";
+    if (!this.#isUsable(hop)) return "unusable_hop";
     const isOwn = this.#hops.isNode(hop, low, high);
     const known = this.#index.get(low, high);
     const holdsAlready = known !== undefined && this.#hop[2 * known + slot] === hop;
@@ -405,6 +406,11 @@ export class RouteTable {
     if (this.#hop[2 * route] !== NO_HOP || this.#hop[2 * route + 1] !== NO_HOP) return;
     if (!this.#index.delete(this.#low[route] ?? 0, this.#high[route] ?? 0)) return;
     this.#free.push(route);
+  }
+
+  #isUsable(hop: number): boolean {
+    const state = this.#hops.state(hop);
+    return state === HopState.Live || state === HopState.Suspected;
   }
 
   #isOld(place: number, now: number): boolean {

@@ -139,7 +139,16 @@ const PEER = {
   addresses: [{ host: "127.0.0.1", port: 4000 }, { host: "::1", port: 1 }],
   label: "home",
   addedAtMs: 1000,
+  pinnedAtMs: undefined,
 };
+
+Deno.test("writePeer() keeps a pin when the peer is told of again", async () => {
+  await withLedger(async ({ db }) => {
+    await writePeer(db, { ...PEER, pinnedAtMs: 7 });
+    await writePeer(db, PEER);
+    assert.equal((await readPeers(db))[0]?.pinnedAtMs, 7);
+  });
+});
 
 Deno.test("writePeer() renews a peer and keeps when it was added and seen", () =>
   withLedger(async (db) => {
