@@ -162,7 +162,7 @@ Deno.test("RouteTable does what the rules say, event for event", () => {
       const views = [...table.routes(now)];
       for (const view of views) assert.equal(table.nextHop(view.low, view.high, now), view.hop);
     }),
-    { numRuns: 400 },
+    { numRuns: 2_000 },
   );
 });
 
@@ -195,6 +195,14 @@ Deno.test("RouteTable.onPingwave() leaves a neighbour that no longer carries the
   table.onPingwave(6, HIGH, 0, 1, 0);
   for (let now = 100; now <= AGE + 100; now += 100) table.onPingwave(6, HIGH, 1, 3, now);
   assert.equal(table.nextHop(6, HIGH, AGE + 100), 1);
+});
+
+Deno.test("RouteTable.onPingwave() does not let a failed neighbour keep another's route alive", () => {
+  const table = createTable();
+  table.onPingwave(6, HIGH, 0, 1, 0);
+  table.failHop(1);
+  assert.equal(table.onPingwave(6, HIGH, 1, 1, AGE), "unusable_hop");
+  assert.equal(table.nextHop(6, HIGH, AGE + 1), NO_HOP);
 });
 
 Deno.test("RouteTable.recoverHop() reinstates only the neighbour's own route", () => {
