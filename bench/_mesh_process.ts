@@ -9,7 +9,11 @@ import {
   createPacketCipher,
   generateSeed,
 } from "../src/core/crypto/mod.ts";
-import { MeshTransport, openBestUdpSocket, type SendStreamHandle } from "../src/core/transport/mod.ts";
+import {
+  MeshTransport,
+  openBestUdpSocket,
+  type SendStreamHandle,
+} from "../src/core/transport/mod.ts";
 import { silentLog } from "../src/observe/mod.ts";
 import { type MeshBlobs, openMeshBlobs } from "./_mesh_blobs.ts";
 import { decodeLine, encodeLine, readLines } from "../test/interop/rust_protocol.ts";
