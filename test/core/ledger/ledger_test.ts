@@ -143,7 +143,7 @@ const PEER = {
 };
 
 Deno.test("writePeer() keeps a pin when the peer is told of again", async () => {
-  await withLedger(async ({ db }) => {
+  await withLedger(async (db) => {
     await writePeer(db, { ...PEER, pinnedAtMs: 7 });
     await writePeer(db, PEER);
     assert.equal((await readPeers(db))[0]?.pinnedAtMs, 7);
