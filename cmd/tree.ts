@@ -11,6 +11,7 @@ import { doctorCommand } from "./doctor.ts";
 import { bareRecord } from "./flags.ts";
 import { helpCommand } from "./help.ts";
 import { identityShowCommand } from "./identity_show.ts";
+import { nodeForgetCommand } from "./node_forget.ts";
 import { nodePeersCommand } from "./node_peers.ts";
 import { nodeStartCommand } from "./node_start.ts";
 import { nodeStatusCommand } from "./node_status.ts";
@@ -29,6 +30,7 @@ const nodeRoutes = buildRouteMap<string, NetContext>({
     ticket: nodeTicketCommand,
     peers: nodePeersCommand,
     trace: nodeTraceCommand,
+    forget: nodeForgetCommand,
   }),
   aliases: bareRecord({}),
 });

@@ -11,6 +11,7 @@ const OVERVIEW = `VERBS
   net node ticket    Print a ticket that lets another node join
   net node peers     List the peers of the running node
   net node trace     Probe a peer: way, round-trip time, loss
+  net node forget    Forget a peer and the identity it proved
   net blob put       Store a file and print its address
   net blob get       Fetch a blob into a file or to standard output
   net blob ls        List the blobs that this node holds
@@ -72,7 +73,7 @@ Deno.test("runNet() prints the help of one verb", async () => {
 Deno.test("runNet() has help with an example for every verb", async () => {
   const { stdout } = await runInMemory([]);
   const verbs = [...stdout.matchAll(/^ {2}net ([a-z]+(?: [a-z]+)?) {2,}[A-Z]/gm)];
-  assert.equal(verbs.length, 17);
+  assert.equal(verbs.length, 18);
   for (const [, verb] of verbs) {
     // The help of help is the overview itself.
     if (verb === "help") continue;
@@ -99,7 +100,7 @@ Deno.test("runNet() says what was not understood, with a usage line and exit cod
     [
       ["node", "strat"],
       /"strat"/,
-      /usage: net node start\|status\|stop\|ticket\|peers\|trace \[FLAGS\]/,
+      /usage: net node start\|status\|stop\|ticket\|peers\|trace\|forget \[FLAGS\]/,
     ],
     [["node", "start", "--prot", "1"], /--prot.*did you mean --port/, /usage: net node start/],
     [["blob", "get"], /TARGET is missing/, /usage: net blob get TARGET \[OUT\] \[FLAGS\]/],

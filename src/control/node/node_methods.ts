@@ -1,6 +1,6 @@
 /** Methods about the node itself; all of them privileged. */
 import * as v from "valibot";
-import { idToHex, toHex } from "../../base/mod.ts";
+import { idToHex, NetError, parseId, toHex } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";
 import { tracePeer } from "./trace.ts";
@@ -39,6 +39,26 @@ export function nodeMethods(node: Node): readonly Method[] {
         count: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)), 5),
       }),
       handle: ({ peer, count }, context) => tracePeer(node, peer, count, context),
+    }),
+    defineMethod({
+      name: "node.forget",
+      access: "privileged",
+      summary: "Forget a peer: its pin, its addresses, the wish to stay connected",
+      isReadOnly: false,
+      params: v.object({ peer: v.pipe(v.string(), v.maxLength(20)) }),
+      handle: async ({ peer }) => {
+        const nodeId = parseId(peer);
+        if (nodeId === undefined) {
+          throw new NetError(
+            "usage",
+            `Cannot forget "${peer}": must be a node id of 16 hex digits`,
+          );
+        }
+        if (await node.mesh.forget(nodeId)) return { forgotten: idToHex(nodeId) };
+        throw new NetError("not_found", `Cannot forget ${idToHex(nodeId)}: it is not known`, {
+          next: "see net node peers for the nodes that are",
+        });
+      },
     }),
     defineMethod({
       name: "node.ticket",
