@@ -282,6 +282,29 @@ Deno.test("half-open floods leave the table bounded and the peers served", async
   assert.deepEqual(await net.send(a, b, 5), FIVE);
 });
 
+Deno.test("sealed sessions go through a relay, which reads nothing", async () => {
+  using net = new Net();
+  const [a, relay, b] = [net.node(1), net.node(2), net.node(3)];
+  await net.dial(a, relay);
+  await net.dial(b, relay);
+  const dialled = a.transport.dial({
+    nodeId: b.nodeId,
+    noisePublicKey: b.publicKey,
+    addresses: [relay.address],
+    form: "routed",
+  }, 2_000);
+  await net.clock.advance(1_000);
+  await dialled;
+  assert.ok(b.transport.peer(a.nodeId)?.isSealed);
+  assert.ok(b.transport.peer(a.nodeId)?.isRelayed);
+  assert.deepEqual(await net.send(a, b, 5), FIVE);
+  assert.deepEqual(await net.send(b, a, 5), FIVE);
+  // Heartbeats do not pass relays; probes keep the session alive.
+  await net.clock.advance(200_000);
+  assert.equal(a.transport.peer(b.nodeId)?.state, "connected");
+  assert.deepEqual(await net.send(a, b, 5), FIVE);
+});
+
 /** Computes compat keys from the two handshake messages in a capture, and tries every packet. */
 function canObserverOpen(captured: readonly Uint8Array[]): boolean {
   const hash = observeHandshake(captured, SECRET, new Uint8Array(32).fill(102));
