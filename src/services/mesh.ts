@@ -18,7 +18,7 @@ import {
   type DialTarget,
   formatAddress,
   MeshTransport,
-  openUdpSocket,
+  openBestUdpSocket,
   type ProvenPeer,
   type SealingPolicy,
   type SocketAddress,
@@ -245,16 +245,17 @@ export class MeshService implements Service {
 
   async #bind(udp: SocketAddress) {
     const kept = udp.port === 0 ? await this.#deps.memory.readUdpPort() : undefined;
-    if (kept === undefined) return openUdpSocket(udp);
+    const { log } = this.#deps;
+    if (kept === undefined) return openBestUdpSocket(udp, { log });
     try {
-      return openUdpSocket({ host: udp.host, port: kept });
+      return openBestUdpSocket({ host: udp.host, port: kept }, { log });
     } catch (error) {
       if (!(error instanceof NetError) || error.code !== "address_in_use") throw error;
-      this.#deps.log.warn("udp_port_taken", {
+      log.warn("udp_port_taken", {
         port: kept,
         hint: "another one is used, so tickets given out before show the wrong port",
       });
-      return openUdpSocket(udp);
+      return openBestUdpSocket(udp, { log });
     }
   }
 
