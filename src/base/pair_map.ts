@@ -92,6 +92,18 @@ export class PairMap<V> {
     for (const value of this.#values) if (value !== undefined) yield value;
   }
 
+  /** All ids and values, in no particular order; entries may be deleted after they were seen. */
+  entries(): [low: number, high: number, value: V][] {
+    const entries: [number, number, V][] = [];
+    for (let slot = 0; slot < this.#slots.length; slot++) {
+      const index = this.#slots[slot] as number;
+      if (index === EMPTY) continue;
+      const value = this.#values[index] as V;
+      entries.push([this.#keys[slot * 2] as number, this.#keys[slot * 2 + 1] as number, value]);
+    }
+    return entries;
+  }
+
   #home(low: number, high: number): number {
     let hash = Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);

@@ -12,12 +12,6 @@ import { describePlan, type PlanOptions, planScenario, runScenario } from "./net
 
 const SEEDS_DEFAULT = 20;
 
-/** Seeds whose failure is known, with the reason; they still run, and say when they pass again. */
-const KNOWN_FAILURES: ReadonlyMap<number, string> = new Map([
-  [362, "a session that was replaced accepts and acknowledges new streams nobody reads"],
-  [995, "as 362"],
-]);
-
 function numberFromEnvironment(name: string): number | undefined {
   const text = Deno.env.get(name);
   return text === undefined ? undefined : Number(text);
@@ -44,18 +38,13 @@ Deno.test("MeshTransport keeps its promises in seeded networks", async () => {
   let failed = 0;
   const seeds = seedsFromEnvironment();
   const options = planFromEnvironment();
-  const isDefault = Object.values(options).every((value) => value === undefined);
   for (const seed of seeds) {
     const plan = planScenario(seed, options);
     const writeLog = Deno.env.has("NET_SIM_LOG") ? console.log : undefined;
     const report = await runScenario(plan, { writeLog });
     done += report.streamsDone;
     failed += report.streamsFailed;
-    const reason = isDefault ? KNOWN_FAILURES.get(seed) : undefined;
-    if (reason !== undefined) {
-      const verdict = report.faults.length === 0 ? "passes again" : "still fails";
-      console.log(`seed ${seed} ${verdict}: ${reason}`);
-    } else if (report.faults.length > 0) {
+    if (report.faults.length > 0) {
       const faults = report.faults.map((fault) => `  ${fault}`).join("\n");
       failures.push(`NET_SIM_SEED=${seed}: ${describePlan(plan)}\n${faults}`);
     }

@@ -40,6 +40,7 @@ export function createTransportCounters() {
     rx_control_packets_total: 0,
     rx_message_packets_total: 0,
     drop_unknown_subprotocol_total: 0,
+    drop_superseded_total: 0,
     // Stage 5: event packets.
     events_delivered_total: 0,
     events_unclaimed_total: 0,
@@ -144,6 +145,7 @@ export function checkCounters(c: TransportCounters): string[] {
     c.rx_message_packets_total,
     c.rx_proofs_total,
     c.drop_unproven_total,
+    c.drop_superseded_total,
     c.drop_unknown_subprotocol_total,
   ]);
   stage("events", c.rx_event_packets_total, [

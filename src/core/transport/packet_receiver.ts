@@ -208,6 +208,14 @@ export class PacketReceiver {
     if (epochKey !== undefined) epochs?.onAuthentic(epochKey, counter, clock.now());
     if (session.proof !== undefined && !this.#passProof(session, header, payloadAt)) return;
     this.#noteAuthentic(session, length);
+    if (session.supersededAt !== undefined) {
+      // Its streams are over: acknowledging anything of them would be a lie.
+      counters.drop_superseded_total += 1;
+      if (header.subprotocol === 0 && !isHeartbeat) {
+        session.sendReset({ low: header.streamLow, high: header.streamHigh });
+      }
+      return;
+    }
     if (isHeartbeat) {
       counters.rx_heartbeats_total += 1;
       this.#deps.onHeartbeat(session.peer);
@@ -249,10 +257,14 @@ export class PacketReceiver {
     const now = this.#deps.clock.now();
     const { peer } = session;
     session.lastReceivedAt = now;
-    peer.lastReceivedAt = now;
     peer.packetsReceived += 1;
     peer.bytesReceived += length;
     if (!session.isConfirmed) this.#deps.sessions.confirm(session);
+    // A session that is no longer used says nothing about the one that is.
+    if (peer.session !== session) return;
+    peer.lastReceivedAt = now;
+    // No heartbeat passes a relay, so there any packet brings a failed peer back.
+    if (peer.state === "failed" && peer.route.relayTo !== undefined) this.#deps.onHeartbeat(peer);
   }
 
   #dispatch(session: Session, header: PacketHeader, payloadAt: number): void {

@@ -63,6 +63,13 @@ export interface SessionContext {
   readonly onBusy: (session: Session) => void;
 }
 
+/**
+ * A stream that ended early for its reader refuses packets for longer than its sender tries, about 7 s;
+ * so many are remembered, beyond that a late packet opens the stream again.
+ */
+const ENDED_MS = 10_000;
+const ENDED_MAX = 1_024;
+
 /** What a node proves its identity with. */
 export interface SessionProver {
   readonly identity: Pick<Identity, "entityId" | "sign">;
@@ -93,6 +100,8 @@ export class Session implements SealingSession {
   isEnded = false;
   readonly #context: SessionContext;
   readonly #streams = new PairMap<Stream>(8);
+  /** Streams that ended early here, and until when their packets are refused. */
+  readonly #ended = new PairMap<number>(8);
   readonly #grants: GrantQueue;
   readonly #messageSequences = new Map<number, number>();
   readonly #cursor = new EventCursor();
@@ -246,6 +255,7 @@ export class Session implements SealingSession {
     const known = this.#streams.get(low, high);
     if (known !== undefined) return known;
     if (this.#streams.size >= STREAMS_MAX) this.#evictOldest();
+    this.#ended.delete(low, high);
     const stream = new Stream(low, high, this.#context.clock.now());
     stream.grantThresholdBytes = STREAM_WINDOW_BYTES / 4;
     this.#streams.set(low, high, stream);
@@ -274,7 +284,7 @@ export class Session implements SealingSession {
   }
 
   /** Tells the peer to forget the stream. */
-  sendReset(stream: Stream): void {
+  sendReset(stream: Pick<Stream, "low" | "high">): void {
     const event = new Uint8Array(FRAME_PREFIX_BYTES + RESET_BYTES);
     const view = new DataView(event.buffer);
     view.setUint32(0, RESET_BYTES, true);
@@ -286,6 +296,10 @@ export class Session implements SealingSession {
   /** Forgets the stream. */
   dropStream(stream: Stream, reason: StreamEnd): void {
     this.#streams.delete(stream.low, stream.high);
+    const now = this.#context.clock.now();
+    if (reason !== "closed" && stream.receive !== undefined && this.#ended.size < ENDED_MAX) {
+      this.#ended.set(stream.low, stream.high, now + ENDED_MS);
+    }
     if (reason === "reset") this.#context.counters.streams_reset_total += 1;
     stream.end(reason);
   }
@@ -308,6 +322,12 @@ export class Session implements SealingSession {
     count: number,
   ): void {
     const { counters, clock, cipher } = this.#context;
+    if ((this.#ended.get(low, high) ?? 0) > clock.now()) {
+      // The reader was told that the stream ended; so is the sender, in place of an acknowledgement.
+      counters.drop_stream_closed_total += 1;
+      this.sendReset({ low, high });
+      return;
+    }
     const stream = this.touchStream(low, high);
     stream.lastActiveAt = clock.now();
     const state = stream.receive ??= new ReceiveState({ isReliable });
@@ -390,6 +410,7 @@ export class Session implements SealingSession {
   /** Forgets streams that are idle or were closed a while ago. */
   sweep(now: number): void {
     this.epochs?.sweep(now);
+    this.#sweepEnded(now);
     for (const stream of this.#streams.values()) {
       const patienceMs = stream.isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS;
       if (now - stream.lastActiveAt > patienceMs) this.dropStream(stream, "closed");
@@ -450,6 +471,13 @@ export class Session implements SealingSession {
     const sequence = this.#messageSequences.get(subprotocol) ?? 0;
     this.#messageSequences.set(subprotocol, sequence + 1);
     return sequence;
+  }
+
+  #sweepEnded(now: number): void {
+    if (this.#ended.size === 0) return;
+    for (const [low, high, until] of this.#ended.entries()) {
+      if (until <= now) this.#ended.delete(low, high);
+    }
   }
 
   #evictOldest(): void {

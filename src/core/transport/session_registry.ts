@@ -97,7 +97,11 @@ export class SessionRegistry {
     if (session === undefined) return undefined;
     // The responder proved that it holds the static key we dialled, so there is nothing to wait for.
     session.isConfirmed = true;
-    if (this.#losesCrossing(peer, session)) {
+    const current = peer.session;
+    if (current !== undefined && !current.isConfirmed && !current.isInitiator) {
+      // The peer may never have completed what it began, so that cannot win; it may still come true.
+      peer.candidate ??= current;
+    } else if (this.#losesCrossing(peer, session)) {
       session.supersededAt = clock.now();
       return session;
     }
@@ -181,7 +185,10 @@ export class SessionRegistry {
   confirm(session: Session): void {
     session.isConfirmed = true;
     const { peer } = session;
-    if (peer.session === session) this.#deps.onConfirmed(peer);
+    if (peer.session === session) {
+      this.#pending.delete(session);
+      this.#deps.onConfirmed(peer);
+    }
     if (peer.candidate !== session) return;
     peer.candidate = undefined;
     const result = this.#pending.get(session);
@@ -256,11 +263,12 @@ export class SessionRegistry {
     const previous = peer.session;
     const now = clock.now();
     if (previous !== undefined) {
-      previous.supersededAt = now;
+      if (previous !== peer.candidate) previous.supersededAt = now;
       previous.endStreams("peer_lost");
       counters.sessions_replaced_total += 1;
     }
     counters.sessions_opened_total += 1;
+    if (!session.isConfirmed) this.#pending.set(session, result);
     peer.session = session;
     peer.form = result.form;
     peer.state = "connected";
