@@ -288,7 +288,10 @@ export class SessionRegistry {
     const isSealed = session.proof !== undefined;
     if (isSealed !== (current.proof !== undefined)) return !isSealed;
     const limitMs = isSealed ? SEALED_CROSSING_MS : CROSSING_MS;
-    if (session.openedAt - current.openedAt > limitMs) return false;
+    const newerByMs = session.openedAt - current.openedAt;
+    if (newerByMs > limitMs) return false;
+    // What comes true only now, but was begun long before the one in use, is a leftover.
+    if (newerByMs < -limitMs) return true;
     const isOursLower = this.#isOursLower(peer, isSealed);
     return session.isInitiator !== isOursLower;
   }
