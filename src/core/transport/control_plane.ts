@@ -70,7 +70,9 @@ function receiveSack(
   const stream = session.stream(view.getUint32(at, true), view.getUint32(at + 4, true));
   if (stream?.send === undefined || stream.ended !== undefined) return true;
   const ranges = sack.ranges.map(([start, end]) => [Number(start), Number(end)] as const);
-  if (stream.send.onSack(Number(sack.ackSequence), ranges, now)) stream.wake();
+  const { isProgress, due } = stream.send.onSack(Number(sack.ackSequence), ranges, now);
+  session.resend(stream, due);
+  if (isProgress) stream.wake();
   return true;
 }
 

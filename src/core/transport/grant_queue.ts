@@ -9,10 +9,12 @@ import { encodeGrantInto, encodeNackInto, GRANT_BYTES, NACK_BYTES } from "./cont
 import { MAX_PAYLOAD } from "./header.ts";
 import { GRANT_DELAY_MS } from "./limits.ts";
 import type { ReceiveState } from "./receive_state.ts";
+import { encodeSackInto, SACK_BYTES_MAX, SackSchedule } from "./sack.ts";
 import type { Stream } from "./stream.ts";
 
 const SUBPROTOCOL_GRANT = 0x0b00;
 const SUBPROTOCOL_NACK = 0x0b01;
+const SUBPROTOCOL_SACK = 0x0b03;
 const FRAME_PREFIX_BYTES = 4;
 /** Grants that fit one packet: 8108 / 28. */
 const GRANTS_MAX = Math.floor(MAX_PAYLOAD / (GRANT_BYTES + FRAME_PREFIX_BYTES));
@@ -29,15 +31,18 @@ export type SendControl = (
 export class GrantQueue {
   readonly #clock: Clock;
   readonly #send: SendControl;
+  readonly #takesAckRanges: () => boolean;
   #streams: Stream[] = [];
   #states: ReceiveState[] = [];
   #cancelTimer: (() => void) | undefined;
   /** Made when first needed: many sessions never receive. */
   #payload: Uint8Array | undefined;
 
-  constructor(clock: Clock, send: SendControl) {
+  /** @param takesAckRanges Whether the peer understands SACKs by now. */
+  constructor(clock: Clock, send: SendControl, takesAckRanges: () => boolean = () => false) {
     this.#clock = clock;
     this.#send = send;
+    this.#takesAckRanges = takesAckRanges;
   }
 
   /** Queues the stream's acknowledgement; `isDue` sends everything queued at once. */
@@ -91,6 +96,38 @@ export class GrantQueue {
       count += 1;
     }
     if (count > 0) this.#send(SUBPROTOCOL_NACK, payload, at, count);
+    if (count > 0 && this.#takesAckRanges()) this.#sendRanges(streams, states, payload, view);
+  }
+
+  /** Tells what lies behind the gaps, to peers that understand it. */
+  #sendRanges(
+    streams: readonly Stream[],
+    states: readonly ReceiveState[],
+    payload: Uint8Array,
+    view: DataView,
+  ): void {
+    const now = this.#clock.now();
+    let at = 0;
+    let count = 0;
+    for (let i = 0; i < streams.length; i++) {
+      const stream = streams[i] as Stream;
+      const state = states[i] as ReceiveState;
+      if (!state.hasGap) continue;
+      stream.sack ??= new SackSchedule();
+      if (!stream.sack.isDue(state, now)) continue;
+      if (at + FRAME_PREFIX_BYTES + SACK_BYTES_MAX > payload.length) {
+        this.#send(SUBPROTOCOL_SACK, payload, at, count);
+        at = count = 0;
+      }
+      const start = at + FRAME_PREFIX_BYTES;
+      const { low, high } = stream;
+      const ranges = stream.sack.take(state, now);
+      const end = encodeSackInto(view, start, low, high, state.nextExpected, ranges);
+      view.setUint32(at, end - start, true);
+      at = end;
+      count += 1;
+    }
+    if (count > 0) this.#send(SUBPROTOCOL_SACK, payload, at, count);
   }
 
   /** Drops what is queued. */

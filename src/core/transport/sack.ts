@@ -12,8 +12,6 @@ import { SACK_LOSS_THRESHOLD } from "./mesh_limits.ts";
 import type { ReceiveState } from "./receive_state.ts";
 import type { UnackedPacket } from "./send_state.ts";
 
-/** Tag of an announcement whose node wants SACKs. */
-export const SACK_TAG = "net.reliable.stream_ack_ranges@1";
 /** Most bytes of a SACK: header 16 and 16 ranges of 16. */
 export const SACK_BYTES_MAX = 16 + 16 * SACK_RANGES_MAX;
 

@@ -13,6 +13,7 @@ import {
   RTO_MIN_MS,
   STREAM_WINDOW_BYTES,
 } from "./limits.ts";
+import { judgeSack } from "./sack.ts";
 
 /** A packet that was sent and not acknowledged. */
 export interface UnackedPacket {
@@ -131,21 +132,29 @@ export class SendState {
     return this.#acknowledgeBelow(ackSequence, now) || isProgress;
   }
 
-  /** Applies a SACK: `ranges` are half open and lie above `ackSequence`. */
+  /**
+   * Applies a SACK.
+   *
+   * @param ranges Half open, above `ackSequence`, highest first.
+   * @returns Packets to send again now, and whether anything was acknowledged.
+   */
   onSack(
     ackSequence: number,
     ranges: readonly (readonly [number, number])[],
     now: number,
-  ): boolean {
-    let isProgress = this.#acknowledgeBelow(ackSequence, now);
-    for (const [start, end] of ranges) {
-      for (const packet of this.#unacked.values()) {
-        if (packet.sequence < start || packet.sequence >= end) continue;
-        this.#acknowledge(packet, now);
-        isProgress = true;
-      }
+  ): { readonly isProgress: boolean; readonly due: readonly UnackedPacket[] } {
+    const patienceMs = 1.25 * (this.smoothedRttMs ?? this.rtoMs);
+    const unacked = this.#unacked.values();
+    const { acknowledged, lost } = judgeSack(unacked, ackSequence, ranges, patienceMs, now);
+    for (const packet of acknowledged) this.#acknowledge(packet, now);
+    for (const packet of lost) {
+      packet.resends += 1;
+      packet.sentAt = now;
     }
-    return isProgress;
+    this.resentTotal += lost.length;
+    const [first] = lost;
+    if (first !== undefined) this.#noteLoss(first.sequence);
+    return { isProgress: acknowledged.length > 0, due: lost };
   }
 
   /**
@@ -173,11 +182,7 @@ export class SendState {
     for (let i = 0; i < 32; i++) if ((bitmapLow >>> i) & 1) take(nextExpected + 1 + i);
     for (let i = 0; i < 32; i++) if ((bitmapHigh >>> i) & 1) take(nextExpected + 33 + i);
     this.resentTotal += due.length;
-    if (due.length > 0 && nextExpected > this.#recoveryUntil) {
-      this.#recoveryUntil = this.nextSequence - 1;
-      this.congestionWindow = Math.max(this.congestionWindow / 2, CONGESTION_WINDOW_MIN);
-      this.#slowStartThreshold = this.congestionWindow;
-    }
+    if (due.length > 0) this.#noteLoss(nextExpected);
     return due;
   }
 
@@ -214,6 +219,14 @@ export class SendState {
   clear(): void {
     for (const packet of this.#unacked.values()) this.#release(packet.payload);
     this.#unacked.clear();
+  }
+
+  /** Halves the window, once per episode: for the packets in flight when it began. */
+  #noteLoss(sequence: number): void {
+    if (sequence <= this.#recoveryUntil) return;
+    this.#recoveryUntil = this.nextSequence - 1;
+    this.congestionWindow = Math.max(this.congestionWindow / 2, CONGESTION_WINDOW_MIN);
+    this.#slowStartThreshold = this.congestionWindow;
   }
 
   #acknowledgeBelow(ackSequence: number, now: number): boolean {

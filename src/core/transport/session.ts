@@ -137,7 +137,7 @@ export class Session implements SealingSession {
     }
     this.#grants = new GrantQueue(clock, (subprotocol, payload, length, count) => {
       this.sendControl(subprotocol, payload, length, count);
-    });
+    }, () => this.peer.takesAckRanges);
   }
 
   /** Key slot to seal with. */

@@ -7,6 +7,7 @@
 import { joinHalves, NetError } from "../../base/mod.ts";
 import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 import type { ReceiveState } from "./receive_state.ts";
+import type { SackSchedule } from "./sack.ts";
 import type { SendState } from "./send_state.ts";
 import type { Session } from "./session.ts";
 import type { ReceiveStreamHandler, SendStream, StreamEnd } from "./types.ts";
@@ -29,6 +30,8 @@ export class Stream {
   /** `totalConsumed` of the last grant sent. */
   grantedBytes = 0;
   isGrantPending = false;
+  /** When to tell which packets behind a gap arrived; made when that is first wanted. */
+  sack: SackSchedule | undefined;
   lastActiveAt: number;
   /** The user is done with receiving; copies are still acknowledged for a while. */
   isReceiveClosed = false;

@@ -148,12 +148,12 @@ Deno.test("onGrant() releases what is acknowledged, each buffer once", () => {
 Deno.test("onSack() removes the ranges and what is below them", () => {
   const { state, released, send } = create();
   send(20, 0);
-  assert.ok(state.onSack(3, [[10, 12], [5, 7]], 10));
+  assert.ok(state.onSack(3, [[10, 12], [5, 7]], 10).isProgress);
   assert.equal(released.length, 3 + 2 + 2);
-  assert.ok(!state.onSack(3, [[10, 12], [5, 7]], 11));
+  assert.ok(!state.onSack(3, [[10, 12], [5, 7]], 11).isProgress);
   // Only what is missing goes out again.
   assert.deepEqual(numbers(state.onTick(1_000).due), [3, 4]);
-  assert.ok(!state.onSack(0, [[9, 4], [2 ** 50, 2 ** 51]], 1_001));
+  assert.ok(!state.onSack(0, [[2 ** 50, 2 ** 51], [9, 4]], 1_001).isProgress);
 });
 
 Deno.test("onNack() sends what is named, once per episode", () => {
