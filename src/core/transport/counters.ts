@@ -49,6 +49,7 @@ export function createTransportCounters() {
     drop_out_of_horizon_total: 0,
     drop_too_many_runs_total: 0,
     drop_stream_closed_total: 0,
+    drop_reorder_full_total: 0,
     drop_malformed_control_total: 0,
     // Handshakes.
     handshakes_sent_total: 0,
@@ -94,6 +95,7 @@ export function createTransportCounters() {
     streams_evicted_total: 0,
     streams_reset_total: 0,
     streams_given_up_total: 0,
+    streams_gap_total: 0,
   };
 }
 
@@ -154,6 +156,7 @@ export function checkCounters(c: TransportCounters): string[] {
     c.drop_out_of_horizon_total,
     c.drop_too_many_runs_total,
     c.drop_stream_closed_total,
+    c.drop_reorder_full_total,
   ]);
   stage("pingwaves", c.rx_pingwaves_total, [
     c.pingwaves_accepted_total,

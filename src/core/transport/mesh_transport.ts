@@ -30,6 +30,7 @@ import { PacketSender } from "./packet_sender.ts";
 import { type Peer, PeerTable } from "./peers.ts";
 import { PingwaveSchedule } from "./pingwave_schedule.ts";
 import { ReceiveState } from "./receive_state.ts";
+import { ReorderBudget } from "./reorder_buffer.ts";
 import type { Session, SessionProver } from "./session.ts";
 import { SessionResets } from "./session_resets.ts";
 import { SessionRegistry } from "./session_registry.ts";
@@ -133,6 +134,7 @@ export class MeshTransport implements MeshLink {
         counters,
         clock,
         buffers: new BufferPool(MAX_PAYLOAD, 1_024),
+        reorderBudget: new ReorderBudget(),
         prover: options.sealing,
         onEvent: (session, stream, sequence, payload, index) => {
           const handler = this.#eventHandler;
@@ -404,6 +406,7 @@ export class MeshTransport implements MeshLink {
     const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
     stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });
     stream.grantThresholdBytes = windowBytes / 4;
+    if (options.isOrdered) session.orderStream(stream, windowBytes);
     stream.handler = handler;
     return ({ abort = false } = {}) => {
       if (stream.handler !== handler) return;

@@ -26,6 +26,11 @@ export interface MissingPackets {
   readonly bitmapHigh: number;
 }
 
+/** How far above the lowest missing packet one is still taken. */
+export function receiveHorizon(windowBytes: number): number {
+  return Math.min(Math.max(Math.floor(windowBytes / 512), 64), 16_384);
+}
+
 /** Packets received on one stream. */
 export class ReceiveState {
   readonly isReliable: boolean;
@@ -39,8 +44,7 @@ export class ReceiveState {
 
   constructor(options: ReceiveStateOptions) {
     this.isReliable = options.isReliable;
-    const window = options.windowBytes ?? STREAM_WINDOW_BYTES;
-    this.#horizon = Math.min(Math.max(Math.floor(window / 512), 64), 16_384);
+    this.#horizon = receiveHorizon(options.windowBytes ?? STREAM_WINDOW_BYTES);
   }
 
   /** True while a packet below the highest received one is missing. */

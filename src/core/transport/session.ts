@@ -32,7 +32,8 @@ import {
 } from "./limits.ts";
 import type { PacketSender, SealingSession } from "./packet_sender.ts";
 import type { Peer } from "./peers.ts";
-import { ReceiveState } from "./receive_state.ts";
+import { receiveHorizon, ReceiveState } from "./receive_state.ts";
+import { type ReorderBudget, ReorderBuffer } from "./reorder_buffer.ts";
 import { SendState, type UnackedPacket } from "./send_state.ts";
 import { Stream } from "./stream.ts";
 import type { StreamEnd } from "./types.ts";
@@ -49,6 +50,8 @@ export interface SessionContext {
   readonly counters: TransportCounters;
   readonly clock: Clock;
   readonly buffers: BufferPool;
+  /** Memory that all ordered streams share. */
+  readonly reorderBudget: ReorderBudget;
   /** Takes events of streams that nobody diverted. */
   readonly onEvent: (
     session: Session,
@@ -62,6 +65,9 @@ export interface SessionContext {
   /** A packet now waits for an acknowledgement, or a gap for its filling. */
   readonly onBusy: (session: Session) => void;
 }
+
+/** An ordered stream holds at least this much behind a gap. */
+const REORDER_BYTES_MIN = 256 * 1024;
 
 /**
  * A stream that ended early for its reader refuses packets for longer than its sender tries, about 7 s;
@@ -331,6 +337,12 @@ export class Session implements SealingSession {
     const stream = this.touchStream(low, high);
     stream.lastActiveAt = clock.now();
     const state = stream.receive ??= new ReceiveState({ isReliable });
+    const { reorder } = stream;
+    if (reorder !== undefined && !reorder.admits(sequence, length)) {
+      // Refused before it is accepted, so that it is not acknowledged and comes again.
+      counters.drop_reorder_full_total += 1;
+      return;
+    }
     const verdict = state.accept(sequence, PACKET_OVERHEAD_BYTES + length);
     if (verdict !== "accepted") {
       if (verdict === "duplicate") {
@@ -345,19 +357,47 @@ export class Session implements SealingSession {
       counters.drop_stream_closed_total += 1;
     } else {
       counters.event_packets_accepted_total += 1;
-      const cursor = this.#cursor;
-      cursor.reset(cipher.memory, at, length, count);
-      for (let index = 0; cursor.next(); index++) {
-        const event = cipher.memory.subarray(cursor.start, cursor.end);
-        if (stream.handler !== undefined) {
-          counters.events_delivered_total += 1;
-          stream.handler.onEvent(sequence, event, index);
-        } else this.#context.onEvent(this, stream, sequence, event, index);
-      }
+      if (reorder === undefined) this.#deliver(stream, sequence, cipher.memory, at, length, count);
+      else reorder.push(sequence, cipher.memory, at, length, count, clock.now());
     }
     const isDue = state.totalConsumed - stream.grantedBytes >= stream.grantThresholdBytes;
     this.#grants.add(stream, state, isDue);
     if (state.hasGap) this.#context.onBusy(this);
+  }
+
+  /** Lets the stream's events be handed on once and in order; before the first of them came. */
+  orderStream(stream: Stream, windowBytes: number): void {
+    const { buffers, reorderBudget: budget } = this.#context;
+    stream.reorder ??= new ReorderBuffer({
+      buffers,
+      budget,
+      deliver: (sequence, memory, at, length, count) => {
+        this.#deliver(stream, sequence, memory, at, length, count);
+      },
+    }, {
+      packetsMax: receiveHorizon(windowBytes),
+      bytesMax: Math.max(REORDER_BYTES_MIN, windowBytes),
+    });
+  }
+
+  #deliver(
+    stream: Stream,
+    sequence: number,
+    memory: Uint8Array,
+    at: number,
+    length: number,
+    count: number,
+  ): void {
+    const { counters, onEvent } = this.#context;
+    const cursor = this.#cursor;
+    cursor.reset(memory, at, length, count);
+    for (let index = 0; cursor.next(); index++) {
+      const event = memory.subarray(cursor.start, cursor.end);
+      if (stream.handler !== undefined) {
+        counters.events_delivered_total += 1;
+        stream.handler.onEvent(sequence, event, index);
+      } else onEvent(this, stream, sequence, event, index);
+    }
   }
 
   /** Sends packets again. */
@@ -398,6 +438,12 @@ export class Session implements SealingSession {
         }
         this.resend(stream, plan.due);
         isBusy = true;
+      }
+      if (stream.reorder?.checkGap(now) !== undefined) {
+        this.#context.counters.streams_gap_total += 1;
+        this.sendReset(stream);
+        this.dropStream(stream, "gap");
+        continue;
       }
       if (stream.receive?.hasGap) {
         this.#grants.add(stream, stream.receive, false);

@@ -7,6 +7,7 @@
 import { joinHalves, NetError } from "../../base/mod.ts";
 import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 import type { ReceiveState } from "./receive_state.ts";
+import type { ReorderBuffer } from "./reorder_buffer.ts";
 import type { SackSchedule } from "./sack.ts";
 import type { SendState } from "./send_state.ts";
 import type { Session } from "./session.ts";
@@ -30,6 +31,8 @@ export class Stream {
   /** `totalConsumed` of the last grant sent. */
   grantedBytes = 0;
   isGrantPending = false;
+  /** Puts packets in order before they are handed on; left out, they go as they arrive. */
+  reorder: ReorderBuffer | undefined;
   /** When to tell which packets behind a gap arrived; made when that is first wanted. */
   sack: SackSchedule | undefined;
   lastActiveAt: number;
@@ -51,6 +54,7 @@ export class Stream {
     if (this.ended !== undefined) return;
     this.ended = reason;
     this.send?.clear();
+    this.reorder?.discard();
     const handler = this.handler;
     this.handler = undefined;
     this.wake();
@@ -190,6 +194,7 @@ export class SendStreamHandle implements SendStream {
 const END_TEXT: Readonly<Record<StreamEnd, string>> = {
   reset: "the peer stopped answering or reset it",
   peer_lost: "the session with the peer ended",
+  gap: "a packet stayed missing for too long",
   closed: "it is closed",
 };
 

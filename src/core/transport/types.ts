@@ -64,7 +64,7 @@ export interface ProvenPeer {
 }
 
 /** Why a stream ended before its close. */
-export type StreamEnd = "reset" | "peer_lost" | "closed";
+export type StreamEnd = "reset" | "peer_lost" | "gap" | "closed";
 
 /** Sending half of a reliable stream on the event plane (`wire.md` 7). */
 export interface SendStream {
@@ -122,6 +122,8 @@ export interface MeshEvent {
 export interface OpenReceiveStreamOptions {
   /** Credit window the sender uses; sizes the reorder horizon and the pace of grants. 65536 when left out. */
   readonly windowBytes?: number;
+  /** Events are handed on in the order they were sent in; as they arrive when left out. */
+  readonly isOrdered?: boolean;
 }
 
 /**

@@ -85,6 +85,7 @@ async function transfer(
   clock: ManualClock,
   count: number,
   size: number,
+  isOrdered = false,
 ): Promise<number[]> {
   const arrived: number[] = [];
   const endReceiving = to.transport.openReceiveStream(from.identity.nodeId, 9n, {
@@ -94,7 +95,7 @@ async function transfer(
       arrived.push(sequence);
     },
     onEnd: (reason) => assert.fail(`stream ended: ${reason}`),
-  }, { windowBytes: 256_000 });
+  }, { windowBytes: 256_000, isOrdered });
   const stream = from.transport.openSendStream(to.identity.nodeId, 9n, { windowBytes: 256_000 });
   let isClosed = false;
   const sending = (async () => {
@@ -160,6 +161,15 @@ Deno.test("MeshTransport.openSendStream() delivers everything once at 10 % loss,
   const arrived = await transfer(net.a, net.b, net.clock, 1_000, 8_000);
   assert.deepEqual([...arrived].sort((x, y) => x - y), Array.from({ length: 1_000 }, (_, i) => i));
   assert.ok(net.a.transport.counters.tx_resent_total > 0);
+  checkSums(net.a, net.b);
+});
+
+Deno.test("MeshTransport.openReceiveStream() hands events on in order where asked to", async () => {
+  using net = pair();
+  await connect(net.a, net.b, net.clock);
+  net.network.conditions = { lossRate: 0.1, duplicateRate: 0.1, delayMs: 2, jitterMs: 8 };
+  const arrived = await transfer(net.a, net.b, net.clock, 1_000, 3_000, true);
+  assert.deepEqual(arrived, Array.from({ length: 1_000 }, (_, i) => i));
   checkSums(net.a, net.b);
 });
 

@@ -7,6 +7,7 @@ import { createTransportCounters } from "../../../src/core/transport/counters.ts
 import type { HandshakeResult } from "../../../src/core/transport/handshake.ts";
 import { MAX_PAYLOAD } from "../../../src/core/transport/header.ts";
 import type { SocketAddress } from "../../../src/core/transport/mod.ts";
+import { ReorderBudget } from "../../../src/core/transport/reorder_buffer.ts";
 import { PacketSender } from "../../../src/core/transport/packet_sender.ts";
 import { type Peer, PeerTable } from "../../../src/core/transport/peers.ts";
 import { Session, type SessionContext } from "../../../src/core/transport/session.ts";
@@ -54,6 +55,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     onEvent: () => {},
     onBusy: () => {},
     /** Every session of the kit is a compat one. */
+    reorderBudget: new ReorderBudget(),
     prover: undefined,
   } satisfies SessionContext & Record<string, unknown>;
   const peers = new PeerTable(TIMEOUT_MS);
