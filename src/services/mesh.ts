@@ -24,7 +24,7 @@ import {
   type SocketAddress,
 } from "../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
-import type { Log, MetricRegistry } from "../observe/mod.ts";
+import type { CounterSet, Log, MetricRegistry } from "../observe/mod.ts";
 
 /** A peer remembered across restarts. */
 export interface KnownPeer {
@@ -139,8 +139,7 @@ export class MeshService implements Service {
       metrics.register("transport", () => ({
         ...transport.counters,
         peers_connected: transport.connectedPeers().length,
-        socket_send_errors_total: socket.counters.sendErrors,
-        socket_receive_errors_total: socket.counters.receiveErrors,
+        ...socketCounters(socket.counters),
       }));
       transport.start();
       const dialer = this.#dialer = new Dialer({ transport, clock, log });
@@ -296,4 +295,14 @@ export class MeshService implements Service {
 function toTarget(peer: KnownPeer, forms: DialTarget["forms"]): DialTarget {
   const { nodeId, noisePublicKey, addresses } = peer;
   return { nodeId, noisePublicKey, addresses, forms };
+}
+
+/** Counters of whichever socket it is, by the names of metrics. */
+function socketCounters(counters: object): CounterSet {
+  const named: CounterSet = {};
+  for (const [name, value] of Object.entries(counters)) {
+    const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    if (typeof value === "number") named[`socket_${snake}_total`] = value;
+  }
+  return named;
 }
