@@ -35,6 +35,8 @@ export interface KnownPeer {
   readonly label: string;
   /** It proved once on a sealed session who it is; it may never be talked to unsealed again. */
   readonly isPinned: boolean;
+  /** Unix milliseconds of its last proof; `undefined` when it never gave one. */
+  readonly lastSeenMs?: number;
 }
 
 /** What the service keeps across restarts. */
@@ -43,6 +45,8 @@ export interface MeshMemory {
   writeUdpPort(port: number): Promise<void>;
   readPeers(): Promise<readonly KnownPeer[]>;
   writePeer(peer: KnownPeer): Promise<void>;
+  /** Notes that a peer was here just now. */
+  touchPeer(nodeId: bigint): Promise<void>;
   /** Forgets a peer and its pin; false when it was not known. */
   removePeer(nodeId: bigint): Promise<boolean>;
 }
@@ -80,6 +84,9 @@ const KEY_SLOTS = 20_480;
 
 /** Nodes a sealing policy is kept for: as many as peers. */
 const POLICIES_MAX = 4_096;
+
+/** A peer that was not here for a week is not looked for any more; its pin stays. */
+const ABSENT_MS_MAX = 7 * 86_400_000;
 
 /** Peers nobody named in this run are dialled with patience. */
 const KNOWN_PEER_PAUSE_MS = 30_000;
@@ -234,6 +241,7 @@ export class MeshService implements Service {
         label: known?.label ?? "",
         isPinned: true,
       });
+      await memory.touchPeer(nodeId);
     } catch (error) {
       log.warn("pin_not_kept", {
         peer: idToHex(nodeId),
@@ -260,13 +268,14 @@ export class MeshService implements Service {
 
   async #targets(): Promise<DialTarget[]> {
     const { ticket, peers } = this.#options;
-    const { memory, keys } = this.#deps;
+    const { clock, memory, keys } = this.#deps;
     const byId = new Map<bigint, DialTarget>();
     for (const peer of await memory.readPeers()) {
       if (peer.entityId !== undefined) {
         this.#setPolicy(peer.nodeId, { knownEntityId: peer.entityId, isRequired: peer.isPinned });
       }
-      if (peer.addresses.length === 0) continue;
+      const absentMs = clock.wallMs() - (peer.lastSeenMs ?? clock.wallMs());
+      if (peer.addresses.length === 0 || absentMs > ABSENT_MS_MAX) continue;
       byId.set(peer.nodeId, { ...toTarget(peer, ["routed"]), pauseMaxMs: KNOWN_PEER_PAUSE_MS });
     }
     // A Rust peer given by address may be waiting for a direct handshake or run already.

@@ -15,6 +15,7 @@ import {
   readPeers,
   readSetting,
   removePeer,
+  touchPeer,
   writePeer,
   writeSetting,
 } from "../core/ledger/mod.ts";
@@ -94,6 +95,7 @@ function createMeshMemory(ledger: Ledger, clock: Clock): MeshMemory {
       const pinnedAtMs = isPinned ? now : undefined;
       return writePeer(ledger.db, { ...peer, pinnedAtMs, addedAtMs: now });
     },
+    touchPeer: (nodeId) => touchPeer(ledger.db, nodeId, clock.wallMs()),
     removePeer: (nodeId) => removePeer(ledger.db, nodeId),
   };
 }
