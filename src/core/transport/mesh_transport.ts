@@ -158,7 +158,10 @@ export class MeshTransport implements MeshLink {
         },
       },
       onSession: (peer, isReplacement) => this.#onSession(peer, isReplacement),
-      onConfirmed: () => this.#pingwaves.trigger(),
+      onConfirmed: (peer) => {
+        this.#pingwaves.trigger();
+        this.#tellPeerChange(peer, true);
+      },
       onProven: (peer, result) => this.#onProven(peer, result),
     }, options.nodeId);
     this.#handshaker = new Handshaker({
@@ -480,7 +483,8 @@ export class MeshTransport implements MeshLink {
     });
     this.#pingwaves.trigger();
     if (isReplacement) this.#tellPeerChange(peer, false);
-    this.#tellPeerChange(peer, true);
+    // Who has not yet shown that it holds the keys is no peer to the planes above.
+    if (peer.isConnected) this.#tellPeerChange(peer, true);
   }
 
   #tellPeerChange(peer: Peer, isConnected: boolean): void {
@@ -543,7 +547,6 @@ export class MeshTransport implements MeshLink {
     this.#cancelSweep = this.#deps.clock.after(SWEEP_MS, () => {
       for (const peer of this.#sessions.sweep(this.#deps.clock.now())) {
         this.#forget(peer);
-        this.#tellPeerChange(peer, false);
       }
       this.#scheduleSweep();
     });

@@ -53,7 +53,7 @@ export class Peer {
 
   /** True when data can be sent to it. */
   get isConnected(): boolean {
-    return this.session !== undefined && this.state !== "failed";
+    return this.session?.isConfirmed === true && this.state !== "failed";
   }
 
   /** What the planes above may know of it. */
@@ -61,7 +61,7 @@ export class Peer {
     return {
       nodeId: this.nodeId,
       address: this.route.address,
-      state: this.session === undefined ? "connecting" : this.state,
+      state: this.session?.isConfirmed ? this.state : "connecting",
       form: this.form,
       isRelayed: this.route.relayTo !== undefined,
       initiator: this.session?.isInitiator ?? false,

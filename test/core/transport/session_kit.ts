@@ -65,6 +65,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     const peer = peers.getOrCreate(nodeId, address, clock.now());
     if (peer === undefined) throw new Error("Cannot connect: the peer table is full");
     peer.session = new Session(context, peer, resultOf(nodeId));
+    peer.session.isConfirmed = true;
     peer.state = "connected";
     peers.setRoute(peer, { address, relayTo: undefined }, true);
     return peer;
