@@ -28,6 +28,7 @@ export interface StartFlags extends SharedFlags {
   readonly expect?: readonly string[];
   readonly peers?: string;
   readonly pskFile?: string;
+  readonly pcap?: string;
   readonly profile?: "micro" | "macro";
   readonly label?: string;
   readonly amnesia?: boolean;
@@ -67,6 +68,10 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   },
   peers: textFlag("sealed|any", "Sessions to accept: only sealed ones, or any; default: any"),
   pskFile: textFlag("FILE", "Mesh secret: 32 bytes, or 64 hex digits"),
+  pcap: textFlag(
+    "FILE",
+    "Record the mesh's datagrams, as sealed as they are, for packet analysers",
+  ),
   profile: {
     kind: "enum",
     values: ["micro", "macro"],
@@ -124,6 +129,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     expect: flags.expect,
     peersMode: flags.peers,
     pskFile: flags.pskFile,
+    pcap: flags.pcap,
     label: flags.label,
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,

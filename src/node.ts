@@ -279,6 +279,7 @@ export class Node {
         peers: config.peers.map(toKnownPeer),
         ticket,
         isSealedOnly: config.isSealedOnly,
+        pcapFile: config.pcapFile,
         heartbeatMs: config.heartbeatMs,
         sessionTimeoutMs: config.sessionTimeoutMs,
       })

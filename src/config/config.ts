@@ -53,6 +53,8 @@ export interface NodeConfig {
   /** No session that is not sealed. */
   readonly isSealedOnly: boolean;
   readonly pskFile: string | undefined;
+  /** File that the mesh's datagrams are recorded in. */
+  readonly pcapFile: string | undefined;
   readonly label: string;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
@@ -130,6 +132,7 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       (layers.read("peersMode", oneOf("sealed", "any"), "must be sealed or any") ?? "any") ===
         "sealed",
     pskFile: pathOf(given("pskFile"), cwd),
+    pcapFile: pathOf(given("pcap"), cwd),
     label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??
       (options.hostname === undefined ? undefined : parseLabel(options.hostname.slice(0, 63))) ??
       "net",
@@ -246,6 +249,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   socketPath: "socket",
   isAmnesia: "amnesia",
   isSealedOnly: "peersMode",
+  pcapFile: "pcap",
   isDataDirExplicit: "dataDir",
   peers: "peer",
   heartbeatMs: "heartbeat",

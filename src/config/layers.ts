@@ -36,6 +36,7 @@ const SETTINGS = {
   expect: ["--expect", "NET_EXPECT"],
   peersMode: ["--peers", "NET_PEERS"],
   pskFile: ["--psk-file", "NET_PSK_FILE"],
+  pcap: ["--pcap", "NET_PCAP"],
   label: ["--label", "NET_NODE_ID", "NODE_ID"],
   logLevel: ["--log-level", "NET_LOG_LEVEL"],
   logFormat: ["--log-format", "NET_LOG_FORMAT"],

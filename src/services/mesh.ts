@@ -14,6 +14,9 @@ import {
   type Ticket,
 } from "../core/crypto/mod.ts";
 import {
+  CaptureFile,
+  captureSocket,
+  type DatagramSocket,
   Dialer,
   type DialTarget,
   formatAddress,
@@ -72,6 +75,8 @@ export interface MeshServiceOptions {
   readonly ticket: Ticket | undefined;
   /** No session that is not sealed. */
   readonly isSealedOnly: boolean;
+  /** Records every datagram there. */
+  readonly pcapFile?: string;
   readonly heartbeatMs?: number;
   readonly sessionTimeoutMs?: number;
 }
@@ -121,7 +126,7 @@ export class MeshService implements Service {
   async start(): Promise<void> {
     const { clock, log, metrics, memory, keys } = this.#deps;
     const { udp, meshSecret, expect, heartbeatMs, sessionTimeoutMs } = this.#options;
-    const socket = await this.#bind(udp);
+    const socket = await this.#open(udp);
     try {
       if (socket.localAddress.port !== await memory.readUdpPort()) {
         await memory.writeUdpPort(socket.localAddress.port);
@@ -247,6 +252,24 @@ export class MeshService implements Service {
         peer: idToHex(nodeId),
         reason: toNetError(error, "Cannot keep pin").message,
       });
+    }
+  }
+
+  /** The bound socket, recorded if asked for. */
+  async #open(udp: SocketAddress): Promise<DatagramSocket> {
+    const { pcapFile } = this.#options;
+    const capture = pcapFile === undefined ? undefined : CaptureFile.open(pcapFile);
+    try {
+      const socket = await this.#bind(udp);
+      if (capture === undefined) return socket;
+      this.#deps.metrics.register("capture", () => ({
+        datagrams_total: capture.counters.datagrams,
+        dropped_total: capture.counters.dropped,
+      }));
+      return captureSocket(socket, capture);
+    } catch (error) {
+      capture?.close();
+      throw error;
     }
   }
 

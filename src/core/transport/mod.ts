@@ -1,5 +1,6 @@
 /** The transport's public surface. */
 export * from "./address.ts";
+export { CaptureFile, captureSocket } from "./capture.ts";
 export { openBestUdpSocket, type OpenUdpSocketOptions } from "./batched_socket.ts";
 export { checkCounters, type TransportCounters } from "./counters.ts";
 export { Dialer, type DialState, type DialTarget } from "./dialer.ts";
