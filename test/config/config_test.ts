@@ -11,7 +11,7 @@ import {
 const HOME: Environment = { HOME: "/home/ada" };
 
 function load(flags: Layer, env: Environment = HOME, file?: Layer): NodeConfig {
-  return loadNodeConfig({ flags, env, file, cwd: "/work", hostname: "oak" });
+  return loadNodeConfig({ flags, env, file, cwd: "/srv", hostname: "oak" });
 }
 
 function fails(code: ErrorCode, text: RegExp, action: () => unknown): void {
@@ -114,8 +114,8 @@ Deno.test("loadNodeConfig() reads repeated and comma-separated ids", () => {
 
 Deno.test("loadNodeConfig() makes paths absolute and bounds the socket's", () => {
   const config = load({ socket: "run/../net.sock", dataDir: "d", pskFile: "/etc//psk" });
-  assert.equal(config.socketPath, "/work/net.sock");
-  assert.equal(config.dataDir, "/work/d");
+  assert.equal(config.socketPath, "/srv/net.sock");
+  assert.equal(config.dataDir, "/srv/d");
   assert.equal(config.isDataDirExplicit, true);
   assert.equal(config.pskFile, "/etc/psk");
   assert.equal(load({ socket: `/${"x".repeat(106)}` }).socketPath?.length, 107);

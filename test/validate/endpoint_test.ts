@@ -2,7 +2,7 @@ import { deepStrictEqual, equal, rejects } from "node:assert/strict";
 import { NetError } from "../../src/base/mod.ts";
 import { parseEndpoint, validateIpc } from "../../src/validate/mod.ts";
 
-const OPTIONS = { env: { BIOMEOS_SOCKET_DIR: "/nowhere" }, cwd: "/work/dir", uid: 4_000_000 };
+const OPTIONS = { env: { BIOMEOS_SOCKET_DIR: "/nowhere" }, cwd: "/srv/dir", uid: 4_000_000 };
 
 Deno.test("parseEndpoint() reads every form", async () => {
   const rows: readonly (readonly [string, string])[] = [
@@ -13,11 +13,11 @@ Deno.test("parseEndpoint() reads every form", async () => {
     ["tcp://[::1]:9100", "[::1]:9100"],
     ["tcp://host:65535", "host:65535"],
     ["/run/x.sock", "unix:/run/x.sock"],
-    ["./x.sock", "unix:/work/dir/x.sock"],
-    ["../x.sock", "unix:/work/x.sock"],
+    ["./x.sock", "unix:/srv/dir/x.sock"],
+    ["../x.sock", "unix:/srv/x.sock"],
     ["unix:/run/x.sock", "unix:/run/x.sock"],
     ["unix:///run/x.sock", "unix:/run/x.sock"],
-    ["unix:x.sock", "unix:/work/dir/x.sock"],
+    ["unix:x.sock", "unix:/srv/dir/x.sock"],
     ["@net", "@net"],
     ["net", "unix:/nowhere/net.sock"],
   ];
