@@ -172,7 +172,10 @@ export class MeshService implements Service {
 
   health(): ServiceHealth {
     if (this.#transport === undefined) return { state: "unhealthy", detail: "not started" };
-    const targets = this.#dialer?.targets() ?? [];
+    // Peers that are only remembered may be away for good reasons; those named for this run may not.
+    const targets = (this.#dialer?.targets() ?? []).filter(({ target }) =>
+      target.pauseMaxMs === undefined
+    );
     if (targets.length === 0 || targets.some((state) => state.isConnected)) {
       return { state: "healthy" };
     }
