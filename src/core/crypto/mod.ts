@@ -9,6 +9,7 @@ export * from "./hashes.ts";
 export * from "./identity.ts";
 export * from "./key_store.ts";
 export * from "./noise.ts";
+export * from "./native_aead.ts";
 export * from "./packet_cipher.ts";
 export * from "./replay_window.ts";
 export * from "./sealed/mod.ts";
