@@ -8,6 +8,7 @@ import {
   createNoiseKeyPair,
   createPacketCipher,
   generateSeed,
+  openNativeAead,
 } from "../src/core/crypto/mod.ts";
 import {
   MeshTransport,
@@ -75,7 +76,7 @@ function createHandlers(): Handlers {
       const { nodeId } = createIdentity(generateSeed(systemRandom));
       const noiseKeys = createNoiseKeyPair();
       const socket = openBestUdpSocket({ host: "127.0.0.1", port: 0 });
-      const cipher = createPacketCipher();
+      const cipher = createPacketCipher({ native: openNativeAead() });
       transport = new MeshTransport(
         { socket, cipher, clock: systemClock, log: silentLog },
         { nodeId, noiseKeys, meshSecret: psk },

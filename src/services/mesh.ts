@@ -10,7 +10,9 @@ import {
   createPacketCipher,
   createResetTagger,
   deriveNodeId,
+  type NativeAead,
   type NodeKeys,
+  openNativeAead,
   type Ticket,
 } from "../core/crypto/mod.ts";
 import {
@@ -105,6 +107,7 @@ export class MeshService implements Service {
   readonly #policies = new Map<bigint, SealingPolicy>();
   #transport: MeshTransport | undefined;
   #dialer: Dialer | undefined;
+  #native: NativeAead | undefined;
 
   constructor(deps: MeshServiceDeps, options: MeshServiceOptions) {
     this.#deps = deps;
@@ -132,7 +135,9 @@ export class MeshService implements Service {
         await memory.writeUdpPort(socket.localAddress.port);
       }
       const targets = await this.#targets();
-      const cipher = createPacketCipher({ keySlots: KEY_SLOTS });
+      this.#native = openNativeAead();
+      log.debug("packet_cipher_opened", { native: this.#native !== undefined });
+      const cipher = createPacketCipher({ keySlots: KEY_SLOTS, native: this.#native });
       const transport = new MeshTransport({ socket, cipher, clock, log }, {
         nodeId: keys.identity.nodeId,
         noiseKeys: keys.noise,
@@ -158,6 +163,7 @@ export class MeshService implements Service {
       for (const target of targets) dialer.add(target);
     } catch (error) {
       socket.close();
+      this.#native?.[Symbol.dispose]();
       throw error;
     }
   }
@@ -165,6 +171,9 @@ export class MeshService implements Service {
   stop(): Promise<void> {
     this.#dialer?.stop();
     this.#transport?.stop();
+    // Nothing is sealed or opened any more: the transport ignores what still comes.
+    this.#native?.[Symbol.dispose]();
+    this.#native = undefined;
     this.#dialer = undefined;
     this.#transport = undefined;
     return Promise.resolve();

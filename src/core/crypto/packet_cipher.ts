@@ -12,7 +12,8 @@ import { createFixedMemory } from "./wasm/instantiate.ts";
 const HEADER_BYTES = 68;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
-const MEMORY_BYTES_DEFAULT = 16 * 1024 * 1024;
+/** Slabs of 8 MiB and what waits for acknowledgements; memory that nobody touched costs nothing. */
+const MEMORY_BYTES_DEFAULT = 64 * 1024 * 1024;
 const MEMORY_BYTES_MAX = 2 ** 31;
 /** Two keys for each of 4096 sessions. */
 const KEY_SLOTS_DEFAULT = 8192;
@@ -27,7 +28,7 @@ const PREFIX_BYTES = 4;
 
 /** Options of {@linkcode createPacketCipher}. */
 export interface CreatePacketCipherOptions {
-  /** Size of the memory in bytes, rounded up to 64 KiB; 16 MiB by default. */
+  /** Size of the memory in bytes, rounded up to 64 KiB; 64 MiB by default. */
   readonly memoryBytes?: number;
   /** Keys that can exist at the same time; 8192 by default. */
   readonly keySlots?: number;

@@ -30,10 +30,10 @@ export function receiveControl(
 ): boolean {
   if (subprotocol === SUBPROTOCOL_SACK) return receiveSack(session, view, at, length, now);
   if (length !== EXACT_BYTES[subprotocol - SUBPROTOCOL_GRANT]) return false;
-  const stream = session.stream(view.getUint32(at, true), view.getUint32(at + 4, true));
+  const stream = session.streams.get(view.getUint32(at, true), view.getUint32(at + 4, true));
   if (stream === undefined) return true;
   if (subprotocol === SUBPROTOCOL_RESET) {
-    session.dropStream(stream, "reset");
+    session.streams.drop(stream, "reset");
     return true;
   }
   const state = stream.send;
@@ -42,8 +42,9 @@ export function receiveControl(
   if (subprotocol === SUBPROTOCOL_GRANT) {
     if (state.onGrant(readU64(view, at + 8), readU64(view, at + 16), now)) stream.wake();
   } else {
-    session.resend(
+    session.streams.resend(
       stream,
+      state,
       state.onNack(
         readU64(view, at + 8),
         view.getUint32(at + 16, true),
@@ -67,11 +68,11 @@ function receiveSack(
 ): boolean {
   const sack = decodeSack(new Uint8Array(view.buffer, view.byteOffset + at, length));
   if (sack === undefined) return false;
-  const stream = session.stream(view.getUint32(at, true), view.getUint32(at + 4, true));
+  const stream = session.streams.get(view.getUint32(at, true), view.getUint32(at + 4, true));
   if (stream?.send === undefined || stream.ended !== undefined) return true;
   const ranges = sack.ranges.map(([start, end]) => [Number(start), Number(end)] as const);
   const { isProgress, due } = stream.send.onSack(Number(sack.ackSequence), ranges, now);
-  session.resend(stream, due);
+  session.streams.resend(stream, stream.send, due);
   if (isProgress) stream.wake();
   return true;
 }

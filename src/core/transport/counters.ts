@@ -84,6 +84,8 @@ export function createTransportCounters() {
     tx_resent_total: 0,
     tx_errors_total: 0,
     drop_tx_no_slot_total: 0,
+    /** Sends put off because the packet could not be kept for a retransmission. */
+    tx_store_full_total: 0,
     // Life of sessions and streams.
     sessions_opened_total: 0,
     sessions_replaced_total: 0,

@@ -8,6 +8,7 @@ import type { Clock } from "../../base/mod.ts";
 import { encodeGrantInto, encodeNackInto, GRANT_BYTES, NACK_BYTES } from "./control_frames.ts";
 import { MAX_PAYLOAD } from "./header.ts";
 import { GRANT_DELAY_MS } from "./limits.ts";
+import { NO_ROOM } from "./packet_store.ts";
 import type { ReceiveState } from "./receive_state.ts";
 import { encodeSackInto, SACK_BYTES_MAX, SackSchedule } from "./sack.ts";
 import type { Stream } from "./stream.ts";
@@ -19,30 +20,35 @@ const FRAME_PREFIX_BYTES = 4;
 /** Grants that fit one packet: 8108 / 28. */
 const GRANTS_MAX = Math.floor(MAX_PAYLOAD / (GRANT_BYTES + FRAME_PREFIX_BYTES));
 
-/** Sends `count` events framed in the first `length` bytes of `payload`. */
-export type SendControl = (
-  subprotocol: number,
-  payload: Uint8Array,
-  length: number,
-  count: number,
-) => void;
+/** Where control events are written, and how they leave. */
+export interface ControlWriter {
+  readonly view: DataView;
+  /** Where the events of one packet go in `view`, 8108 bytes, or {@linkcode NO_ROOM}. */
+  begin(): number;
+  /** Sends the packet begun: `count` events framed in its first `length` bytes. */
+  finish(subprotocol: number, length: number, count: number): void;
+  /** True when the peer understands SACKs by now. */
+  takesAckRanges(): boolean;
+}
 
 /** Acknowledgements of one session that are yet to be sent. */
 export class GrantQueue {
   readonly #clock: Clock;
-  readonly #send: SendControl;
-  readonly #takesAckRanges: () => boolean;
+  readonly #writer: ControlWriter;
   #streams: Stream[] = [];
   #states: ReceiveState[] = [];
+  /** Flushed arrays, to be filled again. */
+  #spareStreams: Stream[] = [];
+  #spareStates: ReceiveState[] = [];
   #cancelTimer: (() => void) | undefined;
-  /** Made when first needed: many sessions never receive. */
-  #payload: Uint8Array | undefined;
+  readonly #onTimer = () => {
+    this.#cancelTimer = undefined;
+    this.flush();
+  };
 
-  /** @param takesAckRanges Whether the peer understands SACKs by now. */
-  constructor(clock: Clock, send: SendControl, takesAckRanges: () => boolean = () => false) {
+  constructor(clock: Clock, writer: ControlWriter) {
     this.#clock = clock;
-    this.#send = send;
-    this.#takesAckRanges = takesAckRanges;
+    this.#writer = writer;
   }
 
   /** Queues the stream's acknowledgement; `isDue` sends everything queued at once. */
@@ -53,60 +59,80 @@ export class GrantQueue {
       this.#states.push(state);
     }
     if (isDue || this.#streams.length >= GRANTS_MAX) this.flush();
-    else {
-      this.#cancelTimer ??= this.#clock.after(GRANT_DELAY_MS, () => {
-        this.#cancelTimer = undefined;
-        this.flush();
-      });
-    }
+    else this.#cancelTimer ??= this.#clock.after(GRANT_DELAY_MS, this.#onTimer);
   }
 
   /** Sends what is queued. */
   flush(): void {
     const streams = this.#streams;
     const states = this.#states;
-    this.clear();
     if (streams.length === 0) return;
-    const payload = this.#payload ??= new Uint8Array(MAX_PAYLOAD);
-    const view = new DataView(payload.buffer);
-    let at = 0;
+    const start = this.#writer.begin();
+    if (start === NO_ROOM) {
+      // Nothing can be sent right now; acknowledgements are owed all the same.
+      this.#cancelTimer ??= this.#clock.after(GRANT_DELAY_MS, this.#onTimer);
+      return;
+    }
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#streams = this.#spareStreams;
+    this.#states = this.#spareStates;
+    this.#sendGrants(start, streams, states);
+    if (this.#sendMissing(streams, states) && this.#writer.takesAckRanges()) {
+      this.#sendRanges(streams, states);
+    }
+    streams.length = 0;
+    states.length = 0;
+    this.#spareStreams = streams;
+    this.#spareStates = states;
+  }
+
+  #sendGrants(start: number, streams: readonly Stream[], states: readonly ReceiveState[]): void {
+    const { view } = this.#writer;
+    let at = start;
     for (let i = 0; i < streams.length; i++) {
       const stream = streams[i] as Stream;
       const state = states[i] as ReceiveState;
-      stream.grantedBytes = state.totalConsumed;
+      stream.isGrantPending = false;
+      stream.grantedBytes = state.released;
       view.setUint32(at, GRANT_BYTES, true);
       at = encodeGrantInto(
         view,
         at + FRAME_PREFIX_BYTES,
         stream.low,
         stream.high,
-        state.totalConsumed,
+        state.released,
         state.isReliable ? state.nextExpected : 0,
       );
     }
-    this.#send(SUBPROTOCOL_GRANT, payload, at, streams.length);
-    at = 0;
+    this.#writer.finish(SUBPROTOCOL_GRANT, at - start, streams.length);
+  }
+
+  /** Asks again for what is missing; false when nothing is. */
+  #sendMissing(streams: readonly Stream[], states: readonly ReceiveState[]): boolean {
+    const { view } = this.#writer;
+    let start = NO_ROOM;
+    let at = 0;
     let count = 0;
     for (let i = 0; i < streams.length; i++) {
       const missing = (states[i] as ReceiveState).missing();
       if (missing === undefined) continue;
+      if (count === 0) at = start = this.#writer.begin();
+      if (start === NO_ROOM) return false;
       const stream = streams[i] as Stream;
       view.setUint32(at, NACK_BYTES, true);
       at = encodeNackInto(view, at + FRAME_PREFIX_BYTES, stream.low, stream.high, missing);
       count += 1;
     }
-    if (count > 0) this.#send(SUBPROTOCOL_NACK, payload, at, count);
-    if (count > 0 && this.#takesAckRanges()) this.#sendRanges(streams, states, payload, view);
+    if (count > 0) this.#writer.finish(SUBPROTOCOL_NACK, at - start, count);
+    return count > 0;
   }
 
   /** Tells what lies behind the gaps, to peers that understand it. */
-  #sendRanges(
-    streams: readonly Stream[],
-    states: readonly ReceiveState[],
-    payload: Uint8Array,
-    view: DataView,
-  ): void {
+  #sendRanges(streams: readonly Stream[], states: readonly ReceiveState[]): void {
+    const { view } = this.#writer;
     const now = this.#clock.now();
+    let start = NO_ROOM;
     let at = 0;
     let count = 0;
     for (let i = 0; i < streams.length; i++) {
@@ -115,19 +141,20 @@ export class GrantQueue {
       if (!state.hasGap) continue;
       stream.sack ??= new SackSchedule();
       if (!stream.sack.isDue(state, now)) continue;
-      if (at + FRAME_PREFIX_BYTES + SACK_BYTES_MAX > payload.length) {
-        this.#send(SUBPROTOCOL_SACK, payload, at, count);
-        at = count = 0;
+      if (count > 0 && at - start + FRAME_PREFIX_BYTES + SACK_BYTES_MAX > MAX_PAYLOAD) {
+        this.#writer.finish(SUBPROTOCOL_SACK, at - start, count);
+        count = 0;
       }
-      const start = at + FRAME_PREFIX_BYTES;
-      const { low, high } = stream;
+      if (count === 0) at = start = this.#writer.begin();
+      if (start === NO_ROOM) return;
       const ranges = stream.sack.take(state, now);
-      const end = encodeSackInto(view, start, low, high, state.nextExpected, ranges);
-      view.setUint32(at, end - start, true);
+      const from = at + FRAME_PREFIX_BYTES;
+      const end = encodeSackInto(view, from, stream.low, stream.high, state.nextExpected, ranges);
+      view.setUint32(at, end - from, true);
       at = end;
       count += 1;
     }
-    if (count > 0) this.#send(SUBPROTOCOL_SACK, payload, at, count);
+    if (count > 0) this.#writer.finish(SUBPROTOCOL_SACK, at - start, count);
   }
 
   /** Drops what is queued. */

@@ -3,10 +3,9 @@
  * and offers messages and streams to the planes above (`wire.md` 2 to 12).
  */
 
-import { type Clock, highHalf, idToHex, joinHalves, lowHalf, NetError } from "../../base/mod.ts";
+import { type Clock, highHalf, idToHex, lowHalf, NetError } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import type { NoiseKeyPair, PacketCipher } from "../crypto/mod.ts";
-import { BufferPool } from "./buffer_pool.ts";
 import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
 import { createTransportCounters } from "./counters.ts";
 import { type DiscoveredNode, Discovery } from "./discovery.ts";
@@ -16,7 +15,8 @@ import {
   type HandshakeTarget,
   type SealingOptions,
 } from "./handshake.ts";
-import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
+import { EventCursor } from "./event_frame.ts";
+import { MAX_EVENT_BYTES } from "./header.ts";
 import {
   HEARTBEAT_MS,
   RECEIVE_BUFFER_BYTES,
@@ -27,6 +27,7 @@ import {
 } from "./limits.ts";
 import { PacketReceiver } from "./packet_receiver.ts";
 import { PacketSender } from "./packet_sender.ts";
+import { PacketStore } from "./packet_store.ts";
 import { type Peer, PeerTable } from "./peers.ts";
 import { PingwaveSchedule } from "./pingwave_schedule.ts";
 import { ReceiveState } from "./receive_state.ts";
@@ -133,7 +134,9 @@ export class MeshTransport implements MeshLink {
         sender: this.#sender,
         counters,
         clock,
-        buffers: new BufferPool(MAX_PAYLOAD, 1_024),
+        store: new PacketStore(cipher),
+        view: new DataView(cipher.memory.buffer, cipher.memory.byteOffset),
+        cursor: new EventCursor(),
         reorderBudget: new ReorderBudget(),
         prover: options.sealing,
         onEvent: (session, stream, sequence, payload, index) => {
@@ -143,14 +146,8 @@ export class MeshTransport implements MeshLink {
             return;
           }
           counters.events_delivered_total += 1;
-          const from = session.peer.nodeId;
-          handler({
-            from,
-            streamId: joinHalves(stream.low, stream.high),
-            sequence,
-            index,
-            payload,
-          });
+          stream.eventsReceived += 1;
+          handler({ from: session.peer.nodeId, streamId: stream.id, sequence, index, payload });
         },
         onBusy: (session) => {
           this.#busy.add(session);
@@ -385,12 +382,12 @@ export class MeshTransport implements MeshLink {
     options: OpenSendStreamOptions = {},
   ): SendStreamHandle {
     const session = this.#requireSession(peer);
-    const stream = session.touchStream(lowHalf(streamId), highHalf(streamId));
+    const stream = session.streams.touch(lowHalf(streamId), highHalf(streamId));
     const isReliable = options.isReliable ?? true;
     return new SendStreamHandle(
       session,
       stream,
-      session.openSend(stream, options.windowBytes, isReliable),
+      session.streams.openSend(stream, options.windowBytes, isReliable),
     );
   }
 
@@ -405,17 +402,17 @@ export class MeshTransport implements MeshLink {
       handler.onEnd("peer_lost");
       return () => {};
     }
-    const stream = session.touchStream(lowHalf(streamId), highHalf(streamId));
+    const stream = session.streams.touch(lowHalf(streamId), highHalf(streamId));
     const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
     stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });
     stream.grantThresholdBytes = windowBytes / 4;
-    if (options.isOrdered) session.orderStream(stream, windowBytes);
+    if (options.isOrdered) session.streams.order(stream, windowBytes);
     stream.handler = handler;
     return ({ abort = false } = {}) => {
       if (stream.handler !== handler) return;
-      session.closeReceive(stream);
+      session.streams.closeReceive(stream);
       // Kept until it lingered out, so that what is still on its way finds its place.
-      if (abort) session.sendReset(stream);
+      if (abort) session.streams.sendReset(stream.low, stream.high);
     };
   }
 
@@ -505,7 +502,9 @@ export class MeshTransport implements MeshLink {
       const now = this.#deps.clock.now();
       for (const session of this.#busy) {
         const isHalfOpen = !session.isOpen && this.#sessions.tickProof(session, now);
-        if (session.isEnded || (!session.tick(now) && !isHalfOpen)) this.#busy.delete(session);
+        if (session.isEnded || (!session.streams.tick(now) && !isHalfOpen)) {
+          this.#busy.delete(session);
+        }
       }
       if (this.#busy.size > 0) this.#scheduleTick();
     });
@@ -534,7 +533,7 @@ export class MeshTransport implements MeshLink {
     if (change === "failed") {
       this.counters.peers_failed_total += 1;
       this.#discovery.forgetVia(peer);
-      peer.session?.endStreams("peer_lost");
+      peer.session?.streams.end("peer_lost");
       this.#deps.log.warn("peer_failed", { peer: idToHex(peer.nodeId) });
       this.#tellPeerChange(peer, false);
     } else {

@@ -212,7 +212,7 @@ export class PacketReceiver {
       // Its streams are over: acknowledging anything of them would be a lie.
       counters.drop_superseded_total += 1;
       if (header.subprotocol === 0 && !isHeartbeat) {
-        session.sendReset({ low: header.streamLow, high: header.streamHigh });
+        session.streams.sendReset(header.streamLow, header.streamHigh);
       }
       return;
     }
@@ -272,7 +272,7 @@ export class PacketReceiver {
     const { subprotocol, payloadLength, eventCount } = header;
     if (subprotocol === 0) {
       counters.rx_event_packets_total += 1;
-      session.receiveEvents(
+      session.streams.receive(
         header.streamLow,
         header.streamHigh,
         (header.flags & FLAG_RELIABLE) !== 0,
@@ -280,6 +280,7 @@ export class PacketReceiver {
         payloadAt,
         payloadLength,
         eventCount,
+        this.#deps.clock.now(),
       );
       return;
     }

@@ -10,7 +10,8 @@ import type { PacketCipher } from "../crypto/mod.ts";
 import type { TransportCounters } from "./counters.ts";
 import { FLAG_HANDSHAKE, HEADER_BYTES, PacketHeader, TAG_BYTES, writeHeader } from "./header.ts";
 import { DATA_TTL, SEND_SLOT_BYTES, SEND_SLOTS } from "./limits.ts";
-import { ROUTING_HEADER_BYTES, writeRoutingHeader } from "./routing_header.ts";
+import { NO_ROOM } from "./packet_store.ts";
+import { ROUTING_HEADER_BYTES, RoutingHeader, writeRoutingHeader } from "./routing_header.ts";
 import type { DatagramSocket } from "./socket.ts";
 import type { SocketAddress } from "./types.ts";
 
@@ -49,6 +50,8 @@ export class PacketSender {
   readonly #view: DataView;
   readonly #free: SendSlot[] = [];
   readonly #header = new PacketHeader();
+  readonly #routing: RoutingHeader = new RoutingHeader();
+  #begun: SendSlot | undefined;
 
   constructor(
     deps: {
@@ -79,12 +82,25 @@ export class PacketSender {
   }
 
   /**
-   * Seals `payload` as one packet of `session` and sends it.
+   * Begins a packet: its plaintext goes where this returns, up to 8108 bytes, unless it lies elsewhere in
+   * the cipher's memory. {@linkcode PacketSender.finish} has to follow before anything else is sent.
    *
-   * @param stream Id of the stream as two halves.
-   * @returns False when no slot was free; nothing was sent and no counter used.
+   * @returns An offset in the cipher's memory, or {@linkcode NO_ROOM} when no slot is free.
    */
-  sendPacket(
+  begin(): number {
+    this.#begun ??= this.#free.pop();
+    if (this.#begun !== undefined) return this.#begun.offset + PACKET_START + HEADER_BYTES;
+    this.#counters.drop_tx_no_slot_total += 1;
+    return NO_ROOM;
+  }
+
+  /**
+   * Seals the packet begun and sends it.
+   *
+   * @param streamLow Id of the stream as two halves.
+   * @param sourceAt Where the plaintext lies; where {@linkcode PacketSender.begin} said when left out.
+   */
+  finish(
     session: SealingSession,
     route: PacketRoute,
     flags: number,
@@ -92,15 +108,13 @@ export class PacketSender {
     streamLow: number,
     streamHigh: number,
     sequence: number,
-    payload: Uint8Array,
     payloadLength: number,
     eventCount: number,
-  ): boolean {
-    const slot = this.#free.pop();
-    if (slot === undefined) {
-      this.#counters.drop_tx_no_slot_total += 1;
-      return false;
-    }
+    sourceAt?: number,
+  ): void {
+    const slot = this.#begun;
+    if (slot === undefined) throw new TypeError("Cannot send packet: none was begun");
+    this.#begun = undefined;
     const packet = slot.offset + PACKET_START;
     const header = this.#header;
     header.flags = flags;
@@ -117,17 +131,9 @@ export class PacketSender {
     header.payloadLength = payloadLength;
     header.eventCount = eventCount;
     writeHeader(this.#view, packet, header);
-    const memory = this.#cipher.memory;
-    if (payloadLength > 0) {
-      memory.set(
-        payload.length === payloadLength ? payload : payload.subarray(0, payloadLength),
-        packet + HEADER_BYTES,
-      );
-    }
-    this.#cipher.sealPacket(session.sendKey, packet, payloadLength);
+    this.#cipher.sealPacket(session.sendKey, packet, payloadLength, sourceAt);
     session.sendCounter += 1;
     this.#transmit(slot, packet, HEADER_BYTES + payloadLength + TAG_BYTES, route, DATA_TTL);
-    return true;
   }
 
   /**
@@ -167,15 +173,12 @@ export class PacketSender {
     let start = packet;
     if (route.relayTo !== undefined) {
       start = packet - ROUTING_HEADER_BYTES;
-      writeRoutingHeader(this.#view, start, {
-        ttl,
-        hopCount: 0,
-        flags: 0,
-        reserved: 0,
-        source: this.#routingId,
-        destinationLow: route.relayTo.low,
-        destinationHigh: route.relayTo.high,
-      });
+      const routing = this.#routing;
+      routing.ttl = ttl;
+      routing.source = this.#routingId;
+      routing.destinationLow = route.relayTo.low;
+      routing.destinationHigh = route.relayTo.high;
+      writeRoutingHeader(this.#view, start, routing);
     }
     this.#send(slot, start, packet + length - start, route.address);
   }

@@ -36,6 +36,12 @@ export class ReceiveState {
   readonly isReliable: boolean;
   /** Bytes accepted since the stream began: 84 + payload for each packet. */
   totalConsumed = 0;
+  /** Bytes of them that the reader has not yet taken: they earn the sender no credit (`wire.md` 7.3). */
+  heldBytes = 0;
+  /** Packets accepted, packets that had come before, packets refused; for statistics. */
+  packets = 0;
+  duplicates = 0;
+  refused = 0;
   /** Lowest sequence not yet received contiguously; the `ack_seq` of a grant. */
   nextExpected = 0;
   readonly #horizon: number;
@@ -45,6 +51,11 @@ export class ReceiveState {
   constructor(options: ReceiveStateOptions) {
     this.isReliable = options.isReliable;
     this.#horizon = receiveHorizon(options.windowBytes ?? STREAM_WINDOW_BYTES);
+  }
+
+  /** Bytes to grant: what was accepted and is not held. */
+  get released(): number {
+    return this.totalConsumed - this.heldBytes;
   }
 
   /** True while a packet below the highest received one is missing. */
@@ -59,6 +70,14 @@ export class ReceiveState {
    * @param wireBytes Its cost in credit: 84 + payload.
    */
   accept(sequence: number, wireBytes: number): Acceptance {
+    const verdict = this.#judge(sequence, wireBytes);
+    if (verdict === "accepted") this.packets += 1;
+    else if (verdict === "duplicate") this.duplicates += 1;
+    else this.refused += 1;
+    return verdict;
+  }
+
+  #judge(sequence: number, wireBytes: number): Acceptance {
     if (!this.isReliable) {
       this.totalConsumed += wireBytes;
       return "accepted";

@@ -7,8 +7,8 @@
  */
 
 import { NetError } from "../../base/mod.ts";
-import type { BufferPool } from "./buffer_pool.ts";
 import { REORDER_BYTES_MAX, REORDER_BYTES_TOTAL_MAX, REORDER_GAP_MS } from "./mesh_limits.ts";
+import { NO_ROOM, type PacketStore } from "./packet_store.ts";
 
 /** Bytes that all ordered streams of a node share. */
 export class ReorderBudget {
@@ -52,7 +52,7 @@ export type DeliverPacket = (
 
 /** What {@linkcode ReorderBuffer} needs. */
 export interface ReorderBufferDeps {
-  readonly buffers: BufferPool;
+  readonly store: PacketStore;
   readonly budget: ReorderBudget;
   readonly deliver: DeliverPacket;
 }
@@ -62,16 +62,14 @@ export interface ReorderBufferOptions {
   /** Packets held at most; the reorder horizon of the stream's `ReceiveState`. */
   readonly packetsMax: number;
   /**
-   * Plaintext bytes held at most, at least the stream's window so that a whole one may wait; buffers
-   * round up, to four times as much in the worst case.
+   * Plaintext bytes held at most, at least the stream's window so that a whole one may wait; the store's
+   * pieces round up, to four times as much in the worst case.
    */
   readonly bytesMax?: number;
   /** How long one packet may be missing, in milliseconds. */
   readonly gapMs?: number;
 }
 
-/** Smaller payloads are copied into arrays of their own size instead of whole pool buffers. */
-const POOLED_BYTES_MIN = 2_048;
 const SLOTS_INITIAL = 16;
 
 /** Packets of one stream that wait for an earlier one. */
@@ -85,13 +83,17 @@ export class ReorderBuffer {
   readonly #bytesMax: number;
   readonly #gapMs: number;
   // Packets by sequence modulo the number of slots, a power of two; made when first needed.
-  #payloads: (Uint8Array | undefined)[] = [];
+  /** Where each lies in the store, or `NO_ROOM` for an empty slot. */
+  #places = new Int32Array(0);
   #lengths = new Uint16Array(0);
   #counts = new Uint16Array(0);
   #stored = 0;
   #bytes = 0;
   /** Since when the packet `nextSequence` is missed. */
   #gapSince: number | undefined;
+  /** Piece of the store put aside for an admitted packet, and its bytes; −1 without one. */
+  #aside = NO_ROOM;
+  #asideBytes = -1;
   #isDelivering = false;
   #isDiscarded = false;
 
@@ -115,21 +117,24 @@ export class ReorderBuffer {
   /**
    * True when the packet can be taken now; ask before the stream accepts and acknowledges it.
    *
-   * The next packet and repeated ones always can. A refused one is counted and will be sent again.
+   * The next packet and repeated ones always can. Room for another one is put aside here. A refused one is
+   * counted and will be sent again.
    */
   admits(sequence: number, length: number): boolean {
-    if (sequence <= this.nextSequence || this.#has(sequence)) return true;
-    const hasRoom = sequence - this.nextSequence <= this.#packetsMax &&
+    if (sequence < this.nextSequence || this.#has(sequence)) return true;
+    if (sequence === this.nextSequence && !this.#isDelivering) return true;
+    const isAllowed = sequence - this.nextSequence <= this.#packetsMax &&
       this.#bytes + length <= this.#bytesMax && this.#deps.budget.has(length);
-    if (!hasRoom) this.refusedTotal += 1;
-    return hasRoom;
+    if (isAllowed && this.#putAside(length)) return true;
+    this.refusedTotal += 1;
+    return false;
   }
 
   /**
    * Takes a packet that was admitted and accepted, and hands on whatever is in order now.
    *
    * @param memory Read during the call only.
-   * @returns False when the packet was taken before, or the stream is over.
+   * @returns False when the packet was taken before, was not admitted, or the stream is over.
    */
   push(
     sequence: number,
@@ -142,7 +147,7 @@ export class ReorderBuffer {
     if (this.#isDiscarded || sequence < this.nextSequence || this.#has(sequence)) return false;
     const isNext = sequence === this.nextSequence && !this.#isDelivering;
     if (!isNext) {
-      if (sequence - this.nextSequence > this.#packetsMax) return false;
+      if (this.#asideBytes < length) return false;
       this.#store(sequence, memory, at, length, count);
       this.#gapSince ??= now;
       // What is stored while the reader runs is handed on when it returns.
@@ -181,33 +186,52 @@ export class ReorderBuffer {
   discard(): number {
     const dropped = this.#stored;
     this.#isDiscarded = true;
-    for (const [slot, payload] of this.#payloads.entries()) {
-      if (payload !== undefined) this.#release(slot, payload);
+    for (const [slot, place] of this.#places.entries()) {
+      if (place === NO_ROOM) continue;
+      this.#forget(slot);
+      this.#deps.store.release(place);
     }
-    this.#payloads = [];
+    this.#places = new Int32Array(0);
     this.#gapSince = undefined;
+    this.#dropAside();
     return dropped;
   }
 
+  /** Sets a piece of the store aside for the next packet; one set aside before is used if it is enough. */
+  #putAside(length: number): boolean {
+    if (this.#asideBytes >= length && this.#aside !== NO_ROOM) return true;
+    this.#dropAside();
+    this.#aside = this.#deps.store.take(length);
+    this.#asideBytes = this.#aside === NO_ROOM ? -1 : length;
+    return this.#aside !== NO_ROOM;
+  }
+
+  #dropAside(): void {
+    if (this.#aside !== NO_ROOM) this.#deps.store.release(this.#aside);
+    this.#aside = NO_ROOM;
+    this.#asideBytes = -1;
+  }
+
   #has(sequence: number): boolean {
-    const slots = this.#payloads.length;
+    const slots = this.#places.length;
     return sequence - this.nextSequence < slots && sequence >= this.nextSequence &&
-      this.#payloads[sequence & (slots - 1)] !== undefined;
+      this.#places[sequence & (slots - 1)] !== NO_ROOM;
   }
 
   #drain(): void {
+    const { store, deliver } = this.#deps;
     while (!this.#isDiscarded && this.#stored > 0) {
       const sequence = this.nextSequence;
-      const slot = sequence & (this.#payloads.length - 1);
-      const payload = this.#payloads[slot];
-      if (payload === undefined) return;
-      const length = this.#lengths[slot] ?? 0;
+      const slot = sequence & (this.#places.length - 1);
+      const place = this.#places[slot] as number;
+      if (place === NO_ROOM) return;
+      const length = this.#lengths[slot] as number;
       this.#forget(slot);
       this.nextSequence += 1;
       try {
-        this.#deps.deliver(sequence, payload, 0, length, this.#counts[slot] ?? 0);
+        deliver(sequence, store.memory, place, length, this.#counts[slot] as number);
       } finally {
-        this.#giveBack(payload);
+        store.release(place);
       }
     }
   }
@@ -219,15 +243,15 @@ export class ReorderBuffer {
     length: number,
     count: number,
   ): void {
-    if (sequence - this.nextSequence >= this.#payloads.length) {
+    if (sequence - this.nextSequence >= this.#places.length) {
       this.#grow(sequence - this.nextSequence + 1);
     }
-    const slot = sequence & (this.#payloads.length - 1);
-    if (length >= POOLED_BYTES_MIN) {
-      const buffer = this.#deps.buffers.take();
-      buffer.set(memory.subarray(at, at + length));
-      this.#payloads[slot] = buffer;
-    } else this.#payloads[slot] = memory.slice(at, at + length);
+    const slot = sequence & (this.#places.length - 1);
+    const place = this.#aside;
+    this.#aside = NO_ROOM;
+    this.#asideBytes = -1;
+    this.#deps.store.memory.set(memory.subarray(at, at + length), place);
+    this.#places[slot] = place;
     this.#lengths[slot] = length;
     this.#counts[slot] = count;
     this.#stored += 1;
@@ -235,28 +259,19 @@ export class ReorderBuffer {
     this.#deps.budget.add(length);
   }
 
-  #release(slot: number, payload: Uint8Array): void {
-    this.#forget(slot);
-    this.#giveBack(payload);
-  }
-
   #forget(slot: number): void {
-    const length = this.#lengths[slot] ?? 0;
-    this.#payloads[slot] = undefined;
+    const length = this.#lengths[slot] as number;
+    this.#places[slot] = NO_ROOM;
     this.#stored -= 1;
     this.#bytes -= length;
     this.#deps.budget.add(-length);
   }
 
-  #giveBack(payload: Uint8Array): void {
-    if (payload.length >= POOLED_BYTES_MIN) this.#deps.buffers.release(payload);
-  }
-
   #grow(needed: number): void {
-    const before = this.#payloads;
+    const before = this.#places;
     let slots = Math.max(before.length, SLOTS_INITIAL);
     while (slots < needed) slots *= 2;
-    const payloads = Array.from<Uint8Array | undefined>({ length: slots });
+    const places = new Int32Array(slots).fill(NO_ROOM);
     const lengths = new Uint16Array(slots);
     const counts = new Uint16Array(slots);
     // Everything stored lies within the old number of slots above `nextSequence`.
@@ -267,11 +282,11 @@ export class ReorderBuffer {
     ) {
       const old = sequence & (before.length - 1);
       const slot = sequence & (slots - 1);
-      payloads[slot] = before[old];
-      lengths[slot] = this.#lengths[old] ?? 0;
-      counts[slot] = this.#counts[old] ?? 0;
+      places[slot] = before[old] as number;
+      lengths[slot] = this.#lengths[old] as number;
+      counts[slot] = this.#counts[old] as number;
     }
-    this.#payloads = payloads;
+    this.#places = places;
     this.#lengths = lengths;
     this.#counts = counts;
   }

@@ -10,7 +10,7 @@ import { SACK_RANGES_MAX } from "./control_frames.ts";
 import { RECEIVE_RUNS_MAX, RESENDS_MAX, RETRANSMIT_TICK_MS } from "./limits.ts";
 import { SACK_LOSS_THRESHOLD } from "./mesh_limits.ts";
 import type { ReceiveState } from "./receive_state.ts";
-import type { UnackedPacket } from "./send_state.ts";
+import type { UnackedRing } from "./unacked_ring.ts";
 
 /** Most bytes of a SACK: header 16 and 16 ranges of 16. */
 export const SACK_BYTES_MAX = 16 + 16 * SACK_RANGES_MAX;
@@ -71,12 +71,12 @@ export function encodeSackInto(
   return end;
 }
 
-/** What a SACK says about packets in flight. */
+/** What a SACK says about packets in flight, by sequence. */
 export interface SackVerdict {
   /** Packets the peer has, ascending. */
-  readonly acknowledged: readonly UnackedPacket[];
+  readonly acknowledged: readonly number[];
   /** Packets it lacks although enough later ones arrived, ascending: to be sent again now. */
-  readonly lost: readonly UnackedPacket[];
+  readonly lost: readonly number[];
 }
 
 /**
@@ -85,30 +85,29 @@ export interface SackVerdict {
  * A packet counts as lost when {@linkcode SACK_LOSS_THRESHOLD} later ones are acknowledged, its last copy
  * left at least a round trip ago, and it may still be resent.
  *
- * @param unacked Packets in flight, ascending by sequence.
  * @param ranges Highest first, disjoint, as decoded.
  * @param patienceMs A round trip with some margin: no copy younger than this is given up.
  */
 export function judgeSack(
-  unacked: Iterable<UnackedPacket>,
+  unacked: UnackedRing,
   ackSequence: number,
   ranges: readonly Range[],
   patienceMs: number,
   now: number,
 ): SackVerdict {
-  const acknowledged: UnackedPacket[] = [];
-  const lost: UnackedPacket[] = [];
+  const acknowledged: number[] = [];
+  const lost: number[] = [];
   let at = ranges.length - 1;
-  for (const packet of unacked) {
-    const { sequence } = packet;
+  for (let sequence = unacked.base; sequence < unacked.end; sequence++) {
+    if (!unacked.has(sequence)) continue;
     while (at >= 0 && sequence >= (ranges[at]?.[1] ?? 0)) at -= 1;
     const start = ranges[at]?.[0];
     if (sequence < ackSequence || (start !== undefined && sequence >= start)) {
-      acknowledged.push(packet);
+      acknowledged.push(sequence);
     } else if (
-      packet.resends < RESENDS_MAX && now - packet.sentAt >= patienceMs &&
+      unacked.resends(sequence) < RESENDS_MAX && now - unacked.sentAt(sequence) >= patienceMs &&
       isPassedBy(ranges, at, sequence)
-    ) lost.push(packet);
+    ) lost.push(sequence);
   }
   return { acknowledged, lost };
 }

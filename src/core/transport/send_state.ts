@@ -13,32 +13,23 @@ import {
   RTO_MIN_MS,
   STREAM_WINDOW_BYTES,
 } from "./limits.ts";
+import { receiveHorizon } from "./receive_state.ts";
 import { judgeSack } from "./sack.ts";
-
-/** A packet that was sent and not acknowledged. */
-export interface UnackedPacket {
-  readonly sequence: number;
-  /** Plaintext of the packet; a retransmission seals it anew. */
-  readonly payload: Uint8Array;
-  readonly payloadLength: number;
-  readonly eventCount: number;
-  sentAt: number;
-  resends: number;
-}
+import { UnackedRing } from "./unacked_ring.ts";
 
 /** Options of {@linkcode SendState}. */
 export interface SendStateOptions {
   /** Credit window in bytes; 0 is unlimited. */
   readonly windowBytes?: number;
   readonly isReliable: boolean;
-  /** Gets back the buffers of packets that are done with. */
-  readonly release: (payload: Uint8Array) => void;
+  /** Gets back the places of plaintexts that are done with. */
+  readonly release: (at: number) => void;
 }
 
 /** What a tick found out. */
 export interface RetransmitPlan {
-  /** Packets to send again now. */
-  readonly due: readonly UnackedPacket[];
+  /** Packets to send again now, by sequence. */
+  readonly due: readonly number[];
   /** True when a packet used up its resends: the stream has failed. */
   readonly isGivenUp: boolean;
 }
@@ -51,19 +42,21 @@ export class SendState {
   readonly windowBytes: number;
   /** Number of the next packet. */
   nextSequence = 0;
+  /** Packets sent and not acknowledged; empty on unreliable streams. */
+  readonly unacked = new UnackedRing();
   congestionWindow = CONGESTION_WINDOW_INITIAL;
   /** Smoothed round-trip time; `undefined` before the first sample. */
   smoothedRttMs: number | undefined;
   rtoMs = RTO_INITIAL_MS;
   resentTotal = 0;
-  readonly #release: (payload: Uint8Array) => void;
+  eventsSent = 0;
+  readonly #release: (at: number) => void;
   readonly #trackedMax: number;
+  readonly #spanMax: number;
   #slowStartThreshold = Infinity;
   #rttVariation = 0;
   #bytesSent = 0;
   #bytesConsumed = 0;
-  /** Unacknowledged packets by sequence, in the order sent. */
-  readonly #unacked = new Map<number, UnackedPacket>();
   #lastNackActedOn = -1;
   /** Packets below this were in flight at the last loss: one reduction per episode. */
   #recoveryUntil = -1;
@@ -73,6 +66,7 @@ export class SendState {
     this.windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
     this.#release = options.release;
     this.#trackedMax = Math.min(Math.max(Math.floor(this.windowBytes / 512), 32), 16_384);
+    this.#spanMax = receiveHorizon(this.windowBytes);
   }
 
   /** Bytes that may still be sent before a grant. */
@@ -83,35 +77,29 @@ export class SendState {
 
   /** Number of packets waiting for their acknowledgement. */
   get unackedCount(): number {
-    return this.#unacked.size;
+    return this.unacked.size;
   }
 
   /** True when a packet of this payload may leave now. */
   canSend(payloadLength: number): boolean {
     if (this.creditBytes < PACKET_OVERHEAD_BYTES + payloadLength) return false;
     if (!this.isReliable) return true;
-    return this.#unacked.size < Math.min(Math.floor(this.congestionWindow), this.#trackedMax);
+    const { size, base, end } = this.unacked;
+    // Beyond the receiver's horizon a packet would only be refused there.
+    return size < Math.min(Math.floor(this.congestionWindow), this.#trackedMax) &&
+      (size === 0 || end - base <= this.#spanMax);
   }
 
   /**
    * Books a packet that is about to leave.
    *
-   * @param payload Kept until acknowledged when the stream is reliable.
+   * @param at Where its plaintext is kept until acknowledged; means nothing on unreliable streams.
    * @returns The packet's sequence.
    */
-  record(payload: Uint8Array, payloadLength: number, eventCount: number, now: number): number {
+  record(at: number, payloadLength: number, eventCount: number, now: number): number {
     const sequence = this.nextSequence++;
     this.#bytesSent += PACKET_OVERHEAD_BYTES + payloadLength;
-    if (this.isReliable) {
-      this.#unacked.set(sequence, {
-        sequence,
-        payload,
-        payloadLength,
-        eventCount,
-        sentAt: now,
-        resends: 0,
-      });
-    }
+    if (this.isReliable) this.unacked.push(at, payloadLength, eventCount, now);
     return sequence;
   }
 
@@ -142,18 +130,14 @@ export class SendState {
     ackSequence: number,
     ranges: readonly (readonly [number, number])[],
     now: number,
-  ): { readonly isProgress: boolean; readonly due: readonly UnackedPacket[] } {
+  ): { readonly isProgress: boolean; readonly due: readonly number[] } {
     const patienceMs = 1.25 * (this.smoothedRttMs ?? this.rtoMs);
-    const unacked = this.#unacked.values();
-    const { acknowledged, lost } = judgeSack(unacked, ackSequence, ranges, patienceMs, now);
-    for (const packet of acknowledged) this.#acknowledge(packet, now);
-    for (const packet of lost) {
-      packet.resends += 1;
-      packet.sentAt = now;
-    }
+    const { acknowledged, lost } = judgeSack(this.unacked, ackSequence, ranges, patienceMs, now);
+    for (const sequence of acknowledged) this.#acknowledge(sequence, now);
+    for (const sequence of lost) this.unacked.noteResend(sequence, now);
     this.resentTotal += lost.length;
     const [first] = lost;
-    if (first !== undefined) this.#noteLoss(first.sequence);
+    if (first !== undefined) this.#noteLoss(first);
     return { isProgress: acknowledged.length > 0, due: lost };
   }
 
@@ -167,16 +151,15 @@ export class SendState {
     bitmapLow: number,
     bitmapHigh: number,
     now: number,
-  ): readonly UnackedPacket[] {
+  ): readonly number[] {
     if (nextExpected <= this.#lastNackActedOn) return [];
     this.#lastNackActedOn = nextExpected;
-    const due: UnackedPacket[] = [];
+    const { unacked } = this;
+    const due: number[] = [];
     const take = (sequence: number) => {
-      const packet = this.#unacked.get(sequence);
-      if (packet === undefined || packet.resends >= RESENDS_MAX) return;
-      packet.resends += 1;
-      packet.sentAt = now;
-      due.push(packet);
+      if (!unacked.has(sequence) || unacked.resends(sequence) >= RESENDS_MAX) return;
+      unacked.noteResend(sequence, now);
+      due.push(sequence);
     };
     take(nextExpected);
     for (let i = 0; i < 32; i++) if ((bitmapLow >>> i) & 1) take(nextExpected + 1 + i);
@@ -193,32 +176,35 @@ export class SendState {
    * allows, oldest first, so that a stalled receiver is not buried under copies.
    */
   onTick(now: number): RetransmitPlan {
-    if (this.#unacked.size === 0) return NOTHING_DUE;
-    const due: UnackedPacket[] = [];
+    const { unacked } = this;
+    if (unacked.size === 0) return NOTHING_DUE;
+    const due: number[] = [];
     let limit = Math.max(Math.floor(this.congestionWindow), CONGESTION_WINDOW_MIN);
-    for (const packet of this.#unacked.values()) {
-      if (due.length >= limit) break;
-      const patienceMs = Math.min(this.rtoMs * 2 ** packet.resends, RTO_MAX_MS);
-      if (now - packet.sentAt < patienceMs) continue;
-      if (packet.resends >= RESENDS_MAX) return { due: [], isGivenUp: true };
-      if (packet.sequence > this.#recoveryUntil) {
+    for (let sequence = unacked.base; sequence < unacked.end && due.length < limit; sequence++) {
+      if (!unacked.has(sequence)) continue;
+      const resends = unacked.resends(sequence);
+      const patienceMs = Math.min(this.rtoMs * 2 ** resends, RTO_MAX_MS);
+      if (now - unacked.sentAt(sequence) < patienceMs) continue;
+      if (resends >= RESENDS_MAX) return { due: [], isGivenUp: true };
+      if (sequence > this.#recoveryUntil) {
         this.#slowStartThreshold = Math.max(this.congestionWindow / 2, CONGESTION_WINDOW_MIN);
         this.congestionWindow = CONGESTION_WINDOW_MIN;
         this.#recoveryUntil = this.nextSequence - 1;
         limit = CONGESTION_WINDOW_MIN;
       }
-      packet.resends += 1;
-      packet.sentAt = now;
-      due.push(packet);
+      unacked.noteResend(sequence, now);
+      due.push(sequence);
     }
     this.resentTotal += due.length;
     return due.length === 0 ? NOTHING_DUE : { due, isGivenUp: false };
   }
 
-  /** Forgets every packet and returns their buffers. */
+  /** Forgets every packet and gives back where it lay. */
   clear(): void {
-    for (const packet of this.#unacked.values()) this.#release(packet.payload);
-    this.#unacked.clear();
+    const { unacked } = this;
+    for (let sequence = unacked.base; sequence < unacked.end; sequence++) {
+      if (unacked.has(sequence)) this.#release(unacked.remove(sequence));
+    }
   }
 
   /** Halves the window, once per episode: for the packets in flight when it began. */
@@ -230,21 +216,20 @@ export class SendState {
   }
 
   #acknowledgeBelow(ackSequence: number, now: number): boolean {
-    let isProgress = false;
-    for (const packet of this.#unacked.values()) {
-      // Packets are kept in the order they were first sent, which is the order of their numbers.
-      if (packet.sequence >= ackSequence) break;
-      this.#acknowledge(packet, now);
-      isProgress = true;
+    const { unacked } = this;
+    const before = unacked.size;
+    const until = Math.min(ackSequence, unacked.end);
+    for (let sequence = unacked.base; sequence < until; sequence++) {
+      if (unacked.has(sequence)) this.#acknowledge(sequence, now);
     }
     if (ackSequence > this.#lastNackActedOn) this.#lastNackActedOn = -1;
-    return isProgress;
+    return unacked.size !== before;
   }
 
-  #acknowledge(packet: UnackedPacket, now: number): void {
-    this.#unacked.delete(packet.sequence);
-    this.#release(packet.payload);
-    if (packet.resends === 0) this.#sampleRtt(now - packet.sentAt);
+  #acknowledge(sequence: number, now: number): void {
+    const { unacked } = this;
+    if (unacked.resends(sequence) === 0) this.#sampleRtt(now - unacked.sentAt(sequence));
+    this.#release(unacked.remove(sequence));
     this.congestionWindow = Math.min(
       this.#trackedMax,
       this.congestionWindow < this.#slowStartThreshold

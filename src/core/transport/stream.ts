@@ -5,6 +5,7 @@
  */
 
 import { joinHalves, NetError } from "../../base/mod.ts";
+import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 import type { ReceiveState } from "./receive_state.ts";
 import type { ReorderBuffer } from "./reorder_buffer.ts";
@@ -17,6 +18,8 @@ interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+const EMPTY = new Uint8Array(0);
 
 /** State of one stream. */
 export class Stream {
@@ -31,6 +34,8 @@ export class Stream {
   /** `totalConsumed` of the last grant sent. */
   grantedBytes = 0;
   isGrantPending = false;
+  /** Events handed to a reader. */
+  eventsReceived = 0;
   /** Puts packets in order before they are handed on; left out, they go as they arrive. */
   reorder: ReorderBuffer | undefined;
   /** When to tell which packets behind a gap arrived; made when that is first wanted. */
@@ -43,10 +48,17 @@ export class Stream {
   ended: StreamEnd | undefined;
   #waiters: Waiter[] = [];
 
+  #id: bigint | undefined;
+
   constructor(low: number, high: number, now: number) {
     this.low = low;
     this.high = high;
     this.lastActiveAt = now;
+  }
+
+  /** The id as one number. */
+  get id(): bigint {
+    return this.#id ??= joinHalves(this.low, this.high);
   }
 
   /** Ends the stream and tells whoever waits for it. */
@@ -104,10 +116,12 @@ export class SendStreamHandle implements SendStream {
   readonly #session: Session;
   readonly #stream: Stream;
   readonly #state: SendState;
+  /** The one event of a call that sends one. */
+  readonly #single: [Uint8Array] = [EMPTY];
 
   constructor(session: Session, stream: Stream, state: SendState) {
     this.peer = session.peer.nodeId;
-    this.streamId = joinHalves(stream.low, stream.high);
+    this.streamId = stream.id;
     this.#session = session;
     this.#stream = stream;
     this.#state = state;
@@ -120,11 +134,13 @@ export class SendStreamHandle implements SendStream {
         `Cannot send event: length is ${event.length}, must be at most ${MAX_EVENT_BYTES}`,
       );
     }
-    if (!this.#state.canSend(event.length + 4)) return false;
-    const buffer = this.#session.takeBuffer();
-    writeLength(buffer, 0, event.length);
-    buffer.set(event, 4);
-    return this.#session.sendEvents(this.#stream, this.#state, buffer, event.length + 4, 1);
+    const length = FRAME_PREFIX_BYTES + event.length;
+    if (!this.#state.canSend(length)) return false;
+    this.#single[0] = event;
+    const { streams } = this.#session;
+    const isSent = streams.send(this.#stream, this.#state, this.#single, 0, 1, length);
+    this.#single[0] = EMPTY;
+    return isSent;
   }
 
   /**
@@ -134,6 +150,7 @@ export class SendStreamHandle implements SendStream {
    */
   trySendAll(events: readonly Uint8Array[], start = 0): number {
     this.#assertOpen();
+    const { streams } = this.#session;
     let taken = start;
     while (taken < events.length) {
       let length = 0;
@@ -145,20 +162,12 @@ export class SendStreamHandle implements SendStream {
             `Cannot send event: length is ${event.length}, must be at most ${MAX_EVENT_BYTES}`,
           );
         }
-        if (length + 4 + event.length > MAX_PAYLOAD) break;
-        length += 4 + event.length;
+        if (length + FRAME_PREFIX_BYTES + event.length > MAX_PAYLOAD) break;
+        length += FRAME_PREFIX_BYTES + event.length;
         end += 1;
       }
       if (!this.#state.canSend(length)) break;
-      const buffer = this.#session.takeBuffer();
-      let at = 0;
-      for (let i = taken; i < end; i++) {
-        const event = events[i] as Uint8Array;
-        writeLength(buffer, at, event.length);
-        buffer.set(event, at + 4);
-        at += 4 + event.length;
-      }
-      if (!this.#session.sendEvents(this.#stream, this.#state, buffer, length, end - taken)) break;
+      if (!streams.send(this.#stream, this.#state, events, taken, end, length)) break;
       taken = end;
     }
     return taken - start;
@@ -181,7 +190,7 @@ export class SendStreamHandle implements SendStream {
 
   abort(): void {
     if (this.#stream.ended !== undefined || this.#stream.isSendClosed) return;
-    this.#session.resetStream(this.#stream);
+    this.#session.streams.reset(this.#stream);
   }
 
   #assertOpen(): void {
@@ -197,10 +206,3 @@ const END_TEXT: Readonly<Record<StreamEnd, string>> = {
   gap: "a packet stayed missing for too long",
   closed: "it is closed",
 };
-
-function writeLength(buffer: Uint8Array, at: number, length: number): void {
-  buffer[at] = length & 0xff;
-  buffer[at + 1] = length >>> 8;
-  buffer[at + 2] = 0;
-  buffer[at + 3] = 0;
-}

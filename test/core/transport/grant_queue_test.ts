@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { GrantQueue } from "../../../src/core/transport/grant_queue.ts";
 import { GRANT_DELAY_MS } from "../../../src/core/transport/limits.ts";
+import { NO_ROOM } from "../../../src/core/transport/packet_store.ts";
 import { ReceiveState } from "../../../src/core/transport/receive_state.ts";
 import { Stream } from "../../../src/core/transport/stream.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
@@ -17,17 +18,23 @@ interface Sent {
 function create() {
   const clock = new ManualClock();
   const sent: Sent[] = [];
-  const queue = new GrantQueue(clock, (subprotocol, payload, length, count) => {
-    const view = new DataView(payload.buffer, payload.byteOffset, length);
-    const events: bigint[][] = [];
-    for (let at = 0; at < length; at += 28) {
-      assert.equal(view.getUint32(at, true), 24);
-      events.push([4, 12, 20].map((offset) => view.getBigUint64(at + offset, true)));
-    }
-    assert.equal(events.length, count);
-    sent.push({ subprotocol, events });
-  });
-  return { clock, queue, sent };
+  const writer = {
+    view: new DataView(new ArrayBuffer(8_200)),
+    hasRoom: true,
+    begin: () => writer.hasRoom ? 40 : NO_ROOM,
+    finish: (subprotocol: number, length: number, count: number) => {
+      const { view } = writer;
+      const events: bigint[][] = [];
+      for (let at = 40; at < 40 + length; at += 28) {
+        assert.equal(view.getUint32(at, true), 24);
+        events.push([4, 12, 20].map((offset) => view.getBigUint64(at + offset, true)));
+      }
+      assert.equal(events.length, count);
+      sent.push({ subprotocol, events });
+    },
+    takesAckRanges: () => false,
+  };
+  return { clock, queue: new GrantQueue(clock, writer), writer, sent };
 }
 
 /** A stream on which the packets arrived, each of 100 bytes. */
@@ -120,4 +127,27 @@ Deno.test("clear() drops what is queued", async () => {
   assert.ok(!stream.isGrantPending);
   queue.add(stream, state, true);
   assert.equal(sent.length, 1);
+});
+
+Deno.test("flush() keeps what is owed while nothing can be sent", async () => {
+  const { clock, queue, writer, sent } = create();
+  const { stream, state } = received(1, [0]);
+  writer.hasRoom = false;
+  queue.add(stream, state, true);
+  await clock.advance(10 * GRANT_DELAY_MS);
+  assert.deepEqual(sent, []);
+  writer.hasRoom = true;
+  state.accept(1, 100);
+  await clock.advance(GRANT_DELAY_MS);
+  assert.deepEqual(sent, [{ subprotocol: GRANT, events: [[1n, 200n, 2n]] }]);
+});
+
+Deno.test("a grant leaves out what the reader still holds", () => {
+  const { queue, sent } = create();
+  const { stream, state } = received(1, [0, 1]);
+  state.heldBytes = 150;
+  queue.add(stream, state, true);
+  state.heldBytes = 0;
+  queue.add(stream, state, true);
+  assert.deepEqual(sent.map(({ events }) => events[0]), [[1n, 50n, 2n], [1n, 200n, 2n]]);
 });

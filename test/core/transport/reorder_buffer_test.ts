@@ -1,27 +1,29 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { NetError } from "../../../src/base/mod.ts";
-import { BufferPool } from "../../../src/core/transport/buffer_pool.ts";
+import { PacketStore } from "../../../src/core/transport/packet_store.ts";
 import { ReceiveState } from "../../../src/core/transport/receive_state.ts";
 import { ReorderBudget, ReorderBuffer } from "../../../src/core/transport/reorder_buffer.ts";
 
 const PACKET = 8_108;
 
-/** A pool that notices buffers given back twice or never. */
-class CountingPool extends BufferPool {
-  out = 0;
-  constructor() {
-    super(PACKET, 4);
+/** A store that spoils what is given back. */
+class SpoilingStore extends PacketStore {
+  constructor(chunks = 16) {
+    let taken = 0;
+    super({
+      memory: new Uint8Array(chunks * 65_536),
+      allocate: (bytes) => {
+        if (taken + bytes > chunks * 65_536) throw new RangeError("exhausted");
+        taken += bytes;
+        return taken - bytes;
+      },
+    });
   }
-  override take(): Uint8Array {
-    this.out += 1;
-    return super.take();
-  }
-  override release(buffer: Uint8Array): void {
-    this.out -= 1;
-    assert.ok(this.out >= 0);
-    buffer.fill(0xee);
-    super.release(buffer);
+  override release(at: number): void {
+    this.memory.fill(0xee, at, at + 64);
+    super.release(at);
+    assert.ok(this.piecesUsed >= 0);
   }
 }
 
@@ -30,22 +32,23 @@ interface Options {
   readonly bytesMax?: number;
   readonly gapMs?: number;
   readonly budgetBytes?: number;
+  readonly chunks?: number;
   readonly onDeliver?: (sequence: number) => void;
 }
 
 function create(options: Options = {}) {
-  const buffers = new CountingPool();
+  const store = new SpoilingStore(options.chunks);
   const budget = new ReorderBudget(options.budgetBytes);
   const delivered: { sequence: number; bytes: Uint8Array; count: number }[] = [];
   const buffer = new ReorderBuffer({
-    buffers,
+    store,
     budget,
     deliver: (sequence, memory, at, length, count) => {
       delivered.push({ sequence, bytes: memory.slice(at, at + length), count });
       options.onDeliver?.(sequence);
     },
   }, { packetsMax: options.packetsMax ?? 128, ...options });
-  return { buffer, buffers, budget, delivered };
+  return { buffer, store, budget, delivered };
 }
 
 /** Packets have sizes on both sides of what is pooled, and content of their own. */
@@ -58,6 +61,7 @@ function push(buffer: ReorderBuffer, sequence: number, now = 0): boolean {
   const memory = new Uint8Array(PACKET + 10).fill(0xdd);
   const bytes = packetOf(sequence);
   memory.set(bytes, 5);
+  if (!buffer.admits(sequence, bytes.length)) return false;
   const isNew = buffer.push(sequence, memory, 5, bytes.length, sequence & 0xff, now);
   memory.fill(0xcc); // Views are transient: nothing may refer to the memory later.
   return isNew;
@@ -67,7 +71,7 @@ Deno.test("ReorderBuffer.push() delivers any arrivals once and in order", () => 
   const arrivals = fc.array(fc.nat(40), { maxLength: 200 });
   fc.assert(
     fc.property(arrivals, (sequences) => {
-      const { buffer, delivered, buffers, budget } = create();
+      const { buffer, delivered, store, budget } = create();
       const state = new ReceiveState({ isReliable: true });
       const seen = new Set<number>();
       for (const sequence of sequences) {
@@ -93,7 +97,7 @@ Deno.test("ReorderBuffer.push() delivers any arrivals once and in order", () => 
       assert.equal(budget.bytes, bytes);
       assert.equal(buffer.discard(), waiting.length);
       assert.equal(budget.bytes, 0);
-      assert.equal(buffers.out, 0);
+      assert.equal(store.piecesUsed, 0);
     }),
     { numRuns: 200 },
   );
@@ -112,7 +116,7 @@ Deno.test("ReorderBuffer.admits() refuses what there is no room for, never what 
 
 Deno.test("ReorderBuffer shares a budget with other streams", () => {
   const { buffer, budget } = create({ budgetBytes: 3_000 });
-  const other = new ReorderBuffer({ buffers: new CountingPool(), budget, deliver: () => {} }, {
+  const other = new ReorderBuffer({ store: new SpoilingStore(), budget, deliver: () => {} }, {
     packetsMax: 128,
   });
   push(buffer, 3);
@@ -152,7 +156,7 @@ Deno.test("ReorderBuffer.push() may be called by the reader", () => {
 
 Deno.test("ReorderBuffer.discard() by the reader ends delivery at once", () => {
   const created: { buffer?: ReorderBuffer } = {};
-  const { buffer, delivered, buffers } = create({
+  const { buffer, delivered, store } = create({
     onDeliver: (sequence) => {
       if (sequence === 3) created.buffer?.discard();
     },
@@ -160,13 +164,13 @@ Deno.test("ReorderBuffer.discard() by the reader ends delivery at once", () => {
   created.buffer = buffer;
   for (const sequence of [1, 2, 3, 4, 6, 0]) push(buffer, sequence);
   assert.equal(delivered.length, 4);
-  assert.equal(buffers.out, 0);
+  assert.equal(store.piecesUsed, 0);
   assert.ok(!push(buffer, 4));
 });
 
 Deno.test("ReorderBuffer goes on after a reader that throws", () => {
   let isThrowing = true;
-  const { buffer, delivered, buffers } = create({
+  const { buffer, delivered, store } = create({
     onDeliver: (sequence) => {
       if (sequence === 1 && isThrowing) throw new Error("reader failed");
     },
@@ -180,5 +184,19 @@ Deno.test("ReorderBuffer goes on after a reader that throws", () => {
   assert.deepEqual(delivered.map(({ sequence }) => sequence), [0, 1, 2, 3]);
   push(buffer, 4);
   assert.equal(delivered.length, 6);
-  assert.equal(buffers.out, 0);
+  assert.equal(store.piecesUsed, 0);
+});
+
+Deno.test("ReorderBuffer.admits() refuses what the store has no room for", () => {
+  const { buffer, store, delivered } = create({ chunks: 1, packetsMax: 64, bytesMax: 1e9 });
+  // One chunk holds eight large pieces.
+  const admitted = [3, 6, 9, 12, 15, 18, 21, 24, 27, 30].filter((sequence) =>
+    push(buffer, sequence)
+  );
+  assert.equal(admitted.length, 8);
+  assert.equal(store.piecesUsed, 8);
+  assert.ok(push(buffer, 0));
+  assert.equal(buffer.discard(), 8);
+  assert.equal(store.piecesUsed, 0);
+  assert.deepEqual(delivered.map(({ sequence }) => sequence), [0]);
 });

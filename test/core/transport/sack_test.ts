@@ -9,21 +9,31 @@ import {
   SACK_BYTES_MAX,
   SackSchedule,
 } from "../../../src/core/transport/sack.ts";
-import type { UnackedPacket } from "../../../src/core/transport/send_state.ts";
+import { UnackedRing } from "../../../src/core/transport/unacked_ring.ts";
 
-function inFlight(sequences: Iterable<number>, sentAt = 0, resends = 0): UnackedPacket[] {
-  return [...sequences].map((sequence) => ({
-    sequence,
-    payload: new Uint8Array(0),
-    payloadLength: 0,
-    eventCount: 1,
-    sentAt,
-    resends,
-  }));
+/** A packet in flight: when its last copy left and how often it was sent again. */
+interface Flying {
+  readonly sequence: number;
+  readonly sentAt?: number;
+  readonly resends?: number;
 }
 
-function numbers(packets: readonly UnackedPacket[]): number[] {
-  return packets.map(({ sequence }) => sequence);
+function inFlight(packets: readonly Flying[]): UnackedRing {
+  const ring = new UnackedRing();
+  const last = packets[packets.length - 1]?.sequence ?? -1;
+  for (let sequence = 0; sequence <= last; sequence++) ring.push(sequence, 0, 1, 0);
+  for (let sequence = 0; sequence <= last; sequence++) {
+    const packet = packets.find((other) => other.sequence === sequence);
+    if (packet === undefined) {
+      ring.remove(sequence);
+      continue;
+    }
+    for (let i = 0; i < (packet.resends ?? 0); i++) ring.noteResend(sequence, 0);
+    if (packet.sentAt === undefined) continue;
+    // A resend is what sets the time; one more than wanted does not matter below the bound.
+    if (packet.resends === undefined) ring.noteResend(sequence, packet.sentAt);
+  }
+  return ring;
 }
 
 Deno.test("SackSchedule.take() and encodeSackInto() write what every receiver accepts", () => {
@@ -95,31 +105,29 @@ Deno.test("judgeSack() agrees with looking at each packet on its own", () => {
         while (has.has(sequence - 1)) sequence -= 1;
         ranges.push([sequence, end]);
       }
-      const unacked = inFlight([...flying].sort((a, b) => a - b)).map((packet) => ({
-        ...packet,
-        sentAt: old.includes(packet.sequence) ? 0 : 95,
-        resends: tired.includes(packet.sequence) ? RESENDS_MAX : 0,
-      }));
+      const numbers = [...flying].sort((a, b) => a - b);
+      const unacked = inFlight(numbers.map((sequence) => ({
+        sequence,
+        sentAt: old.includes(sequence) ? 0 : 95,
+        resends: tired.includes(sequence) ? RESENDS_MAX : undefined,
+      })));
       const { acknowledged, lost } = judgeSack(unacked, ackSequence, ranges, 10, 100);
-      assert.deepEqual(
-        numbers(acknowledged),
-        numbers(unacked).filter((sequence) => has.has(sequence)),
-      );
-      const expected = numbers(unacked).filter((sequence) =>
+      assert.deepEqual(acknowledged, numbers.filter((sequence) => has.has(sequence)));
+      const expected = numbers.filter((sequence) =>
         !has.has(sequence) && received.filter((other) => other > sequence).length >= 3 &&
         old.includes(sequence) && !tired.includes(sequence)
       );
-      assert.deepEqual(numbers(lost), expected);
+      assert.deepEqual(lost, expected);
     }),
     { numRuns: 500 },
   );
 });
 
 Deno.test("judgeSack() is not impressed by absurd ranges", () => {
-  const packets = inFlight([5, 6, 7]);
+  const packets = inFlight([{ sequence: 5 }, { sequence: 6 }, { sequence: 7 }]);
   const absurd = [[8, Number.MAX_SAFE_INTEGER]] as const;
   const { acknowledged, lost } = judgeSack(packets, 5, absurd, 0, 1);
-  assert.deepEqual(numbers(acknowledged), []);
-  assert.deepEqual(numbers(lost), [5, 6, 7]);
-  assert.deepEqual(numbers(judgeSack(packets, 2 ** 63, absurd, 0, 1).acknowledged), [5, 6, 7]);
+  assert.deepEqual(acknowledged, []);
+  assert.deepEqual(lost, [5, 6, 7]);
+  assert.deepEqual(judgeSack(packets, 2 ** 63, absurd, 0, 1).acknowledged, [5, 6, 7]);
 });

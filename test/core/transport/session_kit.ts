@@ -2,10 +2,10 @@
 
 import { joinHalves } from "../../../src/base/mod.ts";
 import { createPacketCipher, type PacketCipher } from "../../../src/core/crypto/mod.ts";
-import { BufferPool } from "../../../src/core/transport/buffer_pool.ts";
 import { createTransportCounters } from "../../../src/core/transport/counters.ts";
 import type { HandshakeResult } from "../../../src/core/transport/handshake.ts";
-import { MAX_PAYLOAD } from "../../../src/core/transport/header.ts";
+import { EventCursor } from "../../../src/core/transport/event_frame.ts";
+import { PacketStore } from "../../../src/core/transport/packet_store.ts";
 import type { SocketAddress } from "../../../src/core/transport/mod.ts";
 import { ReorderBudget } from "../../../src/core/transport/reorder_buffer.ts";
 import { PacketSender } from "../../../src/core/transport/packet_sender.ts";
@@ -51,7 +51,9 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     sender,
     counters,
     clock,
-    buffers: new BufferPool(MAX_PAYLOAD, 8),
+    store: new PacketStore(cipher),
+    view: new DataView(cipher.memory.buffer),
+    cursor: new EventCursor(),
     onEvent: () => {},
     onBusy: () => {},
     /** Every session of the kit is a compat one. */

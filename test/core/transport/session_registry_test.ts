@@ -93,7 +93,7 @@ Deno.test("a newer session takes over with the peer's first packet, not before",
   registry.confirm(first);
   const ends: StreamEnd[] = [];
   const handler = { onEvent: () => {}, onEnd: (reason: StreamEnd) => void ends.push(reason) };
-  first.touchStream(1, 0).handler = handler;
+  first.streams.touch(1, 0).handler = handler;
   const second = accept(LOW);
   const peer = peers.get(LOW) ?? assert.fail();
   assert.equal(peer.session, first);

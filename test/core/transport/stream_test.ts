@@ -32,7 +32,7 @@ Deno.test("end() tells the handler and whoever waits, once, and frees the packet
     stream.handler = { onEvent: () => {}, onEnd: (end) => void ends.push(end) };
     let released = 0;
     stream.send = new SendState({ isReliable: true, release: () => void (released += 1) });
-    for (let i = 0; i < 3; i++) stream.send.record(new Uint8Array(1), 1, 1, 0);
+    for (let i = 0; i < 3; i++) stream.send.record(i, 1, 1, 0);
     const waiting = stream.wait();
     stream.end(reason);
     stream.end("reset");

@@ -1,0 +1,377 @@
+/**
+ * The streams of one session: sending, receiving, acknowledging, giving up (`wire.md` 7).
+ *
+ * The session hands in opened packets and sends what is decided here. Retransmission and idle limits are
+ * driven from outside by `tick` and `sweep`.
+ */
+
+import { PairMap } from "../../base/mod.ts";
+import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
+import { RESET_BYTES } from "./control_frames.ts";
+import { GrantQueue } from "./grant_queue.ts";
+import { FLAG_RELIABLE } from "./header.ts";
+import {
+  PACKET_OVERHEAD_BYTES,
+  STREAM_IDLE_MS,
+  STREAM_LINGER_MS,
+  STREAM_WINDOW_BYTES,
+  STREAMS_MAX,
+} from "./limits.ts";
+import { NO_ROOM } from "./packet_store.ts";
+import { receiveHorizon, ReceiveState } from "./receive_state.ts";
+import { ReorderBuffer } from "./reorder_buffer.ts";
+import { SendState } from "./send_state.ts";
+import type { Session, SessionContext } from "./session.ts";
+import { Stream } from "./stream.ts";
+import type { StreamEnd } from "./types.ts";
+
+const SUBPROTOCOL_RESET = 0x0b02;
+
+/** An ordered stream holds at least this much behind a gap. */
+const REORDER_BYTES_MIN = 256 * 1024;
+
+/**
+ * A stream that ended early for its reader refuses packets for longer than its sender tries, about 7 s;
+ * so many are remembered, beyond that a late packet opens the stream again.
+ */
+const ENDED_MS = 10_000;
+const ENDED_MAX = 1_024;
+
+/** Streams by id. */
+export class SessionStreams {
+  readonly #context: SessionContext;
+  readonly #session: Session;
+  readonly #byId = new PairMap<Stream>(8);
+  readonly #grants: GrantQueue;
+  /** Streams that ended early here, and until when their packets are refused. */
+  #ended: PairMap<number> | undefined;
+
+  constructor(context: SessionContext, session: Session) {
+    this.#context = context;
+    this.#session = session;
+    this.#grants = new GrantQueue(context.clock, session);
+  }
+
+  /** Number of streams with state. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** All streams. */
+  values(): Iterable<Stream> {
+    return this.#byId.values();
+  }
+
+  /** The stream with this id. */
+  get(low: number, high: number): Stream | undefined {
+    return this.#byId.get(low, high);
+  }
+
+  /** The stream with this id, made at first touch; the longest idle one makes room. */
+  touch(low: number, high: number): Stream {
+    const known = this.#byId.get(low, high);
+    if (known !== undefined) return known;
+    if (this.#byId.size >= STREAMS_MAX) this.#evictOldest();
+    this.#ended?.delete(low, high);
+    const stream = new Stream(low, high, this.#context.clock.now());
+    stream.grantThresholdBytes = STREAM_WINDOW_BYTES / 4;
+    this.#byId.set(low, high, stream);
+    this.#context.counters.streams_opened_total += 1;
+    return stream;
+  }
+
+  // --- Sending ---------------------------------------------------------------------------------
+
+  /** Gives the stream a sending half. */
+  openSend(stream: Stream, windowBytes: number | undefined, isReliable: boolean): SendState {
+    const { store } = this.#context;
+    stream.send ??= new SendState({
+      windowBytes,
+      isReliable,
+      release: (at) => store.release(at),
+    });
+    return stream.send;
+  }
+
+  /**
+   * Sends events as one packet of the stream.
+   *
+   * @param events Those from `start` to before `end` leave.
+   * @param length Bytes of their frames, at most 8108.
+   * @returns False when the packet could not be built now; the stream is woken when it is worth a try.
+   */
+  send(
+    stream: Stream,
+    state: SendState,
+    events: readonly Uint8Array[],
+    start: number,
+    end: number,
+    length: number,
+  ): boolean {
+    const session = this.#session;
+    const { store, clock, counters } = this.#context;
+    const slotAt = session.begin();
+    const at = slotAt === NO_ROOM || !state.isReliable ? slotAt : store.take(length);
+    if (at === NO_ROOM) {
+      if (slotAt !== NO_ROOM) counters.tx_store_full_total += 1;
+      clock.soon(() => stream.wake());
+      return false;
+    }
+    writeFrames(store.memory, session.view, at, events, start, end);
+    const now = clock.now();
+    const sequence = state.record(at, length, end - start, now);
+    state.eventsSent += end - start;
+    const flags = state.isReliable ? FLAG_RELIABLE : 0;
+    session.send(flags, 0, stream.low, stream.high, sequence, length, end - start, now, at);
+    stream.lastActiveAt = now;
+    if (state.isReliable) this.#context.onBusy(session);
+    return true;
+  }
+
+  /** Sends packets again, by sequence. */
+  resend(stream: Stream, state: SendState, sequences: readonly number[]): void {
+    const { counters, clock } = this.#context;
+    const { unacked } = state;
+    const session = this.#session;
+    for (const sequence of sequences) {
+      if (session.begin() === NO_ROOM) return;
+      counters.tx_resent_total += 1;
+      session.send(
+        FLAG_RELIABLE,
+        0,
+        stream.low,
+        stream.high,
+        sequence,
+        unacked.length(sequence),
+        unacked.count(sequence),
+        clock.now(),
+        unacked.at(sequence),
+      );
+    }
+  }
+
+  /** Gives the stream up and says so to the peer. */
+  reset(stream: Stream): void {
+    this.sendReset(stream.low, stream.high);
+    this.drop(stream, "reset");
+  }
+
+  /** Tells the peer to forget a stream. */
+  sendReset(low: number, high: number): void {
+    const session = this.#session;
+    const at = session.begin();
+    if (at === NO_ROOM) return;
+    const { view } = session;
+    view.setUint32(at, RESET_BYTES, true);
+    view.setUint32(at + 4, low, true);
+    view.setUint32(at + 8, high, true);
+    session.finish(SUBPROTOCOL_RESET, FRAME_PREFIX_BYTES + RESET_BYTES, 1);
+  }
+
+  // --- Receiving -------------------------------------------------------------------------------
+
+  /**
+   * Takes an opened event packet.
+   *
+   * @param sequence The packet's number; absurd ones arrive as `Infinity` and are out of horizon.
+   * @param at Start of the plaintext in the cipher's memory.
+   */
+  receive(
+    low: number,
+    high: number,
+    isReliable: boolean,
+    sequence: number,
+    at: number,
+    length: number,
+    count: number,
+    now: number,
+  ): void {
+    const { counters, store } = this.#context;
+    let stream = this.#byId.get(low, high);
+    if (stream === undefined) {
+      if ((this.#ended?.get(low, high) ?? 0) > now) {
+        // The reader was told that the stream ended; so is the sender, in place of an acknowledgement.
+        counters.drop_stream_closed_total += 1;
+        this.sendReset(low, high);
+        return;
+      }
+      stream = this.touch(low, high);
+    }
+    stream.lastActiveAt = now;
+    const state = stream.receive ??= new ReceiveState({ isReliable });
+    const { reorder } = stream;
+    if (reorder !== undefined && !reorder.admits(sequence, length)) {
+      // Refused before it is accepted, so that it is not acknowledged and comes again.
+      counters.drop_reorder_full_total += 1;
+      return;
+    }
+    const verdict = state.accept(sequence, PACKET_OVERHEAD_BYTES + length);
+    if (verdict !== "accepted") {
+      if (verdict === "duplicate") {
+        counters.drop_duplicate_total += 1;
+        // Its acknowledgement may have been lost, so it is repeated.
+        this.#grants.add(stream, state, false);
+      } else if (verdict === "out_of_horizon") counters.drop_out_of_horizon_total += 1;
+      else counters.drop_too_many_runs_total += 1;
+      return;
+    }
+    if (stream.isReceiveClosed) {
+      counters.drop_stream_closed_total += 1;
+    } else {
+      counters.event_packets_accepted_total += 1;
+      if (reorder === undefined) this.#deliver(stream, sequence, store.memory, at, length, count);
+      else reorder.push(sequence, store.memory, at, length, count, now);
+    }
+    this.grant(stream, state);
+    if (state.hasGap) this.#context.onBusy(this.#session);
+  }
+
+  /** Queues what there is to grant and to acknowledge; at once when it is a good part of the window. */
+  grant(stream: Stream, state: ReceiveState): void {
+    this.#grants.add(
+      stream,
+      state,
+      state.released - stream.grantedBytes >= stream.grantThresholdBytes,
+    );
+  }
+
+  /** Lets the stream's events be handed on once and in order; before the first of them came. */
+  order(stream: Stream, windowBytes: number): void {
+    const { store, reorderBudget: budget } = this.#context;
+    stream.reorder ??= new ReorderBuffer({
+      store,
+      budget,
+      deliver: (sequence, memory, at, length, count) => {
+        this.#deliver(stream, sequence, memory, at, length, count);
+      },
+    }, {
+      packetsMax: receiveHorizon(windowBytes),
+      bytesMax: Math.max(REORDER_BYTES_MIN, windowBytes),
+    });
+  }
+
+  /** The user is done with receiving; late copies are still acknowledged for a while. */
+  closeReceive(stream: Stream): void {
+    stream.isReceiveClosed = true;
+    stream.handler = undefined;
+    stream.lastActiveAt = this.#context.clock.now();
+  }
+
+  #deliver(
+    stream: Stream,
+    sequence: number,
+    memory: Uint8Array,
+    at: number,
+    length: number,
+    count: number,
+  ): void {
+    const { counters, onEvent, cursor } = this.#context;
+    cursor.reset(memory, at, length, count);
+    for (let index = 0; cursor.next(); index++) {
+      const event = memory.subarray(cursor.start, cursor.end);
+      const { handler } = stream;
+      if (handler !== undefined) {
+        counters.events_delivered_total += 1;
+        stream.eventsReceived += 1;
+        handler.onEvent(sequence, event, index);
+      } else onEvent(this.#session, stream, sequence, event, index);
+    }
+  }
+
+  // --- Time ------------------------------------------------------------------------------------
+
+  /**
+   * Resends what is overdue and repeats NACKs.
+   *
+   * @returns True while another tick is needed.
+   */
+  tick(now: number): boolean {
+    let isBusy = false;
+    for (const stream of this.#byId.values()) {
+      const state = stream.send;
+      if (state !== undefined && state.unackedCount > 0) {
+        const plan = state.onTick(now);
+        if (plan.isGivenUp) {
+          this.#context.counters.streams_given_up_total += 1;
+          this.reset(stream);
+          continue;
+        }
+        this.resend(stream, state, plan.due);
+        isBusy = true;
+      }
+      if (stream.reorder?.checkGap(now) !== undefined) {
+        this.#context.counters.streams_gap_total += 1;
+        this.sendReset(stream.low, stream.high);
+        this.drop(stream, "gap");
+        continue;
+      }
+      if (stream.receive?.hasGap) {
+        this.#grants.add(stream, stream.receive, false);
+        isBusy = true;
+      }
+    }
+    return isBusy;
+  }
+
+  /** Forgets streams that are idle or were closed a while ago. */
+  sweep(now: number): void {
+    this.#sweepEnded(now);
+    for (const stream of this.#byId.values()) {
+      const patienceMs = stream.isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS;
+      if (now - stream.lastActiveAt > patienceMs) this.drop(stream, "closed");
+    }
+  }
+
+  /** Forgets the stream. */
+  drop(stream: Stream, reason: StreamEnd): void {
+    this.#byId.delete(stream.low, stream.high);
+    const now = this.#context.clock.now();
+    if (reason !== "closed" && stream.receive !== undefined) {
+      const ended = this.#ended ??= new PairMap<number>(8);
+      if (ended.size < ENDED_MAX) ended.set(stream.low, stream.high, now + ENDED_MS);
+    }
+    if (reason === "reset") this.#context.counters.streams_reset_total += 1;
+    stream.end(reason);
+  }
+
+  /** Ends every stream; the session's keys stay, so that late packets still open. */
+  end(reason: StreamEnd): void {
+    this.#grants.clear();
+    for (const stream of this.#byId.values()) this.drop(stream, reason);
+  }
+
+  #sweepEnded(now: number): void {
+    if (this.#ended === undefined) return;
+    for (const [low, high, until] of this.#ended.entries()) {
+      if (until <= now) this.#ended.delete(low, high);
+    }
+    if (this.#ended.size === 0) this.#ended = undefined;
+  }
+
+  #evictOldest(): void {
+    let oldest: Stream | undefined;
+    for (const stream of this.#byId.values()) {
+      if (oldest === undefined || stream.lastActiveAt < oldest.lastActiveAt) oldest = stream;
+    }
+    if (oldest === undefined) return;
+    this.#context.counters.streams_evicted_total += 1;
+    this.drop(oldest, "peer_lost");
+  }
+}
+
+function writeFrames(
+  memory: Uint8Array,
+  view: DataView,
+  start: number,
+  events: readonly Uint8Array[],
+  from: number,
+  until: number,
+): void {
+  let at = start;
+  for (let i = from; i < until; i++) {
+    const event = events[i] as Uint8Array;
+    view.setUint32(at, event.length, true);
+    memory.set(event, at + FRAME_PREFIX_BYTES);
+    at += FRAME_PREFIX_BYTES + event.length;
+  }
+}
