@@ -82,11 +82,13 @@ function createHandlers(): Handlers {
         { nodeId, noiseKeys, meshSecret: psk },
       );
       transport.setEventHandler(({ payload }) => {
-        lastMs = performance.now();
-        if (events === 0) firstMs = lastMs;
+        if (events === 0) firstMs = performance.now();
         events += 1;
         bytes += payload.length;
-        if (events >= wanted) onWanted();
+        if (events === wanted) {
+          lastMs = performance.now();
+          onWanted();
+        }
       });
       transport.start();
       blobs = await openMeshBlobs(transport);

@@ -187,10 +187,11 @@ export class PacketReceiver {
       return;
     }
     const { cipher, clock } = this.#deps;
+    const now = clock.now();
     const { epochs } = session;
     const counter = header.counterHigh * 0x1_0000_0000 + header.counterLow;
     const parity = (header.flags & FLAG_EPOCH_PARITY) === 0 ? 0 : 1;
-    const epochKey = epochs?.receiveSlot(parity, counter, clock.now());
+    const epochKey = epochs?.receiveSlot(parity, counter, now);
     const key = epochs === undefined ? session.receiveKey : epochKey?.slot;
     if (key === undefined) {
       counters.drop_epoch_key_total += 1;
@@ -205,9 +206,9 @@ export class PacketReceiver {
       return;
     }
     counters.rx_opened_total += 1;
-    if (epochKey !== undefined) epochs?.onAuthentic(epochKey, counter, clock.now());
+    if (epochKey !== undefined) epochs?.onAuthentic(epochKey, counter, now);
     if (session.proof !== undefined && !this.#passProof(session, header, payloadAt)) return;
-    this.#noteAuthentic(session, length);
+    this.#noteAuthentic(session, length, now);
     if (session.supersededAt !== undefined) {
       // Its streams are over: acknowledging anything of them would be a lie.
       counters.drop_superseded_total += 1;
@@ -219,7 +220,7 @@ export class PacketReceiver {
     if (isHeartbeat) {
       counters.rx_heartbeats_total += 1;
       this.#deps.onHeartbeat(session.peer);
-    } else this.#dispatch(session, header, payloadAt);
+    } else this.#dispatch(session, header, payloadAt, now);
   }
 
   /**
@@ -253,8 +254,7 @@ export class PacketReceiver {
     return false;
   }
 
-  #noteAuthentic(session: Session, length: number): void {
-    const now = this.#deps.clock.now();
+  #noteAuthentic(session: Session, length: number, now: number): void {
     const { peer } = session;
     session.lastReceivedAt = now;
     peer.packetsReceived += 1;
@@ -267,7 +267,7 @@ export class PacketReceiver {
     if (peer.state === "failed" && peer.route.relayTo !== undefined) this.#deps.onHeartbeat(peer);
   }
 
-  #dispatch(session: Session, header: PacketHeader, payloadAt: number): void {
+  #dispatch(session: Session, header: PacketHeader, payloadAt: number, now: number): void {
     const { counters } = this.#deps;
     const { subprotocol, payloadLength, eventCount } = header;
     if (subprotocol === 0) {
@@ -280,14 +280,13 @@ export class PacketReceiver {
         payloadAt,
         payloadLength,
         eventCount,
-        this.#deps.clock.now(),
+        now,
       );
       return;
     }
     const cursor = this.#cursor;
     if (subprotocol >= SUBPROTOCOL_GRANT && subprotocol <= SUBPROTOCOL_SACK) {
       counters.rx_control_packets_total += 1;
-      const now = this.#deps.clock.now();
       cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
       while (cursor.next()) {
         const { start, end } = cursor;
@@ -301,7 +300,7 @@ export class PacketReceiver {
     const from = session.peer.nodeId;
     const streamId = joinHalves(header.streamLow, header.streamHigh);
     const sequence = readSequence(header);
-    const builtin = { session, discovery: this.#deps.discovery, now: this.#deps.clock.now() };
+    const builtin = { session, discovery: this.#deps.discovery, now };
     // Views into the receive buffer stay valid until the next datagram, so handlers run before that.
     const events: Uint8Array[] = [];
     cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
