@@ -9,6 +9,7 @@ const RECEIVE_TIMEOUT_MS = 8000;
 export interface MeshPair extends AsyncDisposable {
   readonly source: LineProcess<MeshOperations>;
   readonly target: LineProcess<MeshOperations>;
+  readonly sourceId: bigint;
   readonly targetId: bigint;
 }
 
@@ -20,6 +21,8 @@ export interface MeshStreamOptions {
   readonly perCall?: number;
   /** Default 1 MiB. */
   readonly windowBytes?: number;
+  /** Streams to spread them over, default 1. */
+  readonly streams?: number;
 }
 
 /** What one stream run gave. */
@@ -32,19 +35,22 @@ export interface MeshStreamFigures {
 }
 
 /** Starts two processes and connects them. */
-export async function openMeshPair(): Promise<MeshPair> {
+export async function openMeshPair(
+  options: { readonly pollMicroseconds?: number } = {},
+): Promise<MeshPair> {
   await using stack = new AsyncDisposableStack();
   const program = new URL("./_mesh_process.ts", import.meta.url);
   const source = stack.use(startLineProcess<MeshOperations>(program, { name: "source" }));
   const target = stack.use(startLineProcess<MeshOperations>(program, { name: "target" }));
   const psk = crypto.getRandomValues(new Uint8Array(32));
-  await source.call("start", { psk });
-  const info = await target.call("start", { psk });
+  const { nodeId: sourceId } = await source.call("start", { psk, ...options });
+  const info = await target.call("start", { psk, ...options });
   await source.call("dial", info);
   const owned = stack.move();
   return {
     source,
     target,
+    sourceId,
     targetId: info.nodeId,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -69,6 +75,7 @@ export async function measureMeshStream(
     eventBytes,
     perCall: options.perCall ?? 64,
     windowBytes: options.windowBytes ?? MIB,
+    streams: options.streams,
   });
   const got = await receiving;
   if (got.events !== eventCount) {
@@ -79,6 +86,13 @@ export async function measureMeshStream(
     megabytesPerSecond: got.bytes / got.seconds / 1e6,
     resent: sent.resent,
   };
+}
+
+/** Round trips of a 64-byte event over a stream each way; microseconds, sorted. */
+export async function measureMeshPingPong(pair: MeshPair, count: number): Promise<number[]> {
+  await pair.target.call("echo", { peer: pair.sourceId });
+  const { targetId: peer } = pair;
+  return (await pair.source.call("pingPong", { peer, count, eventBytes: 64 })).microseconds;
 }
 
 /** What one blob run gave, in 10^6 bytes per second. */

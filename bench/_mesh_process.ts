@@ -2,6 +2,7 @@
  * One transport of ours in a process of its own, told what to do by JSON lines: the counterpart of
  * `test/interop/rust_peer_process.ts` for benchmarks.
  */
+import process from "node:process";
 import { systemClock, systemRandom } from "../src/base/mod.ts";
 import {
   createIdentity,
@@ -21,18 +22,37 @@ import { decodeLine, encodeLine, readLines } from "../test/interop/rust_protocol
 
 /** Every operation: its arguments and its result. */
 export interface MeshOperations {
-  start: [{ psk: Uint8Array }, { nodeId: bigint; port: number; publicKey: Uint8Array }];
+  start: [StartOptions, { nodeId: bigint; port: number; publicKey: Uint8Array }];
   dial: [{ nodeId: bigint; port: number; publicKey: Uint8Array }, null];
   send: [SendManyOptions, { seconds: number; resent: number }];
   /** Forgets the events so far; answered before the sender may begin. */
   reset: [Record<never, never>, null];
   receive: [{ eventCount: number; timeoutMs: number }, ReceivedFigures];
+  /** From now on events of the peer's stream `PING` come back on `PONG`. */
+  echo: [{ peer: bigint }, null];
+  /** Round trips over two streams, one after the other; microseconds, sorted. */
+  pingPong: [{ peer: bigint; count: number; eventBytes: number }, { microseconds: number[] }];
+  /** CPU seconds of the process so far, and its resident memory. */
+  usage: [Record<never, never>, { cpuSeconds: number; residentBytes: number }];
   put: [{ sizeBytes: number }, { blobRef: Uint8Array; seconds: number }];
   fetch: [{ blobRef: Uint8Array }, { sizeBytes: number; seconds: number }];
 }
 
+/** How a transport is started. */
+export interface StartOptions {
+  readonly psk: Uint8Array;
+  /** How long the socket is polled after traffic; the default when left out. */
+  readonly pollMicroseconds?: number;
+}
+
+/** Streams of round trips. */
+const PING = 0x70696e67n;
+const PONG = 0x706f6e67n;
+
 /** What to send. */
 export interface SendManyOptions {
+  /** Streams to spread the events over, from `streamId` on; 1 when left out. */
+  readonly streams?: number;
   readonly peer: bigint;
   readonly streamId: bigint;
   readonly eventCount: number;
@@ -72,10 +92,10 @@ function createHandlers(): Handlers {
     return blobs;
   };
   return {
-    start: async ({ psk }) => {
+    start: async ({ psk, pollMicroseconds }) => {
       const { nodeId } = createIdentity(generateSeed(systemRandom));
       const noiseKeys = createNoiseKeyPair();
-      const socket = openBestUdpSocket({ host: "127.0.0.1", port: 0 });
+      const socket = openBestUdpSocket({ host: "127.0.0.1", port: 0 }, { pollMicroseconds });
       const cipher = createPacketCipher({ native: openNativeAead() });
       transport = new MeshTransport(
         { socket, cipher, clock: systemClock, log: silentLog },
@@ -104,14 +124,56 @@ function createHandlers(): Handlers {
       return null;
     },
     send: async (options) => {
-      const { windowBytes } = options;
+      const { windowBytes, streams = 1 } = options;
       const before = running().counters.tx_resent_total;
-      const stream = running().openSendStream(options.peer, options.streamId, { windowBytes });
+      const eventCount = Math.floor(options.eventCount / streams);
       const startMs = performance.now();
-      await sendMany(stream, options);
+      await Promise.all(Array.from({ length: streams }, async (_, i) => {
+        const id = options.streamId + BigInt(i);
+        const stream = running().openSendStream(options.peer, id, { windowBytes });
+        await sendMany(stream, { ...options, eventCount });
+        await stream.close();
+      }));
       const seconds = (performance.now() - startMs) / 1000;
-      await stream.close();
       return { seconds, resent: running().counters.tx_resent_total - before };
+    },
+    echo: ({ peer }) => {
+      const back = running().openSendStream(peer, PONG);
+      const pong = (event: Uint8Array): void => {
+        if (!back.trySend(event)) back.ready().then(() => pong(event), () => {});
+      };
+      running().openReceiveStream(peer, PING, {
+        onEvent: (_sequence, payload) => pong(payload.slice()),
+        onEnd: () => {},
+      });
+      return null;
+    },
+    pingPong: async ({ peer, count, eventBytes }) => {
+      const event = new Uint8Array(eventBytes);
+      const microseconds: number[] = [];
+      const there = running().openSendStream(peer, PING);
+      const done = Promise.withResolvers<void>();
+      let startMs = 0;
+      const ping = () => {
+        startMs = performance.now();
+        if (!there.trySend(event)) there.ready().then(ping, done.reject);
+      };
+      running().openReceiveStream(peer, PONG, {
+        onEvent: () => {
+          microseconds.push(1000 * (performance.now() - startMs));
+          if (microseconds.length < count) ping();
+          else done.resolve();
+        },
+        onEnd: (reason) => done.reject(new Error(`The stream ended: ${reason}`)),
+      });
+      ping();
+      await done.promise;
+      return { microseconds: microseconds.sort((a, b) => a - b) };
+    },
+    usage: () => {
+      const { user, system } = process.cpuUsage();
+      const { rss } = Deno.memoryUsage();
+      return { cpuSeconds: (user + system) / 1e6, residentBytes: rss };
     },
     put: ({ sizeBytes }) => opened().put(sizeBytes),
     fetch: ({ blobRef }) => opened().fetch(blobRef),

@@ -121,6 +121,16 @@ export async function measureRustStream(
   };
 }
 
+/** Unary calls of 64 bytes, one after the other: its shortest way there and back; microseconds, sorted. */
+export async function measureRustCalls(pair: RustPair, count: number): Promise<number[]> {
+  const service = `echo-${Math.random().toString(36).slice(2)}`;
+  await pair.target.call("serveEcho", { service });
+  const options = { peer: pair.target.nodeId, service, bodyBytes: 64 };
+  // The first calls teach the caller who serves.
+  await pair.source.call("callMany", { ...options, count: 50 });
+  return (await pair.source.call("callMany", { ...options, count })).microseconds;
+}
+
 /** Stores a blob in memory on the target and fetches it to the source. */
 export async function measureRustBlobFetch(
   pair: RustPair,

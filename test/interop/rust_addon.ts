@@ -149,9 +149,17 @@ export interface RustMesh {
   fetchBlobDiscovered(ref: RustBlobRef): Promise<Buffer>;
 }
 
+/** RPC over a node. */
+export interface RustRpc {
+  /** The handler has to give a promise. */
+  serve(service: string, handler: (body: Buffer) => Promise<Buffer>): unknown;
+  call(nodeId: bigint, service: string, body: Buffer, options: object): Promise<Buffer>;
+}
+
 /** What the addon exports, as far as used. */
 export interface RustAddon {
   readonly NetMesh: { create(options: RustMeshOptions): Promise<RustMesh> };
+  readonly MeshRpc: { fromMesh(mesh: RustMesh): RustRpc };
   /** Log root; the folder is only used by persistent adapters. */
   readonly Redex: new (folder?: string) => unknown;
   readonly MeshBlobAdapter: new (

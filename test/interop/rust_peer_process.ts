@@ -4,7 +4,13 @@
  *
  * Run with `deno run -A test/interop/rust_peer_process.ts`; `rust_peer.ts` is its client.
  */
-import { loadRustAddon, type RustAddon, type RustMesh, type RustStream } from "./rust_addon.ts";
+import {
+  loadRustAddon,
+  type RustAddon,
+  type RustMesh,
+  type RustRpc,
+  type RustStream,
+} from "./rust_addon.ts";
 import { toBuffer } from "./rust_addon.ts";
 import { fetchBlob, makeBlobStores } from "./rust_blobs.ts";
 import {
@@ -39,6 +45,15 @@ export function createHandlers(addon: RustAddon): Handlers {
     const node = nodes[handle];
     if (node === undefined) throw new RangeError(`No node has the handle ${handle}`);
     return node;
+  };
+  const rpcs = new Map<number, RustRpc>();
+  const handles: unknown[] = [];
+  const rpcOf = (handle: number): RustRpc => {
+    const known = rpcs.get(handle);
+    if (known !== undefined) return known;
+    const rpc = addon.MeshRpc.fromMesh(nodeOf(handle));
+    rpcs.set(handle, rpc);
+    return rpc;
   };
   const streamOf = (name: StreamName): RustStream => {
     const stream = streams.get(streamKey(name));
@@ -141,6 +156,22 @@ export function createHandlers(addon: RustAddon): Handlers {
     },
     receiveMany: (args) => receiveMany(nodeOf(args.node), args.eventCount, args.timeoutMs),
     probeReflex: (args) => nodeOf(args.node).probeReflex(args.peer),
+    serveEcho: (args) => {
+      // The handle keeps serving for as long as it lives.
+      handles.push(rpcOf(args.node).serve(args.service, (body) => Promise.resolve(body)));
+      return null;
+    },
+    callMany: async ({ node, peer, service, count, bodyBytes }) => {
+      const rpc = rpcOf(node);
+      const body = toBuffer(new Uint8Array(bodyBytes));
+      const microseconds: number[] = [];
+      for (let i = 0; i < count; i++) {
+        const startMs = performance.now();
+        await rpc.call(peer, service, body, {});
+        microseconds.push(1000 * (performance.now() - startMs));
+      }
+      return { microseconds: microseconds.sort((a, b) => a - b) };
+    },
     announce: async (args) => {
       await nodeOf(args.node).announceCapabilities(args.capabilities);
       return null;

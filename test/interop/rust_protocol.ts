@@ -126,6 +126,13 @@ export interface RustOperations {
     { events: number; bytes: number; seconds: number },
   ];
   probeReflex: [{ node: number; peer: bigint }, string];
+  /** Serves RPC calls of `service` by giving the body back. */
+  serveEcho: [{ node: number; service: string }, null];
+  /** Calls one after the other; microseconds each took, sorted. */
+  callMany: [
+    { node: number; peer: bigint; service: string; count: number; bodyBytes: number },
+    { microseconds: number[] },
+  ];
   announce: [{ node: number; capabilities: Readonly<Record<string, unknown>> }, null];
   openStore: [{ folder?: string }, number];
   serve: [{ node: number; store: number }, null];

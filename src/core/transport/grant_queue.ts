@@ -95,6 +95,7 @@ export class GrantQueue {
       const state = states[i] as ReceiveState;
       stream.isGrantPending = false;
       stream.grantedBytes = state.released;
+      stream.grantedPackets = state.packets;
       view.setUint32(at, GRANT_BYTES, true);
       at = encodeGrantInto(
         view,

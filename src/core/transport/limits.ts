@@ -31,6 +31,12 @@ export const RECEIVE_RUNS_MAX = 32;
 /** Grants of all streams of a session wait this long for each other. */
 export const GRANT_DELAY_MS = 1;
 
+/**
+ * So many packets are acknowledged at once, without waiting for others: a sender that just began may have
+ * no more than these in flight and would stand still for the delay.
+ */
+export const GRANT_PACKETS = CONGESTION_WINDOW_INITIAL;
+
 /** Streams of a session; the longest idle one makes room. */
 export const STREAMS_MAX = 4_096;
 

@@ -11,6 +11,7 @@ import { RESET_BYTES } from "./control_frames.ts";
 import { GrantQueue } from "./grant_queue.ts";
 import { FLAG_RELIABLE } from "./header.ts";
 import {
+  GRANT_PACKETS,
   PACKET_OVERHEAD_BYTES,
   STREAM_IDLE_MS,
   STREAM_LINGER_MS,
@@ -228,11 +229,9 @@ export class SessionStreams {
 
   /** Queues what there is to grant and to acknowledge; at once when it is a good part of the window. */
   grant(stream: Stream, state: ReceiveState): void {
-    this.#grants.add(
-      stream,
-      state,
-      state.released - stream.grantedBytes >= stream.grantThresholdBytes,
-    );
+    const isDue = state.released - stream.grantedBytes >= stream.grantThresholdBytes ||
+      state.packets - stream.grantedPackets >= GRANT_PACKETS;
+    this.#grants.add(stream, state, isDue);
   }
 
   /** Lets the stream's events be handed on once and in order; before the first of them came. */

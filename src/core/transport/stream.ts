@@ -33,6 +33,8 @@ export class Stream {
   grantThresholdBytes = 0;
   /** `totalConsumed` of the last grant sent. */
   grantedBytes = 0;
+  /** Packets accepted when the last grant left. */
+  grantedPackets = 0;
   isGrantPending = false;
   /** Events handed to a reader. */
   eventsReceived = 0;
