@@ -86,8 +86,8 @@ export interface MeshServiceOptions {
 /** Addresses a ticket holds at most. */
 const ADDRESSES_MAX = 8;
 
-/** Four key slots a session, for as many as the transport holds, superseded ones included: 640 KB. */
-const KEY_SLOTS = 20_480;
+/** Four key slots a session, for as many as the transport holds: 65,536 × 32 B is 2 MB. */
+const KEY_SLOTS = 65_536;
 
 /** Nodes a sealing policy is kept for: as many as peers. */
 const POLICIES_MAX = 4_096;

@@ -64,6 +64,12 @@ export interface PacketCipher {
    */
   destroyKey(slot: number): void;
   /**
+   * The 32 bytes of a key, for deriving others; the view is valid until slots change.
+   *
+   * @throws RangeError when the slot holds no key.
+   */
+  readKey(slot: number): Uint8Array<ArrayBuffer>;
+  /**
    * Encrypts the payload and writes the 16-byte tag behind it. The header with its nonce must be
    * complete.
    *
@@ -190,6 +196,10 @@ export function createPacketCipher(options: CreatePacketCipherOptions = {}): Pac
       }
       isUsed[slot] = 0;
       free[freeCount++] = slot;
+    },
+    readKey(slot) {
+      if (isUsed[slot] !== 1) throw new RangeError(`Cannot read key: slot ${slot} holds none`);
+      return keyBytes(slot);
     },
     sealPacket(slot, offset, payloadLength, sourceAt = offset + HEADER_BYTES) {
       checkPacket(slot, offset, payloadLength);

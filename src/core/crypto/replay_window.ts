@@ -16,6 +16,42 @@ const TOP_HIGH = BITMAP_WORDS + 1;
 const HALF = 2 ** 32;
 const HALF_MAX = HALF - 1;
 
+/** Words of one window: the bitmap and `top`. */
+const WINDOW_WORDS = BITMAP_WORDS + 2;
+
+/**
+ * Memory of many windows in one array: one of its own would cost a session three times as much.
+ *
+ * It grows by doubling and is reused; a node has one.
+ */
+export class ReplayWindows {
+  #words = new Uint32Array(4 * WINDOW_WORDS);
+  readonly #free: number[] = [];
+  #used = 0;
+
+  /** The array all windows lie in; another one after {@linkcode ReplayWindows.take}. */
+  get words(): Uint32Array {
+    return this.#words;
+  }
+
+  /** Where a fresh window starts. */
+  take(): number {
+    const at = this.#free.pop() ?? this.#used++ * WINDOW_WORDS;
+    if (at + WINDOW_WORDS > this.#words.length) {
+      const words = new Uint32Array(2 * this.#words.length);
+      words.set(this.#words);
+      this.#words = words;
+    }
+    return at;
+  }
+
+  /** Clears a window and takes it back. */
+  release(at: number): void {
+    this.#words.fill(0, at, at + WINDOW_WORDS);
+    this.#free.push(at);
+  }
+}
+
 /**
  * Remembers accepted counters.
  *
@@ -28,10 +64,23 @@ const HALF_MAX = HALF - 1;
  */
 export class ReplayWindow {
   /**
-   * Bit `counter % 1024` of the bitmap says whether that counter was seen, for the 1024 counters below
-   * `top`, the highest accepted counter plus one. Bits are cleared when `top` moves over their counter.
+   * Where the window's words start. Bit `counter % 1024` of the bitmap says whether that counter was seen,
+   * for the 1024 counters below `top`, the highest accepted counter plus one. Bits are cleared when `top`
+   * moves over their counter.
    */
-  readonly #state = new Uint32Array(BITMAP_WORDS + 2);
+  readonly #at: number;
+  readonly #windows: ReplayWindows;
+
+  /** @param windows Memory to lie in; the window's own when left out. */
+  constructor(windows = new ReplayWindows()) {
+    this.#windows = windows;
+    this.#at = windows.take();
+  }
+
+  /** Gives the memory back; the window must not be used any more. */
+  destroy(): void {
+    this.#windows.release(this.#at);
+  }
 
   /** True when {@linkcode ReplayWindow.accept} would accept the counter; changes nothing. */
   check(low: number, high: number): boolean {
@@ -60,44 +109,49 @@ export class ReplayWindow {
    * sign and "far more than 1024" matter, which rounding keeps.
    */
   #distance(low: number, high: number): number {
-    const state = this.#state;
-    return (high - (state[TOP_HIGH] ?? 0)) * HALF + (low - (state[TOP_LOW] ?? 0));
+    const { words } = this.#windows;
+    const at = this.#at;
+    return (high - (words[at + TOP_HIGH] ?? 0)) * HALF + (low - (words[at + TOP_LOW] ?? 0));
   }
 
   /** Moves `top` to the counter plus one and forgets the `skipped` counters in between. */
   #moveTop(skipped: number, low: number, high: number): void {
-    const state = this.#state;
+    const { words } = this.#windows;
+    const at = this.#at;
     if (skipped >= REPLAY_WINDOW_ENTRIES) {
-      state.fill(0, 0, BITMAP_WORDS);
+      words.fill(0, at, at + BITMAP_WORDS);
     } else if (skipped > 0) {
-      this.#clear((state[TOP_LOW] ?? 0) & INDEX_MASK, skipped);
+      this.#clear((words[at + TOP_LOW] ?? 0) & INDEX_MASK, skipped);
     }
     // The counter's own bit may be left from 1024 counters ago; the caller sets it anyway.
     const isCarry = low === HALF_MAX;
-    state[TOP_LOW] = isCarry ? 0 : low + 1;
-    state[TOP_HIGH] = isCarry ? high + 1 : high;
+    words[at + TOP_LOW] = isCarry ? 0 : low + 1;
+    words[at + TOP_HIGH] = isCarry ? high + 1 : high;
   }
 
   /** Clears `count` bits from `start` on, around the end, whole words at a time where possible. */
   #clear(start: number, count: number): void {
-    const state = this.#state;
+    const { words } = this.#windows;
     let index = start;
     let left = count;
     while (left > 0) {
       const bit = index & 31;
       const run = Math.min(32 - bit, left);
       const mask = run === 32 ? -1 : ((1 << run) - 1) << bit;
-      state[index >>> 5] = (state[index >>> 5] ?? 0) & ~mask;
+      const place = this.#at + (index >>> 5);
+      words[place] = (words[place] ?? 0) & ~mask;
       index = (index + run) & INDEX_MASK;
       left -= run;
     }
   }
 
   #isSeen(index: number): boolean {
-    return ((this.#state[index >>> 5] ?? 0) & (1 << (index & 31))) !== 0;
+    return ((this.#windows.words[this.#at + (index >>> 5)] ?? 0) & (1 << (index & 31))) !== 0;
   }
 
   #mark(index: number): void {
-    this.#state[index >>> 5] = (this.#state[index >>> 5] ?? 0) | (1 << (index & 31));
+    const { words } = this.#windows;
+    const place = this.#at + (index >>> 5);
+    words[place] = (words[place] ?? 0) | (1 << (index & 31));
   }
 }

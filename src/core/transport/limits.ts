@@ -61,8 +61,8 @@ export const PINGWAVE_HOPS_MAX = 15;
 export const PINGWAVE_SECOND_ROUND_MS = 50;
 export const PINGWAVE_EVENT_GAP_MS = 250;
 
-/** Peers with a session or being dialled: 4,096 × about 3 KB of session state is 12 MB. */
-export const PEERS_MAX = 4_096;
+/** Peers with a session or being dialled: 16,384 × about 1.5 KB of session state is 24 MB. */
+export const PEERS_MAX = 16_384;
 
 /** A session whose peer never proved that it holds the keys is dropped after this. */
 export const UNCONFIRMED_MS = 30_000;

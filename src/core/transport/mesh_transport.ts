@@ -5,7 +5,7 @@
 
 import { type Clock, highHalf, idToHex, lowHalf, NetError } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
-import type { NoiseKeyPair, PacketCipher } from "../crypto/mod.ts";
+import { type NoiseKeyPair, type PacketCipher, ReplayWindows } from "../crypto/mod.ts";
 import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
 import { createTransportCounters } from "./counters.ts";
 import { type DiscoveredNode, Discovery } from "./discovery.ts";
@@ -136,6 +136,7 @@ export class MeshTransport implements MeshLink {
         clock,
         store: new PacketStore(cipher),
         view: new DataView(cipher.memory.buffer, cipher.memory.byteOffset),
+        replayWindows: new ReplayWindows(),
         cursor: new EventCursor(),
         reorderBudget: new ReorderBudget(),
         prover: options.sealing,
@@ -502,7 +503,7 @@ export class MeshTransport implements MeshLink {
       const now = this.#deps.clock.now();
       for (const session of this.#busy) {
         const isHalfOpen = !session.isOpen && this.#sessions.tickProof(session, now);
-        if (session.isEnded || (!session.streams.tick(now) && !isHalfOpen)) {
+        if (session.isEnded || (!session.streamsIfAny?.tick(now) && !isHalfOpen)) {
           this.#busy.delete(session);
         }
       }
@@ -533,7 +534,7 @@ export class MeshTransport implements MeshLink {
     if (change === "failed") {
       this.counters.peers_failed_total += 1;
       this.#discovery.forgetVia(peer);
-      peer.session?.streams.end("peer_lost");
+      peer.session?.streamsIfAny?.end("peer_lost");
       this.#deps.log.warn("peer_failed", { peer: idToHex(peer.nodeId) });
       this.#tellPeerChange(peer, false);
     } else {

@@ -11,6 +11,7 @@ import {
   type PacketCipher,
   ProofExchange,
   ReplayWindow,
+  type ReplayWindows,
   type ResetTagger,
   SUBPROTOCOL_SEALED,
 } from "../crypto/mod.ts";
@@ -40,6 +41,7 @@ export interface SessionContext {
   readonly store: PacketStore;
   /** The cipher's memory. */
   readonly view: DataView;
+  readonly replayWindows: ReplayWindows;
   /** Walks over the events of one packet at a time. */
   readonly cursor: EventCursor;
   /** Memory that all ordered streams share. */
@@ -77,7 +79,7 @@ export class Session implements SealingSession, ControlWriter {
   readonly sessionLow: number;
   readonly sessionHigh: number;
   readonly noncePrefix: number;
-  readonly replay = new ReplayWindow();
+  readonly replay: ReplayWindow;
   readonly openedAt: number;
   sendCounter = 0;
   lastReceivedAt: number;
@@ -86,10 +88,10 @@ export class Session implements SealingSession, ControlWriter {
   /** Set when another session took its place. */
   supersededAt: number | undefined;
   isEnded = false;
-  readonly streams: SessionStreams;
   /** The cipher's memory, for writing what {@linkcode Session.begin} made room for. */
   readonly view: DataView;
   readonly #context: SessionContext;
+  #streams: SessionStreams | undefined;
   readonly #compatSlots: { readonly send: number; readonly receive: number } | undefined;
   /** Next sequence by subprotocol; made with the first message. */
   #messageSequences: Map<number, number> | undefined;
@@ -99,6 +101,7 @@ export class Session implements SealingSession, ControlWriter {
     const { cipher, clock } = context;
     this.#context = context;
     this.view = context.view;
+    this.replay = new ReplayWindow(context.replayWindows);
     this.peer = peer;
     this.isInitiator = result.isInitiator;
     this.ephemeral = result.ephemeral;
@@ -123,7 +126,16 @@ export class Session implements SealingSession, ControlWriter {
         now: this.openedAt,
       });
     }
-    this.streams = new SessionStreams(context, this);
+  }
+
+  /** Its streams, made at first use: many sessions never have one. */
+  get streams(): SessionStreams {
+    return this.#streams ??= new SessionStreams(this.#context, this);
+  }
+
+  /** Its streams if it ever had one. */
+  get streamsIfAny(): SessionStreams | undefined {
+    return this.#streams;
   }
 
   /** Key slot to seal with. */
@@ -240,14 +252,15 @@ export class Session implements SealingSession, ControlWriter {
   /** Does what time asks of keys and streams; to be called now and then. */
   sweep(now: number): void {
     this.epochs?.sweep(now);
-    this.streams.sweep(now);
+    this.#streams?.sweep(now);
   }
 
   /** Ends the session: its streams end, its keys are overwritten. */
   end(): void {
     if (this.isEnded) return;
     this.isEnded = true;
-    this.streams.end("peer_lost");
+    this.#streams?.end("peer_lost");
+    this.replay.destroy();
     this.epochs?.destroy();
     if (this.#compatSlots === undefined) return;
     this.#context.cipher.destroyKey(this.#compatSlots.send);

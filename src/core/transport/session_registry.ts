@@ -264,7 +264,7 @@ export class SessionRegistry {
     const now = clock.now();
     if (previous !== undefined) {
       if (previous !== peer.candidate) previous.supersededAt = now;
-      previous.streams.end("peer_lost");
+      previous.streamsIfAny?.end("peer_lost");
       counters.sessions_replaced_total += 1;
     }
     counters.sessions_opened_total += 1;

@@ -1,7 +1,11 @@
 /** Real sessions without handshakes, for the parts of the transport that only book-keep them. */
 
 import { joinHalves } from "../../../src/base/mod.ts";
-import { createPacketCipher, type PacketCipher } from "../../../src/core/crypto/mod.ts";
+import {
+  createPacketCipher,
+  type PacketCipher,
+  ReplayWindows,
+} from "../../../src/core/crypto/mod.ts";
 import { createTransportCounters } from "../../../src/core/transport/counters.ts";
 import type { HandshakeResult } from "../../../src/core/transport/handshake.ts";
 import { EventCursor } from "../../../src/core/transport/event_frame.ts";
@@ -54,6 +58,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     store: new PacketStore(cipher),
     view: new DataView(cipher.memory.buffer),
     cursor: new EventCursor(),
+    replayWindows: new ReplayWindows(),
     onEvent: () => {},
     onBusy: () => {},
     /** Every session of the kit is a compat one. */

@@ -29,8 +29,11 @@ export const EPOCH_PACKETS = 2 ** 20;
 export const EPOCH_MS = 120_000;
 /** Milliseconds for which packets of the previous epoch still open once the peer has moved on. */
 export const EPOCH_PREVIOUS_MS = 5_000;
-/** Most key slots one session can hold: sending, current, previous and next receiving. */
-export const SEALED_KEY_SLOTS_MAX = 4;
+/**
+ * Most key slots one session can hold: sending, current, previous and next receiving; two chain keys and
+ * two route-hop keys, which lie there because an array of its own costs seven times as much.
+ */
+export const SEALED_KEY_SLOTS_MAX = 8;
 
 /** The part of a packet cipher that keys live in. */
 export interface KeySlots {
@@ -38,7 +41,12 @@ export interface KeySlots {
   createKey(key: Uint8Array): number;
   /** Overwrites the key and frees its slot. */
   destroyKey(slot: number): void;
+  /** The key itself, valid until slots change. */
+  readKey(slot: number): Uint8Array;
 }
+
+/** Slots in the order in which they are made. */
+type Slots = [number, number, number, number, number, number];
 
 /** The key that opens a packet. Valid until the next call that changes the keys. */
 export interface ReceiveKey {
@@ -82,16 +90,14 @@ export interface EpochKeysOptions {
  * ```
  */
 export class EpochKeys {
-  /** Key of route-hop envelopes we send (`wire.md` 9.5). */
-  readonly routeHopSendKey: Uint8Array;
-  /** Key of route-hop envelopes we receive. */
-  readonly routeHopReceiveKey: Uint8Array;
   readonly #slots: KeySlots;
   readonly #isDriver: boolean;
   readonly #epochPackets: number;
-  /** Chain keys of the current epoch. */
-  #sendChain: Uint8Array;
-  #receiveChain: Uint8Array;
+  /** Slots of the chain keys of the current epoch, and of the route-hop keys. */
+  #sendChain: number;
+  #receiveChain: number;
+  readonly #hopSend: number;
+  readonly #hopReceive: number;
   #sendSlot: number;
   #current: ReceiveKey;
   #previous: ReceiveKey | undefined;
@@ -122,22 +128,35 @@ export class EpochKeys {
     const [send, receive] = this.#isDriver
       ? [initiatorToResponder, responderToInitiator]
       : [responderToInitiator, initiatorToResponder];
-    this.#sendChain = deriveChainKey(send, handshakeHash);
-    this.#receiveChain = deriveChainKey(receive, handshakeHash);
-    send.fill(0);
-    receive.fill(0);
-    this.routeHopSendKey = deriveRouteHopKey(this.#sendChain);
-    this.routeHopReceiveKey = deriveRouteHopKey(this.#receiveChain);
-    let sendSlot: number | undefined;
+    const chains = [deriveChainKey(send, handshakeHash), deriveChainKey(receive, handshakeHash)];
+    const made: number[] = [];
     try {
-      sendSlot = this.#createSlot(this.#sendChain);
-      this.#current = { slot: this.#createSlot(this.#receiveChain), epoch: 0 };
+      for (const chain of chains) made.push(slots.createKey(chain));
+      for (const chain of chains) made.push(this.#createDerived(deriveRouteHopKey(chain)));
+      for (const chain of chains) made.push(this.#createDerived(derivePacketKey(chain)));
     } catch (error) {
-      if (sendSlot !== undefined) slots.destroyKey(sendSlot);
-      this.#eraseArrays();
+      for (const slot of made) slots.destroyKey(slot);
       throw error;
+    } finally {
+      for (const secret of [send, receive, ...chains]) secret.fill(0);
     }
+    const [sendChain, receiveChain, hopSend, hopReceive, sendSlot, receiveSlot] = made as Slots;
+    this.#sendChain = sendChain;
+    this.#receiveChain = receiveChain;
+    this.#hopSend = hopSend;
+    this.#hopReceive = hopReceive;
     this.#sendSlot = sendSlot;
+    this.#current = { slot: receiveSlot, epoch: 0 };
+  }
+
+  /** Key of route-hop envelopes we send (`wire.md` 9.5), valid until slots change. */
+  get routeHopSendKey(): Uint8Array {
+    return this.#slots.readKey(this.#hopSend);
+  }
+
+  /** Key of route-hop envelopes we receive. */
+  get routeHopReceiveKey(): Uint8Array {
+    return this.#slots.readKey(this.#hopReceive);
   }
 
   /** Number of the current epoch, from 0; the same for both directions. */
@@ -217,7 +236,9 @@ export class EpochKeys {
     this.#dropPrevious();
     if (this.#next !== undefined) this.#slots.destroyKey(this.#next.slot);
     this.#next = undefined;
-    this.#eraseArrays();
+    for (const slot of [this.#sendChain, this.#receiveChain, this.#hopSend, this.#hopReceive]) {
+      this.#slots.destroyKey(slot);
+    }
   }
 
   /** The driver begins the next epoch. The peer may stay in the old one for as long as it is silent. */
@@ -248,17 +269,20 @@ export class EpochKeys {
     this.#dropPrevious();
     this.#previous = this.#current;
     this.#current = next;
-    this.#receiveChain = advance(this.#receiveChain);
-    this.#sendChain = advance(this.#sendChain);
+    this.#receiveChain = this.#advance(this.#receiveChain);
+    this.#sendChain = this.#advance(this.#sendChain);
     // The slot just freed is there for the new key.
     this.#slots.destroyKey(this.#sendSlot);
-    this.#sendSlot = this.#createSlot(this.#sendChain);
+    this.#sendSlot = this.#createDerived(derivePacketKey(this.#slots.readKey(this.#sendChain)));
   }
 
   #createNext(): ReceiveKey | undefined {
-    const chain = deriveNextChainKey(this.#receiveChain);
+    const chain = deriveNextChainKey(this.#slots.readKey(this.#receiveChain));
     try {
-      return { slot: this.#createSlot(chain), epoch: this.#current.epoch + 1 };
+      return {
+        slot: this.#createDerived(derivePacketKey(chain)),
+        epoch: this.#current.epoch + 1,
+      };
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
       this.#deferrals += 1;
@@ -268,13 +292,20 @@ export class EpochKeys {
     }
   }
 
-  #createSlot(chain: Uint8Array): number {
-    const key = derivePacketKey(chain);
+  /** Moves a key that was just derived into a slot. */
+  #createDerived(key: Uint8Array): number {
     try {
       return this.#slots.createKey(key);
     } finally {
       key.fill(0);
     }
+  }
+
+  /** Replaces a chain key by the next one; the slot it leaves is there for that. */
+  #advance(slot: number): number {
+    const next = deriveNextChainKey(this.#slots.readKey(slot));
+    this.#slots.destroyKey(slot);
+    return this.#createDerived(next);
   }
 
   #dropPrevious(): void {
@@ -287,18 +318,4 @@ export class EpochKeys {
     if (this.#packets === 0) this.#firstAt = now;
     this.#packets += 1;
   }
-
-  #eraseArrays(): void {
-    this.#sendChain.fill(0);
-    this.#receiveChain.fill(0);
-    this.routeHopSendKey.fill(0);
-    this.routeHopReceiveKey.fill(0);
-  }
-}
-
-/** The next chain key; the given one is overwritten. */
-function advance(chain: Uint8Array): Uint8Array {
-  const next = deriveNextChainKey(chain);
-  chain.fill(0);
-  return next;
 }

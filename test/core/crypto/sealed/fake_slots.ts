@@ -18,6 +18,12 @@ export class FakeSlots implements KeySlots {
     return this.#made++;
   }
 
+  readKey(slot: number): Uint8Array {
+    const key = this.keys.get(slot);
+    if (key === undefined) throw new RangeError(`Cannot read key: slot ${slot} holds none`);
+    return Uint8Array.fromHex(key);
+  }
+
   destroyKey(slot: number): void {
     if (!this.keys.delete(slot)) {
       throw new RangeError(`Cannot destroy key: slot ${slot} holds none`);
