@@ -252,6 +252,7 @@ export class Session implements SealingSession, ControlWriter {
   /** Does what time asks of keys and streams; to be called now and then. */
   sweep(now: number): void {
     this.epochs?.sweep(now);
+    this.proof?.sweep(now);
     this.#streams?.sweep(now);
   }
 

@@ -9,6 +9,7 @@
 import { equalBytes } from "../../../base/mod.ts";
 import type { Identity } from "../identity.ts";
 import type { SessionRole } from "../session_keys.ts";
+import { RESET_TAG_BYTES } from "./reset_tag.ts";
 import {
   checkProof,
   encodeProof,
@@ -58,14 +59,14 @@ export interface ProofExchangeOptions {
  */
 export class ProofExchange {
   readonly #isInitiator: boolean;
-  readonly #ours: Omit<IdentityProof, "isAck">;
-  readonly #theirs: ProofSubject;
   readonly #deadline: number;
   #state: ProofState = "pending";
   #failure: ProofFailure | undefined;
   #repeatAt: number;
-  /** The peer's proof once it was verified. */
-  #verified: IdentityProof | undefined;
+  /** The peer's reset tag once its proof was verified. */
+  #peerResetTag: bigint | undefined;
+  /** What making and checking proofs needs; gone once no more proof can come. */
+  #proofs: Proofs | undefined;
 
   /** @throws RangeError when hash, entity id or tag has a wrong length. */
   constructor(options: ProofExchangeOptions) {
@@ -73,12 +74,15 @@ export class ProofExchange {
     const { entityId } = identity;
     this.#isInitiator = role === "initiator";
     const subject = { role, handshakeHash, entityId, peerEntityId };
-    this.#ours = { role, resetTag, signature: signProof(identity, subject) };
-    this.#theirs = {
-      role: oppositeRole(role),
-      handshakeHash,
-      entityId: peerEntityId,
-      peerEntityId: entityId,
+    this.#proofs = {
+      ours: { role, resetTag, signature: signProof(identity, subject) },
+      theirs: {
+        role: oppositeRole(role),
+        handshakeHash,
+        entityId: peerEntityId,
+        peerEntityId: entityId,
+      },
+      verified: undefined,
     };
     this.#deadline = now + PROOF_TIMEOUT_MS;
     this.#repeatAt = now + PROOF_REPEAT_MS;
@@ -100,7 +104,7 @@ export class ProofExchange {
 
   /** The tag that a RESET of the peer must carry; `undefined` before its proof. */
   get peerResetTag(): Uint8Array | undefined {
-    return this.#verified?.resetTag;
+    return this.#peerResetTag === undefined ? undefined : toTagBytes(this.#peerResetTag);
   }
 
   /** When {@linkcode ProofExchange.tick} has something to do; `undefined` when it never will. */
@@ -111,7 +115,8 @@ export class ProofExchange {
 
   /** The first proof; sent right after message 2 was written or read. */
   start(): Uint8Array {
-    return this.#encode();
+    if (this.#proofs === undefined) throw new TypeError("Cannot begin exchange: it is over");
+    return encode(this.#proofs);
   }
 
   /**
@@ -120,25 +125,27 @@ export class ProofExchange {
    * @returns Our answer, if there is one. Look at the state afterwards.
    */
   onProof(proof: IdentityProof): Uint8Array | undefined {
-    if (this.#state === "failed") return undefined;
+    const proofs = this.#proofs;
+    if (this.#state === "failed" || proofs === undefined) return undefined;
     // Later copies are compared, not verified: a signature costs, and honest ones never change.
-    if (this.#verified === undefined || !isSame(this.#verified, proof)) {
-      const fault = checkProof(proof, this.#theirs);
+    if (proofs.verified === undefined || !isSame(proofs.verified, proof)) {
+      const fault = checkProof(proof, proofs.theirs);
       if (fault !== undefined) {
         this.#fail(fault);
         return undefined;
       }
-      this.#verified ??= proof;
+      proofs.verified ??= proof;
+      this.#peerResetTag ??= BigInt(`0x${proof.resetTag.toHex()}`);
     }
     if (this.#isInitiator) {
       if (!proof.isAck || this.#state === "open") return undefined;
       this.#state = "open";
       // Tells the responder that it has its answer; if this is lost, the next packet does.
-      return this.#encode();
+      return encode(proofs);
     }
     if (proof.isAck) this.#state = "open";
     else if (this.#state === "pending") this.#state = "proven";
-    return this.#encode();
+    return encode(proofs);
   }
 
   /**
@@ -160,17 +167,36 @@ export class ProofExchange {
     }
     if (!this.#isInitiator || now < this.#repeatAt) return undefined;
     this.#repeatAt = now + PROOF_REPEAT_MS;
-    return this.#encode();
+    return this.#proofs === undefined ? undefined : encode(this.#proofs);
   }
 
-  #encode(): Uint8Array {
-    return encodeProof({ ...this.#ours, isAck: this.#verified !== undefined });
+  /** Forgets what is needed no more: nobody repeats a proof after it would have timed out. */
+  sweep(now: number): void {
+    if (this.#state === "open" && (this.#isInitiator || now >= this.#deadline)) {
+      this.#proofs = undefined;
+    }
   }
 
   #fail(failure: ProofFailure): void {
     this.#state = "failed";
     this.#failure = failure;
   }
+}
+
+/** The two proofs of an exchange. */
+interface Proofs {
+  readonly ours: Omit<IdentityProof, "isAck">;
+  readonly theirs: ProofSubject;
+  /** The peer's proof once it was verified. */
+  verified: IdentityProof | undefined;
+}
+
+function encode({ ours, verified }: Proofs): Uint8Array {
+  return encodeProof({ ...ours, isAck: verified !== undefined });
+}
+
+function toTagBytes(tag: bigint): Uint8Array {
+  return Uint8Array.fromHex(tag.toString(16).padStart(2 * RESET_TAG_BYTES, "0"));
 }
 
 function isSame(left: IdentityProof, right: IdentityProof): boolean {

@@ -142,3 +142,20 @@ Deno.test("ProofExchange: loss delays but never breaks it, and the responder onl
     }
   }));
 });
+
+Deno.test("ProofExchange.sweep() forgets the proofs when no more can come, not the tag", () => {
+  const [left, right] = [exchangeOf("initiator"), exchangeOf("responder")];
+  const first = proofOf(left.start());
+  const last = proofOf(left.onProof(proofOf(right.onProof(first))));
+  right.onProof(last);
+  right.sweep(PROOF_TIMEOUT_MS - 1);
+  assert.ok(right.onProof(first) !== undefined, "the answer may have been lost");
+  for (const exchange of [left, right]) {
+    exchange.sweep(PROOF_TIMEOUT_MS);
+    assert.equal(exchange.state, "open");
+    assert.equal(exchange.onProof(first), undefined);
+    assert.ok(exchange.onOtherPacket());
+  }
+  assert.deepEqual(left.peerResetTag, new Uint8Array(16).fill(2));
+  assert.deepEqual(right.peerResetTag, new Uint8Array(16).fill(1));
+});
