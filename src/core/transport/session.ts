@@ -16,6 +16,7 @@ import {
   type ResetTagger,
   SUBPROTOCOL_SEALED,
 } from "../crypto/mod.ts";
+import type { AddressGuard } from "./address_guard.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 import { RESET_BYTES } from "./control_frames.ts";
 import type { TransportCounters } from "./counters.ts";
@@ -30,13 +31,14 @@ import {
   STREAM_WINDOW_BYTES,
   STREAMS_MAX,
 } from "./limits.ts";
-import type { PacketSender, SealingSession } from "./packet_sender.ts";
+import type { PacketRoute, PacketSender, SealingSession } from "./packet_sender.ts";
 import type { Peer } from "./peers.ts";
 import { receiveHorizon, ReceiveState } from "./receive_state.ts";
 import { type ReorderBudget, ReorderBuffer } from "./reorder_buffer.ts";
+import { ROUTING_HEADER_BYTES } from "./routing_header.ts";
 import { SendState, type UnackedPacket } from "./send_state.ts";
 import { Stream } from "./stream.ts";
-import type { StreamEnd } from "./types.ts";
+import type { SocketAddress, StreamEnd } from "./types.ts";
 
 /** The control stream's id, 2^64 − 1, as a half. */
 const ALL_ONES = 0xffffffff;
@@ -49,6 +51,8 @@ export interface SessionContext {
   readonly sender: PacketSender;
   readonly counters: TransportCounters;
   readonly clock: Clock;
+  /** Asked before anything is sent to an address that is not proven. */
+  readonly guard: Pick<AddressGuard, "mayAnswer">;
   readonly buffers: BufferPool;
   /** Memory that all ordered streams share. */
   readonly reorderBudget: ReorderBudget;
@@ -101,6 +105,10 @@ export class Session implements SealingSession {
   lastReceivedAt: number;
   /** True once the peer sent an authentic packet: it holds the keys. */
   isConfirmed = false;
+  /** True once the address is known to receive; until then little may be sent there. */
+  isAddressProven: boolean;
+  /** Address object of the last direct packet, as long as that is the peer's address. */
+  source: SocketAddress | undefined;
   /** Set when another session took its place. */
   supersededAt: number | undefined;
   isEnded = false;
@@ -120,6 +128,7 @@ export class Session implements SealingSession {
     this.peer = peer;
     this.isInitiator = result.isInitiator;
     this.ephemeral = result.ephemeral;
+    this.isAddressProven = result.isAddressProven;
     this.sessionLow = result.keys.sessionIdLow;
     this.sessionHigh = result.keys.sessionIdHigh;
     this.noncePrefix = result.keys.noncePrefix;
@@ -214,6 +223,7 @@ export class Session implements SealingSession {
     message: Uint8Array,
     isFlaggedReliable = false,
     sequence = this.#nextMessageSequence(subprotocol),
+    route?: PacketRoute,
   ): boolean {
     const buffer = this.takeBuffer();
     new DataView(buffer.buffer, buffer.byteOffset).setUint32(0, message.length, true);
@@ -229,14 +239,21 @@ export class Session implements SealingSession {
       buffer,
       length,
       1,
+      route,
     );
     this.#context.buffers.release(buffer);
     return isSent;
   }
 
-  /** Sends a message about the sealing itself: a proof, a path challenge. */
-  sendSealedMessage(message: Uint8Array): boolean {
-    return this.sendMessage(SUBPROTOCOL_SEALED, SUBPROTOCOL_SEALED, 0, message);
+  /**
+   * Sends a message about the sealing itself: a proof, a path challenge.
+   *
+   * @param to Another address than the peer's; the caller answers for what is sent there.
+   */
+  sendSealedMessage(message: Uint8Array, to?: SocketAddress): boolean {
+    const id = SUBPROTOCOL_SEALED;
+    const route = to === undefined ? undefined : { address: to, relayTo: undefined };
+    return this.sendMessage(id, id, 0, message, false, undefined, route);
   }
 
   /** Sends a heartbeat. */
@@ -489,13 +506,15 @@ export class Session implements SealingSession {
     payload: Uint8Array,
     length: number,
     count: number,
+    route = this.peer.route,
   ): boolean {
     if (this.isEnded) return false;
     if (!this.isOpen && subprotocol !== SUBPROTOCOL_SEALED) return false;
+    if (!this.isAddressProven && !this.#mayAnswer(route, length)) return false;
     const { peer, epochs } = this;
     const isSent = this.#context.sender.sendPacket(
       this,
-      peer.route,
+      route,
       epochs?.sendParity === 1 ? flags | FLAG_EPOCH_PARITY : flags,
       subprotocol,
       low,
@@ -511,6 +530,12 @@ export class Session implements SealingSession {
       peer.bytesSent += PACKET_OVERHEAD_BYTES + length;
     }
     return isSent;
+  }
+
+  #mayAnswer({ address, relayTo }: PacketRoute, length: number): boolean {
+    const headerBytes = relayTo === undefined ? 0 : ROUTING_HEADER_BYTES;
+    const bytes = headerBytes + PACKET_OVERHEAD_BYTES + length;
+    return this.#context.guard.mayAnswer(address, bytes);
   }
 
   #nextMessageSequence(subprotocol: number): number {

@@ -25,6 +25,8 @@ export interface PeerInfo {
   readonly initiator: boolean;
   /** True when the session is forward secret and both sides proved their identity. */
   readonly isSealed: boolean;
+  /** True when another node seems to use the same identity: both proved it in turn, again and again. */
+  readonly hasDouble: boolean;
   readonly sessionAgeMs: number;
   /** Smoothed round-trip time in milliseconds; `undefined` before the first sample. */
   readonly rttMs: number | undefined;
@@ -64,7 +66,7 @@ export interface ProvenPeer {
 }
 
 /** Why a stream ended before its close. */
-export type StreamEnd = "reset" | "peer_lost" | "gap" | "closed";
+export type StreamEnd = "reset" | "peer_lost" | "replaced" | "gap" | "closed";
 
 /** Sending half of a reliable stream on the event plane (`wire.md` 7). */
 export interface SendStream {

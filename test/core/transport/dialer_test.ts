@@ -42,6 +42,7 @@ class FakeTransport implements DialTransport {
       form: "routed",
       isRelayed: false,
       isSealed: false,
+      hasDouble: false,
       sessionAgeMs: 0,
       initiator: true,
       rttMs: undefined,

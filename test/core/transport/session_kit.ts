@@ -51,6 +51,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     sender,
     counters,
     clock,
+    guard: { mayAnswer: () => true },
     buffers: new BufferPool(MAX_PAYLOAD, 8),
     onEvent: () => {},
     onBusy: () => {},
@@ -101,6 +102,7 @@ export function resultOf(nodeId: bigint, fields: Partial<HandshakeResult> = {}):
     ephemeral: `ephemeral ${number}`,
     form: "routed",
     address: addressOf(Number(nodeId)),
+    isAddressProven: false,
     isRelayed: false,
     ...fields,
   };
