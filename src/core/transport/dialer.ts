@@ -187,8 +187,8 @@ export class Dialer {
   /** True when a sealed session that we began has to be renewed. */
   #isStale(loop: Loop): boolean {
     const peer = this.#transport.peer(loop.target.nodeId);
-    return peer !== undefined && peer.isSealed && peer.initiator &&
-      peer.sessionAgeMs > SEALED_RENEW_MS;
+    if (peer === undefined || !peer.isSealed || !peer.initiator) return false;
+    return peer.sessionAgeMs > (peer.streams === 0 ? SEALED_RENEW_MS : 2 * SEALED_RENEW_MS);
   }
 
   /** Pauses grow by a tenth of a second each, then, for patient targets, by doubling. */

@@ -59,13 +59,15 @@ export class HandshakeLimiter {
    * @returns False when the packet has to be dropped.
    */
   take(host: string, cost: number, now: number): boolean {
+    // Before anything else, so that a flood from ever new sources does not push out the ones known.
+    if (!this.#total.has(cost, now)) return false;
     let source = this.#sources.get(host);
     if (source === undefined) {
       if (this.#sources.size >= HANDSHAKE_SOURCES_MAX) this.#forgetOldest();
       source = new TokenBucket(this.#share.perSourcePerSecond, now);
       this.#sources.set(host, source);
     }
-    return source.has(1, now) && this.#total.take(cost, now) && source.take(1, now);
+    return source.take(1, now) && this.#total.take(cost, now);
   }
 
   #forgetOldest(): void {

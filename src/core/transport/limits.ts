@@ -80,7 +80,10 @@ export const RESETS_PER_SECOND = 50;
 /** Both sides of a sealed pair that dialled at once agree on one session within this time. */
 export const SEALED_CROSSING_MS = 5_000;
 
-/** A sealed session is renewed by a fresh handshake after this, which heals a stolen key. */
+/**
+ * A sealed session is renewed by a fresh handshake after this, which heals a stolen key; one with streams,
+ * which that would end, after twice as long at the latest.
+ */
 export const SEALED_RENEW_MS = 3_600_000;
 
 /** A replaced session still opens what was in flight for this long. */

@@ -335,6 +335,11 @@ export class MeshTransport implements MeshLink {
     if (peer !== undefined) peer.takesAckRanges = features.takesAckRanges;
   }
 
+  /** Sessions held: in use, replaced a moment ago, waiting for a proof. */
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
   /** Nodes heard of through pingwaves. */
   discoveredNodes(): DiscoveredNode[] {
     return this.#discovery.nodes();

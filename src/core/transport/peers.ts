@@ -76,6 +76,7 @@ export class Peer {
       isSealed: this.session?.proof !== undefined,
       hasDouble: this.clonedAt !== undefined && now - this.clonedAt < CLONE_SHOWN_MS,
       sessionAgeMs: this.session === undefined ? 0 : now - this.session.openedAt,
+      streams: this.session?.streamCount ?? 0,
       rttMs: this.rttMs,
       idleMs: now - this.lastReceivedAt,
       packetsSent: this.packetsSent,

@@ -28,6 +28,8 @@ export interface PeerInfo {
   /** True when another node seems to use the same identity: both proved it in turn, again and again. */
   readonly hasDouble: boolean;
   readonly sessionAgeMs: number;
+  /** Streams of the session that have state here. */
+  readonly streams: number;
   /** Smoothed round-trip time in milliseconds; `undefined` before the first sample. */
   readonly rttMs: number | undefined;
   /** Milliseconds since the last authentic packet. */
