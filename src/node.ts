@@ -207,6 +207,7 @@ export class Node {
         state: failures > 0 ? "unreachable" : "connecting",
         form: null,
         trust: null,
+        has_double: false,
         initiator: true,
         rtt_ms: null,
         idle_ms: null,
@@ -315,6 +316,8 @@ function describePeer(peer: PeerInfo) {
     state: peer.state as string,
     form: peer.form as string | null,
     trust: (peer.isSealed ? "proven" : "unproven") as string | null,
+    /** Another node seems to use the same identity. */
+    has_double: peer.hasDouble,
     initiator: peer.initiator,
     rtt_ms: peer.rttMs === undefined ? null : Math.round(peer.rttMs * 1000) / 1000,
     idle_ms: Math.round(peer.idleMs) as number | null,

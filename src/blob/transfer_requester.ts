@@ -109,7 +109,10 @@ export class TransferRequester {
             onBytes?.(assembly.receivedBytes);
           } else if (step !== "kept") finish({ kind: "malformed" });
         },
-        onEnd: (reason) => finish({ kind: reason === "peer_lost" ? "disconnected" : "reset" }),
+        onEnd: (reason) => {
+          const isSessionOver = reason === "peer_lost" || reason === "replaced";
+          finish({ kind: isSessionOver ? "disconnected" : "reset" });
+        },
       };
       try {
         // Before the request leaves, so that no event of the reply goes astray.

@@ -142,8 +142,8 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       `must be one of ${LOG_LEVELS.join(", ")}`,
     ) ?? "info",
     logFormat: layers.read("logFormat", oneOf("text", "json"), "must be text or json") ?? "text",
-    heartbeatMs: layers.read("heartbeat", parsePositiveDuration, DURATION_REQUIRED),
-    sessionTimeoutMs: layers.read("sessionTimeout", parsePositiveDuration, DURATION_REQUIRED),
+    heartbeatMs: layers.read("heartbeat", parseInterval, INTERVAL_REQUIRED),
+    sessionTimeoutMs: layers.read("sessionTimeout", parseInterval, INTERVAL_REQUIRED),
     origins: {},
   };
   if (config.join === "") {
@@ -159,7 +159,10 @@ export function withDataDir(config: NodeConfig, dataDir: string | undefined): No
   return Object.freeze({ ...config, dataDir });
 }
 
-const DURATION_REQUIRED = "must be a positive duration such as 500ms, 5s or 2m";
+/** What the transport takes, which refuses the rest. */
+const INTERVAL_MS_MIN = 10;
+const INTERVAL_MS_MAX = 86_400_000;
+const INTERVAL_REQUIRED = "must be a duration from 10ms to 24h, such as 500ms, 5s or 2m";
 
 function readFamily(layers: Layers, env: Environment): string | undefined {
   const family = layers.read(
@@ -235,9 +238,12 @@ function pathOf(given: Given | undefined, cwd: string): string | undefined {
   return given === undefined ? undefined : absolutePath(given.text, cwd);
 }
 
-function parsePositiveDuration(text: string): number | undefined {
+/** A duration that the mesh can keep to. */
+function parseInterval(text: string): number | undefined {
   const durationMs = parseDuration(text);
-  return durationMs === undefined || durationMs === 0 ? undefined : durationMs;
+  const isUsable = durationMs !== undefined && durationMs >= INTERVAL_MS_MIN &&
+    durationMs <= INTERVAL_MS_MAX;
+  return isUsable ? durationMs : undefined;
 }
 
 function oneOf<T extends string>(...values: readonly T[]): (text: string) => T | undefined {

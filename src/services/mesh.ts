@@ -22,6 +22,7 @@ import {
   Dialer,
   type DialTarget,
   formatAddress,
+  isSameAddress,
   MeshTransport,
   openBestUdpSocket,
   type ProvenPeer,
@@ -153,6 +154,7 @@ export class MeshService implements Service {
       });
       this.#transport = transport;
       transport.onProven((peer) => void this.#pin(peer));
+      transport.onPeerMoved((nodeId, address) => void this.#learnAddress(nodeId, address));
       metrics.register("transport", () => ({
         ...transport.counters,
         peers_connected: transport.connectedPeers().length,
@@ -244,17 +246,13 @@ export class MeshService implements Service {
     if (isNew) log.info("peer_pinned", { peer: idToHex(nodeId) });
     try {
       const known = (await memory.readPeers()).find((other) => other.nodeId === nodeId);
-      // Behind a relay its own address is unknown.
-      const seen = peer.isRelayed ? [] : [peer.address];
       const before = known?.addresses ?? [];
-      const isSeenBefore = (address: SocketAddress) =>
-        seen.some(({ host, port }) => host === address.host && port === address.port);
-      const addresses = [...seen, ...before.filter((address) => !isSeenBefore(address))];
       await memory.writePeer({
         nodeId,
         entityId,
         noisePublicKey,
-        addresses: addresses.slice(0, ADDRESSES_MAX),
+        // Behind a relay its own address is unknown.
+        addresses: peer.isRelayed ? before : withAddress(before, peer.address),
         label: known?.label ?? "",
         isPinned: true,
       });
@@ -263,6 +261,22 @@ export class MeshService implements Service {
       log.warn("pin_not_kept", {
         peer: idToHex(nodeId),
         reason: toNetError(error, "Cannot keep pin").message,
+      });
+    }
+  }
+
+  /** Looks for a peer that moved where it is now. */
+  async #learnAddress(nodeId: bigint, address: SocketAddress): Promise<void> {
+    const { memory, log } = this.#deps;
+    this.#dialer?.learn(nodeId, address);
+    try {
+      const known = (await memory.readPeers()).find((other) => other.nodeId === nodeId);
+      if (known === undefined) return;
+      await memory.writePeer({ ...known, addresses: withAddress(known.addresses, address) });
+    } catch (error) {
+      log.warn("address_not_kept", {
+        peer: idToHex(nodeId),
+        reason: toNetError(error, "Cannot keep address").message,
       });
     }
   }
@@ -339,6 +353,12 @@ export class MeshService implements Service {
 function toTarget(peer: KnownPeer, forms: DialTarget["forms"]): DialTarget {
   const { nodeId, noisePublicKey, addresses } = peer;
   return { nodeId, noisePublicKey, addresses, forms };
+}
+
+/** The latest address first, and of the others as many as there is room for. */
+function withAddress(known: readonly SocketAddress[], latest: SocketAddress): SocketAddress[] {
+  const others = known.filter((address) => !isSameAddress(address, latest));
+  return [latest, ...others].slice(0, ADDRESSES_MAX);
 }
 
 /** Counters of whichever socket it is, by the names of metrics. */

@@ -104,6 +104,11 @@ export class ReplayWindow {
     return true;
   }
 
+  /** True when the counter is the highest one accepted so far. */
+  isNewest(low: number, high: number): boolean {
+    return this.#distance(low, high) === -1;
+  }
+
   /**
    * Counter minus `top`. Halves that differ by at most one give an exact number; beyond that only the
    * sign and "far more than 1024" matter, which rounding keeps.

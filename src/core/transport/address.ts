@@ -62,6 +62,11 @@ export function addressKey(address: SocketAddress): string {
   return `${address.host}|${address.port}`;
 }
 
+/** True when two addresses are equal; hosts have to be canonical. */
+export function isSameAddress(left: SocketAddress, right: SocketAddress): boolean {
+  return left === right || (left.port === right.port && left.host === right.host);
+}
+
 /** The canonical text of an IP address; anything else is returned as it is. */
 export function canonicalHost(host: string): string {
   const bytes = parseIpAddress(host);

@@ -11,7 +11,7 @@ import {
   UNPROVEN_ADDRESSES_MAX,
 } from "./mesh_limits.ts";
 
-/** Counters of the ledger. */
+/** Counters of the ledger; they are the transport's. */
 export interface AmplificationCounters {
   /** Datagrams not sent because the address had no credit. */
   drop_amplification_total: number;
@@ -33,16 +33,14 @@ interface Account {
 
 /** Bytes received from and sent to unproven addresses. */
 export class AmplificationLedger {
-  readonly counters: AmplificationCounters = {
-    drop_amplification_total: 0,
-    unproven_evicted_total: 0,
-  };
+  readonly #counters: AmplificationCounters;
   readonly #addressesMax: number;
   readonly #maxAgeMs: number;
   /** By address text; the one that sent last stands last. */
   readonly #accounts = new Map<string, Account>();
 
-  constructor(options: AmplificationLedgerOptions = {}) {
+  constructor(counters: AmplificationCounters, options: AmplificationLedgerOptions = {}) {
+    this.#counters = counters;
     this.#addressesMax = options.addressesMax ?? UNPROVEN_ADDRESSES_MAX;
     this.#maxAgeMs = options.maxAgeMs ?? UNPROVEN_ADDRESS_MS;
   }
@@ -65,7 +63,7 @@ export class AmplificationLedger {
   take(address: string, bytes: number, now: number): boolean {
     const account = this.#live(address, now);
     if (account === undefined || account.credit < bytes) {
-      this.counters.drop_amplification_total += 1;
+      this.#counters.drop_amplification_total += 1;
       return false;
     }
     account.credit -= bytes;
@@ -99,6 +97,6 @@ export class AmplificationLedger {
     const [oldest] = this.#accounts.keys();
     if (oldest === undefined) return;
     this.#accounts.delete(oldest);
-    this.counters.unproven_evicted_total += 1;
+    this.#counters.unproven_evicted_total += 1;
   }
 }

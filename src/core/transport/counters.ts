@@ -59,6 +59,9 @@ export function createTransportCounters() {
     drop_handshake_replayed_total: 0,
     drop_handshake_limit_total: 0,
     drop_handshake_negotiation_total: 0,
+    /** First messages that came behind a token that holds. */
+    handshakes_retried_total: 0,
+    retries_sent_total: 0,
     // Sealed sessions.
     rx_proofs_total: 0,
     drop_epoch_key_total: 0,
@@ -71,6 +74,18 @@ export function createTransportCounters() {
     drop_sealed_datagram_total: 0,
     resets_sent_total: 0,
     resets_received_total: 0,
+    retries_followed_total: 0,
+    drop_token_total: 0,
+    // Addresses that did not yet show that they receive.
+    drop_amplification_total: 0,
+    unproven_evicted_total: 0,
+    // Peers that move, and identities in use twice.
+    path_challenges_sent_total: 0,
+    paths_moved_total: 0,
+    paths_failed_total: 0,
+    drop_path_limit_total: 0,
+    drop_path_owned_total: 0,
+    clones_reported_total: 0,
     // Pingwaves.
     pingwaves_accepted_total: 0,
     pingwaves_forwarded_total: 0,
@@ -142,6 +157,15 @@ export function checkCounters(c: TransportCounters): string[] {
     c.rx_opened_total,
   ]);
   stage("packets by way", c.rx_packets_total, [c.rx_direct_total, c.routed_delivered_total]);
+  stage("handshakes", c.rx_handshakes_total + c.handshakes_retried_total, [
+    c.handshakes_completed_total,
+    c.retries_sent_total,
+    c.drop_handshake_rate_total,
+    c.drop_handshake_refused_total,
+    c.drop_handshake_replayed_total,
+    c.drop_handshake_limit_total,
+    c.drop_handshake_negotiation_total,
+  ]);
   stage("opened", c.rx_opened_total, [
     c.rx_heartbeats_total,
     c.rx_event_packets_total,

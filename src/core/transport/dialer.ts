@@ -7,6 +7,7 @@
 
 import { type Clock, idToHex, lowHalf, NetError } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
+import { isSameAddress } from "./address.ts";
 import type { HandshakeTarget } from "./handshake.ts";
 import {
   HANDSHAKE_PATIENCE_MS,
@@ -49,11 +50,13 @@ const PROBE_MS = 400;
 const LOOK_MS = 500;
 /** Longest pause between two attempts. */
 const PAUSE_MAX_MS = 1_500;
+/** Addresses of a target, as many as a ticket holds. */
+const ADDRESSES_MAX = 8;
 /** Attempts without an answer after which the operator is told, once. */
 const FAILURES_TOLD = 3;
 
 interface Loop {
-  readonly target: DialTarget;
+  target: DialTarget;
   readonly abort: AbortController;
   failures: number;
   /** Somebody found the peer silent. */
@@ -96,6 +99,14 @@ export class Dialer {
     };
     this.#loops.set(target.nodeId, loop);
     void this.#run(loop);
+  }
+
+  /** A node is reached at this address now: it is dialled there as well, from the next attempt on. */
+  learn(nodeId: bigint, address: SocketAddress): void {
+    const loop = this.#loops.get(nodeId);
+    if (loop === undefined) return;
+    const others = loop.target.addresses.filter((known) => !isSameAddress(known, address));
+    loop.target = { ...loop.target, addresses: [address, ...others].slice(0, ADDRESSES_MAX) };
   }
 
   /** Stops dialling a node; its session stays. */
@@ -176,8 +187,8 @@ export class Dialer {
   /** True when a sealed session that we began has to be renewed. */
   #isStale(loop: Loop): boolean {
     const peer = this.#transport.peer(loop.target.nodeId);
-    return peer !== undefined && peer.isSealed && peer.initiator &&
-      peer.sessionAgeMs > SEALED_RENEW_MS;
+    if (peer === undefined || !peer.isSealed || !peer.initiator) return false;
+    return peer.sessionAgeMs > (peer.streams === 0 ? SEALED_RENEW_MS : 2 * SEALED_RENEW_MS);
   }
 
   /** Pauses grow by a tenth of a second each, then, for patient targets, by doubling. */

@@ -6,8 +6,7 @@
  * without an answer and counted.
  */
 
-import type { Clock } from "../../base/mod.ts";
-import { highHalf, idToHex, lowHalf, NetError } from "../../base/mod.ts";
+import { type Clock, highHalf, idToHex, lowHalf, NetError } from "../../base/mod.ts";
 import {
   createNoiseInitiator,
   createNoiseResponder,
@@ -16,6 +15,7 @@ import {
   deriveSealedSessionId,
   deriveSessionKeys,
   encodeMessage1Payload,
+  encodeRetried,
   encodeSealedBlock,
   handshakePrologue,
   judgeNegotiation,
@@ -30,10 +30,11 @@ import {
   type SessionKeys,
   type SplitKeys,
 } from "../crypto/mod.ts";
-import { addressKey } from "./address.ts";
+import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
-import { HandshakeLimiter } from "./limiters.ts";
-import { HANDSHAKE_TTL } from "./limits.ts";
+import { Attempt, HandshakeAttempts } from "./handshake_attempts.ts";
+import type { HandshakeBudget } from "./handshake_budget.ts";
+import { encodeHandshakeDatagram, handshakeDatagramBytes } from "./handshake_datagram.ts";
 import type { PacketSender } from "./packet_sender.ts";
 import type { RoutingHeader } from "./routing_header.ts";
 import type { SessionForm, SocketAddress } from "./types.ts";
@@ -73,15 +74,10 @@ export interface HandshakeResult {
   readonly ephemeral: string;
   readonly form: SessionForm;
   readonly address: SocketAddress;
+  /** True when this node may send there as much as it likes; see {@linkcode AddressGuard}. */
+  readonly isAddressProven: boolean;
   /** True when a relay stood in between. */
   readonly isRelayed: boolean;
-}
-
-interface Attempt {
-  readonly target: HandshakeTarget;
-  readonly noise: NoiseInitiator;
-  readonly ephemeral: string;
-  readonly finish: (outcome: HandshakeResult | NetError | Promise<HandshakeResult>) => void;
 }
 
 const EPHEMERAL_BYTES = 32;
@@ -93,6 +89,8 @@ export interface HandshakerDeps {
   readonly sender: PacketSender;
   readonly counters: TransportCounters;
   readonly clock: Clock;
+  readonly guard: AddressGuard;
+  readonly budget: HandshakeBudget;
   /** Installs the session of a handshake that a peer began; false refuses it. */
   readonly onAccepted: (result: HandshakeResult) => boolean;
   /** A peer's handshake was refused for what it says of itself. */
@@ -139,17 +137,12 @@ export class Handshaker {
   readonly #deps: HandshakerDeps;
   readonly #options: HandshakerOptions;
   readonly #routingId: number;
-  readonly #limiter: HandshakeLimiter;
-  /** Routed attempts by the routing id of their target: one in flight each. */
-  readonly #routed = new Map<number, Attempt>();
-  /** Direct attempts by address: one in flight each. */
-  readonly #direct = new Map<string, Attempt>();
+  readonly #attempts = new HandshakeAttempts();
 
   constructor(deps: HandshakerDeps, options: HandshakerOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#routingId = lowHalf(options.nodeId);
-    this.#limiter = new HandshakeLimiter(deps.clock.now());
   }
 
   /**
@@ -175,25 +168,27 @@ export class Handshaker {
       responderStatic: target.noisePublicKey,
     });
     const message = noise.writeMessage1(this.#message1Payload(target.form, isRequired));
-    const forget = this.#remember(target, {
-      target,
-      noise,
-      ephemeral: message.subarray(0, EPHEMERAL_BYTES).toHex(),
-      finish: (outcome) => {
-        cancel();
-        forget();
-        if (outcome instanceof Promise) {
-          // Message 2 is here; from now on only the proof, which has its own patience, can fail.
-          outcome.then(resolve, reject).finally(() => {
-            signal?.removeEventListener("abort", onAbort);
-          });
-          return;
-        }
-        signal?.removeEventListener("abort", onAbort);
-        if (outcome instanceof NetError) reject(outcome);
-        else resolve(outcome);
-      },
-    });
+    const forget = this.#attempts.add(
+      new Attempt({
+        target,
+        noise,
+        message,
+        finish: (outcome) => {
+          cancel();
+          forget();
+          if (outcome instanceof Promise) {
+            // Message 2 is here; from now on only the proof, which has its own patience, can fail.
+            outcome.then(resolve, reject).finally(() => {
+              signal?.removeEventListener("abort", onAbort);
+            });
+            return;
+          }
+          signal?.removeEventListener("abort", onAbort);
+          if (outcome instanceof NetError) reject(outcome);
+          else resolve(outcome);
+        },
+      }),
+    );
     const onAbort = () => {
       cancel();
       forget();
@@ -205,50 +200,53 @@ export class Handshaker {
       reject(new NetError("timeout", `Cannot reach node ${idToHex(target.nodeId)}: no answer`));
     });
     signal?.addEventListener("abort", onAbort, { once: true });
-    const relayTo = target.form === "routed" ? halves(target.nodeId) : undefined;
     const addresses = target.form === "routed" ? target.addresses : target.addresses.slice(0, 1);
-    for (const address of addresses) {
-      this.#deps.sender.sendHandshake(message, { address, relayTo }, HANDSHAKE_TTL);
-    }
+    const datagram = this.#datagram(message, target);
+    for (const address of addresses) this.#send(datagram, address);
     return promise;
   }
 
   /** Takes a handshake packet that came without a routing header. */
   receiveDirect(message: Uint8Array, from: SocketAddress): void {
-    const { counters, clock } = this.#deps;
-    const attempt = this.#direct.get(addressKey(from));
+    const { counters, budget } = this.#deps;
+    const attempt = this.#attempts.direct(from);
+    if (attempt?.takeTry(from) && this.#complete(attempt, message, from, false)) return;
     const { expected } = this.#options;
-    const cost = (attempt === undefined ? 0 : 1) + expected.length;
-    if (cost === 0) {
+    if (expected.length === 0) {
       counters.drop_handshake_refused_total += 1;
       return;
     }
-    if (!this.#limiter.take(from.host, cost, clock.now())) {
-      counters.drop_handshake_rate_total += 1;
-      return;
-    }
-    if (attempt !== undefined && this.#complete(attempt, message, from, false)) return;
+    const datagramBytes = handshakeDatagramBytes(message.length, false);
+    const how = { isRelayed: false, isRetried: false };
+    if (!budget.admits({ message, from, datagramBytes, cost: expected.length, ...how })) return;
     for (const nodeId of expected) {
       if (this.#policyOf(nodeId).isRequired) continue;
       const noise = this.#responder(lowHalf(nodeId));
       if (noise.readMessage1(message) === undefined) continue;
-      const who = { nodeId, form: "direct", address: from, isRelayed: false } as const;
+      const who = { nodeId, form: "direct", ...this.#arrival(from, datagramBytes, how) } as const;
       this.#answer(noise, message, who, { kind: "compat" });
       return;
     }
     counters.drop_handshake_refused_total += 1;
   }
 
-  /** Takes a handshake packet that came behind a routing header addressed to us. */
-  receiveRouted(message: Uint8Array, header: RoutingHeader, from: SocketAddress): void {
-    const { counters, clock } = this.#deps;
-    if (!this.#limiter.take(from.host, 1, clock.now())) {
-      counters.drop_handshake_rate_total += 1;
-      return;
-    }
-    const isRelayed = header.hopCount > 0;
-    const attempt = this.#routed.get(header.source);
-    if (attempt !== undefined && this.#complete(attempt, message, from, isRelayed)) return;
+  /**
+   * Takes a handshake packet that came behind a routing header addressed to us.
+   *
+   * @param isRetried It came behind a token that holds.
+   */
+  receiveRouted(
+    message: Uint8Array,
+    header: Readonly<RoutingHeader>,
+    from: SocketAddress,
+    isRetried = false,
+  ): void {
+    const { counters, budget } = this.#deps;
+    const how = { isRelayed: header.hopCount > 0, isRetried };
+    const attempt = this.#attempts.routed(header.source);
+    if (attempt?.takeTry(from) && this.#complete(attempt, message, from, how.isRelayed)) return;
+    const datagramBytes = handshakeDatagramBytes(message.length, true);
+    if (!budget.admits({ message, from, datagramBytes, cost: 1, ...how })) return;
     const noise = this.#responder(header.source);
     const payload = noise.readMessage1(message)?.payload;
     const message1 = payload === undefined ? undefined : decodeMessage1Payload(payload);
@@ -267,16 +265,27 @@ export class Handshaker {
       this.#deps.onNegotiationFailed(nodeId, negotiation.fault);
       return;
     }
-    const who = { nodeId, form: "routed", address: from, isRelayed } as const;
+    const who = { nodeId, form: "routed", ...this.#arrival(from, datagramBytes, how) } as const;
     this.#answer(noise, message, who, negotiation);
+  }
+
+  /**
+   * Takes a RETRY: repeats message 1 behind its token, to where it came from.
+   *
+   * @param ephemeral The 8 bytes of ours that it repeats, which nobody can guess.
+   * @returns False when no attempt asked for it.
+   */
+  receiveRetry(ephemeral: Uint8Array, token: Uint8Array, from: SocketAddress): boolean {
+    const attempt = this.#attempts.byEphemeral(ephemeral);
+    if (attempt === undefined || !attempt.takeRetry(from)) return false;
+    this.#send(encodeRetried(token, this.#datagram(attempt.message, attempt.target)), from);
+    return true;
   }
 
   /** Ends every attempt. */
   stop(): void {
     const error = new NetError("failed", "Cannot finish handshake: the node is stopping");
-    for (const attempt of [...this.#routed.values(), ...this.#direct.values()]) {
-      attempt.finish(error);
-    }
+    this.#attempts.finishAll(error);
   }
 
   #responder(initiatorRoutingId: number): NoiseResponder {
@@ -287,27 +296,30 @@ export class Handshaker {
     });
   }
 
-  #remember(target: HandshakeTarget, attempt: Attempt): () => void {
-    const superseded = new NetError(
-      "conflict",
-      `Cannot reach node ${idToHex(target.nodeId)}: a newer attempt took over`,
-    );
-    if (target.form === "routed") {
-      const key = lowHalf(target.nodeId);
-      this.#routed.get(key)?.finish(superseded);
-      this.#routed.set(key, attempt);
-      return () => {
-        if (this.#routed.get(key) === attempt) this.#routed.delete(key);
-      };
-    }
-    const [address] = target.addresses;
-    if (address === undefined) throw new TypeError("Cannot shake hands: no address given");
-    const key = addressKey(address);
-    this.#direct.get(key)?.finish(superseded);
-    this.#direct.set(key, attempt);
-    return () => {
-      if (this.#direct.get(key) === attempt) this.#direct.delete(key);
-    };
+  /** The datagram of a message to that node. */
+  #datagram(
+    message: Uint8Array,
+    { nodeId, form }: Pick<HandshakeTarget, "nodeId" | "form">,
+  ): Uint8Array<ArrayBuffer> {
+    const relayTo = form === "routed" ? halves(nodeId) : undefined;
+    return encodeHandshakeDatagram(message, this.#routingId, relayTo);
+  }
+
+  #send(datagram: Uint8Array, to: SocketAddress): void {
+    this.#deps.counters.handshakes_sent_total += 1;
+    this.#deps.sender.sendRaw(datagram, to);
+  }
+
+  /** What is known of where a first message came from; it is going to be answered. */
+  #arrival(
+    from: SocketAddress,
+    datagramBytes: number,
+    how: { readonly isRelayed: boolean; readonly isRetried: boolean },
+  ): Pick<HandshakeResult, "address" | "isAddressProven" | "isRelayed"> {
+    const { guard } = this.#deps;
+    const isAddressProven = how.isRetried || guard.isProven(from);
+    if (!isAddressProven) guard.onReceived(from, datagramBytes);
+    return { address: from, isAddressProven, isRelayed: how.isRelayed };
   }
 
   #complete(
@@ -326,14 +338,14 @@ export class Handshaker {
       attempt.finish(negotiationError(target.nodeId, negotiation.fault));
       return true;
     }
-    this.#deps.counters.handshakes_completed_total += 1;
     const result: HandshakeResult = {
       nodeId: target.nodeId,
       ...keysOf(noise, "initiator", negotiation),
       isInitiator: true,
       ephemeral: attempt.ephemeral,
       form: target.form,
-      address: from,
+      address: attempt.routeAddress(from),
+      isAddressProven: true,
       isRelayed,
     };
     const proven = this.#deps.onInitiated(result);
@@ -372,9 +384,10 @@ export class Handshaker {
   #answer(
     noise: NoiseResponder,
     message1: Uint8Array,
-    who: Pick<HandshakeResult, "nodeId" | "form" | "address" | "isRelayed">,
+    who: Pick<HandshakeResult, "nodeId" | "form" | "address" | "isAddressProven" | "isRelayed">,
     negotiation: Agreement,
   ): void {
+    const { guard, onAccepted, onAnswered } = this.#deps;
     const { noiseKeys, sealing } = this.#options;
     const message2 = noise.writeMessage2(
       negotiation.kind === "compat" || sealing === undefined ? NO_PAYLOAD : encodeSealedBlock({
@@ -389,11 +402,11 @@ export class Handshaker {
       isInitiator: false,
       ephemeral: message1.subarray(0, EPHEMERAL_BYTES).toHex(),
     };
-    if (!this.#deps.onAccepted(result)) return;
-    this.#deps.counters.handshakes_completed_total += 1;
-    const relayTo = who.form === "routed" ? halves(who.nodeId) : undefined;
-    this.#deps.sender.sendHandshake(message2, { address: who.address, relayTo }, HANDSHAKE_TTL);
-    this.#deps.onAnswered(result);
+    if (!onAccepted(result)) return;
+    const datagram = this.#datagram(message2, who);
+    if (!who.isAddressProven && !guard.mayAnswer(who.address, datagram.length)) return;
+    this.#send(datagram, who.address);
+    onAnswered(result);
   }
 }
 

@@ -3,11 +3,7 @@
  * operations before anything about its sender is known, and relaying for strangers.
  */
 
-import {
-  HANDSHAKE_SOURCES_MAX,
-  HANDSHAKES_PER_SECOND,
-  HANDSHAKES_PER_SOURCE_PER_SECOND,
-} from "./limits.ts";
+import { HANDSHAKE_SOURCES_MAX } from "./limits.ts";
 
 /** Tokens that refill with time. */
 export class TokenBucket {
@@ -38,13 +34,21 @@ export class TokenBucket {
   }
 }
 
+/** What one share of the handshakes may use. */
+export interface HandshakeShare {
+  readonly perSecond: number;
+  readonly perSourcePerSecond: number;
+}
+
 /** Token buckets: one for all sources together, one per source host. */
 export class HandshakeLimiter {
+  readonly #share: HandshakeShare;
   readonly #total: TokenBucket;
   readonly #sources = new Map<string, TokenBucket>();
 
-  constructor(now: number) {
-    this.#total = new TokenBucket(HANDSHAKES_PER_SECOND, now);
+  constructor(share: HandshakeShare, now: number) {
+    this.#share = share;
+    this.#total = new TokenBucket(share.perSecond, now);
   }
 
   /**
@@ -55,13 +59,15 @@ export class HandshakeLimiter {
    * @returns False when the packet has to be dropped.
    */
   take(host: string, cost: number, now: number): boolean {
+    // Before anything else, so that a flood from ever new sources does not push out the ones known.
+    if (!this.#total.has(cost, now)) return false;
     let source = this.#sources.get(host);
     if (source === undefined) {
       if (this.#sources.size >= HANDSHAKE_SOURCES_MAX) this.#forgetOldest();
-      source = new TokenBucket(HANDSHAKES_PER_SOURCE_PER_SECOND, now);
+      source = new TokenBucket(this.#share.perSourcePerSecond, now);
       this.#sources.set(host, source);
     }
-    return source.has(1, now) && this.#total.take(cost, now) && source.take(1, now);
+    return source.take(1, now) && this.#total.take(cost, now);
   }
 
   #forgetOldest(): void {

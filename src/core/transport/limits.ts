@@ -49,6 +49,9 @@ export const STREAM_LINGER_MS = 2_000;
 /** Liveness (`wire.md` 11). */
 export const HEARTBEAT_MS = 5_000;
 export const SESSION_TIMEOUT_MS = 30_000;
+/** Bounds of heartbeat interval and session timeout: a tick has to fit in, and a day is long enough. */
+export const INTERVAL_MS_MIN = 10;
+export const INTERVAL_MS_MAX = 86_400_000;
 export const SUSPECTED_TIMEOUTS = 2;
 export const FAILED_TIMEOUTS = 3;
 export const EVICTED_TIMEOUTS = 30;
@@ -83,7 +86,10 @@ export const RESETS_PER_SECOND = 50;
 /** Both sides of a sealed pair that dialled at once agree on one session within this time. */
 export const SEALED_CROSSING_MS = 5_000;
 
-/** A sealed session is renewed by a fresh handshake after this, which heals a stolen key. */
+/**
+ * A sealed session is renewed by a fresh handshake after this, which heals a stolen key; one with streams,
+ * which that would end, after twice as long at the latest.
+ */
 export const SEALED_RENEW_MS = 3_600_000;
 
 /** A replaced session still opens what was in flight for this long. */
@@ -96,12 +102,63 @@ export const CROSSING_MS = 1_000;
 export const EXPECTED_MAX = 64;
 
 /**
- * Handshake packets worked on per second: in total (500 × 0.15 ms is 7 % of one core) and per source
- * address; sources are remembered up to a number, the oldest half is dropped beyond it.
+ * First messages worked on per second: in total and per source address. One costs 0.14 ms until it is
+ * found false and 0.35 ms until it has become a half-open session, so 250 are 4 to 9 % of one core.
+ * Sources are remembered up to a number, the oldest half is dropped beyond it.
  */
-export const HANDSHAKES_PER_SECOND = 500;
+export const HANDSHAKES_PER_SECOND = 250;
 export const HANDSHAKES_PER_SOURCE_PER_SECOND = 20;
 export const HANDSHAKE_SOURCES_MAX = 4_096;
+
+/**
+ * A share of its own for first messages whose sender showed with a token that it receives where it sends
+ * from: a flood from forged addresses cannot use it up. Per source it is more, for what lies behind one
+ * address, and because this address is real.
+ */
+export const RETRIED_HANDSHAKES_PER_SECOND = 250;
+export const RETRIED_HANDSHAKES_PER_SOURCE_PER_SECOND = 100;
+
+/** And one for first messages that peers relay, whose senders no RETRY reaches. */
+export const RELAYED_HANDSHAKES_PER_SECOND = 100;
+
+/**
+ * RETRYs sent and tokens checked per second, 8 µs each, so 3 to 4 % of one core apiece. One address gets
+ * few of them: a flood from 1,000 of them leaves half of the RETRYs and a fifth of the checks to others.
+ */
+export const RETRIES_PER_SECOND = 4_000;
+export const RETRIES_PER_ADDRESS_PER_SECOND = 2;
+export const TOKEN_CHECKS_PER_SECOND = 5_000;
+export const TOKEN_CHECKS_PER_ADDRESS_PER_SECOND = 4;
+
+/** Counters that addresses share by hash: with 1,000 addresses busy, 6 % of the others meet one. */
+export const ADDRESS_QUOTA_SLOTS = 16_384;
+
+/** How often one attempt repeats its first message to one address behind a token. */
+export const RETRIES_FOLLOWED_MAX = 2;
+
+/** Packets tried as the answer to one attempt; each wrong one costs 0.14 ms. */
+export const ANSWERS_TRIED_MAX = 32;
+
+/**
+ * Paths being checked at once, about 200 B each, and checks begun per second: up to 4 packets of 97 bytes
+ * for each. A network that changes moves many peers at once; each goes on being asked about.
+ */
+export const PATH_PROBES_MAX = 256;
+export const PATH_PROBES_PER_SECOND = 100;
+
+/** Challenges answered per second, with as many bytes as they have. */
+export const PATH_RESPONSES_PER_SECOND = 1_000;
+
+/** A path challenge is repeated this often at this pace; then the path is given up. */
+export const PATH_CHALLENGES = 4;
+export const PATH_CHALLENGE_REPEAT_MS = 250;
+
+/** An entity that comes back to another address more often than this in a minute has a double. */
+export const CLONE_TURNS_MAX = 3;
+export const CLONE_WINDOW_MS = 60_000;
+
+/** For how long after the last sign of it a double is shown with the peer. */
+export const CLONE_SHOWN_MS = 600_000;
 
 /** Patience of one handshake attempt: it grows from the first to the last of these. */
 export const HANDSHAKE_PATIENCE_MS: readonly number[] = [500, 1_000, 2_000];

@@ -3,10 +3,21 @@
  * and offers messages and streams to the planes above (`wire.md` 2 to 12).
  */
 
-import { type Clock, highHalf, idToHex, lowHalf, NetError } from "../../base/mod.ts";
+import {
+  type Clock,
+  highHalf,
+  idToHex,
+  lowHalf,
+  NetError,
+  type RandomBytes,
+  systemRandom,
+} from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import { type NoiseKeyPair, type PacketCipher, ReplayWindows } from "../crypto/mod.ts";
+import { formatAddress } from "./address.ts";
+import { AddressGuard } from "./address_guard.ts";
 import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
+import { CloneWatch } from "./clones.ts";
 import { createTransportCounters } from "./counters.ts";
 import { type DiscoveredNode, Discovery } from "./discovery.ts";
 import {
@@ -16,6 +27,7 @@ import {
   type SealingOptions,
 } from "./handshake.ts";
 import { EventCursor } from "./event_frame.ts";
+import { HandshakeBudget } from "./handshake_budget.ts";
 import { MAX_EVENT_BYTES } from "./header.ts";
 import {
   HEARTBEAT_MS,
@@ -25,13 +37,17 @@ import {
   STREAM_WINDOW_BYTES,
   SWEEP_MS,
 } from "./limits.ts";
+import { requireInterval, requireOneIdentity } from "./option_checks.ts";
 import { PacketReceiver } from "./packet_receiver.ts";
 import { PacketSender } from "./packet_sender.ts";
 import { PacketStore } from "./packet_store.ts";
+import { Paths } from "./paths.ts";
 import { type Peer, PeerTable } from "./peers.ts";
 import { PingwaveSchedule } from "./pingwave_schedule.ts";
 import { ReceiveState } from "./receive_state.ts";
 import { ReorderBudget } from "./reorder_buffer.ts";
+import { RetryGate } from "./retry_gate.ts";
+import { SealedDatagrams } from "./sealed_datagrams.ts";
 import type { Session, SessionProver } from "./session.ts";
 import { SessionResets } from "./session_resets.ts";
 import { SessionRegistry } from "./session_registry.ts";
@@ -57,6 +73,8 @@ export interface MeshTransportDeps {
   readonly cipher: PacketCipher;
   readonly clock: Clock;
   readonly log: Log;
+  /** The system's when left out. */
+  readonly random?: RandomBytes;
 }
 
 /** Who this node is and how patient it is. */
@@ -92,9 +110,13 @@ export class MeshTransport implements MeshLink {
   readonly #sender: PacketSender;
   readonly #handshaker: Handshaker;
   readonly #receiver: PacketReceiver;
+  readonly #guard: AddressGuard;
+  readonly #paths: Paths;
+  readonly #clones: CloneWatch;
   readonly #messageHandlers = new Map<number, (message: SubprotocolMessage) => void>();
   readonly #peerHandlers = new Set<(peer: bigint, isConnected: boolean) => void>();
   readonly #provenHandlers = new Set<(peer: ProvenPeer) => void>();
+  readonly #movedHandlers = new Set<(peer: bigint, address: SocketAddress) => void>();
   readonly #silenceHandlers = new Set<(peer: bigint) => void>();
   readonly #busy = new Set<Session>();
   #eventHandler: EventHandler | undefined;
@@ -104,12 +126,15 @@ export class MeshTransport implements MeshLink {
   #isStopped = false;
 
   constructor(deps: MeshTransportDeps, options: MeshTransportOptions) {
-    const { socket, cipher, clock } = deps;
+    const { socket, cipher, clock, log, random = systemRandom } = deps;
     const { counters } = this;
     this.#deps = deps;
     this.nodeId = options.nodeId;
     this.heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
     const sessionTimeoutMs = options.sessionTimeoutMs ?? SESSION_TIMEOUT_MS;
+    requireInterval("the heartbeat interval", this.heartbeatMs);
+    requireInterval("the session timeout", sessionTimeoutMs);
+    requireOneIdentity(options.nodeId, options.sealing?.identity.entityId);
     this.#memory = cipher.memory;
     this.#receiveBytes = socket.receiveBytes ?? RECEIVE_BUFFER_BYTES;
     this.#receiveAt = cipher.allocate(this.#receiveBytes, 16);
@@ -124,16 +149,28 @@ export class MeshTransport implements MeshLink {
       { peers: this.#peers, counters, clock },
       { nodeId: options.nodeId, sessionTimeoutMs },
     );
+    const guard = this.#guard = new AddressGuard({ clock, counters, peers: this.#peers });
+    this.#clones = new CloneWatch({ clock, counters, log });
+    this.#paths = new Paths({
+      clock,
+      random,
+      counters,
+      peers: this.#peers,
+      guard,
+      onMoved: (peer) => this.#onMoved(peer),
+    });
     this.#pingwaves = new PingwaveSchedule(clock, () => this.#sendPingwave());
     this.#sessions = new SessionRegistry({
       peers: this.#peers,
       counters,
       clock,
+      guard,
       context: {
         cipher,
         sender: this.#sender,
         counters,
         clock,
+        guard,
         store: new PacketStore(cipher),
         view: new DataView(cipher.memory.buffer, cipher.memory.byteOffset),
         replayWindows: new ReplayWindows(),
@@ -162,10 +199,16 @@ export class MeshTransport implements MeshLink {
       },
       onProven: (peer, result) => this.#onProven(peer, result),
     }, options.nodeId);
+    const { sealing } = options;
+    const retries = sealing === undefined
+      ? undefined
+      : new RetryGate({ clock, random, counters, sender: this.#sender, guard });
     this.#handshaker = new Handshaker({
       sender: this.#sender,
       counters,
       clock,
+      guard,
+      budget: new HandshakeBudget({ clock, counters, guard, retries }),
       onAccepted: (result) => this.#sessions.accept(result),
       onAnswered: (result) => this.#sessions.startProof(result),
       onInitiated: (result) => {
@@ -182,19 +225,30 @@ export class MeshTransport implements MeshLink {
       noiseKeys: options.noiseKeys,
       meshSecret: options.meshSecret,
       expected: options.expected ?? [],
-      sealing: options.sealing === undefined ? undefined : {
-        entityId: options.sealing.identity.entityId,
-        policyOf: options.sealing.policyOf,
+      sealing: sealing === undefined ? undefined : {
+        entityId: sealing.identity.entityId,
+        policyOf: sealing.policyOf,
       },
     });
-    const resets = options.sealing === undefined ? undefined : new SessionResets({
+    const resets = sealing === undefined ? undefined : new SessionResets({
       clock,
       counters,
       sender: this.#sender,
       sessions: this.#sessions,
-      resetTagger: options.sealing.resetTagger,
+      guard,
+      resetTagger: sealing.resetTagger,
       onReset: (session) => this.#onReset(session),
     });
+    const sealedDatagrams = resets === undefined || retries === undefined
+      ? undefined
+      : new SealedDatagrams({
+        counters,
+        handshaker: this.#handshaker,
+        resets,
+        retries,
+        low: lowHalf(options.nodeId),
+        high: highHalf(options.nodeId),
+      });
     this.#receiver = new PacketReceiver({
       cipher,
       clock,
@@ -206,6 +260,8 @@ export class MeshTransport implements MeshLink {
       handshaker: this.#handshaker,
       messageHandlers: this.#messageHandlers,
       resets,
+      sealedDatagrams,
+      paths: this.#paths,
       onHeartbeat: (peer) => this.#noteHeartbeat(peer),
     }, options.nodeId);
   }
@@ -243,6 +299,7 @@ export class MeshTransport implements MeshLink {
     this.#cancelSweep?.();
     this.#pingwaves.stop();
     this.#handshaker.stop();
+    this.#paths.stop();
     for (const session of this.#sessions.values()) this.#sessions.end(session);
     this.#deps.socket.close();
   }
@@ -275,6 +332,11 @@ export class MeshTransport implements MeshLink {
     if (peer !== undefined) peer.takesAckRanges = features.takesAckRanges;
   }
 
+  /** Sessions held: in use, replaced a moment ago, waiting for a proof. */
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
   /** Nodes heard of through pingwaves. */
   discoveredNodes(): DiscoveredNode[] {
     return this.#discovery.nodes();
@@ -295,6 +357,12 @@ export class MeshTransport implements MeshLink {
   onProven(handler: (peer: ProvenPeer) => void): () => void {
     this.#provenHandlers.add(handler);
     return () => void this.#provenHandlers.delete(handler);
+  }
+
+  /** Calls back when a peer is reached at another address from now on; the result stops that. */
+  onPeerMoved(handler: (peer: bigint, address: SocketAddress) => void): () => void {
+    this.#movedHandlers.add(handler);
+    return () => void this.#movedHandlers.delete(handler);
   }
 
   /** Asks the peer for a sign of life; any authentic answer counts. */
@@ -419,7 +487,8 @@ export class MeshTransport implements MeshLink {
 
   #requireSession(nodeId: bigint): Session {
     const session = this.#peers.get(nodeId)?.session;
-    if (session !== undefined) return session;
+    // Who has not yet shown that it holds the keys is no peer.
+    if (session?.isConfirmed) return session;
     throw new NetError("unreachable", `Cannot reach node ${idToHex(nodeId)}: no session with it`, {
       next: "see net node peers for the nodes that are connected",
     });
@@ -449,6 +518,7 @@ export class MeshTransport implements MeshLink {
   #onProven(peer: Peer, result: HandshakeResult): void {
     const { sealed, isInitiator, isRelayed, address } = result;
     if (sealed === undefined) return;
+    this.#clones.note(peer, address);
     const { entityId, noisePublicKey } = sealed.peer;
     const proven: ProvenPeer = {
       nodeId: peer.nodeId,
@@ -459,6 +529,16 @@ export class MeshTransport implements MeshLink {
       isRelayed,
     };
     for (const handler of this.#provenHandlers) handler(proven);
+  }
+
+  /** The peer is reached elsewhere; its session, and all that uses it, goes on. */
+  #onMoved(peer: Peer): void {
+    const { address } = peer.route;
+    this.#deps.log.info("peer_moved", {
+      peer: idToHex(peer.nodeId),
+      address: formatAddress(address),
+    });
+    for (const handler of this.#movedHandlers) handler(peer.nodeId, address);
   }
 
   /** The peer lost its side of the session: it restarted. */
@@ -545,6 +625,7 @@ export class MeshTransport implements MeshLink {
 
   #scheduleSweep(): void {
     this.#cancelSweep = this.#deps.clock.after(SWEEP_MS, () => {
+      this.#guard.sweep();
       for (const peer of this.#sessions.sweep(this.#deps.clock.now())) {
         this.#forget(peer);
       }

@@ -30,6 +30,7 @@ import {
 import { TokenBucket } from "./limiters.ts";
 import { FOREIGN_RELAYS_PER_SECOND } from "./limits.ts";
 import type { PacketSender } from "./packet_sender.ts";
+import type { Paths } from "./paths.ts";
 import type { Peer, PeerTable } from "./peers.ts";
 import { PINGWAVE_BYTES } from "./pingwave.ts";
 import {
@@ -39,12 +40,10 @@ import {
   RoutingHeader,
 } from "./routing_header.ts";
 import type { Session } from "./session.ts";
+import type { SealedDatagrams } from "./sealed_datagrams.ts";
 import type { SessionResets } from "./session_resets.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type { SocketAddress, SubprotocolMessage } from "./types.ts";
-
-/** Largest datagram of the sealing's own class that is looked at: a RETRY. */
-const SEALED_DATAGRAM_BYTES_MAX = 64;
 
 /** What {@linkcode PacketReceiver} needs. */
 export interface PacketReceiverDeps {
@@ -60,6 +59,9 @@ export interface PacketReceiverDeps {
   readonly messageHandlers: ReadonlyMap<number, (message: SubprotocolMessage) => void>;
   /** Says and hears that sessions were lost; `undefined` where no session is sealed. */
   readonly resets: SessionResets | undefined;
+  /** Takes the sealing's own class of datagrams; `undefined` as above. */
+  readonly sealedDatagrams: SealedDatagrams | undefined;
+  readonly paths: Paths;
   /** An authentic heartbeat of the peer came in. */
   readonly onHeartbeat: (peer: Peer) => void;
 }
@@ -110,9 +112,8 @@ export class PacketReceiver {
         break;
       case DatagramClass.Sealed:
         counters.rx_sealed_datagrams_total += 1;
-        this.#deps.resets?.receive(
-          this.#memory.slice(at, at + Math.min(length, SEALED_DATAGRAM_BYTES_MAX)),
-        );
+        if (this.#deps.sealedDatagrams === undefined) counters.drop_sealed_datagram_total += 1;
+        else this.#deps.sealedDatagrams.receive(this.#memory.subarray(at, at + length), from);
         break;
       case DatagramClass.KeepAlive:
         counters.rx_keepalives_total += 1;
@@ -183,7 +184,8 @@ export class PacketReceiver {
     const session = this.#deps.sessions.get(header.sessionLow, header.sessionHigh);
     if (session === undefined) {
       counters.drop_unknown_session_total += 1;
-      this.#deps.resets?.answer(header.sessionLow, header.sessionHigh, from, routing !== undefined);
+      const { sessionLow, sessionHigh } = header;
+      this.#deps.resets?.answer(sessionLow, sessionHigh, from, routing !== undefined, length);
       return;
     }
     const { cipher, clock } = this.#deps;
@@ -207,8 +209,12 @@ export class PacketReceiver {
     }
     counters.rx_opened_total += 1;
     if (epochKey !== undefined) epochs?.onAuthentic(epochKey, counter, now);
-    if (session.proof !== undefined && !this.#passProof(session, header, payloadAt)) return;
+    if (session.proof !== undefined && !this.#passProof(session, payloadAt, from, routing)) return;
     this.#noteAuthentic(session, length, now);
+    if (from !== session.source && routing === undefined) {
+      const isNewest = session.replay.isNewest(header.counterLow, header.counterHigh);
+      this.#deps.paths.note(session, from, isNewest, length);
+    }
     if (session.supersededAt !== undefined) {
       // Its streams are over: acknowledging anything of them would be a lie.
       counters.drop_superseded_total += 1;
@@ -224,13 +230,20 @@ export class PacketReceiver {
   }
 
   /**
-   * Takes what belongs to the proofs of a sealed session, and lets other packets through once they are
-   * done (`sealed.md` 3).
+   * Takes what belongs to the proofs and paths of a sealed session, and lets other packets through once
+   * the proofs are done (`sealed.md` 3, 5).
    */
-  #passProof(session: Session, header: PacketHeader, payloadAt: number): boolean {
-    const { counters, sessions } = this.#deps;
+  #passProof(
+    session: Session,
+    payloadAt: number,
+    from: SocketAddress,
+    routing: RoutingHeader | undefined,
+  ): boolean {
+    const { counters, sessions, paths } = this.#deps;
+    const header = this.#header;
     const { proof } = session;
     if (proof === undefined) return true;
+    if (!session.isAddressProven) sessions.proveAddress(session);
     if (header.subprotocol !== SUBPROTOCOL_SEALED) {
       const isOpen = proof.onOtherPacket();
       sessions.settleProof(session);
@@ -243,7 +256,9 @@ export class PacketReceiver {
     while (cursor.next()) {
       const message = decodeSealedMessage(this.#memory.slice(cursor.start, cursor.end));
       if (message.kind !== "proof") {
-        counters.drop_sealed_message_total += 1;
+        const isTaken = message.kind !== "malformed" &&
+          paths.receive(session, message, from, routing !== undefined);
+        if (!isTaken) counters.drop_sealed_message_total += 1;
         continue;
       }
       const answer = proof.onProof(message.proof);

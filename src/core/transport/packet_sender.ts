@@ -8,7 +8,7 @@
 
 import type { PacketCipher } from "../crypto/mod.ts";
 import type { TransportCounters } from "./counters.ts";
-import { FLAG_HANDSHAKE, HEADER_BYTES, PacketHeader, TAG_BYTES, writeHeader } from "./header.ts";
+import { HEADER_BYTES, PacketHeader, TAG_BYTES, writeHeader } from "./header.ts";
 import { DATA_TTL, SEND_SLOT_BYTES, SEND_SLOTS } from "./limits.ts";
 import { NO_ROOM } from "./packet_store.ts";
 import { ROUTING_HEADER_BYTES, RoutingHeader, writeRoutingHeader } from "./routing_header.ts";
@@ -133,31 +133,10 @@ export class PacketSender {
     writeHeader(this.#view, packet, header);
     this.#cipher.sealPacket(session.sendKey, packet, payloadLength, sourceAt);
     session.sendCounter += 1;
-    this.#transmit(slot, packet, HEADER_BYTES + payloadLength + TAG_BYTES, route, DATA_TTL);
+    this.#transmit(slot, packet, HEADER_BYTES + payloadLength + TAG_BYTES, route);
   }
 
-  /**
-   * Sends a handshake message in the clear.
-   *
-   * @param ttl Time-to-live of the routing header when the route has one.
-   */
-  sendHandshake(message: Uint8Array, route: PacketRoute, ttl: number): void {
-    const slot = this.#free.pop();
-    if (slot === undefined) {
-      this.#counters.drop_tx_no_slot_total += 1;
-      return;
-    }
-    const packet = slot.offset + PACKET_START;
-    const header = new PacketHeader();
-    header.flags = FLAG_HANDSHAKE;
-    header.payloadLength = message.length;
-    writeHeader(this.#view, packet, header);
-    this.#cipher.memory.set(message, packet + HEADER_BYTES);
-    this.#counters.handshakes_sent_total += 1;
-    this.#transmit(slot, packet, HEADER_BYTES + message.length, route, ttl);
-  }
-
-  /** Sends bytes as they are: pingwaves, relayed packets. */
+  /** Sends bytes as they are: handshakes, pingwaves, relayed packets. */
   sendRaw(bytes: Uint8Array, to: SocketAddress): void {
     const slot = this.#free.pop();
     if (slot === undefined || bytes.length > SEND_SLOT_BYTES) {
@@ -169,12 +148,12 @@ export class PacketSender {
     this.#send(slot, slot.offset, bytes.length, to);
   }
 
-  #transmit(slot: SendSlot, packet: number, length: number, route: PacketRoute, ttl: number): void {
+  #transmit(slot: SendSlot, packet: number, length: number, route: PacketRoute): void {
     let start = packet;
     if (route.relayTo !== undefined) {
       start = packet - ROUTING_HEADER_BYTES;
       const routing = this.#routing;
-      routing.ttl = ttl;
+      routing.ttl = DATA_TTL;
       routing.source = this.#routingId;
       routing.destinationLow = route.relayTo.low;
       routing.destinationHigh = route.relayTo.high;

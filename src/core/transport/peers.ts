@@ -4,7 +4,13 @@
 
 import { highHalf, lowHalf, PairMap } from "../../base/mod.ts";
 import { addressKey } from "./address.ts";
-import { EVICTED_TIMEOUTS, FAILED_TIMEOUTS, PEERS_MAX, SUSPECTED_TIMEOUTS } from "./limits.ts";
+import {
+  CLONE_SHOWN_MS,
+  EVICTED_TIMEOUTS,
+  FAILED_TIMEOUTS,
+  PEERS_MAX,
+  SUSPECTED_TIMEOUTS,
+} from "./limits.ts";
 import type { PacketRoute } from "./packet_sender.ts";
 import type { Session } from "./session.ts";
 import type { PeerInfo, PeerState, SessionForm, SocketAddress } from "./types.ts";
@@ -35,6 +41,8 @@ export class Peer {
   onProbeAnswer: ((rttMs: number) => void)[] = [];
   /** Its ed25519 key, once it proved to hold it on a sealed session. */
   provenEntityId: Uint8Array | undefined;
+  /** When it last looked as if another node had the same identity. */
+  clonedAt: number | undefined;
   /** It announced that it understands SACKs (`wire.md` 7.6). */
   takesAckRanges = false;
   packetsSent = 0;
@@ -66,7 +74,9 @@ export class Peer {
       isRelayed: this.route.relayTo !== undefined,
       initiator: this.session?.isInitiator ?? false,
       isSealed: this.session?.proof !== undefined,
+      hasDouble: this.clonedAt !== undefined && now - this.clonedAt < CLONE_SHOWN_MS,
       sessionAgeMs: this.session === undefined ? 0 : now - this.session.openedAt,
+      streams: this.session?.streamsIfAny?.size ?? 0,
       rttMs: this.rttMs,
       idleMs: now - this.lastReceivedAt,
       packetsSent: this.packetsSent,

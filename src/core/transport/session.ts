@@ -15,18 +15,21 @@ import {
   type ResetTagger,
   SUBPROTOCOL_SEALED,
 } from "../crypto/mod.ts";
+import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
 import { type EventCursor, FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import type { ControlWriter } from "./grant_queue.ts";
 import type { HandshakeResult } from "./handshake.ts";
-import { FLAG_HEARTBEAT, FLAG_RELIABLE } from "./header.ts";
+import { FLAG_HEARTBEAT, FLAG_RELIABLE, MAX_PAYLOAD } from "./header.ts";
 import { PACKET_OVERHEAD_BYTES } from "./limits.ts";
-import type { PacketSender, SealingSession } from "./packet_sender.ts";
+import type { PacketRoute, PacketSender, SealingSession } from "./packet_sender.ts";
 import { NO_ROOM, type PacketStore } from "./packet_store.ts";
 import type { Peer } from "./peers.ts";
 import type { ReorderBudget } from "./reorder_buffer.ts";
+import { ROUTING_HEADER_BYTES } from "./routing_header.ts";
 import { SessionStreams } from "./session_streams.ts";
 import type { Stream } from "./stream.ts";
+import type { SocketAddress } from "./types.ts";
 
 /** The control stream's id, 2^64 − 1, as a half. */
 const ALL_ONES = 0xffffffff;
@@ -37,6 +40,8 @@ export interface SessionContext {
   readonly sender: PacketSender;
   readonly counters: TransportCounters;
   readonly clock: Clock;
+  /** Asked before anything is sent to an address that is not proven. */
+  readonly guard: Pick<AddressGuard, "mayAnswer">;
   /** Keeps plaintexts until they are acknowledged, or in order. */
   readonly store: PacketStore;
   /** The cipher's memory. */
@@ -85,6 +90,10 @@ export class Session implements SealingSession, ControlWriter {
   lastReceivedAt: number;
   /** True once the peer sent an authentic packet: it holds the keys. */
   isConfirmed = false;
+  /** True once the address is known to receive; until then little may be sent there. */
+  isAddressProven: boolean;
+  /** Address object of the last direct packet, as long as that is the peer's address. */
+  source: SocketAddress | undefined;
   /** Set when another session took its place. */
   supersededAt: number | undefined;
   isEnded = false;
@@ -105,6 +114,7 @@ export class Session implements SealingSession, ControlWriter {
     this.peer = peer;
     this.isInitiator = result.isInitiator;
     this.ephemeral = result.ephemeral;
+    this.isAddressProven = result.isAddressProven;
     this.sessionLow = result.keys.sessionIdLow;
     this.sessionHigh = result.keys.sessionIdHigh;
     this.noncePrefix = result.keys.noncePrefix;
@@ -159,11 +169,11 @@ export class Session implements SealingSession, ControlWriter {
    * Makes room for a packet: its plaintext goes where this says in the cipher's memory, 8108 bytes; then
    * {@linkcode Session.send} or {@linkcode Session.finish} has to follow.
    *
+   * @param length Bytes of plaintext it will have at most.
    * @returns {@linkcode NO_ROOM} when nothing can be sent now.
    */
-  begin(): number {
-    if (this.isEnded || !this.isOpen) return NO_ROOM;
-    return this.#context.sender.begin();
+  begin(length = MAX_PAYLOAD): number {
+    return this.isOpen ? this.#begin(length, this.peer.route) : NO_ROOM;
   }
 
   /**
@@ -181,11 +191,12 @@ export class Session implements SealingSession, ControlWriter {
     count: number,
     now: number,
     sourceAt?: number,
+    route = this.peer.route,
   ): void {
     const { peer, epochs } = this;
     this.#context.sender.finish(
       this,
-      peer.route,
+      route,
       epochs?.sendParity === 1 ? flags | FLAG_EPOCH_PARITY : flags,
       subprotocol,
       low,
@@ -226,7 +237,7 @@ export class Session implements SealingSession, ControlWriter {
     sequence?: number,
   ): boolean {
     return this.#sendMessage(
-      this.begin(),
+      this.begin(FRAME_PREFIX_BYTES + message.length),
       subprotocol,
       streamLow,
       streamHigh,
@@ -236,15 +247,21 @@ export class Session implements SealingSession, ControlWriter {
     );
   }
 
-  /** Sends a message about the sealing itself, a proof or a path challenge: before the session is open. */
-  sendSealedMessage(message: Uint8Array): boolean {
-    const at = this.isEnded ? NO_ROOM : this.#context.sender.begin();
-    return this.#sendMessage(at, SUBPROTOCOL_SEALED, SUBPROTOCOL_SEALED, 0, message, 0, undefined);
+  /**
+   * Sends a message about the sealing itself, a proof or a path challenge: before the session is open.
+   *
+   * @param to Another address than the peer's; the caller answers for what is sent there.
+   */
+  sendSealedMessage(message: Uint8Array, to?: SocketAddress): boolean {
+    const route = to === undefined ? this.peer.route : { address: to, relayTo: undefined };
+    const at = this.#begin(FRAME_PREFIX_BYTES + message.length, route);
+    const id = SUBPROTOCOL_SEALED;
+    return this.#sendMessage(at, id, id, 0, message, 0, undefined, route);
   }
 
   /** Sends a heartbeat. */
   sendHeartbeat(): boolean {
-    if (this.begin() === NO_ROOM) return false;
+    if (this.begin(0) === NO_ROOM) return false;
     this.send(FLAG_HEARTBEAT, 0, 0, 0, 0, 0, 0, this.#context.clock.now());
     return true;
   }
@@ -276,14 +293,37 @@ export class Session implements SealingSession, ControlWriter {
     message: Uint8Array,
     flags: number,
     sequence = this.#nextMessageSequence(subprotocol),
+    route = this.peer.route,
   ): boolean {
     if (at === NO_ROOM) return false;
     this.view.setUint32(at, message.length, true);
     this.#context.cipher.memory.set(message, at + FRAME_PREFIX_BYTES);
     const length = FRAME_PREFIX_BYTES + message.length;
     const now = this.#context.clock.now();
-    this.send(flags, subprotocol, streamLow, streamHigh, sequence, length, 1, now);
+    this.send(
+      flags,
+      subprotocol,
+      streamLow,
+      streamHigh,
+      sequence,
+      length,
+      1,
+      now,
+      undefined,
+      route,
+    );
     return true;
+  }
+
+  #begin(length: number, route: PacketRoute): number {
+    if (this.isEnded || (!this.isAddressProven && !this.#mayAnswer(route, length))) return NO_ROOM;
+    return this.#context.sender.begin();
+  }
+
+  #mayAnswer({ address, relayTo }: PacketRoute, length: number): boolean {
+    const headerBytes = relayTo === undefined ? 0 : ROUTING_HEADER_BYTES;
+    const bytes = headerBytes + PACKET_OVERHEAD_BYTES + length;
+    return this.#context.guard.mayAnswer(address, bytes);
   }
 
   #nextMessageSequence(subprotocol: number): number {

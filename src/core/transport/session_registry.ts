@@ -7,6 +7,7 @@
  */
 
 import { type Clock, idToHex, NetError, PairMap } from "../../base/mod.ts";
+import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
 import { HalfOpenTable } from "./half_open.ts";
 import type { HandshakeResult } from "./handshake.ts";
@@ -21,6 +22,7 @@ export interface SessionRegistryDeps {
   readonly counters: TransportCounters;
   readonly clock: Clock;
   readonly context: SessionContext;
+  readonly guard: Pick<AddressGuard, "onProven">;
   /** The peer got its first session, or another one in place of the old. */
   readonly onSession: (peer: Peer, isReplacement: boolean) => void;
   /** Both sides of a sealed session have proven who they are. */
@@ -184,6 +186,7 @@ export class SessionRegistry {
   /** Notes the first authentic packet of a session: a candidate takes over. */
   confirm(session: Session): void {
     session.isConfirmed = true;
+    this.proveAddress(session);
     const { peer } = session;
     if (peer.session === session) {
       this.#pending.delete(session);
@@ -198,6 +201,16 @@ export class SessionRegistry {
       return;
     }
     this.#use(session, result);
+  }
+
+  /**
+   * Notes that the address a session answers to receives: what opens was sealed by somebody who saw
+   * message 2, and that went there.
+   */
+  proveAddress(session: Session): void {
+    if (session.isAddressProven) return;
+    session.isAddressProven = true;
+    this.#deps.guard.onProven(session.peer.route.address);
   }
 
   /** Ends a session and forgets it. */
@@ -253,6 +266,7 @@ export class SessionRegistry {
       counters.drop_handshake_limit_total += 1; // No key slot is free.
       return undefined;
     }
+    counters.handshakes_completed_total += 1;
     this.#byId.set(session.sessionLow, session.sessionHigh, session);
     return session;
   }
@@ -264,7 +278,9 @@ export class SessionRegistry {
     const now = clock.now();
     if (previous !== undefined) {
       if (previous !== peer.candidate) previous.supersededAt = now;
-      previous.streamsIfAny?.end("peer_lost");
+      // Who began at the same time lost nothing by it; a peer that proved itself again began anew.
+      const isAnew = session.proof !== undefined && !isCrossing(previous, session);
+      previous.streamsIfAny?.end(isAnew ? "replaced" : "peer_lost");
       counters.sessions_replaced_total += 1;
     }
     counters.sessions_opened_total += 1;
@@ -287,11 +303,8 @@ export class SessionRegistry {
     if (current === undefined || current.isInitiator === session.isInitiator) return false;
     const isSealed = session.proof !== undefined;
     if (isSealed !== (current.proof !== undefined)) return !isSealed;
-    const limitMs = isSealed ? SEALED_CROSSING_MS : CROSSING_MS;
-    const newerByMs = session.openedAt - current.openedAt;
-    if (newerByMs > limitMs) return false;
     // What comes true only now, but was begun long before the one in use, is a leftover.
-    if (newerByMs < -limitMs) return true;
+    if (!isCrossing(current, session)) return session.openedAt < current.openedAt;
     const isOursLower = this.#isOursLower(peer, isSealed);
     return session.isInitiator !== isOursLower;
   }
@@ -303,6 +316,14 @@ export class SessionRegistry {
     if (!isSealed || own === undefined || theirs === undefined) return this.#nodeId < peer.nodeId;
     return own.toHex() < theirs.toHex();
   }
+}
+
+/** True when two sessions come from handshakes that both sides began at about the same time. */
+function isCrossing(one: Session, other: Session): boolean {
+  if (one.isInitiator === other.isInitiator) return false;
+  const isSealed = one.proof !== undefined && other.proof !== undefined;
+  const limitMs = isSealed ? SEALED_CROSSING_MS : CROSSING_MS;
+  return Math.abs(one.openedAt - other.openedAt) <= limitMs;
 }
 
 function routeOf(peer: Peer, result: HandshakeResult): PacketRoute {

@@ -6,7 +6,8 @@
  * is back at once, not after a timeout.
  */
 import { type Clock, equalBytesConstantTime } from "../../base/mod.ts";
-import { decodeSealedDatagram, encodeReset, type ResetTagger } from "../crypto/mod.ts";
+import { encodeReset, RESET_BYTES, type ResetTagger, type SealedDatagram } from "../crypto/mod.ts";
+import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
 import { TokenBucket } from "./limiters.ts";
 import { RESETS_PER_SECOND } from "./limits.ts";
@@ -21,6 +22,7 @@ export interface SessionResetsDeps {
   readonly counters: TransportCounters;
   readonly sender: PacketSender;
   readonly sessions: SessionRegistry;
+  readonly guard: AddressGuard;
   readonly resetTagger: ResetTagger;
   /** A peer lost its side of this session. */
   readonly onReset: (session: Session) => void;
@@ -40,30 +42,24 @@ export class SessionResets {
    * Answers a packet of a session that is not here; smaller than any packet, and rate-limited.
    *
    * @param isRelayed A relay brought it: its address is not the sender's.
+   * @param bytes Length of the packet.
    */
-  answer(low: number, high: number, from: SocketAddress, isRelayed: boolean): void {
-    const { clock, counters, sender, resetTagger } = this.#deps;
+  answer(low: number, high: number, from: SocketAddress, isRelayed: boolean, bytes: number): void {
+    const { clock, counters, sender, guard, resetTagger } = this.#deps;
     if (isRelayed || !this.#bucket.take(1, clock.now())) return;
+    if (!guard.answersOnce(bytes, RESET_BYTES)) return;
     counters.resets_sent_total += 1;
     sender.sendRaw(encodeReset(low, high, resetTagger(low, high)), from);
   }
 
-  /** Takes a datagram of the sealing's class. */
-  receive(datagram: Uint8Array): void {
-    const { counters, sessions, onReset } = this.#deps;
-    const decoded = decodeSealedDatagram(datagram);
-    const session = decoded.kind === "reset"
-      ? sessions.get(decoded.sessionIdLow, decoded.sessionIdHigh)
-      : undefined;
+  /** Takes a RESET; false when it is none of a peer of ours. */
+  receive(reset: Extract<SealedDatagram, { readonly kind: "reset" }>): boolean {
+    const { sessions, onReset } = this.#deps;
+    const session = sessions.get(reset.sessionIdLow, reset.sessionIdHigh);
     const expected = session?.proof?.peerResetTag;
-    if (
-      decoded.kind !== "reset" || session === undefined || expected === undefined ||
-      !equalBytesConstantTime(decoded.resetTag, expected)
-    ) {
-      counters.drop_sealed_datagram_total += 1;
-      return;
-    }
-    counters.resets_received_total += 1;
+    if (session === undefined || expected === undefined) return false;
+    if (!equalBytesConstantTime(reset.resetTag, expected)) return false;
     onReset(session);
+    return true;
   }
 }

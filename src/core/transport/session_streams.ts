@@ -111,7 +111,7 @@ export class SessionStreams {
   ): boolean {
     const session = this.#session;
     const { store, clock, counters } = this.#context;
-    const slotAt = session.begin();
+    const slotAt = session.begin(length);
     const at = slotAt === NO_ROOM || !state.isReliable ? slotAt : store.take(length);
     if (at === NO_ROOM) {
       if (slotAt !== NO_ROOM) counters.tx_store_full_total += 1;
@@ -135,7 +135,7 @@ export class SessionStreams {
     const { unacked } = state;
     const session = this.#session;
     for (const sequence of sequences) {
-      if (session.begin() === NO_ROOM) return;
+      if (session.begin(unacked.length(sequence)) === NO_ROOM) return;
       counters.tx_resent_total += 1;
       session.send(
         FLAG_RELIABLE,
@@ -160,7 +160,7 @@ export class SessionStreams {
   /** Tells the peer to forget a stream. */
   sendReset(low: number, high: number): void {
     const session = this.#session;
-    const at = session.begin();
+    const at = session.begin(FRAME_PREFIX_BYTES + RESET_BYTES);
     if (at === NO_ROOM) return;
     const { view } = session;
     view.setUint32(at, RESET_BYTES, true);

@@ -205,6 +205,7 @@ export class SendStreamHandle implements SendStream {
 const END_TEXT: Readonly<Record<StreamEnd, string>> = {
   reset: "the peer stopped answering or reset it",
   peer_lost: "the session with the peer ended",
+  replaced: "session replaced",
   gap: "a packet stayed missing for too long",
   closed: "it is closed",
 };

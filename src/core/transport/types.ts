@@ -25,7 +25,11 @@ export interface PeerInfo {
   readonly initiator: boolean;
   /** True when the session is forward secret and both sides proved their identity. */
   readonly isSealed: boolean;
+  /** True when another node seems to use the same identity: both proved it in turn, again and again. */
+  readonly hasDouble: boolean;
   readonly sessionAgeMs: number;
+  /** Streams of the session that have state here. */
+  readonly streams: number;
   /** Smoothed round-trip time in milliseconds; `undefined` before the first sample. */
   readonly rttMs: number | undefined;
   /** Milliseconds since the last authentic packet. */
@@ -64,7 +68,7 @@ export interface ProvenPeer {
 }
 
 /** Why a stream ended before its close. */
-export type StreamEnd = "reset" | "peer_lost" | "gap" | "closed";
+export type StreamEnd = "reset" | "peer_lost" | "replaced" | "gap" | "closed";
 
 /** Sending half of a reliable stream on the event plane (`wire.md` 7). */
 export interface SendStream {

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { Dialer, type DialTransport } from "../../../src/core/transport/dialer.ts";
 import type { HandshakeTarget } from "../../../src/core/transport/handshake.ts";
-import { HANDSHAKE_PATIENCE_MS, PEERS_MAX } from "../../../src/core/transport/limits.ts";
+import {
+  HANDSHAKE_PATIENCE_MS,
+  PEERS_MAX,
+  SEALED_RENEW_MS,
+} from "../../../src/core/transport/limits.ts";
 import type { DialTarget, PeerState } from "../../../src/core/transport/mod.ts";
 import { createLog } from "../../../src/observe/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
@@ -19,6 +23,7 @@ interface Dial {
 class FakeTransport implements DialTransport {
   readonly heartbeatMs = HEARTBEAT_MS;
   readonly dials: Dial[] = [];
+  readonly targets: HandshakeTarget[] = [];
   readonly probes: number[] = [];
   /** What becomes of an attempt; it fails after its patience when there is nothing. */
   onDial: ((target: HandshakeTarget) => void) | undefined;
@@ -26,6 +31,9 @@ class FakeTransport implements DialTransport {
   onProbe: () => void = () => {};
   state: PeerState | undefined;
   heardAt = 0;
+  /** When a sealed session opened; there is none when left out. */
+  sealedAt: number | undefined;
+  streams = 0;
   readonly #start: number;
   #silence: ((peer: bigint) => void) | undefined;
 
@@ -41,8 +49,10 @@ class FakeTransport implements DialTransport {
       state: this.state,
       form: "routed",
       isRelayed: false,
-      isSealed: false,
-      sessionAgeMs: 0,
+      isSealed: this.sealedAt !== undefined,
+      hasDouble: false,
+      sessionAgeMs: this.clock.now() - (this.sealedAt ?? this.clock.now()),
+      streams: this.streams,
       initiator: true,
       rttMs: undefined,
       idleMs: this.clock.now() - this.heardAt,
@@ -60,6 +70,7 @@ class FakeTransport implements DialTransport {
 
   dial(target: HandshakeTarget, patienceMs: number, signal?: AbortSignal): Promise<void> {
     const { form } = target;
+    this.targets.push(target);
     this.dials.push({ at: this.clock.now() - this.#start, form, patienceMs });
     const answer = this.onDial;
     if (answer !== undefined) return Promise.resolve(answer(target));
@@ -303,4 +314,37 @@ Deno.test("add() keeps a bounded number of targets", () => {
   assert.equal(dialer.targets().length, PEERS_MAX);
   assert.equal(transport.dials.length, PEERS_MAX);
   dialer.stop();
+});
+
+Deno.test("learn() puts a new address first, among a bounded number of them", async () => {
+  const { clock, transport, dialer } = create();
+  dialer.add(targetOf());
+  dialer.learn(999n, { host: "10.0.0.9", port: 9 });
+  for (let port = 2; port < 20; port++) dialer.learn(NODE, { host: "10.0.0.1", port });
+  dialer.learn(NODE, { host: "10.0.0.1", port: 15 });
+  await clock.advance(3_000);
+  const ports = transport.targets.at(-1)?.addresses.map(({ port }) => port);
+  assert.deepEqual(ports, [15, 19, 18, 17, 16, 14, 13, 12]);
+  dialer.stop();
+});
+
+Deno.test("Dialer renews a sealed session after an hour, one with streams after two", async () => {
+  for (const streams of [0, 1]) {
+    const { clock, transport, dialer } = create();
+    transport.onDial = () => {
+      transport.connect();
+      transport.sealedAt = clock.now();
+    };
+    transport.connect();
+    transport.beat();
+    transport.sealedAt = clock.now();
+    transport.streams = streams;
+    dialer.add(targetOf());
+    const hours = streams === 0 ? 1 : 2;
+    await clock.advance(hours * SEALED_RENEW_MS - 1_000);
+    assert.equal(transport.dials.length, 0);
+    await clock.advance(2_000);
+    assert.equal(transport.dials.length, 1);
+    dialer.stop();
+  }
 });

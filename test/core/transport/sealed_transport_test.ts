@@ -1,114 +1,10 @@
 /** Sealed sessions over whole transports on a simulated network (`sealed.md` 6). */
 import assert from "node:assert/strict";
-import {
-  createIdentity,
-  createNoiseKeyPair,
-  createPacketCipher,
-  createResetTagger,
-  deriveSessionKeys,
-} from "../../../src/core/crypto/mod.ts";
-import {
-  checkCounters,
-  Dialer,
-  MeshTransport,
-  type ProvenPeer,
-  type SealingPolicy,
-  type SocketAddress,
-} from "../../../src/core/transport/mod.ts";
+import { createPacketCipher, deriveSessionKeys } from "../../../src/core/crypto/mod.ts";
+import { Dialer } from "../../../src/core/transport/mod.ts";
 import { silentLog } from "../../../src/observe/mod.ts";
-import { ManualClock } from "../../sim/manual_clock.ts";
-import { MemoryNetwork } from "../../sim/memory_network.ts";
 import { observeHandshake } from "./observer.ts";
-
-const SECRET = new Uint8Array(32).fill(9);
-
-interface SealedNode {
-  readonly nodeId: bigint;
-  readonly entityId: Uint8Array;
-  readonly publicKey: Uint8Array;
-  readonly address: SocketAddress;
-  readonly transport: MeshTransport;
-  readonly proven: ProvenPeer[];
-}
-
-interface NodeOptions {
-  readonly isSealing?: boolean;
-  readonly policyOf?: (nodeId: bigint) => SealingPolicy;
-  /** Another seed for the identity than the number says. */
-  readonly seed?: number;
-}
-
-class Net implements Disposable {
-  readonly clock = new ManualClock();
-  readonly network = new MemoryNetwork(this.clock, 7);
-  readonly #nodes: SealedNode[] = [];
-
-  node(number: number, options: NodeOptions = {}): SealedNode {
-    const seed = new Uint8Array(32).fill(options.seed ?? number);
-    const identity = createIdentity(seed);
-    const keys = createNoiseKeyPair(new Uint8Array(32).fill(100 + number));
-    const socket = this.network.open(`10.0.0.${number}`, 4000);
-    const transport = new MeshTransport({
-      socket,
-      cipher: createPacketCipher({ memoryBytes: 8 * 1024 * 1024, keySlots: 256 }),
-      clock: this.clock,
-      log: silentLog,
-    }, {
-      nodeId: identity.nodeId,
-      noiseKeys: keys,
-      meshSecret: SECRET,
-      sealing: options.isSealing === false ? undefined : {
-        identity,
-        resetTagger: createResetTagger(seed),
-        policyOf: options.policyOf ?? (() => ({ isRequired: false })),
-      },
-    });
-    const proven: ProvenPeer[] = [];
-    transport.onProven((peer) => proven.push(peer));
-    transport.start();
-    const node = {
-      nodeId: identity.nodeId,
-      entityId: identity.entityId,
-      publicKey: keys.publicKey,
-      address: socket.localAddress,
-      transport,
-      proven,
-    };
-    this.#nodes.push(node);
-    return node;
-  }
-
-  async dial(from: SealedNode, to: SealedNode): Promise<void> {
-    const dialled = from.transport.dial({
-      nodeId: to.nodeId,
-      noisePublicKey: to.publicKey,
-      addresses: [to.address],
-      form: "routed",
-    }, 2_000);
-    dialled.catch(() => {});
-    await this.clock.advance(6_000);
-    await dialled;
-  }
-
-  /** Sends numbered events and returns what came. */
-  async send(from: SealedNode, to: SealedNode, count: number): Promise<number[]> {
-    const arrived: number[] = [];
-    to.transport.setEventHandler(({ payload }) => arrived.push(payload[0] ?? -1));
-    const stream = from.transport.openSendStream(to.nodeId, BigInt(++this.#streams));
-    for (let i = 0; i < count; i++) assert.ok(stream.trySend(Uint8Array.of(i)));
-    await this.clock.advance(2_000);
-    return arrived.sort((a, b) => a - b);
-  }
-
-  #streams = 0;
-
-  [Symbol.dispose](): void {
-    for (const { transport } of this.#nodes) {
-      assert.deepEqual(checkCounters(transport.counters), []);
-      transport.stop();
-    }
-  }
-}
+import { SealedNet as Net, SECRET } from "./sealed_net.ts";
 
 const FIVE = [0, 1, 2, 3, 4];
 
@@ -154,35 +50,48 @@ Deno.test("MeshTransport refuses a second entity under a known node id", async (
   assert.deepEqual(b.transport.connectedPeers(), []);
 });
 
-Deno.test("an observer with the mesh secret opens a compat session and not a sealed one", async () => {
-  for (const isSealing of [false, true]) {
-    using net = new Net();
-    const captured: Uint8Array[] = [];
-    net.network.filter = (bytes) => {
-      captured.push(bytes.slice());
-      return true;
-    };
-    const [a, b] = [net.node(1, { isSealing }), net.node(2, { isSealing })];
-    await net.dial(a, b);
-    await net.send(a, b, 5);
-    assert.equal(canObserverOpen(captured), !isSealing);
-  }
-});
+for (const way of ["direct", "relayed"] as const) {
+  Deno.test(`an observer with the mesh secret and all datagrams opens a compat session and not a sealed one, ${way}`, async () => {
+    for (const isSealing of [false, true]) {
+      using net = new Net();
+      const captured: Uint8Array[] = [];
+      const relay = net.node(3, { isSealing });
+      const [a, b] = [net.node(1, { isSealing }), net.node(2, { isSealing })];
+      if (way === "relayed") {
+        await net.dial(a, relay);
+        await net.dial(b, relay);
+      }
+      net.network.filter = (bytes, _, to) => {
+        // The relay keeps what it is handed; with both directions that is all there is.
+        if (way === "direct" || to.host === relay.address.host) captured.push(bytes.slice());
+        return true;
+      };
+      await net.dial(a, b, way === "relayed" ? relay : b);
+      assert.deepEqual(await net.send(a, b, 5), FIVE);
+      assert.deepEqual(await net.send(b, a, 5), FIVE);
+      assert.equal(a.transport.peer(b.nodeId)?.isRelayed, way === "relayed");
+      assert.equal(opensCapture(captured), !isSealing);
+    }
+  });
+}
 
 Deno.test("MeshTransport opens a sealed handshake at 30 % loss", async () => {
-  using net = new Net();
-  const [a, b] = [net.node(1), net.node(2)];
-  net.network.conditions = { lossRate: 0.3, duplicateRate: 0, delayMs: 5, jitterMs: 5 };
-  const dialer = new Dialer({ transport: a.transport, clock: net.clock, log: silentLog });
-  dialer.add({
-    nodeId: b.nodeId,
-    noisePublicKey: b.publicKey,
-    addresses: [b.address],
-    forms: ["routed"],
-  });
-  const isUp = () => b.transport.peer(a.nodeId)?.isSealed === true;
-  assert.ok(await net.clock.advanceUntil(isUp, 30_000));
-  dialer.stop();
+  const tookMs: number[] = [];
+  for (let seed = 1; seed <= 40; seed++) {
+    using net = new Net(seed);
+    const [a, b] = [net.node(1), net.node(2)];
+    net.network.conditions = { lossRate: 0.3, duplicateRate: 0.1, delayMs: 20, jitterMs: 30 };
+    const dialer = new Dialer({ transport: a.transport, clock: net.clock, log: silentLog });
+    dialer.add({ ...net.target(b), forms: ["routed"] });
+    const start = net.clock.now();
+    const isUp = () => b.transport.peer(a.nodeId)?.isSealed && a.transport.peer(b.nodeId)?.isSealed;
+    assert.ok(await net.clock.advanceUntil(() => isUp() === true, 30_000), `seed ${seed}`);
+    tookMs.push(net.clock.now() - start);
+    assert.ok(b.transport.counters.sessions_proven_total > 0);
+    dialer.stop();
+  }
+  tookMs.sort((left, right) => left - right);
+  assert.ok((tookMs[20] ?? Infinity) < 2_000, `half of them took up to ${tookMs[20]} ms`);
 });
 
 Deno.test("MeshTransport keeps a sealed session over a partition of ten minutes and its epochs", async () => {
@@ -198,7 +107,10 @@ Deno.test("MeshTransport keeps a sealed session over a partition of ten minutes 
   await net.clock.advance(6_000);
   assert.deepEqual(await net.send(a, b, 5), FIVE);
   assert.deepEqual(await net.send(b, a, 5), FIVE);
-  assert.equal(a.transport.counters.drop_bad_tag_total, 0);
+  for (const { counters } of [a.transport, b.transport]) {
+    assert.equal(counters.drop_bad_tag_total + counters.drop_epoch_key_total, 0);
+    assert.equal(counters.sessions_opened_total, 1, "it is still the same session");
+  }
 });
 
 Deno.test("a restarted peer is back within one second, whichever side had initiated", async () => {
@@ -254,34 +166,6 @@ Deno.test("a forged RESET does not end a session", async () => {
   assert.deepEqual(await net.send(a, b, 5), FIVE);
 });
 
-Deno.test("crossing sealed connects settle on one session", async () => {
-  using net = new Net();
-  const [a, b] = [net.node(1), net.node(2)];
-  await Promise.all([net.dial(a, b), net.dial(b, a)]);
-  const [left, right] = [a.transport.peer(b.nodeId), b.transport.peer(a.nodeId)];
-  assert.ok(left?.isSealed && right?.isSealed);
-  assert.notEqual(left.initiator, right.initiator);
-  assert.deepEqual(await net.send(a, b, 5), FIVE);
-  assert.deepEqual(await net.send(b, a, 5), FIVE);
-});
-
-Deno.test("half-open floods leave the table bounded and the peers served", async () => {
-  using net = new Net();
-  const [a, b] = [net.node(1), net.node(2)];
-  await net.dial(a, b);
-  // Of the others only first messages pass, so none of them ever proves anything.
-  const peers = [a.address.host, b.address.host];
-  net.network.filter = (bytes, from) => peers.includes(from.host) || bytes[0] === 0x52;
-  for (let i = 10; i < 60; i++) {
-    const target = { nodeId: b.nodeId, noisePublicKey: b.publicKey, addresses: [b.address] };
-    net.node(i).transport.dial({ ...target, form: "routed" }, 100).catch(() => {});
-    await net.clock.advance(60);
-  }
-  net.network.filter = undefined;
-  assert.deepEqual(b.transport.connectedPeers(), [a.nodeId]);
-  assert.deepEqual(await net.send(a, b, 5), FIVE);
-});
-
 Deno.test("sealed sessions go through a relay, which reads nothing", async () => {
   using net = new Net();
   const [a, relay, b] = [net.node(1), net.node(2), net.node(3)];
@@ -306,17 +190,18 @@ Deno.test("sealed sessions go through a relay, which reads nothing", async () =>
 });
 
 /** Computes compat keys from the two handshake messages in a capture, and tries every packet. */
-function canObserverOpen(captured: readonly Uint8Array[]): boolean {
+function opensCapture(captured: readonly Uint8Array[]): boolean {
   const hash = observeHandshake(captured, SECRET, new Uint8Array(32).fill(102));
   const cipher = createPacketCipher({ memoryBytes: 1024 * 1024, keySlots: 4 });
   const at = cipher.allocate(8_192);
   for (const role of ["initiator", "responder"] as const) {
     const keys = deriveSessionKeys(hash, role);
     const slot = cipher.createKey(keys.sendKey);
-    for (const bytes of captured) {
-      if (bytes[0] !== 0x45 || bytes.length < 84) continue;
-      cipher.memory.set(bytes, at);
-      if (cipher.openPacket(slot, at, bytes.length - 84, keys.noncePrefix)) return true;
+    for (const datagram of captured) {
+      const packet = datagram[0] === 0x52 ? datagram.subarray(18) : datagram;
+      if (packet[0] !== 0x45 || packet.length < 84) continue;
+      cipher.memory.set(packet, at);
+      if (cipher.openPacket(slot, at, packet.length - 84, keys.noncePrefix)) return true;
     }
   }
   return false;

@@ -55,6 +55,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     sender,
     counters,
     clock,
+    guard: { mayAnswer: () => true },
     store: new PacketStore(cipher),
     view: new DataView(cipher.memory.buffer),
     cursor: new EventCursor(),
@@ -108,6 +109,7 @@ export function resultOf(nodeId: bigint, fields: Partial<HandshakeResult> = {}):
     ephemeral: `ephemeral ${number}`,
     form: "routed",
     address: addressOf(Number(nodeId)),
+    isAddressProven: false,
     isRelayed: false,
     ...fields,
   };

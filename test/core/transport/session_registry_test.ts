@@ -25,6 +25,7 @@ function create(options?: SessionKitOptions) {
     counters,
     clock,
     context,
+    guard: { onProven: () => {} },
     onSession: (peer, isReplacement) => opened.push([peer.nodeId, isReplacement]),
     onProven: () => {},
     onConfirmed: (peer) => confirmed.push(peer.nodeId),

@@ -1,0 +1,55 @@
+/**
+ * So much per address and second, without memory per address (`sealed.md` 5).
+ *
+ * Addresses share counters by a hash with a secret seed, which takes other pairs each second: two that meet
+ * in one do not meet for long, and nobody can aim.
+ */
+import { ADDRESS_QUOTA_SLOTS } from "./limits.ts";
+import type { SocketAddress } from "./types.ts";
+
+const SECOND_MS = 1_000;
+/** FNV-1a. */
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** Counts what each address did in the present second. */
+export class AddressQuota {
+  readonly #perSecond: number;
+  readonly #seed: number;
+  readonly #counts = new Uint16Array(ADDRESS_QUOTA_SLOTS);
+  #second = -1;
+
+  /**
+   * @param perSecond What one address may do in a second, below 65,536.
+   * @param seed Any 32-bit number nobody else knows.
+   */
+  constructor(perSecond: number, seed: number) {
+    this.#perSecond = perSecond;
+    this.#seed = seed;
+  }
+
+  /** Counts one act of the address; false when it was one too many. */
+  take(address: SocketAddress, now: number): boolean {
+    const second = Math.floor(now / SECOND_MS);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#counts.fill(0);
+    }
+    const slot = this.#hash(address, second) % ADDRESS_QUOTA_SLOTS;
+    const count = this.#counts[slot] ?? 0;
+    if (count >= this.#perSecond) return false;
+    this.#counts[slot] = count + 1;
+    return true;
+  }
+
+  #hash({ host, port }: SocketAddress, second: number): number {
+    let hash = FNV_OFFSET ^ this.#seed ^ Math.imul(second, FNV_PRIME);
+    for (let i = 0; i < host.length; i++) {
+      hash = Math.imul(hash ^ host.charCodeAt(i), FNV_PRIME);
+    }
+    hash = Math.imul(hash ^ (port & 0xff), FNV_PRIME);
+    hash = Math.imul(hash ^ (port >>> 8), FNV_PRIME);
+    // The low bits of FNV know little of the high ones.
+    return (hash ^ (hash >>> 15)) >>> 0;
+  }
+}

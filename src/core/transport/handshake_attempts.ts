@@ -1,0 +1,140 @@
+/** Handshakes this node began and that nobody has answered yet: one per target or address. */
+import { idToHex, lowHalf, NetError } from "../../base/mod.ts";
+import { type NoiseInitiator, RETRY_EPHEMERAL_BYTES } from "../crypto/mod.ts";
+import { addressKey, isSameAddress } from "./address.ts";
+import type { HandshakeResult, HandshakeTarget } from "./handshake.ts";
+import { ANSWERS_TRIED_MAX, RETRIES_FOLLOWED_MAX } from "./limits.ts";
+import type { SocketAddress } from "./types.ts";
+
+/** How an attempt ended; a promise when only the proof is left to wait for. */
+export type AttemptOutcome = HandshakeResult | NetError | Promise<HandshakeResult>;
+
+/** What an attempt is made of. */
+export interface AttemptOptions {
+  readonly target: HandshakeTarget;
+  readonly noise: NoiseInitiator;
+  /** Message 1. */
+  readonly message: Uint8Array;
+  readonly finish: (outcome: AttemptOutcome) => void;
+}
+
+const EPHEMERAL_BYTES = 32;
+
+/** One attempt. */
+export class Attempt {
+  readonly target: HandshakeTarget;
+  readonly noise: NoiseInitiator;
+  readonly message: Uint8Array;
+  /** Ephemeral key of message 1, hex. */
+  readonly ephemeral: string;
+  readonly finish: (outcome: AttemptOutcome) => void;
+  /** Packets that may still be tried as its answer: from where it was sent to, and from elsewhere. */
+  #triesDialled = ANSWERS_TRIED_MAX;
+  #triesElsewhere = ANSWERS_TRIED_MAX;
+  /** RETRYs that may still be followed, by address. */
+  readonly #retriesLeft: number[];
+
+  constructor({ target, noise, message, finish }: AttemptOptions) {
+    this.target = target;
+    this.noise = noise;
+    this.message = message;
+    this.ephemeral = message.subarray(0, EPHEMERAL_BYTES).toHex();
+    this.finish = finish;
+    this.#retriesLeft = target.addresses.map(() => RETRIES_FOLLOWED_MAX);
+  }
+
+  /** True when another packet from there may be tried as the answer. */
+  takeTry(from: SocketAddress): boolean {
+    const isDialled = this.#indexOf(from) >= 0;
+    if (isDialled) this.#triesDialled -= 1;
+    else this.#triesElsewhere -= 1;
+    return (isDialled ? this.#triesDialled : this.#triesElsewhere) >= 0;
+  }
+
+  /** True when message 1 may be repeated to that address: it was sent there, and not often repeated. */
+  takeRetry(to: SocketAddress): boolean {
+    const index = this.#indexOf(to);
+    const left = this.#retriesLeft[index] ?? 0;
+    if (left <= 0) return false;
+    this.#retriesLeft[index] = left - 1;
+    return true;
+  }
+
+  /**
+   * Where to reach the peer that answered from `from`: there, if we dialled that address. Otherwise where
+   * we did, because what an answer's source says may be a lie that has us send to somebody else.
+   */
+  routeAddress(from: SocketAddress): SocketAddress {
+    const { addresses } = this.target;
+    return addresses[Math.max(0, this.#indexOf(from))] ?? from;
+  }
+
+  #indexOf(address: SocketAddress): number {
+    return this.target.addresses.findIndex((dialled) => isSameAddress(dialled, address));
+  }
+}
+
+/** All attempts. */
+export class HandshakeAttempts {
+  /** Routed attempts by the routing id of their target: one in flight each. */
+  readonly #routed = new Map<number, Attempt>();
+  /** Direct attempts by address: one in flight each. */
+  readonly #direct = new Map<string, Attempt>();
+  /** Routed attempts by what a RETRY repeats of them. */
+  readonly #byEphemeral = new Map<string, Attempt>();
+
+  /** Adds an attempt, in place of an earlier one to the same target; the result forgets it. */
+  add(attempt: Attempt): () => void {
+    const { target } = attempt;
+    const superseded = new NetError(
+      "conflict",
+      `Cannot reach node ${idToHex(target.nodeId)}: a newer attempt took over`,
+    );
+    if (target.form === "routed") {
+      const key = lowHalf(target.nodeId);
+      const start = startOf(attempt.ephemeral);
+      this.#routed.get(key)?.finish(superseded);
+      this.#routed.set(key, attempt);
+      this.#byEphemeral.set(start, attempt);
+      return () => {
+        if (this.#routed.get(key) === attempt) this.#routed.delete(key);
+        this.#byEphemeral.delete(start);
+      };
+    }
+    const [address] = target.addresses;
+    if (address === undefined) throw new TypeError("Cannot shake hands: no address given");
+    const key = addressKey(address);
+    this.#direct.get(key)?.finish(superseded);
+    this.#direct.set(key, attempt);
+    return () => {
+      if (this.#direct.get(key) === attempt) this.#direct.delete(key);
+    };
+  }
+
+  /** The routed attempt to the node with this routing id. */
+  routed(routingId: number): Attempt | undefined {
+    return this.#routed.get(routingId);
+  }
+
+  /** The direct attempt to this address. */
+  direct(address: SocketAddress): Attempt | undefined {
+    return this.#direct.size === 0 ? undefined : this.#direct.get(addressKey(address));
+  }
+
+  /** The routed attempt whose ephemeral key begins with these 8 bytes. */
+  byEphemeral(start: Uint8Array): Attempt | undefined {
+    return this.#byEphemeral.get(start.toHex());
+  }
+
+  /** Ends all of them. */
+  finishAll(error: NetError): void {
+    for (const attempt of [...this.#routed.values(), ...this.#direct.values()]) {
+      attempt.finish(error);
+    }
+  }
+}
+
+/** The part of an ephemeral key, as hex, that a RETRY repeats. */
+function startOf(ephemeral: string): string {
+  return ephemeral.slice(0, 2 * RETRY_EPHEMERAL_BYTES);
+}
