@@ -145,6 +145,7 @@ export class MeshService implements Service {
         expected: expect,
         heartbeatMs,
         sessionTimeoutMs,
+        seed: crypto.getRandomValues(new Uint32Array(1))[0],
         sealing: {
           identity: keys.identity,
           resetTagger: createResetTagger(keys.identitySeed),
@@ -155,6 +156,7 @@ export class MeshService implements Service {
       transport.onProven((peer) => void this.#pin(peer));
       metrics.register("transport", () => ({
         ...transport.counters,
+        ...transport.routingCounters(),
         peers_connected: transport.connectedPeers().length,
         ...socketCounters(socket.counters),
       }));
