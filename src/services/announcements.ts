@@ -107,6 +107,7 @@ export class AnnouncementService implements Service {
     this.#noteFeatures(verdict.announcement.nodeId);
     if (verdict.kind === "confirmed" || verdict.forward === undefined) return;
     const origin = verdict.announcement.nodeId;
+    mesh.transport.noteAnnouncement(origin, message.from, verdict.announcement.hopCount);
     for (const peer of mesh.transport.connectedPeers()) {
       if (peer === message.from || peer === origin) continue;
       mesh.transport.sendMessage(peer, SUBPROTOCOL_ANNOUNCEMENT, STREAM_ID, verdict.forward);

@@ -146,6 +146,7 @@ export class MeshService implements Service {
         expected: expect,
         heartbeatMs,
         sessionTimeoutMs,
+        seed: crypto.getRandomValues(new Uint32Array(1))[0],
         sealing: {
           identity: keys.identity,
           resetTagger: createResetTagger(keys.identitySeed),
@@ -157,6 +158,7 @@ export class MeshService implements Service {
       transport.onPeerMoved((nodeId, address) => void this.#learnAddress(nodeId, address));
       metrics.register("transport", () => ({
         ...transport.counters,
+        ...transport.routingCounters(),
         peers_connected: transport.connectedPeers().length,
         ...socketCounters(socket.counters),
       }));

@@ -4,18 +4,17 @@
  */
 
 import { decodeRouteWithdrawal, encodeReflexResponse } from "./control_frames.ts";
-import type { Discovery } from "./discovery.ts";
+import type { Routing } from "./routing.ts";
 import type { Session } from "./session.ts";
-import { highHalf, lowHalf } from "../../base/mod.ts";
+import { SUBPROTOCOL_ROUTE_WITHDRAWAL } from "./withdrawal_flood.ts";
 
 /** Subprotocol id of reflex requests and responses. */
 export const SUBPROTOCOL_REFLEX = 0x0d00;
-const SUBPROTOCOL_ROUTE_WITHDRAWAL = 0x0c01;
 
 /** What {@linkcode answerBuiltin} needs. */
 export interface BuiltinContext {
   readonly session: Session;
-  readonly discovery: Discovery;
+  readonly routing: Routing;
   readonly now: number;
 }
 
@@ -33,8 +32,8 @@ export function answerBuiltin(
     for (const event of events) {
       const withdrawal = decodeRouteWithdrawal(event);
       if (withdrawal === undefined) continue;
-      const { destination } = withdrawal;
-      context.discovery.withdraw(lowHalf(destination), highHalf(destination), context.session.peer);
+      const { destination, sequence } = withdrawal;
+      context.routing.onWithdrawal(context.session.peer, destination, sequence);
     }
     return true;
   }

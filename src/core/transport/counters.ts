@@ -21,16 +21,28 @@ export function createTransportCounters() {
     drop_route_hop_total: 0,
     // Stage 2: routed datagrams.
     routed_delivered_total: 0,
-    relayed_packets_total: 0,
+    relay_routed_total: 0,
     drop_relay_ttl_total: 0,
     drop_relay_no_route_total: 0,
     drop_relay_limit_total: 0,
+    drop_relay_loop_total: 0,
+    // Stage 2b: packets to be relayed, with a routing header and without.
+    relayed_packets_total: 0,
+    /** Its queue, or all queues together, were full. */
+    drop_relay_queue_total: 0,
+    /** Waited when the neighbour was given up. */
+    drop_relay_closed_total: 0,
+    /** Waiting now. */
+    relay_packets_waiting: 0,
     // Stage 3: packets, direct and delivered ones together.
     rx_packets_total: 0,
     drop_bad_header_total: 0,
     drop_routed_heartbeat_total: 0,
     rx_handshakes_total: 0,
     drop_unknown_session_total: 0,
+    /** Not ours, but of an endpoint that is relayed through here and does not wrap. */
+    relay_unwrapped_total: 0,
+    drop_relay_unwrapped_total: 0,
     drop_bad_tag_total: 0,
     drop_replay_total: 0,
     rx_opened_total: 0,
@@ -41,6 +53,9 @@ export function createTransportCounters() {
     rx_message_packets_total: 0,
     drop_unknown_subprotocol_total: 0,
     drop_superseded_total: 0,
+    drop_data_limit_total: 0,
+    drop_control_limit_total: 0,
+    drop_announcement_limit_total: 0,
     // Stage 5: event packets.
     events_delivered_total: 0,
     events_unclaimed_total: 0,
@@ -89,10 +104,14 @@ export function createTransportCounters() {
     // Pingwaves.
     pingwaves_accepted_total: 0,
     pingwaves_forwarded_total: 0,
+    /** Passed on to some neighbours only, because there are so many. */
+    pingwaves_fan_out_limited_total: 0,
     drop_pingwave_invalid_total: 0,
     drop_pingwave_unowned_total: 0,
     drop_pingwave_seen_total: 0,
+    drop_pingwave_stale_total: 0,
     drop_pingwave_limit_total: 0,
+    drop_pingwave_rate_total: 0,
     // Sending.
     tx_packets_total: 0,
     tx_bytes_total: 0,
@@ -105,6 +124,7 @@ export function createTransportCounters() {
     sessions_opened_total: 0,
     sessions_replaced_total: 0,
     sessions_unconfirmed_total: 0,
+    peers_suspected_total: 0,
     peers_failed_total: 0,
     peers_recovered_total: 0,
     peers_evicted_total: 0,
@@ -141,16 +161,25 @@ export function checkCounters(c: TransportCounters): string[] {
   ]);
   stage("routed", c.rx_routed_total, [
     c.routed_delivered_total,
-    c.relayed_packets_total,
+    c.relay_routed_total,
     c.drop_relay_ttl_total,
     c.drop_relay_no_route_total,
     c.drop_relay_limit_total,
+    c.drop_relay_loop_total,
+  ]);
+  stage("relayed", c.relay_routed_total + c.relay_unwrapped_total, [
+    c.relayed_packets_total,
+    c.drop_relay_queue_total,
+    c.drop_relay_closed_total,
+    c.relay_packets_waiting,
   ]);
   stage("packets", c.rx_packets_total, [
     c.drop_bad_header_total,
     c.drop_routed_heartbeat_total,
     c.rx_handshakes_total,
     c.drop_unknown_session_total,
+    c.relay_unwrapped_total,
+    c.drop_relay_unwrapped_total,
     c.drop_epoch_key_total,
     c.drop_bad_tag_total,
     c.drop_replay_total,
@@ -174,6 +203,9 @@ export function checkCounters(c: TransportCounters): string[] {
     c.rx_proofs_total,
     c.drop_unproven_total,
     c.drop_superseded_total,
+    c.drop_data_limit_total,
+    c.drop_control_limit_total,
+    c.drop_announcement_limit_total,
     c.drop_unknown_subprotocol_total,
   ]);
   stage("events", c.rx_event_packets_total, [
@@ -189,7 +221,9 @@ export function checkCounters(c: TransportCounters): string[] {
     c.drop_pingwave_invalid_total,
     c.drop_pingwave_unowned_total,
     c.drop_pingwave_seen_total,
+    c.drop_pingwave_stale_total,
     c.drop_pingwave_limit_total,
+    c.drop_pingwave_rate_total,
   ]);
   return wrong;
 }

@@ -60,9 +60,9 @@ export const EVICTED_TIMEOUTS = 30;
 export const HANDSHAKE_TTL = 16;
 export const DATA_TTL = 8;
 export const PINGWAVE_TTL = 3;
-export const PINGWAVE_HOPS_MAX = 15;
 export const PINGWAVE_SECOND_ROUND_MS = 50;
 export const PINGWAVE_EVENT_GAP_MS = 250;
+export const PINGWAVE_DEBOUNCE_MS = 100;
 
 /** Peers with a session or being dialled: 16,384 × about 1.5 KB of session state is 24 MB. */
 export const PEERS_MAX = 16_384;
@@ -162,16 +162,6 @@ export const CLONE_SHOWN_MS = 600_000;
 
 /** Patience of one handshake attempt: it grows from the first to the last of these. */
 export const HANDSHAKE_PATIENCE_MS: readonly number[] = [500, 1_000, 2_000];
-
-/**
- * Packets per second relayed for sources that own no session here, all of them together: enough for
- * handshakes through a relay and slow data, too little to make the node a cannon.
- */
-export const FOREIGN_RELAYS_PER_SECOND = 2_000;
-
-/** Nodes known from pingwaves, and remembered (origin, sequence) pairs. */
-export const DISCOVERED_MAX = 4_096;
-export const PINGWAVES_SEEN_MAX = 16_384;
 
 /** Slots for packets being sent: 512 × 8,256 B is 4.2 MB. */
 export const SEND_SLOTS = 512;

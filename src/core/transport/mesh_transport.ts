@@ -16,10 +16,12 @@ import type { Log } from "../../observe/mod.ts";
 import { type NoiseKeyPair, type PacketCipher, ReplayWindows } from "../crypto/mod.ts";
 import { formatAddress } from "./address.ts";
 import { AddressGuard } from "./address_guard.ts";
+import { Breakers } from "./breakers.ts";
 import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
 import { CloneWatch } from "./clones.ts";
+import { ConductTable } from "./conduct.ts";
 import { createTransportCounters } from "./counters.ts";
-import { type DiscoveredNode, Discovery } from "./discovery.ts";
+import { Egress } from "./egress.ts";
 import {
   Handshaker,
   type HandshakeResult,
@@ -37,16 +39,21 @@ import {
   STREAM_WINDOW_BYTES,
   SWEEP_MS,
 } from "./limits.ts";
+import { Liveness, type LivenessChange } from "./liveness.ts";
+import { Loopback } from "./loopback.ts";
 import { requireInterval, requireOneIdentity } from "./option_checks.ts";
 import { PacketReceiver } from "./packet_receiver.ts";
 import { PacketSender } from "./packet_sender.ts";
 import { PacketStore } from "./packet_store.ts";
 import { Paths } from "./paths.ts";
 import { type Peer, PeerTable } from "./peers.ts";
-import { PingwaveSchedule } from "./pingwave_schedule.ts";
+import { type PingwaveFacts, Pingwaves } from "./pingwaves.ts";
+import { RateLimits } from "./rate_limits.ts";
 import { ReceiveState } from "./receive_state.ts";
+import { Relay } from "./relay.ts";
 import { ReorderBudget } from "./reorder_buffer.ts";
 import { RetryGate } from "./retry_gate.ts";
+import { Routing } from "./routing.ts";
 import { SealedDatagrams } from "./sealed_datagrams.ts";
 import type { Session, SessionProver } from "./session.ts";
 import { SessionResets } from "./session_resets.ts";
@@ -54,18 +61,27 @@ import { SessionRegistry } from "./session_registry.ts";
 import type { DatagramSocket } from "./socket.ts";
 import { SendStreamHandle } from "./stream.ts";
 import type {
+  DiscoveredNode,
   EndReceiving,
+  FailureCounts,
   MeshEvent,
   MeshLink,
   OpenReceiveStreamOptions,
   OpenSendStreamOptions,
+  PeerConduct,
   PeerFeatures,
   PeerInfo,
   ProvenPeer,
   ReceiveStreamHandler,
+  RelayedStream,
+  RouteInfo,
   SocketAddress,
   SubprotocolMessage,
+  TableSizes,
 } from "./types.ts";
+import { WithdrawalFlood } from "./withdrawal_flood.ts";
+
+const EMPTY = new Uint8Array(0);
 
 /** What {@linkcode MeshTransport} needs. */
 export interface MeshTransportDeps {
@@ -87,6 +103,8 @@ export interface MeshTransportOptions {
   readonly expected?: readonly bigint[];
   readonly heartbeatMs?: number;
   readonly sessionTimeoutMs?: number;
+  /** Makes hashes over packets unpredictable; 0 when left out. */
+  readonly seed?: number;
   /** Identity for sealed sessions; left out, every session is compat. */
   readonly sealing?: SessionProver & Pick<SealingOptions, "policyOf">;
 }
@@ -103,10 +121,18 @@ export class MeshTransport implements MeshLink {
   readonly #memory: Uint8Array;
   readonly #receiveAt: number;
   readonly #receiveBytes: number;
-  readonly #peers: PeerTable;
+  readonly #peers = new PeerTable();
   readonly #sessions: SessionRegistry;
-  readonly #discovery: Discovery;
-  readonly #pingwaves: PingwaveSchedule;
+  readonly #conduct: ConductTable;
+  readonly #breakers = new Breakers();
+  readonly #rates: RateLimits;
+  readonly #routing: Routing;
+  readonly #withdrawals: WithdrawalFlood;
+  readonly #pingwaves: Pingwaves;
+  readonly #relay: Relay;
+  readonly #egress: Egress;
+  readonly #liveness: Liveness;
+  readonly #loopback: Loopback;
   readonly #sender: PacketSender;
   readonly #handshaker: Handshaker;
   readonly #receiver: PacketReceiver;
@@ -118,10 +144,10 @@ export class MeshTransport implements MeshLink {
   readonly #provenHandlers = new Set<(peer: ProvenPeer) => void>();
   readonly #movedHandlers = new Set<(peer: bigint, address: SocketAddress) => void>();
   readonly #silenceHandlers = new Set<(peer: bigint) => void>();
+  readonly #suspicionHandlers = new Set<(peer: bigint, isSuspected: boolean) => void>();
   readonly #busy = new Set<Session>();
   #eventHandler: EventHandler | undefined;
   #cancelTick: (() => void) | undefined;
-  #cancelHeartbeat: (() => void) | undefined;
   #cancelSweep: (() => void) | undefined;
   #isStopped = false;
 
@@ -144,24 +170,48 @@ export class MeshTransport implements MeshLink {
       counters,
       routingId: lowHalf(options.nodeId),
     });
-    this.#peers = new PeerTable(sessionTimeoutMs);
-    this.#discovery = new Discovery(
-      { peers: this.#peers, counters, clock },
-      { nodeId: options.nodeId, sessionTimeoutMs },
+    const { memory } = cipher;
+    const peers = this.#peers;
+    const conduct = this.#conduct = new ConductTable(sessionTimeoutMs);
+    const rates = this.#rates = new RateLimits(clock.now());
+    const routing = this.#routing = new Routing({
+      peers,
+      clock,
+      conduct,
+      flood: (emission) => this.#withdrawals.add(emission),
+    }, { nodeId: options.nodeId, sessionTimeoutMs });
+    this.#withdrawals = new WithdrawalFlood({ clock, neighbours: routing.neighbours });
+    this.#pingwaves = new Pingwaves(
+      { clock, counters, sender: this.#sender, routing, rates, conduct },
+      options.nodeId,
     );
-    const guard = this.#guard = new AddressGuard({ clock, counters, peers: this.#peers });
+    const guard = this.#guard = new AddressGuard({ clock, counters, peers });
     this.#clones = new CloneWatch({ clock, counters, log });
     this.#paths = new Paths({
       clock,
       random,
       counters,
-      peers: this.#peers,
+      peers,
       guard,
       onMoved: (peer) => this.#onMoved(peer),
     });
-    this.#pingwaves = new PingwaveSchedule(clock, () => this.#sendPingwave());
+    const egress = this.#egress = new Egress({ sender: this.#sender, counters, memory });
+    this.#relay = new Relay(
+      { counters, egress, peers, routing, rates, conduct, memory },
+      { routingId: lowHalf(options.nodeId), seed: options.seed ?? 0 },
+    );
+    this.#liveness = new Liveness({
+      clock,
+      peers,
+      counters,
+      conduct,
+      onRound: (now) => this.#onRound(now),
+      beat: (peer) => this.#beat(peer),
+      onChange: (peer, change) => this.#onLivenessChange(peer, change),
+    }, { heartbeatMs: this.heartbeatMs, sessionTimeoutMs });
+    this.#loopback = new Loopback({ log: deps.log, handlers: this.#messageHandlers });
     this.#sessions = new SessionRegistry({
-      peers: this.#peers,
+      peers,
       counters,
       clock,
       guard,
@@ -194,7 +244,7 @@ export class MeshTransport implements MeshLink {
       },
       onSession: (peer, isReplacement) => this.#onSession(peer, isReplacement),
       onConfirmed: (peer) => {
-        this.#pingwaves.trigger();
+        this.#beginPeer(peer);
         this.#tellPeerChange(peer, true);
       },
       onProven: (peer, result) => this.#onProven(peer, result),
@@ -213,8 +263,12 @@ export class MeshTransport implements MeshLink {
       onAnswered: (result) => this.#sessions.startProof(result),
       onInitiated: (result) => {
         if (result.sealed !== undefined) return this.#beginSealed(result);
-        // The first packet on the session tells the responder that the keys are in use.
-        this.#sessions.initiate(result)?.sendHeartbeat();
+        const session = this.#sessions.initiate(result);
+        // The first packet on the session tells the responder that the keys are in use; no heartbeat
+        // passes a relay.
+        if (result.isRelayed) {
+          session?.sendMessage(SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, EMPTY);
+        } else session?.sendHeartbeat();
         return undefined;
       },
       onNegotiationFailed: (nodeId, fault) => {
@@ -253,16 +307,19 @@ export class MeshTransport implements MeshLink {
       cipher,
       clock,
       counters,
-      sender: this.#sender,
-      peers: this.#peers,
+      peers,
       sessions: this.#sessions,
-      discovery: this.#discovery,
+      routing,
+      pingwaves: this.#pingwaves,
+      relay: this.#relay,
+      rates,
+      conduct,
+      liveness: this.#liveness,
       handshaker: this.#handshaker,
       messageHandlers: this.#messageHandlers,
       resets,
       sealedDatagrams,
       paths: this.#paths,
-      onHeartbeat: (peer) => this.#noteHeartbeat(peer),
     }, options.nodeId);
   }
 
@@ -286,7 +343,7 @@ export class MeshTransport implements MeshLink {
         });
       }
     });
-    this.#scheduleHeartbeat();
+    this.#liveness.start();
     this.#scheduleSweep();
   }
 
@@ -295,7 +352,8 @@ export class MeshTransport implements MeshLink {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancelTick?.();
-    this.#cancelHeartbeat?.();
+    this.#liveness.stop();
+    this.#withdrawals.stop();
     this.#cancelSweep?.();
     this.#pingwaves.stop();
     this.#handshaker.stop();
@@ -339,7 +397,73 @@ export class MeshTransport implements MeshLink {
 
   /** Nodes heard of through pingwaves. */
   discoveredNodes(): DiscoveredNode[] {
-    return this.#discovery.nodes();
+    return this.#routing.nodes.nodes((slot) => this.#peers.at(slot)?.nodeId ?? 0n);
+  }
+
+  /** Which neighbour packets for each node are handed to. */
+  routes(): RouteInfo[] {
+    return this.#routing.routes();
+  }
+
+  /** How many peers are in each state, exact at any time. */
+  failureCounts(): FailureCounts {
+    const { connecting, connected: healthy, suspected, failed } = this.#peers.counts;
+    return { connecting, healthy, suspected, failed };
+  }
+
+  /** What was observed of a peer; `undefined` for an unknown one. */
+  conduct(nodeId: bigint): PeerConduct | undefined {
+    const peer = this.#peers.get(nodeId);
+    return peer === undefined ? undefined : this.#conduct.describe(peer.slot);
+  }
+
+  /** What this node sees of the streams it relays. */
+  relayedStreams(): RelayedStream[] {
+    return this.#relay.streams.streams();
+  }
+
+  /** How full the tables are that others fill. */
+  tableSizes(): TableSizes {
+    return {
+      peers: this.#peers.size,
+      sessions: this.#sessions.size,
+      ...this.#routing.sizes(),
+      relayedPairs: this.#relay.pairs.size,
+      relayedStreams: this.#relay.streams.size,
+      waiting: this.#egress.waiting,
+    };
+  }
+
+  /** Counters of routing, relaying and recovery, by the names of metrics. */
+  routingCounters(): Record<string, number> {
+    return {
+      ...this.#routing.allCounters(),
+      ...this.#withdrawals.counters,
+      ...this.#relay.pairs.counters,
+      ...this.#relay.streams.counters,
+      ...this.#egress.counters,
+      ...this.#breakers.counters,
+      ...this.#loopback.counters,
+    };
+  }
+
+  /** The way out for scheduled streams; relayed packets share it. */
+  get egress(): Egress {
+    return this.#egress;
+  }
+
+  /**
+   * A signed announcement of `origin` came from the peer `via`, over so many hops: it is reached that way
+   * (`wire.md` 9.6).
+   */
+  noteAnnouncement(origin: bigint, via: bigint, hopCount: number): void {
+    const peer = this.#peers.get(via);
+    if (peer !== undefined && hopCount > 0) this.#routing.onAnnouncement(origin, peer, hopCount);
+  }
+
+  /** What this node can do has changed: its pingwaves say so from now on, the next one soon. */
+  announceFacts(facts: PingwaveFacts): void {
+    this.#pingwaves.announceFacts(facts);
   }
 
   connectedPeers(): readonly bigint[] {
@@ -370,7 +494,7 @@ export class MeshTransport implements MeshLink {
     const peer = this.#peers.get(nodeId);
     if (peer?.session === undefined) return;
     peer.probedAt = this.#deps.clock.now();
-    peer.session.sendMessage(SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, new Uint8Array(0));
+    peer.session.sendMessage(SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, EMPTY);
   }
 
   /**
@@ -397,6 +521,10 @@ export class MeshTransport implements MeshLink {
   }
 
   reportSilence(peer: bigint): void {
+    const known = this.#peers.get(peer);
+    if (known !== undefined) {
+      this.#breakers.onSilence(known.slot, known.lastReceivedAt, this.#deps.clock.now());
+    }
     for (const handler of this.#silenceHandlers) handler(peer);
   }
 
@@ -404,6 +532,15 @@ export class MeshTransport implements MeshLink {
   onSilence(handler: (peer: bigint) => void): () => void {
     this.#silenceHandlers.add(handler);
     return () => void this.#silenceHandlers.delete(handler);
+  }
+
+  /**
+   * Calls back when a peer is suspected, because it is silent, and when it no longer is; the result stops
+   * that. Nothing new should be asked of a suspected peer that another one can do.
+   */
+  onSuspicion(handler: (peer: bigint, isSuspected: boolean) => void): () => void {
+    this.#suspicionHandlers.add(handler);
+    return () => void this.#suspicionHandlers.delete(handler);
   }
 
   // --- Messages and streams --------------------------------------------------------------------
@@ -420,8 +557,13 @@ export class MeshTransport implements MeshLink {
         `Cannot send message: length is ${payload.length}, must be at most ${MAX_EVENT_BYTES}`,
       );
     }
-    const session = this.#peers.get(peer)?.session;
-    if (session === undefined) return false;
+    if (peer === this.nodeId) {
+      const sequence = options.sequence ?? 0;
+      return this.#loopback.deliver({ from: peer, subprotocol, streamId, sequence, payload });
+    }
+    const known = this.#peers.get(peer);
+    const session = known?.session;
+    if (session === undefined || known === undefined || !this.#maySend(known)) return false;
     return session.sendMessage(
       subprotocol,
       lowHalf(streamId),
@@ -486,24 +628,26 @@ export class MeshTransport implements MeshLink {
   }
 
   #requireSession(nodeId: bigint): Session {
-    const session = this.#peers.get(nodeId)?.session;
+    const peer = this.#peers.get(nodeId);
+    const session = peer?.session;
     // Who has not yet shown that it holds the keys is no peer.
-    if (session?.isConfirmed) return session;
+    if (peer !== undefined && session?.isConfirmed) {
+      if (this.#maySend(peer)) return session;
+      throw new NetError("unreachable", `Cannot reach node ${idToHex(nodeId)}: it is silent`, {
+        next: "try again later; see net node peers for its state",
+      });
+    }
     throw new NetError("unreachable", `Cannot reach node ${idToHex(nodeId)}: no session with it`, {
       next: "see net node peers for the nodes that are connected",
     });
   }
 
-  // --- Time ------------------------------------------------------------------------------------
-
-  #noteHeartbeat(peer: Peer): void {
-    peer.lastHeartbeatAt = this.#deps.clock.now();
-    if (peer.state !== "failed" || peer.session === undefined) return;
-    peer.state = "connected";
-    this.counters.peers_recovered_total += 1;
-    this.#pingwaves.trigger();
-    this.#tellPeerChange(peer, true);
+  /** Asks the peer's breaker. */
+  #maySend(peer: Peer): boolean {
+    return this.#breakers.allows(peer.slot, peer.lastReceivedAt, this.#deps.clock.now());
   }
+
+  // --- Time ------------------------------------------------------------------------------------
 
   /** Begins a sealed session that this node initiated; settles with its proofs. */
   #beginSealed(result: HandshakeResult): Promise<void> {
@@ -547,6 +691,7 @@ export class MeshTransport implements MeshLink {
     const isInUse = peer.session === session;
     this.#sessions.end(session);
     if (!isInUse) return;
+    this.#routing.onSessionLost(peer);
     this.#deps.log.info("session_lost", { peer: idToHex(peer.nodeId) });
     this.#tellPeerChange(peer, false);
     this.reportSilence(peer.nodeId);
@@ -559,22 +704,22 @@ export class MeshTransport implements MeshLink {
       sealed: peer.session?.proof !== undefined,
       initiator: peer.session?.isInitiator,
     });
-    this.#pingwaves.trigger();
     if (isReplacement) this.#tellPeerChange(peer, false);
     // Who has not yet shown that it holds the keys is no peer to the planes above.
-    if (peer.isConnected) this.#tellPeerChange(peer, true);
+    if (!peer.isConnected) return;
+    this.#beginPeer(peer);
+    this.#tellPeerChange(peer, true);
+  }
+
+  /** A peer is there, for the first time or with another session. */
+  #beginPeer(peer: Peer): void {
+    this.#breakers.close(peer.slot);
+    this.#routing.onSession(peer);
+    this.#pingwaves.announceTo(peer);
   }
 
   #tellPeerChange(peer: Peer, isConnected: boolean): void {
     for (const handler of this.#peerHandlers) handler(peer.nodeId, isConnected);
-  }
-
-  #sendPingwave(): void {
-    const pingwave = this.#discovery.createPingwave();
-    for (const peer of this.#peers.values()) {
-      if (!peer.session?.isConfirmed || peer.route.relayTo !== undefined) continue;
-      this.#sender.sendRaw(pingwave, peer.route.address);
-    }
   }
 
   #scheduleTick(): void {
@@ -591,36 +736,48 @@ export class MeshTransport implements MeshLink {
     });
   }
 
-  #scheduleHeartbeat(): void {
-    this.#cancelHeartbeat = this.#deps.clock.after(this.heartbeatMs, () => {
-      const now = this.#deps.clock.now();
-      for (const peer of this.#peers.values()) {
-        // Who never showed that it holds the keys may be a forged address: it gets nothing more.
-        if (peer.session?.isConfirmed === false) continue;
-        // Relays drop heartbeats (`wire.md` 9.2), so a relayed peer is asked for a sign of life.
-        if (peer.route.relayTo === undefined) peer.session?.sendHeartbeat();
-        else this.probe(peer.nodeId);
-        this.#judge(peer, now);
-      }
-      this.#sendPingwave();
-      this.#discovery.sweep();
-      this.#scheduleHeartbeat();
-    });
+  #onRound(now: number): void {
+    this.#pingwaves.beginRound();
+    this.#routing.sweep(now);
+    this.#relay.sweep(now);
   }
 
-  #judge(peer: Peer, now: number): void {
-    const change = this.#peers.judge(peer, now);
-    if (change === undefined) return;
-    if (change === "failed") {
-      this.counters.peers_failed_total += 1;
-      this.#discovery.forgetVia(peer);
-      peer.session?.streamsIfAny?.end("peer_lost");
-      this.#deps.log.warn("peer_failed", { peer: idToHex(peer.nodeId) });
-      this.#tellPeerChange(peer, false);
-    } else {
-      this.counters.peers_evicted_total += 1;
-      this.#forget(peer);
+  /** A sign of life for a peer; relays drop heartbeats (`wire.md` 9.2), so behind one it is asked for one. */
+  #beat(peer: Peer): void {
+    if (peer.route.relayTo !== undefined) return this.probe(peer.nodeId);
+    peer.session?.sendHeartbeat();
+    this.#pingwaves.sendRound(peer);
+  }
+
+  #onLivenessChange(peer: Peer, change: LivenessChange): void {
+    const { clock, log } = this.#deps;
+    switch (change) {
+      case "suspected":
+      case "relieved":
+        this.#routing.onSuspicion(peer, change === "suspected");
+        this.#tellSuspicion(peer, change === "suspected");
+        break;
+      case "failed":
+        this.#breakers.onFailed(peer.slot, clock.now());
+        this.#routing.onFailed(peer);
+        peer.session?.streams.end("peer_lost");
+        log.warn("peer_failed", { peer: idToHex(peer.nodeId) });
+        this.#tellPeerChange(peer, false);
+        break;
+      case "recovered":
+        this.#breakers.close(peer.slot);
+        this.#routing.onRecovered(peer);
+        this.#pingwaves.announceTo(peer);
+        this.#tellPeerChange(peer, true);
+        break;
+      case "evicted":
+        this.#forget(peer);
+        break;
     }
+  }
+
+  #tellSuspicion(peer: Peer, isSuspected: boolean): void {
+    for (const handler of this.#suspicionHandlers) handler(peer.nodeId, isSuspected);
   }
 
   #scheduleSweep(): void {
@@ -635,7 +792,12 @@ export class MeshTransport implements MeshLink {
 
   #forget(peer: Peer): void {
     this.#sessions.endAll(peer);
-    this.#discovery.forgetVia(peer);
+    this.#routing.onGone(peer);
+    this.#relay.onGone(peer);
     this.#peers.remove(peer);
+    // The slot may be another peer's next.
+    this.#breakers.close(peer.slot);
+    this.#conduct.reset(peer.slot);
+    this.#rates.reset(peer.slot, this.#deps.clock.now());
   }
 }

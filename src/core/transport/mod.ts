@@ -4,7 +4,6 @@ export { CaptureFile, captureSocket } from "./capture.ts";
 export { openBestUdpSocket, type OpenUdpSocketOptions } from "./batched_socket.ts";
 export { checkCounters, type TransportCounters } from "./counters.ts";
 export { Dialer, type DialState, type DialTarget } from "./dialer.ts";
-export type { DiscoveredNode } from "./discovery.ts";
 export type { HandshakeTarget, SealingPolicy } from "./handshake.ts";
 export { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 export { EXPECTED_MAX, HEARTBEAT_MS, SESSION_TIMEOUT_MS } from "./limits.ts";
@@ -15,6 +14,7 @@ export {
   type MeshTransportOptions,
 } from "./mesh_transport.ts";
 export type { DatagramSocket, SocketCounters } from "./socket.ts";
+export type { PingwaveFacts } from "./pingwaves.ts";
 export type { SendStreamHandle } from "./stream.ts";
 export * from "./types.ts";
 export { openUdpSocket } from "./udp_socket.ts";

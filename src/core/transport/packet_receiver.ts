@@ -13,8 +13,8 @@ import {
 import { answerBuiltin } from "./builtin_messages.ts";
 import { classifyDatagram, DatagramClass } from "./classify.ts";
 import { receiveControl, SUBPROTOCOL_GRANT, SUBPROTOCOL_SACK } from "./control_plane.ts";
+import { type ConductTable, Misconduct } from "./conduct.ts";
 import type { TransportCounters } from "./counters.ts";
-import type { Discovery } from "./discovery.ts";
 import { EventCursor } from "./event_frame.ts";
 import type { Handshaker } from "./handshake.ts";
 import {
@@ -27,18 +27,14 @@ import {
   readHeader,
   validatePacket,
 } from "./header.ts";
-import { TokenBucket } from "./limiters.ts";
-import { FOREIGN_RELAYS_PER_SECOND } from "./limits.ts";
-import type { PacketSender } from "./packet_sender.ts";
+import type { Liveness } from "./liveness.ts";
 import type { Paths } from "./paths.ts";
-import type { Peer, PeerTable } from "./peers.ts";
-import { PINGWAVE_BYTES } from "./pingwave.ts";
-import {
-  forwardRoutingHeader,
-  readRoutingHeader,
-  ROUTING_HEADER_BYTES,
-  RoutingHeader,
-} from "./routing_header.ts";
+import type { PeerTable } from "./peers.ts";
+import type { Pingwaves } from "./pingwaves.ts";
+import { type RateLimits, STRANGERS, TrafficKind } from "./rate_limits.ts";
+import type { Relay } from "./relay.ts";
+import { readRoutingHeader, ROUTING_HEADER_BYTES, RoutingHeader } from "./routing_header.ts";
+import type { Routing } from "./routing.ts";
 import type { Session } from "./session.ts";
 import type { SealedDatagrams } from "./sealed_datagrams.ts";
 import type { SessionResets } from "./session_resets.ts";
@@ -50,10 +46,14 @@ export interface PacketReceiverDeps {
   readonly cipher: PacketCipher;
   readonly clock: Clock;
   readonly counters: TransportCounters;
-  readonly sender: PacketSender;
   readonly peers: PeerTable;
   readonly sessions: SessionRegistry;
-  readonly discovery: Discovery;
+  readonly routing: Routing;
+  readonly pingwaves: Pingwaves;
+  readonly relay: Relay;
+  readonly rates: RateLimits;
+  readonly conduct: ConductTable;
+  readonly liveness: Liveness;
   readonly handshaker: Handshaker;
   /** Handlers of subprotocols that planes above registered. */
   readonly messageHandlers: ReadonlyMap<number, (message: SubprotocolMessage) => void>;
@@ -62,8 +62,6 @@ export interface PacketReceiverDeps {
   /** Takes the sealing's own class of datagrams; `undefined` as above. */
   readonly sealedDatagrams: SealedDatagrams | undefined;
   readonly paths: Paths;
-  /** An authentic heartbeat of the peer came in. */
-  readonly onHeartbeat: (peer: Peer) => void;
 }
 
 /** Receives datagrams. */
@@ -76,7 +74,6 @@ export class PacketReceiver {
   readonly #header = new PacketHeader();
   readonly #routing = new RoutingHeader();
   readonly #cursor = new EventCursor();
-  readonly #foreignRelays: TokenBucket;
 
   constructor(deps: PacketReceiverDeps, nodeId: bigint) {
     this.#deps = deps;
@@ -85,7 +82,6 @@ export class PacketReceiver {
     const { memory } = deps.cipher;
     this.#memory = memory;
     this.#view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
-    this.#foreignRelays = new TokenBucket(FOREIGN_RELAYS_PER_SECOND, deps.clock.now());
   }
 
   /**
@@ -127,31 +123,19 @@ export class PacketReceiver {
   }
 
   #receivePingwave(at: number, from: SocketAddress): void {
-    const bytes = this.#memory.subarray(at, at + PINGWAVE_BYTES);
-    const next = this.#deps.discovery.receive(bytes, this.#deps.peers.ownerOf(from));
-    for (const peer of next) this.#deps.sender.sendRaw(bytes, peer.route.address);
+    const { clock, peers, pingwaves } = this.#deps;
+    pingwaves.receive(this.#memory, this.#view, at, peers.ownerOf(from), clock.now());
   }
 
   #receiveRouted(at: number, length: number, from: SocketAddress): void {
-    const { counters } = this.#deps;
     const routing = this.#routing;
     readRoutingHeader(this.#view, at, routing);
-    if (routing.destinationLow === this.#low && routing.destinationHigh === this.#high) {
-      counters.routed_delivered_total += 1;
-      const packetAt = at + ROUTING_HEADER_BYTES;
-      this.#receivePacket(packetAt, length - ROUTING_HEADER_BYTES, from, routing);
+    if (routing.destinationLow !== this.#low || routing.destinationHigh !== this.#high) {
+      this.#deps.relay.receive(at, length, routing, from, this.#deps.clock.now());
       return;
     }
-    const next = this.#deps.discovery.nextHop(routing.destinationLow, routing.destinationHigh);
-    const isKnown = this.#deps.peers.ownerOf(from) !== undefined;
-    if (next === undefined) counters.drop_relay_no_route_total += 1;
-    else if (!isKnown && !this.#foreignRelays.take(1, this.#deps.clock.now())) {
-      counters.drop_relay_limit_total += 1;
-    } else if (!forwardRoutingHeader(this.#memory, at)) counters.drop_relay_ttl_total += 1;
-    else {
-      counters.relayed_packets_total += 1;
-      this.#deps.sender.sendRaw(this.#memory.subarray(at, at + length), next.route.address);
-    }
+    this.#deps.counters.routed_delivered_total += 1;
+    this.#receivePacket(at + ROUTING_HEADER_BYTES, length - ROUTING_HEADER_BYTES, from, routing);
   }
 
   #receivePacket(
@@ -165,6 +149,8 @@ export class PacketReceiver {
     counters.rx_packets_total += 1;
     if (validatePacket(this.#view, at, length) !== PacketReject.None) {
       counters.drop_bad_header_total += 1;
+      const { conduct, peers } = this.#deps;
+      conduct.note(peers.ownerOf(from)?.slot ?? STRANGERS, Misconduct.Malformed);
       return;
     }
     readHeader(this.#view, at, header);
@@ -183,9 +169,7 @@ export class PacketReceiver {
     }
     const session = this.#deps.sessions.get(header.sessionLow, header.sessionHigh);
     if (session === undefined) {
-      counters.drop_unknown_session_total += 1;
-      const { sessionLow, sessionHigh } = header;
-      this.#deps.resets?.answer(sessionLow, sessionHigh, from, routing !== undefined, length);
+      this.#receiveUnknown(at, length, header, from, routing !== undefined);
       return;
     }
     const { cipher, clock } = this.#deps;
@@ -215,6 +199,7 @@ export class PacketReceiver {
       const isNewest = session.replay.isNewest(header.counterLow, header.counterHigh);
       this.#deps.paths.note(session, from, isNewest, length);
     }
+    if (!this.#isWithinLimit(session, header, length, now)) return;
     if (session.supersededAt !== undefined) {
       // Its streams are over: acknowledging anything of them would be a lie.
       counters.drop_superseded_total += 1;
@@ -225,8 +210,44 @@ export class PacketReceiver {
     }
     if (isHeartbeat) {
       counters.rx_heartbeats_total += 1;
-      this.#deps.onHeartbeat(session.peer);
+      this.#deps.liveness.onHeartbeat(session.peer);
+      this.#deps.routing.onHeartbeat(session.peer);
     } else this.#dispatch(session, header, payloadAt, now);
+  }
+
+  /** Takes a packet whose session is not here: lost, forged, or somebody else's. */
+  #receiveUnknown(
+    at: number,
+    length: number,
+    { sessionLow, sessionHigh }: PacketHeader,
+    from: SocketAddress,
+    isRouted: boolean,
+  ): void {
+    const { clock, counters, relay, resets } = this.#deps;
+    if (
+      !isRouted &&
+      relay.receiveUnwrapped(at, length, sessionLow, sessionHigh, from, clock.now())
+    ) return;
+    counters.drop_unknown_session_total += 1;
+    resets?.answer(sessionLow, sessionHigh, from, isRouted, length);
+  }
+
+  /** Counts an authentic packet towards what its peer may send; false when that is too much. */
+  #isWithinLimit(session: Session, header: PacketHeader, length: number, now: number): boolean {
+    const { counters, conduct, rates } = this.#deps;
+    const { subprotocol } = header;
+    const kind = subprotocol !== 0
+      ? isAnnouncement(subprotocol) ? TrafficKind.Announcement : TrafficKind.Control
+      : (header.flags & FLAG_HEARTBEAT) !== 0
+      ? TrafficKind.Control
+      : TrafficKind.Data;
+    const { slot } = session.peer;
+    if (rates.take(slot, kind, length, now)) return true;
+    if (kind === TrafficKind.Data) counters.drop_data_limit_total += 1;
+    else if (kind === TrafficKind.Control) counters.drop_control_limit_total += 1;
+    else counters.drop_announcement_limit_total += 1;
+    conduct.note(slot, Misconduct.Flood);
+    return false;
   }
 
   /**
@@ -278,8 +299,10 @@ export class PacketReceiver {
     // A session that is no longer used says nothing about the one that is.
     if (peer.session !== session) return;
     peer.lastReceivedAt = now;
-    // No heartbeat passes a relay, so there any packet brings a failed peer back.
-    if (peer.state === "failed" && peer.route.relayTo !== undefined) this.#deps.onHeartbeat(peer);
+    // No heartbeat passes a relay, so there any packet brings a failed or suspected peer back.
+    if (peer.state !== "connected" && peer.route.relayTo !== undefined) {
+      this.#deps.liveness.onSign(peer, now);
+    }
   }
 
   #dispatch(session: Session, header: PacketHeader, payloadAt: number, now: number): void {
@@ -307,6 +330,7 @@ export class PacketReceiver {
         const { start, end } = cursor;
         if (!receiveControl(session, subprotocol, this.#view, start, end - start, now)) {
           counters.drop_malformed_control_total += 1;
+          this.#deps.conduct.note(session.peer.slot, Misconduct.MalformedAuthentic);
         }
       }
       return;
@@ -315,7 +339,7 @@ export class PacketReceiver {
     const from = session.peer.nodeId;
     const streamId = joinHalves(header.streamLow, header.streamHigh);
     const sequence = readSequence(header);
-    const builtin = { session, discovery: this.#deps.discovery, now };
+    const builtin = { session, routing: this.#deps.routing, now };
     // Views into the receive buffer stay valid until the next datagram, so handlers run before that.
     const events: Uint8Array[] = [];
     cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
@@ -327,6 +351,11 @@ export class PacketReceiver {
     counters.rx_message_packets_total += 1;
     for (const payload of events) handler?.({ from, subprotocol, streamId, sequence, payload });
   }
+}
+
+/** Messages that cost a signature check: announcements, scoped ones, folds (`wire.md` 8). */
+function isAnnouncement(subprotocol: number): boolean {
+  return subprotocol === 0x0c00 || subprotocol === 0x0c04 || subprotocol === 0x1000;
 }
 
 /** Sequences beyond what a double holds exactly cannot be in any window. */

@@ -52,6 +52,7 @@ export class PacketSender {
   readonly #header = new PacketHeader();
   readonly #routing: RoutingHeader = new RoutingHeader();
   #begun: SendSlot | undefined;
+  #onSlotFree: (() => void) | undefined;
 
   constructor(
     deps: {
@@ -70,7 +71,13 @@ export class PacketSender {
     for (let i = 0; i < SEND_SLOTS; i++) {
       const slot: SendSlot = {
         offset: deps.cipher.allocate(SEND_SLOT_BYTES, 16),
-        release: () => void this.#free.push(slot),
+        release: () => {
+          this.#free.push(slot);
+          const callback = this.#onSlotFree;
+          if (callback === undefined) return;
+          this.#onSlotFree = undefined;
+          callback();
+        },
       };
       this.#free.push(slot);
     }
@@ -79,6 +86,11 @@ export class PacketSender {
   /** Slots not in use. */
   get slotsFree(): number {
     return this.#free.length;
+  }
+
+  /** Calls back, once, when another slot is free. */
+  onSlotFree(callback: () => void): void {
+    this.#onSlotFree = callback;
   }
 
   /**
@@ -146,6 +158,21 @@ export class PacketSender {
     }
     this.#cipher.memory.set(bytes, slot.offset);
     this.#send(slot, slot.offset, bytes.length, to);
+  }
+
+  /**
+   * Sends what lies in the cipher's memory as it is, copied once: packets being relayed.
+   *
+   * @param at Where it starts.
+   * @returns False when no slot was free, or it fits in none.
+   */
+  sendCopy(at: number, length: number, to: SocketAddress): boolean {
+    if (length > SEND_SLOT_BYTES) return false;
+    const slot = this.#free.pop();
+    if (slot === undefined) return false;
+    this.#cipher.memory.copyWithin(slot.offset, at, at + length);
+    this.#send(slot, slot.offset, length, to);
+    return true;
   }
 
   #transmit(slot: SendSlot, packet: number, length: number, route: PacketRoute): void {

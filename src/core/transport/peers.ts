@@ -1,23 +1,24 @@
 /**
- * The peers of a node: who has a session, under which address, and how alive they are (`wire.md` 11).
+ * The peers of a node: who has a session, under which address, and in which state. Each has a slot, a
+ * small number by which other tables keep columns about it. `liveness.ts` moves the states.
  */
 
-import { highHalf, lowHalf, PairMap } from "../../base/mod.ts";
+import { highHalf, lowHalf } from "../../base/mod.ts";
 import { addressKey } from "./address.ts";
-import {
-  CLONE_SHOWN_MS,
-  EVICTED_TIMEOUTS,
-  FAILED_TIMEOUTS,
-  PEERS_MAX,
-  SUSPECTED_TIMEOUTS,
-} from "./limits.ts";
+import { CLONE_SHOWN_MS, PEERS_MAX } from "./limits.ts";
 import type { PacketRoute } from "./packet_sender.ts";
+import { NO_SLOT, PeerSlots } from "./peer_slots.ts";
 import type { Session } from "./session.ts";
 import type { PeerInfo, PeerState, SessionForm, SocketAddress } from "./types.ts";
+
+/** How many peers are in each state. */
+export type StateCounts = Record<PeerState, number>;
 
 /** One peer. */
 export class Peer {
   readonly nodeId: bigint;
+  /** Its number in columns about peers; `NO_SLOT` as long as it is in no table. */
+  readonly slot: number;
   readonly low: number;
   readonly high: number;
   /** Where packets for it go, and whether a relay is in between. */
@@ -29,7 +30,6 @@ export class Peer {
   session: Session | undefined;
   /** Session of a newer handshake, not used until the peer sends on it. */
   candidate: Session | undefined;
-  state: PeerState = "connecting";
   /** Time of the last authentic heartbeat, or of the session's start. */
   lastHeartbeatAt: number;
   /** Time of the last authentic packet. */
@@ -49,9 +49,24 @@ export class Peer {
   packetsReceived = 0;
   bytesSent = 0;
   bytesReceived = 0;
+  #state: PeerState = "connecting";
+  #counts: StateCounts | undefined;
 
-  constructor(nodeId: bigint, address: SocketAddress, now: number) {
+  /**
+   * @param slot Its slot in a table; left out, it is in none.
+   * @param counts Counts of that table, in which this peer counts from now on.
+   */
+  constructor(
+    nodeId: bigint,
+    address: SocketAddress,
+    now: number,
+    slot = NO_SLOT,
+    counts?: StateCounts,
+  ) {
     this.nodeId = nodeId;
+    this.slot = slot;
+    this.#counts = counts;
+    if (counts !== undefined) counts[this.#state] += 1;
     this.low = lowHalf(nodeId);
     this.high = highHalf(nodeId);
     this.route = { address, relayTo: undefined };
@@ -59,9 +74,33 @@ export class Peer {
     this.lastReceivedAt = now;
   }
 
+  /** Where it is in its life; the table's counts follow. */
+  get state(): PeerState {
+    return this.#state;
+  }
+
+  set state(state: PeerState) {
+    if (this.#counts !== undefined) {
+      this.#counts[this.#state] -= 1;
+      this.#counts[state] += 1;
+    }
+    this.#state = state;
+  }
+
   /** True when data can be sent to it. */
   get isConnected(): boolean {
-    return this.session?.isConfirmed === true && this.state !== "failed";
+    return this.session?.isConfirmed === true && this.#state !== "failed";
+  }
+
+  /** True when packets reach it, and it us, without a relay. */
+  get isNeighbour(): boolean {
+    return this.ownsAddress && this.isConnected;
+  }
+
+  /** Takes it out of the counts it was part of. */
+  uncount(): void {
+    if (this.#counts !== undefined) this.#counts[this.#state] -= 1;
+    this.#counts = undefined;
   }
 
   /** What the planes above may know of it. */
@@ -69,7 +108,7 @@ export class Peer {
     return {
       nodeId: this.nodeId,
       address: this.route.address,
-      state: this.session?.isConfirmed ? this.state : "connecting",
+      state: this.#state,
       form: this.form,
       isRelayed: this.route.relayTo !== undefined,
       initiator: this.session?.isInitiator ?? false,
@@ -87,53 +126,80 @@ export class Peer {
   }
 }
 
-/** What the failure detector found for one peer. */
-export type LivenessChange = "failed" | "evicted" | undefined;
-
 /** All peers of a node. */
 export class PeerTable {
-  readonly #byId = new PairMap<Peer>(64);
+  readonly #slots = new PeerSlots(PEERS_MAX);
+  readonly #bySlot: (Peer | undefined)[] = [];
+  readonly #counts: StateCounts = { connecting: 0, connected: 0, suspected: 0, failed: 0 };
   /** Peers that own the address their datagrams come from. */
   readonly #byAddress = new Map<string, Peer>();
-  readonly #timeoutMs: number;
-
-  /** @param timeoutMs The session timeout T. */
-  constructor(timeoutMs: number) {
-    this.#timeoutMs = timeoutMs;
-  }
+  /** Owners of address objects seen, because a source is mostly the same object again. */
+  #owners = new WeakMap<SocketAddress, Peer>();
+  #lastAddress: SocketAddress | undefined;
+  #lastOwner: Peer | undefined;
 
   /** Number of peers known. */
   get size(): number {
-    return this.#byId.size;
+    return this.#slots.size;
+  }
+
+  /** Peers by state; exact at any time. */
+  get counts(): Readonly<StateCounts> {
+    return this.#counts;
+  }
+
+  /** All slots in use are below this. */
+  get slotsEnd(): number {
+    return this.#bySlot.length;
+  }
+
+  /** The slot of the peer with this id, or `NO_SLOT`. */
+  slotOf(low: number, high: number): number {
+    return this.#slots.get(low, high);
+  }
+
+  /** The peer with this slot. */
+  at(slot: number): Peer | undefined {
+    return this.#bySlot[slot];
   }
 
   /** The peer with this id. */
   get(nodeId: bigint): Peer | undefined {
-    return this.#byId.get(lowHalf(nodeId), highHalf(nodeId));
+    return this.getByHalves(lowHalf(nodeId), highHalf(nodeId));
   }
 
   /** The peer with this id, as two halves. */
   getByHalves(low: number, high: number): Peer | undefined {
-    return this.#byId.get(low, high);
+    return this.#bySlot[this.#slots.get(low, high)];
   }
 
-  /** The peer that owns the address. */
+  /** The peer that owns the address; cheap for an address object that was asked for before. */
   ownerOf(address: SocketAddress): Peer | undefined {
-    return this.#byAddress.get(addressKey(address));
+    if (address === this.#lastAddress) return this.#lastOwner;
+    let owner = this.#owners.get(address);
+    if (owner === undefined) {
+      owner = this.#byAddress.get(addressKey(address));
+      // Strangers are not noted: there is no end of them.
+      if (owner !== undefined) this.#owners.set(address, owner);
+    }
+    this.#lastAddress = address;
+    this.#lastOwner = owner;
+    return owner;
   }
 
   /** All peers. */
-  values(): Iterable<Peer> {
-    return this.#byId.values();
+  *values(): Generator<Peer, void, undefined> {
+    for (const peer of this.#bySlot) if (peer !== undefined) yield peer;
   }
 
   /** The peer with this id, made when it is new; `undefined` when the table is full. */
   getOrCreate(nodeId: bigint, address: SocketAddress, now: number): Peer | undefined {
     const known = this.get(nodeId);
     if (known !== undefined) return known;
-    if (this.#byId.size >= PEERS_MAX) return undefined;
-    const peer = new Peer(nodeId, address, now);
-    this.#byId.set(peer.low, peer.high, peer);
+    const slot = this.#slots.claim(lowHalf(nodeId), highHalf(nodeId));
+    if (slot === NO_SLOT) return undefined;
+    const peer = new Peer(nodeId, address, now, slot, this.#counts);
+    this.#bySlot[slot] = peer;
     return peer;
   }
 
@@ -142,37 +208,30 @@ export class PeerTable {
     this.#disown(peer);
     peer.route = route;
     peer.ownsAddress = ownsAddress;
-    if (ownsAddress) this.#byAddress.set(addressKey(route.address), peer);
+    if (!ownsAddress) return;
+    this.#byAddress.set(addressKey(route.address), peer);
+    this.#forgetOwners();
   }
 
-  /** Forgets the peer. */
+  /** Forgets the peer; its slot may then be another one's. */
   remove(peer: Peer): void {
     this.#disown(peer);
-    this.#byId.delete(peer.low, peer.high);
-  }
-
-  /** Moves the peer's state along with time. */
-  judge(peer: Peer, now: number): LivenessChange {
-    if (peer.session === undefined) return undefined;
-    // Heartbeats alone count (`wire.md` 11), but none passes a relay.
-    const lastSignAt = peer.route.relayTo === undefined
-      ? peer.lastHeartbeatAt
-      : peer.lastReceivedAt;
-    const silentMs = now - lastSignAt;
-    if (peer.state === "failed") {
-      const idleMs = now - Math.max(peer.lastReceivedAt, peer.lastHeartbeatAt);
-      return idleMs > EVICTED_TIMEOUTS * this.#timeoutMs ? "evicted" : undefined;
-    }
-    if (silentMs > FAILED_TIMEOUTS * this.#timeoutMs) {
-      peer.state = "failed";
-      return "failed";
-    }
-    peer.state = silentMs > SUSPECTED_TIMEOUTS * this.#timeoutMs ? "suspected" : "connected";
-    return undefined;
+    if (this.#bySlot[peer.slot] !== peer) return;
+    this.#slots.release(peer.low, peer.high);
+    this.#bySlot[peer.slot] = undefined;
+    peer.uncount();
   }
 
   #disown(peer: Peer): void {
     const key = addressKey(peer.route.address);
-    if (this.#byAddress.get(key) === peer) this.#byAddress.delete(key);
+    if (this.#byAddress.get(key) !== peer) return;
+    this.#byAddress.delete(key);
+    this.#forgetOwners();
+  }
+
+  #forgetOwners(): void {
+    this.#owners = new WeakMap();
+    this.#lastAddress = undefined;
+    this.#lastOwner = undefined;
   }
 }

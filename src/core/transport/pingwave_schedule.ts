@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../../base/mod.ts";
-import { PINGWAVE_EVENT_GAP_MS, PINGWAVE_SECOND_ROUND_MS } from "./limits.ts";
+import { PINGWAVE_DEBOUNCE_MS, PINGWAVE_EVENT_GAP_MS, PINGWAVE_SECOND_ROUND_MS } from "./limits.ts";
 
 /** Schedules event pingwaves. */
 export class PingwaveSchedule {
@@ -13,6 +13,7 @@ export class PingwaveSchedule {
   #lastAt = -Infinity;
   #cancelFirst: (() => void) | undefined;
   #cancelSecond: (() => void) | undefined;
+  #cancelLater: (() => void) | undefined;
 
   constructor(clock: Clock, emit: () => void) {
     this.#clock = clock;
@@ -26,14 +27,32 @@ export class PingwaveSchedule {
     this.#cancelFirst = this.#clock.after(waitMs, () => {
       this.#cancelFirst = undefined;
       this.#lastAt = this.#clock.now();
-      this.#emit();
       this.#cancelSecond?.();
-      this.#cancelSecond = this.#clock.after(PINGWAVE_SECOND_ROUND_MS, this.#emit);
+      this.#cancelSecond = this.#clock.after(PINGWAVE_SECOND_ROUND_MS, () => {
+        this.#cancelSecond = undefined;
+        this.#emit();
+      });
+      this.#emit();
     });
+  }
+
+  /** What this node says of itself changed; changes within the debounce time are told at once. */
+  triggerLater(): void {
+    this.#cancelLater?.();
+    this.#cancelLater = this.#clock.after(PINGWAVE_DEBOUNCE_MS, () => {
+      this.#cancelLater = undefined;
+      this.trigger();
+    });
+  }
+
+  /** True when the emission going on will be followed by a second one. */
+  get isSecondDue(): boolean {
+    return this.#cancelSecond !== undefined;
   }
 
   /** Cancels what is scheduled. */
   stop(): void {
+    this.#cancelLater?.();
     this.#cancelFirst?.();
     this.#cancelSecond?.();
   }

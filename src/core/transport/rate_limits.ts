@@ -9,7 +9,13 @@
 import { PEERS_MAX } from "./limits.ts";
 
 /** Kinds of traffic that are limited on their own. */
-export const TrafficKind = { Data: 0, Relay: 1, Control: 2, Announcement: 3 } as const;
+export const TrafficKind = {
+  Data: 0,
+  Relay: 1,
+  Control: 2,
+  Announcement: 3,
+  Pingwave: 4,
+} as const;
 /** A value of the table of the same name. */
 export type TrafficKind = (typeof TrafficKind)[keyof typeof TrafficKind];
 
@@ -22,29 +28,53 @@ export interface TrafficRate {
   readonly bytesPerSecond: number;
 }
 
-/** Rates per neighbour and in total, in the order of {@linkcode TrafficKind}. */
+/** One rate for each kind, in the order of {@linkcode TrafficKind}. */
+export type RatesByKind = readonly [
+  data: TrafficRate,
+  relay: TrafficRate,
+  control: TrafficRate,
+  announcement: TrafficRate,
+  pingwave: TrafficRate,
+];
+
+/** Rates of one neighbour, of all strangers, of all together. */
 export interface TrafficRates {
-  readonly perPeer: readonly [TrafficRate, TrafficRate, TrafficRate, TrafficRate];
-  readonly total: readonly [TrafficRate, TrafficRate, TrafficRate, TrafficRate];
+  readonly perPeer: RatesByKind;
+  readonly strangers: RatesByKind;
+  readonly total: RatesByKind;
 }
 
 /**
  * Far above what a busy neighbour needs, below what hurts. One core opens about 0.6 million packets of
- * 1,200 B per second and relays about as many; control costs more per byte, and an announcement a
- * signature check of 30 µs, so that 200 in total cost 0.6 % of a core.
+ * 1,200 B per second and relays about as many, so that one neighbour may use what relaying can do but for
+ * a sixth; control costs more per byte, and an announcement a signature check of 30 µs, so that 200 in
+ * total cost 0.6 % of a core. Pingwaves are counted that are new: each node sends one per 5 s, and the
+ * 16,384 that are remembered 3,300 per second.
+ *
+ * For strangers this node relays handshakes and slow data: enough to get acquainted through it, too
+ * little to make it a cannon.
  */
 export const DEFAULT_TRAFFIC_RATES: TrafficRates = {
   perPeer: [
     { packetsPerSecond: 1_000_000, bytesPerSecond: 1_500_000_000 },
-    { packetsPerSecond: 200_000, bytesPerSecond: 250_000_000 },
+    { packetsPerSecond: 500_000, bytesPerSecond: 750_000_000 },
     { packetsPerSecond: 50_000, bytesPerSecond: 50_000_000 },
     { packetsPerSecond: 20, bytesPerSecond: 200_000 },
+    { packetsPerSecond: 4_000, bytesPerSecond: 400_000 },
+  ],
+  strangers: [
+    { packetsPerSecond: 10_000, bytesPerSecond: 15_000_000 },
+    { packetsPerSecond: 2_000, bytesPerSecond: 3_000_000 },
+    { packetsPerSecond: 2_000, bytesPerSecond: 1_000_000 },
+    { packetsPerSecond: 20, bytesPerSecond: 200_000 },
+    { packetsPerSecond: 1, bytesPerSecond: 100 },
   ],
   total: [
     { packetsPerSecond: 4_000_000, bytesPerSecond: 6_000_000_000 },
-    { packetsPerSecond: 600_000, bytesPerSecond: 800_000_000 },
+    { packetsPerSecond: 600_000, bytesPerSecond: 900_000_000 },
     { packetsPerSecond: 400_000, bytesPerSecond: 400_000_000 },
     { packetsPerSecond: 200, bytesPerSecond: 4_000_000 },
+    { packetsPerSecond: 8_000, bytesPerSecond: 800_000 },
   ],
 };
 
@@ -56,9 +86,10 @@ export interface RateLimitCounters {
   readonly refusedInTotal: Float64Array;
 }
 
-const KINDS = 4;
+const KINDS = 5;
 /** The total's bucket set and the strangers' come before those of slots 0, 1, … */
 const TOTAL_SET = 0;
+const STRANGERS_SET = 1;
 const SETS_BEFORE_SLOTS = 2;
 
 /** Token buckets of all neighbours. */
@@ -69,7 +100,7 @@ export class RateLimits {
   };
   readonly #rates: TrafficRates;
   readonly #slotsMax: number;
-  // One bucket set is four kinds; place = 4 × set + kind.
+  // One bucket set is five kinds; place = 5 × set + kind.
   #packets: Float64Array;
   #bytes: Float64Array;
   #filledAt: Float64Array;
@@ -106,8 +137,9 @@ export class RateLimits {
     if (set * KINDS >= this.#packets.length) this.#grow(set, now);
     const own = set * KINDS + kind;
     const total = TOTAL_SET * KINDS + kind;
-    const { perPeer, total: totals } = this.#rates;
-    if (!this.#has(own, perPeer[kind], bytes, now)) {
+    const { perPeer, strangers, total: totals } = this.#rates;
+    const rate = set === STRANGERS_SET ? strangers[kind] : perPeer[kind];
+    if (!this.#has(own, rate, bytes, now)) {
       this.counters.refusedByPeer[kind] = (this.counters.refusedByPeer[kind] ?? 0) + 1;
       return false;
     }
@@ -120,13 +152,18 @@ export class RateLimits {
     return true;
   }
 
+  /** Buckets are filled only when they seem empty: most packets cost two comparisons. */
   #has(place: number, rate: TrafficRate, bytes: number, now: number): boolean {
+    if ((this.#packets[place] ?? 0) >= 1 && (this.#bytes[place] ?? 0) >= bytes) return true;
     const seconds = Math.max(0, now - (this.#filledAt[place] ?? 0)) / 1000;
     const { packetsPerSecond, bytesPerSecond } = rate;
-    const packets = (this.#packets[place] ?? 0) + seconds * packetsPerSecond;
-    const volume = (this.#bytes[place] ?? 0) + seconds * bytesPerSecond;
-    this.#packets[place] = Math.min(packets, packetsPerSecond);
-    this.#bytes[place] = Math.min(volume, bytesPerSecond);
+    const packets = Math.min(
+      (this.#packets[place] ?? 0) + seconds * packetsPerSecond,
+      packetsPerSecond,
+    );
+    const volume = Math.min((this.#bytes[place] ?? 0) + seconds * bytesPerSecond, bytesPerSecond);
+    this.#packets[place] = packets;
+    this.#bytes[place] = volume;
     this.#filledAt[place] = now;
     return packets >= 1 && volume >= bytes;
   }
@@ -137,11 +174,12 @@ export class RateLimits {
   }
 
   #set(slot: number): number {
-    return slot >= 0 && slot < this.#slotsMax ? slot + SETS_BEFORE_SLOTS : 1;
+    return slot >= 0 && slot < this.#slotsMax ? slot + SETS_BEFORE_SLOTS : STRANGERS_SET;
   }
 
   #fillSet(set: number, now: number): void {
-    const rates = set === TOTAL_SET ? this.#rates.total : this.#rates.perPeer;
+    const { perPeer, strangers, total } = this.#rates;
+    const rates = set === TOTAL_SET ? total : set === STRANGERS_SET ? strangers : perPeer;
     for (let kind = 0; kind < KINDS; kind++) {
       const rate = rates[kind];
       this.#packets[set * KINDS + kind] = rate?.packetsPerSecond ?? 0;

@@ -38,6 +38,12 @@ export interface RouteView {
   readonly ageMs: number;
 }
 
+/** A node that a route leads to. */
+export interface Destination {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Options of {@linkcode RouteTable}. */
 export interface RouteTableOptions {
   /** An entry that nothing refreshed for so long is dead: three session timeouts. */
@@ -107,6 +113,24 @@ export class RouteTable {
     const state = this.#hops.state(hop);
     if (state !== HopState.Live && state !== HopState.Suspected) return;
     this.#hops.setState(hop, isSuspected ? HopState.Suspected : HopState.Live);
+  }
+
+  /**
+   * Destinations whose way leads through a neighbour now, the neighbour itself left out.
+   *
+   * @param max How many to return at most.
+   */
+  destinationsVia(hop: number, max: number, now: number): Destination[] {
+    const found: Destination[] = [];
+    if (this.#hops.routes(hop) === 0) return found;
+    for (const route of this.#index.values()) {
+      if (found.length >= max) break;
+      const low = this.#low[route] ?? 0;
+      const high = this.#high[route] ?? 0;
+      if (this.#hops.isNode(hop, low, high) || this.nextHop(low, high, now) !== hop) continue;
+      found.push({ low, high });
+    }
+    return found;
   }
 
   /** The neighbour failed: every candidate through it goes. Returns how many. */

@@ -247,6 +247,23 @@ export class Session implements SealingSession, ControlWriter {
     );
   }
 
+  /** Sends messages of one subprotocol that are framed already, as one packet; the bytes are copied. */
+  sendFramed(
+    subprotocol: number,
+    streamLow: number,
+    streamHigh: number,
+    frames: Uint8Array,
+    count: number,
+  ): boolean {
+    const at = this.begin(frames.length);
+    if (at === NO_ROOM) return false;
+    this.#context.cipher.memory.set(frames, at);
+    const sequence = this.#nextMessageSequence(subprotocol);
+    const now = this.#context.clock.now();
+    this.send(0, subprotocol, streamLow, streamHigh, sequence, frames.length, count, now);
+    return true;
+  }
+
   /**
    * Sends a message about the sealing itself, a proof or a path challenge: before the session is open.
    *

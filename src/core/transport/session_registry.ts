@@ -190,6 +190,7 @@ export class SessionRegistry {
     const { peer } = session;
     if (peer.session === session) {
       this.#pending.delete(session);
+      peer.state = "connected";
       this.#deps.onConfirmed(peer);
     }
     if (peer.candidate !== session) return;
@@ -220,7 +221,10 @@ export class SessionRegistry {
     this.#pending.delete(session);
     this.#halfOpen.remove(session);
     if (peer.candidate === session) peer.candidate = undefined;
-    if (peer.session === session) peer.session = undefined;
+    if (peer.session === session) {
+      peer.session = undefined;
+      peer.state = "connecting";
+    }
     session.end();
   }
 
@@ -287,7 +291,7 @@ export class SessionRegistry {
     if (!session.isConfirmed) this.#pending.set(session, result);
     peer.session = session;
     peer.form = result.form;
-    peer.state = "connected";
+    peer.state = session.isConfirmed ? "connected" : "connecting";
     peer.lastHeartbeatAt = now;
     peer.lastReceivedAt = now;
     peers.setRoute(peer, routeOf(peer, result), !result.isRelayed);

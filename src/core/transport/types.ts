@@ -40,6 +40,84 @@ export interface PeerInfo {
   readonly bytesReceived: number;
 }
 
+/** A node heard of through pingwaves. */
+export interface DiscoveredNode {
+  readonly nodeId: bigint;
+  /** The neighbour its pingwaves come through on the best way. */
+  readonly via: bigint;
+  readonly hops: number;
+  /** Time of its newest pingwave, by the clock of the node. */
+  readonly seenAt: number;
+  /** Time its pingwaves take; meaningful as far as clocks agree. */
+  readonly latencyMs: number;
+  /** As it says: load 0 to 255, health 0 healthy to 3 unknown. */
+  readonly load: number;
+  readonly health: number;
+  readonly capabilityVersion: number;
+}
+
+/** The neighbour that packets for a node are handed to. */
+export interface RouteInfo {
+  readonly nodeId: bigint;
+  readonly via: bigint;
+  /** 1 for a session, hops + 2 for what was learned. */
+  readonly metric: number;
+  /** Bound to the neighbour's identity, not only to its address. */
+  readonly isProtected: boolean;
+  /** The neighbour is silent and there is no other. */
+  readonly isSuspected: boolean;
+  /** Milliseconds since the route was last confirmed. */
+  readonly ageMs: number;
+}
+
+/** How many peers are in each state now. */
+export interface FailureCounts {
+  /** No session in use yet, or none any more. */
+  readonly connecting: number;
+  readonly healthy: number;
+  readonly suspected: number;
+  readonly failed: number;
+}
+
+/** What was observed of a peer. */
+export interface PeerConduct {
+  /** 100 when nothing speaks against it; below 50 others are preferred as next hop. */
+  readonly score: number;
+  /** Heartbeats of late: in time, and after a silence of a session timeout or more. */
+  readonly heartbeatsInTime: number;
+  readonly heartbeatsLate: number;
+  /** Packets above a limit. */
+  readonly floods: number;
+  /** Packets to be relayed whose time-to-live was used up. */
+  readonly spentTtls: number;
+  /** Packets to be relayed that had been here before. */
+  readonly loops: number;
+  /** Packets that could not be read. */
+  readonly malformed: number;
+}
+
+/** Entries in the tables that other nodes fill. */
+export interface TableSizes {
+  readonly peers: number;
+  readonly sessions: number;
+  readonly routes: number;
+  /** Edges of the graph of who hears whom. */
+  readonly edges: number;
+  readonly nodes: number;
+  readonly relayedPairs: number;
+  readonly relayedStreams: number;
+  /** Packets waiting for their turn to leave. */
+  readonly waiting: number;
+}
+
+/** What the router saw of one stream it relays. */
+export interface RelayedStream {
+  readonly streamId: bigint;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly drops: number;
+}
+
 /** One event of a packet whose subprotocol somebody registered for. */
 export interface SubprotocolMessage {
   readonly from: bigint;

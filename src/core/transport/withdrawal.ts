@@ -9,12 +9,12 @@
 import { PairMap } from "../../base/mod.ts";
 import { HopState } from "./hop_columns.ts";
 import {
+  ALTERNATE_SEARCHES_MAX,
   WITHDRAWAL_CASCADES_MAX,
   WITHDRAWAL_DAMPED_MAX,
   WITHDRAWAL_DAMPING_MS,
   WITHDRAWAL_HISTORY_MAX,
 } from "./mesh_limits.ts";
-import type { PeerSlots } from "./peer_slots.ts";
 import { NO_HOP, type RouteTable } from "./route_table.ts";
 import type { FirstHops, Topology } from "./topology.ts";
 
@@ -79,10 +79,14 @@ interface Damped {
   readonly isCascade: boolean;
 }
 
-/** First hops as the routing table knows them. */
-export function createFirstHops(slots: PeerSlots, routes: RouteTable): FirstHops {
+/**
+ * First hops as the routing table knows them.
+ *
+ * @param slotOf Slot of the peer with an id, or `NO_HOP`.
+ */
+export function createFirstHops(slotOf: FirstHops["slotOf"], routes: RouteTable): FirstHops {
   return {
-    slotOf: (low, high) => slots.get(low, high),
+    slotOf,
     isUsable: (slot) => {
       const state = routes.hopState(slot);
       return state === HopState.Live || state === HopState.Suspected;
@@ -136,16 +140,46 @@ export class RouteWithdrawals {
   }
 
   /**
-   * A direct neighbour failed: its routes go, and all others are told.
+   * A direct neighbour failed: its routes go, other ways are looked for, and all others are told.
    *
    * @param low Id of the neighbour.
-   * @returns What to send, or `undefined` when the same was said within the last second.
+   * @returns What to send: first that the neighbour is gone, unless the same was said within the last
+   * second, then which nodes behind it are.
    */
-  onHopFailed(hop: number, low: number, high: number, now: number): WithdrawalEmission | undefined {
+  onHopFailed(hop: number, low: number, high: number, now: number): WithdrawalEmission[] {
     const { routes, topology } = this.#deps;
+    const behind = routes.destinationsVia(hop, ALTERNATE_SEARCHES_MAX, now);
     routes.failHop(hop);
     topology.removeNeighbour(low, high);
-    return this.#emit(low, high, hop, false, now);
+    const emissions: WithdrawalEmission[] = [];
+    const own = this.#emit(low, high, hop, false, now);
+    if (own !== undefined) emissions.push(own);
+    // Others may still hear the neighbour; what they then say of it, or the graph now, leads round.
+    if (routes.nextHop(low, high, now) === NO_HOP) this.#reroute(hop, low, high, now);
+    for (const node of behind) {
+      if (routes.nextHop(node.low, node.high, now) !== NO_HOP) continue;
+      if (this.#reroute(hop, node.low, node.high, now) !== NO_HOP) continue;
+      const emission = this.#emit(node.low, node.high, hop, true, now);
+      if (emission !== undefined) emissions.push(emission);
+    }
+    return emissions;
+  }
+
+  /**
+   * A neighbour fell silent: where another way is known it is used (promise W1). The old one is given up
+   * for those nodes, and comes back with their next pingwave if it is the shorter one.
+   *
+   * @returns How many nodes are reached another way now.
+   */
+  onHopSuspected(hop: number, now: number): number {
+    const { routes, topology, hops } = this.#deps;
+    let rerouted = 0;
+    for (const { low, high } of routes.destinationsVia(hop, ALTERNATE_SEARCHES_MAX, now)) {
+      const path = topology.findAlternate(low, high, hop, hops, now);
+      if (path === undefined || hops.isSuspected(path.hop)) continue;
+      if (routes.onAlternate(low, high, path.hop, path.edges + 1, now) === "set") rerouted += 1;
+    }
+    return rerouted;
   }
 
   /** A neighbour says that a node is unreachable through it. */

@@ -2,56 +2,40 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PEERS_MAX } from "../../../src/core/transport/limits.ts";
 import { PeerTable } from "../../../src/core/transport/peers.ts";
-import { addressOf, createSessionKit, TIMEOUT_MS } from "./session_kit.ts";
+import type { PeerState } from "../../../src/core/transport/mod.ts";
+import { addressOf } from "./session_kit.ts";
 
-Deno.test("judge() follows a direct peer's heartbeats alone", () => {
-  const { peers, connect, clock } = createSessionKit();
-  const peer = connect(2n);
-  const start = clock.now();
-  const at = (timeouts: number) => peers.judge(peer, start + timeouts * TIMEOUT_MS);
-  assert.equal(at(2), undefined);
-  assert.equal(peer.state, "connected");
-  // Data does not count (`wire.md` 11).
-  peer.lastReceivedAt = start + 3 * TIMEOUT_MS;
-  assert.equal(at(2.01), undefined);
-  assert.equal(peer.state, "suspected");
-  assert.equal(at(3), undefined);
-  assert.equal(at(3.01), "failed");
-  assert.equal(peer.state, "failed");
-  assert.ok(!peer.isConnected);
-  // It is told once, and activity puts eviction off.
-  assert.equal(at(4), undefined);
-  assert.equal(at(33), undefined);
-  assert.equal(at(33.01), "evicted");
+Deno.test("counts follow the states of peers, at any time", () => {
+  const states = fc.constantFrom("connecting", "connected", "suspected", "failed", "gone");
+  const step = fc.record({ node: fc.bigInt({ min: 1n, max: 6n }), state: states });
+  fc.assert(fc.property(fc.array(step), (list) => {
+    const peers = new PeerTable();
+    for (const { node, state } of list) {
+      const peer = peers.getOrCreate(node, addressOf(1), 0) ?? assert.fail();
+      if (state === "gone") peers.remove(peer);
+      else peer.state = state as PeerState;
+      const expected = { connecting: 0, connected: 0, suspected: 0, failed: 0 };
+      for (const { state } of peers.values()) expected[state] += 1;
+      assert.deepEqual(peers.counts, expected);
+    }
+  }));
 });
 
-Deno.test("judge() takes back a suspicion with the next heartbeat", () => {
-  const { peers, connect, clock } = createSessionKit();
-  const peer = connect(2n);
-  const start = clock.now();
-  peers.judge(peer, start + 2.5 * TIMEOUT_MS);
-  assert.equal(peer.state, "suspected");
-  assert.ok(peer.isConnected);
-  peer.lastHeartbeatAt = start + 2.5 * TIMEOUT_MS;
-  peers.judge(peer, start + 2.6 * TIMEOUT_MS);
-  assert.equal(peer.state, "connected");
-});
-
-Deno.test("judge() takes any packet for a sign of a relayed peer, as heartbeats pass no relay", () => {
-  const { peers, connect, clock } = createSessionKit();
-  const peer = connect(2n);
-  peers.setRoute(peer, { address: addressOf(9), relayTo: { low: 2, high: 0 } }, false);
-  const now = clock.now() + 10 * TIMEOUT_MS;
-  peer.lastReceivedAt = now;
-  assert.equal(peers.judge(peer, now), undefined);
-  assert.equal(peer.state, "connected");
-});
-
-Deno.test("judge() leaves peers without a session alone", () => {
-  const peers = new PeerTable(TIMEOUT_MS);
-  const peer = peers.getOrCreate(2n, addressOf(2), 0) ?? assert.fail();
-  assert.equal(peers.judge(peer, 1e12), undefined);
-  assert.equal(peer.state, "connecting");
+Deno.test("slots name peers as long as they are in the table", () => {
+  const peers = new PeerTable();
+  const first = peers.getOrCreate(1n, addressOf(1), 0) ?? assert.fail();
+  const second = peers.getOrCreate(2n, addressOf(2), 0) ?? assert.fail();
+  assert.equal(peers.at(first.slot), first);
+  assert.equal(peers.slotOf(second.low, second.high), second.slot);
+  assert.equal(peers.slotsEnd, 2);
+  peers.remove(first);
+  assert.equal(peers.at(first.slot), undefined);
+  assert.equal(peers.slotOf(first.low, first.high), -1);
+  const third = peers.getOrCreate(3n, addressOf(3), 0) ?? assert.fail();
+  assert.equal(third.slot, first.slot, "the lowest free slot is used again");
+  peers.remove(first);
+  assert.equal(peers.at(third.slot), third, "a peer that is gone takes nobody's slot");
+  assert.equal(peers.getByHalves(99, 99), undefined);
 });
 
 Deno.test("ownerOf() knows who owns an address, through moves and removals", () => {
@@ -61,7 +45,7 @@ Deno.test("ownerOf() knows who owns an address, through moves and removals", () 
     kind: fc.constantFrom("own" as const, "relay" as const, "remove" as const),
   });
   fc.assert(fc.property(fc.array(operation, { maxLength: 40 }), (list) => {
-    const peers = new PeerTable(TIMEOUT_MS);
+    const peers = new PeerTable();
     const owners = new Map<number, bigint>();
     const addresses = new Map<bigint, number>();
     for (const { peer: nodeId, address, kind } of list) {
@@ -86,7 +70,7 @@ Deno.test("ownerOf() knows who owns an address, through moves and removals", () 
 });
 
 Deno.test("getOrCreate() bounds the table", () => {
-  const peers = new PeerTable(TIMEOUT_MS);
+  const peers = new PeerTable();
   for (let i = 0; i < PEERS_MAX; i++) peers.getOrCreate(BigInt(i), addressOf(1), 0);
   assert.equal(peers.getOrCreate(1n << 40n, addressOf(1), 0), undefined);
   assert.equal(peers.size, PEERS_MAX);

@@ -6,8 +6,9 @@ import type { TrafficRate, TrafficRates } from "../../../src/core/transport/rate
 const WIDE: TrafficRate = { packetsPerSecond: 1e9, bytesPerSecond: 1e12 };
 const PEER: TrafficRate = { packetsPerSecond: 10, bytesPerSecond: 1_000 };
 const RATES: TrafficRates = {
-  perPeer: [PEER, PEER, PEER, PEER],
-  total: [WIDE, { packetsPerSecond: 25, bytesPerSecond: 1e9 }, WIDE, WIDE],
+  perPeer: [PEER, PEER, PEER, PEER, PEER],
+  strangers: [PEER, { packetsPerSecond: 3, bytesPerSecond: 1_000 }, PEER, PEER, PEER],
+  total: [WIDE, { packetsPerSecond: 25, bytesPerSecond: 1e9 }, WIDE, WIDE, WIDE],
 };
 
 function countTaken(limits: RateLimits, slot: number, kind: TrafficKind, tries: number, at = 0) {
@@ -22,7 +23,7 @@ Deno.test("RateLimits.take() keeps each neighbour and each kind on its own", () 
   assert.equal(countTaken(limits, 1, TrafficKind.Data, 50), 10);
   assert.equal(countTaken(limits, 0, TrafficKind.Control, 50), 10);
   assert.equal(countTaken(limits, 0, TrafficKind.Data, 50, 500), 5);
-  assert.deepEqual([...limits.counters.refusedByPeer], [125, 0, 40, 0]);
+  assert.deepEqual([...limits.counters.refusedByPeer], [125, 0, 40, 0, 0]);
 });
 
 Deno.test("RateLimits.take() keeps all together within the total", () => {
@@ -46,6 +47,7 @@ Deno.test("RateLimits.take() lets strangers and slots out of range share one set
   assert.equal(countTaken(limits, STRANGERS, TrafficKind.Data, 6), 6);
   assert.equal(countTaken(limits, 4, TrafficKind.Data, 6), 4);
   assert.equal(countTaken(limits, 3, TrafficKind.Data, 20), 10);
+  assert.equal(countTaken(limits, STRANGERS, TrafficKind.Relay, 20), 3, "at a rate of their own");
 });
 
 Deno.test("RateLimits.reset() starts a reused slot with full buckets", () => {

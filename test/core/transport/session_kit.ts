@@ -66,7 +66,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     reorderBudget: new ReorderBudget(),
     prover: undefined,
   } satisfies SessionContext & Record<string, unknown>;
-  const peers = new PeerTable(TIMEOUT_MS);
+  const peers = new PeerTable();
   /** A direct peer with a session, as if a handshake had ended well. */
   const connect = (nodeId: bigint): Peer => {
     const address = addressOf(Number(nodeId));

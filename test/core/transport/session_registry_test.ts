@@ -48,12 +48,13 @@ Deno.test("accept() uses the first session of a peer, and waits for its first pa
   const session = accept(LOW);
   const peer = peers.get(LOW) ?? assert.fail();
   assert.equal(peer.session, session);
-  assert.equal(peer.state, "connected");
+  assert.equal(peer.state, "connecting");
   assert.ok(!session.isConfirmed);
   assert.deepEqual(opened, [[LOW, false]]);
   assert.deepEqual(confirmed, []);
   registry.confirm(session);
   assert.ok(session.isConfirmed);
+  assert.equal(peer.state, "connected");
   assert.deepEqual(confirmed, [LOW]);
   assert.equal(counters.sessions_opened_total, 1);
   assert.equal(counters.sessions_replaced_total, 0);

@@ -15,7 +15,7 @@ function create(historyMax?: number) {
   const routes = new RouteTable({ maxAgeMs: AGE });
   const topology = new Topology({ selfLow: SELF, selfHigh: HIGH, maxAgeMs: AGE });
   const withdrawals = new RouteWithdrawals(
-    { routes, topology, hops: createFirstHops(slots, routes) },
+    { routes, topology, hops: createFirstHops((low, high) => slots.get(low, high), routes) },
     { selfLow: SELF, selfHigh: HIGH, historyMax },
   );
   for (let node = 0; node < 3; node++) {
@@ -34,15 +34,15 @@ function create(historyMax?: number) {
 
 Deno.test("RouteWithdrawals.onHopFailed() tells the others once per second", () => {
   const { withdrawals, routes } = create();
-  assert.deepEqual(withdrawals.onHopFailed(1, 1, HIGH, 0), {
+  assert.deepEqual(withdrawals.onHopFailed(1, 1, HIGH, 0), [{
     low: 1,
     high: HIGH,
     sequence: 0n,
     exceptHop: 1,
-  });
+  }]);
   assert.equal(routes.nextHop(1, HIGH, 0), NO_HOP);
-  assert.equal(withdrawals.onHopFailed(1, 1, HIGH, 999), undefined);
-  assert.equal(withdrawals.onHopFailed(1, 1, HIGH, 1_000)?.sequence, 1n);
+  assert.deepEqual(withdrawals.onHopFailed(1, 1, HIGH, 999), []);
+  assert.equal(withdrawals.onHopFailed(1, 1, HIGH, 1_000)[0]?.sequence, 1n);
   assert.equal(withdrawals.counters.withdrawals_damped_total, 1);
 });
 
