@@ -39,14 +39,17 @@ export class LoopGuard {
    */
   admit(view: DataView, source: number, at: number, length: number): boolean {
     const tail = length >= HEADER_BYTES + TAG_BYTES_READ ? at + length - TAG_BYTES_READ : at;
-    let first = mix(this.#seed, source);
-    let second = mix(~this.#seed, view.getUint32(tail, true));
-    first = mix(first, view.getUint32(at + COUNTER_AT, true));
-    second = mix(second, view.getUint32(at + COUNTER_AT + 4, true));
-    first = mix(first, view.getUint32(at + SESSION_AT, true));
-    second = mix(second, view.getUint32(at + SESSION_AT + 4, true));
-    first = mix(first, view.getUint32(tail + 4, true));
-    second = mix(second, first);
+    // Two hashes of the same words in another order; the place depends on all of them.
+    const counterLow = view.getUint32(at + COUNTER_AT, true);
+    const counterHigh = view.getUint32(at + COUNTER_AT + 4, true);
+    const sessionLow = view.getUint32(at + SESSION_AT, true);
+    const sessionHigh = view.getUint32(at + SESSION_AT + 4, true);
+    const tagLow = view.getUint32(tail, true);
+    const tagHigh = view.getUint32(tail + 4, true);
+    let first = mix(mix(mix(this.#seed, source), counterLow), sessionLow);
+    first = mix(mix(mix(mix(first, tagLow), tagHigh), counterHigh), sessionHigh);
+    let second = mix(mix(mix(~this.#seed, tagHigh), sessionHigh), counterLow);
+    second = mix(mix(mix(mix(second, counterHigh), sessionLow), source), tagLow);
     const words = this.#words ??= new Uint32Array(2 * (this.#mask + 1));
     const place = 2 * (first & this.#mask);
     // An empty place is two zeros, which no packet leaves.

@@ -2,8 +2,8 @@
 
 import { PEERS_MAX, SEND_SLOTS } from "./limits.ts";
 
-/** Destinations with a route: 16,384 × 67 B of columns is 1.1 MB, four times the peers of a node. */
-export const ROUTES_MAX = 16_384;
+/** Destinations with a route: 32,768 × 67 B of columns is 2.2 MB, at least twice the peers of a node. */
+export const ROUTES_MAX = 32_768;
 
 /** One neighbour may fill half of the routing table: its inventions leave room for the others'. */
 export const ROUTES_PER_HOP_SHARE = 0.5;
@@ -36,8 +36,8 @@ export const FLOOD_PAUSE_MS = 5;
 /** Destinations remembered per sender: 1,024 × about 60 B; the oldest is forgotten beyond it. */
 export const WITHDRAWAL_HISTORY_MAX = 1_024;
 
-/** Nodes known from pingwaves: as many as have a route; about 200 B each is 3.3 MB. */
-export const NODES_MAX = ROUTES_MAX;
+/** Nodes known from pingwaves: 16,384 × about 200 B is 3.3 MB; each sends one per heartbeat interval. */
+export const NODES_MAX = 16_384;
 
 /** A pingwave of a lower sequence is of a restarted node if it was sent so much later. */
 export const RESTART_SKEW_MS = 1_000;

@@ -468,8 +468,11 @@ export class MeshTransport implements MeshLink {
 
   connectedPeers(): readonly bigint[] {
     const ids: bigint[] = [];
-    for (const peer of this.#peers.values()) if (peer.isConnected) ids.push(peer.nodeId);
-    return ids;
+    const suspected: bigint[] = [];
+    for (const peer of this.#peers.values()) {
+      if (peer.isConnected) (peer.state === "suspected" ? suspected : ids).push(peer.nodeId);
+    }
+    return suspected.length === 0 ? ids : [...ids, ...suspected];
   }
 
   onPeerChange(handler: (peer: bigint, isConnected: boolean) => void): () => void {

@@ -87,6 +87,8 @@ export interface RateLimitCounters {
 }
 
 const KINDS = 5;
+/** Filled no more often than this while something is left; a burst is longer by this at the most. */
+const FILL_MS = 10;
 /** The total's bucket set and the strangers' come before those of slots 0, 1, … */
 const TOTAL_SET = 0;
 const STRANGERS_SET = 1;
@@ -152,10 +154,12 @@ export class RateLimits {
     return true;
   }
 
-  /** Buckets are filled only when they seem empty: most packets cost two comparisons. */
+  /** Buckets are filled now and then, or when they seem empty: most packets cost comparisons only. */
   #has(place: number, rate: TrafficRate, bytes: number, now: number): boolean {
-    if ((this.#packets[place] ?? 0) >= 1 && (this.#bytes[place] ?? 0) >= bytes) return true;
-    const seconds = Math.max(0, now - (this.#filledAt[place] ?? 0)) / 1000;
+    const elapsedMs = Math.max(0, now - (this.#filledAt[place] ?? 0));
+    const isEnough = (this.#packets[place] ?? 0) >= 1 && (this.#bytes[place] ?? 0) >= bytes;
+    if (isEnough && elapsedMs < FILL_MS) return true;
+    const seconds = elapsedMs / 1000;
     const { packetsPerSecond, bytesPerSecond } = rate;
     const packets = Math.min(
       (this.#packets[place] ?? 0) + seconds * packetsPerSecond,

@@ -218,7 +218,7 @@ export type EndReceiving = (options?: { readonly abort?: boolean }) => void;
 export interface MeshLink {
   /** This node's id. */
   readonly nodeId: bigint;
-  /** Peers with a live session. */
+  /** Peers with a live session; those that are suspected, because they are silent, come last. */
   connectedPeers(): readonly bigint[];
   /** Sends one message of a subprotocol; unreliable, dropped when the peer has no session. Returns whether it left. */
   sendMessage(

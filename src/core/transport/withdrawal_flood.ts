@@ -90,7 +90,8 @@ export class WithdrawalFlood {
       return;
     }
     this.#current = [];
-    this.#cancel = this.#pending.length > 0 ? clock.after(0, () => this.#pass()) : undefined;
+    const isMore = this.#pending.length > 0;
+    this.#cancel = isMore ? clock.after(FLOOD_PAUSE_MS, () => this.#pass()) : undefined;
   }
 
   #tell(peer: Peer): void {

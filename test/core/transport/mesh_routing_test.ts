@@ -107,6 +107,11 @@ Deno.test("a silent neighbour is avoided before it has failed", async () => {
   await mesh.until(() => mesh.node(0).transport.failureCounts().suspected === 1, "suspicion");
   assert.equal(mesh.hop(0, 3), second);
   assert.equal(mesh.node(0).transport.failureCounts().failed, 0);
+  assert.equal(
+    mesh.node(0).transport.connectedPeers().at(-1),
+    mesh.node(first).nodeId,
+    "asked last",
+  );
   assert.deepEqual(told, [[mesh.node(first).nodeId, true]]);
   // Heard again, it is no longer avoided.
   mesh.cutOneWay(first, 0, false);
