@@ -65,6 +65,8 @@ export function createTransportCounters() {
     drop_too_many_runs_total: 0,
     drop_stream_closed_total: 0,
     drop_reorder_full_total: 0,
+    /** Packets of a reliable stream that nobody reads; not acknowledged. */
+    drop_no_reader_total: 0,
     drop_malformed_control_total: 0,
     // Handshakes.
     handshakes_sent_total: 0,
@@ -215,6 +217,7 @@ export function checkCounters(c: TransportCounters): string[] {
     c.drop_too_many_runs_total,
     c.drop_stream_closed_total,
     c.drop_reorder_full_total,
+    c.drop_no_reader_total,
   ]);
   stage("pingwaves", c.rx_pingwaves_total, [
     c.pingwaves_accepted_total,

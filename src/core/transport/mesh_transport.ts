@@ -237,6 +237,7 @@ export class MeshTransport implements MeshLink {
           stream.eventsReceived += 1;
           handler({ from: session.peer.nodeId, streamId: stream.id, sequence, index, payload });
         },
+        hasEventHandler: () => this.#eventHandler !== undefined,
         onBusy: (session) => {
           this.#busy.add(session);
           this.#scheduleTick();
@@ -585,7 +586,10 @@ export class MeshTransport implements MeshLink {
     return () => void this.#messageHandlers.delete(subprotocol);
   }
 
-  /** Sets who takes events of streams that nobody diverted; without one they are counted and dropped. */
+  /**
+   * Sets who takes events of streams that nobody diverted. Without one, events of unreliable streams are
+   * counted and dropped, and packets of reliable ones are not acknowledged, so that they come again.
+   */
   setEventHandler(handler: EventHandler | undefined): void {
     this.#eventHandler = handler;
   }

@@ -59,6 +59,8 @@ export interface SessionContext {
     payload: Uint8Array,
     index: number,
   ) => void;
+  /** True while somebody takes those. */
+  readonly hasEventHandler: () => boolean;
   /** Who this node proves to be on sealed sessions; `undefined` where there are none. */
   readonly prover: SessionProver | undefined;
   /** A packet now waits for an acknowledgement, or a gap for its filling. */

@@ -189,15 +189,19 @@ export class SessionStreams {
   ): void {
     const { counters, store } = this.#context;
     let stream = this.#byId.get(low, high);
-    if (stream === undefined) {
-      if ((this.#ended?.get(low, high) ?? 0) > now) {
-        // The reader was told that the stream ended; so is the sender, in place of an acknowledgement.
-        counters.drop_stream_closed_total += 1;
-        this.sendReset(low, high);
-        return;
-      }
-      stream = this.touch(low, high);
+    if (stream === undefined && (this.#ended?.get(low, high) ?? 0) > now) {
+      // The reader was told that the stream ended; so is the sender, in place of an acknowledgement.
+      counters.drop_stream_closed_total += 1;
+      this.sendReset(low, high);
+      return;
     }
+    if (!this.#isRead(stream) && (stream?.receive?.isReliable ?? isReliable)) {
+      // Acknowledging it would promise a delivery; unacknowledged it comes again, and a reader that
+      // opens the stream meanwhile, perhaps because its session was replaced, misses nothing.
+      counters.drop_no_reader_total += 1;
+      return;
+    }
+    stream ??= this.touch(low, high);
     stream.lastActiveAt = now;
     const state = stream.receive ??= new ReceiveState({ isReliable });
     const { reorder } = stream;
@@ -254,6 +258,12 @@ export class SessionStreams {
     stream.isReceiveClosed = true;
     stream.handler = undefined;
     stream.lastActiveAt = this.#context.clock.now();
+  }
+
+  /** True when somebody reads the stream, or did until all that was wanted had come. */
+  #isRead(stream: Stream | undefined): boolean {
+    return stream?.handler !== undefined || stream?.isReceiveClosed === true ||
+      this.#context.hasEventHandler();
   }
 
   #deliver(

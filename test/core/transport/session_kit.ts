@@ -61,6 +61,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     cursor: new EventCursor(),
     replayWindows: new ReplayWindows(),
     onEvent: () => {},
+    hasEventHandler: () => true,
     onBusy: () => {},
     /** Every session of the kit is a compat one. */
     reorderBudget: new ReorderBudget(),
