@@ -153,6 +153,9 @@ export const PATH_RESPONSES_PER_SECOND = 1_000;
 export const PATH_CHALLENGES = 4;
 export const PATH_CHALLENGE_REPEAT_MS = 250;
 
+/** A session that moved stays for so long: a peer that sends from two addresses in turn costs little. */
+export const PATH_REST_MS = 1_000;
+
 /** An entity that comes back to another address more often than this in a minute has a double. */
 export const CLONE_TURNS_MAX = 3;
 export const CLONE_WINDOW_MS = 60_000;

@@ -27,6 +27,7 @@ import {
   PATH_PROBES_MAX,
   PATH_PROBES_PER_SECOND,
   PATH_RESPONSES_PER_SECOND,
+  PATH_REST_MS,
 } from "./limits.ts";
 import { AMPLIFICATION_FACTOR } from "./mesh_limits.ts";
 import type { Peer, PeerTable } from "./peers.ts";
@@ -51,6 +52,8 @@ export interface PathsDeps {
 interface Probe {
   readonly address: SocketAddress;
   readonly data: Uint8Array;
+  /** It was answered: the session rests before it may move again. */
+  isOver: boolean;
   /** Bytes that may still be sent there: three times what came from there since the check began. */
   creditBytes: number;
   challengesLeft: number;
@@ -137,6 +140,7 @@ export class Paths {
     const probe: Probe = {
       address,
       data: random(PATH_DATA_BYTES),
+      isOver: false,
       creditBytes: credit(bytes),
       challengesLeft: PATH_CHALLENGES,
       cancel: () => {},
@@ -171,11 +175,13 @@ export class Paths {
   }
 
   #finish(session: Session, data: Uint8Array, from: SocketAddress): boolean {
-    const { counters, peers, onMoved } = this.#deps;
+    const { clock, counters, peers, onMoved } = this.#deps;
     const probe = this.#probes.get(session);
-    if (probe === undefined || !isSameAddress(from, probe.address)) return false;
+    if (probe === undefined || probe.isOver || !isSameAddress(from, probe.address)) return false;
     if (!equalBytesConstantTime(data, probe.data)) return false;
-    this.#forget(session);
+    probe.isOver = true;
+    probe.cancel();
+    probe.cancel = clock.after(PATH_REST_MS, () => this.#forget(session));
     counters.paths_moved_total += 1;
     session.source = from;
     peers.setRoute(session.peer, { address: from, relayTo: undefined }, true);

@@ -7,7 +7,7 @@
  */
 import type { Clock, RandomBytes } from "../../base/mod.ts";
 import { encodeRetry, RETRY_BYTES, RetryTokens } from "../crypto/mod.ts";
-import { encodeAddress } from "./address.ts";
+import { encodeAddress, parseHost } from "./address.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import { AddressQuota } from "./address_quota.ts";
 import type { TransportCounters } from "./counters.ts";
@@ -66,7 +66,7 @@ export class RetryGate {
     if (message.length < SEALED_MESSAGE1_BYTES) return false;
     const now = clock.now();
     if (!this.#retryQuota.take(from, now) || !this.#retries.take(1, now)) return false;
-    if (!guard.answersOnce(datagramBytes, RETRY_BYTES)) return false;
+    if (!isBindable(from) || !guard.answersOnce(datagramBytes, RETRY_BYTES)) return false;
     const ephemeral = message.subarray(0, EPHEMERAL_BYTES);
     counters.retries_sent_total += 1;
     sender.sendRaw(
@@ -81,6 +81,12 @@ export class RetryGate {
     if (message.length < SEALED_MESSAGE1_BYTES) return false;
     const now = this.#deps.clock.now();
     if (!this.#checkQuota.take(from, now) || !this.#checks.take(1, now)) return false;
+    if (!isBindable(from)) return false;
     return this.#tokens.verify(token, encodeAddress(from), message.subarray(0, EPHEMERAL_BYTES));
   }
+}
+
+/** Addresses with a zone have no form on the wire that a token could name. */
+function isBindable({ host }: SocketAddress): boolean {
+  return parseHost(host) !== undefined;
 }

@@ -15,6 +15,7 @@ import { CROSSING_MS, SEALED_CROSSING_MS, SUPERSEDED_MS, UNCONFIRMED_MS } from "
 import type { PacketRoute } from "./packet_sender.ts";
 import { Peer, type PeerTable } from "./peers.ts";
 import { Session, type SessionContext } from "./session.ts";
+import type { SocketAddress } from "./types.ts";
 
 /** What {@linkcode SessionRegistry} needs. */
 export interface SessionRegistryDeps {
@@ -189,7 +190,9 @@ export class SessionRegistry {
     this.proveAddress(session);
     const { peer } = session;
     if (peer.session === session) {
+      const result = this.#pending.get(session);
       this.#pending.delete(session);
+      if (result !== undefined) this.#deps.peers.setRoute(peer, peer.route, !result.isRelayed);
       peer.state = "connected";
       this.#deps.onConfirmed(peer);
     }
@@ -294,8 +297,16 @@ export class SessionRegistry {
     peer.state = session.isConfirmed ? "connected" : "connecting";
     peer.lastHeartbeatAt = now;
     peer.lastReceivedAt = now;
-    peers.setRoute(peer, routeOf(peer, result), !result.isRelayed);
+    const ownsAddress = !result.isRelayed && this.#mayOwn(session, result.address);
+    peers.setRoute(peer, routeOf(peer, result), ownsAddress);
     onSession(peer, previous !== undefined);
+  }
+
+  /** An address that may be a lie is not taken away from the peer that was heard there. */
+  #mayOwn(session: Session, address: SocketAddress): boolean {
+    const owner = this.#deps.peers.ownerOf(address);
+    return owner === undefined || owner === session.peer || session.isConfirmed ||
+      !owner.isConnected;
   }
 
   /**

@@ -186,6 +186,22 @@ Deno.test("a response from another address than the challenged one is worth noth
   assert.deepEqual(addressOf(a, b), a.address);
 });
 
+Deno.test("a peer that sends from two addresses in turn moves once a second at most", async () => {
+  using net = new SealedNet();
+  const [a, b] = await sealedPair(net);
+  for (let i = 0; i < 100; i++) {
+    a.socket.move(i % 2 === 0 ? "10.0.7.7" : "10.0.7.8", 777);
+    a.transport.sendMessage(b.nodeId, 0x4444, 1n, new Uint8Array(10));
+    await net.clock.advance(50);
+  }
+  const { paths_moved_total } = b.transport.counters;
+  assert.ok(
+    paths_moved_total >= 3 && paths_moved_total <= 6,
+    `it moved ${paths_moved_total} times`,
+  );
+  assert.deepEqual(await net.send(a, b, 3), [0, 1, 2]);
+});
+
 Deno.test("compat sessions do not move", async () => {
   using net = new SealedNet();
   const [a, b] = [net.node(1, { isSealing: false }), net.node(2, { isSealing: false })];

@@ -119,6 +119,20 @@ Deno.test("a stolen mesh secret does not point the route of a pinned node elsewh
   assert.deepEqual(keeper.transport.peer(owner.nodeId)?.address, owner.address);
 });
 
+Deno.test("a handshake in a peer's name does not take its address away", async () => {
+  using net = new SealedNet();
+  const { owner, keeper } = pinned(net);
+  await net.dial(owner, keeper);
+  const thief = new Rogue(net.network, "10.0.0.66");
+  thief.send(rogueMessage1(keeper, { nodeId: 77n }).datagram, keeper, owner.address);
+  await net.clock.advance(10);
+  // What the owner passes on from there is still taken from the owner.
+  const behind = net.node(3);
+  await net.dial(behind, owner);
+  const found = keeper.transport.discoveredNodes().find(({ nodeId }) => nodeId === behind.nodeId);
+  assert.equal(found?.via, owner.nodeId);
+});
+
 Deno.test("a block that is malformed ends the attempt, and none becomes a compat session", async () => {
   using net = new SealedNet();
   const [a, b] = [net.node(1), net.node(2)];
