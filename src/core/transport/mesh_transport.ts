@@ -287,6 +287,7 @@ export class MeshTransport implements MeshLink {
     });
     const resets = sealing === undefined ? undefined : new SessionResets({
       clock,
+      random,
       counters,
       sender: this.#sender,
       sessions: this.#sessions,

@@ -5,12 +5,13 @@
  * the session compares it with what the proof promised, ends it and dials again. So a peer that restarted
  * is back at once, not after a timeout.
  */
-import { type Clock, equalBytesConstantTime } from "../../base/mod.ts";
+import { type Clock, equalBytesConstantTime, type RandomBytes } from "../../base/mod.ts";
 import { encodeReset, RESET_BYTES, type ResetTagger, type SealedDatagram } from "../crypto/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
+import { AddressQuota } from "./address_quota.ts";
 import type { TransportCounters } from "./counters.ts";
 import { TokenBucket } from "./limiters.ts";
-import { RESETS_PER_SECOND } from "./limits.ts";
+import { RESETS_PER_ADDRESS_PER_SECOND, RESETS_PER_SECOND } from "./limits.ts";
 import type { PacketSender } from "./packet_sender.ts";
 import type { Session } from "./session.ts";
 import type { SessionRegistry } from "./session_registry.ts";
@@ -19,6 +20,7 @@ import type { SocketAddress } from "./types.ts";
 /** What {@linkcode SessionResets} needs. */
 export interface SessionResetsDeps {
   readonly clock: Clock;
+  readonly random: RandomBytes;
   readonly counters: TransportCounters;
   readonly sender: PacketSender;
   readonly sessions: SessionRegistry;
@@ -32,10 +34,13 @@ export interface SessionResetsDeps {
 export class SessionResets {
   readonly #deps: SessionResetsDeps;
   readonly #bucket: TokenBucket;
+  readonly #quota: AddressQuota;
 
   constructor(deps: SessionResetsDeps) {
     this.#deps = deps;
     this.#bucket = new TokenBucket(RESETS_PER_SECOND, deps.clock.now());
+    const seed = new DataView(deps.random(4).buffer).getUint32(0);
+    this.#quota = new AddressQuota(RESETS_PER_ADDRESS_PER_SECOND, seed);
   }
 
   /**
@@ -46,7 +51,8 @@ export class SessionResets {
    */
   answer(low: number, high: number, from: SocketAddress, isRelayed: boolean, bytes: number): void {
     const { clock, counters, sender, guard, resetTagger } = this.#deps;
-    if (isRelayed || !this.#bucket.take(1, clock.now())) return;
+    const now = clock.now();
+    if (isRelayed || !this.#quota.take(from, now) || !this.#bucket.take(1, now)) return;
     if (!guard.answersOnce(bytes, RESET_BYTES)) return;
     counters.resets_sent_total += 1;
     sender.sendRaw(encodeReset(low, high, resetTagger(low, high)), from);

@@ -18,7 +18,7 @@ import {
 } from "../../../src/core/transport/mod.ts";
 import { type Log, silentLog } from "../../../src/observe/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
-import { MemoryNetwork } from "../../sim/memory_network.ts";
+import { MemoryNetwork, seededRandom } from "../../sim/memory_network.ts";
 
 /** The mesh secret of all nodes. */
 export const SECRET = new Uint8Array(32).fill(9);
@@ -90,9 +90,11 @@ export class SealedNet implements Disposable {
   readonly clock = new ManualClock();
   readonly network: MemoryNetwork;
   readonly #nodes: SealedNode[] = [];
+  readonly #random: () => number;
   #streams = 0;
 
   constructor(seed = 7) {
+    this.#random = seededRandom(seed);
     this.network = new MemoryNetwork(this.clock, seed);
   }
 
@@ -107,6 +109,7 @@ export class SealedNet implements Disposable {
       cipher: createPacketCipher({ memoryBytes: 8 * 1024 * 1024, keySlots: 4_096 }),
       clock: this.clock,
       log: options.log ?? silentLog,
+      random: (length) => Uint8Array.from({ length }, () => this.#random() * 256),
     }, {
       nodeId: identity.nodeId,
       noiseKeys,
