@@ -16,5 +16,11 @@ export {
 export type { DatagramSocket, SocketCounters } from "./socket.ts";
 export type { PingwaveFacts } from "./pingwaves.ts";
 export type { SendStreamHandle } from "./stream.ts";
+export type {
+  StreamDirection,
+  StreamInfo,
+  StreamReceiveInfo,
+  StreamSendInfo,
+} from "./stream_info.ts";
 export * from "./types.ts";
 export { openUdpSocket } from "./udp_socket.ts";
