@@ -4,7 +4,7 @@
  * `createNode` builds it, `start` takes the folder and runs the services under the supervisor, `stop`
  * ends them in a bounded time. Control surfaces are handed in as factories, because they stand above.
  */
-import { idToHex, NetError, systemClock, toHex } from "./base/mod.ts";
+import { idToHex, NetError, systemClock, systemRandom, toHex } from "./base/mod.ts";
 import { type NodeConfig, PROGRAM_VERSION } from "./config/mod.ts";
 import {
   createRamKeys,
@@ -25,6 +25,7 @@ import {
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
   AnnouncementService,
+  BenchService,
   BlobService,
   chooseMeshSecret,
   type KnownPeer,
@@ -84,6 +85,7 @@ export class Node {
   #storage: Storage | undefined;
   #mesh: MeshService | undefined;
   #blobs: BlobService | undefined;
+  #bench: BenchService | undefined;
   #control: ControlService | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -109,6 +111,11 @@ export class Node {
   /** Blobs from here and from peers. */
   get blobs(): BlobService {
     return required(this.#blobs, "blobs");
+  }
+
+  /** Measurements with peers. */
+  get bench(): BenchService {
+    return required(this.#bench, "bench");
   }
 
   /** Keys of this node; secret. */
@@ -287,6 +294,9 @@ export class Node {
     );
     this.#supervisor.add(() => new AnnouncementService({ ...deps, mesh, keys }));
     this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
+    this.#bench = this.#supervisor.add(() =>
+      new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
+    );
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
     }

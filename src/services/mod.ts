@@ -1,5 +1,6 @@
 /** The services a node can run. */
 export * from "./announcements.ts";
+export * from "./bench/mod.ts";
 export * from "./blobs.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";
