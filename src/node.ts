@@ -14,7 +14,7 @@ import {
   type NodeKeys,
   type Ticket,
 } from "./core/crypto/mod.ts";
-import { formatAddress, type PeerInfo } from "./core/transport/mod.ts";
+import { formatAddress, type PeerInfo, type StreamInfo } from "./core/transport/mod.ts";
 import {
   type DataFolder,
   type Service,
@@ -191,6 +191,8 @@ export class Node {
       data_dir: this.#folder?.path ?? null,
       label: this.config.label,
       profile: this.config.profile,
+      sessions: this.sessions(),
+      drops: this.drops(),
       peers: this.peers(),
       version: PROGRAM_VERSION,
       uptime_secs: Math.floor(this.uptimeSeconds),
@@ -202,7 +204,8 @@ export class Node {
   peers() {
     if (!this.hasMesh) return [];
     const { transport, dialer } = this.mesh;
-    const peers = transport.peers().map(describePeer);
+    const sums = sumByPeer(transport.streams());
+    const peers = transport.peers().map((peer) => describePeer(peer, sums.get(peer.nodeId)));
     const known = new Set(peers.map((peer) => peer.node_id));
     for (const { target, failures } of dialer.targets()) {
       const nodeId = idToHex(target.nodeId);
@@ -215,6 +218,7 @@ export class Node {
         form: null,
         trust: null,
         has_double: false,
+        relayed: null,
         initiator: true,
         rtt_ms: null,
         idle_ms: null,
@@ -222,9 +226,36 @@ export class Node {
         packets_received: 0,
         bytes_sent: 0,
         bytes_received: 0,
+        streams: 0,
+        loss: null,
       });
     }
-    return peers;
+    return peers.sort((a, b) => a.node_id < b.node_id ? -1 : 1);
+  }
+
+  /** Sessions by what they are, and peers by how alive they are. */
+  sessions() {
+    const peers = this.hasMesh ? this.mesh.transport.peers() : [];
+    const isUp = (peer: PeerInfo) => peer.state === "connected" || peer.state === "suspected";
+    const count = (matches: (peer: PeerInfo) => boolean) => peers.filter(matches).length;
+    return {
+      sealed: count((peer) => isUp(peer) && peer.isSealed),
+      compat: count((peer) => isUp(peer) && !peer.isSealed),
+      relayed: count((peer) => isUp(peer) && peer.isRelayed),
+      healthy: count(({ state }) => state === "connected"),
+      suspected: count(({ state }) => state === "suspected"),
+      failed: count(({ state }) => state === "failed"),
+      failures_total: this.hasMesh ? this.mesh.transport.counters.peers_failed_total : 0,
+      recoveries_total: this.hasMesh ? this.mesh.transport.counters.peers_recovered_total : 0,
+    };
+  }
+
+  /** What was dropped and why: every counter of drops that is not 0, the largest first. */
+  drops(): Record<string, number> {
+    const drops = Object.entries(this.counters()).filter(([name, value]) =>
+      value > 0 && /(^|_)drop(ped)?_/.test(name)
+    );
+    return Object.fromEntries(drops.sort(([, a], [, b]) => b - a));
   }
 
   /** A ticket for joining through this node. Contains the mesh secret. */
@@ -319,7 +350,28 @@ function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {
   };
 }
 
-function describePeer(peer: PeerInfo) {
+/** Packets of one peer's streams. */
+interface PeerSums {
+  streams: number;
+  packets: number;
+  resent: number;
+}
+
+function sumByPeer(streams: readonly StreamInfo[]): ReadonlyMap<bigint, PeerSums> {
+  const sums = new Map<bigint, PeerSums>();
+  for (const { peer, send } of streams) {
+    const sum = sums.get(peer) ?? { streams: 0, packets: 0, resent: 0 };
+    sum.streams += 1;
+    sum.packets += send?.packets ?? 0;
+    sum.resent += send?.resent ?? 0;
+    sums.set(peer, sum);
+  }
+  return sums;
+}
+
+function describePeer(peer: PeerInfo, sums: PeerSums | undefined) {
+  const packets = sums?.packets ?? 0;
+  const resent = sums?.resent ?? 0;
   return {
     node_id: idToHex(peer.nodeId),
     address: formatAddress(peer.address),
@@ -328,6 +380,7 @@ function describePeer(peer: PeerInfo) {
     trust: (peer.isSealed ? "proven" : "unproven") as string | null,
     /** Another node seems to use the same identity. */
     has_double: peer.hasDouble,
+    relayed: peer.isRelayed as boolean | null,
     initiator: peer.initiator,
     rtt_ms: peer.rttMs === undefined ? null : Math.round(peer.rttMs * 1000) / 1000,
     idle_ms: Math.round(peer.idleMs) as number | null,
@@ -335,6 +388,9 @@ function describePeer(peer: PeerInfo) {
     packets_received: peer.packetsReceived,
     bytes_sent: peer.bytesSent,
     bytes_received: peer.bytesReceived,
+    streams: sums?.streams ?? 0,
+    /** Share of the packets on its present streams that had to be sent again; `null` without any. */
+    loss: packets === 0 ? null : Math.round(resent / (packets + resent) * 1e4) / 1e4,
   };
 }
 

@@ -10,7 +10,7 @@ async function proposals(...words: string[]): Promise<readonly string[]> {
 
 Deno.test("__complete proposes verbs, flags and values", async () => {
   assert.deepEqual(await proposals("no"), ["node"]);
-  assert.deepEqual(await proposals("node", "st"), ["start", "status", "stop"]);
+  assert.deepEqual(await proposals("node", "st"), ["start", "status", "stop", "streams"]);
   assert.deepEqual(await proposals("node", "start", "--pro"), ["--profile"]);
   assert.deepEqual(await proposals("node", "start", "--profile", "m"), ["micro", "macro"]);
   assert.deepEqual(await proposals("completions", ""), ["bash", "zsh", "fish"]);
