@@ -1,6 +1,6 @@
 /** Which node a person means: its id, or the beginning of it where only one known node begins so. */
 import { idToHex, NetError, parseId } from "../../base/mod.ts";
-import type { Node } from "../../node.ts";
+import type { MeshView } from "./mesh_view.ts";
 import { listRoutes } from "./routes.ts";
 
 /** Shortest beginning of an id that is looked up. */
@@ -12,7 +12,7 @@ const PREFIX_DIGITS_MIN = 2;
  * @param action What was being done, for example `Cannot trace`.
  * @throws NetError `usage` for what is no id, `not_found` when several known nodes begin so.
  */
-export function resolvePeer(node: Node, text: string, action: string): bigint {
+export function resolvePeer(node: MeshView, text: string, action: string): bigint {
   const known = knownNodes(node);
   const id = parseId(text);
   if (id !== undefined && known.has(id)) return id;
@@ -38,7 +38,7 @@ export function resolvePeer(node: Node, text: string, action: string): bigint {
 }
 
 /** Peers, nodes that are dialled, and nodes that a route leads to. */
-function knownNodes(node: Node): ReadonlySet<bigint> {
+function knownNodes(node: MeshView): ReadonlySet<bigint> {
   const { transport, dialer } = node.mesh;
   return new Set([
     ...transport.peers().map(({ nodeId }) => nodeId),

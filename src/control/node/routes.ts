@@ -1,6 +1,6 @@
 /** Ways to other nodes, as the transport knows them now. */
 import { idToHex, systemClock } from "../../base/mod.ts";
-import type { Node } from "../../node.ts";
+import type { MeshView } from "./mesh_view.ts";
 
 /** A way to a node. */
 export interface RouteEntry {
@@ -17,14 +17,14 @@ export interface RouteEntry {
 }
 
 /** Every way, by destination. */
-export function listRoutes(node: Node): RouteEntry[] {
+export function listRoutes(node: MeshView): RouteEntry[] {
   return routeSource(node).sort((a, b) =>
     a.destination === b.destination ? a.metric - b.metric : a.destination < b.destination ? -1 : 1
   );
 }
 
 /** Result of `node.routes`. */
-export function describeRoutes(node: Node): object {
+export function describeRoutes(node: MeshView): object {
   return {
     routes: listRoutes(node).map(({ destination, via, hops, metric, isProtected, ageMs }) => ({
       destination: idToHex(destination),
@@ -38,7 +38,7 @@ export function describeRoutes(node: Node): object {
 }
 
 /** Neighbours with a session, and what pingwaves told of others. */
-function routeSource(node: Node): RouteEntry[] {
+function routeSource(node: MeshView): RouteEntry[] {
   const { transport } = node.mesh;
   const now = systemClock.now();
   const neighbours = transport.peers().filter((peer) => peer.state === "connected").map((peer) => ({
@@ -64,7 +64,7 @@ function routeSource(node: Node): RouteEntry[] {
 }
 
 /** The peer that stands between this node and a relayed one: whoever has the address that is used. */
-export function relayOf(node: Node, nodeId: bigint): bigint | undefined {
+export function relayOf(node: MeshView, nodeId: bigint): bigint | undefined {
   const peers = node.mesh.transport.peers();
   const target = peers.find((peer) => peer.nodeId === nodeId);
   if (target === undefined || !target.isRelayed) return undefined;

@@ -1,7 +1,7 @@
 /** Streams as `node.streams` tells of them. */
 import { idToHex } from "../../base/mod.ts";
 import type { StreamInfo, StreamReceiveInfo, StreamSendInfo } from "../../core/transport/mod.ts";
-import type { Node } from "../../node.ts";
+import type { MeshView } from "./mesh_view.ts";
 
 /** Rows of one answer; 1,000 × about 700 B fit the line of a reply many times. */
 const ROWS_MAX = 1_000;
@@ -11,7 +11,7 @@ const ROWS_MAX = 1_000;
  *
  * @param peer Only this peer's.
  */
-export function describeStreamList(node: Node, peer: bigint | undefined): object {
+export function describeStreamList(node: MeshView, peer: bigint | undefined): object {
   const infos = node.mesh.transport.streams(peer).sort((a, b) => a.idleMs - b.idleMs);
   return {
     streams: infos.slice(0, ROWS_MAX).map(describeStream),

@@ -1,7 +1,7 @@
 /** Probes a peer some times and sums up: the way there, round-trip times, loss. */
 import { idToHex, NetError } from "../../base/mod.ts";
 import { formatAddress, type PeerInfo } from "../../core/transport/mod.ts";
-import type { Node } from "../../node.ts";
+import type { MeshView } from "./mesh_view.ts";
 import type { CallContext } from "../method.ts";
 import { resolvePeer } from "./peer_ref.ts";
 import { listRoutes, relayOf } from "./routes.ts";
@@ -27,7 +27,7 @@ interface Hop {
  * @throws NetError `usage` for what is no id, `not_found` for a node that nothing is known of.
  */
 export async function tracePeer(
-  node: Node,
+  node: MeshView,
   peerText: string,
   count: number,
   context: CallContext,
@@ -59,7 +59,7 @@ export async function tracePeer(
 }
 
 /** Hops to a peer, as far as they are known. */
-function hopsOf(node: Node, peer: PeerInfo, rttMs: number | undefined): Hop[] {
+function hopsOf(node: MeshView, peer: PeerInfo, rttMs: number | undefined): Hop[] {
   const last = { node_id: idToHex(peer.nodeId), rtt_ms: rttMs === undefined ? null : round(rttMs) };
   const address = formatAddress(peer.address);
   if (!peer.isRelayed) return [{ ...last, address }];
@@ -77,7 +77,7 @@ function hopsOf(node: Node, peer: PeerInfo, rttMs: number | undefined): Hop[] {
 }
 
 /** A node without a session: the best way that is known, and how long it is. */
-function traceRoute(node: Node, nodeId: bigint): object {
+function traceRoute(node: MeshView, nodeId: bigint): object {
   const id = idToHex(nodeId);
   const isDialled = node.mesh.dialer.targets().some(({ target }) => target.nodeId === nodeId);
   const route = listRoutes(node).find(({ destination }) => destination === nodeId);
