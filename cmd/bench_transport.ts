@@ -14,6 +14,7 @@ import {
   recordOf,
   textOf,
 } from "./format.ts";
+import { optionalPeer } from "./peer_argument.ts";
 import type { Answer } from "./watch.ts";
 import { runVerb } from "./verb.ts";
 
@@ -49,12 +50,7 @@ export const benchTransportCommand = buildCommand<BenchFlags, [string?], NetCont
     }),
     positional: {
       kind: "tuple",
-      parameters: [{
-        brief: "Node id of the peer, or its first digits",
-        parse: String,
-        placeholder: "PEER",
-        optional: true,
-      }],
+      parameters: [optionalPeer("the first connected one")],
     },
   },
   async func(flags, peer) {

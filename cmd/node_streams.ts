@@ -12,6 +12,7 @@ import {
   recordOf,
   textOf,
 } from "./format.ts";
+import { optionalPeer } from "./peer_argument.ts";
 import { type Answer, type Look, runWatch, WATCH_FLAG, type WatchFlags } from "./watch.ts";
 
 /** The verb. */
@@ -31,12 +32,7 @@ export const nodeStreamsCommand = buildCommand<WatchFlags, [string?], NetContext
     flags: bareRecord({ watch: WATCH_FLAG, ...SHARED_FLAGS }),
     positional: {
       kind: "tuple",
-      parameters: [{
-        brief: "Node id of the peer, or its first digits; all peers when left out",
-        parse: String,
-        placeholder: "PEER",
-        optional: true,
-      }],
+      parameters: [optionalPeer("all peers")],
     },
   },
   async func(flags, peer) {

@@ -13,6 +13,7 @@ import {
   recordOf,
   textOf,
 } from "./format.ts";
+import { PEER_ARGUMENT } from "./peer_argument.ts";
 import { runVerb } from "./verb.ts";
 import type { Answer } from "./watch.ts";
 
@@ -44,11 +45,7 @@ export const nodeTraceCommand = buildCommand<TraceFlags, [string], NetContext>({
     }),
     positional: {
       kind: "tuple",
-      parameters: [{
-        brief: "Node id of the peer, or its first digits",
-        parse: String,
-        placeholder: "PEER",
-      }],
+      parameters: [PEER_ARGUMENT],
     },
   },
   async func(flags, peer) {

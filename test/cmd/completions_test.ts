@@ -25,6 +25,19 @@ Deno.test("__complete hides other spellings and survives nonsense", async () => 
   assert.ok((await proposals()).length > 0);
 });
 
+Deno.test("__complete proposes peers of the running node, and nothing without one", async () => {
+  const peers = [{ node_id: "31a56ab7724a0b59" }, { node_id: "77a56ab7724a0b59" }];
+  for (const verb of [["node", "trace"], ["node", "streams"], ["bench", "transport"]]) {
+    const { stdout, openCount } = await runInMemory(["__complete", ...verb, "31"], {
+      node: { "node.peers": { peers } },
+    });
+    assert.match(stdout, /^31a56ab7724a0b59\t/);
+    assert.ok(!stdout.includes("77a5"));
+    assert.equal(openCount, 0);
+    assert.deepEqual(await proposals(...verb, "31"), []);
+  }
+});
+
 Deno.test("completions prints the script of each shell", async () => {
   for (const shell of ["bash", "zsh", "fish"] as const) {
     const { stdout, code } = await runInMemory(["completions", shell]);
