@@ -50,19 +50,20 @@ export function countersText(look: Look, isAll: boolean): string {
   const earlier = recordOf(before?.counters);
   const isRate = before !== undefined;
   const shown = new Set<string>();
-  const row = (indent: string, name: string, label = shortName(name)): string[] => {
-    shown.add(name);
-    const value = numberOf(counters[name]) ?? 0;
-    if (!isRate) return [indent + label, formatCount(value)];
-    const rate = (value - (numberOf(earlier[name]) ?? 0)) / Math.max(0.001, seconds);
-    return [indent + label, formatCount(value), formatCount(rate)];
+  const row = (label: string, names: readonly string[]): string[] => {
+    const sum = (set: Answer) =>
+      names.reduce((total, name) => total + (numberOf(set[name]) ?? 0), 0);
+    for (const name of names) shown.add(name);
+    const value = sum(counters);
+    if (!isRate) return [label, formatCount(value)];
+    return [label, formatCount(value), formatCount((value - sum(earlier)) / seconds)];
   };
   const rows: string[][] = [isRate ? ["STAGE", "TOTAL", "PER SECOND"] : ["STAGE", "TOTAL"]];
   for (const stage of listOf(answer.stages).map(recordOf)) {
-    rows.push(row("", textOf(stage.input), stageTitle(stage)));
+    rows.push(row(stageTitle(stage), Object.keys(recordOf(stage.inputs))));
     for (const [name, value] of Object.entries(recordOf(stage.outcomes))) {
       shown.add(name);
-      if (value !== 0) rows.push(row("  ", name));
+      if (value !== 0) rows.push(row(`  ${shortName(name)}`, [name]));
     }
   }
   const others = Object.keys(isAll ? counters : recordOf(answer.drops)).filter((name) =>
@@ -70,7 +71,7 @@ export function countersText(look: Look, isAll: boolean): string {
   );
   if (others.length > 0) {
     rows.push([isAll ? "others" : "dropped elsewhere"]);
-    for (const name of others) rows.push(row("  ", name));
+    for (const name of others) rows.push(row(`  ${shortName(name)}`, [name]));
   }
   return formatTable(rows, { right: [1, 2] });
 }

@@ -127,7 +127,7 @@ const COUNTERS = {
   },
   stages: [{
     name: "datagrams",
-    input: "net_transport_rx_datagrams_total",
+    inputs: { net_transport_rx_datagrams_total: 12_345 },
     in: 12_345,
     accounted: 12_345,
     adds_up: true,

@@ -17,17 +17,18 @@ export function describeCounters(node: Node): object {
 }
 
 function describeStages(counters: TransportCounters): object[] {
-  return COUNTER_STAGES.map(({ name, input, outcomes }) => {
-    const sum = outcomes.reduce((total, outcome) => total + counters[outcome], 0);
+  return COUNTER_STAGES.map(({ name, inputs, outcomes }) => {
+    const named = (names: typeof inputs) =>
+      names.map((one) => [TRANSPORT_PREFIX + one, counters[one]] as const);
+    const sum = (names: typeof inputs) => names.reduce((total, one) => total + counters[one], 0);
+    const [came, went] = [sum(inputs), sum(outcomes)];
     return {
       name,
-      input: TRANSPORT_PREFIX + input,
-      in: counters[input],
-      accounted: sum,
-      adds_up: sum === counters[input],
-      outcomes: Object.fromEntries(
-        outcomes.map((outcome) => [TRANSPORT_PREFIX + outcome, counters[outcome]]),
-      ),
+      in: came,
+      accounted: went,
+      adds_up: came === went,
+      inputs: Object.fromEntries(named(inputs)),
+      outcomes: Object.fromEntries(named(outcomes)),
     };
   });
 }

@@ -28,7 +28,7 @@ export interface StreamSums {
   readonly unacked: number;
   readonly packets_received: number;
   readonly duplicates: number;
-  readonly out_of_horizon: number;
+  readonly refused: number;
   readonly waiting: number;
 }
 
@@ -43,7 +43,7 @@ export function sumStreams(infos: readonly StreamInfo[]): StreamSums {
     unacked: sum(({ send }) => send?.unacked),
     packets_received: sum(({ receive }) => receive?.packets),
     duplicates: sum(({ receive }) => receive?.duplicates),
-    out_of_horizon: sum(({ receive }) => receive?.outOfHorizon),
+    refused: sum(({ receive }) => receive?.refused),
     waiting: sum(({ receive }) => receive?.waitingPackets),
   };
 }
@@ -85,7 +85,7 @@ function describeReceive(receive: StreamReceiveInfo): object {
     events: receive.events,
     bytes: receive.bytes,
     duplicates: receive.duplicates,
-    out_of_horizon: receive.outOfHorizon,
+    refused: receive.refused,
     waiting: receive.waitingPackets,
     waiting_bytes: receive.waitingBytes,
     gap: receive.hasGap,

@@ -73,7 +73,7 @@ export function receiveStep(place: StepPlace): StepSide {
       for (const { streamId, receive } of link.streams(peer)) {
         if (receive === undefined || !ids.has(streamId)) continue;
         packetsNow += receive.packets;
-        copiesNow += receive.duplicates + receive.outOfHorizon;
+        copiesNow += receive.duplicates + receive.refused;
       }
       // A stream that ended early is not listed any more.
       packets = Math.max(packets, packetsNow);
