@@ -325,12 +325,13 @@ export class Node {
     );
     this.#supervisor.add(() => new AnnouncementService({ ...deps, mesh, keys }));
     this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
-    this.#bench = this.#supervisor.add(() =>
-      new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
-    );
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
     }
+    // Stopped before the control surface, which would otherwise wait for a measurement's end.
+    this.#bench = this.#supervisor.add(() =>
+      new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
+    );
   }
 }
 

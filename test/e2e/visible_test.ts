@@ -7,7 +7,9 @@ import {
   startPair,
   ticketOf,
   untilConnected,
+  waitFor,
 } from "./harness.ts";
+import { spawnProgram } from "./program.ts";
 
 type Row = Record<string, unknown>;
 
@@ -105,6 +107,15 @@ Deno.test("two nodes show peers, streams, routes, counters and the way to each o
       new RegExp(`^with ${firstId} at 127\\.0\\.0\\.1:\\d+, proven, 1 stream$`, "m"),
     );
     assert.match(stderr, /^2\/3 with [0-9a-f]{16}: events of 64 B out$/m);
+  });
+  await t.step("bench transport ends on Ctrl-C, and both nodes are free again", async () => {
+    const options = { env: home.env, cwd: `${home.dir}/cwd` };
+    const program = spawnProgram(["bench", "transport", "--seconds", "7"], options);
+    await waitFor("it measures", () => /round trips/.test(program.stderr()));
+    program.kill("SIGINT");
+    assert.equal((await program.finished()).code, 130);
+    const args = ["bench", "transport", "--seconds", "0.1", "--size", "64"];
+    assert.ok((await first.home.json(args)).round_trip);
   });
   await t.step("what can't be measured is said", async () => {
     assertFails(await home.net(["bench", "transport", "--seconds", "60"]), 2, "usage");

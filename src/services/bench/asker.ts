@@ -39,16 +39,16 @@ interface Pending {
 
 /** One run, as its asker sees it. */
 export class BenchAsker {
-  /** Aborts when the user or the peer has gone. */
+  /** Aborts when the user has had enough, the peer is gone or this node stops. */
   readonly signal: AbortSignal;
   readonly #deps: BenchAskerDeps;
-  readonly #lost = new AbortController();
+  readonly #ended = new AbortController();
   #pending: Pending | undefined;
   #onEchoed: ((number: number) => void) | undefined;
 
   constructor(deps: BenchAskerDeps) {
     this.#deps = deps;
-    this.signal = AbortSignal.any([deps.signal, this.#lost.signal]);
+    this.signal = AbortSignal.any([deps.signal, this.#ended.signal]);
   }
 
   /** Takes an answer of the peer. */
@@ -65,9 +65,18 @@ export class BenchAsker {
   /** The session with a peer is gone. */
   onPeerLost(peer: bigint): void {
     if (peer !== this.#deps.peer) return;
-    this.#lost.abort(
+    this.#ended.abort(
       new NetError("unreachable", `Cannot measure with ${idToHex(peer)}: the session was lost`, {
         next: "see net node peers, then repeat the command",
+      }),
+    );
+  }
+
+  /** This node stops. */
+  stop(): void {
+    this.#ended.abort(
+      new NetError("draining", "Cannot measure: the node stops", {
+        next: "repeat the command when it runs again",
       }),
     );
   }

@@ -75,6 +75,7 @@ export class BenchService implements Service {
   }
 
   stop(): Promise<void> {
+    this.#asker?.stop();
     for (const stop of this.#stops) stop();
     this.#stops = [];
     this.#responder = undefined;
@@ -89,7 +90,7 @@ export class BenchService implements Service {
    * Measures round trips and event rates with a connected peer.
    *
    * @throws NetError `usage` for options out of bounds, `not_found` for a peer without a session,
-   * `conflict` while another measurement runs here or there, `not_allowed` and `limit` when the peer
+   * `not_ready` and `draining` while this node starts and stops, `conflict` while another measurement runs here or there, `not_allowed` and `limit` when the peer
    * refuses, `timeout` when it does not answer, `unreachable` when it is lost.
    */
   async measure(peer: bigint, options: MeasureOptions = {}): Promise<BenchReport> {
@@ -101,7 +102,12 @@ export class BenchService implements Service {
         next: "see net node peers for the nodes that are",
       });
     }
-    if (this.#asker !== undefined || this.#responder?.isServing) {
+    if (this.#responder === undefined) {
+      throw new NetError("not_ready", "Cannot measure: the node is not up", {
+        next: "repeat the command in a moment",
+      });
+    }
+    if (this.#asker !== undefined || this.#responder.isServing) {
       throw new NetError("conflict", "Cannot measure: this node takes part in a measurement", {
         next: "repeat the command in a minute at most",
       });

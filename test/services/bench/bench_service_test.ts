@@ -165,6 +165,20 @@ Deno.test("BenchService ends a run whose asker fell silent", async () => {
   assert.ok((await kit.settle(measure(a, b))).roundTrip.received > 0);
 });
 
+Deno.test("BenchService.stop() ends what it asks for and what it serves", async () => {
+  using kit = new MeshKit();
+  const { a, b } = await pair(kit);
+  const measuring = measure(a, b, { seconds: 5 });
+  await kit.clock.advance(7_000);
+  const startedAt = kit.clock.now();
+  await a.service.stop();
+  await assert.rejects(kit.settle(measuring), { code: "draining" });
+  assert.ok(kit.clock.now() - startedAt < 10, "at once");
+  await assert.rejects(measure(a, b), { code: "not_ready" });
+  await a.service.start();
+  assert.ok((await kit.settle(measure(a, b))).roundTrip.received > 0, "the other side heard of it");
+});
+
 Deno.test("BenchService bounds what a peer may ask for", async () => {
   using kit = new MeshKit();
   const { a, b } = await pair(kit);
