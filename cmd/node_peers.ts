@@ -11,7 +11,7 @@ import {
   recordOf,
   textOf,
 } from "./format.ts";
-import { type Look, runWatch, WATCH_FLAG, type WatchFlags } from "./watch.ts";
+import { type Answer, type Look, runWatch, WATCH_FLAG, type WatchFlags } from "./watch.ts";
 
 /** The verb. */
 export const nodePeersCommand = buildCommand<WatchFlags, [], NetContext>({
@@ -20,7 +20,8 @@ export const nodePeersCommand = buildCommand<WatchFlags, [], NetContext>({
     fullDescription:
       "Lists the peers of the running node: round-trip time, share of packets sent " +
       "again, bytes out and in; with --watch bytes per second. A peer in state relayed is reached " +
-      "through another node, whose address is shown.\n\n" +
+      "through another node, whose address is shown. Below the table stands what speaks against a " +
+      "peer.\n\n" +
       "EXAMPLES\n  net node peers\n  net node peers --watch\n  net node peers --json",
   },
   parameters: { flags: bareRecord({ watch: WATCH_FLAG, ...SHARED_FLAGS }) },
@@ -71,5 +72,27 @@ export function peerTable(peers: readonly unknown[], earlier?: EarlierPeers): st
   });
   const unit = earlier === undefined ? "" : "/s";
   const heading = ["NODE", "ADDRESS", "STATE", "TRUST", "RTT", "LOSS", `OUT${unit}`, `IN${unit}`];
-  return formatTable([heading, ...rows], { columnsMax: 80 });
+  const table = formatTable([heading, ...rows], { columnsMax: 80 });
+  return [table, ...peers.map(recordOf).flatMap(peerNotes)].join("\n");
+}
+
+/** Conduct below this makes other peers the preferred next hops. */
+const GOOD_SCORE = 50;
+
+/** What an operator should know of a peer beside its row. */
+function peerNotes(peer: Answer): string[] {
+  const id = textOf(peer.node_id);
+  const notes: string[] = [];
+  if (peer.has_double === true) notes.push(`${id}: its identity seems to be in use twice`);
+  const { score, ...observed } = recordOf(peer.conduct);
+  if ((numberOf(score) ?? GOOD_SCORE) < GOOD_SCORE) {
+    const faults = ["heartbeats_late", "floods", "spent_ttls", "loops", "malformed"].flatMap(
+      (name) => {
+        const count = numberOf(observed[name]) ?? 0;
+        return count === 0 ? [] : [`${name.replaceAll("_", " ")} ${formatCompact(count)}`];
+      },
+    );
+    notes.push(`${id}: conduct ${textOf(score)} of 100: ${faults.join(", ")}`);
+  }
+  return notes;
 }

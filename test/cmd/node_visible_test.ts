@@ -44,6 +44,26 @@ Deno.test("peerTable() shows bytes per second beside an earlier look", () => {
   assert.match(table, /12% {3}2\.0K {3}0$/m);
 });
 
+Deno.test("peerTable() says below what speaks against a peer", () => {
+  const conduct = {
+    score: 35,
+    heartbeats_in_time: 50,
+    heartbeats_late: 7,
+    floods: 12_000,
+    spent_ttls: 0,
+    loops: 3,
+    malformed: 0,
+  };
+  const table = peerTable([{ ...PEER, has_double: true, conduct }]);
+  assertFits(table);
+  assert.deepEqual(table.split("\n").slice(2), [
+    "31a56ab7724a0b59: its identity seems to be in use twice",
+    "31a56ab7724a0b59: conduct 35 of 100: heartbeats late 7, floods 12K, loops 3",
+  ]);
+  const good = { ...PEER, has_double: false, conduct: { ...conduct, score: 50 } };
+  assert.equal(peerTable([good]).split("\n").length, 2);
+});
+
 Deno.test("node peers --watch prints a document per look until it is stopped", async () => {
   let raise = (_: string) => {};
   const { code, stdout } = await runInMemory(["node", "peers", "--watch", "--json"], {
