@@ -353,7 +353,6 @@ function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {
 
 /** Packets of one peer's streams. */
 interface PeerSums {
-  streams: number;
   packets: number;
   resent: number;
 }
@@ -361,8 +360,7 @@ interface PeerSums {
 function sumByPeer(streams: readonly StreamInfo[]): ReadonlyMap<bigint, PeerSums> {
   const sums = new Map<bigint, PeerSums>();
   for (const { peer, send } of streams) {
-    const sum = sums.get(peer) ?? { streams: 0, packets: 0, resent: 0 };
-    sum.streams += 1;
+    const sum = sums.get(peer) ?? { packets: 0, resent: 0 };
     sum.packets += send?.packets ?? 0;
     sum.resent += send?.resent ?? 0;
     sums.set(peer, sum);
@@ -389,7 +387,7 @@ function describePeer(peer: PeerInfo, sums: PeerSums | undefined) {
     packets_received: peer.packetsReceived,
     bytes_sent: peer.bytesSent,
     bytes_received: peer.bytesReceived,
-    streams: sums?.streams ?? 0,
+    streams: peer.streams,
     /** Share of the packets on its present streams that had to be sent again; `null` without any. */
     loss: packets === 0 ? null : Math.round(resent / (packets + resent) * 1e4) / 1e4,
   };
