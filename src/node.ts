@@ -14,7 +14,6 @@ import {
   type NodeKeys,
   type Ticket,
 } from "./core/crypto/mod.ts";
-import { formatAddress, type PeerInfo, type StreamInfo } from "./core/transport/mod.ts";
 import {
   type DataFolder,
   type Service,
@@ -28,9 +27,12 @@ import {
   BenchService,
   BlobService,
   chooseMeshSecret,
+  describePeers,
+  describeSessions,
   type KnownPeer,
   MeshService,
   openStorage,
+  type PeerRow,
   type Storage,
 } from "./services/mod.ts";
 
@@ -191,7 +193,7 @@ export class Node {
       data_dir: this.#folder?.path ?? null,
       label: this.config.label,
       profile: this.config.profile,
-      sessions: this.sessions(),
+      sessions: this.hasMesh ? describeSessions(this.mesh) : null,
       drops: this.drops(),
       peers: this.peers(),
       version: PROGRAM_VERSION,
@@ -201,53 +203,8 @@ export class Node {
   }
 
   /** Peers with a session, and those being dialled. */
-  peers() {
-    if (!this.hasMesh) return [];
-    const { transport, dialer } = this.mesh;
-    const sums = sumByPeer(transport.streams());
-    const peers = transport.peers().map((peer) => describePeer(peer, sums.get(peer.nodeId)));
-    const known = new Set(peers.map((peer) => peer.node_id));
-    for (const { target, failures } of dialer.targets()) {
-      const nodeId = idToHex(target.nodeId);
-      const [address] = target.addresses;
-      if (known.has(nodeId) || address === undefined) continue;
-      peers.push({
-        node_id: nodeId,
-        address: formatAddress(address),
-        state: failures > 0 ? "unreachable" : "connecting",
-        form: null,
-        trust: null,
-        has_double: false,
-        relayed: null,
-        initiator: true,
-        rtt_ms: null,
-        idle_ms: null,
-        packets_sent: 0,
-        packets_received: 0,
-        bytes_sent: 0,
-        bytes_received: 0,
-        streams: 0,
-        loss: null,
-      });
-    }
-    return peers.sort((a, b) => a.node_id < b.node_id ? -1 : 1);
-  }
-
-  /** Sessions by what they are, and peers by how alive they are. */
-  sessions() {
-    const peers = this.hasMesh ? this.mesh.transport.peers() : [];
-    const isUp = (peer: PeerInfo) => peer.state === "connected" || peer.state === "suspected";
-    const count = (matches: (peer: PeerInfo) => boolean) => peers.filter(matches).length;
-    return {
-      sealed: count((peer) => isUp(peer) && peer.isSealed),
-      compat: count((peer) => isUp(peer) && !peer.isSealed),
-      relayed: count((peer) => isUp(peer) && peer.isRelayed),
-      healthy: count(({ state }) => state === "connected"),
-      suspected: count(({ state }) => state === "suspected"),
-      failed: count(({ state }) => state === "failed"),
-      failures_total: this.hasMesh ? this.mesh.transport.counters.peers_failed_total : 0,
-      recoveries_total: this.hasMesh ? this.mesh.transport.counters.peers_recovered_total : 0,
-    };
+  peers(): PeerRow[] {
+    return this.hasMesh ? describePeers(this.mesh) : [];
   }
 
   /** What was dropped and why: every counter of drops that is not 0, the largest first. */
@@ -348,48 +305,6 @@ function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {
     addresses: [address],
     label: "",
     isPinned: false,
-  };
-}
-
-/** Packets of one peer's streams. */
-interface PeerSums {
-  packets: number;
-  resent: number;
-}
-
-function sumByPeer(streams: readonly StreamInfo[]): ReadonlyMap<bigint, PeerSums> {
-  const sums = new Map<bigint, PeerSums>();
-  for (const { peer, send } of streams) {
-    const sum = sums.get(peer) ?? { packets: 0, resent: 0 };
-    sum.packets += send?.packets ?? 0;
-    sum.resent += send?.resent ?? 0;
-    sums.set(peer, sum);
-  }
-  return sums;
-}
-
-function describePeer(peer: PeerInfo, sums: PeerSums | undefined) {
-  const packets = sums?.packets ?? 0;
-  const resent = sums?.resent ?? 0;
-  return {
-    node_id: idToHex(peer.nodeId),
-    address: formatAddress(peer.address),
-    state: peer.state as string,
-    form: peer.form as string | null,
-    trust: (peer.isSealed ? "proven" : "unproven") as string | null,
-    /** Another node seems to use the same identity. */
-    has_double: peer.hasDouble,
-    relayed: peer.isRelayed as boolean | null,
-    initiator: peer.initiator,
-    rtt_ms: peer.rttMs === undefined ? null : Math.round(peer.rttMs * 1000) / 1000,
-    idle_ms: Math.round(peer.idleMs) as number | null,
-    packets_sent: peer.packetsSent,
-    packets_received: peer.packetsReceived,
-    bytes_sent: peer.bytesSent,
-    bytes_received: peer.bytesReceived,
-    streams: peer.streams,
-    /** Share of the packets on its present streams that had to be sent again; `null` without any. */
-    loss: packets === 0 ? null : Math.round(resent / (packets + resent) * 1e4) / 1e4,
   };
 }
 
