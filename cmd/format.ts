@@ -22,17 +22,58 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor(seconds / 3600) % 24} h`;
 }
 
+/** Bytes in few columns, with binary units: `0`, `640`, `1.5K`, `64M`, `12G`. */
+export function formatCompact(bytes: number): string {
+  const units = ["", "K", "M", "G", "T", "P"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return unit === 0 || value >= 9.95
+    ? `${Math.round(value)}${units[unit]}`
+    : `${value.toFixed(1)}${units[unit]}`;
+}
+
+/** A whole number with its thousands set apart: `1,234,567`. */
+export function formatCount(count: number): string {
+  return Math.round(count).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** Milliseconds with three digits that mean something, in a unit that suits: `85us`, `1.25ms`, `2.1s`. */
+export function formatTimeMs(ms: number): string {
+  if (ms < 0.9995) return `${Math.round(ms * 1000)}us`;
+  if (ms < 9.995) return `${ms.toFixed(2)}ms`;
+  if (ms < 99.95) return `${ms.toFixed(1)}ms`;
+  return ms < 999.5 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(1)}s`;
+}
+
+/** Options of {@linkcode formatTable}. */
+export interface FormatTableOptions {
+  /** Columns, from 0, whose cells end at the same place: numbers. */
+  readonly right?: readonly number[];
+  /** Where the table is wider, columns move together. */
+  readonly columnsMax?: number;
+}
+
 /** Columns padded to their widest cell; the first row is the heading. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+export function formatTable(
+  rows: readonly (readonly string[])[],
+  options: FormatTableOptions = {},
+): string {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {
       widths[column] = Math.max(widths[column] ?? 0, cell.length);
     });
   }
-  return rows.map((row) =>
-    row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()
-  ).join("\n");
+  const { right = [], columnsMax = Infinity } = options;
+  const total = widths.reduce((sum, width) => sum + width, 0) + 2 * (widths.length - 1);
+  const gap = total > columnsMax ? " " : "  ";
+  const pad = (cell: string, column: number) =>
+    right.includes(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0);
+  return rows.map((row) => row.map(pad).join(gap).trimEnd()).join("\n");
 }
 
 /** Lines of `name value` with the values aligned; rows without a value are left out. */

@@ -4,6 +4,7 @@ import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { recordOf, textOf } from "./format.ts";
+import { PEER_ARGUMENT } from "./peer_argument.ts";
 import { runVerb } from "./verb.ts";
 
 /** Time a running node has to answer. */
@@ -21,7 +22,7 @@ export const nodeForgetCommand = buildCommand<SharedFlags, [string], NetContext>
     flags: bareRecord(SHARED_FLAGS),
     positional: {
       kind: "tuple",
-      parameters: [{ brief: "Node id of the peer", parse: String, placeholder: "PEER" }],
+      parameters: [{ ...PEER_ARGUMENT, brief: "Node id of the peer, whole" }],
     },
   },
   async func(flags, peer) {

@@ -3,9 +3,18 @@ import { buildCommand } from "@stricli/core";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
-import { formatDuration, formatFields, listOf, numberOf, recordOf, textOf } from "./format.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatFields,
+  listOf,
+  numberOf,
+  recordOf,
+  textOf,
+} from "./format.ts";
 import { peerTable } from "./node_peers.ts";
 import { runVerb } from "./verb.ts";
+import type { Answer } from "./watch.ts";
 
 /** Time a running node has to answer. */
 const ANSWER_MS = 10_000;
@@ -14,7 +23,9 @@ const ANSWER_MS = 10_000;
 export const nodeStatusCommand = buildCommand<SharedFlags, [], NetContext>({
   docs: {
     brief: "Show the running node: identity, addresses, peers",
-    fullDescription: "Shows the running node: identity, addresses, peers.\n\n" +
+    fullDescription:
+      "Shows the running node: identity, addresses, sessions, what failed and what " +
+      "was dropped, peers.\n\n" +
       "EXAMPLES\n  net node status\n  net node status --json",
   },
   parameters: { flags: bareRecord(SHARED_FLAGS) },
@@ -50,7 +61,40 @@ export function statusText(status: Readonly<Record<string, unknown>>): string {
     ["udp", listOf(status.udp).map(textOf).join(", ")],
     ["tcp", textOf(status.tcp)],
     ["data", textOf(status.data_dir) || "in memory"],
-    ["peers", String(peers.length)],
+    ["peers", peersText(status, peers.length)],
+    ["failures", failuresText(status)],
+    ["dropped", dropsText(status)],
   ]);
   return peers.length === 0 ? fields : `${fields}\n\n${peerTable(peers)}`;
+}
+
+/** Drops named in one line; net node counters names them all. */
+const DROPS_SHOWN = 3;
+
+function peersText(status: Answer, count: number): string {
+  const { sealed, compat, relayed } = recordOf(status.sessions);
+  if (numberOf(sealed) === undefined) return String(count);
+  return `${count}; sessions: ${textOf(sealed)} sealed, ${textOf(compat)} compat, ${
+    textOf(relayed)
+  } relayed`;
+}
+
+function failuresText(status: Answer): string | undefined {
+  const { suspected, failed, failures_total, recoveries_total } = recordOf(status.sessions);
+  if (numberOf(failed) === undefined) return undefined;
+  return `${textOf(suspected)} suspected, ${textOf(failed)} failed now; ${
+    textOf(failures_total)
+  } failed and ${textOf(recoveries_total)} recovered since the start`;
+}
+
+function dropsText(status: Answer): string | undefined {
+  if (status.drops === undefined) return undefined;
+  const drops = Object.entries(recordOf(status.drops));
+  if (drops.length === 0) return "nothing";
+  const named = drops.slice(0, DROPS_SHOWN).map(([name, count]) =>
+    `${name.replace(/^net_(transport_)?/, "").replace(/(drop_|_total$)/g, "")} ${
+      formatCount(numberOf(count) ?? 0)
+    }`
+  );
+  return named.join(", ") + (drops.length > DROPS_SHOWN ? "; see net node counters" : "");
 }

@@ -4,8 +4,18 @@ import { NetError } from "../src/base/mod.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
-import { listOf, numberOf, recordOf, textOf } from "./format.ts";
+import {
+  formatDuration,
+  formatTable,
+  formatTimeMs,
+  listOf,
+  numberOf,
+  recordOf,
+  textOf,
+} from "./format.ts";
+import { PEER_ARGUMENT } from "./peer_argument.ts";
 import { runVerb } from "./verb.ts";
+import type { Answer } from "./watch.ts";
 
 interface TraceFlags extends SharedFlags {
   readonly count?: string;
@@ -17,8 +27,10 @@ const COUNT_MAX = 1000;
 export const nodeTraceCommand = buildCommand<TraceFlags, [string], NetContext>({
   docs: {
     brief: "Probe a peer: way, round-trip time, loss",
-    fullDescription: "Probes a peer of the running node some times.\n\n" +
-      "EXAMPLES\n  net node trace 31a56ab7724a0b59\n  net node trace 31a56ab7724a0b59 --count 20",
+    fullDescription: "Probes a peer of the running node some times: the way there, round-trip " +
+      "times, loss. Of a node that only a route leads to the way is told. The exit code is 6 when " +
+      "nothing came back.\n\n" +
+      "EXAMPLES\n  net node trace 31a56ab7724a0b59\n  net node trace 31a5 --count 20",
   },
   parameters: {
     flags: bareRecord({
@@ -33,7 +45,7 @@ export const nodeTraceCommand = buildCommand<TraceFlags, [string], NetContext>({
     }),
     positional: {
       kind: "tuple",
-      parameters: [{ brief: "Node id of the peer", parse: String, placeholder: "PEER" }],
+      parameters: [PEER_ARGUMENT],
     },
   },
   async func(flags, peer) {
@@ -43,7 +55,7 @@ export const nodeTraceCommand = buildCommand<TraceFlags, [string], NetContext>({
       const onProgress = (report: unknown) => {
         const { probe, rtt_ms } = recordOf(report);
         const rttMs = numberOf(rtt_ms);
-        const answer = rttMs === undefined ? "no answer" : `${rttMs.toFixed(2)} ms`;
+        const answer = rttMs === undefined ? "no answer" : formatTimeMs(rttMs);
         output.note(`${textOf(probe)}  ${answer}`);
       };
       try {
@@ -51,6 +63,9 @@ export const nodeTraceCommand = buildCommand<TraceFlags, [string], NetContext>({
           await node.call("node.trace", { peer, count }, { signal, onProgress }),
         );
         output.result("node.trace", result, () => traceText(result));
+        if (result.session === false) {
+          output.note("without a session it can't be probed: join it with its ticket");
+        }
         return numberOf(result.received) === 0 ? 6 : 0;
       } finally {
         await node.close();
@@ -63,20 +78,39 @@ function parseCount(text: string | undefined): number {
   if (text === undefined) return 5;
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= COUNT_MAX) return count;
-  throw new NetError("usage", `Cannot use --count "${text}": must be 1 to ${COUNT_MAX}`);
+  throw new NetError("usage", `Cannot use --count "${text}": must be 1 to ${COUNT_MAX}`, {
+    next: "write for example --count 20",
+  });
 }
 
-function traceText(result: Readonly<Record<string, unknown>>): string {
-  const hops = listOf(result.hops).map(recordOf).map((hop) =>
-    [textOf(hop.node_id), textOf(hop.address)].filter((text) => text !== "").join(" at ")
-  );
-  const rtt = recordOf(result.rtt_ms ?? {});
-  const times = result.rtt_ms === null
-    ? "no answer"
-    : `round trip ${textOf(rtt.min)} / ${textOf(rtt.avg)} / ${textOf(rtt.max)} ms`;
+/** Human text of a `node.trace` result. */
+export function traceText(result: Answer): string {
+  const hops = listOf(result.hops).map(recordOf).map((hop, i) => {
+    const rttMs = numberOf(hop.rtt_ms);
+    return [
+      String(i + 1),
+      textOf(hop.node_id) || "not known",
+      textOf(hop.address) || "-",
+      rttMs === undefined ? "-" : formatTimeMs(rttMs),
+    ];
+  });
+  const table = formatTable([["HOP", "NODE", "ADDRESS", "RTT"], ...hops]);
+  if (result.session === false) {
+    const ageMs = numberOf(result.age_ms) ?? 0;
+    return `${table}\nno session; a route of ${textOf(result.hop_count)} hops, metric ${
+      textOf(result.metric)
+    }, confirmed ${formatDuration(ageMs)} ago`;
+  }
   const loss = (numberOf(result.loss) ?? 0) * 100;
-  return `via ${hops.join(" -> ")}\n${textOf(result.received)} of ${
-    textOf(result.sent)
-  } answered, ` +
-    `${loss.toFixed(0)} % lost, ${times}`;
+  const answered = `${textOf(result.received)} of ${textOf(result.sent)} answered`;
+  return `${table}\n${answered}, ${loss.toFixed(0)} % lost, ${timesText(result)}`;
+}
+
+function timesText(result: Answer): string {
+  if (result.rtt_ms === null || result.rtt_ms === undefined) return "no round trip";
+  const rtt = recordOf(result.rtt_ms);
+  const parts = ["min", "p50", "avg", "max"].map((name) =>
+    `${name} ${formatTimeMs(numberOf(rtt[name]) ?? 0)}`
+  );
+  return parts.join("  ");
 }

@@ -29,6 +29,7 @@ export interface StartFlags extends SharedFlags {
   readonly peers?: string;
   readonly pskFile?: string;
   readonly pcap?: string;
+  readonly bench?: "proven" | "any" | "off";
   readonly profile?: "micro" | "macro";
   readonly label?: string;
   readonly amnesia?: boolean;
@@ -72,6 +73,12 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     "FILE",
     "Record the mesh's datagrams, as sealed as they are, for packet analysers",
   ),
+  bench: {
+    kind: "enum",
+    values: ["proven", "any", "off"],
+    optional: true,
+    brief: "Peers to take part in measurements of: proven ones, any, none; default: proven",
+  },
   profile: {
     kind: "enum",
     values: ["micro", "macro"],
@@ -130,6 +137,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     peersMode: flags.peers,
     pskFile: flags.pskFile,
     pcap: flags.pcap,
+    bench: flags.bench,
     label: flags.label,
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,

@@ -1,5 +1,6 @@
 /** The tree of verbs: which words lead where. */
 import { buildRouteMap } from "@stricli/core";
+import { benchTransportCommand } from "./bench_transport.ts";
 import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
 import { blobPutCommand } from "./blob_put.ts";
@@ -11,11 +12,14 @@ import { doctorCommand } from "./doctor.ts";
 import { bareRecord } from "./flags.ts";
 import { helpCommand } from "./help.ts";
 import { identityShowCommand } from "./identity_show.ts";
+import { nodeCountersCommand } from "./node_counters.ts";
 import { nodeForgetCommand } from "./node_forget.ts";
 import { nodePeersCommand } from "./node_peers.ts";
+import { nodeRoutesCommand } from "./node_routes.ts";
 import { nodeStartCommand } from "./node_start.ts";
 import { nodeStatusCommand } from "./node_status.ts";
 import { nodeStopCommand } from "./node_stop.ts";
+import { nodeStreamsCommand } from "./node_streams.ts";
 import { nodeTicketCommand } from "./node_ticket.ts";
 import { nodeTraceCommand } from "./node_trace.ts";
 import { validateIpcCommand } from "./validate_ipc.ts";
@@ -29,6 +33,9 @@ const nodeRoutes = buildRouteMap<string, NetContext>({
     stop: nodeStopCommand,
     ticket: nodeTicketCommand,
     peers: nodePeersCommand,
+    streams: nodeStreamsCommand,
+    routes: nodeRoutesCommand,
+    counters: nodeCountersCommand,
     trace: nodeTraceCommand,
     forget: nodeForgetCommand,
   }),
@@ -45,6 +52,12 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     rm: blobRmCommand,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm" }),
+});
+
+const benchRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Measure between nodes of your own" },
+  routes: bareRecord({ transport: benchTransportCommand }),
+  aliases: bareRecord({}),
 });
 
 const identityRoutes = buildRouteMap<string, NetContext>({
@@ -68,6 +81,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
   routes: bareRecord({
     node: nodeRoutes,
     blob: blobRoutes,
+    bench: benchRoutes,
     identity: identityRoutes,
     validate: validateRoutes,
     doctor: doctorCommand,

@@ -4,7 +4,7 @@
  * `createNode` builds it, `start` takes the folder and runs the services under the supervisor, `stop`
  * ends them in a bounded time. Control surfaces are handed in as factories, because they stand above.
  */
-import { idToHex, NetError, systemClock, toHex } from "./base/mod.ts";
+import { idToHex, NetError, systemClock, systemRandom, toHex } from "./base/mod.ts";
 import { type NodeConfig, PROGRAM_VERSION } from "./config/mod.ts";
 import {
   createRamKeys,
@@ -14,7 +14,6 @@ import {
   type NodeKeys,
   type Ticket,
 } from "./core/crypto/mod.ts";
-import { formatAddress, type PeerInfo } from "./core/transport/mod.ts";
 import {
   type DataFolder,
   type Service,
@@ -25,11 +24,15 @@ import {
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
   AnnouncementService,
+  BenchService,
   BlobService,
   chooseMeshSecret,
+  describePeers,
+  describeSessions,
   type KnownPeer,
   MeshService,
   openStorage,
+  type PeerRow,
   type Storage,
 } from "./services/mod.ts";
 
@@ -84,6 +87,7 @@ export class Node {
   #storage: Storage | undefined;
   #mesh: MeshService | undefined;
   #blobs: BlobService | undefined;
+  #bench: BenchService | undefined;
   #control: ControlService | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -109,6 +113,11 @@ export class Node {
   /** Blobs from here and from peers. */
   get blobs(): BlobService {
     return required(this.#blobs, "blobs");
+  }
+
+  /** Measurements with peers. */
+  get bench(): BenchService {
+    return required(this.#bench, "bench");
   }
 
   /** Keys of this node; secret. */
@@ -184,6 +193,8 @@ export class Node {
       data_dir: this.#folder?.path ?? null,
       label: this.config.label,
       profile: this.config.profile,
+      sessions: this.hasMesh ? describeSessions(this.mesh) : null,
+      drops: this.drops(),
       peers: this.peers(),
       version: PROGRAM_VERSION,
       uptime_secs: Math.floor(this.uptimeSeconds),
@@ -192,32 +203,16 @@ export class Node {
   }
 
   /** Peers with a session, and those being dialled. */
-  peers() {
-    if (!this.hasMesh) return [];
-    const { transport, dialer } = this.mesh;
-    const peers = transport.peers().map(describePeer);
-    const known = new Set(peers.map((peer) => peer.node_id));
-    for (const { target, failures } of dialer.targets()) {
-      const nodeId = idToHex(target.nodeId);
-      const [address] = target.addresses;
-      if (known.has(nodeId) || address === undefined) continue;
-      peers.push({
-        node_id: nodeId,
-        address: formatAddress(address),
-        state: failures > 0 ? "unreachable" : "connecting",
-        form: null,
-        trust: null,
-        has_double: false,
-        initiator: true,
-        rtt_ms: null,
-        idle_ms: null,
-        packets_sent: 0,
-        packets_received: 0,
-        bytes_sent: 0,
-        bytes_received: 0,
-      });
-    }
-    return peers;
+  peers(): PeerRow[] {
+    return this.hasMesh ? describePeers(this.mesh) : [];
+  }
+
+  /** What was dropped and why: every counter of drops that is not 0, the largest first. */
+  drops(): Record<string, number> {
+    const drops = Object.entries(this.counters()).filter(([name, value]) =>
+      value > 0 && /(^|_)drop(ped)?_/.test(name)
+    );
+    return Object.fromEntries(drops.sort(([, a], [, b]) => b - a));
   }
 
   /** A ticket for joining through this node. Contains the mesh secret. */
@@ -290,6 +285,10 @@ export class Node {
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
     }
+    // Stopped before the control surface, which would otherwise wait for a measurement's end.
+    this.#bench = this.#supervisor.add(() =>
+      new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
+    );
   }
 }
 
@@ -306,25 +305,6 @@ function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {
     addresses: [address],
     label: "",
     isPinned: false,
-  };
-}
-
-function describePeer(peer: PeerInfo) {
-  return {
-    node_id: idToHex(peer.nodeId),
-    address: formatAddress(peer.address),
-    state: peer.state as string,
-    form: peer.form as string | null,
-    trust: (peer.isSealed ? "proven" : "unproven") as string | null,
-    /** Another node seems to use the same identity. */
-    has_double: peer.hasDouble,
-    initiator: peer.initiator,
-    rtt_ms: peer.rttMs === undefined ? null : Math.round(peer.rttMs * 1000) / 1000,
-    idle_ms: Math.round(peer.idleMs) as number | null,
-    packets_sent: peer.packetsSent,
-    packets_received: peer.packetsReceived,
-    bytes_sent: peer.bytesSent,
-    bytes_received: peer.bytesReceived,
   };
 }
 

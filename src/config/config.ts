@@ -55,6 +55,8 @@ export interface NodeConfig {
   readonly pskFile: string | undefined;
   /** File that the mesh's datagrams are recorded in. */
   readonly pcapFile: string | undefined;
+  /** Whose measurements the node takes part in. */
+  readonly bench: "proven" | "any" | "off";
   readonly label: string;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
@@ -133,6 +135,11 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
         "sealed",
     pskFile: pathOf(given("pskFile"), cwd),
     pcapFile: pathOf(given("pcap"), cwd),
+    bench: layers.read(
+      "bench",
+      oneOf("proven", "any", "off"),
+      "must be proven, any or off",
+    ) ?? "proven",
     label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??
       (options.hostname === undefined ? undefined : parseLabel(options.hostname.slice(0, 63))) ??
       "net",

@@ -37,6 +37,7 @@ const SETTINGS = {
   peersMode: ["--peers", "NET_PEERS"],
   pskFile: ["--psk-file", "NET_PSK_FILE"],
   pcap: ["--pcap", "NET_PCAP"],
+  bench: ["--bench", "NET_BENCH"],
   label: ["--label", "NET_NODE_ID", "NODE_ID"],
   logLevel: ["--log-level", "NET_LOG_LEVEL"],
   logFormat: ["--log-format", "NET_LOG_FORMAT"],

@@ -10,7 +10,7 @@ async function proposals(...words: string[]): Promise<readonly string[]> {
 
 Deno.test("__complete proposes verbs, flags and values", async () => {
   assert.deepEqual(await proposals("no"), ["node"]);
-  assert.deepEqual(await proposals("node", "st"), ["start", "status", "stop"]);
+  assert.deepEqual(await proposals("node", "st"), ["start", "status", "stop", "streams"]);
   assert.deepEqual(await proposals("node", "start", "--pro"), ["--profile"]);
   assert.deepEqual(await proposals("node", "start", "--profile", "m"), ["micro", "macro"]);
   assert.deepEqual(await proposals("completions", ""), ["bash", "zsh", "fish"]);
@@ -23,6 +23,19 @@ Deno.test("__complete hides other spellings and survives nonsense", async () => 
   assert.deepEqual(await proposals("serv"), []);
   assert.deepEqual(await proposals("nope", "nope", ""), []);
   assert.ok((await proposals()).length > 0);
+});
+
+Deno.test("__complete proposes peers of the running node, and nothing without one", async () => {
+  const peers = [{ node_id: "31a56ab7724a0b59" }, { node_id: "77a56ab7724a0b59" }];
+  for (const verb of [["node", "trace"], ["node", "streams"], ["bench", "transport"]]) {
+    const { stdout, openCount } = await runInMemory(["__complete", ...verb, "31"], {
+      node: { "node.peers": { peers } },
+    });
+    assert.match(stdout, /^31a56ab7724a0b59\t/);
+    assert.ok(!stdout.includes("77a5"));
+    assert.equal(openCount, 0);
+    assert.deepEqual(await proposals(...verb, "31"), []);
+  }
 });
 
 Deno.test("completions prints the script of each shell", async () => {

@@ -20,7 +20,26 @@ const STATUS = {
     trust: "proven",
     rtt_ms: 1.25,
     idle_ms: 300,
+    loss: 0.025,
+    bytes_sent: 1536,
+    bytes_received: 70 * 1024 * 1024,
   }],
+  sessions: {
+    sealed: 1,
+    compat: 0,
+    relayed: 0,
+    healthy: 1,
+    suspected: 0,
+    failed: 1,
+    failures_total: 3,
+    recoveries_total: 2,
+  },
+  drops: {
+    net_transport_drop_duplicate_total: 1234,
+    net_transport_drop_replay_total: 5,
+    net_transport_drop_bad_tag_total: 2,
+    net_announcements_drop_stale_total: 1,
+  },
 };
 
 Deno.test("node status prints the node's answer as one document", async () => {
@@ -38,8 +57,13 @@ Deno.test("node status prints aligned text and a table of peers", async () => {
   assert.match(stdout, /^node {7}00000000000000ab$/m);
   assert.match(stdout, /^running {4}1 m 15 s, pid 42$/m);
   assert.match(stdout, /^udp {8}127\.0\.0\.1:7000, 10\.0\.0\.5:7000$/m);
-  assert.match(stdout, /^NODE {14}ADDRESS {8}STATE {6}TRUST {3}RTT {5}IDLE$/m);
-  assert.match(stdout, /^00000000000000cd {2}10\.0\.0\.6:7000 {2}connected {2}proven {2}1\.3 ms/m);
+  assert.match(stdout, /^NODE {14}ADDRESS {8}STATE {6}TRUST {3}RTT {5}LOSS {2}OUT {3}IN$/m);
+  const row =
+    /^00000000000000cd {2}10\.0\.0\.6:7000 {2}connected {2}proven {2}1\.25ms {2}2\.5% {2}1\.5K/m;
+  assert.match(stdout, row);
+  assert.match(stdout, /^peers {6}1; sessions: 1 sealed, 0 compat, 0 relayed$/m);
+  assert.match(stdout, /^failures {3}0 suspected, 1 failed now; 3 failed and 2 recovered since/m);
+  assert.match(stdout, /^dropped {4}duplicate 1,234, replay 5, bad_tag 2; see net node counters$/m);
 });
 
 Deno.test("node peers says when there are none", async () => {

@@ -5,24 +5,28 @@ import { ERROR_FACES, isErrorCode, NetError } from "../../src/base/mod.ts";
 import { runInMemory } from "./_harness.ts";
 
 const OVERVIEW = `VERBS
-  net node start     Start a node
-  net node status    Show the running node: identity, addresses, peers
-  net node stop      Stop the running node
-  net node ticket    Print a ticket that lets another node join
-  net node peers     List the peers of the running node
-  net node trace     Probe a peer: way, round-trip time, loss
-  net node forget    Forget a peer and the identity it proved
-  net blob put       Store a file and print its address
-  net blob get       Fetch a blob into a file or to standard output
-  net blob ls        List the blobs that this node holds
-  net blob stat      Show size, chunks and place of one blob
-  net blob rm        Remove a blob from this node
-  net identity show  Show the public identity of this node
-  net validate ipc   Check that a member answers as its contract says
-  net doctor         Check what a node needs on this machine
-  net completions    Print the completion script of a shell: bash, zsh or fish
-  net version        Print the version
-  net help           Print this overview, or the help of one verb
+  net node start       Start a node
+  net node status      Show the running node: identity, addresses, peers
+  net node stop        Stop the running node
+  net node ticket      Print a ticket that lets another node join
+  net node peers       List the peers of the running node
+  net node streams     List the streams with peers and what they carried
+  net node routes      List the ways to other nodes
+  net node counters    Show what the node counted and dropped, stage by stage
+  net node trace       Probe a peer: way, round-trip time, loss
+  net node forget      Forget a peer and the identity it proved
+  net blob put         Store a file and print its address
+  net blob get         Fetch a blob into a file or to standard output
+  net blob ls          List the blobs that this node holds
+  net blob stat        Show size, chunks and place of one blob
+  net blob rm          Remove a blob from this node
+  net bench transport  Measure round trips, event rates and loss between two nodes
+  net identity show    Show the public identity of this node
+  net validate ipc     Check that a member answers as its contract says
+  net doctor           Check what a node needs on this machine
+  net completions      Print the completion script of a shell: bash, zsh or fish
+  net version          Print the version
+  net help             Print this overview, or the help of one verb
 `;
 
 const BLOB_GET_HELP = `USAGE
@@ -73,7 +77,7 @@ Deno.test("runNet() prints the help of one verb", async () => {
 Deno.test("runNet() has help with an example for every verb", async () => {
   const { stdout } = await runInMemory([]);
   const verbs = [...stdout.matchAll(/^ {2}net ([a-z]+(?: [a-z]+)?) {2,}[A-Z]/gm)];
-  assert.equal(verbs.length, 18);
+  assert.equal(verbs.length, 22);
   for (const [, verb] of verbs) {
     // The help of help is the overview itself.
     if (verb === "help") continue;
@@ -100,7 +104,7 @@ Deno.test("runNet() says what was not understood, with a usage line and exit cod
     [
       ["node", "strat"],
       /"strat"/,
-      /usage: net node start\|status\|stop\|ticket\|peers\|trace\|forget \[FLAGS\]/,
+      /usage: net node start\|status\|stop\|ticket\|peers\|streams\|routes\|counters\|trace\|forget \[FLAGS\]/,
     ],
     [["node", "start", "--prot", "1"], /--prot.*did you mean --port/, /usage: net node start/],
     [["blob", "get"], /TARGET is missing/, /usage: net blob get TARGET \[OUT\] \[FLAGS\]/],

@@ -11,6 +11,7 @@ import { blobMethods } from "./blob_methods.ts";
 import { createControlServer } from "../control_server.ts";
 import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../health.ts";
 import { MethodTable } from "../method.ts";
+import { meshMethods } from "./mesh_methods.ts";
 import { nodeMethods } from "./node_methods.ts";
 
 /** What the control surface needs beside the node. */
@@ -37,7 +38,7 @@ export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
       socket: { env, socketPath: config.socketPath, family: config.family },
       tcp: config.tcp,
     });
-    table.register(...nodeMethods(node), ...blobMethods(node));
+    table.register(...nodeMethods(node), ...meshMethods(node), ...blobMethods(node));
     registerHealthMethods(table, {
       primal: PROGRAM_NAME,
       version: PROGRAM_VERSION,
@@ -89,7 +90,7 @@ export async function openStandalone(config: NodeConfig): Promise<StandaloneNode
   const node = createNode(config, { log: silentLog, scope: "storage" });
   await node.start();
   const table = new MethodTable();
-  table.register(...nodeMethods(node), ...blobMethods(node));
+  table.register(...nodeMethods(node), ...meshMethods(node), ...blobMethods(node));
   return {
     call: async (name, params, options = {}) => {
       const method = table.lookup(name);

@@ -1,9 +1,9 @@
 /** Methods about the node itself; all of them privileged. */
 import * as v from "valibot";
-import { idToHex, NetError, parseId, toHex } from "../../base/mod.ts";
+import { idToHex, toHex } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";
-import { tracePeer } from "./trace.ts";
+import { describeCounters } from "./counter_report.ts";
 
 const NOTHING = v.object({});
 /** Longest life of a ticket: ten years. */
@@ -22,45 +22,6 @@ export function nodeMethods(node: Node): readonly Method[] {
       handle: () => node.status(),
     }),
     defineMethod({
-      name: "node.peers",
-      access: "privileged",
-      summary: "Peers with a session and peers being dialled",
-      isReadOnly: true,
-      params: NOTHING,
-      handle: () => ({ peers: node.peers() }),
-    }),
-    defineMethod({
-      name: "node.trace",
-      access: "privileged",
-      summary: "Way, round-trip time and loss to a peer",
-      isReadOnly: true,
-      params: v.object({
-        peer: v.pipe(v.string(), v.maxLength(20)),
-        count: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)), 5),
-      }),
-      handle: ({ peer, count }, context) => tracePeer(node, peer, count, context),
-    }),
-    defineMethod({
-      name: "node.forget",
-      access: "privileged",
-      summary: "Forget a peer: its pin, its addresses, the wish to stay connected",
-      isReadOnly: false,
-      params: v.object({ peer: v.pipe(v.string(), v.maxLength(20)) }),
-      handle: async ({ peer }) => {
-        const nodeId = parseId(peer);
-        if (nodeId === undefined) {
-          throw new NetError(
-            "usage",
-            `Cannot forget "${peer}": must be a node id of 16 hex digits`,
-          );
-        }
-        if (await node.mesh.forget(nodeId)) return { forgotten: idToHex(nodeId) };
-        throw new NetError("not_found", `Cannot forget ${idToHex(nodeId)}: it is not known`, {
-          next: "see net node peers for the nodes that are",
-        });
-      },
-    }),
-    defineMethod({
       name: "node.ticket",
       access: "privileged",
       summary: "A ticket for joining the mesh through this node; secret",
@@ -76,11 +37,11 @@ export function nodeMethods(node: Node): readonly Method[] {
     defineMethod({
       name: "node.counters",
       access: "privileged",
-      summary: "All counters of the node",
+      summary: "All counters of the node, the stages they add up in, what was dropped",
       isReadOnly: true,
       answersWhileDraining: true,
       params: NOTHING,
-      handle: () => ({ counters: node.counters() }),
+      handle: () => describeCounters(node),
     }),
     defineMethod({
       name: "node.stop",

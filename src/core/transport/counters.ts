@@ -141,92 +141,142 @@ export function createTransportCounters() {
 /** Counters of one transport. */
 export type TransportCounters = ReturnType<typeof createTransportCounters>;
 
+/** A stage: what comes in, and every outcome it can have. */
+export interface CounterStage {
+  readonly name: string;
+  /** What comes in; together, where there are several. */
+  readonly inputs: readonly (keyof TransportCounters)[];
+  readonly outcomes: readonly (keyof TransportCounters)[];
+}
+
+/** The stages that add up. */
+export const COUNTER_STAGES: readonly CounterStage[] = [
+  {
+    name: "datagrams",
+    inputs: ["rx_datagrams_total"],
+    outcomes: [
+      "rx_keepalives_total",
+      "rx_pingwaves_total",
+      "rx_routed_total",
+      "rx_direct_total",
+      "rx_sealed_datagrams_total",
+      "drop_unknown_class_total",
+      "drop_route_hop_total",
+    ],
+  },
+  {
+    name: "routed",
+    inputs: ["rx_routed_total"],
+    outcomes: [
+      "routed_delivered_total",
+      "relay_routed_total",
+      "drop_relay_ttl_total",
+      "drop_relay_no_route_total",
+      "drop_relay_limit_total",
+      "drop_relay_loop_total",
+    ],
+  },
+  {
+    name: "relayed",
+    inputs: ["relay_routed_total", "relay_unwrapped_total"],
+    outcomes: [
+      "relayed_packets_total",
+      "drop_relay_queue_total",
+      "drop_relay_closed_total",
+      "relay_packets_waiting",
+    ],
+  },
+  {
+    name: "packets",
+    inputs: ["rx_packets_total"],
+    outcomes: [
+      "drop_bad_header_total",
+      "drop_routed_heartbeat_total",
+      "rx_handshakes_total",
+      "drop_unknown_session_total",
+      "relay_unwrapped_total",
+      "drop_relay_unwrapped_total",
+      "drop_epoch_key_total",
+      "drop_bad_tag_total",
+      "drop_replay_total",
+      "rx_opened_total",
+    ],
+  },
+  {
+    name: "packets by way",
+    inputs: ["rx_packets_total"],
+    outcomes: ["rx_direct_total", "routed_delivered_total"],
+  },
+  {
+    name: "handshakes",
+    inputs: ["rx_handshakes_total", "handshakes_retried_total"],
+    outcomes: [
+      "handshakes_completed_total",
+      "retries_sent_total",
+      "drop_handshake_rate_total",
+      "drop_handshake_refused_total",
+      "drop_handshake_replayed_total",
+      "drop_handshake_limit_total",
+      "drop_handshake_negotiation_total",
+    ],
+  },
+  {
+    name: "opened",
+    inputs: ["rx_opened_total"],
+    outcomes: [
+      "rx_heartbeats_total",
+      "rx_event_packets_total",
+      "rx_control_packets_total",
+      "rx_message_packets_total",
+      "rx_proofs_total",
+      "drop_unproven_total",
+      "drop_superseded_total",
+      "drop_data_limit_total",
+      "drop_control_limit_total",
+      "drop_announcement_limit_total",
+      "drop_unknown_subprotocol_total",
+    ],
+  },
+  {
+    name: "events",
+    inputs: ["rx_event_packets_total"],
+    outcomes: [
+      "event_packets_accepted_total",
+      "drop_duplicate_total",
+      "drop_out_of_horizon_total",
+      "drop_too_many_runs_total",
+      "drop_stream_closed_total",
+      "drop_reorder_full_total",
+      "drop_no_reader_total",
+    ],
+  },
+  {
+    name: "pingwaves",
+    inputs: ["rx_pingwaves_total"],
+    outcomes: [
+      "pingwaves_accepted_total",
+      "drop_pingwave_invalid_total",
+      "drop_pingwave_unowned_total",
+      "drop_pingwave_seen_total",
+      "drop_pingwave_stale_total",
+      "drop_pingwave_limit_total",
+      "drop_pingwave_rate_total",
+    ],
+  },
+];
+
 /**
  * Compares each stage's input with the sum of its outcomes.
  *
  * @returns The stages that do not add up, as text; empty when all do.
  */
-export function checkCounters(c: TransportCounters): string[] {
+export function checkCounters(counters: TransportCounters): string[] {
   const wrong: string[] = [];
-  const stage = (name: string, input: number, outcomes: readonly number[]) => {
-    const sum = outcomes.reduce((a, b) => a + b, 0);
-    if (sum !== input) wrong.push(`${name}: ${input} in, ${sum} accounted for`);
-  };
-  stage("datagrams", c.rx_datagrams_total, [
-    c.rx_keepalives_total,
-    c.rx_pingwaves_total,
-    c.rx_routed_total,
-    c.rx_direct_total,
-    c.rx_sealed_datagrams_total,
-    c.drop_unknown_class_total,
-    c.drop_route_hop_total,
-  ]);
-  stage("routed", c.rx_routed_total, [
-    c.routed_delivered_total,
-    c.relay_routed_total,
-    c.drop_relay_ttl_total,
-    c.drop_relay_no_route_total,
-    c.drop_relay_limit_total,
-    c.drop_relay_loop_total,
-  ]);
-  stage("relayed", c.relay_routed_total + c.relay_unwrapped_total, [
-    c.relayed_packets_total,
-    c.drop_relay_queue_total,
-    c.drop_relay_closed_total,
-    c.relay_packets_waiting,
-  ]);
-  stage("packets", c.rx_packets_total, [
-    c.drop_bad_header_total,
-    c.drop_routed_heartbeat_total,
-    c.rx_handshakes_total,
-    c.drop_unknown_session_total,
-    c.relay_unwrapped_total,
-    c.drop_relay_unwrapped_total,
-    c.drop_epoch_key_total,
-    c.drop_bad_tag_total,
-    c.drop_replay_total,
-    c.rx_opened_total,
-  ]);
-  stage("packets by way", c.rx_packets_total, [c.rx_direct_total, c.routed_delivered_total]);
-  stage("handshakes", c.rx_handshakes_total + c.handshakes_retried_total, [
-    c.handshakes_completed_total,
-    c.retries_sent_total,
-    c.drop_handshake_rate_total,
-    c.drop_handshake_refused_total,
-    c.drop_handshake_replayed_total,
-    c.drop_handshake_limit_total,
-    c.drop_handshake_negotiation_total,
-  ]);
-  stage("opened", c.rx_opened_total, [
-    c.rx_heartbeats_total,
-    c.rx_event_packets_total,
-    c.rx_control_packets_total,
-    c.rx_message_packets_total,
-    c.rx_proofs_total,
-    c.drop_unproven_total,
-    c.drop_superseded_total,
-    c.drop_data_limit_total,
-    c.drop_control_limit_total,
-    c.drop_announcement_limit_total,
-    c.drop_unknown_subprotocol_total,
-  ]);
-  stage("events", c.rx_event_packets_total, [
-    c.event_packets_accepted_total,
-    c.drop_duplicate_total,
-    c.drop_out_of_horizon_total,
-    c.drop_too_many_runs_total,
-    c.drop_stream_closed_total,
-    c.drop_reorder_full_total,
-    c.drop_no_reader_total,
-  ]);
-  stage("pingwaves", c.rx_pingwaves_total, [
-    c.pingwaves_accepted_total,
-    c.drop_pingwave_invalid_total,
-    c.drop_pingwave_unowned_total,
-    c.drop_pingwave_seen_total,
-    c.drop_pingwave_stale_total,
-    c.drop_pingwave_limit_total,
-    c.drop_pingwave_rate_total,
-  ]);
+  const sum = (names: readonly (keyof TransportCounters)[]) =>
+    names.reduce((total, name) => total + counters[name], 0);
+  for (const { name, inputs, outcomes } of COUNTER_STAGES) {
+    const [came, went] = [sum(inputs), sum(outcomes)];
+    if (came !== went) wrong.push(`${name}: ${came} in, ${went} accounted for`);
+  }
   return wrong;
 }

@@ -60,6 +60,7 @@ import { SessionResets } from "./session_resets.ts";
 import { SessionRegistry } from "./session_registry.ts";
 import type { DatagramSocket } from "./socket.ts";
 import { SendStreamHandle } from "./stream.ts";
+import { describeStreams, type StreamInfo } from "./stream_info.ts";
 import type {
   DiscoveredNode,
   EndReceiving,
@@ -384,6 +385,17 @@ export class MeshTransport implements MeshLink {
   /** What is known of one peer. */
   peer(nodeId: bigint): PeerInfo | undefined {
     return this.#peers.get(nodeId)?.info(this.#deps.clock.now());
+  }
+
+  /** The streams of one peer, or of all. */
+  streams(nodeId?: bigint): StreamInfo[] {
+    const now = this.#deps.clock.now();
+    const infos: StreamInfo[] = [];
+    for (const peer of this.#peers.values()) {
+      if (peer.session === undefined || (nodeId !== undefined && peer.nodeId !== nodeId)) continue;
+      infos.push(...describeStreams(peer.session, now));
+    }
+    return infos;
   }
 
   /** Lets what is sent to a peer use what it understands; nothing happens for an unknown peer. */

@@ -2,7 +2,12 @@
 export * from "./address.ts";
 export { CaptureFile, captureSocket } from "./capture.ts";
 export { openBestUdpSocket, type OpenUdpSocketOptions } from "./batched_socket.ts";
-export { checkCounters, type TransportCounters } from "./counters.ts";
+export {
+  checkCounters,
+  COUNTER_STAGES,
+  type CounterStage,
+  type TransportCounters,
+} from "./counters.ts";
 export { Dialer, type DialState, type DialTarget } from "./dialer.ts";
 export type { HandshakeTarget, SealingPolicy } from "./handshake.ts";
 export { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
@@ -16,5 +21,11 @@ export {
 export type { DatagramSocket, SocketCounters } from "./socket.ts";
 export type { PingwaveFacts } from "./pingwaves.ts";
 export type { SendStreamHandle } from "./stream.ts";
+export type {
+  StreamDirection,
+  StreamInfo,
+  StreamReceiveInfo,
+  StreamSendInfo,
+} from "./stream_info.ts";
 export * from "./types.ts";
 export { openUdpSocket } from "./udp_socket.ts";

@@ -69,6 +69,11 @@ export class SendState {
     this.#spanMax = receiveHorizon(this.windowBytes);
   }
 
+  /** Payload bytes sent for the first time. */
+  get payloadBytes(): number {
+    return this.#bytesSent - this.nextSequence * PACKET_OVERHEAD_BYTES;
+  }
+
   /** Bytes that may still be sent before a grant. */
   get creditBytes(): number {
     if (this.windowBytes === 0) return Infinity;
