@@ -65,6 +65,8 @@ export function createTransportCounters() {
     drop_too_many_runs_total: 0,
     drop_stream_closed_total: 0,
     drop_reorder_full_total: 0,
+    /** Beyond what the reader may hold: it is slow, or the sender ignores its credit. */
+    drop_reader_full_total: 0,
     /** Packets of a reliable stream that nobody reads; not acknowledged. */
     drop_no_reader_total: 0,
     drop_malformed_control_total: 0,
@@ -247,6 +249,7 @@ export const COUNTER_STAGES: readonly CounterStage[] = [
       "drop_too_many_runs_total",
       "drop_stream_closed_total",
       "drop_reorder_full_total",
+      "drop_reader_full_total",
       "drop_no_reader_total",
     ],
   },

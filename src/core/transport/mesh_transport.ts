@@ -36,7 +36,6 @@ import {
   RECEIVE_BUFFER_BYTES,
   RETRANSMIT_TICK_MS,
   SESSION_TIMEOUT_MS,
-  STREAM_WINDOW_BYTES,
   SWEEP_MS,
 } from "./limits.ts";
 import { Liveness, type LivenessChange } from "./liveness.ts";
@@ -49,7 +48,6 @@ import { Paths } from "./paths.ts";
 import { type Peer, PeerTable } from "./peers.ts";
 import { type PingwaveFacts, Pingwaves } from "./pingwaves.ts";
 import { RateLimits } from "./rate_limits.ts";
-import { ReceiveState } from "./receive_state.ts";
 import { Relay } from "./relay.ts";
 import { ReorderBudget } from "./reorder_buffer.ts";
 import { RetryGate } from "./retry_gate.ts";
@@ -59,13 +57,14 @@ import type { Session, SessionProver } from "./session.ts";
 import { SessionResets } from "./session_resets.ts";
 import { SessionRegistry } from "./session_registry.ts";
 import type { DatagramSocket } from "./socket.ts";
-import { SendStreamHandle } from "./stream.ts";
+import { ScheduledPackets } from "./scheduled_packets.ts";
+import type { SendStreamHandle } from "./send_stream.ts";
+import { type EventHandler, StreamPlane } from "./stream_plane.ts";
 import { describeStreams, type StreamInfo } from "./stream_info.ts";
 import type {
   DiscoveredNode,
   EndReceiving,
   FailureCounts,
-  MeshEvent,
   MeshLink,
   OpenReceiveStreamOptions,
   OpenSendStreamOptions,
@@ -73,10 +72,12 @@ import type {
   PeerFeatures,
   PeerInfo,
   ProvenPeer,
+  ReadStreamOptions,
   ReceiveStreamHandler,
   RelayedStream,
   RouteInfo,
   SocketAddress,
+  StreamReader,
   SubprotocolMessage,
   TableSizes,
 } from "./types.ts";
@@ -109,9 +110,6 @@ export interface MeshTransportOptions {
   /** Identity for sealed sessions; left out, every session is compat. */
   readonly sealing?: SessionProver & Pick<SealingOptions, "policyOf">;
 }
-
-/** Handles events of streams that nobody diverted. */
-export type EventHandler = (event: MeshEvent) => void;
 
 /** The transport of one node. */
 export class MeshTransport implements MeshLink {
@@ -147,7 +145,7 @@ export class MeshTransport implements MeshLink {
   readonly #silenceHandlers = new Set<(peer: bigint) => void>();
   readonly #suspicionHandlers = new Set<(peer: bigint, isSuspected: boolean) => void>();
   readonly #busy = new Set<Session>();
-  #eventHandler: EventHandler | undefined;
+  readonly #streams: StreamPlane;
   #cancelTick: (() => void) | undefined;
   #cancelSweep: (() => void) | undefined;
   #isStopped = false;
@@ -197,6 +195,12 @@ export class MeshTransport implements MeshLink {
       onMoved: (peer) => this.#onMoved(peer),
     });
     const egress = this.#egress = new Egress({ sender: this.#sender, counters, memory });
+    const store = new PacketStore(cipher);
+    this.#streams = new StreamPlane({
+      counters,
+      sessionOf: (peer) => this.#peers.get(peer)?.session,
+      requireSession: (peer) => this.#requireSession(peer),
+    });
     this.#relay = new Relay(
       { counters, egress, peers, routing, rates, conduct, memory },
       { routingId: lowHalf(options.nodeId), seed: options.seed ?? 0 },
@@ -222,23 +226,16 @@ export class MeshTransport implements MeshLink {
         counters,
         clock,
         guard,
-        store: new PacketStore(cipher),
+        store,
+        egress,
+        scheduled: new ScheduledPackets(store),
         view: new DataView(cipher.memory.buffer, cipher.memory.byteOffset),
         replayWindows: new ReplayWindows(),
         cursor: new EventCursor(),
         reorderBudget: new ReorderBudget(),
         prover: options.sealing,
-        onEvent: (session, stream, sequence, payload, index) => {
-          const handler = this.#eventHandler;
-          if (handler === undefined) {
-            counters.events_unclaimed_total += 1;
-            return;
-          }
-          counters.events_delivered_total += 1;
-          stream.eventsReceived += 1;
-          handler({ from: session.peer.nodeId, streamId: stream.id, sequence, index, payload });
-        },
-        hasEventHandler: () => this.#eventHandler !== undefined,
+        onEvent: (...event) => this.#streams.onEvent(...event),
+        hasEventHandler: () => this.#streams.handler !== undefined,
         onBusy: (session) => {
           this.#busy.add(session);
           this.#scheduleTick();
@@ -604,7 +601,7 @@ export class MeshTransport implements MeshLink {
    * counted and dropped, and packets of reliable ones are not acknowledged, so that they come again.
    */
   setEventHandler(handler: EventHandler | undefined): void {
-    this.#eventHandler = handler;
+    this.#streams.handler = handler;
   }
 
   openSendStream(
@@ -612,14 +609,7 @@ export class MeshTransport implements MeshLink {
     streamId: bigint,
     options: OpenSendStreamOptions = {},
   ): SendStreamHandle {
-    const session = this.#requireSession(peer);
-    const stream = session.streams.touch(lowHalf(streamId), highHalf(streamId));
-    const isReliable = options.isReliable ?? true;
-    return new SendStreamHandle(
-      session,
-      stream,
-      session.streams.openSend(stream, options.windowBytes, isReliable),
-    );
+    return this.#streams.openSend(peer, streamId, options);
   }
 
   openReceiveStream(
@@ -628,23 +618,16 @@ export class MeshTransport implements MeshLink {
     handler: ReceiveStreamHandler,
     options: OpenReceiveStreamOptions = {},
   ): EndReceiving {
-    const session = this.#peers.get(peer)?.session;
-    if (session === undefined) {
-      handler.onEnd("peer_lost");
-      return () => {};
-    }
-    const stream = session.streams.touch(lowHalf(streamId), highHalf(streamId));
-    const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
-    stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });
-    stream.grantThresholdBytes = windowBytes / 4;
-    if (options.isOrdered) session.streams.order(stream, windowBytes);
-    stream.handler = handler;
-    return ({ abort = false } = {}) => {
-      if (stream.handler !== handler) return;
-      session.streams.closeReceive(stream);
-      // Kept until it lingered out, so that what is still on its way finds its place.
-      if (abort) session.streams.sendReset(stream.low, stream.high);
-    };
+    return this.#streams.openReceive(peer, streamId, handler, options);
+  }
+
+  /**
+   * Reads a stream of `peer` event by event: once and in order with `isOrdered`, else as they arrive.
+   *
+   * @throws NetError `unreachable` when there is no session with the peer.
+   */
+  readStream(peer: bigint, streamId: bigint, options: ReadStreamOptions = {}): StreamReader {
+    return this.#streams.read(peer, streamId, options);
   }
 
   #requireSession(nodeId: bigint): Session {

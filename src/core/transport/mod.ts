@@ -13,14 +13,14 @@ export type { HandshakeTarget, SealingPolicy } from "./handshake.ts";
 export { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 export { EXPECTED_MAX, HEARTBEAT_MS, SESSION_TIMEOUT_MS } from "./limits.ts";
 export {
-  type EventHandler,
   MeshTransport,
   type MeshTransportDeps,
   type MeshTransportOptions,
 } from "./mesh_transport.ts";
 export type { DatagramSocket, SocketCounters } from "./socket.ts";
 export type { PingwaveFacts } from "./pingwaves.ts";
-export type { SendStreamHandle } from "./stream.ts";
+export type { SendStreamHandle } from "./send_stream.ts";
+export type { EventHandler } from "./stream_plane.ts";
 export type {
   StreamDirection,
   StreamInfo,

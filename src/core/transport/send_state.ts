@@ -233,7 +233,9 @@ export class SendState {
 
   #acknowledge(sequence: number, now: number): void {
     const { unacked } = this;
-    if (unacked.resends(sequence) === 0) this.#sampleRtt(now - unacked.sentAt(sequence));
+    const rttMs = now - unacked.sentAt(sequence);
+    // A packet that has not left yet has none, whatever the peer says of it.
+    if (unacked.resends(sequence) === 0 && rttMs >= 0) this.#sampleRtt(rttMs);
     this.#release(unacked.remove(sequence));
     this.congestionWindow = Math.min(
       this.#trackedMax,

@@ -17,6 +17,7 @@ import {
 } from "../crypto/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
+import type { Egress } from "./egress.ts";
 import { type EventCursor, FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import type { ControlWriter } from "./grant_queue.ts";
 import type { HandshakeResult } from "./handshake.ts";
@@ -27,6 +28,7 @@ import { NO_ROOM, type PacketStore } from "./packet_store.ts";
 import type { Peer } from "./peers.ts";
 import type { ReorderBudget } from "./reorder_buffer.ts";
 import { ROUTING_HEADER_BYTES } from "./routing_header.ts";
+import type { ScheduledPackets } from "./scheduled_packets.ts";
 import { SessionStreams } from "./session_streams.ts";
 import type { Stream } from "./stream.ts";
 import type { SocketAddress } from "./types.ts";
@@ -44,6 +46,9 @@ export interface SessionContext {
   readonly guard: Pick<AddressGuard, "mayAnswer">;
   /** Keeps plaintexts until they are acknowledged, or in order. */
   readonly store: PacketStore;
+  /** The way out of scheduled streams, and their packets on it. */
+  readonly egress: Egress;
+  readonly scheduled: ScheduledPackets;
   /** The cipher's memory. */
   readonly view: DataView;
   readonly replayWindows: ReplayWindows;

@@ -5,9 +5,10 @@
  * driven from outside by `tick` and `sweep`.
  */
 
-import { PairMap } from "../../base/mod.ts";
+import { NetError, PairMap } from "../../base/mod.ts";
 import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import { RESET_BYTES } from "./control_frames.ts";
+import { NO_QUEUE } from "./fair_scheduler.ts";
 import { GrantQueue } from "./grant_queue.ts";
 import { FLAG_RELIABLE } from "./header.ts";
 import {
@@ -21,10 +22,11 @@ import {
 import { NO_ROOM } from "./packet_store.ts";
 import { receiveHorizon, ReceiveState } from "./receive_state.ts";
 import { ReorderBuffer } from "./reorder_buffer.ts";
+import type { ScheduledPacket } from "./scheduled_packets.ts";
 import { SendState } from "./send_state.ts";
 import type { Session, SessionContext } from "./session.ts";
 import { Stream } from "./stream.ts";
-import type { StreamEnd } from "./types.ts";
+import type { OpenSendStreamOptions, StreamEnd } from "./types.ts";
 
 const SUBPROTOCOL_RESET = 0x0b02;
 
@@ -84,8 +86,17 @@ export class SessionStreams {
   // --- Sending ---------------------------------------------------------------------------------
 
   /** Gives the stream a sending half. */
-  openSend(stream: Stream, windowBytes: number | undefined, isReliable: boolean): SendState {
-    const { store } = this.#context;
+  openSend(stream: Stream, options: OpenSendStreamOptions): SendState {
+    const { store, egress } = this.#context;
+    const { windowBytes, isReliable = true, isScheduled = false, weight = 1 } = options;
+    if (isScheduled && stream.queue === NO_QUEUE) {
+      stream.queue = egress.openQueue(weight);
+      if (stream.queue === NO_QUEUE) {
+        throw new NetError("limit", "Cannot open scheduled stream: there are too many", {
+          next: "close others first, or open it unscheduled",
+        });
+      }
+    } else if (isScheduled) egress.setWeight(stream.queue, weight);
     stream.send ??= new SendState({
       windowBytes,
       isReliable,
@@ -109,6 +120,7 @@ export class SessionStreams {
     end: number,
     length: number,
   ): boolean {
+    if (stream.queue !== NO_QUEUE) return this.#schedule(stream, state, events, start, end, length);
     const session = this.#session;
     const { store, clock, counters } = this.#context;
     const slotAt = session.begin(length);
@@ -127,6 +139,59 @@ export class SessionStreams {
     stream.lastActiveAt = now;
     if (state.isReliable) this.#context.onBusy(session);
     return true;
+  }
+
+  /** Takes events for a packet that leaves when it is the stream's turn. */
+  #schedule(
+    stream: Stream,
+    state: SendState,
+    events: readonly Uint8Array[],
+    start: number,
+    end: number,
+    length: number,
+  ): boolean {
+    const session = this.#session;
+    const { store, clock, counters, egress, scheduled } = this.#context;
+    const isOpen = session.isOpen && !session.isEnded;
+    const at = isOpen ? store.take(length) : NO_ROOM;
+    const item = scheduled.take();
+    if (at === NO_ROOM || !egress.push(stream.queue, item)) {
+      if (at !== NO_ROOM) store.release(at);
+      else if (isOpen) counters.tx_store_full_total += 1;
+      scheduled.release(item);
+      clock.soon(() => stream.wake());
+      return false;
+    }
+    writeFrames(store.memory, session.view, at, events, start, end);
+    // It cannot be overdue before it has left.
+    item.sequence = state.record(at, length, end - start, Infinity);
+    state.eventsSent += end - start;
+    item.streams = this;
+    item.stream = stream;
+    item.state = state;
+    item.at = state.isReliable ? NO_ROOM : at;
+    item.length = length;
+    item.count = end - start;
+    stream.lastActiveAt = clock.now();
+    return true;
+  }
+
+  /** Seals and sends a packet whose turn has come. */
+  sendScheduled(item: ScheduledPacket): void {
+    const { stream, state, sequence, length, count } = item;
+    const session = this.#session;
+    if (stream === undefined || state === undefined || stream.ended !== undefined) return;
+    const now = this.#context.clock.now();
+    if (state.isReliable) {
+      if (!state.unacked.has(sequence)) return;
+      state.unacked.noteSent(sequence, now);
+      this.#context.onBusy(session);
+    }
+    // Without a slot a reliable packet is lost to nobody: it is due again before long.
+    if (session.begin(length) === NO_ROOM) return;
+    const flags = state.isReliable ? FLAG_RELIABLE : 0;
+    const at = state.isReliable ? state.unacked.at(sequence) : item.at;
+    session.send(flags, 0, stream.low, stream.high, sequence, length, count, now, at);
   }
 
   /** Sends packets again, by sequence. */
@@ -208,6 +273,10 @@ export class SessionStreams {
     if (reorder !== undefined && !reorder.admits(sequence, length)) {
       // Refused before it is accepted, so that it is not acknowledged and comes again.
       counters.drop_reorder_full_total += 1;
+      return;
+    }
+    if (state.heldBytes + PACKET_OVERHEAD_BYTES + length > stream.heldBytesMax) {
+      counters.drop_reader_full_total += 1;
       return;
     }
     const verdict = state.accept(sequence, PACKET_OVERHEAD_BYTES + length);
@@ -334,6 +403,8 @@ export class SessionStreams {
   /** Forgets the stream. */
   drop(stream: Stream, reason: StreamEnd): void {
     this.#byId.delete(stream.low, stream.high);
+    if (stream.queue !== NO_QUEUE) this.#context.egress.closeQueue(stream.queue);
+    stream.queue = NO_QUEUE;
     const now = this.#context.clock.now();
     if (reason !== "closed" && stream.receive !== undefined) {
       const ended = this.#ended ??= new PairMap<number>(8);

@@ -148,7 +148,7 @@ export interface ProvenPeer {
 /** Why a stream ended before its close. */
 export type StreamEnd = "reset" | "peer_lost" | "replaced" | "gap" | "closed";
 
-/** Sending half of a reliable stream on the event plane (`wire.md` 7). */
+/** Sending half of a stream on the event plane, as far as the planes above need it (`wire.md` 7). */
 export interface SendStream {
   readonly peer: bigint;
   readonly streamId: bigint;
@@ -166,6 +166,13 @@ export interface SendStream {
   close(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Gives the stream up at once: the peer is sent a RESET. */
   abort(): void;
+}
+
+/** Options of sending with patience. */
+export interface SendOptions {
+  readonly signal?: AbortSignal;
+  /** False fails with `backpressure` instead of waiting; true when left out. */
+  readonly isPatient?: boolean;
 }
 
 /** Receiving half of a stream. */
@@ -188,6 +195,13 @@ export interface OpenSendStreamOptions {
   readonly windowBytes?: number;
   /** Lost packets are sent again; true when left out. */
   readonly isReliable?: boolean;
+  /**
+   * Packets wait their turn among relayed ones and other scheduled streams; left out, they leave at once
+   * while there is room.
+   */
+  readonly isScheduled?: boolean;
+  /** Share of the way out of a scheduled stream, 1 to 1024; 1 when left out, as for relayed packets. */
+  readonly weight?: number;
 }
 
 /** One event of a stream that nobody diverted. */
@@ -206,6 +220,29 @@ export interface OpenReceiveStreamOptions {
   readonly windowBytes?: number;
   /** Events are handed on in the order they were sent in; as they arrive when left out. */
   readonly isOrdered?: boolean;
+}
+
+/** Options of reading a stream event by event. */
+export interface ReadStreamOptions extends OpenReceiveStreamOptions {
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Events of a stream, taken one at a time. What was received and not taken earns the sender no credit, so a
+ * slow reader slows the sender down and holds no more than the window.
+ *
+ * The wire has no end of a stream: iteration ends when the reader cancels, and fails with a NetError when
+ * the stream ends early.
+ */
+export interface StreamReader extends AsyncIterable<Uint8Array>, AsyncDisposable {
+  readonly peer: bigint;
+  readonly streamId: bigint;
+  /** Events that can be taken without waiting. */
+  readonly available: number;
+  /** The next event, the caller's own copy; `undefined` once cancelled. */
+  read(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | undefined>;
+  /** Ends reading; with `abort` the sender is told to stop (RESET). */
+  cancel(options?: { readonly abort?: boolean }): void;
 }
 
 /**

@@ -80,6 +80,11 @@ export class UnackedRing {
     return this.#resends[sequence & this.#mask] as number;
   }
 
+  /** Notes that the first copy leaves only now. */
+  noteSent(sequence: number, now: number): void {
+    this.#sentAt[sequence & this.#mask] = now;
+  }
+
   /** Notes that another copy leaves now. */
   noteResend(sequence: number, now: number): void {
     const place = sequence & this.#mask;

@@ -8,12 +8,14 @@ import {
 } from "../../../src/core/crypto/mod.ts";
 import { createTransportCounters } from "../../../src/core/transport/counters.ts";
 import type { HandshakeResult } from "../../../src/core/transport/handshake.ts";
+import { Egress } from "../../../src/core/transport/egress.ts";
 import { EventCursor } from "../../../src/core/transport/event_frame.ts";
 import { PacketStore } from "../../../src/core/transport/packet_store.ts";
 import type { SocketAddress } from "../../../src/core/transport/mod.ts";
 import { ReorderBudget } from "../../../src/core/transport/reorder_buffer.ts";
 import { PacketSender } from "../../../src/core/transport/packet_sender.ts";
 import { type Peer, PeerTable } from "../../../src/core/transport/peers.ts";
+import { ScheduledPackets } from "../../../src/core/transport/scheduled_packets.ts";
 import { Session, type SessionContext } from "../../../src/core/transport/session.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 
@@ -50,13 +52,16 @@ export function createSessionKit(options: SessionKitOptions = {}) {
       close: () => {},
     },
   });
+  const store = new PacketStore(cipher);
   const context = {
     cipher,
     sender,
     counters,
     clock,
     guard: { mayAnswer: () => true },
-    store: new PacketStore(cipher),
+    store,
+    egress: new Egress({ sender, counters, memory: cipher.memory }),
+    scheduled: new ScheduledPackets(store),
     view: new DataView(cipher.memory.buffer),
     cursor: new EventCursor(),
     replayWindows: new ReplayWindows(),

@@ -1,0 +1,192 @@
+/**
+ * The sending half of a stream as the planes above see it: events in, packets out, and what to do when
+ * there is no room (`wire.md` 7.3).
+ */
+import { NetError } from "../../base/mod.ts";
+import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
+import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
+import type { SendState } from "./send_state.ts";
+import type { SessionStreams } from "./session_streams.ts";
+import type { Stream } from "./stream.ts";
+import type { SendOptions, SendStream, StreamEnd } from "./types.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/** The handle of one sending half. */
+export class SendStreamHandle implements SendStream {
+  readonly peer: bigint;
+  readonly streamId: bigint;
+  readonly #streams: SessionStreams;
+  readonly #stream: Stream;
+  readonly #state: SendState;
+  /** The one event of a call that sends one. */
+  readonly #single: [Uint8Array] = [EMPTY];
+  /** A call waits for room; others line up behind it. */
+  #isTaken = false;
+  readonly #line: (() => void)[] = [];
+
+  constructor(peer: bigint, streams: SessionStreams, stream: Stream, state: SendState) {
+    this.peer = peer;
+    this.streamId = stream.id;
+    this.#streams = streams;
+    this.#stream = stream;
+    this.#state = state;
+  }
+
+  /** True when an event of so many bytes would be taken now. */
+  canSend(bytes: number): boolean {
+    return this.#endedBy === undefined && bytes <= MAX_EVENT_BYTES &&
+      this.#state.canSend(FRAME_PREFIX_BYTES + bytes);
+  }
+
+  trySend(event: Uint8Array): boolean {
+    this.#assertOpen();
+    assertLength(event);
+    const length = FRAME_PREFIX_BYTES + event.length;
+    if (!this.#state.canSend(length)) return false;
+    this.#single[0] = event;
+    const isSent = this.#streams.send(this.#stream, this.#state, this.#single, 0, 1, length);
+    this.#single[0] = EMPTY;
+    return isSent;
+  }
+
+  /**
+   * Queues as many of `events` as fit, many per packet.
+   *
+   * @returns How many were taken, counted from `start`.
+   */
+  trySendAll(events: readonly Uint8Array[], start = 0): number {
+    this.#assertOpen();
+    const streams = this.#streams;
+    let taken = start;
+    while (taken < events.length) {
+      let length = 0;
+      let end = taken;
+      while (end < events.length) {
+        const event = events[end] as Uint8Array;
+        assertLength(event);
+        if (length + FRAME_PREFIX_BYTES + event.length > MAX_PAYLOAD) break;
+        length += FRAME_PREFIX_BYTES + event.length;
+        end += 1;
+      }
+      if (!this.#state.canSend(length)) break;
+      if (!streams.send(this.#stream, this.#state, events, taken, end, length)) break;
+      taken = end;
+    }
+    return taken - start;
+  }
+
+  /**
+   * Queues one event, waiting for room if there is none; calls that wait are served in their order.
+   *
+   * @throws NetError `backpressure` when `isPatient` is false and there is no room now; `unreachable` once
+   * the stream has ended; the signal's reason when that comes first, and nothing was queued.
+   */
+  async send(event: Uint8Array, options: SendOptions = {}): Promise<void> {
+    this.#assertOpen();
+    assertLength(event);
+    // Who came first and still waits is served first.
+    if (!this.#isTaken && this.trySend(event)) return;
+    await this.#inTurn(options, async () => {
+      while (!this.trySend(event)) await this.ready(options);
+    });
+  }
+
+  /** Queues all events, many per packet; on abort those already taken still leave. */
+  async sendAll(events: readonly Uint8Array[], options: SendOptions = {}): Promise<void> {
+    this.#assertOpen();
+    for (const event of events) assertLength(event);
+    let sent = this.#isTaken ? 0 : this.trySendAll(events);
+    if (sent === events.length) return;
+    await this.#inTurn(options, async () => {
+      for (;;) {
+        sent += this.trySendAll(events, sent);
+        if (sent === events.length) return;
+        await this.ready(options);
+      }
+    });
+  }
+
+  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#assertOpen();
+    await this.#stream.wait(options.signal);
+    this.#assertOpen();
+  }
+
+  async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    while (this.#state.unackedCount > 0) {
+      this.#assertOpen();
+      await this.#stream.wait(options.signal);
+    }
+    this.#assertOpen();
+    this.#stream.isSendClosed = true;
+  }
+
+  abort(): void {
+    if (this.#stream.ended !== undefined || this.#stream.isSendClosed) return;
+    this.#streams.reset(this.#stream);
+  }
+
+  /** Runs `work` when every call that came before it is done. */
+  async #inTurn(
+    { signal, isPatient = true }: SendOptions,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    if (!isPatient) {
+      throw new NetError("backpressure", "Cannot send on stream: the peer has no room now", {
+        next: "wait for ready(), or send with patience",
+      });
+    }
+    signal?.throwIfAborted();
+    if (this.#isTaken) await this.#lineUp(signal);
+    this.#isTaken = true;
+    try {
+      await work();
+    } finally {
+      const next = this.#line.shift();
+      if (next === undefined) this.#isTaken = false;
+      else next();
+    }
+  }
+
+  /** Resolves when the turn is ours. */
+  #lineUp(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onTurn = () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      };
+      const onAbort = () => {
+        this.#line.splice(this.#line.indexOf(onTurn), 1);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#line.push(onTurn);
+    });
+  }
+
+  get #endedBy(): StreamEnd | undefined {
+    return this.#stream.isSendClosed ? "closed" : this.#stream.ended;
+  }
+
+  #assertOpen(): void {
+    const reason = this.#endedBy;
+    if (reason === undefined) return;
+    throw new NetError("unreachable", `Cannot send on stream: ${END_TEXT[reason]}`);
+  }
+}
+
+const END_TEXT: Readonly<Record<StreamEnd, string>> = {
+  reset: "the peer stopped answering or reset it",
+  peer_lost: "the session with the peer ended",
+  replaced: "session replaced",
+  gap: "a packet stayed missing for too long",
+  closed: "it is closed",
+};
+
+function assertLength({ length }: Uint8Array): void {
+  if (length <= MAX_EVENT_BYTES) return;
+  throw new RangeError(
+    `Cannot send event: length is ${length}, must be at most ${MAX_EVENT_BYTES}`,
+  );
+}
