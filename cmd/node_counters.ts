@@ -73,6 +73,13 @@ export function countersText(look: Look, isAll: boolean): string {
     rows.push([isAll ? "others" : "dropped elsewhere"]);
     for (const name of others) rows.push(row(`  ${shortName(name)}`, [name]));
   }
+  const tables = Object.entries(recordOf(answer.tables)).filter(([, size]) => size !== 0);
+  if (tables.length > 0) {
+    rows.push(["entries now"]);
+    for (const [name, size] of tables) {
+      rows.push([`  ${name.replaceAll("_", " ")}`, formatCount(numberOf(size) ?? 0)]);
+    }
+  }
   return formatTable(rows, { right: [1, 2] });
 }
 

@@ -11,7 +11,8 @@ export const nodeRoutesCommand = buildCommand<WatchFlags, [], NetContext>({
     brief: "List the ways to other nodes",
     fullDescription: "Lists the ways to other nodes: the peer that packets are handed to, the " +
       "number of hops, the metric (smaller is better) and when the way was last confirmed. A " +
-      "protected way ends only with the peer it goes through.\n\n" +
+      "suspected way leads through a peer that is silent, and there is no other. A protected one " +
+      "is bound to that peer's identity, not only to its address.\n\n" +
       "EXAMPLES\n  net node routes\n  net node routes --watch\n  net node routes --json",
   },
   parameters: { flags: bareRecord({ watch: WATCH_FLAG, ...SHARED_FLAGS }) },
@@ -28,10 +29,14 @@ function routesText({ answer }: Look): string {
     route.via === route.destination ? "direct" : textOf(route.via),
     textOf(route.hops) || "?",
     textOf(route.metric),
+    route.suspected === true ? "suspected" : "live",
     route.protected === true ? "yes" : "no",
     formatDuration(numberOf(route.age_ms) ?? 0),
   ]);
-  return formatTable([["DESTINATION", "VIA", "HOPS", "METRIC", "PROTECTED", "AGE"], ...rows], {
+  return formatTable([
+    ["DESTINATION", "VIA", "HOPS", "METRIC", "STATE", "PROTECTED", "AGE"],
+    ...rows,
+  ], {
     right: [2, 3],
   });
 }

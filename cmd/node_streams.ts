@@ -25,7 +25,8 @@ export const nodeStreamsCommand = buildCommand<WatchFlags, [string?], NetContext
       "are what was sent or taken once. AGAIN counts packets sent again, or that came again; WAIT " +
       "those not acknowledged yet, or that wait for an earlier one. CRED is what may be sent " +
       "before the receiver grants more, CWND the congestion window in packets. --json tells the " +
-      "rest: timing, windows, what came too far ahead.\n\n" +
+      "rest: timing, windows, what came too far ahead. Streams between others that this node relays " +
+      "stand below.\n\n" +
       "EXAMPLES\n  net node streams\n  net node streams 31a5 --watch\n  net node streams --json",
   },
   parameters: {
@@ -43,7 +44,8 @@ export const nodeStreamsCommand = buildCommand<WatchFlags, [string?], NetContext
 
 function streamsText({ answer, before, seconds }: Look): string {
   const streams = listOf(answer.streams).map(recordOf);
-  if (streams.length === 0) return "no streams";
+  const relayed = relayedText(listOf(answer.relayed).map(recordOf));
+  if (streams.length === 0) return relayed ?? "no streams";
   const earlier = new Map(
     listOf(before?.streams).map(recordOf).map((stream) => [keyOf(stream), stream] as const),
   );
@@ -76,7 +78,23 @@ function streamsText({ answer, before, seconds }: Look): string {
   ];
   const table = formatTable([heading, ...rows], { right: [3, 4, 5, 6, 7, 8, 9], columnsMax: 80 });
   const omitted = numberOf(answer.omitted) ?? 0;
-  return omitted === 0 ? table : `${table}\nand ${formatCount(omitted)} more`;
+  const parts = [omitted === 0 ? table : `${table}\nand ${formatCount(omitted)} more`];
+  if (relayed !== undefined) parts.push(relayed);
+  return parts.join("\n\n");
+}
+
+/** Streams between others that pass through this node. */
+function relayedText(relayed: readonly Answer[]): string | undefined {
+  if (relayed.length === 0) return undefined;
+  const rows = relayed.map((stream) => [
+    textOf(stream.stream),
+    countText(stream.packets),
+    formatCompact(numberOf(stream.bytes) ?? 0),
+    countText(stream.drops),
+  ]);
+  return formatTable([["RELAYED STREAM", "PACKETS", "BYTES", "DROPPED"], ...rows], {
+    right: [1, 2, 3],
+  });
 }
 
 function keyOf(stream: Answer): string {

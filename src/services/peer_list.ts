@@ -4,13 +4,17 @@ import {
   type Dialer,
   formatAddress,
   type MeshTransport,
+  type PeerConduct,
   type PeerInfo,
   type StreamInfo,
 } from "../core/transport/mod.ts";
 
 /** What the lists are made from. */
 export interface PeerListSource {
-  readonly transport: Pick<MeshTransport, "counters" | "peers" | "streams">;
+  readonly transport: Pick<
+    MeshTransport,
+    "conduct" | "counters" | "failureCounts" | "peers" | "streams"
+  >;
   readonly dialer: Pick<Dialer, "targets">;
 }
 
@@ -37,12 +41,28 @@ export interface PeerRow {
   readonly streams: number;
   /** Share of the packets on its present streams that were sent again; `null` without any. */
   readonly loss: number | null;
+  /** What was observed of it; `null` without a session. */
+  readonly conduct: ConductRow | null;
+}
+
+/** What was observed of a peer. */
+export interface ConductRow {
+  /** 100 when nothing speaks against it; below 50 others are preferred as next hop. */
+  readonly score: number;
+  readonly heartbeats_in_time: number;
+  readonly heartbeats_late: number;
+  readonly floods: number;
+  readonly spent_ttls: number;
+  readonly loops: number;
+  readonly malformed: number;
 }
 
 /** Peers with a session and those being dialled, by id. */
 export function describePeers({ transport, dialer }: PeerListSource): PeerRow[] {
   const sums = sumByPeer(transport.streams());
-  const rows = transport.peers().map((peer) => describePeer(peer, sums.get(peer.nodeId)));
+  const rows = transport.peers().map((peer) =>
+    describePeer(peer, sums.get(peer.nodeId), transport.conduct(peer.nodeId))
+  );
   const known = new Set(rows.map((row) => row.node_id));
   for (const { target, failures } of dialer.targets()) {
     const nodeId = idToHex(target.nodeId);
@@ -65,6 +85,7 @@ export function describePeers({ transport, dialer }: PeerListSource): PeerRow[] 
       bytes_received: 0,
       streams: 0,
       loss: null,
+      conduct: null,
     });
   }
   return rows.sort((a, b) => a.node_id < b.node_id ? -1 : 1);
@@ -74,15 +95,16 @@ export function describePeers({ transport, dialer }: PeerListSource): PeerRow[] 
 export function describeSessions({ transport }: PeerListSource) {
   const peers = transport.peers();
   const { counters } = transport;
+  const { healthy, suspected, failed } = transport.failureCounts();
   const isUp = (peer: PeerInfo) => peer.state === "connected" || peer.state === "suspected";
   const count = (matches: (peer: PeerInfo) => boolean) => peers.filter(matches).length;
   return {
     sealed: count((peer) => isUp(peer) && peer.isSealed),
     compat: count((peer) => isUp(peer) && !peer.isSealed),
     relayed: count((peer) => isUp(peer) && peer.isRelayed),
-    healthy: count(({ state }) => state === "connected"),
-    suspected: count(({ state }) => state === "suspected"),
-    failed: count(({ state }) => state === "failed"),
+    healthy,
+    suspected,
+    failed,
     failures_total: counters.peers_failed_total,
     recoveries_total: counters.peers_recovered_total,
   };
@@ -104,7 +126,11 @@ function sumByPeer(streams: readonly StreamInfo[]): ReadonlyMap<bigint, PacketSu
   return sums;
 }
 
-function describePeer(peer: PeerInfo, sums: PacketSums | undefined): PeerRow {
+function describePeer(
+  peer: PeerInfo,
+  sums: PacketSums | undefined,
+  conduct: PeerConduct | undefined,
+): PeerRow {
   const { packets, resent } = sums ?? { packets: 0, resent: 0 };
   return {
     node_id: idToHex(peer.nodeId),
@@ -123,5 +149,18 @@ function describePeer(peer: PeerInfo, sums: PacketSums | undefined): PeerRow {
     bytes_received: peer.bytesReceived,
     streams: peer.streams,
     loss: packets === 0 ? null : Math.round(resent / (packets + resent) * 1e4) / 1e4,
+    conduct: conduct === undefined ? null : describeConduct(conduct),
+  };
+}
+
+function describeConduct(conduct: PeerConduct): ConductRow {
+  return {
+    score: Math.round(conduct.score),
+    heartbeats_in_time: conduct.heartbeatsInTime,
+    heartbeats_late: conduct.heartbeatsLate,
+    floods: conduct.floods,
+    spent_ttls: conduct.spentTtls,
+    loops: conduct.loops,
+    malformed: conduct.malformed,
   };
 }

@@ -113,6 +113,14 @@ Deno.test("node streams prints a row per direction within 80 columns", async () 
   assert.match(out ?? "", /4e422edbc7de2001 out +123m +942M +31 +2048 +1\.0M +16384 +18\.1ms$/);
   assert.match(back ?? "", /4e422edbc7de2001 ord +7 +70 +1 +3 +- +- +-$/);
   assert.equal(more, "and 12 more");
+  const relayed = [{ stream: "00000000000000aa", packets: 12, bytes: 14_400, drops: 1 }];
+  const through = await runInMemory(["node", "streams"], {
+    node: { "node.streams": { streams: [], relayed } },
+  });
+  assert.equal(
+    through.stdout,
+    "RELAYED STREAM    PACKETS  BYTES  DROPPED\n" + "00000000000000aa       12    14K        1\n",
+  );
   const none = await runInMemory(["node", "streams"], {
     node: { "node.streams": { streams: [] } },
   });
@@ -123,14 +131,22 @@ Deno.test("node streams prints a row per direction within 80 columns", async () 
 Deno.test("node routes prints ways, direct ones as such", async () => {
   const routes = [
     { destination: "aa", via: "aa", hops: 1, metric: 1, protected: true, age_ms: 1_500 },
-    { destination: "bb", via: "aa", hops: 2, metric: 3, protected: false, age_ms: 61_000 },
+    {
+      destination: "bb",
+      via: "aa",
+      hops: 2,
+      metric: 3,
+      protected: false,
+      suspected: true,
+      age_ms: 61_000,
+    },
   ];
   const { stdout } = await runInMemory(["node", "routes"], { node: { "node.routes": { routes } } });
   assert.equal(
     stdout,
-    "DESTINATION  VIA     HOPS  METRIC  PROTECTED  AGE\n" +
-      "aa           direct     1       1  yes        2 s\n" +
-      "bb           aa         2       3  no         1 m 1 s\n",
+    "DESTINATION  VIA     HOPS  METRIC  STATE      PROTECTED  AGE\n" +
+      "aa           direct     1       1  live       yes        2 s\n" +
+      "bb           aa         2       3  suspected  no         1 m 1 s\n",
   );
   const none = await runInMemory(["node", "routes"], { node: { "node.routes": { routes: [] } } });
   assert.equal(none.stdout, "no routes\n");
@@ -158,6 +174,7 @@ const COUNTERS = {
     },
   }],
   drops: { net_transport_drop_unknown_class_total: 5, net_announcements_drop_stale_total: 2 },
+  tables: { routes: 1_234, relayed_pairs: 3, packets_waiting: 0 },
   mismatches: [],
 };
 
@@ -173,7 +190,10 @@ Deno.test("node counters prints stages, then what was dropped elsewhere", async 
       "  rx_direct                 12,340\n" +
       "  drop_unknown_class             5\n" +
       "dropped elsewhere\n" +
-      "  announcements_drop_stale       2\n",
+      "  announcements_drop_stale       2\n" +
+      "entries now\n" +
+      "  routes                     1,234\n" +
+      "  relayed pairs                  3\n",
   );
   const all = await runInMemory(["node", "counters", "--all"], {
     node: { "node.counters": COUNTERS },

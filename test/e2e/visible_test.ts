@@ -134,3 +134,64 @@ Deno.test("bench transport says that the other side has measurements switched of
   const error = assertFails(await second.home.net(["bench", "transport"]), 5, "not_allowed");
   assert.match(error, /^next: .*--bench off$/m);
 });
+
+Deno.test("measurements, traces and routes over a relay", async (t) => {
+  await using workspace = await makeWorkspace();
+  const udp = ["--udp", "127.0.0.1:0"];
+  const { first: relay, second: left } = await startPair(workspace);
+  const join = ["--join", "-"];
+  const stdin = await ticketOf(relay);
+  const [relayStatus, leftStatus] = [await relay.status(), await left.status()];
+  const [relayId, leftId] = [String(relayStatus.node_id), String(leftStatus.node_id)];
+  const relayAddress = String((relayStatus.udp as unknown[])[0]);
+
+  await t.step("a node without a session is known by the way to it", async () => {
+    const far = await workspace.startNode({ flags: [...udp, ...join], stdin });
+    await untilConnected(relay, far);
+    await waitFor("the far node hears of the other one", async () => {
+      const { routes } = await far.home.json(["node", "routes"]);
+      return (routes as Row[]).some(({ destination, via }) =>
+        destination === leftId && via === relayId
+      );
+    });
+    const traced = await far.home.net(["node", "trace", leftId, "--json"]);
+    assert.equal(traced.code, 6, traced.stderr);
+    const { session, hops, hop_count } = JSON.parse(traced.stdout);
+    assert.deepEqual([session, hop_count], [false, 2]);
+    assert.deepEqual(hops.map((hop: Row) => hop.node_id), [relayId, leftId]);
+    await far.kill("SIGTERM");
+  });
+
+  // Its only address of the left one is the relay's.
+  const peer = `${relayAddress}#${leftId}#${leftStatus.noise_public_key}`;
+  const right = await workspace.startNode({ flags: [...udp, ...join, "--peer", peer], stdin });
+  await untilConnected(left, right);
+  await t.step("a trace names the relay", async () => {
+    const traced = await right.home.json(["node", "trace", leftId, "--count", "2"]);
+    assert.deepEqual((traced.hops as Row[]).map((hop) => [hop.node_id, hop.address]), [
+      [relayId, relayAddress],
+      [leftId, null],
+    ]);
+    assert.equal(traced.received, 2);
+    assert.match(
+      (await right.home.net(["node", "peers"])).stdout,
+      new RegExp(`^${leftId}.* relayed`, "m"),
+    );
+  });
+  await t.step("a measurement works in both directions, from either side", async () => {
+    const rightId = String((await right.status()).node_id);
+    for (const [from, to] of [[left, rightId], [right, leftId]] as const) {
+      const args = ["bench", "transport", to, "--seconds", "0.3", "--size", "1000"];
+      const report = await from.home.json(args);
+      assert.deepEqual([report.relayed, report.trust], [true, "proven"]);
+      assert.ok(Number((report.round_trip as Row).received) > 10);
+      for (const row of report.events as Row[]) {
+        assert.equal(row.complete, true, JSON.stringify(row));
+        assert.ok(Number(row.events) > 100);
+      }
+    }
+    const { relayed } = await relay.home.json(["node", "streams"]);
+    assert.ok((relayed as Row[]).some(({ stream }) => String(stream).startsWith("4e42")));
+    assert.deepEqual((await relay.home.json(["node", "counters"])).mismatches, []);
+  });
+});

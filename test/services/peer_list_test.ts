@@ -48,6 +48,9 @@ Deno.test("describePeers() tells of sessions and of what is dialled, by id", asy
   assert.deepEqual([of(b.nodeId)?.trust, of(b.nodeId)?.relayed], ["proven", true]);
   assert.deepEqual([of(c.nodeId)?.trust, of(c.nodeId)?.relayed], ["unproven", false]);
   for (const row of rows) assert.equal(row.loss, null);
+  assert.equal(of(1n)?.conduct, null);
+  const conduct = of(relay.nodeId)?.conduct;
+  assert.deepEqual([conduct?.score, conduct?.floods, conduct?.malformed], [100, 0, 0]);
 });
 
 Deno.test("describePeers() shows the share of packets sent again", async () => {

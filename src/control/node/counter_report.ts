@@ -1,5 +1,10 @@
 /** Counters as `node.counters` tells of them: all by name, the transport's stages added up, what was dropped. */
-import { checkCounters, COUNTER_STAGES, type TransportCounters } from "../../core/transport/mod.ts";
+import {
+  checkCounters,
+  COUNTER_STAGES,
+  type TableSizes,
+  type TransportCounters,
+} from "../../core/transport/mod.ts";
 import type { Node } from "../../node.ts";
 
 const TRANSPORT_PREFIX = "net_transport_";
@@ -12,7 +17,22 @@ export function describeCounters(node: Node): object {
     counters,
     stages: transport === undefined ? [] : describeStages(transport),
     drops: node.drops(),
+    tables: node.hasMesh ? describeTables(node.mesh.transport.tableSizes()) : {},
     mismatches: transport === undefined ? [] : checkCounters(transport),
+  };
+}
+
+/** Entries in the tables that other nodes fill, by the names of metrics. */
+function describeTables(sizes: TableSizes): object {
+  return {
+    peers: sizes.peers,
+    sessions: sizes.sessions,
+    nodes: sizes.nodes,
+    routes: sizes.routes,
+    edges: sizes.edges,
+    relayed_pairs: sizes.relayedPairs,
+    relayed_streams: sizes.relayedStreams,
+    packets_waiting: sizes.waiting,
   };
 }
 

@@ -1,5 +1,5 @@
 /** Ways to other nodes, as the transport knows them now. */
-import { idToHex, systemClock } from "../../base/mod.ts";
+import { idToHex } from "../../base/mod.ts";
 import type { MeshView } from "./mesh_view.ts";
 
 /** A way to a node. */
@@ -10,57 +10,38 @@ export interface RouteEntry {
   /** Relays and the destination: 1 for a neighbour. */
   readonly hops: number;
   readonly metric: number;
-  /** True when only the failure or withdrawal of `via` removes it. */
+  /** True when it is bound to the neighbour's identity, not only to its address. */
   readonly isProtected: boolean;
+  /** True when the neighbour is silent and no other leads there. */
+  readonly isSuspected: boolean;
   /** Since it was last confirmed. */
   readonly ageMs: number;
 }
 
 /** Every way, by destination. */
 export function listRoutes(node: MeshView): RouteEntry[] {
-  return routeSource(node).sort((a, b) =>
-    a.destination === b.destination ? a.metric - b.metric : a.destination < b.destination ? -1 : 1
-  );
+  return node.mesh.transport.routes().map(({ nodeId, metric, ...route }) => ({
+    ...route,
+    destination: nodeId,
+    metric,
+    // 1 for a session; what a pingwave told has the hops to the neighbour's side and 2 more.
+    hops: Math.max(1, metric - 1),
+  })).sort((a, b) => a.destination < b.destination ? -1 : 1);
 }
 
 /** Result of `node.routes`. */
 export function describeRoutes(node: MeshView): object {
   return {
-    routes: listRoutes(node).map(({ destination, via, hops, metric, isProtected, ageMs }) => ({
-      destination: idToHex(destination),
-      via: idToHex(via),
-      hops,
-      metric,
-      protected: isProtected,
-      age_ms: Math.round(ageMs),
+    routes: listRoutes(node).map((route) => ({
+      destination: idToHex(route.destination),
+      via: idToHex(route.via),
+      hops: route.hops,
+      metric: route.metric,
+      protected: route.isProtected,
+      suspected: route.isSuspected,
+      age_ms: Math.round(route.ageMs),
     })),
   };
-}
-
-/** Neighbours with a session, and what pingwaves told of others. */
-function routeSource(node: MeshView): RouteEntry[] {
-  const { transport } = node.mesh;
-  const now = systemClock.now();
-  const neighbours = transport.peers().filter((peer) => peer.state === "connected").map((peer) => ({
-    destination: peer.nodeId,
-    via: peer.isRelayed ? relayOf(node, peer.nodeId) ?? peer.nodeId : peer.nodeId,
-    hops: peer.isRelayed ? 2 : 1,
-    metric: 1,
-    isProtected: true,
-    ageMs: peer.idleMs,
-  }));
-  const learned = transport.discoveredNodes().filter(({ nodeId, via }) => nodeId !== via);
-  return [
-    ...neighbours,
-    ...learned.map(({ nodeId, via, hops, seenAt }) => ({
-      destination: nodeId,
-      via,
-      hops: hops + 1,
-      metric: hops + 2,
-      isProtected: false,
-      ageMs: now - seenAt,
-    })),
-  ];
 }
 
 /** The peer that stands between this node and a relayed one: whoever has the address that is used. */

@@ -17,7 +17,19 @@ export function describeStreamList(node: MeshView, peer: bigint | undefined): ob
     streams: infos.slice(0, ROWS_MAX).map(describeStream),
     total: sumStreams(infos),
     omitted: Math.max(0, infos.length - ROWS_MAX),
+    relayed: peer === undefined ? describeRelayed(node) : [],
   };
+}
+
+/** Streams of others that pass through here, the busiest first; sealed, so that more can't be told. */
+function describeRelayed(node: MeshView): object[] {
+  const relayed = node.mesh.transport.relayedStreams().sort((a, b) => b.packets - a.packets);
+  return relayed.slice(0, ROWS_MAX).map(({ streamId, packets, bytes, drops }) => ({
+    stream: idToHex(streamId),
+    packets,
+    bytes,
+    drops,
+  }));
 }
 
 /** Packets of streams by what became of them. */

@@ -30,6 +30,7 @@ Deno.test("listRoutes() tells of neighbours and of what lies behind them", async
     "hops",
     "metric",
     "protected",
+    "suspected",
     "age_ms",
   ]);
   assert.equal(row?.via, idToHex(b.nodeId));

@@ -8,6 +8,7 @@ interface Listed {
   readonly streams: readonly Record<string, unknown>[];
   readonly total: Record<string, number>;
   readonly omitted: number;
+  readonly relayed: readonly Record<string, unknown>[];
 }
 
 Deno.test("describeStreamList() tells of every half of every stream as plain JSON", async () => {
@@ -56,4 +57,22 @@ Deno.test("describeStreamList() shows a thousand streams, the last used first, a
   assert.equal(listed.omitted, 5);
   assert.equal(listed.streams[0]?.stream, idToHex(700n));
   assert.deepEqual([listed.total.streams, listed.total.packets_sent], [1_005, 1]);
+});
+
+Deno.test("describeStreamList() tells a relay which streams pass through it", async () => {
+  using kit = new MeshKit();
+  const [a, relay, b] = [kit.node(1), kit.node(2), kit.node(3)];
+  await kit.connect(a, relay);
+  await kit.connect(b, relay);
+  await kit.connect(a, b, relay);
+  b.transport.openReceiveStream(a.nodeId, 0x77n, { onEvent: () => {}, onEnd: () => {} });
+  const stream = a.transport.openSendStream(b.nodeId, 0x77n);
+  for (let i = 0; i < 3; i++) assert.ok(stream.trySend(new Uint8Array(1_000)));
+  await kit.settle(stream.close());
+  const { relayed } = describeStreamList(viewOf(relay), undefined) as Listed;
+  const row = relayed.find((one) => one.stream === idToHex(0x77n));
+  assert.ok(Number(row?.packets) >= 3 && Number(row?.bytes) >= 3_000, JSON.stringify(relayed));
+  assert.equal(row?.drops, 0);
+  assert.deepEqual((describeStreamList(viewOf(a), undefined) as Listed).relayed, []);
+  assert.deepEqual((describeStreamList(viewOf(relay), a.nodeId) as Listed).relayed, []);
 });
