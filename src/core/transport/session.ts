@@ -42,7 +42,7 @@ export interface SessionContext {
   readonly sender: PacketSender;
   readonly counters: TransportCounters;
   readonly clock: Clock;
-  /** Asked before anything is sent to an address that is not proven. */
+  /** Asked before a proof is sent to an address that is not proven; nothing else is sent there. */
   readonly guard: Pick<AddressGuard, "mayAnswer">;
   /** Keeps plaintexts until they are acknowledged, or in order. */
   readonly store: PacketStore;
@@ -97,7 +97,7 @@ export class Session implements SealingSession, ControlWriter {
   lastReceivedAt: number;
   /** True once the peer sent an authentic packet: it holds the keys. */
   isConfirmed = false;
-  /** True once the address is known to receive; until then little may be sent there. */
+  /** True once the address is known to receive; until then only proofs are sent there. */
   isAddressProven: boolean;
   /** Address object of the last direct packet, as long as that is the peer's address. */
   source: SocketAddress | undefined;
@@ -180,7 +180,9 @@ export class Session implements SealingSession, ControlWriter {
    * @returns {@linkcode NO_ROOM} when nothing can be sent now.
    */
   begin(length = MAX_PAYLOAD): number {
-    return this.isOpen ? this.#begin(length, this.peer.route) : NO_ROOM;
+    // Data waits for an address that is known to receive; proofs alone may go to another.
+    if (!this.isOpen || !this.isAddressProven) return NO_ROOM;
+    return this.#begin(length, this.peer.route);
   }
 
   /**
