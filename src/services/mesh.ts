@@ -185,6 +185,8 @@ export class MeshService implements Service {
 
   health(): ServiceHealth {
     if (this.#transport === undefined) return { state: "unhealthy", detail: "not started" };
+    const { failure } = this.#transport;
+    if (failure !== undefined) return { state: "unhealthy", detail: failure.message };
     // Peers that are only remembered may be away for good reasons; those named for this run may not.
     const targets = (this.#dialer?.targets() ?? []).filter(({ target }) =>
       target.pauseMaxMs === undefined

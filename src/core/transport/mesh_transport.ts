@@ -150,6 +150,7 @@ export class MeshTransport implements MeshLink {
   #eventHandler: EventHandler | undefined;
   #cancelTick: (() => void) | undefined;
   #cancelSweep: (() => void) | undefined;
+  #failure: NetError | undefined;
   #isStopped = false;
 
   constructor(deps: MeshTransportDeps, options: MeshTransportOptions) {
@@ -345,9 +346,23 @@ export class MeshTransport implements MeshLink {
           error: error instanceof Error ? error.message : String(error),
         });
       }
-    });
+    }, (error) => this.#onBroken(error));
     this.#liveness.start();
     this.#scheduleSweep();
+  }
+
+  /** Why nothing is received any more; `undefined` as long as the socket works. */
+  get failure(): NetError | undefined {
+    return this.#failure;
+  }
+
+  #onBroken(cause: unknown): void {
+    this.#failure = new NetError("network", "Cannot receive from the mesh: its socket is broken", {
+      cause,
+      next: "restart the node",
+    });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#deps.log.error("socket_broken", { reason });
   }
 
   /** Ends every session and closes the socket; idempotent. */
