@@ -146,7 +146,6 @@ export class MeshService implements Service {
         expected: expect,
         heartbeatMs,
         sessionTimeoutMs,
-        seed: crypto.getRandomValues(new Uint32Array(1))[0],
         sealing: {
           identity: keys.identity,
           resetTagger: createResetTagger(keys.identitySeed),

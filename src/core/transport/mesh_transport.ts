@@ -104,8 +104,6 @@ export interface MeshTransportOptions {
   readonly expected?: readonly bigint[];
   readonly heartbeatMs?: number;
   readonly sessionTimeoutMs?: number;
-  /** Makes hashes over packets unpredictable; 0 when left out. */
-  readonly seed?: number;
   /** Identity for sealed sessions; left out, every session is compat. */
   readonly sealing?: SessionProver & Pick<SealingOptions, "policyOf">;
 }
@@ -200,7 +198,7 @@ export class MeshTransport implements MeshLink {
     const egress = this.#egress = new Egress({ sender: this.#sender, counters, memory });
     this.#relay = new Relay(
       { counters, egress, peers, routing, rates, conduct, memory },
-      { routingId: lowHalf(options.nodeId), seed: options.seed ?? 0 },
+      { routingId: lowHalf(options.nodeId), seed: new DataView(random(4).buffer).getUint32(0) },
     );
     this.#liveness = new Liveness({
       clock,
@@ -833,6 +831,6 @@ export class MeshTransport implements MeshLink {
     // The slot may be another peer's next.
     this.#breakers.close(peer.slot);
     this.#conduct.reset(peer.slot);
-    this.#rates.reset(peer.slot, this.#deps.clock.now());
+    this.#rates.reset(peer.slot);
   }
 }
