@@ -146,7 +146,6 @@ export class MeshService implements Service {
         expected: expect,
         heartbeatMs,
         sessionTimeoutMs,
-        seed: crypto.getRandomValues(new Uint32Array(1))[0],
         sealing: {
           identity: keys.identity,
           resetTagger: createResetTagger(keys.identitySeed),
@@ -185,6 +184,8 @@ export class MeshService implements Service {
 
   health(): ServiceHealth {
     if (this.#transport === undefined) return { state: "unhealthy", detail: "not started" };
+    const { failure } = this.#transport;
+    if (failure !== undefined) return { state: "unhealthy", detail: failure.message };
     // Peers that are only remembered may be away for good reasons; those named for this run may not.
     const targets = (this.#dialer?.targets() ?? []).filter(({ target }) =>
       target.pauseMaxMs === undefined

@@ -20,6 +20,7 @@ import {
 } from "./_linux_receiver.ts";
 import { BatchSender } from "./_linux_sender.ts";
 import { createNativeTarget, type NativeTarget, SourceTable } from "./_linux_sockaddr.ts";
+import { ReceiveFailures } from "./receive_failures.ts";
 import type { BatchedSocketCounters, DatagramHandler, DatagramSocket } from "./socket.ts";
 import type { SocketAddress } from "./types.ts";
 import { bindUdp, boundAddress, createUdpSocket } from "./udp_socket.ts";
@@ -144,6 +145,7 @@ class BatchedSocket implements DatagramSocket {
     this.#flush();
   };
   readonly #end = Promise.withResolvers<void>();
+  readonly #failures = new ReceiveFailures();
   #receiver: BatchReceiver | undefined;
   #lastTo: SocketAddress | undefined;
   #lastTarget: NativeTarget | undefined;
@@ -222,7 +224,11 @@ class BatchedSocket implements DatagramSocket {
 
   // --- Receiving -------------------------------------------------------------------------------
 
-  start(buffer: Uint8Array, onDatagram: DatagramHandler): void {
+  start(
+    buffer: Uint8Array,
+    onDatagram: DatagramHandler,
+    onBroken: (error: unknown) => void = () => {},
+  ): void {
     if (this.#isClosed || this.#receiver !== undefined) return;
     const { libc, descriptor } = this.#deps;
     const { counters } = this;
@@ -230,7 +236,8 @@ class BatchedSocket implements DatagramSocket {
     const onPause = () => this.#flush();
     const deps = { libc, descriptor, sources, counters, onPause };
     this.#receiver = new BatchReceiver(deps, buffer);
-    const run = this.#run(this.#receiver, buffer.subarray(0, RECEIVE_SLOT_BYTES), onDatagram);
+    const first = buffer.subarray(0, RECEIVE_SLOT_BYTES);
+    const run = this.#run(this.#receiver, first, onDatagram, onBroken);
     void run.then(this.#end.resolve, this.#end.reject);
   }
 
@@ -238,14 +245,18 @@ class BatchedSocket implements DatagramSocket {
     receiver: BatchReceiver,
     first: Uint8Array,
     onDatagram: DatagramHandler,
+    onBroken: (error: unknown) => void,
   ): Promise<void> {
     while (!this.#isClosed) {
       try {
         if (receiver.isJoining) await receiver.sleepJoining();
         else await this.#receiveFirst(first, onDatagram);
+        this.#failures.onReceived();
       } catch (error) {
-        if (this.#isClosed || error instanceof Deno.errors.BadResource) return;
+        if (this.#isClosed) return;
         this.counters.receiveErrors += 1;
+        const isGone = error instanceof Deno.errors.BadResource;
+        if (isGone || !await this.#failures.onFailure()) return onBroken(error);
       }
       await this.#poll(receiver, onDatagram);
     }
@@ -306,6 +317,7 @@ class BatchedSocket implements DatagramSocket {
     if (this.#isClosed) return;
     this.#flush();
     this.#isClosed = true;
+    this.#failures.stop();
     this.#receiver?.stop();
     const { connection, libc, descriptor } = this.#deps;
     libc.wake(descriptor);

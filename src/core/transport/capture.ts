@@ -180,11 +180,11 @@ export function captureSocket(socket: DatagramSocket, file: CaptureFile): Datagr
     counters: socket.counters,
     receiveBytes: socket.receiveBytes,
     closed: socket.closed,
-    start: (buffer, onDatagram) => {
+    start: (buffer, onDatagram, onBroken) => {
       socket.start(buffer, (length, from, offset = 0) => {
         file.record(buffer.subarray(offset, offset + length), from, localAddress);
         onDatagram(length, from, offset);
-      });
+      }, onBroken);
     },
     send: (bytes, to, onSent) => {
       file.record(bytes, localAddress, to);

@@ -37,11 +37,12 @@ const SLOTS_INITIAL = 64;
 /** Conduct of all neighbours. */
 export class ConductTable {
   readonly #lateAfterMs: number;
-  // Beats have two columns a slot, in time and late; observations one per kind.
+  /** Two columns a slot: in time, late. */
   #beats = new Uint16Array(2 * SLOTS_INITIAL);
-  #observed = new Float64Array(KINDS * SLOTS_INITIAL);
+  // These grow with misconduct only: most neighbours behave.
+  #observed = new Uint32Array(0);
   /** Authentic nonsense that still counts for the score. */
-  #nonsense = new Uint16Array(SLOTS_INITIAL);
+  #nonsense = new Uint16Array(0);
 
   /** @param lateAfterMs A heartbeat is late when the one before it is longer ago: a session timeout. */
   constructor(lateAfterMs: number) {
@@ -51,19 +52,21 @@ export class ConductTable {
   /** A heartbeat came, so long after the one before it. */
   onHeartbeat(slot: number, gapMs: number): void {
     if (slot < 0) return;
-    this.#grow(slot);
+    this.#growBeats(slot);
     const place = 2 * slot + (gapMs > this.#lateAfterMs ? 1 : 0);
     this.#beats[place] = (this.#beats[place] ?? 0) + 1;
     if (this.#beatCount(slot) < HEARTBEATS_REMEMBERED) return;
     this.#beats[2 * slot] = (this.#beats[2 * slot] ?? 0) >>> 1;
     this.#beats[2 * slot + 1] = (this.#beats[2 * slot + 1] ?? 0) >>> 1;
-    this.#nonsense[slot] = (this.#nonsense[slot] ?? 0) >>> 1;
+    if (slot < this.#nonsense.length) {
+      this.#nonsense[slot] = (this.#nonsense[slot] ?? 0) >>> 1;
+    }
   }
 
   /** Notes misconduct of a neighbour; strangers, with a slot below 0, have none. */
   note(slot: number, kind: Misconduct): void {
     if (slot < 0) return;
-    this.#grow(slot);
+    this.#growObserved(slot);
     const place = KINDS * slot + kind;
     this.#observed[place] = (this.#observed[place] ?? 0) + 1;
     if (kind !== Misconduct.MalformedAuthentic) return;
@@ -109,12 +112,24 @@ export class ConductTable {
     return (this.#beats[2 * slot] ?? 0) + (this.#beats[2 * slot + 1] ?? 0);
   }
 
-  #grow(slot: number): void {
-    let length = this.#nonsense.length;
-    if (slot < length) return;
-    while (slot >= length) length *= 2;
-    this.#beats = widen(this.#beats, new Uint16Array(2 * length));
-    this.#observed = widen(this.#observed, new Float64Array(KINDS * length));
+  #growBeats(slot: number): void {
+    const length = reach(this.#beats.length / 2, slot);
+    if (2 * length > this.#beats.length) {
+      this.#beats = widen(this.#beats, new Uint16Array(2 * length));
+    }
+  }
+
+  #growObserved(slot: number): void {
+    const length = reach(this.#nonsense.length, slot);
+    if (length === this.#nonsense.length) return;
+    this.#observed = widen(this.#observed, new Uint32Array(KINDS * length));
     this.#nonsense = widen(this.#nonsense, new Uint16Array(length));
   }
+}
+
+/** The length, doubled until the slot is within. */
+function reach(length: number, slot: number): number {
+  let reached = Math.max(length, SLOTS_INITIAL);
+  while (slot >= reached) reached *= 2;
+  return slot < length ? length : reached;
 }

@@ -36,7 +36,7 @@ export const FLOOD_PAUSE_MS = 5;
 /** Destinations remembered per sender: 1,024 × about 60 B; the oldest is forgotten beyond it. */
 export const WITHDRAWAL_HISTORY_MAX = 1_024;
 
-/** Nodes known from pingwaves: 16,384 × about 200 B is 3.3 MB; each sends one per heartbeat interval. */
+/** Nodes known from pingwaves: 16,384 × about 100 B is 1.6 MB; each sends one per heartbeat interval. */
 export const NODES_MAX = 16_384;
 
 /** A pingwave of a lower sequence is of a restarted node if it was sent so much later. */

@@ -105,8 +105,6 @@ export interface MeshTransportOptions {
   readonly expected?: readonly bigint[];
   readonly heartbeatMs?: number;
   readonly sessionTimeoutMs?: number;
-  /** Makes hashes over packets unpredictable; 0 when left out. */
-  readonly seed?: number;
   /** Identity for sealed sessions; left out, every session is compat. */
   readonly sealing?: SessionProver & Pick<SealingOptions, "policyOf">;
 }
@@ -148,6 +146,7 @@ export class MeshTransport implements MeshLink {
   readonly #streams: StreamPlane;
   #cancelTick: (() => void) | undefined;
   #cancelSweep: (() => void) | undefined;
+  #failure: NetError | undefined;
   #isStopped = false;
 
   constructor(deps: MeshTransportDeps, options: MeshTransportOptions) {
@@ -203,7 +202,7 @@ export class MeshTransport implements MeshLink {
     });
     this.#relay = new Relay(
       { counters, egress, peers, routing, rates, conduct, memory },
-      { routingId: lowHalf(options.nodeId), seed: options.seed ?? 0 },
+      { routingId: lowHalf(options.nodeId), seed: new DataView(random(4).buffer).getUint32(0) },
     );
     this.#liveness = new Liveness({
       clock,
@@ -342,9 +341,23 @@ export class MeshTransport implements MeshLink {
           error: error instanceof Error ? error.message : String(error),
         });
       }
-    });
+    }, (error) => this.#onBroken(error));
     this.#liveness.start();
     this.#scheduleSweep();
+  }
+
+  /** Why nothing is received any more; `undefined` as long as the socket works. */
+  get failure(): NetError | undefined {
+    return this.#failure;
+  }
+
+  #onBroken(cause: unknown): void {
+    this.#failure = new NetError("network", "Cannot receive from the mesh: its socket is broken", {
+      cause,
+      next: "restart the node",
+    });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#deps.log.error("socket_broken", { reason });
   }
 
   /** Ends every session and closes the socket; idempotent. */
@@ -801,6 +814,6 @@ export class MeshTransport implements MeshLink {
     // The slot may be another peer's next.
     this.#breakers.close(peer.slot);
     this.#conduct.reset(peer.slot);
-    this.#rates.reset(peer.slot, this.#deps.clock.now());
+    this.#rates.reset(peer.slot);
   }
 }

@@ -8,6 +8,7 @@
  */
 
 import { joinHalves, PairMap } from "../../base/mod.ts";
+import { widen } from "./hop_columns.ts";
 import { NODES_MAX, RESTART_SKEW_MS, ROUTES_PER_HOP_SHARE } from "./mesh_limits.ts";
 import type { FirstHops } from "./topology.ts";
 import type { DiscoveredNode } from "./types.ts";
@@ -45,26 +46,6 @@ export class NodeWord {
   health = 0;
 }
 
-/** A node. */
-interface Entry {
-  readonly low: number;
-  readonly high: number;
-  sequenceLow: number;
-  sequenceHigh: number;
-  sentAtMs: number;
-  /** Time of the newest pingwave. */
-  seenAt: number;
-  // The way.
-  via: number;
-  hops: number;
-  latencyMs: number;
-  /** Time of the last pingwave that came this way. */
-  carriedAt: number;
-  capabilityVersion: number;
-  load: number;
-  health: number;
-}
-
 /** Options of {@linkcode NodeTable}. */
 export interface NodeTableOptions {
   /** A node nothing was heard of for so long is forgotten: three session timeouts. */
@@ -72,14 +53,36 @@ export interface NodeTableOptions {
   readonly nodesMax?: number;
 }
 
-/** All nodes heard of. */
+const INITIAL = 64;
+/** No way. */
+const NOBODY = -1;
+
+/** All nodes heard of, in columns. */
 export class NodeTable {
   readonly #maxAgeMs: number;
   readonly #nodesMax: number;
   readonly #perHopMax: number;
-  readonly #nodes = new PairMap<Entry>(64);
+  /** Place of a node. */
+  readonly #places = new PairMap<number>(INITIAL);
+  readonly #free: number[] = [];
+  #used = 0;
+  #low = new Uint32Array(INITIAL);
+  #high = new Uint32Array(INITIAL);
+  #sequenceLow = new Uint32Array(INITIAL);
+  #sequenceHigh = new Uint32Array(INITIAL);
+  #sentAtMs = new Float64Array(INITIAL);
+  /** Time of the newest pingwave. */
+  #seenAt = new Float64Array(INITIAL);
+  #version = new Uint32Array(INITIAL);
+  #load = new Uint8Array(INITIAL);
+  #health = new Uint8Array(INITIAL);
+  // The way, and the time of the last pingwave that came it.
+  #via = new Int32Array(INITIAL);
+  #hops = new Uint8Array(INITIAL);
+  #latencyMs = new Float32Array(INITIAL);
+  #carriedAt = new Float64Array(INITIAL);
   /** Nodes whose way leads through a neighbour, by its slot. */
-  readonly #perHop: number[] = [];
+  #perHop = new Uint32Array(INITIAL);
 
   constructor(options: NodeTableOptions) {
     this.#maxAgeMs = options.maxAgeMs;
@@ -89,22 +92,24 @@ export class NodeTable {
 
   /** Nodes known. */
   get size(): number {
-    return this.#nodes.size;
+    return this.#places.size;
   }
 
   /** Compares a pingwave with what is known, and changes nothing. */
   judge(word: NodeWord, now: number): Freshness {
-    const entry = this.#nodes.get(word.low, word.high);
-    if (entry === undefined || now - entry.seenAt > this.#maxAgeMs) {
-      const isFull = entry === undefined && this.#nodes.size >= this.#nodesMax;
-      const isHopFull = (this.#perHop[word.via] ?? 0) >= this.#perHopMax;
-      return isFull || isHopFull ? Freshness.NoRoom : Freshness.New;
+    const place = this.#places.get(word.low, word.high);
+    if (place === undefined || now - at(this.#seenAt, place) > this.#maxAgeMs) {
+      const isFull = place === undefined && this.#places.size >= this.#nodesMax;
+      return isFull || at(this.#perHop, word.via) >= this.#perHopMax
+        ? Freshness.NoRoom
+        : Freshness.New;
     }
-    const order = compare(word, entry);
+    const order = this.#compare(word, place);
     if (order === 0) return Freshness.Copy;
     if (order > 0 || word.isOwnWord) return Freshness.New;
     // A node that started again counts from 1; replaying its old pingwaves does not make them young.
-    return word.sentAtMs > entry.sentAtMs + RESTART_SKEW_MS ? Freshness.New : Freshness.Stale;
+    const isRestart = word.sentAtMs > at(this.#sentAtMs, place) + RESTART_SKEW_MS;
+    return isRestart ? Freshness.New : Freshness.Stale;
   }
 
   /**
@@ -113,53 +118,36 @@ export class NodeTable {
    * @param hops Tells whether packets may be handed to a neighbour.
    */
   note(word: NodeWord, now: number, hops: Pick<FirstHops, "isUsable">): void {
-    let entry = this.#nodes.get(word.low, word.high);
-    if (entry === undefined) {
-      entry = create(word, now);
-      this.#nodes.set(word.low, word.high, entry);
-      this.#count(word.via, 1);
-      return;
-    }
-    const isCopy = compare(word, entry) === 0;
+    const known = this.#places.get(word.low, word.high);
+    const place = known ?? this.#create(word);
+    const isCopy = known !== undefined && this.#compare(word, place) === 0;
     if (!isCopy) {
-      entry.sequenceLow = word.sequenceLow;
-      entry.sequenceHigh = word.sequenceHigh;
-      entry.sentAtMs = word.sentAtMs;
-      entry.capabilityVersion = word.capabilityVersion;
-      entry.load = word.load;
-      entry.health = word.health;
+      this.#sequenceLow[place] = word.sequenceLow;
+      this.#sequenceHigh[place] = word.sequenceHigh;
+      this.#sentAtMs[place] = word.sentAtMs;
+      this.#version[place] = word.capabilityVersion;
+      this.#load[place] = word.load;
+      this.#health[place] = word.health;
     }
-    const isSameWay = entry.via === word.via && word.hops === entry.hops;
-    const isBroken = !hops.isUsable(entry.via) || now - entry.carriedAt > this.#maxAgeMs;
-    entry.seenAt = now;
-    if (word.hops > entry.hops && !isBroken) return;
-    if (isCopy && word.hops === entry.hops && !isSameWay && !isBroken) return;
-    if (entry.via !== word.via) {
-      this.#count(entry.via, -1);
-      this.#count(word.via, 1);
-    }
-    entry.via = word.via;
-    entry.hops = word.hops;
-    entry.latencyMs = word.latencyMs;
-    entry.carriedAt = now;
+    this.#seenAt[place] = now;
+    if (known !== undefined && !this.#isBetter(word, place, isCopy, now, hops)) return;
+    this.#setVia(place, word.via);
+    this.#hops[place] = word.hops;
+    this.#latencyMs[place] = word.latencyMs;
+    this.#carriedAt[place] = now;
   }
 
   /** Forgets what is too old. */
   sweep(now: number): void {
-    for (const entry of this.#nodes.values()) {
-      if (now - entry.seenAt <= this.#maxAgeMs) continue;
-      this.#nodes.delete(entry.low, entry.high);
-      this.#count(entry.via, -1);
+    for (const place of this.#places.values()) {
+      if (now - at(this.#seenAt, place) > this.#maxAgeMs) this.#remove(place);
     }
   }
 
   /** Forgets the nodes whose way leads through a neighbour that is gone. */
   forgetVia(slot: number): void {
-    if ((this.#perHop[slot] ?? 0) === 0) return;
-    for (const entry of this.#nodes.values()) {
-      if (entry.via === slot) this.#nodes.delete(entry.low, entry.high);
-    }
-    this.#perHop[slot] = 0;
+    if (at(this.#perHop, slot) === 0) return;
+    for (const place of this.#places.values()) if (this.#via[place] === slot) this.#remove(place);
   }
 
   /**
@@ -168,42 +156,86 @@ export class NodeTable {
    * @param idOf Id of the neighbour with a slot.
    */
   nodes(idOf: (slot: number) => bigint): DiscoveredNode[] {
-    return [...this.#nodes.values()].map((entry) => ({
-      nodeId: joinHalves(entry.low, entry.high),
-      via: idOf(entry.via),
-      hops: entry.hops,
-      seenAt: entry.seenAt,
-      latencyMs: entry.latencyMs,
-      load: entry.load,
-      health: entry.health,
-      capabilityVersion: entry.capabilityVersion,
+    return [...this.#places.values()].map((place) => ({
+      nodeId: joinHalves(at(this.#low, place), at(this.#high, place)),
+      via: idOf(at(this.#via, place)),
+      hops: at(this.#hops, place),
+      seenAt: at(this.#seenAt, place),
+      latencyMs: at(this.#latencyMs, place),
+      load: at(this.#load, place),
+      health: at(this.#health, place),
+      capabilityVersion: at(this.#version, place),
     }));
   }
 
-  #count(slot: number, change: number): void {
-    this.#perHop[slot] = Math.max(0, (this.#perHop[slot] ?? 0) + change);
+  /** True when the way a pingwave came is to be used instead of the one known, or is that. */
+  #isBetter(
+    word: NodeWord,
+    place: number,
+    isCopy: boolean,
+    now: number,
+    hops: Pick<FirstHops, "isUsable">,
+  ): boolean {
+    const via = at(this.#via, place);
+    if (!hops.isUsable(via) || now - at(this.#carriedAt, place) > this.#maxAgeMs) return true;
+    const distance = word.hops - at(this.#hops, place);
+    // Of two copies that came equally far the first one was faster.
+    return distance < 0 || (distance === 0 && (!isCopy || word.via === via));
+  }
+
+  #compare(word: NodeWord, place: number): number {
+    const high = word.sequenceHigh - at(this.#sequenceHigh, place);
+    return high !== 0 ? high : word.sequenceLow - at(this.#sequenceLow, place);
+  }
+
+  #create(word: NodeWord): number {
+    const place = this.#free.pop() ?? this.#used++;
+    if (place >= this.#low.length) this.#grow();
+    this.#places.set(word.low, word.high, place);
+    this.#low[place] = word.low;
+    this.#high[place] = word.high;
+    this.#via[place] = NOBODY;
+    return place;
+  }
+
+  #remove(place: number): void {
+    this.#setVia(place, NOBODY);
+    this.#places.delete(at(this.#low, place), at(this.#high, place));
+    this.#free.push(place);
+  }
+
+  #setVia(place: number, slot: number): void {
+    const before = at(this.#via, place);
+    if (before >= 0) this.#perHop[before] = at(this.#perHop, before) - 1;
+    this.#via[place] = slot;
+    if (slot < 0) return;
+    let length = this.#perHop.length;
+    if (slot >= length) {
+      while (slot >= length) length *= 2;
+      this.#perHop = widen(this.#perHop, new Uint32Array(length));
+    }
+    this.#perHop[slot] = at(this.#perHop, slot) + 1;
+  }
+
+  #grow(): void {
+    const length = this.#low.length * 2;
+    this.#low = widen(this.#low, new Uint32Array(length));
+    this.#high = widen(this.#high, new Uint32Array(length));
+    this.#sequenceLow = widen(this.#sequenceLow, new Uint32Array(length));
+    this.#sequenceHigh = widen(this.#sequenceHigh, new Uint32Array(length));
+    this.#sentAtMs = widen(this.#sentAtMs, new Float64Array(length));
+    this.#seenAt = widen(this.#seenAt, new Float64Array(length));
+    this.#version = widen(this.#version, new Uint32Array(length));
+    this.#load = widen(this.#load, new Uint8Array(length));
+    this.#health = widen(this.#health, new Uint8Array(length));
+    this.#via = widen(this.#via, new Int32Array(length));
+    this.#hops = widen(this.#hops, new Uint8Array(length));
+    this.#latencyMs = widen(this.#latencyMs, new Float32Array(length));
+    this.#carriedAt = widen(this.#carriedAt, new Float64Array(length));
   }
 }
 
-function compare(word: NodeWord, entry: Entry): number {
-  if (word.sequenceHigh !== entry.sequenceHigh) return word.sequenceHigh - entry.sequenceHigh;
-  return word.sequenceLow - entry.sequenceLow;
-}
-
-function create(word: NodeWord, now: number): Entry {
-  return {
-    low: word.low,
-    high: word.high,
-    sequenceLow: word.sequenceLow,
-    sequenceHigh: word.sequenceHigh,
-    sentAtMs: word.sentAtMs,
-    seenAt: now,
-    via: word.via,
-    hops: word.hops,
-    latencyMs: word.latencyMs,
-    carriedAt: now,
-    capabilityVersion: word.capabilityVersion,
-    load: word.load,
-    health: word.health,
-  };
+/** A value of a column; 0 beyond its end. */
+function at(column: ArrayLike<number>, place: number): number {
+  return column[place] ?? 0;
 }

@@ -1,11 +1,15 @@
 /**
- * What one neighbour, and all together, may make this node do per second (promises W2, W5), in columns
- * by peer slot; traffic of strangers shares one set of buckets.
+ * What one neighbour, and all together, may make this node do per second (promises W2, W5); traffic of
+ * strangers shares one set of buckets.
+ *
+ * Buckets that are full need not be kept: a neighbour has a set of them only while it was busy within the
+ * last second or so.
  *
  * A packet above the limit is dropped without an answer and counted. Handshakes have a limiter of their
  * own (`limiters.ts`), bytes sent to unproven addresses another one (`amplification.ts`).
  */
 
+import { widen } from "./hop_columns.ts";
 import { PEERS_MAX } from "./limits.ts";
 
 /** Kinds of traffic that are limited on their own. */
@@ -89,10 +93,15 @@ export interface RateLimitCounters {
 const KINDS = 5;
 /** Filled no more often than this while something is left; a burst is longer by this at the most. */
 const FILL_MS = 10;
-/** The total's bucket set and the strangers' come before those of slots 0, 1, … */
+/** After so long without use every bucket of a set is full again. */
+const FULL_MS = 1_000 + FILL_MS;
+/** The total's bucket set and the strangers' come before those of neighbours. */
 const TOTAL_SET = 0;
 const STRANGERS_SET = 1;
-const SETS_BEFORE_SLOTS = 2;
+const SETS_RESERVED = 2;
+/** A slot without a set; the total's is nobody's. */
+const NO_SET = 0;
+const INITIAL = 64;
 
 /** Token buckets of all neighbours. */
 export class RateLimits {
@@ -102,10 +111,16 @@ export class RateLimits {
   };
   readonly #rates: TrafficRates;
   readonly #slotsMax: number;
+  /** The set a slot has now. */
+  #setOf = new Uint16Array(INITIAL);
+  /** Whose a set is. */
+  #slotOf = new Int32Array(INITIAL).fill(STRANGERS);
+  readonly #free: number[] = [];
+  #setsUsed = SETS_RESERVED;
   // One bucket set is five kinds; place = 5 × set + kind.
-  #packets: Float64Array;
-  #bytes: Float64Array;
-  #filledAt: Float64Array;
+  #packets = new Float64Array(INITIAL * KINDS);
+  #bytes = new Float64Array(INITIAL * KINDS);
+  #filledAt = new Float64Array(INITIAL * KINDS);
 
   constructor(
     now: number,
@@ -113,18 +128,18 @@ export class RateLimits {
   ) {
     this.#rates = options.rates ?? DEFAULT_TRAFFIC_RATES;
     this.#slotsMax = options.slotsMax ?? PEERS_MAX;
-    const places = 64 * KINDS;
-    this.#packets = new Float64Array(places);
-    this.#bytes = new Float64Array(places);
-    this.#filledAt = new Float64Array(places);
-    for (let set = 0; set < 64; set++) this.#fillSet(set, now);
+    for (let set = 0; set < SETS_RESERVED; set++) this.#fillSet(set, now);
+  }
+
+  /** Sets in use, the reserved ones included. */
+  get size(): number {
+    return this.#setsUsed - this.#free.length;
   }
 
   /** Fills the buckets of a slot that was given to another neighbour. */
-  reset(slot: number, now: number): void {
-    const set = this.#set(slot);
-    this.#grow(set, now);
-    this.#fillSet(set, now);
+  reset(slot: number): void {
+    const set = this.#setOf[slot] ?? NO_SET;
+    if (set !== NO_SET) this.#release(set);
   }
 
   /**
@@ -135,8 +150,11 @@ export class RateLimits {
    * @returns False when it has to be dropped; nothing is booked then.
    */
   take(slot: number, kind: TrafficKind, bytes: number, now: number): boolean {
-    const set = this.#set(slot);
-    if (set * KINDS >= this.#packets.length) this.#grow(set, now);
+    let set = STRANGERS_SET;
+    if (slot >= 0 && slot < this.#slotsMax) {
+      set = this.#setOf[slot] ?? NO_SET;
+      if (set === NO_SET) set = this.#claim(slot, now);
+    }
     const own = set * KINDS + kind;
     const total = TOTAL_SET * KINDS + kind;
     const { perPeer, strangers, total: totals } = this.#rates;
@@ -177,8 +195,38 @@ export class RateLimits {
     this.#bytes[place] = (this.#bytes[place] ?? 0) - bytes;
   }
 
-  #set(slot: number): number {
-    return slot >= 0 && slot < this.#slotsMax ? slot + SETS_BEFORE_SLOTS : STRANGERS_SET;
+  // --- Sets ------------------------------------------------------------------------------------
+
+  #claim(slot: number, now: number): number {
+    if (this.#free.length === 0 && this.#setsUsed === this.#slotOf.length) {
+      this.#reclaim(now);
+      // With hardly any set to spare the next look for idle ones would be due at once.
+      if (this.#free.length < this.#slotOf.length / 4) this.#growSets();
+    }
+    const set = this.#free.pop() ?? this.#setsUsed++;
+    this.#fillSet(set, now);
+    this.#growSlots(slot);
+    this.#setOf[slot] = set;
+    this.#slotOf[set] = slot;
+    return set;
+  }
+
+  /** Takes back the sets whose buckets are full again. */
+  #reclaim(now: number): void {
+    for (let set = SETS_RESERVED; set < this.#setsUsed; set++) {
+      if (this.#slotOf[set] === STRANGERS) continue;
+      let isFull = true;
+      for (let place = set * KINDS; place < (set + 1) * KINDS; place++) {
+        if (now - (this.#filledAt[place] ?? 0) < FULL_MS) isFull = false;
+      }
+      if (isFull) this.#release(set);
+    }
+  }
+
+  #release(set: number): void {
+    this.#setOf[this.#slotOf[set] ?? 0] = NO_SET;
+    this.#slotOf[set] = STRANGERS;
+    this.#free.push(set);
   }
 
   #fillSet(set: number, now: number): void {
@@ -192,20 +240,18 @@ export class RateLimits {
     }
   }
 
-  #grow(set: number, now: number): void {
-    const before = this.#packets.length;
-    let places = before;
-    while (set * KINDS >= places) places *= 2;
-    if (places === before) return;
-    this.#packets = widen(this.#packets, places);
-    this.#bytes = widen(this.#bytes, places);
-    this.#filledAt = widen(this.#filledAt, places);
-    for (let fresh = before / KINDS; fresh < places / KINDS; fresh++) this.#fillSet(fresh, now);
+  #growSets(): void {
+    const length = this.#slotOf.length * 2;
+    this.#slotOf = widen(this.#slotOf, new Int32Array(length).fill(STRANGERS));
+    this.#packets = widen(this.#packets, new Float64Array(length * KINDS));
+    this.#bytes = widen(this.#bytes, new Float64Array(length * KINDS));
+    this.#filledAt = widen(this.#filledAt, new Float64Array(length * KINDS));
   }
-}
 
-function widen(from: Float64Array, length: number): Float64Array {
-  const to = new Float64Array(length);
-  to.set(from);
-  return to;
+  #growSlots(slot: number): void {
+    let length = this.#setOf.length;
+    if (slot < length) return;
+    while (slot >= length) length *= 2;
+    this.#setOf = widen(this.#setOf, new Uint16Array(length));
+  }
 }

@@ -192,7 +192,7 @@ export class Routing {
     latencyMs: number,
     now: number,
   ): void {
-    this.topology.onPingwave(from.low, from.high, low, high, latencyMs, now);
+    this.topology.onPingwave(from.slot, from.low, from.high, low, high, latencyMs, now);
     // A neighbour's own word keeps its own route; the other slot is for a way round it.
     if (from.low === low && from.high === high) this.#table.refreshHop(from.slot, now);
     else this.#table.onPingwave(low, high, from.slot, hopCount, now);
@@ -301,7 +301,7 @@ export class Routing {
   #removeHop(peer: Peer): void {
     this.neighbours.delete(peer);
     this.#table.removeHop(peer.slot);
-    this.topology.removeNeighbour(peer.low, peer.high);
+    this.topology.removeNeighbour(peer.slot, peer.low, peer.high);
   }
 
   #idOf(slot: number): bigint {

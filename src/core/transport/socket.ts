@@ -45,8 +45,14 @@ export interface DatagramSocket {
   /**
    * Starts receiving into `buffer`. A datagram's bytes are the handler's until it returns; it may
    * change them.
+   *
+   * @param onBroken Told, once, when receiving failed so often or so finally that it was given up.
    */
-  start(buffer: Uint8Array, onDatagram: DatagramHandler): void;
+  start(
+    buffer: Uint8Array,
+    onDatagram: DatagramHandler,
+    onBroken?: (error: unknown) => void,
+  ): void;
   /**
    * Sends one datagram; `onSent` is called when `bytes` may be overwritten, at once or later.
    *

@@ -3,10 +3,12 @@
  * route is withdrawn.
  *
  * Edges are columns of typed arrays; the search runs on withdrawals only and reads every edge once per
- * hop. Pingwaves are not authenticated, so the graph is a hint: what it suggests is tried, not trusted.
+ * hop. Edges from this node to its neighbours are the neighbours themselves; only how fast each is heard
+ * is kept, by slot. Pingwaves are not authenticated, so the graph is a hint: what it suggests is tried, not trusted.
  */
 
 import { PairMap } from "../../base/mod.ts";
+import { widen } from "./hop_columns.ts";
 import { ALTERNATE_HOPS_MAX, EDGES_MAX } from "./mesh_limits.ts";
 import { NO_HOP } from "./route_table.ts";
 
@@ -70,6 +72,8 @@ export class Topology {
   readonly #to: Int32Array;
   readonly #latencyMs: Float64Array;
   readonly #seenAt: Float64Array;
+  /** Smoothed latency of each neighbour, by slot; 0 when it was not heard. */
+  #hopMs = new Float32Array(64);
 
   constructor(options: TopologyOptions) {
     this.#options = options;
@@ -80,7 +84,7 @@ export class Topology {
     this.#seenAt = new Float64Array(this.#edgesMax);
   }
 
-  /** Edges known, dead ones included until the next sweep. */
+  /** Edges between others, dead ones included until the next sweep. */
   get edgeCount(): number {
     return this.#edges.size;
   }
@@ -93,9 +97,11 @@ export class Topology {
   /**
    * A pingwave of `origin` came from the neighbour: we hear the neighbour, and it hears the origin.
    *
+   * @param hop Slot of the neighbour.
    * @param latencyMs Time since the pingwave's emission; negative ones count as 0.
    */
   onPingwave(
+    hop: number,
     neighbourLow: number,
     neighbourHigh: number,
     originLow: number,
@@ -103,8 +109,7 @@ export class Topology {
     latencyMs: number,
     now: number,
   ): void {
-    const { selfLow, selfHigh } = this.#options;
-    this.#touch(selfLow, selfHigh, neighbourLow, neighbourHigh, latencyMs, now);
+    this.#hear(hop, latencyMs);
     if (neighbourLow === originLow && neighbourHigh === originHigh) return;
     this.#touch(neighbourLow, neighbourHigh, originLow, originHigh, latencyMs, now);
   }
@@ -113,6 +118,12 @@ export class Topology {
   latency(fromLow: number, fromHigh: number, toLow: number, toHigh: number): number | undefined {
     const place = this.#find(fromLow, fromHigh, toLow, toHigh);
     return place === undefined ? undefined : this.#latencyMs[place];
+  }
+
+  /** Smoothed latency of a neighbour in milliseconds, or `undefined`. */
+  hopLatency(hop: number): number | undefined {
+    const ms = this.#hopMs[hop] ?? 0;
+    return ms === 0 ? undefined : ms;
   }
 
   /** Removes one edge; false when there was none. */
@@ -124,14 +135,13 @@ export class Topology {
     return true;
   }
 
-  /** Removes the edge from this node to a neighbour that failed, and what the neighbour told. */
-  removeNeighbour(low: number, high: number): void {
+  /** Forgets a neighbour that failed, and what it told. */
+  removeNeighbour(hop: number, low: number, high: number): void {
+    if (hop < this.#hopMs.length) this.#hopMs[hop] = 0;
     const node = this.#nodes.get(low, high);
     if (node === undefined) return;
     for (let place = this.#edges.size - 1; place >= 0; place--) {
-      const isItsOwn = this.#from[place] === node;
-      const isOurs = this.#to[place] === node && this.#isSelf(this.#from[place] ?? 0);
-      if (!isItsOwn && !isOurs) continue;
+      if (this.#from[place] !== node) continue;
       this.#remove(place);
       this.counters.edges_removed_total += 1;
     }
@@ -160,9 +170,16 @@ export class Topology {
     hops: FirstHops,
     now: number,
   ): AlternatePath | undefined {
-    const target = this.#nodes.get(low, high);
-    if (target === undefined || this.#isSelf(target)) return undefined;
     const { selfLow, selfHigh } = this.#options;
+    if (low === selfLow && high === selfHigh) return undefined;
+    const target = this.#nodes.get(low, high);
+    if (target === undefined) {
+      // Nobody told of it, but it may be a neighbour.
+      const hop = hops.slotOf(low, high);
+      return hop === NO_HOP || hop === exceptHop || !hops.isUsable(hop)
+        ? undefined
+        : { hop, edges: 1 };
+    }
     const isVisited = new Uint8Array(this.#nodeLow.length);
     const self = this.#nodes.get(selfLow, selfHigh);
     if (self !== undefined) isVisited[self] = 1;
@@ -177,7 +194,7 @@ export class Topology {
         if (hop === NO_HOP || hop === exceptHop || !hops.isUsable(hop)) continue;
         if (hops.isSuspected(hop)) silent ??= { hop, edges };
         else {
-          const ms = this.#ownLatency(self, node);
+          const ms = this.hopLatency(hop) ?? Infinity;
           if (best !== undefined && ms >= bestMs) continue;
           best = { hop, edges };
           bestMs = ms;
@@ -204,10 +221,16 @@ export class Topology {
     return next;
   }
 
-  #ownLatency(self: number | undefined, node: number): number {
-    if (self === undefined) return Infinity;
-    const place = this.#edges.get(self, node);
-    return place === undefined ? Infinity : this.#latencyMs[place] ?? Infinity;
+  #hear(hop: number, latencyMs: number): void {
+    let length = this.#hopMs.length;
+    if (hop >= length) {
+      while (hop >= length) length *= 2;
+      this.#hopMs = widen(this.#hopMs, new Float32Array(length));
+    }
+    // 0 says that it was not heard.
+    const sample = Math.max(latencyMs, 1e-6);
+    const before = this.hopLatency(hop) ?? sample;
+    this.#hopMs[hop] = before + SMOOTHING * (sample - before);
   }
 
   #touch(
@@ -288,11 +311,6 @@ export class Topology {
     const from = this.#nodes.get(fromLow, fromHigh);
     const to = this.#nodes.get(toLow, toHigh);
     return from === undefined || to === undefined ? undefined : this.#edges.get(from, to);
-  }
-
-  #isSelf(node: number): boolean {
-    const { selfLow, selfHigh } = this.#options;
-    return this.#nodeLow[node] === selfLow && this.#nodeHigh[node] === selfHigh;
   }
 
   #isOld(place: number, now: number): boolean {

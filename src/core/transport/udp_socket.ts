@@ -8,6 +8,7 @@
 import { NetError } from "../../base/mod.ts";
 import { canonicalHost, isIpv6Host } from "./address.ts";
 import { SOCKET_BUFFER_BYTES } from "./limits.ts";
+import { ReceiveFailures } from "./receive_failures.ts";
 import type { DatagramHandler, DatagramSocket, SocketCounters } from "./socket.ts";
 import { enlargeSocketBuffers } from "./socket_buffers.ts";
 import type { SocketAddress } from "./types.ts";
@@ -75,6 +76,7 @@ class UdpSocket implements DatagramSocket {
   /** Addresses in the form the runtime wants them; the last one is most often the next one too. */
   #lastTarget: SocketAddress | undefined;
   #lastNative: Deno.NetAddr | undefined;
+  readonly #failures = new ReceiveFailures();
   #isClosed = false;
 
   constructor(connection: Deno.DatagramConn, localAddress: SocketAddress) {
@@ -83,8 +85,12 @@ class UdpSocket implements DatagramSocket {
     this.#isIpv6 = isIpv6Host(localAddress.host);
   }
 
-  start(buffer: Uint8Array, onDatagram: DatagramHandler): void {
-    void this.#receive(buffer, onDatagram);
+  start(
+    buffer: Uint8Array,
+    onDatagram: DatagramHandler,
+    onBroken: (error: unknown) => void = () => {},
+  ): void {
+    void this.#receive(buffer, onDatagram, onBroken);
   }
 
   send(bytes: Uint8Array, to: SocketAddress, onSent: () => void): void {
@@ -104,12 +110,14 @@ class UdpSocket implements DatagramSocket {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#failures.stop();
     this.#connection.close();
   }
 
   async #receive(
     buffer: Uint8Array,
     onDatagram: DatagramHandler,
+    onBroken: (error: unknown) => void,
   ): Promise<void> {
     let nativeHost = "";
     let from: SocketAddress = { host: "", port: 0 };
@@ -120,10 +128,13 @@ class UdpSocket implements DatagramSocket {
         const received = await this.#connection.receive(buffer);
         datagram = received[0];
         source = received[1] as Deno.NetAddr;
+        this.#failures.onReceived();
       } catch (error) {
-        if (this.#isClosed || error instanceof Deno.errors.BadResource) return;
-        // Errors of earlier sends surface here; the socket stays usable.
+        if (this.#isClosed) return;
+        // Errors of earlier sends surface here; the socket stays usable. One that is gone does not.
         this.counters.receiveErrors += 1;
+        const isGone = error instanceof Deno.errors.BadResource;
+        if (isGone || !await this.#failures.onFailure()) return onBroken(error);
         continue;
       }
       if (source.hostname !== nativeHost || source.port !== from.port) {

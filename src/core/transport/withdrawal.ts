@@ -150,7 +150,7 @@ export class RouteWithdrawals {
     const { routes, topology } = this.#deps;
     const behind = routes.destinationsVia(hop, ALTERNATE_SEARCHES_MAX, now);
     routes.failHop(hop);
-    topology.removeNeighbour(low, high);
+    topology.removeNeighbour(hop, low, high);
     const emissions: WithdrawalEmission[] = [];
     const own = this.#emit(low, high, hop, false, now);
     if (own !== undefined) emissions.push(own);

@@ -54,7 +54,8 @@ Deno.test("RateLimits.reset() starts a reused slot with full buckets", () => {
   const limits = new RateLimits(0, { rates: RATES });
   countTaken(limits, 300, TrafficKind.Data, 10);
   assert.ok(!limits.take(300, TrafficKind.Data, 1, 0));
-  limits.reset(300, 0);
+  limits.reset(300);
+  limits.reset(9_999);
   assert.equal(countTaken(limits, 300, TrafficKind.Data, 20), 10);
 });
 
@@ -74,4 +75,21 @@ Deno.test("RateLimits.take() never lets more through than rate and burst allow",
       assert.ok(bytes <= PEER.bytesPerSecond * (1 + now / 1000) + 1e-6);
     }
   }));
+});
+
+Deno.test("RateLimits keeps buckets of busy neighbours only", () => {
+  const limits = new RateLimits(0, { rates: RATES });
+  let now = 0;
+  // 3,000 neighbours that send a little every five seconds.
+  for (let round = 0; round < 4; round++) {
+    for (let slot = 0; slot < 3_000; slot++) {
+      now += 5_000 / 3_000;
+      assert.ok(limits.take(slot, TrafficKind.Control, 10, now));
+    }
+  }
+  assert.ok(limits.size <= 1_024, `${limits.size} sets`);
+  assert.equal(countTaken(limits, 1, TrafficKind.Data, 20, now), 10);
+  // What is used up stays used up, whoever comes and goes meanwhile.
+  for (let slot = 100; slot < 3_000; slot++) limits.take(slot, TrafficKind.Control, 10, now + 1);
+  assert.equal(countTaken(limits, 1, TrafficKind.Data, 20, now + 1), 0);
 });

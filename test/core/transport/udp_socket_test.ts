@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { NetError } from "../../../src/base/mod.ts";
-import { openUdpSocket } from "../../../src/core/transport/mod.ts";
+import { bindUdp, createUdpSocket, openUdpSocket } from "../../../src/core/transport/udp_socket.ts";
 
 Deno.test("openUdpSocket() says that a port is in use, and what to do", () => {
   const socket = openUdpSocket({ host: "127.0.0.1", port: 0 });
@@ -54,4 +54,19 @@ Deno.test("close() is idempotent, and sending after it gives the bytes back", as
     socket.send(Uint8Array.of(1), { host: "127.0.0.1", port: 9 }, resolve);
   });
   assert.deepEqual(socket.counters, { sendErrors: 0, receiveErrors: 0 });
+});
+
+Deno.test("start() says that the socket is broken when it is gone, and nothing after close()", async () => {
+  const connection = bindUdp({ host: "127.0.0.1", port: 0 });
+  const socket = createUdpSocket(connection);
+  const broken = Promise.withResolvers<unknown>();
+  socket.start(new Uint8Array(100), () => {}, broken.resolve);
+  connection.close();
+  assert.ok(await broken.promise instanceof Error);
+  assert.ok(socket.counters.receiveErrors > 0);
+
+  const other = openUdpSocket({ host: "127.0.0.1", port: 0 });
+  other.start(new Uint8Array(100), () => {}, () => assert.fail("it was closed on purpose"));
+  other.close();
+  await new Promise((resolve) => setTimeout(resolve, 0));
 });

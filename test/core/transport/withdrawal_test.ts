@@ -27,7 +27,7 @@ function create(historyMax?: number) {
     withdrawals.onReceived(hop, hop, HIGH, node, HIGH, sequence, now);
   const hear = (hop: number, node: number, hopCount: number, now: number) => {
     routes.onPingwave(node, HIGH, hop, hopCount, now);
-    topology.onPingwave(hop, HIGH, node, HIGH, 1, now);
+    topology.onPingwave(hop, hop, HIGH, node, HIGH, 1, now);
   };
   return { routes, topology, withdrawals, receive, hear };
 }
