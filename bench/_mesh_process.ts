@@ -3,7 +3,7 @@
  * `test/interop/rust_peer_process.ts` for benchmarks.
  */
 import process from "node:process";
-import { systemClock, systemRandom } from "../src/base/mod.ts";
+import { highHalf, lowHalf, systemClock, systemRandom } from "../src/base/mod.ts";
 import {
   createIdentity,
   createNoiseKeyPair,
@@ -12,10 +12,22 @@ import {
   openNativeAead,
 } from "../src/core/crypto/mod.ts";
 import {
+  HEADER_BYTES,
+  PacketHeader,
+  TAG_BYTES,
+  writeHeader,
+} from "../src/core/transport/header.ts";
+import {
+  type DatagramSocket,
   MeshTransport,
   openBestUdpSocket,
   type SendStreamHandle,
 } from "../src/core/transport/mod.ts";
+import {
+  ROUTING_HEADER_BYTES,
+  RoutingHeader,
+  writeRoutingHeader,
+} from "../src/core/transport/routing_header.ts";
 import { silentLog } from "../src/observe/mod.ts";
 import { type MeshBlobs, openMeshBlobs } from "./_mesh_blobs.ts";
 import { decodeLine, encodeLine, readLines } from "../test/interop/rust_protocol.ts";
@@ -32,6 +44,9 @@ export interface MeshOperations {
   echo: [{ peer: bigint }, null];
   /** Round trips over two streams, one after the other; microseconds, sorted. */
   pingPong: [{ peer: bigint; count: number; eventBytes: number }, { microseconds: number[] }];
+  /** Sends packets for another node to a neighbour, as fast as the socket takes them. */
+  blast: [BlastOptions, { datagrams: number }];
+  counters: [Record<never, never>, Record<string, number>];
   /** CPU seconds of the process so far, and its resident memory. */
   usage: [Record<never, never>, { cpuSeconds: number; residentBytes: number }];
   put: [{ sizeBytes: number }, { blobRef: Uint8Array; seconds: number }];
@@ -43,6 +58,15 @@ export interface StartOptions {
   readonly psk: Uint8Array;
   /** How long the socket is polled after traffic; the default when left out. */
   readonly pollMicroseconds?: number;
+}
+
+/** What to send to be relayed. */
+export interface BlastOptions {
+  readonly destination: bigint;
+  /** Of the relay, on this machine. */
+  readonly port: number;
+  readonly sizeBytes: number;
+  readonly milliseconds: number;
 }
 
 /** Streams of round trips. */
@@ -76,6 +100,7 @@ type Handlers = {
 
 function createHandlers(): Handlers {
   let transport: MeshTransport | undefined;
+  let socket: DatagramSocket | undefined;
   let blobs: MeshBlobs | undefined;
   let events = 0;
   let bytes = 0;
@@ -87,6 +112,10 @@ function createHandlers(): Handlers {
     if (transport === undefined) throw new Error("The transport has not started");
     return transport;
   };
+  const bound = (): DatagramSocket => {
+    if (socket === undefined) throw new Error("The transport has not started");
+    return socket;
+  };
   const opened = (): MeshBlobs => {
     if (blobs === undefined) throw new Error("The transport has not started");
     return blobs;
@@ -95,7 +124,7 @@ function createHandlers(): Handlers {
     start: async ({ psk, pollMicroseconds }) => {
       const { nodeId } = createIdentity(generateSeed(systemRandom));
       const noiseKeys = createNoiseKeyPair();
-      const socket = openBestUdpSocket({ host: "127.0.0.1", port: 0 }, { pollMicroseconds });
+      socket = openBestUdpSocket({ host: "127.0.0.1", port: 0 }, { pollMicroseconds });
       const cipher = createPacketCipher({ native: openNativeAead() });
       transport = new MeshTransport(
         { socket, cipher, clock: systemClock, log: silentLog },
@@ -170,6 +199,8 @@ function createHandlers(): Handlers {
       await done.promise;
       return { microseconds: microseconds.sort((a, b) => a - b) };
     },
+    blast: (options) => blast(bound(), lowHalf(running().nodeId), options),
+    counters: () => ({ ...running().counters }),
     usage: () => {
       const { user, system } = process.cpuUsage();
       const { rss } = Deno.memoryUsage();
@@ -211,6 +242,68 @@ async function sendMany(stream: SendStreamHandle, options: SendManyOptions): Pro
     left -= batch.length;
   }
 }
+
+/** Slots a blast sends from; as many as a transport has. */
+const BLAST_SLOTS = 512;
+/** The clock is looked at once in so many datagrams. */
+const CLOCK_EVERY = 64;
+
+/** Sends packets behind a routing header that nobody can open, each with a counter of its own. */
+async function blast(
+  socket: DatagramSocket,
+  routingId: number,
+  { destination, port, sizeBytes, milliseconds }: BlastOptions,
+): Promise<{ datagrams: number }> {
+  const to = { host: "127.0.0.1", port };
+  const free: { readonly bytes: Uint8Array; readonly view: DataView; readonly back: () => void }[] =
+    [];
+  let wake = () => {};
+  for (let i = 0; i < BLAST_SLOTS; i++) {
+    const bytes = new Uint8Array(sizeBytes);
+    const view = new DataView(bytes.buffer);
+    const routing = Object.assign(new RoutingHeader(), {
+      ttl: 8,
+      source: routingId,
+      destinationLow: lowHalf(destination),
+      destinationHigh: highHalf(destination),
+    });
+    writeRoutingHeader(view, 0, routing);
+    const header = new PacketHeader();
+    header.sessionLow = 0x7e57;
+    header.payloadLength = sizeBytes - ROUTING_HEADER_BYTES - HEADER_BYTES - TAG_BYTES;
+    header.eventCount = 1;
+    writeHeader(view, ROUTING_HEADER_BYTES, header);
+    const slot = {
+      bytes,
+      view,
+      back: () => {
+        free.push(slot);
+        wake();
+      },
+    };
+    free.push(slot);
+  }
+  let datagrams = 0;
+  let deadline = performance.now() + milliseconds;
+  while (deadline > 0) {
+    const slot = free.pop();
+    if (slot === undefined) {
+      await new Promise<void>((resolve) => wake = resolve);
+      continue;
+    }
+    // Repeats of a packet would be taken for a loop.
+    blastCounter += 1;
+    slot.view.setUint32(ROUTING_HEADER_BYTES + 16, blastCounter, true);
+    socket.send(slot.bytes, to, slot.back);
+    datagrams += 1;
+    if (datagrams % CLOCK_EVERY > 0) continue;
+    if (performance.now() > deadline) deadline = 0;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { datagrams };
+}
+
+let blastCounter = 0;
 
 async function main(): Promise<void> {
   const handlers = createHandlers() as unknown as Record<string, (args: unknown) => unknown>;
