@@ -1,8 +1,9 @@
 /**
  * So much per address and second, without memory per address (`sealed.md` 5).
  *
- * Addresses share counters by a hash with a secret seed, which takes other pairs each second: two that meet
- * in one do not meet for long, and nobody can aim.
+ * Each address counts in two of many shared counters, chosen by a hash with a secret seed, and what is less
+ * holds: only who meets others in both is counted with them, not for longer than a second, and nobody can
+ * aim.
  */
 import { ADDRESS_QUOTA_SLOTS } from "./limits.ts";
 import type { SocketAddress } from "./types.ts";
@@ -35,10 +36,13 @@ export class AddressQuota {
       this.#second = second;
       this.#counts.fill(0);
     }
-    const slot = this.#hash(address, second) % ADDRESS_QUOTA_SLOTS;
-    const count = this.#counts[slot] ?? 0;
-    if (count >= this.#perSecond) return false;
-    this.#counts[slot] = count + 1;
+    const counts = this.#counts;
+    const hash = this.#hash(address, second);
+    const [one, other] = [hash % ADDRESS_QUOTA_SLOTS, (hash >>> 16) % ADDRESS_QUOTA_SLOTS];
+    const [ofOne, ofOther] = [counts[one] ?? 0, counts[other] ?? 0];
+    if (Math.min(ofOne, ofOther) >= this.#perSecond) return false;
+    counts[one] = ofOne + 1;
+    if (other !== one) counts[other] = ofOther + 1;
     return true;
   }
 
@@ -49,7 +53,9 @@ export class AddressQuota {
     }
     hash = Math.imul(hash ^ (port & 0xff), FNV_PRIME);
     hash = Math.imul(hash ^ (port >>> 8), FNV_PRIME);
-    // The low bits of FNV know little of the high ones.
-    return (hash ^ (hash >>> 15)) >>> 0;
+    // FNV's low bits know little of its high ones: the end of MurmurHash3 mixes them.
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return (hash ^ (hash >>> 16)) >>> 0;
   }
 }

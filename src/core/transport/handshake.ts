@@ -206,7 +206,11 @@ export class Handshaker {
     return promise;
   }
 
-  /** Takes a handshake packet that came without a routing header. */
+  /**
+   * Takes a handshake packet that came without a routing header.
+   *
+   * @param message Valid only during the call.
+   */
   receiveDirect(message: Uint8Array, from: SocketAddress): void {
     const { counters, budget } = this.#deps;
     const attempt = this.#attempts.direct(from);
@@ -233,6 +237,7 @@ export class Handshaker {
   /**
    * Takes a handshake packet that came behind a routing header addressed to us.
    *
+   * @param message Valid only during the call.
    * @param isRetried It came behind a token that holds.
    */
   receiveRouted(

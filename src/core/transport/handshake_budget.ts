@@ -71,9 +71,10 @@ export class HandshakeBudget {
     const { message, from, datagramBytes, cost, isRelayed, isRetried } = arrival;
     const isVouched = isRelayed && guard.isProven(from);
     const share = isRetried ? this.#retried : isVouched ? this.#relayed : this.#anybody;
-    if (share.take(from.host, cost, clock.now())) return true;
+    const now = clock.now();
+    if (share.take(from.host, cost, now)) return true;
     const isAnswerable = !isRetried && !isRelayed;
-    if (isAnswerable && retries?.answer(message, from, datagramBytes)) return false;
+    if (isAnswerable && retries?.answer(message, from, datagramBytes, now)) return false;
     counters.drop_handshake_rate_total += 1;
     return false;
   }

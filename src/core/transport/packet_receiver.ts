@@ -157,7 +157,8 @@ export class PacketReceiver {
     const payloadAt = at + HEADER_BYTES;
     if ((header.flags & FLAG_HANDSHAKE) !== 0) {
       counters.rx_handshakes_total += 1;
-      const message = this.#memory.slice(payloadAt, payloadAt + header.payloadLength);
+      // A view: most of a flood is dropped unread.
+      const message = this.#memory.subarray(payloadAt, payloadAt + header.payloadLength);
       if (routing === undefined) this.#deps.handshaker.receiveDirect(message, from);
       else this.#deps.handshaker.receiveRouted(message, routing, from);
       return;

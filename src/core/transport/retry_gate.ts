@@ -61,10 +61,9 @@ export class RetryGate {
    * @param datagramBytes Bytes that came with it.
    * @returns False when it gets no answer: its sender does not know RETRY, or had enough of them.
    */
-  answer(message: Uint8Array, from: SocketAddress, datagramBytes: number): boolean {
-    const { clock, counters, sender, guard } = this.#deps;
+  answer(message: Uint8Array, from: SocketAddress, datagramBytes: number, now: number): boolean {
+    const { counters, sender, guard } = this.#deps;
     if (message.length < SEALED_MESSAGE1_BYTES) return false;
-    const now = clock.now();
     if (!this.#retryQuota.take(from, now) || !this.#retries.take(1, now)) return false;
     if (!isBindable(from) || !guard.answersOnce(datagramBytes, RETRY_BYTES)) return false;
     const ephemeral = message.subarray(0, EPHEMERAL_BYTES);
@@ -76,12 +75,15 @@ export class RetryGate {
     return true;
   }
 
+  /** True when there is time to look at a token from that address. */
+  mayCheck(from: SocketAddress): boolean {
+    const now = this.#deps.clock.now();
+    return this.#checkQuota.take(from, now) && this.#checks.take(1, now);
+  }
+
   /** True when this node gave the token to the sender of this first message, for this message. */
   verify(token: Uint8Array, message: Uint8Array, from: SocketAddress): boolean {
-    if (message.length < SEALED_MESSAGE1_BYTES) return false;
-    const now = this.#deps.clock.now();
-    if (!this.#checkQuota.take(from, now) || !this.#checks.take(1, now)) return false;
-    if (!isBindable(from)) return false;
+    if (message.length < SEALED_MESSAGE1_BYTES || !isBindable(from)) return false;
     return this.#tokens.verify(token, encodeAddress(from), message.subarray(0, EPHEMERAL_BYTES));
   }
 }

@@ -2,7 +2,7 @@
  * Datagrams of the sealing's own class (`sealed.md` 5): RESET, RETRY, and first messages behind a token.
  * Each is counted once, by what became of it.
  */
-import { decodeSealedDatagram } from "../crypto/mod.ts";
+import { decodeSealedDatagram, isRetried } from "../crypto/mod.ts";
 import { classifyDatagram, DatagramClass } from "./classify.ts";
 import type { TransportCounters } from "./counters.ts";
 import type { Handshaker } from "./handshake.ts";
@@ -24,7 +24,7 @@ export interface SealedDatagramsDeps {
   readonly counters: TransportCounters;
   readonly handshaker: Pick<Handshaker, "receiveRetry" | "receiveRouted">;
   readonly resets: Pick<SessionResets, "receive">;
-  readonly retries: Pick<RetryGate, "verify">;
+  readonly retries: Pick<RetryGate, "mayCheck" | "verify">;
   /** This node's id, as halves. */
   readonly low: number;
   readonly high: number;
@@ -46,7 +46,12 @@ export class SealedDatagrams {
    * @param bytes Valid only during the call.
    */
   receive(bytes: Uint8Array, from: SocketAddress): void {
-    const { counters, handshaker, resets } = this.#deps;
+    const { counters, handshaker, resets, retries } = this.#deps;
+    // Before anything is looked at: a flood of tokens costs no more than one of first messages.
+    if (isRetried(bytes) && !retries.mayCheck(from)) {
+      counters.drop_token_total += 1;
+      return;
+    }
     const decoded = decodeSealedDatagram(bytes);
     switch (decoded.kind) {
       case "reset":

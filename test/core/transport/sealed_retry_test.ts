@@ -104,6 +104,7 @@ Deno.test("a token is good for one address and one first message", async () => {
   relayed[3] = 1;
   const elsewhere = first.slice();
   elsewhere[10] = (elsewhere[10] ?? 0) ^ 1;
+  await net.clock.advance(1_000);
   const noHandshake = first.slice();
   noHandshake[18 + 3] = 0;
   for (const bad of [relayed, elsewhere, noHandshake]) rogue.send(behindToken(bad), b);
@@ -194,14 +195,14 @@ Deno.test("a peer of a lost session is told so while strangers flood with packet
   const stray = new Uint8Array(84);
   stray.set([0x45, 0x4e, 1, 0x20]);
   stray[24] = 1;
-  for (let port = 0; port < 20_000; port++) {
+  for (let port = 0; port < 3_000; port++) {
     net.network.inject(stray, { host: "10.0.0.66", port: port % 1_000 }, again.address);
   }
   await net.clock.advance(5);
   a.transport.sendMessage(b.nodeId, 0x4444, 1n, new Uint8Array(1));
   await net.clock.advance(10);
   assert.equal(a.transport.counters.resets_received_total, 1);
-  assert.ok(again.transport.counters.resets_sent_total <= 2_001);
+  assert.ok(again.transport.counters.resets_sent_total <= 1_001);
 });
 
 Deno.test("AddressQuota.take() counts each address for itself, and begins anew each second", () => {
@@ -222,7 +223,7 @@ Deno.test("AddressQuota lets few addresses suffer from a thousand busy ones", ()
   for (let port = 30_000; port < 31_000; port++) {
     if (!quota.take({ host: "127.0.0.1", port }, 0)) refused += 1;
   }
-  assert.ok(refused < 50, `${refused} of 1,000 were refused`);
+  assert.ok(refused < 10, `${refused} of 1,000 were refused`);
 });
 
 Deno.test("a first message too short for its token is refused, not a fault", async () => {

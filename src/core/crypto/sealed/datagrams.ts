@@ -105,6 +105,11 @@ export function encodeReset(
   return encode(KIND_RESET, id, resetTag);
 }
 
+/** True when a datagram of the class is, or pretends to be, a repeated message 1. */
+export function isRetried(bytes: Uint8Array): boolean {
+  return bytes[2] === KIND_RETRIED;
+}
+
 /** Reads a datagram of the class; never throws. */
 export function decodeSealedDatagram(bytes: Uint8Array): SealedDatagram {
   if (bytes.length < 3) return { kind: "malformed", fault: "length" };
