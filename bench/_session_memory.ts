@@ -106,7 +106,7 @@ function used(): number {
 }
 
 async function measure(count: number, isSealed: boolean): Promise<number> {
-  const hub = createNode(addressOf(0), isSealed, 64 * 1024 * 1024, 65_536);
+  const hub = createNode(addressOf(0), isSealed, 64 * 1024 * 1024, 131_072);
   for (let i = 0; i < WARM; i++) await connect(hub, i, isSealed);
   const before = used();
   for (let i = WARM; i < WARM + count; i++) {

@@ -87,8 +87,8 @@ export interface MeshServiceOptions {
 /** Addresses a ticket holds at most. */
 const ADDRESSES_MAX = 8;
 
-/** Four key slots a session, for as many as the transport holds: 65,536 × 32 B is 2 MB. */
-const KEY_SLOTS = 65_536;
+/** Eight key slots a session, for as many as the transport holds: 131,072 × 32 B is 4 MB. */
+const KEY_SLOTS = 131_072;
 
 /** Nodes a sealing policy is kept for: as many as peers. */
 const POLICIES_MAX = 4_096;
