@@ -705,6 +705,7 @@ export class MeshTransport implements MeshLink {
   /** The peer is reached elsewhere; its session, and all that uses it, goes on. */
   #onMoved(peer: Peer): void {
     const { address } = peer.route;
+    this.#routing.onMoved();
     this.#deps.log.info("peer_moved", {
       peer: idToHex(peer.nodeId),
       address: formatAddress(address),

@@ -183,6 +183,16 @@ export class Routing {
     if (this.neighbours.has(peer)) this.#leadAround(peer);
   }
 
+  /** A neighbour is reached at another address: so are those behind it. */
+  onMoved(): void {
+    const { peers } = this.#deps;
+    for (let slot = 0; slot < peers.slotsEnd; slot++) {
+      const peer = peers.at(slot);
+      if (peer?.route.relayTo === undefined) continue;
+      if (peers.ownerOf(peer.route.address) === undefined) this.#steer(peer, false);
+    }
+  }
+
   /** The peer is forgotten and its slot free. */
   onGone(peer: Peer): void {
     this.onFailed(peer);
