@@ -33,6 +33,9 @@ const TAG_SEALED = "net.sealed@1";
 const OWN_TAGS: readonly string[] = [TAG_STREAM_ACK_RANGES, TAG_SEALED];
 const STREAM_ID = BigInt(SUBPROTOCOL_ANNOUNCEMENT);
 const SWEEP_MS = 1_000;
+/** Peers told in one go, and the pause until the next ones are: 10,000 take less than a second. */
+const PUSH_SLICE = 64;
+const PUSH_PAUSE_MS = 5;
 
 /** Announcements of this node and of others. */
 export class AnnouncementService implements Service {
@@ -43,6 +46,7 @@ export class AnnouncementService implements Service {
   #own: Uint8Array | undefined;
   #version = 0n;
   #stops: (() => void)[] = [];
+  #cancelPush: () => void = () => {};
 
   constructor(deps: AnnouncementServiceDeps) {
     this.#deps = deps;
@@ -70,6 +74,7 @@ export class AnnouncementService implements Service {
       transport.onMessage(SUBPROTOCOL_ANNOUNCEMENT, (message) => this.#receive(message)),
       transport.onPeerChange((peer, isConnected) => this.#onPeerChange(peer, isConnected)),
       () => cancelTimer(),
+      () => this.#cancelPush(),
     ];
     for (const peer of transport.connectedPeers()) this.#push(peer);
     return Promise.resolve();
@@ -108,8 +113,8 @@ export class AnnouncementService implements Service {
     if (verdict.kind === "confirmed" || verdict.forward === undefined) return;
     const origin = verdict.announcement.nodeId;
     mesh.transport.noteAnnouncement(origin, message.from, verdict.announcement.hopCount);
-    for (const peer of mesh.transport.connectedPeers()) {
-      if (peer === message.from || peer === origin) continue;
+    const turn = Number(verdict.announcement.version & 0xffff_ffffn);
+    for (const peer of mesh.transport.passOnTo(origin, message.from, turn)) {
       mesh.transport.sendMessage(peer, SUBPROTOCOL_ANNOUNCEMENT, STREAM_ID, verdict.forward);
     }
   }
@@ -131,7 +136,16 @@ export class AnnouncementService implements Service {
     this.#store.sweep(now);
     if (!this.#schedule.take(now)) return;
     this.#renew();
-    for (const peer of this.#deps.mesh.transport.connectedPeers()) this.#push(peer);
+    this.#pushSlice(this.#deps.mesh.transport.connectedPeers(), 0);
+  }
+
+  /** Tells many peers a slice at a time: all at once would be a burst that drowns other packets. */
+  #pushSlice(peers: readonly bigint[], start: number): void {
+    const end = start + PUSH_SLICE;
+    for (const peer of peers.slice(start, end)) this.#push(peer);
+    this.#cancelPush = end < peers.length
+      ? this.#deps.clock.after(PUSH_PAUSE_MS, () => this.#pushSlice(peers, end))
+      : () => {};
   }
 
   #renew(): void {

@@ -1,5 +1,6 @@
 /** Bounds of routing, ordering, scheduling and admission (`wire.md` 9.6, 12, 15), each with its reason. */
 
+import type { FanOut } from "./fan_out.ts";
 import { PEERS_MAX, SEND_SLOTS } from "./limits.ts";
 
 /** Destinations with a route: 32,768 × 67 B of columns is 2.2 MB, at least twice the peers of a node. */
@@ -43,15 +44,18 @@ export const NODES_MAX = 16_384;
 export const RESTART_SKEW_MS = 1_000;
 
 /**
- * Neighbours one pingwave is passed on to. With n neighbours each sends one per heartbeat interval, so
- * passing all to all would be n² copies. Up to 128 neighbours that is done; beyond it 16,384 copies per
- * interval (3,300 a second, under 1 % of a core) are shared out, and at least 4 each. Successive
- * pingwaves of one node reach others, so that up to 512 neighbours everyone hears of everyone within the
- * 18 intervals a route lives. With more, leaves know some of each other and reach all through the hub.
+ * Neighbours one pingwave is passed on to: all of up to 128; beyond, 16,384 copies per heartbeat interval
+ * (3,300 a second, under 1 % of a core) are shared out, and at least 4 each. So with up to 512 neighbours
+ * everyone hears of everyone within the 18 intervals a route lives. With more, leaves know some of each
+ * other and reach all through the hub.
  */
-export const FAN_OUT_ALL_MAX = 128;
-export const FAN_OUT_COPIES = FAN_OUT_ALL_MAX * FAN_OUT_ALL_MAX;
-export const FAN_OUT_MIN = 4;
+export const PINGWAVE_FAN_OUT: FanOut = { copies: 128 * 128, min: 4 };
+
+/**
+ * Neighbours one announcement is passed on to: all of up to 1,024; beyond, a million copies per 150 s
+ * (7,000 a second) are shared out.
+ */
+export const ANNOUNCEMENT_FAN_OUT: FanOut = { copies: 1_024 * 1_024, min: 16 };
 
 /** Neighbours that are new since the last event pingwave and get the next one whatever the fan-out. */
 export const NEWCOMERS_MAX = 256;

@@ -40,6 +40,7 @@ import {
 } from "./limits.ts";
 import { Liveness, type LivenessChange } from "./liveness.ts";
 import { Loopback } from "./loopback.ts";
+import { ANNOUNCEMENT_FAN_OUT } from "./mesh_limits.ts";
 import { requireInterval, requireOneIdentity } from "./option_checks.ts";
 import { PacketReceiver } from "./packet_receiver.ts";
 import { PacketSender } from "./packet_sender.ts";
@@ -485,6 +486,16 @@ export class MeshTransport implements MeshLink {
     if (peer !== undefined && hopCount > 0) this.#routing.onAnnouncement(origin, peer, hopCount);
   }
 
+  /**
+   * Peers to pass on an announcement to (promise W8): not back, not towards its origin, and of very many
+   * neighbours some.
+   *
+   * @param turn Number of this announcement among those of its origin.
+   */
+  passOnTo(origin: bigint, from: bigint, turn: number): readonly bigint[] {
+    return this.#routing.passOnTo(origin, from, turn, ANNOUNCEMENT_FAN_OUT);
+  }
+
   /** What this node can do has changed: its pingwaves say so from now on, the next one soon. */
   announceFacts(facts: PingwaveFacts): void {
     this.#pingwaves.announceFacts(facts);
@@ -694,6 +705,7 @@ export class MeshTransport implements MeshLink {
   /** The peer is reached elsewhere; its session, and all that uses it, goes on. */
   #onMoved(peer: Peer): void {
     const { address } = peer.route;
+    this.#routing.onMoved();
     this.#deps.log.info("peer_moved", {
       peer: idToHex(peer.nodeId),
       address: formatAddress(address),

@@ -10,7 +10,8 @@ import { type Clock, highHalf, lowHalf } from "../../base/mod.ts";
 import { type ConductTable, Misconduct } from "./conduct.ts";
 import type { TransportCounters } from "./counters.ts";
 import { PINGWAVE_TTL } from "./limits.ts";
-import { FAN_OUT_ALL_MAX, FAN_OUT_COPIES, FAN_OUT_MIN, NEWCOMERS_MAX } from "./mesh_limits.ts";
+import { fanOut, fanOutStart } from "./fan_out.ts";
+import { NEWCOMERS_MAX, PINGWAVE_FAN_OUT } from "./mesh_limits.ts";
 import { Freshness, NodeWord } from "./node_table.ts";
 import type { PacketSender } from "./packet_sender.ts";
 import type { Peer } from "./peers.ts";
@@ -60,9 +61,6 @@ const SENT_AT = 42;
 const VERSION_AT = 58;
 const LOAD_AT = 62;
 const HEALTH_AT = 63;
-
-/** Spreads (origin, sequence) over the places where passing on begins. */
-const SPREAD = 0x9e3779b1;
 
 /** Learns from, passes on and sends pingwaves. */
 export class Pingwaves {
@@ -123,7 +121,7 @@ export class Pingwaves {
   #sendEvent(): void {
     const { sender, routing: { neighbours } } = this.#deps;
     const pingwave = this.#create();
-    const count = fanOut(neighbours.size);
+    const count = fanOut(neighbours.size, PINGWAVE_FAN_OUT);
     const isToAll = count >= neighbours.size;
     const start = isToAll ? 0 : this.#startOf(this.#low, Number(this.#sequence & 0xffff_ffffn));
     for (let i = 0; i < count; i++) {
@@ -226,7 +224,7 @@ export class Pingwaves {
     const { counters, sender, routing } = this.#deps;
     const { neighbours } = routing;
     const { size } = neighbours;
-    const count = fanOut(size);
+    const count = fanOut(size, PINGWAVE_FAN_OUT);
     const isToAll = count >= size;
     if (!isToAll) counters.pingwaves_fan_out_limited_total += 1;
     const start = isToAll ? 0 : this.#startOf(word.low, word.sequenceLow);
@@ -244,15 +242,8 @@ export class Pingwaves {
     }
   }
 
-  /** Successive sequences of one origin begin one fan-out further, so all neighbours get their turn. */
   #startOf(originLow: number, sequenceLow: number): number {
     const { size } = this.#deps.routing.neighbours;
-    return ((Math.imul(originLow, SPREAD) >>> 0) + sequenceLow * fanOut(size)) % size;
+    return fanOutStart(originLow, sequenceLow, size, PINGWAVE_FAN_OUT);
   }
-}
-
-/** Neighbours that one pingwave is sent to, of so many; `FAN_OUT_ALL_MAX` says why. */
-export function fanOut(neighbours: number): number {
-  if (neighbours <= FAN_OUT_ALL_MAX) return neighbours;
-  return Math.max(FAN_OUT_MIN, Math.floor(FAN_OUT_COPIES / neighbours));
 }

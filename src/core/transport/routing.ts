@@ -8,6 +8,7 @@
 
 import { type Clock, highHalf, joinHalves, lowHalf } from "../../base/mod.ts";
 import type { ConductTable } from "./conduct.ts";
+import { type FanOut, fanOut, fanOutStart } from "./fan_out.ts";
 import { HopState } from "./hop_columns.ts";
 import { Neighbours } from "./neighbours.ts";
 import { NodeTable } from "./node_table.ts";
@@ -74,6 +75,26 @@ export class Routing {
   nextHop(low: number, high: number, now: number): Peer | undefined {
     const slot = this.#table.nextHop(low, high, now);
     return slot === NO_HOP ? undefined : this.#deps.peers.at(slot);
+  }
+
+  /**
+   * Neighbours to pass on to what a node says of itself: not back, not towards it, and of very many some.
+   *
+   * @param turn Number of this message among those of its origin.
+   */
+  passOnTo(origin: bigint, from: bigint, turn: number, bounds: FanOut): bigint[] {
+    const { neighbours } = this;
+    const { size } = neighbours;
+    const low = lowHalf(origin);
+    const towards = this.nextHop(low, highHalf(origin), this.#deps.clock.now());
+    const start = fanOutStart(low, turn, size, bounds);
+    const chosen: bigint[] = [];
+    for (let i = 0; i < fanOut(size, bounds); i++) {
+      const peer = neighbours.at((start + i) % size);
+      if (peer === undefined || peer === towards || !peer.isNeighbour) continue;
+      if (peer.nodeId !== from && peer.nodeId !== origin) chosen.push(peer.nodeId);
+    }
+    return chosen;
   }
 
   /** Routes in use, for display. */
@@ -160,6 +181,16 @@ export class Routing {
   onSessionLost(peer: Peer): void {
     this.#table.suspectHop(peer.slot, true);
     if (this.neighbours.has(peer)) this.#leadAround(peer);
+  }
+
+  /** A neighbour is reached at another address: so are those behind it. */
+  onMoved(): void {
+    const { peers } = this.#deps;
+    for (let slot = 0; slot < peers.slotsEnd; slot++) {
+      const peer = peers.at(slot);
+      if (peer?.route.relayTo === undefined) continue;
+      if (peers.ownerOf(peer.route.address) === undefined) this.#steer(peer, false);
+    }
   }
 
   /** The peer is forgotten and its slot free. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConductTable } from "../../../src/core/transport/conduct.ts";
 import { checkCounters } from "../../../src/core/transport/mod.ts";
-import { FAN_OUT_ALL_MAX, FAN_OUT_COPIES } from "../../../src/core/transport/mesh_limits.ts";
+import { fanOut } from "../../../src/core/transport/fan_out.ts";
+import { PINGWAVE_FAN_OUT } from "../../../src/core/transport/mesh_limits.ts";
 import type { Peer } from "../../../src/core/transport/peers.ts";
 import {
   decodePingwave,
@@ -10,7 +11,7 @@ import {
   PINGWAVE_BYTES,
   type PingwaveFields,
 } from "../../../src/core/transport/pingwave.ts";
-import { fanOut, Pingwaves } from "../../../src/core/transport/pingwaves.ts";
+import { Pingwaves } from "../../../src/core/transport/pingwaves.ts";
 import { RateLimits } from "../../../src/core/transport/rate_limits.ts";
 import { Routing } from "../../../src/core/transport/routing.ts";
 import { addressOf, createSessionKit, TIMEOUT_MS } from "./session_kit.ts";
@@ -144,14 +145,6 @@ Deno.test("Pingwaves.receive() limits what one neighbour may have passed on", ()
   assert.deepEqual(checkCounters(counters), []);
 });
 
-Deno.test("fanOut() sends to all of a few, and shares out copies among many", () => {
-  for (let n = 0; n <= FAN_OUT_ALL_MAX; n++) assert.equal(fanOut(n), n);
-  for (let n = FAN_OUT_ALL_MAX + 1; n < 20_000; n += 37) {
-    assert.ok(fanOut(n) >= 4 && fanOut(n) <= FAN_OUT_ALL_MAX);
-    assert.ok(n * fanOut(n) <= Math.max(FAN_OUT_COPIES, 4 * n));
-  }
-});
-
 Deno.test("Pingwaves.receive() reaches every one of many neighbours within a route's lifetime", () => {
   const { receive, neighbours, counters } = create(400);
   const heard = new Map<number, number>();
@@ -159,7 +152,10 @@ Deno.test("Pingwaves.receive() reaches every one of many neighbours within a rou
   // 18 heartbeat intervals is what a route lives.
   for (let i = 1; i <= 18; i++) {
     const reached = receive(pingwave({ sequence: BigInt(i) }), from);
-    assert.ok(reached.length <= fanOut(400) && reached.length >= fanOut(400) - 2);
+    assert.ok(
+      reached.length <= fanOut(400, PINGWAVE_FAN_OUT) &&
+        reached.length >= fanOut(400, PINGWAVE_FAN_OUT) - 2,
+    );
     for (const place of reached) heard.set(place, (heard.get(place) ?? 0) + 1);
   }
   assert.equal(heard.size, 399);
@@ -178,7 +174,7 @@ Deno.test("Pingwaves sends one sequence per round to every neighbour, and newcom
   await clock.advance(60);
   const times = sent.filter((to) => to === newcomer.route.address).length;
   assert.ok(times >= 2, "both rounds");
-  assert.ok(sent.length <= 2 * (fanOut(300) + 1), "but not all others again");
+  assert.ok(sent.length <= 2 * (fanOut(300, PINGWAVE_FAN_OUT) + 1), "but not all others again");
   pingwaves.stop();
 });
 

@@ -137,6 +137,16 @@ Deno.test("Routing leads sessions another way when their relay fails or withdraw
   assert.deepEqual(other.route.address, c.route.address);
 });
 
+Deno.test("Routing.onMoved() leads sessions to the relay's new address", () => {
+  const { neighbours: [a, b], routing, peers, connectBehind } = create();
+  const behind = connectBehind(9n, a);
+  const other = connectBehind(10n, b);
+  peers.setRoute(a, { address: addressOf(77), relayTo: undefined }, true);
+  routing.onMoved();
+  assert.deepEqual(behind.route, { address: addressOf(77), relayTo: { low: 9, high: 0 } });
+  assert.deepEqual(other.route.address, b.route.address);
+});
+
 Deno.test("Routing.onWithdrawal() cascades what is lost, once", () => {
   const { neighbours: [a], hear, routing, flooded } = create();
   hear(a, FAR, 1);
