@@ -19,7 +19,7 @@ import {
   type SendStreamHandle,
 } from "../../src/core/transport/mod.ts";
 import { silentLog } from "../../src/observe/mod.ts";
-import { decodeLine, encodeLine, readLines } from "../interop/rust_protocol.ts";
+import { serveLines } from "./serve_lines.ts";
 
 /** Where and who a node is. */
 export interface NodeAddress {
@@ -213,17 +213,4 @@ function createHandlers(): Handlers {
   };
 }
 
-async function main(): Promise<void> {
-  const handlers = createHandlers() as unknown as Record<string, (args: unknown) => unknown>;
-  for await (const line of readLines(Deno.stdin.readable)) {
-    const { id, op, args } = decodeLine(line) as { id: number; op: string; args: unknown };
-    const answer = (value: object) => Deno.stdout.write(encodeLine({ id, ...value }));
-    Promise.resolve()
-      .then(() => handlers[op]?.(args))
-      .then((result) => answer({ result: result ?? null }))
-      .catch((error) => answer({ error: String(error?.message ?? error) }));
-  }
-  Deno.exit(0);
-}
-
-if (import.meta.main) await main();
+if (import.meta.main) await serveLines(createHandlers());
