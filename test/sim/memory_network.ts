@@ -12,7 +12,7 @@ export interface NetworkConditions {
   readonly delayMs: number;
   /** Added at random, 0 to this; more than the pace of sending reorders. */
   readonly jitterMs: number;
-  /** Share of datagrams with one wrong bit; pingwaves, which nothing protects, are left alone. */
+  /** Share of datagrams with one wrong bit, where a tag would notice: not in pingwaves and routing headers. */
   readonly corruptRate?: number;
 }
 
@@ -39,6 +39,9 @@ export function seededRandom(seed: number): () => number {
 export type Filter = (bytes: Uint8Array, from: SocketAddress, to: SocketAddress) => boolean;
 
 const PINGWAVE_BYTES = 72;
+const ROUTING_HEADER_BYTES = 18;
+/** "R" of "RT". */
+const ROUTED_FIRST_BYTE = 0x52;
 
 /** Connects in-memory sockets. */
 export class MemoryNetwork {
@@ -89,7 +92,8 @@ export class MemoryNetwork {
   #corrupt(bytes: Uint8Array): Uint8Array {
     if (bytes.length === PINGWAVE_BYTES) return bytes;
     const corrupt = bytes.slice();
-    const at = Math.floor(this.#random() * bytes.length);
+    const start = bytes[0] === ROUTED_FIRST_BYTE ? ROUTING_HEADER_BYTES : 0;
+    const at = start + Math.floor(this.#random() * (bytes.length - start));
     corrupt[at] = (corrupt[at] ?? 0) ^ (1 << Math.floor(this.#random() * 8));
     return corrupt;
   }

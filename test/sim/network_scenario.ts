@@ -11,6 +11,7 @@ import {
   type SealingPolicy,
   type SocketAddress,
 } from "../../src/core/transport/mod.ts";
+import { FAILED_TIMEOUTS } from "../../src/core/transport/limits.ts";
 import { createLog, type Log, silentLog } from "../../src/observe/mod.ts";
 import { HeapClock } from "./heap_clock.ts";
 import { MemoryNetwork, PERFECT, seededRandom } from "./memory_network.ts";
@@ -24,7 +25,7 @@ import {
   STORM_MS,
   type StreamPlan,
 } from "./scenario_plan.ts";
-import { HEARTBEAT_MS, SimNode } from "./sim_node.ts";
+import { HEARTBEAT_MS, SESSION_TIMEOUT_MS, SimNode } from "./sim_node.ts";
 import { drawPayloads, StreamRun, type StreamRunOptions } from "./stream_run.ts";
 
 /** What happened. */
@@ -53,8 +54,8 @@ export interface RunOptions {
 const QUIET_MS = 30_000;
 /** Senders give a stream up after about 7 s; the rest is margin. */
 const STREAM_MS = 30_000;
-/** A pingwave of every node has travelled, and the routes of a failed peer are gone. */
-const ROUTES_MS = 10 * HEARTBEAT_MS;
+/** What was learned in the storm is forgotten, and what is so now has been heard. */
+const ROUTES_MS = FAILED_TIMEOUTS * SESSION_TIMEOUT_MS + 3 * HEARTBEAT_MS;
 /** Distant pairs that try their routes. */
 const ROUTES_TRIED = 3;
 /** Counters are looked at after this many datagrams, wherever that falls. */
@@ -279,8 +280,7 @@ class Scenario {
 
   /** Waits until routes have settled, and sends along some of them. */
   async #tryRoutes(): Promise<void> {
-    const isKnown = () => checkRoutes(this.#nodes).missing.length === 0;
-    await this.#clock.advanceUntil(isKnown, ROUTES_MS, HEARTBEAT_MS);
+    await this.#clock.advance(ROUTES_MS);
     const { missing, distant } = checkRoutes(this.#nodes);
     this.#faults.push(...missing.map((pair) => `no route from ${pair}`));
     const random = seededRandom(this.#plan.seed ^ 0x707e);
@@ -291,10 +291,26 @@ class Scenario {
       // The session of an earlier pair may have joined them.
       if (from.transport?.peer(to.identity.nodeId) !== undefined) continue;
       this.#log.info("route_tried", { route: name });
-      if (!await this.#connectBy(pair)) this.#faults.push(`route from ${name}: nobody answers`);
-      else await this.#judgeLast(this.#runBothWays(from, to, 9_000 + i));
+      if (!await this.#connectBy(pair)) {
+        this.#faults.push(
+          `route from ${name}: nobody answers: ${this.#trace(from, to)}; ${this.#trace(to, from)}`,
+        );
+      } else await this.#judgeLast(this.#runBothWays(from, to, 9_000 + i));
       this.#routesUsed += 1;
     }
+  }
+
+  /** The nodes that a packet would pass. */
+  #trace(from: SimNode, to: SimNode): string {
+    const numbers = [from.number];
+    for (let at = from; at !== to && numbers.length < 10;) {
+      const route = at.transport?.routes().find(({ nodeId }) => nodeId === to.identity.nodeId);
+      const next = this.#byId.get(route?.via ?? -1n);
+      if (next === undefined) return `${numbers.join(" > ")} and no further`;
+      numbers.push(next.number);
+      at = next;
+    }
+    return numbers.join(" > ");
   }
 
   async #connectBy({ from, to, via }: DistantPair): Promise<boolean> {
@@ -360,7 +376,9 @@ class Scenario {
   #show({ from, to }: LinkPlan): string {
     const show = (left: number, right: number) => {
       const peer = this.#sees(left, right);
-      return peer === undefined ? "unknown" : `${peer.state}, idle ${Math.round(peer.idleMs)} ms`;
+      return peer === undefined
+        ? "unknown"
+        : `${peer.state}, idle ${Math.round(peer.idleMs)} ms${peer.isRelayed ? ", relayed" : ""}`;
     };
     return `${from} sees ${show(from, to)}; ${to} sees ${show(to, from)}; ids ${
       idToHex(this.#node(from).identity.nodeId)
