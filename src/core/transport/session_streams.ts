@@ -420,8 +420,10 @@ export class SessionStreams {
     this.#sweepEnded(now);
     this.#repeatResets(now);
     for (const stream of this.#byId.values()) {
-      const patienceMs = stream.isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS;
-      if (now - stream.lastActiveAt > patienceMs) this.drop(stream, "closed");
+      const { isClosed, lastActiveAt } = stream;
+      if (now - lastActiveAt <= (isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS)) continue;
+      // Whoever still holds a half of it has to know that nothing will come or leave there any more.
+      this.drop(stream, isClosed ? "closed" : "idle");
     }
   }
 

@@ -1,6 +1,7 @@
 /** Both sides of a stream that ends early are told, whatever is lost on the way. */
 
 import assert from "node:assert/strict";
+import { STREAM_IDLE_MS } from "../../../src/core/transport/limits.ts";
 import type { MeshTransport, StreamEnd } from "../../../src/core/transport/mod.ts";
 import { connectMeshPair, createMeshPair } from "./mesh_pair.ts";
 
@@ -82,6 +83,16 @@ Deno.test("a reader on the new session is told of a sender turned away on the ol
   await net.clock.advance(10);
   assert.equal(net.receiver.counters.drop_superseded_total, 1);
   assert.deepEqual(reader, { arrived: 0, ended: ["reset"] });
+});
+
+Deno.test("both sides are told when a stream was silent for too long", async () => {
+  using net = await connectMeshPair();
+  const reader = read(net.receiver, net.sender.nodeId);
+  const stream = net.sender.openSendStream(net.receiver.nodeId, STREAM_ID);
+  assert.ok(stream.trySend(Uint8Array.of(1)));
+  await net.clock.advance(STREAM_IDLE_MS + 5_000);
+  assert.throws(() => stream.trySend(Uint8Array.of(2)), { code: "unreachable" });
+  assert.deepEqual(reader, { arrived: 1, ended: ["idle"] });
 });
 
 Deno.test("dial() fails when the peer restarts between handshake and proof", async () => {
