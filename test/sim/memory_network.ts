@@ -12,6 +12,8 @@ export interface NetworkConditions {
   readonly delayMs: number;
   /** Added at random, 0 to this; more than the pace of sending reorders. */
   readonly jitterMs: number;
+  /** Share of datagrams with one wrong bit, where a tag would notice: not in pingwaves and routing headers. */
+  readonly corruptRate?: number;
 }
 
 /** A perfect network with half a millisecond one way. */
@@ -36,10 +38,17 @@ export function seededRandom(seed: number): () => number {
 /** Sees every datagram before it travels; false drops it. */
 export type Filter = (bytes: Uint8Array, from: SocketAddress, to: SocketAddress) => boolean;
 
+const PINGWAVE_BYTES = 72;
+const ROUTING_HEADER_BYTES = 18;
+/** "R" of "RT". */
+const ROUTED_FIRST_BYTE = 0x52;
+
 /** Connects in-memory sockets. */
 export class MemoryNetwork {
   conditions: NetworkConditions;
   filter: Filter | undefined;
+  /** Called when a datagram was delivered and handled. */
+  onDelivered: ((to: SocketAddress) => void) | undefined;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #sockets = new Map<string, MemorySocket>();
@@ -61,14 +70,32 @@ export class MemoryNetwork {
   inject(bytes: Uint8Array, from: SocketAddress, to: SocketAddress): void {
     const copy = bytes.slice();
     if (this.filter !== undefined && !this.filter(copy, from, to)) return;
-    const { lossRate, duplicateRate, delayMs, jitterMs } = this.conditions;
+    const { lossRate, duplicateRate, delayMs, jitterMs, corruptRate = 0 } = this.conditions;
     const copies = this.#random() < duplicateRate ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       if (this.#random() < lossRate) continue;
+      const arriving = corruptRate > 0 && this.#random() < corruptRate ? this.#corrupt(copy) : copy;
       this.#clock.after(delayMs + this.#random() * jitterMs, () => {
-        this.#sockets.get(addressKey(to))?.deliver(copy, from);
+        const socket = this.#sockets.get(addressKey(to));
+        if (socket === undefined) return;
+        socket.deliver(arriving, from);
+        this.onDelivered?.(to);
       });
     }
+  }
+
+  /** Hands a datagram over at once, past filter and conditions. */
+  deliver(bytes: Uint8Array, from: SocketAddress, to: SocketAddress): void {
+    this.#sockets.get(addressKey(to))?.deliver(bytes, from);
+  }
+
+  #corrupt(bytes: Uint8Array): Uint8Array {
+    if (bytes.length === PINGWAVE_BYTES) return bytes;
+    const corrupt = bytes.slice();
+    const start = bytes[0] === ROUTED_FIRST_BYTE ? ROUTING_HEADER_BYTES : 0;
+    const at = start + Math.floor(this.#random() * (bytes.length - start));
+    corrupt[at] = (corrupt[at] ?? 0) ^ (1 << Math.floor(this.#random() * 8));
+    return corrupt;
   }
 
   /** Unbinds an address. */

@@ -1,21 +1,44 @@
 /**
  * One reliable stream of a simulated network: what was sent, what arrived, how it ended.
  *
- * It is judged at the end by {@linkcode StreamRun.faults}: everything once, or a typed error.
+ * It is judged at the end by {@linkcode StreamRun.faults}: everything once, in order where that was asked
+ * for, or a typed error on both sides.
  */
 
 import { equalBytes, NetError } from "../../src/base/mod.ts";
 import type { MeshTransport, StreamEnd } from "../../src/core/transport/mod.ts";
+import { seededRandom } from "./memory_network.ts";
 
 /** How the sending side of a stream ended. */
-export type SenderOutcome = "pending" | "done" | "error" | "untyped";
+export type SenderOutcome = "pending" | "done" | "error" | "aborted" | "untyped";
 
 /** Options of {@linkcode StreamRun}. */
 export interface StreamRunOptions {
   readonly name: string;
   readonly streamId: bigint;
   readonly windowBytes: number;
+  readonly isOrdered: boolean;
+  /** Many events per packet. */
+  readonly isBatched: boolean;
   readonly payloads: readonly Uint8Array[];
+  /** Events after which the sender gives up. */
+  readonly abortAfter?: number;
+  /** Told how each side ended. */
+  readonly onEnd?: (side: "sender" | "receiver", how: string) => void;
+}
+
+/** Events begin with their number. */
+const NUMBER_BYTES = 4;
+
+/** Draws the events of a stream; none is longer than `bytesMax`, or 4. */
+export function drawPayloads(seed: number, count: number, bytesMax: number): Uint8Array[] {
+  const random = seededRandom(seed);
+  return Array.from({ length: count }, (_, number) => {
+    const length = NUMBER_BYTES + Math.floor(random() * Math.max(bytesMax - NUMBER_BYTES + 1, 1));
+    const payload = new Uint8Array(length).fill(Math.floor(random() * 256));
+    new DataView(payload.buffer).setUint32(0, number, true);
+    return payload;
+  });
 }
 
 /** A stream under observation. */
@@ -26,7 +49,7 @@ export class StreamRun {
   errorCode: string | undefined;
   /** Why the receiver was told that the stream ended. */
   receiverEnd: StreamEnd | undefined;
-  /** Packets in the order they arrived. */
+  /** Events in the order they arrived. */
   readonly arrived: number[] = [];
   readonly #options: StreamRunOptions;
   readonly #seen = new Set<number>();
@@ -42,65 +65,93 @@ export class StreamRun {
     return this.#seen.size === this.#options.payloads.length;
   }
 
+  /** True when nothing more will happen. */
+  get isOver(): boolean {
+    if (this.sender === "pending") return false;
+    return this.isComplete || this.receiverEnd !== undefined;
+  }
+
   /** Opens both halves and begins to send. */
   start(from: MeshTransport, to: MeshTransport): void {
-    const { streamId, windowBytes, payloads } = this.#options;
+    const { streamId, windowBytes, isOrdered } = this.#options;
     to.openReceiveStream(from.nodeId, streamId, {
-      onEvent: (sequence, payload, index) => this.#onEvent(sequence, payload, index),
+      onEvent: (_, payload) => this.#onEvent(payload),
       onEnd: (reason) => {
-        if (this.receiverEnd !== undefined) this.#faults.push("receiver was told twice of the end");
+        if (this.receiverEnd !== undefined) this.#note("receiver was told twice of the end");
         this.receiverEnd = reason;
+        this.#options.onEnd?.("receiver", reason);
       },
-    }, { windowBytes });
-    const send = async () => {
-      const stream = from.openSendStream(to.nodeId, streamId, { windowBytes });
-      for (const payload of payloads) {
-        while (!stream.trySend(payload)) await stream.ready();
-      }
-      await stream.close();
-    };
-    send().then(
-      () => {
-        this.sender = "done";
-      },
+    }, { windowBytes, isOrdered });
+    this.#send(from, to.nodeId).then(
+      (outcome) => this.sender = outcome,
       (error: unknown) => {
         this.sender = error instanceof NetError ? "error" : "untyped";
         this.errorCode = error instanceof NetError ? error.code : String(error);
       },
-    );
+    ).finally(() => this.#options.onEnd?.("sender", `${this.sender} ${this.errorCode ?? ""}`));
   }
 
   /** What is wrong with the stream now that the network was quiet for long; empty when nothing is. */
   faults(): string[] {
     const faults = [...this.#faults];
-    const { length } = this.#options.payloads;
-    const progress = `${this.#seen.size} of ${length} arrived, receiver ${
-      this.receiverEnd ?? "open"
-    }`;
+    const progress = this.describe();
     if (this.sender === "pending") faults.push(`sender neither finished nor failed: ${progress}`);
-    if (this.sender === "untyped") faults.push(`sender failed without a type: ${this.errorCode}`);
-    if (this.sender === "done" && !this.isComplete && this.receiverEnd === undefined) {
+    if (this.sender === "untyped") faults.push(`sender failed without a type: ${progress}`);
+    if (this.sender === "done" && !this.isComplete) {
       faults.push(`sender was told that all arrived: ${progress}`);
+    }
+    if (this.sender !== "pending" && !this.isOver) {
+      faults.push(`receiver was not told that the sender gave up: ${progress}`);
     }
     return faults.map((fault) => `stream ${this.name}: ${fault}`);
   }
 
-  /** How the two sides see the stream differently, though neither was left without an answer. */
-  disagreement(): string | undefined {
-    if (this.sender !== "done" || this.isComplete) return undefined;
-    const { length } = this.#options.payloads;
-    return `stream ${this.name}: done, but the receiver ended with ${this.receiverEnd} after ` +
-      `${this.#seen.size} of ${length}`;
+  /** How the stream stands, for a fault. */
+  describe(): string {
+    const { payloads, isOrdered } = this.#options;
+    return `sender ${this.sender} ${this.errorCode ?? ""}, ${this.#seen.size} of ` +
+      `${payloads.length} arrived${isOrdered ? " in order" : ""}, receiver ${
+        this.receiverEnd ?? "open"
+      }`;
   }
 
-  #onEvent(sequence: number, payload: Uint8Array, index: number): void {
-    const expected = this.#options.payloads[sequence];
-    if (this.receiverEnd !== undefined) this.#faults.push(`event ${sequence} after the end`);
-    if (this.#seen.has(sequence)) this.#faults.push(`event ${sequence} was delivered twice`);
-    if (expected === undefined || index !== 0 || !equalBytes(payload, expected)) {
-      this.#faults.push(`event ${sequence}:${index} is not what was sent`);
+  async #send(from: MeshTransport, to: bigint): Promise<SenderOutcome> {
+    const { streamId, windowBytes, payloads, isBatched, abortAfter = Infinity } = this.#options;
+    const stream = from.openSendStream(to, streamId, { windowBytes });
+    for (let sent = 0; sent < payloads.length;) {
+      if (sent >= abortAfter) {
+        stream.abort();
+        return "aborted";
+      }
+      const taken = isBatched
+        ? stream.trySendAll(payloads, sent)
+        : Number(stream.trySend(payloads[sent] as Uint8Array));
+      sent += taken;
+      if (taken === 0) await stream.ready();
     }
-    this.#seen.add(sequence);
-    this.arrived.push(sequence);
+    await stream.close();
+    return "done";
+  }
+
+  #onEvent(payload: Uint8Array): void {
+    const number = payload.length < NUMBER_BYTES
+      ? -1
+      : new DataView(payload.buffer, payload.byteOffset).getUint32(0, true);
+    const expected = this.#options.payloads[number];
+    if (this.receiverEnd !== undefined) this.#note(`event ${number} after the end`);
+    if (this.#seen.has(number)) this.#note(`event ${number} was delivered twice`);
+    if (this.#options.isOrdered && number !== this.arrived.length) {
+      this.#note(`event ${number} came in place of ${this.arrived.length}`);
+    }
+    if (expected === undefined || !equalBytes(payload, expected)) {
+      this.#note(`event ${number} is not what was sent`);
+    }
+    this.#seen.add(number);
+    this.arrived.push(number);
+  }
+
+  #note(fault: string): void {
+    // One broken stream would fill pages.
+    if (this.#faults.length < 3) this.#faults.push(fault);
   }
 }

@@ -33,7 +33,7 @@ export function receiveControl(
   const stream = session.streams.get(view.getUint32(at, true), view.getUint32(at + 4, true));
   if (stream === undefined) return true;
   if (subprotocol === SUBPROTOCOL_RESET) {
-    session.streams.drop(stream, "reset");
+    session.streams.drop(stream, "reset", true);
     return true;
   }
   const state = stream.send;

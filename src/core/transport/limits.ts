@@ -46,6 +46,14 @@ export const STREAM_IDLE_MS = 300_000;
 /** A closed stream keeps acknowledging late copies for this long. */
 export const STREAM_LINGER_MS = 2_000;
 
+/**
+ * A RESET is repeated at once and after pauses that double, until 127 s. A reader that none of them
+ * reaches has lost its peer by then (`FAILED_TIMEOUTS`). Streams to one peer it is repeated for.
+ */
+export const RESET_REPEAT_MS = 1_000;
+export const RESET_REPEAT_MS_MAX = 64_000;
+export const RESET_REPEATS_MAX = 1_024;
+
 /** Liveness (`wire.md` 11). */
 export const HEARTBEAT_MS = 5_000;
 export const SESSION_TIMEOUT_MS = 30_000;

@@ -12,8 +12,14 @@ import {
 } from "../crypto/mod.ts";
 import { answerBuiltin } from "./builtin_messages.ts";
 import { classifyDatagram, DatagramClass } from "./classify.ts";
-import { receiveControl, SUBPROTOCOL_GRANT, SUBPROTOCOL_SACK } from "./control_plane.ts";
 import { type ConductTable, Misconduct } from "./conduct.ts";
+import { RESET_BYTES } from "./control_frames.ts";
+import {
+  receiveControl,
+  SUBPROTOCOL_GRANT,
+  SUBPROTOCOL_RESET,
+  SUBPROTOCOL_SACK,
+} from "./control_plane.ts";
 import type { TransportCounters } from "./counters.ts";
 import { EventCursor } from "./event_frame.ts";
 import type { Handshaker } from "./handshake.ts";
@@ -202,11 +208,8 @@ export class PacketReceiver {
     }
     if (!this.#isWithinLimit(session, header, length, now)) return;
     if (session.supersededAt !== undefined) {
-      // Its streams are over: acknowledging anything of them would be a lie.
       counters.drop_superseded_total += 1;
-      if (header.subprotocol === 0 && !isHeartbeat) {
-        session.streams.sendReset(header.streamLow, header.streamHigh);
-      }
+      if (!isHeartbeat) this.#turnAway(session, header, payloadAt);
       return;
     }
     if (isHeartbeat) {
@@ -289,6 +292,28 @@ export class PacketReceiver {
       if (session.isEnded) return false;
     }
     return false;
+  }
+
+  /**
+   * Answers a packet on a session that another one replaced: its streams are over, and acknowledging
+   * anything of them would be a lie. A reader that was opened on the new session meanwhile, and waits
+   * for this very stream, is told so too.
+   */
+  #turnAway(session: Session, header: PacketHeader, payloadAt: number): void {
+    const { subprotocol, streamLow, streamHigh, payloadLength, eventCount } = header;
+    const current = session.peer.session?.streamsIfAny;
+    if (subprotocol === 0) {
+      session.streams.sendReset(streamLow, streamHigh);
+      current?.onTurnedAway(streamLow, streamHigh);
+    } else if (subprotocol === SUBPROTOCOL_RESET) {
+      const cursor = this.#cursor;
+      cursor.reset(this.#memory, payloadAt, payloadLength, eventCount);
+      while (cursor.next()) {
+        if (cursor.end - cursor.start !== RESET_BYTES) continue;
+        const low = this.#view.getUint32(cursor.start, true);
+        current?.onTurnedAway(low, this.#view.getUint32(cursor.start + 4, true));
+      }
+    }
   }
 
   #noteAuthentic(session: Session, length: number, now: number): void {

@@ -8,6 +8,7 @@ import { addressKey } from "./address.ts";
 import { CLONE_SHOWN_MS, PEERS_MAX } from "./limits.ts";
 import type { PacketRoute } from "./packet_sender.ts";
 import { NO_SLOT, PeerSlots } from "./peer_slots.ts";
+import type { ResetRepeats } from "./reset_repeats.ts";
 import type { Session } from "./session.ts";
 import type { PeerInfo, PeerState, SessionForm, SocketAddress } from "./types.ts";
 
@@ -43,6 +44,8 @@ export class Peer {
   provenEntityId: Uint8Array | undefined;
   /** When it last looked as if another node had the same identity. */
   clonedAt: number | undefined;
+  /** Streams to it that ended early; outlives the session they were on. Made when there is one. */
+  resets: ResetRepeats | undefined;
   /** It announced that it understands SACKs (`wire.md` 7.6). */
   takesAckRanges = false;
   packetsSent = 0;

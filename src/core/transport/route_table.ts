@@ -313,7 +313,8 @@ export class RouteTable {
     if (!this.#isUsable(hop)) return "unusable_hop";
     const route = this.#index.get(low, high);
     const place = route === undefined ? -1 : 2 * route + slot;
-    if (place < 0 || this.#isReplaceable(place, hop, metric, now)) {
+    const isOwn = this.#hops.isNode(hop, low, high);
+    if (place < 0 || this.#isReplaceable(place, hop, metric, isOwn, now)) {
       return this.#put(low, high, slot, hop, metric, now);
     }
     const isSameHop = this.#hop[place] === hop;
@@ -324,12 +325,21 @@ export class RouteTable {
     return "refreshed";
   }
 
-  #isReplaceable(place: number, hop: number, metric: number, now: number): boolean {
+  #isReplaceable(
+    place: number,
+    hop: number,
+    metric: number,
+    isOwn: boolean,
+    now: number,
+  ): boolean {
     const current = this.#hop[place] ?? NO_HOP;
     if (current === NO_HOP || this.#isOld(place, now)) return true;
     const currentRank = this.#rank(place, now);
     const rank = this.hopState(hop) === HopState.Live ? 2 : 1;
     if (rank !== currentRank) return rank > currentRank;
+    // What the hop in use says is always news: a way that became longer, or was thought shorter than it
+    // is, would keep better ones out, and two nodes could each take the other for closer for ever.
+    if (current === hop && !isOwn) return metric !== this.#metric[place];
     // Others kept the entry alive while its own hop was silent about the node: a withdrawal got lost.
     if (current !== hop && now - (this.#carriedAt[place] ?? 0) > this.#maxAgeMs) return true;
     return metric < (this.#metric[place] ?? 0);

@@ -5,6 +5,7 @@
 import { NetError } from "../../base/mod.ts";
 import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
+import { PACKET_OVERHEAD_BYTES } from "./limits.ts";
 import type { SendState } from "./send_state.ts";
 import type { SessionStreams } from "./session_streams.ts";
 import type { Stream } from "./stream.ts";
@@ -58,6 +59,11 @@ export class SendStreamHandle implements SendStream {
   trySendAll(events: readonly Uint8Array[], start = 0): number {
     this.#assertOpen();
     const streams = this.#streams;
+    // A packet dearer than the whole window could never leave.
+    const { windowBytes } = this.#state;
+    const payloadMax = windowBytes === 0
+      ? MAX_PAYLOAD
+      : Math.min(MAX_PAYLOAD, windowBytes - PACKET_OVERHEAD_BYTES);
     let taken = start;
     while (taken < events.length) {
       let length = 0;
@@ -65,7 +71,7 @@ export class SendStreamHandle implements SendStream {
       while (end < events.length) {
         const event = events[end] as Uint8Array;
         assertLength(event);
-        if (length + FRAME_PREFIX_BYTES + event.length > MAX_PAYLOAD) break;
+        if (end > taken && length + FRAME_PREFIX_BYTES + event.length > payloadMax) break;
         length += FRAME_PREFIX_BYTES + event.length;
         end += 1;
       }
@@ -181,6 +187,7 @@ const END_TEXT: Readonly<Record<StreamEnd, string>> = {
   peer_lost: "the session with the peer ended",
   replaced: "session replaced",
   gap: "a packet stayed missing for too long",
+  idle: "nothing was sent for too long",
   closed: "it is closed",
 };
 

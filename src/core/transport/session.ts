@@ -296,7 +296,9 @@ export class Session implements SealingSession, ControlWriter {
   sweep(now: number): void {
     this.epochs?.sweep(now);
     this.proof?.sweep(now);
-    this.#streams?.sweep(now);
+    // A session that has no streams yet may have to tell of those on the one before it.
+    if (this.peer.resets !== undefined && this.peer.session === this) this.streams.sweep(now);
+    else this.#streams?.sweep(now);
   }
 
   /** Ends the session: its streams end, its keys are overwritten. */

@@ -222,13 +222,14 @@ export class SessionRegistry {
     const { peer } = session;
     this.#byId.delete(session.sessionLow, session.sessionHigh);
     this.#pending.delete(session);
-    this.#halfOpen.remove(session);
+    const entry = this.#halfOpen.remove(session);
     if (peer.candidate === session) peer.candidate = undefined;
     if (peer.session === session) {
       peer.session = undefined;
       peer.state = "connecting";
     }
     session.end();
+    entry?.settle(unproven(entry.result, "the session ended before it"));
   }
 
   /** Ends every session of a peer. */

@@ -22,6 +22,7 @@ import {
 import { NO_ROOM } from "./packet_store.ts";
 import { receiveHorizon, ReceiveState } from "./receive_state.ts";
 import { ReorderBuffer } from "./reorder_buffer.ts";
+import { ResetRepeats, type StreamId } from "./reset_repeats.ts";
 import type { ScheduledPacket } from "./scheduled_packets.ts";
 import { SendState } from "./send_state.ts";
 import type { Session, SessionContext } from "./session.ts";
@@ -76,6 +77,7 @@ export class SessionStreams {
     if (known !== undefined) return known;
     if (this.#byId.size >= STREAMS_MAX) this.#evictOldest();
     this.#ended?.delete(low, high);
+    this.#session.peer.resets?.cancel(low, high);
     const stream = new Stream(low, high, this.#context.clock.now());
     stream.grantThresholdBytes = STREAM_WINDOW_BYTES / 4;
     this.#byId.set(low, high, stream);
@@ -224,14 +226,22 @@ export class SessionStreams {
 
   /** Tells the peer to forget a stream. */
   sendReset(low: number, high: number): void {
+    this.#sendResets([{ low, high }]);
+  }
+
+  #sendResets(streams: readonly StreamId[]): void {
     const session = this.#session;
-    const at = session.begin(FRAME_PREFIX_BYTES + RESET_BYTES);
+    const length = streams.length * (FRAME_PREFIX_BYTES + RESET_BYTES);
+    let at = session.begin(length);
     if (at === NO_ROOM) return;
     const { view } = session;
-    view.setUint32(at, RESET_BYTES, true);
-    view.setUint32(at + 4, low, true);
-    view.setUint32(at + 8, high, true);
-    session.finish(SUBPROTOCOL_RESET, FRAME_PREFIX_BYTES + RESET_BYTES, 1);
+    for (const { low, high } of streams) {
+      view.setUint32(at, RESET_BYTES, true);
+      view.setUint32(at + 4, low, true);
+      view.setUint32(at + 8, high, true);
+      at += FRAME_PREFIX_BYTES + RESET_BYTES;
+    }
+    session.finish(SUBPROTOCOL_RESET, length, streams.length);
   }
 
   // --- Receiving -------------------------------------------------------------------------------
@@ -305,6 +315,20 @@ export class SessionStreams {
     const isDue = state.released - stream.grantedBytes >= stream.grantThresholdBytes ||
       state.packets - stream.grantedPackets >= GRANT_PACKETS;
     this.#grants.add(stream, state, isDue);
+  }
+
+  /**
+   * The sender of a stream that nothing arrived of here was turned away on a session that this one
+   * replaced; whoever waits for it is told.
+   */
+  onTurnedAway(low: number, high: number): void {
+    const stream = this.#byId.get(low, high);
+    const handler = stream?.handler;
+    if (stream === undefined || handler === undefined) return;
+    if (stream.receive !== undefined && stream.receive.packets > 0) return;
+    stream.handler = undefined;
+    stream.receive = undefined;
+    handler.onEnd("reset");
   }
 
   /** Lets the stream's events be handed on once and in order; before the first of them came. */
@@ -394,18 +418,28 @@ export class SessionStreams {
   /** Forgets streams that are idle or were closed a while ago. */
   sweep(now: number): void {
     this.#sweepEnded(now);
+    this.#repeatResets(now);
     for (const stream of this.#byId.values()) {
-      const patienceMs = stream.isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS;
-      if (now - stream.lastActiveAt > patienceMs) this.drop(stream, "closed");
+      const { isClosed, lastActiveAt } = stream;
+      if (now - lastActiveAt <= (isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS)) continue;
+      // Whoever still holds a half of it has to know that nothing will come or leave there any more.
+      this.drop(stream, isClosed ? "closed" : "idle");
     }
   }
 
-  /** Forgets the stream. */
-  drop(stream: Stream, reason: StreamEnd): void {
+  /**
+   * Forgets the stream.
+   *
+   * @param isKnown True when the peer needs not be told.
+   */
+  drop(stream: Stream, reason: StreamEnd, isKnown = reason === "closed"): void {
     this.#byId.delete(stream.low, stream.high);
     if (stream.queue !== NO_QUEUE) this.#context.egress.closeQueue(stream.queue);
     stream.queue = NO_QUEUE;
     const now = this.#context.clock.now();
+    if (!isKnown && stream.send !== undefined && !stream.isSendClosed) {
+      (this.#session.peer.resets ??= new ResetRepeats()).add(stream.low, stream.high, now);
+    }
     if (reason !== "closed" && stream.receive !== undefined) {
       const ended = this.#ended ??= new PairMap<number>(8);
       if (ended.size < ENDED_MAX) ended.set(stream.low, stream.high, now + ENDED_MS);
@@ -426,6 +460,14 @@ export class SessionStreams {
       if (until <= now) this.#ended.delete(low, high);
     }
     if (this.#ended.size === 0) this.#ended = undefined;
+  }
+
+  #repeatResets(now: number): void {
+    const { peer } = this.#session;
+    if (peer.resets === undefined || peer.session !== this.#session) return;
+    const due = peer.resets.takeDue(now);
+    if (due.length > 0) this.#sendResets(due);
+    if (peer.resets.size === 0) peer.resets = undefined;
   }
 
   #evictOldest(): void {

@@ -143,5 +143,6 @@ const END_TEXT: Readonly<Record<StreamEnd, string>> = {
   peer_lost: "the session with the peer ended",
   replaced: "session replaced",
   gap: "a packet stayed missing for too long",
+  idle: "nothing was sent for too long",
   closed: "it is closed",
 };

@@ -146,7 +146,7 @@ export interface ProvenPeer {
 }
 
 /** Why a stream ended before its close. */
-export type StreamEnd = "reset" | "peer_lost" | "replaced" | "gap" | "closed";
+export type StreamEnd = "reset" | "peer_lost" | "replaced" | "gap" | "idle" | "closed";
 
 /** Sending half of a stream on the event plane, as far as the planes above need it (`wire.md` 7). */
 export interface SendStream {
@@ -162,7 +162,10 @@ export interface SendStream {
   trySend(event: Uint8Array): boolean;
   /** Resolves when `trySend` is worth another try; rejects when the stream ended. */
   ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Waits until every event sent was acknowledged, then forgets the stream; rejects on loss or abort. */
+  /**
+   * Waits until every event sent was acknowledged, then forgets the stream; rejects on loss or abort. A
+   * node of ours acknowledges what a reader, or the event handler, has taken, and nothing else.
+   */
   close(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Gives the stream up at once: the peer is sent a RESET. */
   abort(): void;

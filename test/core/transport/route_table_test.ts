@@ -16,7 +16,10 @@ interface Candidate {
   carriedAt: number;
 }
 
-/** The rules of `wire.md` 9.6, written down as they stand there. */
+/**
+ * The rules of `wire.md` 9.6, written down as they stand there; and what the hop in use says of its way
+ * replaces what it said before.
+ */
 class Model {
   readonly slots = new Map<string, Candidate>();
   readonly states: HopState[] = new Array<HopState>(HOPS).fill(HopState.Live);
@@ -40,6 +43,8 @@ class Model {
     if (isEmpty) return this.put(key, hop, metric, now);
     if (rank !== this.rank(current, now)) {
       if (rank > this.rank(current, now)) return this.put(key, hop, metric, now);
+    } else if (current.hop === hop && hop !== node) {
+      if (metric !== current.metric) return this.put(key, hop, metric, now);
     } else if (metric < current.metric) return this.put(key, hop, metric, now);
     else if (current.hop !== hop && now - current.carriedAt > AGE) {
       return this.put(key, hop, metric, now);
@@ -188,6 +193,17 @@ Deno.test("RouteTable.nextHop() prefers the protected slot on a tie and drops wh
   assert.equal(table.nextHop(6, HIGH, AGE + 501), NO_HOP);
   assert.equal(table.sweep(AGE + 501), 2);
   assert.equal(table.size, 0);
+});
+
+Deno.test("RouteTable.onPingwave() believes the hop in use that its way became longer", () => {
+  const table = createTable();
+  table.onAlternate(6, HIGH, 0, 3, 0);
+  table.onPingwave(6, HIGH, 1, 2, 1);
+  assert.equal(table.nextHop(6, HIGH, 1), 0);
+  table.onPingwave(6, HIGH, 0, 4, 2);
+  assert.equal(table.metric(6, HIGH, 2), 6);
+  table.onPingwave(6, HIGH, 1, 2, 3);
+  assert.equal(table.nextHop(6, HIGH, 3), 1);
 });
 
 Deno.test("RouteTable.onPingwave() leaves a neighbour that no longer carries the node", () => {

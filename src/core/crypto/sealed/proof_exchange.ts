@@ -109,6 +109,7 @@ export class ProofExchange {
 
   /** When {@linkcode ProofExchange.tick} has something to do; `undefined` when it never will. */
   get nextTickAt(): number | undefined {
+    if (this.#state === "proven") return this.#lastDeadline;
     if (this.#state !== "pending") return undefined;
     return this.#isInitiator ? Math.min(this.#repeatAt, this.#deadline) : this.#deadline;
   }
@@ -160,6 +161,8 @@ export class ProofExchange {
 
   /** Does what time asks for: repeats the initiator's proof, or gives up. */
   tick(now: number): Uint8Array | undefined {
+    // An initiator that proved itself and fell silent would stay half open for ever.
+    if (this.#state === "proven" && now >= this.#lastDeadline) this.#fail("timeout");
     if (this.#state !== "pending") return undefined;
     if (now >= this.#deadline) {
       this.#fail("timeout");
@@ -175,6 +178,11 @@ export class ProofExchange {
     if (this.#state === "open" && (this.#isInitiator || now >= this.#deadline)) {
       this.#proofs = undefined;
     }
+  }
+
+  /** Our answer to its last proof may reach the initiator at its own deadline, and has to be answered. */
+  get #lastDeadline(): number {
+    return this.#deadline + PROOF_TIMEOUT_MS;
   }
 
   #fail(failure: ProofFailure): void {

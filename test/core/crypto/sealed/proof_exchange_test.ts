@@ -57,6 +57,16 @@ Deno.test("ProofExchange opens both sides within one and a half round trips", ()
   assert.equal(left.onProof(answer), undefined);
 });
 
+Deno.test("ProofExchange gives up an initiator that proved itself and fell silent", () => {
+  const [left, right] = [exchangeOf("initiator"), exchangeOf("responder")];
+  right.onProof(proofOf(left.start()));
+  assert.equal(right.nextTickAt, 2 * PROOF_TIMEOUT_MS);
+  assert.equal(right.tick(2 * PROOF_TIMEOUT_MS - 1), undefined);
+  assert.equal(right.state, "proven");
+  assert.equal(right.tick(2 * PROOF_TIMEOUT_MS), undefined);
+  assert.deepEqual([right.state, right.failure], ["failed", "timeout"]);
+});
+
 Deno.test("ProofExchange takes a first packet of the initiator for its acknowledgement", () => {
   const [left, right] = [exchangeOf("initiator"), exchangeOf("responder")];
   assert.equal(right.onOtherPacket(), false);

@@ -1,0 +1,17 @@
+/** Every decoder that bytes from outside reach, by name. */
+
+import type { CreateTarget } from "./fuzz.ts";
+import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
+import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
+import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
+import { VALUE_TARGETS } from "./targets/value_targets.ts";
+import { WIRE_TARGETS } from "./targets/wire_targets.ts";
+
+/** The one table. */
+export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
+  ...WIRE_TARGETS,
+  ...SEALED_TARGETS,
+  ...VALUE_TARGETS,
+  ...HANDSHAKE_TARGETS,
+  ...TRANSPORT_TARGETS,
+};
