@@ -114,6 +114,7 @@ export class SendStreamHandle implements SendStream {
   }
 
   async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#stream.isSendClosing = true;
     while (this.#state.unackedCount > 0) {
       this.#assertOpen();
       await this.#stream.wait(options.signal);
