@@ -283,7 +283,13 @@ export class SessionStreams {
       counters.drop_reader_full_total += 1;
       return;
     }
+    const hadGap = state.hasGap;
     const verdict = state.accept(sequence, PACKET_OVERHEAD_BYTES + length);
+    if (verdict === "duplicate" || (hadGap && !state.hasGap)) {
+      // The Rust core resends three times and gives up 25 ms later, so one lost grant must not decide.
+      stream.repeatsGrant = true;
+      this.#context.onBusy(this.#session);
+    }
     if (verdict !== "accepted") {
       if (verdict === "duplicate") {
         counters.drop_duplicate_total += 1;
@@ -388,7 +394,8 @@ export class SessionStreams {
         this.drop(stream, "gap");
         continue;
       }
-      if (stream.receive?.hasGap) {
+      if (stream.receive !== undefined && (stream.receive.hasGap || stream.repeatsGrant)) {
+        stream.repeatsGrant = false;
         this.#grants.add(stream, stream.receive, false);
         isBusy = true;
       }

@@ -36,6 +36,8 @@ export class Stream {
   /** Packets accepted when the last grant left. */
   grantedPackets = 0;
   isGrantPending = false;
+  /** The last grant repaired a loss and is sent once more at the next tick. */
+  repeatsGrant = false;
   /** Events handed to a reader. */
   eventsReceived = 0;
   /** Puts packets in order before they are handed on; left out, they go as they arrive. */
