@@ -16,6 +16,7 @@ import {
   SUBPROTOCOL_SEALED,
 } from "../crypto/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
+import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
 import type { TransportCounters } from "./counters.ts";
 import type { Egress } from "./egress.ts";
 import { type EventCursor, FRAME_PREFIX_BYTES } from "./event_frame.ts";
@@ -77,6 +78,8 @@ export interface SessionProver {
   readonly identity: Pick<Identity, "entityId" | "sign">;
   readonly resetTagger: ResetTagger;
 }
+
+const EMPTY = new Uint8Array(0);
 
 /** One session with a peer. */
 export class Session implements SealingSession, ControlWriter {
@@ -283,6 +286,17 @@ export class Session implements SealingSession, ControlWriter {
     const at = this.#begin(FRAME_PREFIX_BYTES + message.length, route);
     const id = SUBPROTOCOL_SEALED;
     return this.#sendMessage(at, id, id, 0, message, 0, undefined, route);
+  }
+
+  /**
+   * Asks the peer for a packet, by a request for our address: before anything was heard of it.
+   *
+   * A compat session counts once its initiator has spoken on it, and the Rust core says nothing before
+   * its first heartbeat, after 5 s.
+   */
+  sendGreeting(): boolean {
+    const at = this.#begin(FRAME_PREFIX_BYTES, this.peer.route);
+    return this.#sendMessage(at, SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, EMPTY, 0);
   }
 
   /** Sends a heartbeat. */
