@@ -28,7 +28,7 @@ import type { PacketRoute, PacketSender, SealingSession } from "./packet_sender.
 import { NO_ROOM, type PacketStore } from "./packet_store.ts";
 import type { Peer } from "./peers.ts";
 import type { ReorderBudget } from "./reorder_buffer.ts";
-import { ROUTING_HEADER_BYTES } from "./routing_header.ts";
+import { MAX_RELAYED_PAYLOAD, ROUTING_HEADER_BYTES } from "./routing_header.ts";
 import type { ScheduledPackets } from "./scheduled_packets.ts";
 import { SessionStreams } from "./session_streams.ts";
 import type { Stream } from "./stream.ts";
@@ -173,6 +173,11 @@ export class Session implements SealingSession, ControlWriter {
     return this.proof === undefined || this.proof.state === "open";
   }
 
+  /** Largest plaintext of a packet to the peer: a routing header takes some of it. */
+  get payloadMax(): number {
+    return this.peer.route.relayTo === undefined ? MAX_PAYLOAD : MAX_RELAYED_PAYLOAD;
+  }
+
   // --- Sending ---------------------------------------------------------------------------------
 
   /**
@@ -236,7 +241,7 @@ export class Session implements SealingSession, ControlWriter {
   }
 
   /**
-   * Sends one message of a subprotocol, at most 8104 bytes.
+   * Sends one message of a subprotocol, at most 8104 bytes; through a relay 8086, or it does not leave.
    *
    * @param sequence The next of the subprotocol's own stream when left out.
    */
@@ -248,8 +253,10 @@ export class Session implements SealingSession, ControlWriter {
     isFlaggedReliable = false,
     sequence?: number,
   ): boolean {
+    const length = FRAME_PREFIX_BYTES + message.length;
+    if (length > this.payloadMax) return false;
     return this.#sendMessage(
-      this.begin(FRAME_PREFIX_BYTES + message.length),
+      this.begin(length),
       subprotocol,
       streamLow,
       streamHigh,

@@ -59,6 +59,11 @@ export class SessionStreams {
     this.#grants = new GrantQueue(context.clock, session);
   }
 
+  /** Largest plaintext of a packet to the peer. */
+  get payloadMax(): number {
+    return this.#session.payloadMax;
+  }
+
   /** Number of streams with state. */
   get size(): number {
     return this.#byId.size;
