@@ -49,7 +49,13 @@ export async function measureIdleNode(peers: number, seconds: number): Promise<I
     }
     const deadline = performance.now() + CONNECT_MS;
     while (transports.some((transport) => transport.connectedPeers().length === 0)) {
-      if (performance.now() > deadline) throw new Error(`Cannot measure idling: ${transports.filter((t) => t.connectedPeers().length > 0).length} of ${peers} connect`);
+      if (performance.now() > deadline) {
+        throw new Error(
+          `Cannot measure idling: ${
+            transports.filter((t) => t.connectedPeers().length > 0).length
+          } of ${peers} connect`,
+        );
+      }
       await pause(200);
     }
     // What follows a handshake is over.

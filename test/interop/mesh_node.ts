@@ -1,14 +1,31 @@
-/** A transport of ours in this process, on a real socket, as the live peer's partner. */
+/**
+ * A transport of ours in this process, on a real socket, as the live peer's partner.
+ *
+ * It offers sealed sessions and sends RESETs like a real node, so that every test shows as well that the
+ * Rust core does not mind.
+ */
+import assert from "node:assert/strict";
 import { systemClock, systemRandom } from "../../src/base/mod.ts";
+import {
+  AnnouncementStore,
+  encodeAnnouncement,
+  localAnnouncement,
+  type LocalAnnouncementOptions,
+  nextAnnouncementVersion,
+  SUBPROTOCOL_ANNOUNCEMENT,
+  TAG_STREAM_ACK_RANGES,
+} from "../../src/core/capability/mod.ts";
 import {
   createIdentity,
   createNoiseKeyPair,
   createPacketCipher,
+  createResetTagger,
   generateSeed,
+  type NoiseKeyPair,
 } from "../../src/core/crypto/mod.ts";
-import { MeshTransport, openUdpSocket } from "../../src/core/transport/mod.ts";
+import { checkCounters, MeshTransport, openUdpSocket } from "../../src/core/transport/mod.ts";
 import { silentLog } from "../../src/observe/mod.ts";
-import type { RustNode } from "./rust_peer.ts";
+import { parseAddress } from "./lossy_proxy.ts";
 
 /** Longest wait for a condition. */
 const WAIT_TIMEOUT_MS = 8000;
@@ -22,6 +39,21 @@ export interface MeshNodeOptions {
   readonly expected?: readonly bigint[];
   readonly heartbeatMs?: number;
   readonly sessionTimeoutMs?: number;
+  /** ed25519 seed, 32 bytes; random when left out. */
+  readonly seed?: Uint8Array;
+  /** Random when left out. */
+  readonly noiseKeys?: NoiseKeyPair;
+  /** Port to bind; a free one when left out. */
+  readonly port?: number;
+}
+
+/** What it takes to reach a node of either kind. */
+export interface Reachable {
+  readonly nodeId: bigint;
+  /** `ip:port`. */
+  readonly address: string;
+  /** Noise static public key. */
+  readonly publicKey: Uint8Array;
 }
 
 /** An event as our transport received it. */
@@ -34,21 +66,22 @@ export interface ArrivedEvent {
 }
 
 /** A running transport. */
-export interface MeshNode extends Disposable {
+export interface MeshNode extends Reachable, Disposable {
   readonly transport: MeshTransport;
-  readonly nodeId: bigint;
-  /** `ip:port`. */
-  readonly address: string;
-  readonly publicKey: Uint8Array;
   /** Every event so far. */
   readonly events: readonly ArrivedEvent[];
+  /** Sends a peer this node's signed announcement, newer than the ones before. */
+  announce(peer: bigint, tags: readonly string[], more?: Partial<LocalAnnouncementOptions>): void;
+  /** True when the node's announcement has arrived here. */
+  hasAnnouncementOf(nodeId: bigint): boolean;
 }
 
-/** Starts a transport with a fresh identity on a free loopback port. */
+/** Starts a transport on a loopback port. */
 export function startMeshNode(options: MeshNodeOptions): MeshNode {
-  const identity = createIdentity(generateSeed(systemRandom));
-  const noiseKeys = createNoiseKeyPair();
-  const socket = openUdpSocket({ host: "127.0.0.1", port: 0 });
+  const seed = options.seed ?? generateSeed(systemRandom);
+  const identity = createIdentity(seed);
+  const noiseKeys = options.noiseKeys ?? createNoiseKeyPair();
+  const socket = openUdpSocket({ host: "127.0.0.1", port: options.port ?? 0 });
   const transport = new MeshTransport({
     socket,
     cipher: createPacketCipher(),
@@ -61,12 +94,20 @@ export function startMeshNode(options: MeshNodeOptions): MeshNode {
     expected: options.expected,
     heartbeatMs: options.heartbeatMs,
     sessionTimeoutMs: options.sessionTimeoutMs,
+    sealing: {
+      identity,
+      resetTagger: createResetTagger(seed),
+      policyOf: () => ({ isRequired: false }),
+    },
   });
   const events: ArrivedEvent[] = [];
   transport.setEventHandler(({ payload, ...event }) => {
     events.push({ ...event, bytes: payload.slice() });
   });
   transport.start();
+  const store = new AnnouncementStore({ nodeId: identity.nodeId });
+  keepAnnouncements(transport, store);
+  let version = 0n;
   const { host, port } = socket.localAddress;
   return {
     transport,
@@ -74,24 +115,77 @@ export function startMeshNode(options: MeshNodeOptions): MeshNode {
     address: `${host}:${port}`,
     publicKey: noiseKeys.publicKey,
     events,
+    announce: (peer, tags, more) => {
+      version = nextAnnouncementVersion(version, systemClock.wallMs());
+      const wallMs = systemClock.wallMs();
+      const announcement = localAnnouncement({ identity, tags, version, wallMs, ...more });
+      sendAnnouncement(transport, peer, encodeAnnouncement(announcement));
+    },
+    hasAnnouncementOf: (nodeId) => store.get(nodeId, systemClock.now()) !== undefined,
     [Symbol.dispose]: () => transport.stop(),
   };
 }
 
+/** Keeps what peers announce, uses what they understand, and passes it on, as a whole node does. */
+function keepAnnouncements(transport: MeshTransport, store: AnnouncementStore): void {
+  transport.onMessage(SUBPROTOCOL_ANNOUNCEMENT, ({ payload, from }) => {
+    const verdict = store.receive(payload, from, systemClock.now());
+    if (verdict.kind !== "accepted") return;
+    const { nodeId, capabilities } = verdict.announcement;
+    const takesAckRanges = capabilities.tags.includes(TAG_STREAM_ACK_RANGES);
+    transport.setPeerFeatures(nodeId, { takesAckRanges });
+    if (verdict.forward === undefined) return;
+    for (const peer of transport.connectedPeers()) {
+      if (peer !== from && peer !== nodeId) sendAnnouncement(transport, peer, verdict.forward);
+    }
+  });
+}
+
+function sendAnnouncement(transport: MeshTransport, peer: bigint, bytes: Uint8Array): void {
+  const stream = BigInt(SUBPROTOCOL_ANNOUNCEMENT);
+  transport.sendMessage(peer, SUBPROTOCOL_ANNOUNCEMENT, stream, bytes);
+}
+
 /** Our side of a handshake that we begin. */
-export async function dialRust(
+export async function dialNode(
   node: MeshNode,
-  rust: RustNode,
+  target: Reachable,
   form: "direct" | "routed",
   patienceMs = 3000,
 ): Promise<void> {
-  const [host, port] = rust.address.split(":");
   await node.transport.dial({
-    nodeId: rust.nodeId,
-    noisePublicKey: rust.publicKey,
-    addresses: [{ host: host ?? "", port: Number(port) }],
+    nodeId: target.nodeId,
+    noisePublicKey: target.publicKey,
+    addresses: [parseAddress(target.address)],
     form,
   }, patienceMs);
+}
+
+/** A handshake that we begin through a relay. */
+export function dialVia(node: MeshNode, target: Reachable, relay: Reachable): Promise<void> {
+  return dialNode(node, { ...target, address: relay.address }, "routed");
+}
+
+/** Waits until each node has a session with the other. */
+export async function untilConnected(node: MeshNode, ...peers: readonly bigint[]): Promise<void> {
+  for (const peer of peers) {
+    await eventually(
+      "the session is up",
+      () => node.transport.connectedPeers().includes(peer),
+    );
+  }
+}
+
+/** Fails when one of the nodes refused a packet of its peers, or its counters do not add up. */
+export function assertNothingRefused(...nodes: readonly MeshNode[]): void {
+  for (const { transport: { counters } } of nodes) {
+    for (
+      const name of ["drop_bad_tag_total", "drop_replay_total", "drop_bad_header_total"] as const
+    ) {
+      assert.equal(counters[name], 0, name);
+    }
+    assert.deepEqual(checkCounters(counters), []);
+  }
 }
 
 /** Sends events over a stream of ours, waiting for credit, and closes it once all are acknowledged. */
@@ -110,10 +204,14 @@ export async function sendAll(
 }
 
 /** Waits for a condition in real time. */
-export async function eventually(what: string, condition: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + WAIT_TIMEOUT_MS;
+export async function eventually(
+  what: string,
+  condition: () => boolean,
+  timeoutMs = WAIT_TIMEOUT_MS,
+): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
   while (!condition()) {
-    if (performance.now() > deadlineMs) throw new Error(`${what}: not in ${WAIT_TIMEOUT_MS} ms`);
+    if (performance.now() > deadlineMs) throw new Error(`${what}: not in ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

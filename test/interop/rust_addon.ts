@@ -126,6 +126,8 @@ export interface RustMesh {
   /** Routed handshake through a connected coordinator. */
   connectDirect(nodeId: bigint, publicKey: Buffer, coordinator: bigint): Promise<void>;
   addRoute(nodeId: bigint, address: string): void;
+  /** States the address others are to reach this node at, in the next announcement; its class is open then. */
+  setReflexOverride(address: string): void;
   start(): Promise<void>;
   shutdown(): Promise<void>;
   /** Sends one event to a direct peer's address on stream 0, unreliable. */

@@ -13,6 +13,7 @@ import {
 } from "./rust_addon.ts";
 import { toBuffer } from "./rust_addon.ts";
 import { fetchBlob, makeBlobStores } from "./rust_blobs.ts";
+import { receiveStream, sendPattern } from "./rust_streams.ts";
 import {
   decodeLine,
   encodeLine,
@@ -95,6 +96,10 @@ export function createHandlers(addon: RustAddon): Handlers {
       nodeOf(args.node).addRoute(args.peer, args.address);
       return null;
     },
+    setReflex: (args) => {
+      nodeOf(args.node).setReflexOverride(args.address);
+      return null;
+    },
     start: async (args) => {
       await nodeOf(args.node).start();
       return null;
@@ -155,6 +160,12 @@ export function createHandlers(addon: RustAddon): Handlers {
       return { seconds: (performance.now() - startMs) / 1000, refused };
     },
     receiveMany: (args) => receiveMany(nodeOf(args.node), args.eventCount, args.timeoutMs),
+    sendPattern: (args) => {
+      const node = nodeOf(args.node);
+      const stream = streamOf(args);
+      return sendPattern(args, (events) => sendBatch(node, stream, events, args.mode ?? "spin"));
+    },
+    receiveStream: (args) => receiveStream(nodeOf(args.node), args),
     probeReflex: (args) => nodeOf(args.node).probeReflex(args.peer),
     serveEcho: (args) => {
       // The handle keeps serving for as long as it lives.

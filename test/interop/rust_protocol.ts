@@ -69,6 +69,35 @@ export interface StreamStats {
   readonly creditGrantsSent: bigint;
 }
 
+/** A part of the bytes that {@linkcode fillPattern} makes of a seed. */
+export interface PatternPart {
+  readonly seed: number;
+  /** First byte, and the one behind the last. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** How far a pattern was sent. */
+export interface PatternSent {
+  /** Where the next event would have begun. */
+  readonly end: number;
+  readonly seconds: number;
+  /** What the core said when it took no more; null when all of it was taken. */
+  readonly failure: string | null;
+}
+
+/** What came of a stream, put back in order by sequence and index. */
+export interface StreamReceived {
+  readonly sizeBytes: number;
+  /** SHA-256 of the bytes in order, each event once. */
+  readonly hash: Uint8Array;
+  /** Events the core delivered again. */
+  readonly duplicates: number;
+  /** Events that came behind one with a higher sequence. */
+  readonly disordered: number;
+  readonly seconds: number;
+}
+
 /** Bytes given as they are, or made by {@linkcode fillPattern} in the peer. */
 export type BlobSource =
   | { readonly bytes: Uint8Array }
@@ -105,6 +134,7 @@ export interface RustOperations {
     null,
   ];
   addRoute: [{ node: number; peer: bigint; address: string }, null];
+  setReflex: [{ node: number; address: string }, null];
   start: [{ node: number }, null];
   shutdown: [{ node: number }, null];
   counts: [{ node: number }, { peers: number; discovered: number; rssBytes: number }];
@@ -124,6 +154,23 @@ export interface RustOperations {
   receiveMany: [
     { node: number; eventCount: number; timeoutMs: number },
     { events: number; bytes: number; seconds: number },
+  ];
+  /** Sends a part of a pattern in packets of `perCall` events. */
+  sendPattern: [
+    StreamName & PatternPart & {
+      readonly eventBytes: number;
+      readonly perCall: number;
+      readonly mode?: SendMode;
+    },
+    PatternSent,
+  ];
+  /**
+   * Takes the events of the only stream that uses its shard until `sizeBytes` different ones are there,
+   * or nothing came for `timeoutMs`.
+   */
+  receiveStream: [
+    { node: number; streamId: bigint; sizeBytes: number; timeoutMs: number },
+    StreamReceived,
   ];
   probeReflex: [{ node: number; peer: bigint }, string];
   /** Serves RPC calls of `service` by giving the body back. */

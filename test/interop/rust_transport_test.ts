@@ -1,8 +1,8 @@
 /** Our transport against the live Rust core: handshakes in both roles, events, liveness. */
 import assert from "node:assert/strict";
-import { checkCounters } from "../../src/core/transport/mod.ts";
-import { dialRust, eventually, type MeshNode, sendAll, startMeshNode } from "./mesh_node.ts";
+import { dialNode, eventually, startMeshNode } from "./mesh_node.ts";
 import { type RustNode, rustPeerTest, startRustPeer } from "./rust_peer.ts";
+import { assertTalking } from "./talking.ts";
 
 const PSK = new Uint8Array(32).fill(0x77);
 /** With these the core evicts a peer it does not hear after 3 s (30 timeouts). */
@@ -14,7 +14,7 @@ rustPeerTest("MeshTransport.dial() reaches an accepting Rust node directly", asy
   using node = startMeshNode({ psk: PSK });
   const rust = await peer.createNode({ psk: PSK });
   const accepted = rust.call("accept", { peer: node.nodeId });
-  await dialRust(node, rust, "direct");
+  await dialNode(node, rust, "direct");
   assert.equal(await accepted, node.address);
   await rust.call("start", {});
   await assertTalking(node, rust);
@@ -29,7 +29,7 @@ rustPeerTest("MeshTransport.dial() reaches a running Rust node by a routed hands
   using node = startMeshNode({ psk: PSK });
   const rust = await peer.createNode({ psk: PSK });
   await rust.call("start", {});
-  await dialRust(node, rust, "routed");
+  await dialNode(node, rust, "routed");
   assert.equal((await rust.call("counts", {})).peers, 1);
   await assertTalking(node, rust);
 });
@@ -59,7 +59,7 @@ rustPeerTest("MeshTransport and a Rust node stay connected long after the time-o
       const accepted = form === "direct"
         ? rust.call("accept", { peer: node.nodeId })
         : rust.call("start", {}).then(() => "");
-      await dialRust(node, rust, form);
+      await dialNode(node, rust, form);
       await accepted;
       if (form === "direct") await rust.call("start", {});
       // 40 session timeouts of silence but for heartbeats and pingwaves.
@@ -93,54 +93,12 @@ rustPeerTest("MeshTransport.dial() fails when secret, key or id is wrong", async
   for (const [name, [psk, target]] of Object.entries(wrong)) {
     await t.step(name, async () => {
       using node = startMeshNode({ psk });
-      await assert.rejects(dialRust(node, target, "routed", 500));
+      await assert.rejects(dialNode(node, target, "routed", 500));
       assert.deepEqual(node.transport.connectedPeers(), []);
     });
   }
   // A failed attempt must not stand in the way of a good one.
   using node = startMeshNode({ psk: PSK });
-  await dialRust(node, rust, "routed");
+  await dialNode(node, rust, "routed");
   await assertTalking(node, rust);
 });
-
-/** Events of many sizes both ways, reliable and not; nothing lost, nothing twice, nothing resent. */
-async function assertTalking(node: MeshNode, rust: RustNode): Promise<void> {
-  const { counters } = node.transport;
-  await eventually(
-    "the session is up",
-    () => node.transport.connectedPeers().includes(rust.nodeId),
-  );
-  const sent = Array.from(
-    { length: 300 },
-    (_, index) => new Uint8Array(index === 299 ? 8104 : (index * 37) % 1400).fill(index),
-  );
-  await sendAll(node, rust.nodeId, 21n, sent);
-  const received = await rust.receive(sent.length);
-  assert.deepEqual(received.map((event) => event.bytes), sent);
-  const stats = await rust.call("streamStats", { peer: node.nodeId, streamId: 21n });
-  assert.equal(stats?.rxSeq, BigInt(sent.length - 1), "every packet of ours was taken");
-  assert.equal(counters.tx_resent_total, 0);
-
-  const before = node.events.length;
-  for (const [streamId, isReliable] of [[33n, true], [34n, false]] as const) {
-    await rust.call("openStream", { peer: node.nodeId, streamId, isReliable });
-    for (let at = 0; at < sent.length; at += 50) {
-      const events = sent.slice(at, at + 50);
-      await rust.call("send", { peer: node.nodeId, streamId, events, mode: "spin" });
-    }
-    await eventually(
-      `all of stream ${streamId} arrived`,
-      () => node.events.filter((event) => event.streamId === streamId).length >= sent.length,
-    );
-    const arrived = node.events.slice(before).filter((event) => event.streamId === streamId);
-    assert.deepEqual(arrived.map((event) => event.bytes), sent);
-    assert.ok(arrived.every((event) => event.from === rust.nodeId));
-    await rust.call("closeStream", { peer: node.nodeId, streamId });
-  }
-  for (
-    const name of ["drop_bad_tag_total", "drop_replay_total", "drop_bad_header_total"] as const
-  ) {
-    assert.equal(counters[name], 0, name);
-  }
-  assert.deepEqual(checkCounters(counters), []);
-}

@@ -6,10 +6,10 @@
 
 import type { Clock } from "../../base/mod.ts";
 import { encodeGrantInto, encodeNackInto, GRANT_BYTES, NACK_BYTES } from "./control_frames.ts";
-import { MAX_PAYLOAD } from "./header.ts";
 import { GRANT_DELAY_MS } from "./limits.ts";
 import { NO_ROOM } from "./packet_store.ts";
 import type { ReceiveState } from "./receive_state.ts";
+import { MAX_RELAYED_PAYLOAD } from "./routing_header.ts";
 import { encodeSackInto, SACK_BYTES_MAX, SackSchedule } from "./sack.ts";
 import type { Stream } from "./stream.ts";
 
@@ -17,8 +17,8 @@ const SUBPROTOCOL_GRANT = 0x0b00;
 const SUBPROTOCOL_NACK = 0x0b01;
 const SUBPROTOCOL_SACK = 0x0b03;
 const FRAME_PREFIX_BYTES = 4;
-/** Grants that fit one packet: 8108 / 28. */
-const GRANTS_MAX = Math.floor(MAX_PAYLOAD / (GRANT_BYTES + FRAME_PREFIX_BYTES));
+/** Grants that fit one packet, relayed or not: 8090 / 28. */
+const GRANTS_MAX = Math.floor(MAX_RELAYED_PAYLOAD / (GRANT_BYTES + FRAME_PREFIX_BYTES));
 
 /** Where control events are written, and how they leave. */
 export interface ControlWriter {
@@ -142,7 +142,7 @@ export class GrantQueue {
       if (!state.hasGap) continue;
       stream.sack ??= new SackSchedule();
       if (!stream.sack.isDue(state, now)) continue;
-      if (count > 0 && at - start + FRAME_PREFIX_BYTES + SACK_BYTES_MAX > MAX_PAYLOAD) {
+      if (count > 0 && at - start + FRAME_PREFIX_BYTES + SACK_BYTES_MAX > MAX_RELAYED_PAYLOAD) {
         this.#writer.finish(SUBPROTOCOL_SACK, at - start, count);
         count = 0;
       }

@@ -259,7 +259,7 @@ export class MeshTransport implements MeshLink {
       guard,
       budget: new HandshakeBudget({ clock, counters, guard, retries }),
       onAccepted: (result) => this.#sessions.accept(result),
-      onAnswered: (result) => this.#sessions.startProof(result),
+      onAnswered: (result) => this.#sessions.greet(result),
       onInitiated: (result) => {
         if (result.sealed !== undefined) return this.#beginSealed(result);
         const session = this.#sessions.initiate(result);
@@ -682,7 +682,7 @@ export class MeshTransport implements MeshLink {
     const settle = (failure?: Error) => failure === undefined ? resolve() : reject(failure);
     if (this.#sessions.begin(result, settle) === undefined) {
       reject(new NetError("limit", "Cannot open a sealed session: there is no room for another"));
-    } else this.#sessions.startProof(result);
+    } else this.#sessions.greet(result);
     return promise;
   }
 
@@ -755,8 +755,9 @@ export class MeshTransport implements MeshLink {
       this.#cancelTick = undefined;
       const now = this.#deps.clock.now();
       for (const session of this.#busy) {
-        const isHalfOpen = !session.isOpen && this.#sessions.tickProof(session, now);
-        if (session.isEnded || (!session.streamsIfAny?.tick(now) && !isHalfOpen)) {
+        const isReady = session.isOpen && session.isConfirmed;
+        const isOpening = !isReady && this.#sessions.tickOpening(session, now);
+        if (session.isEnded || (!session.streamsIfAny?.tick(now) && !isOpening)) {
           this.#busy.delete(session);
         }
       }

@@ -3,9 +3,15 @@
  *
  * It is not authenticated: whoever relays can change it. Which next hop to take is decided elsewhere.
  */
+import { MAX_PAYLOAD } from "./header.ts";
 
 /** Bytes of the routing header. */
 export const ROUTING_HEADER_BYTES = 18;
+/**
+ * Largest plaintext behind a routing header: the Rust core, as a relay and at the end of one, takes no
+ * datagram of more than 8192 bytes, the routing header included.
+ */
+export const MAX_RELAYED_PAYLOAD = MAX_PAYLOAD - ROUTING_HEADER_BYTES;
 /** First two bytes, "RT" on the wire, as a little-endian number. */
 export const ROUTING_MAGIC = 0x5452;
 

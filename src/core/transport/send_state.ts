@@ -58,6 +58,7 @@ export class SendState {
   #bytesSent = 0;
   #bytesConsumed = 0;
   #lastNackActedOn = -1;
+  #isProbeAllowed = false;
   /** Packets below this were in flight at the last loss: one reduction per episode. */
   #recoveryUntil = -1;
 
@@ -85,14 +86,20 @@ export class SendState {
     return this.unacked.size;
   }
 
+  /** Lets the next packet leave whatever window and credit say, to be acknowledged with those before it. */
+  allowProbe(): void {
+    this.#isProbeAllowed = true;
+  }
+
   /** True when a packet of this payload may leave now. */
   canSend(payloadLength: number): boolean {
-    if (this.creditBytes < PACKET_OVERHEAD_BYTES + payloadLength) return false;
-    if (!this.isReliable) return true;
+    const hasCredit = this.creditBytes >= PACKET_OVERHEAD_BYTES + payloadLength;
+    if (!this.isReliable) return hasCredit;
     const { size, base, end } = this.unacked;
     // Beyond the receiver's horizon a packet would only be refused there.
-    return size < Math.min(Math.floor(this.congestionWindow), this.#trackedMax) &&
-      (size === 0 || end - base <= this.#spanMax);
+    if (size > 0 && end - base > this.#spanMax) return false;
+    return this.#isProbeAllowed ||
+      (hasCredit && size < Math.min(Math.floor(this.congestionWindow), this.#trackedMax));
   }
 
   /**
@@ -103,6 +110,7 @@ export class SendState {
    */
   record(at: number, payloadLength: number, eventCount: number, now: number): number {
     const sequence = this.nextSequence++;
+    this.#isProbeAllowed = false;
     this.#bytesSent += PACKET_OVERHEAD_BYTES + payloadLength;
     if (this.isReliable) this.unacked.push(at, payloadLength, eventCount, now);
     return sequence;

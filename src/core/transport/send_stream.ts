@@ -4,7 +4,7 @@
  */
 import { NetError } from "../../base/mod.ts";
 import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
-import { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
+import { MAX_EVENT_BYTES } from "./header.ts";
 import { PACKET_OVERHEAD_BYTES } from "./limits.ts";
 import type { SendState } from "./send_state.ts";
 import type { SessionStreams } from "./session_streams.ts";
@@ -36,13 +36,14 @@ export class SendStreamHandle implements SendStream {
 
   /** True when an event of so many bytes would be taken now. */
   canSend(bytes: number): boolean {
-    return this.#endedBy === undefined && bytes <= MAX_EVENT_BYTES &&
-      this.#state.canSend(FRAME_PREFIX_BYTES + bytes);
+    const length = FRAME_PREFIX_BYTES + bytes;
+    return this.#endedBy === undefined && length <= this.#streams.payloadMax &&
+      this.#state.canSend(length);
   }
 
   trySend(event: Uint8Array): boolean {
     this.#assertOpen();
-    assertLength(event);
+    this.#assertLength(event);
     const length = FRAME_PREFIX_BYTES + event.length;
     if (!this.#state.canSend(length)) return false;
     this.#single[0] = event;
@@ -62,15 +63,15 @@ export class SendStreamHandle implements SendStream {
     // A packet dearer than the whole window could never leave.
     const { windowBytes } = this.#state;
     const payloadMax = windowBytes === 0
-      ? MAX_PAYLOAD
-      : Math.min(MAX_PAYLOAD, windowBytes - PACKET_OVERHEAD_BYTES);
+      ? streams.payloadMax
+      : Math.min(streams.payloadMax, windowBytes - PACKET_OVERHEAD_BYTES);
     let taken = start;
     while (taken < events.length) {
       let length = 0;
       let end = taken;
       while (end < events.length) {
         const event = events[end] as Uint8Array;
-        assertLength(event);
+        this.#assertLength(event);
         if (end > taken && length + FRAME_PREFIX_BYTES + event.length > payloadMax) break;
         length += FRAME_PREFIX_BYTES + event.length;
         end += 1;
@@ -90,7 +91,7 @@ export class SendStreamHandle implements SendStream {
    */
   async send(event: Uint8Array, options: SendOptions = {}): Promise<void> {
     this.#assertOpen();
-    assertLength(event);
+    this.#assertLength(event);
     // Who came first and still waits is served first.
     if (!this.#isTaken && this.trySend(event)) return;
     await this.#inTurn(options, async () => {
@@ -101,7 +102,7 @@ export class SendStreamHandle implements SendStream {
   /** Queues all events, many per packet; on abort those already taken still leave. */
   async sendAll(events: readonly Uint8Array[], options: SendOptions = {}): Promise<void> {
     this.#assertOpen();
-    for (const event of events) assertLength(event);
+    for (const event of events) this.#assertLength(event);
     let sent = this.#isTaken ? 0 : this.trySendAll(events);
     if (sent === events.length) return;
     await this.#inTurn(options, async () => {
@@ -120,6 +121,7 @@ export class SendStreamHandle implements SendStream {
   }
 
   async close(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#stream.isSendClosing = true;
     while (this.#state.unackedCount > 0) {
       this.#assertOpen();
       await this.#stream.wait(options.signal);
@@ -175,6 +177,15 @@ export class SendStreamHandle implements SendStream {
     return this.#stream.isSendClosed ? "closed" : this.#stream.ended;
   }
 
+  #assertLength({ length }: Uint8Array): void {
+    const bytesMax = this.#streams.payloadMax - FRAME_PREFIX_BYTES;
+    if (length <= bytesMax) return;
+    const where = bytesMax < MAX_EVENT_BYTES ? " through a relay" : "";
+    throw new RangeError(
+      `Cannot send event: length is ${length}, must be at most ${bytesMax}${where}`,
+    );
+  }
+
   #assertOpen(): void {
     const reason = this.#endedBy;
     if (reason === undefined) return;
@@ -190,10 +201,3 @@ const END_TEXT: Readonly<Record<StreamEnd, string>> = {
   idle: "nothing was sent for too long",
   closed: "it is closed",
 };
-
-function assertLength({ length }: Uint8Array): void {
-  if (length <= MAX_EVENT_BYTES) return;
-  throw new RangeError(
-    `Cannot send event: length is ${length}, must be at most ${MAX_EVENT_BYTES}`,
-  );
-}

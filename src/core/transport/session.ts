@@ -16,6 +16,7 @@ import {
   SUBPROTOCOL_SEALED,
 } from "../crypto/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
+import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
 import type { TransportCounters } from "./counters.ts";
 import type { Egress } from "./egress.ts";
 import { type EventCursor, FRAME_PREFIX_BYTES } from "./event_frame.ts";
@@ -27,7 +28,7 @@ import type { PacketRoute, PacketSender, SealingSession } from "./packet_sender.
 import { NO_ROOM, type PacketStore } from "./packet_store.ts";
 import type { Peer } from "./peers.ts";
 import type { ReorderBudget } from "./reorder_buffer.ts";
-import { ROUTING_HEADER_BYTES } from "./routing_header.ts";
+import { MAX_RELAYED_PAYLOAD, ROUTING_HEADER_BYTES } from "./routing_header.ts";
 import type { ScheduledPackets } from "./scheduled_packets.ts";
 import { SessionStreams } from "./session_streams.ts";
 import type { Stream } from "./stream.ts";
@@ -77,6 +78,8 @@ export interface SessionProver {
   readonly identity: Pick<Identity, "entityId" | "sign">;
   readonly resetTagger: ResetTagger;
 }
+
+const EMPTY = new Uint8Array(0);
 
 /** One session with a peer. */
 export class Session implements SealingSession, ControlWriter {
@@ -170,6 +173,11 @@ export class Session implements SealingSession, ControlWriter {
     return this.proof === undefined || this.proof.state === "open";
   }
 
+  /** Largest plaintext of a packet to the peer: a routing header takes some of it. */
+  get payloadMax(): number {
+    return this.peer.route.relayTo === undefined ? MAX_PAYLOAD : MAX_RELAYED_PAYLOAD;
+  }
+
   // --- Sending ---------------------------------------------------------------------------------
 
   /**
@@ -233,7 +241,7 @@ export class Session implements SealingSession, ControlWriter {
   }
 
   /**
-   * Sends one message of a subprotocol, at most 8104 bytes.
+   * Sends one message of a subprotocol, at most 8104 bytes; through a relay 8086, or it does not leave.
    *
    * @param sequence The next of the subprotocol's own stream when left out.
    */
@@ -245,8 +253,10 @@ export class Session implements SealingSession, ControlWriter {
     isFlaggedReliable = false,
     sequence?: number,
   ): boolean {
+    const length = FRAME_PREFIX_BYTES + message.length;
+    if (length > this.payloadMax) return false;
     return this.#sendMessage(
-      this.begin(FRAME_PREFIX_BYTES + message.length),
+      this.begin(length),
       subprotocol,
       streamLow,
       streamHigh,
@@ -283,6 +293,17 @@ export class Session implements SealingSession, ControlWriter {
     const at = this.#begin(FRAME_PREFIX_BYTES + message.length, route);
     const id = SUBPROTOCOL_SEALED;
     return this.#sendMessage(at, id, id, 0, message, 0, undefined, route);
+  }
+
+  /**
+   * Asks the peer for a packet, by a request for our address: before anything was heard of it.
+   *
+   * A compat session counts once its initiator has spoken on it, and the Rust core says nothing before
+   * its first heartbeat, after 5 s.
+   */
+  sendGreeting(): boolean {
+    const at = this.#begin(FRAME_PREFIX_BYTES, this.peer.route);
+    return this.#sendMessage(at, SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, EMPTY, 0);
   }
 
   /** Sends a heartbeat. */

@@ -139,19 +139,31 @@ export class SessionRegistry {
     return session;
   }
 
-  /** Sends the first proof of a sealed session. */
-  startProof(result: HandshakeResult): void {
+  /**
+   * Asks for the first packet of a new session, on a sealed one with the proof.
+   */
+  greet(result: HandshakeResult): void {
     const session = this.#byId.get(result.keys.sessionIdLow, result.keys.sessionIdHigh);
-    if (session?.proof !== undefined) session.sendSealedMessage(session.proof.start());
+    if (session === undefined) return;
+    if (session.proof !== undefined) session.sendSealedMessage(session.proof.start());
+    else {
+      session.sendGreeting();
+      this.#deps.context.onBusy(session);
+    }
   }
 
   /**
-   * Does what time asks of a half-open session.
+   * Does what time asks of a session that nobody has spoken on or whose proofs are not done.
    *
-   * @returns True while it is half open.
+   * @returns True while it needs another tick.
    */
-  tickProof(session: Session, now: number): boolean {
-    const message = session.proof?.tick(now);
+  tickOpening(session: Session, now: number): boolean {
+    if (session.proof === undefined) {
+      // Once more: what comes right behind message 2 the Rust core drops, not yet knowing the session.
+      session.sendGreeting();
+      return false;
+    }
+    const message = session.proof.tick(now);
     if (message !== undefined) session.sendSealedMessage(message);
     this.settleProof(session);
     return this.#halfOpen.get(session) !== undefined;

@@ -41,6 +41,10 @@ const REORDER_BYTES_MIN = 256 * 1024;
 const ENDED_MS = 10_000;
 const ENDED_MAX = 1_024;
 
+/** Resends without an answer, about 0.35 s, after which an idle sender asks with an empty packet. */
+const EMPTY_PROBE_RESENDS = 3;
+const NO_EVENTS: readonly Uint8Array[] = [];
+
 /** Streams by id. */
 export class SessionStreams {
   readonly #context: SessionContext;
@@ -54,6 +58,11 @@ export class SessionStreams {
     this.#context = context;
     this.#session = session;
     this.#grants = new GrantQueue(context.clock, session);
+  }
+
+  /** Largest plaintext of a packet to the peer. */
+  get payloadMax(): number {
+    return this.#session.payloadMax;
   }
 
   /** Number of streams with state. */
@@ -289,7 +298,13 @@ export class SessionStreams {
       counters.drop_reader_full_total += 1;
       return;
     }
+    const hadGap = state.hasGap;
     const verdict = state.accept(sequence, PACKET_OVERHEAD_BYTES + length);
+    if (verdict === "duplicate" || (hadGap && !state.hasGap)) {
+      // The Rust core resends three times and gives up 25 ms later, so one lost grant must not decide.
+      stream.repeatsGrant = true;
+      this.#context.onBusy(this.#session);
+    }
     if (verdict !== "accepted") {
       if (verdict === "duplicate") {
         counters.drop_duplicate_total += 1;
@@ -399,6 +414,7 @@ export class SessionStreams {
           continue;
         }
         this.resend(stream, state, plan.due);
+        if (plan.due[0] === state.unacked.base) this.#probe(stream, state);
         isBusy = true;
       }
       if (stream.reorder?.checkGap(now) !== undefined) {
@@ -407,12 +423,31 @@ export class SessionStreams {
         this.drop(stream, "gap");
         continue;
       }
-      if (stream.receive?.hasGap) {
+      if (stream.receive !== undefined && (stream.receive.hasGap || stream.repeatsGrant)) {
+        stream.repeatsGrant = false;
         this.#grants.add(stream, stream.receive, false);
         isBusy = true;
       }
     }
     return isBusy;
+  }
+
+  /**
+   * Sends something new behind packets that stay unacknowledged, because nothing else makes the Rust core
+   * speak: it takes copies in silence (`wire.md` 7.2), so a grant that was lost behind the last packet of
+   * a window would never come again.
+   *
+   * A waiting sender's next packet is best. One without events leaves a hole in the numbers of those with
+   * events, which readers that order by them must not see in the middle; so it comes at the end, or late.
+   */
+  #probe(stream: Stream, state: SendState): void {
+    const { unacked } = state;
+    if (stream.isWaitedFor && !stream.isSendClosing) {
+      state.allowProbe();
+      stream.wake();
+    } else if (stream.isSendClosing || unacked.resends(unacked.base) >= EMPTY_PROBE_RESENDS) {
+      this.send(stream, state, NO_EVENTS, 0, 0, 0);
+    }
   }
 
   /** Forgets streams that are idle or were closed a while ago. */

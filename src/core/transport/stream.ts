@@ -36,6 +36,8 @@ export class Stream {
   /** Packets accepted when the last grant left. */
   grantedPackets = 0;
   isGrantPending = false;
+  /** The last grant repaired a loss and is sent once more at the next tick. */
+  repeatsGrant = false;
   /** Events handed to a reader. */
   eventsReceived = 0;
   /** Puts packets in order before they are handed on; left out, they go as they arrive. */
@@ -45,7 +47,9 @@ export class Stream {
   lastActiveAt: number;
   /** The user is done with receiving; copies are still acknowledged for a while. */
   isReceiveClosed = false;
-  /** The user is done with sending. */
+  /** The user is done with sending and waits for what was sent to be acknowledged. */
+  isSendClosing = false;
+  /** All of it was acknowledged. */
   isSendClosed = false;
   ended: StreamEnd | undefined;
   #waiters: Waiter[] = [];
@@ -78,6 +82,11 @@ export class Stream {
   get isClosed(): boolean {
     return (this.send === undefined || this.isSendClosed) &&
       (this.receive === undefined || this.isReceiveClosed);
+  }
+
+  /** True when somebody waits to be woken. */
+  get isWaitedFor(): boolean {
+    return this.#waiters.length > 0;
   }
 
   /** Lets waiting senders look again. */

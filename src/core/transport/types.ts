@@ -155,7 +155,7 @@ export interface SendStream {
   /**
    * Queues one event as one packet if credit and congestion window allow it.
    *
-   * @param event At most 8104 bytes; copied before the call returns.
+   * @param event At most 8104 bytes, 8086 through a relay; copied before the call returns.
    * @returns False when the caller has to wait for {@linkcode SendStream.ready}.
    * @throws NetError `unreachable` once the stream has ended.
    */

@@ -7,10 +7,10 @@
 
 import type { Clock } from "../../base/mod.ts";
 import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
-import { MAX_PAYLOAD } from "./header.ts";
 import { FLOOD_PAUSE_MS, FLOOD_SLICE, WITHDRAWAL_DAMPED_MAX } from "./mesh_limits.ts";
 import type { Neighbours } from "./neighbours.ts";
 import type { Peer } from "./peers.ts";
+import { MAX_RELAYED_PAYLOAD } from "./routing_header.ts";
 import type { WithdrawalEmission } from "./withdrawal.ts";
 
 /** Subprotocol id of route withdrawals; their stream has the same id. */
@@ -18,7 +18,7 @@ export const SUBPROTOCOL_ROUTE_WITHDRAWAL = 0x0c01;
 
 const EVENT_BYTES = 16;
 const FRAME_BYTES = FRAME_PREFIX_BYTES + EVENT_BYTES;
-const EVENTS_MAX = Math.floor(MAX_PAYLOAD / FRAME_BYTES);
+const EVENTS_MAX = Math.floor(MAX_RELAYED_PAYLOAD / FRAME_BYTES);
 
 /** What {@linkcode WithdrawalFlood} needs. */
 export interface WithdrawalFloodDeps {

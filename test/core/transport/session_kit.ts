@@ -80,6 +80,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     if (peer === undefined) throw new Error("Cannot connect: the peer table is full");
     peer.session = new Session(context, peer, resultOf(nodeId));
     peer.session.isConfirmed = true;
+    peer.session.isAddressProven = true;
     peer.state = "connected";
     peers.setRoute(peer, { address, relayTo: undefined }, true);
     return peer;

@@ -69,10 +69,11 @@ Deno.test("MeshTransport.streams() shows loss, copies and what waits to be put i
   kit.network.conditions = { lossRate: 0, duplicateRate: 1, delayMs: 0.5, jitterMs: 0 };
   await kit.settle(stream.close());
   const sent = streamOf(a, b, 6n).send;
-  assert.equal(sent?.packets, 4);
+  assert.ok((sent?.packets ?? 0) >= 4, "the sender may have asked for the acknowledgement");
   assert.ok((sent?.resent ?? 0) >= 1);
   const after = streamOf(b, a, 6n).receive;
-  assert.deepEqual([after?.packets, after?.waitingPackets, after?.hasGap], [4, 0, false]);
+  assert.equal(after?.packets, sent?.packets);
+  assert.deepEqual([after?.waitingPackets, after?.hasGap], [0, false]);
   // Whatever came again, by the network or by a needless resend, is counted as such.
   assert.equal(after?.duplicates, b.transport.counters.drop_duplicate_total);
 });

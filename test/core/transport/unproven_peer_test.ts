@@ -17,7 +17,36 @@ Deno.test({
   fn: forgetsUnprovenPeer,
 });
 
+Deno.test({
+  name: "MeshTransport asks who dialled it for a packet, and does not wait for its heartbeat",
+  fn: confirmsAtOnce,
+});
+
+/** The Rust core says nothing on a new session before its first heartbeat, after 5 s. */
+async function confirmsAtOnce(): Promise<void> {
+  const { clock, network, dialler, answerer, dial } = createPair();
+  const heartbeatBytes = 84;
+  network.filter = (bytes) => bytes.length !== heartbeatBytes;
+  await Promise.all([dial(), clock.advance(50)]);
+  assert.deepEqual(answerer.transport.connectedPeers(), [dialler.identity.nodeId]);
+  for (const { transport } of [dialler, answerer]) transport.stop();
+}
+
 async function forgetsUnprovenPeer(): Promise<void> {
+  const { clock, network, dialler, answerer, dial } = createPair();
+  const changes: boolean[] = [];
+  answerer.transport.onPeerChange((_, isConnected) => void changes.push(isConnected));
+  // The first message gets through; the answer, and all that could follow it, is lost.
+  network.filter = (_, from) => from.host === dialler.address.host;
+  const dialled = dial();
+  await Promise.all([assert.rejects(dialled), clock.advance(1_000)]);
+  await clock.advance(UNCONFIRMED_MS + 2_000);
+  assert.deepEqual(answerer.transport.peers(), []);
+  assert.ok(changes.at(-1) !== true, `told ${changes.join(", ")}`);
+  for (const { transport } of [dialler, answerer]) transport.stop();
+}
+
+function createPair() {
   const clock = new ManualClock();
   const network = new MemoryNetwork(clock, 1);
   const create = (number: number) => {
@@ -34,19 +63,12 @@ async function forgetsUnprovenPeer(): Promise<void> {
     return { identity, keys, transport, address: socket.localAddress };
   };
   const [dialler, answerer] = [create(1), create(2)];
-  const changes: boolean[] = [];
-  answerer.transport.onPeerChange((_, isConnected) => void changes.push(isConnected));
-  // The first message gets through; the answer, and all that could follow it, is lost.
-  network.filter = (_, from) => from.host === dialler.address.host;
-  const dialled = dialler.transport.dial({
-    nodeId: answerer.identity.nodeId,
-    noisePublicKey: answerer.keys.publicKey,
-    addresses: [answerer.address],
-    form: "routed",
-  }, 1_000);
-  await Promise.all([assert.rejects(dialled), clock.advance(1_000)]);
-  await clock.advance(UNCONFIRMED_MS + 2_000);
-  assert.deepEqual(answerer.transport.peers(), []);
-  assert.ok(changes.at(-1) !== true, `told ${changes.join(", ")}`);
-  for (const { transport } of [dialler, answerer]) transport.stop();
+  const dial = () =>
+    dialler.transport.dial({
+      nodeId: answerer.identity.nodeId,
+      noisePublicKey: answerer.keys.publicKey,
+      addresses: [answerer.address],
+      form: "routed",
+    }, 1_000);
+  return { clock, network, dialler, answerer, dial };
 }
