@@ -22,6 +22,9 @@ const PSK = new Uint8Array(32).fill(3);
 /** Between two initiators, so that the hub never feels flooded. */
 const PAUSE_MS = 20;
 
+/** Initiators are gone once their session stands: nobody may find that out while it is measured. */
+const PATIENCE = { heartbeatMs: 3_600_000, sessionTimeoutMs: 24 * 3_600_000 };
+
 /** Key slots of an idle session: to send, to receive; sealed also its chains and route hops. */
 const KEY_BYTES = { sealed: 6 * 32, compat: 2 * 32 };
 
@@ -72,6 +75,7 @@ function createNode(
       nodeId: identity.nodeId,
       noiseKeys,
       meshSecret: PSK,
+      ...PATIENCE,
       sealing: isSealed ? sealing : undefined,
     },
   );
