@@ -58,6 +58,7 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  sched_yield: { parameters: [], result: "i32" },
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
   pollAside: {
     name: "poll",
@@ -83,6 +84,8 @@ export interface Libc {
   waitReadable(descriptor: number, limitMs: number): Promise<boolean>;
   /** Ends waiting for a socket that is about to be closed. */
   wake(descriptor: number): void;
+  /** Lets others that wait for this processor run, if there are any. */
+  yield(): void;
   /** Turns joining of equal datagrams (GRO) on or off; false where the kernel has none. */
   setJoining(descriptor: number, isOn: boolean): boolean;
   /** The socket address a descriptor is bound to; `undefined` when it is no socket. */
@@ -119,6 +122,7 @@ export function openLibc(): Libc {
       await symbols.pollAside(pollRequest(descriptor), 1n, limitMs) !== 0,
     // For an unconnected UDP socket it reports an error, and wakes whoever waits nevertheless.
     wake: (descriptor) => void symbols.shutdown(descriptor, SHUT_RDWR),
+    yield: () => void symbols.sched_yield(),
     setJoining: (descriptor, isOn) => {
       option[0] = isOn ? 1 : 0;
       return symbols.setsockopt(descriptor, SOL_UDP, UDP_GRO, optionBytes, 4) === 0;

@@ -293,6 +293,8 @@ class BatchedSocket implements DatagramSocket {
         largest = Math.max(largest, count);
         if (count >= JOIN_FROM && !receiver.isJoining) receiver.enterJoining();
       } else if (now - busyAt >= this.#pollMs) break;
+      // The answer may have to come from a process that waits for this very processor.
+      else this.#deps.libc.yield();
       if (now - turnAt >= TURN_MS) {
         await new Promise<void>((resolve) => setImmediate(resolve));
         turnAt = performance.now();
