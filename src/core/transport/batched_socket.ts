@@ -27,6 +27,8 @@ import { bindUdp, boundAddress, createUdpSocket } from "./udp_socket.ts";
 
 /** How long a socket is polled after its last datagram; longer than a round trip on one machine. */
 const POLL_MICROSECONDS = 50;
+/** A datagram that comes after so long a silence is a heartbeat rather than the start of a talk. */
+const LONELY_MS = 5;
 /** Timers and other sockets get a turn at least this often while this one is busy. */
 const TURN_MS = 0.25;
 /** From so many datagrams in one call on, joining pays. */
@@ -40,7 +42,10 @@ const SOCKET_VARIABLE = "NET_UDP_SOCKET";
 export interface OpenUdpSocketOptions {
   /** `portable` never uses FFI; `auto`, the default, unless the variable NET_UDP_SOCKET says so. */
   readonly kind?: "auto" | "portable";
-  /** Microseconds to go on polling after traffic, default 50; 0 sleeps at once. */
+  /**
+   * Microseconds to go on polling after traffic, default 50; 0 sleeps at once. A datagram after some
+   * milliseconds of silence is no traffic yet.
+   */
   readonly pollMicroseconds?: number;
   /** Told at debug level which socket was chosen, and why. */
   readonly log?: Log;
@@ -152,6 +157,8 @@ class BatchedSocket implements DatagramSocket {
   /** The source of the last datagram the runtime received. */
   #lastSource: NativeTarget | undefined;
   #isFlushDue = false;
+  /** When the last datagram came. */
+  #heardAt = -Infinity;
   /** A batch is being handed over; what its handlers send leaves together afterwards. */
   #isReceiving = false;
   /** The kernel takes no more; the runtime waits for room with the first datagram. */
@@ -278,10 +285,11 @@ class BatchedSocket implements DatagramSocket {
     if (from !== undefined) this.#handOver(() => onDatagram(length, from, 0));
   }
 
-  /** Receives until nothing came for a moment. */
+  /** Receives until nothing came for a moment; after a lone datagram just what is there. */
   async #poll(receiver: BatchReceiver, onDatagram: DatagramHandler): Promise<void> {
     const receive = () => receiver.receive(onDatagram);
     let turnAt = performance.now();
+    const pollMs = turnAt - this.#heardAt < LONELY_MS ? this.#pollMs : 0;
     let busyAt = turnAt;
     let largest = 0;
     while (!this.#isClosed) {
@@ -292,7 +300,7 @@ class BatchedSocket implements DatagramSocket {
         busyAt = now;
         largest = Math.max(largest, count);
         if (count >= JOIN_FROM && !receiver.isJoining) receiver.enterJoining();
-      } else if (now - busyAt >= this.#pollMs) break;
+      } else if (now - busyAt >= pollMs) break;
       // The answer may have to come from a process that waits for this very processor.
       else this.#deps.libc.yield();
       if (now - turnAt >= TURN_MS) {
@@ -300,6 +308,7 @@ class BatchedSocket implements DatagramSocket {
         turnAt = performance.now();
       } else await null;
     }
+    this.#heardAt = busyAt;
     // Single datagrams want to be woken for quickly more than they want to be joined.
     if (receiver.isJoining && largest < JOIN_FROM && !this.#isClosed) receiver.leaveJoining();
   }
