@@ -58,6 +58,8 @@ const STREAM_MS = 30_000;
 const ROUTES_MS = FAILED_TIMEOUTS * SESSION_TIMEOUT_MS + 3 * HEARTBEAT_MS;
 /** Distant pairs that try their routes. */
 const ROUTES_TRIED = 3;
+/** Longest time a slow reader takes for one event. */
+const PAUSE_MS_MAX = 300;
 /** Networks up to this size are waited for until everything that was left over has timed out. */
 const PATIENT_NODES_MAX = 8;
 /** Counters are looked at after this many datagrams, wherever that falls. */
@@ -247,13 +249,20 @@ class Scenario {
       this.#skipped += 1;
       return;
     }
+    const pauses = seededRandom(this.#plan.seed * 1_000 + 500 + number);
     this.#log.info("stream", { number, from: from.number, to: to.number, events: count });
     this.#run(from, to, {
       ...plan,
       name: `${number} (${from.number} to ${to.number})`,
       streamId: BigInt(1_000 + number),
       payloads: drawPayloads(this.#plan.seed * 1_000 + number, count, bytesMax),
+      pause: () => this.#pauseNowAndThen(pauses),
     });
+  }
+
+  #pauseNowAndThen(random: () => number): Promise<void> {
+    if (random() > 0.05) return Promise.resolve();
+    return new Promise((resolve) => void this.#clock.after(random() * PAUSE_MS_MAX, resolve));
   }
 
   #run(from: SimNode, to: SimNode, options: StreamRunOptions): StreamRun {

@@ -55,11 +55,20 @@ export interface StreamPlan {
   readonly isOrdered: boolean;
   /** Many events per packet. */
   readonly isBatched: boolean;
+  /** The sender waits for room in `send` and `sendAll` instead of asking again. */
+  readonly isPatient: boolean;
+  /** The receiver reads event by event, and takes its time now and then. */
+  readonly isRead: boolean;
+  /** Packets wait their turn in the fair scheduler. */
+  readonly isScheduled: boolean;
+  readonly weight: number;
   readonly windowBytes: number;
   readonly count: number;
   readonly bytesMax: number;
   /** Events after which the sender gives up. */
   readonly abortAfter: number | undefined;
+  /** Events after which the receiver wants no more. */
+  readonly cancelAfter: number | undefined;
 }
 
 /** Everything that is going to happen. */
@@ -145,10 +154,15 @@ export function planScenario(seed: number, options: PlanOptions = {}): ScenarioP
         isReversed: random() < 0.5,
         isOrdered: random() < 0.5,
         isBatched: random() < 0.3,
+        isPatient: random() < 0.3,
+        isRead: random() < 0.4,
+        isScheduled: random() < 0.3,
+        weight: 1 + pick(16),
         windowBytes: choose(WINDOWS),
         count: events,
         bytesMax: choose(EVENT_BYTES),
         abortAfter: random() < 0.1 ? pick(events) : undefined,
+        cancelAfter: random() < 0.05 ? pick(events) : undefined,
       };
     },
   ).map(fitWindow);

@@ -20,13 +20,24 @@ export interface StreamRunOptions {
   readonly isOrdered: boolean;
   /** Many events per packet. */
   readonly isBatched: boolean;
+  readonly isPatient?: boolean;
+  /** The receiver reads event by event. */
+  readonly isRead?: boolean;
+  readonly isScheduled?: boolean;
+  readonly weight?: number;
   readonly payloads: readonly Uint8Array[];
   /** Events after which the sender gives up. */
   readonly abortAfter?: number;
+  /** Events after which the receiver wants no more. */
+  readonly cancelAfter?: number;
+  /** Makes a reader take its time before the next event. */
+  readonly pause?: () => Promise<void>;
   /** Told how each side ended. */
   readonly onEnd?: (side: "sender" | "receiver", how: string) => void;
 }
 
+/** Events that one patient call sends. */
+const PATIENT_EVENTS = 7;
 /** Events begin with their number. */
 const NUMBER_BYTES = 4;
 
@@ -47,8 +58,8 @@ export class StreamRun {
   sender: SenderOutcome = "pending";
   /** Code of the sender's error. */
   errorCode: string | undefined;
-  /** Why the receiver was told that the stream ended. */
-  receiverEnd: StreamEnd | undefined;
+  /** Why the receiver was told that the stream ended; a reader gets an error. */
+  receiverEnd: StreamEnd | "failed" | "cancelled" | "untyped" | undefined;
   /** Events in the order they arrived. */
   readonly arrived: number[] = [];
   readonly #options: StreamRunOptions;
@@ -73,15 +84,11 @@ export class StreamRun {
 
   /** Opens both halves and begins to send. */
   start(from: MeshTransport, to: MeshTransport): void {
-    const { streamId, windowBytes, isOrdered } = this.#options;
-    to.openReceiveStream(from.nodeId, streamId, {
-      onEvent: (_, payload) => this.#onEvent(payload),
-      onEnd: (reason) => {
-        if (this.receiverEnd !== undefined) this.#note("receiver was told twice of the end");
-        this.receiverEnd = reason;
-        this.#options.onEnd?.("receiver", reason);
-      },
-    }, { windowBytes, isOrdered });
+    if (this.#options.isRead) {
+      this.#read(from.nodeId, to).catch((error: unknown) => {
+        this.#onReceiverEnd(error instanceof NetError ? "failed" : "untyped");
+      });
+    } else this.#handle(from.nodeId, to);
     this.#send(from, to.nodeId).then(
       (outcome) => this.sender = outcome,
       (error: unknown) => {
@@ -91,13 +98,48 @@ export class StreamRun {
     ).finally(() => this.#options.onEnd?.("sender", `${this.sender} ${this.errorCode ?? ""}`));
   }
 
+  #handle(from: bigint, to: MeshTransport): void {
+    const { streamId, windowBytes, isOrdered, cancelAfter } = this.#options;
+    const end = to.openReceiveStream(from, streamId, {
+      onEvent: (_, payload) => {
+        this.#onEvent(payload);
+        if (this.arrived.length !== cancelAfter) return;
+        this.#onReceiverEnd("cancelled");
+        end({ abort: true });
+      },
+      onEnd: (reason) => this.#onReceiverEnd(reason),
+    }, { windowBytes, isOrdered });
+  }
+
+  async #read(from: bigint, to: MeshTransport): Promise<void> {
+    const { streamId, windowBytes, isOrdered, cancelAfter, pause } = this.#options;
+    const reader = to.readStream(from, streamId, { windowBytes, isOrdered });
+    for (;;) {
+      await pause?.();
+      const event = await reader.read();
+      if (event === undefined) return;
+      this.#onEvent(event);
+      if (this.arrived.length !== cancelAfter) continue;
+      this.#onReceiverEnd("cancelled");
+      reader.cancel({ abort: true });
+      return;
+    }
+  }
+
+  #onReceiverEnd(how: typeof this.receiverEnd & string): void {
+    if (this.receiverEnd !== undefined) this.#note("receiver was told twice of the end");
+    this.receiverEnd = how;
+    this.#options.onEnd?.("receiver", how);
+  }
+
   /** What is wrong with the stream now that the network was quiet for long; empty when nothing is. */
   faults(): string[] {
     const faults = [...this.#faults];
     const progress = this.describe();
     if (this.sender === "pending") faults.push(`sender neither finished nor failed: ${progress}`);
     if (this.sender === "untyped") faults.push(`sender failed without a type: ${progress}`);
-    if (this.sender === "done" && !this.isComplete) {
+    if (this.receiverEnd === "untyped") faults.push(`reader failed without a type: ${progress}`);
+    if (this.sender === "done" && !this.isComplete && this.receiverEnd !== "cancelled") {
       faults.push(`sender was told that all arrived: ${progress}`);
     }
     if (this.sender !== "pending" && !this.isOver) {
@@ -116,12 +158,20 @@ export class StreamRun {
   }
 
   async #send(from: MeshTransport, to: bigint): Promise<SenderOutcome> {
-    const { streamId, windowBytes, payloads, isBatched, abortAfter = Infinity } = this.#options;
-    const stream = from.openSendStream(to, streamId, { windowBytes });
+    const { streamId, payloads, isBatched, isPatient, abortAfter = Infinity } = this.#options;
+    const { windowBytes, isScheduled, weight } = this.#options;
+    const stream = from.openSendStream(to, streamId, { windowBytes, isScheduled, weight });
     for (let sent = 0; sent < payloads.length;) {
       if (sent >= abortAfter) {
         stream.abort();
         return "aborted";
+      }
+      if (isPatient) {
+        const end = isBatched ? Math.min(sent + PATIENT_EVENTS, payloads.length) : sent + 1;
+        if (isBatched) await stream.sendAll(payloads.slice(sent, end));
+        else await stream.send(payloads[sent] as Uint8Array);
+        sent = end;
+        continue;
       }
       const taken = isBatched
         ? stream.trySendAll(payloads, sent)
