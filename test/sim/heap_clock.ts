@@ -9,6 +9,8 @@ interface Timer {
   action: (() => void) | undefined;
 }
 
+/** Timers of one moment; more is a loop that waits for time, which cannot pass meanwhile. */
+const TIMERS_AT_ONCE_MAX = 1_000_000;
 /** Turns of the microtask queue between two timers: enough for a stream's loop to send again. */
 const SETTLE_TURNS = 8;
 
@@ -46,12 +48,15 @@ export class HeapClock implements Clock {
   /** Moves time on, running what falls due in order; promises settle between two timers. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
+    let atOnce = 0;
     await settle();
     for (;;) {
       const next = this.#heap[0];
       if (next === undefined || next.at > until) break;
       this.#pop();
       if (next.action === undefined) continue;
+      atOnce = next.at > this.#now ? 0 : atOnce + 1;
+      if (atOnce > TIMERS_AT_ONCE_MAX) throw new Error(`Time stands still at ${this.#now} ms`);
       this.#now = Math.max(this.#now, next.at);
       next.action();
       await settle();

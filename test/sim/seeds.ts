@@ -43,7 +43,10 @@ export async function runSeeds(
   const total = emptyReport();
   for (const seed of seeds) {
     const plan = planScenario(seed, options);
-    const { faults, ...report } = await runScenario(plan, options);
+    const { faults, ...report } = await runScenario(plan, options).catch((error: unknown) => {
+      // A scenario that cannot be finished is a failure of its seed, and of no other.
+      throw new Error(`NET_SIM_SEED=${seed}: ${describePlan(plan)}`, { cause: error });
+    });
     addReport(total, { ...report, networks: 1, failures: [] });
     if (faults.length === 0) continue;
     const text = faults.map((fault) => `  ${fault}`).join("\n");

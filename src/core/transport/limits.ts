@@ -37,6 +37,18 @@ export const GRANT_DELAY_MS = 1;
  */
 export const GRANT_PACKETS = CONGESTION_WINDOW_INITIAL;
 
+/**
+ * Credit that a slow reader gave back is told again after these pauses, doubled each time, until something
+ * comes or the stream is idle: nothing acknowledges a grant, and a sender whose credit is used up, with
+ * all it sent acknowledged, has nothing to repeat. Up to the second of them by the tick, then by the sweep.
+ */
+export const CREDIT_REPEAT_MS = 50;
+export const CREDIT_REPEAT_TICKED_MS = 1_000;
+export const CREDIT_REPEAT_MS_MAX = 32_000;
+
+/** A sender for whose packet there is no memory looks again after this, in which others are acknowledged. */
+export const ROOM_RETRY_MS = 1;
+
 /** Streams of a session; the longest idle one makes room. */
 export const STREAMS_MAX = 4_096;
 

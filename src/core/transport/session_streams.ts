@@ -12,8 +12,12 @@ import { NO_QUEUE } from "./fair_scheduler.ts";
 import { GrantQueue } from "./grant_queue.ts";
 import { FLAG_RELIABLE } from "./header.ts";
 import {
+  CREDIT_REPEAT_MS,
+  CREDIT_REPEAT_MS_MAX,
+  CREDIT_REPEAT_TICKED_MS,
   GRANT_PACKETS,
   PACKET_OVERHEAD_BYTES,
+  ROOM_RETRY_MS,
   STREAM_IDLE_MS,
   STREAM_LINGER_MS,
   STREAM_WINDOW_BYTES,
@@ -138,7 +142,7 @@ export class SessionStreams {
     const at = slotAt === NO_ROOM || !state.isReliable ? slotAt : store.take(length);
     if (at === NO_ROOM) {
       if (slotAt !== NO_ROOM) counters.tx_store_full_total += 1;
-      clock.soon(() => stream.wake());
+      clock.after(ROOM_RETRY_MS, () => stream.wake());
       return false;
     }
     writeFrames(store.memory, session.view, at, events, start, end);
@@ -170,7 +174,7 @@ export class SessionStreams {
       if (at !== NO_ROOM) store.release(at);
       else if (isOpen) counters.tx_store_full_total += 1;
       scheduled.release(item);
-      clock.soon(() => stream.wake());
+      clock.after(ROOM_RETRY_MS, () => stream.wake());
       return false;
     }
     writeFrames(store.memory, session.view, at, events, start, end);
@@ -314,6 +318,8 @@ export class SessionStreams {
       else counters.drop_too_many_runs_total += 1;
       return;
     }
+    // The sender had credit, and what it gets now is in the grant for this.
+    stream.creditRepeatAt = 0;
     if (stream.isReceiveClosed) {
       counters.drop_stream_closed_total += 1;
     } else {
@@ -323,6 +329,25 @@ export class SessionStreams {
     }
     this.grant(stream, state);
     if (state.hasGap) this.#context.onBusy(this.#session);
+  }
+
+  /** The reader took what it had held: the sender may be out of credit and wait for just this. */
+  giveBack(stream: Stream, state: ReceiveState): void {
+    this.grant(stream, state);
+    stream.creditPauseMs = CREDIT_REPEAT_MS;
+    stream.creditRepeatAt = this.#context.clock.now() + CREDIT_REPEAT_MS;
+    this.#context.onBusy(this.#session);
+  }
+
+  /** Tells of credit again if that is due; true while a tick has to look at it. */
+  #repeatCredit(stream: Stream, now: number): boolean {
+    if (stream.creditRepeatAt === 0 || stream.receive === undefined) return false;
+    if (now >= stream.creditRepeatAt) {
+      this.#grants.add(stream, stream.receive, false);
+      stream.creditRepeatAt = now + stream.creditPauseMs;
+      stream.creditPauseMs = Math.min(stream.creditPauseMs * 2, CREDIT_REPEAT_MS_MAX);
+    }
+    return stream.creditPauseMs <= CREDIT_REPEAT_TICKED_MS;
   }
 
   /** Queues what there is to grant and to acknowledge; at once when it is a good part of the window. */
@@ -423,6 +448,7 @@ export class SessionStreams {
         this.drop(stream, "gap");
         continue;
       }
+      if (this.#repeatCredit(stream, now)) isBusy = true;
       if (stream.receive !== undefined && (stream.receive.hasGap || stream.repeatsGrant)) {
         stream.repeatsGrant = false;
         this.#grants.add(stream, stream.receive, false);
@@ -456,6 +482,7 @@ export class SessionStreams {
     this.#repeatResets(now);
     for (const stream of this.#byId.values()) {
       const { isClosed, lastActiveAt } = stream;
+      this.#repeatCredit(stream, now);
       if (now - lastActiveAt <= (isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS)) continue;
       // Whoever still holds a half of it has to know that nothing will come or leave there any more.
       this.drop(stream, isClosed ? "closed" : "idle");
@@ -472,7 +499,7 @@ export class SessionStreams {
     if (stream.queue !== NO_QUEUE) this.#context.egress.closeQueue(stream.queue);
     stream.queue = NO_QUEUE;
     const now = this.#context.clock.now();
-    if (!isKnown && stream.send !== undefined && !stream.isSendClosed) {
+    if (!isKnown && this.#isAwaited(stream)) {
       (this.#session.peer.resets ??= new ResetRepeats()).add(stream.low, stream.high, now);
     }
     if (reason !== "closed" && stream.receive !== undefined) {
@@ -481,6 +508,16 @@ export class SessionStreams {
     }
     if (reason === "reset") this.#context.counters.streams_reset_total += 1;
     stream.end(reason);
+  }
+
+  /**
+   * True when the peer may wait on a stream that ends here: to read what will not come, or, while the
+   * session stays in use, for credit. Where another session took over, the peer's sender is told by that.
+   */
+  #isAwaited(stream: Stream): boolean {
+    const { supersededAt, isEnded } = this.#session;
+    if (stream.send !== undefined && !stream.isSendClosed) return true;
+    return stream.handler !== undefined && supersededAt === undefined && !isEnded;
   }
 
   /** Ends every stream; the session's keys stay, so that late packets still open. */

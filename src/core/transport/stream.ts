@@ -38,6 +38,9 @@ export class Stream {
   isGrantPending = false;
   /** The last grant repaired a loss and is sent once more at the next tick. */
   repeatsGrant = false;
+  /** When to tell again of credit that a reader gave back; 0 when there is no need. */
+  creditRepeatAt = 0;
+  creditPauseMs = 0;
   /** Events handed to a reader. */
   eventsReceived = 0;
   /** Puts packets in order before they are handed on; left out, they go as they arrive. */

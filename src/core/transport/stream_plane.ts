@@ -82,7 +82,7 @@ export class StreamPlane {
     reader.attach({
       hold: (bytes) => {
         state.heldBytes += bytes;
-        if (bytes < 0 && stream.ended === undefined) session.streams.grant(stream, state);
+        if (bytes < 0 && stream.ended === undefined) session.streams.giveBack(stream, state);
       },
       end: (how) => {
         options.signal?.removeEventListener("abort", onAbort);

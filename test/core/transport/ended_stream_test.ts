@@ -95,6 +95,39 @@ Deno.test("both sides are told when a stream was silent for too long", async () 
   assert.deepEqual(reader, { arrived: 1, ended: ["idle"] });
 });
 
+Deno.test("a sender out of credit is told when its reader took it for lost", async () => {
+  using net = await connectMeshPair();
+  const options = { windowBytes: 2_000 };
+  const reader = net.receiver.readStream(net.sender.nodeId, STREAM_ID, options);
+  const stream = net.sender.openSendStream(net.receiver.nodeId, STREAM_ID, options);
+  assert.ok(stream.trySend(new Uint8Array(1_800)));
+  await net.clock.advance(500);
+  const waiting = assert.rejects(stream.ready(), { code: "unreachable" });
+  net.network.filter = (_, from) => from.host === net.receiver.localAddress.host;
+  await net.clock.advance(100_000);
+  await waiting;
+  await reader.read();
+  await assert.rejects(reader.read(), { code: "unreachable" });
+});
+
+Deno.test("a sender goes on although the grant that a slow reader caused was lost", async () => {
+  using net = await connectMeshPair();
+  const options = { windowBytes: 2_000 };
+  const reader = net.receiver.readStream(net.sender.nodeId, STREAM_ID, options);
+  const stream = net.sender.openSendStream(net.receiver.nodeId, STREAM_ID, options);
+  const event = new Uint8Array(800);
+  assert.ok(stream.trySend(event) && stream.trySend(event));
+  await net.clock.advance(500);
+  assert.ok(!stream.trySend(event), "what waits for the reader earns no credit");
+  net.network.filter = () => false;
+  await Promise.all([reader.read(), reader.read()]);
+  await net.clock.advance(20);
+  net.network.filter = undefined;
+  await net.clock.advance(500);
+  assert.ok(stream.trySend(event));
+  reader.cancel();
+});
+
 Deno.test("dial() fails when the peer restarts between handshake and proof", async () => {
   using net = createMeshPair({ isSealing: true });
   // Message 1 and the peer's proof get through; ours does not, so the session stays half open.
