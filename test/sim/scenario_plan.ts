@@ -3,6 +3,8 @@
  * how bad the network is, partitions, restarts, jumping clocks, streams.
  */
 
+import { MAX_EVENT_BYTES } from "../../src/core/transport/header.ts";
+import { ROUTING_HEADER_BYTES } from "../../src/core/transport/routing_header.ts";
 import { type NetworkConditions, seededRandom } from "./memory_network.ts";
 
 /** One node. */
@@ -101,7 +103,7 @@ const NODES_MAX = 30;
 const OWN_JUMPS_MS = [300, 3_000, 8_000, 70_000, 200_000, 4_000_000];
 const WALL_JUMPS_MS = [1_000, 3_600_000, 30 * 86_400_000];
 const WINDOWS = [2_000, 65_536, 256_000];
-const EVENT_BYTES = [8, 300, 1_900, 8_104];
+const EVENT_BYTES = [8, 300, 1_900, MAX_EVENT_BYTES];
 
 /** Draws a scenario. */
 export function planScenario(seed: number, options: PlanOptions = {}): ScenarioPlan {
@@ -180,10 +182,11 @@ export function describePlan(plan: ScenarioPlan): string {
     `${plan.jumps.length} jumps, ${plan.streams.length} streams`;
 }
 
-/** A packet dearer than the whole window could never leave. */
+/** A packet dearer than the whole window could never leave, and a relay needs room for its header. */
 function fitWindow(stream: StreamPlan): StreamPlan {
-  const bytesMax = Math.min(stream.bytesMax, stream.windowBytes - 100);
-  return { ...stream, bytesMax };
+  const { bytesMax, windowBytes, link } = stream;
+  const limit = link.via === undefined ? MAX_EVENT_BYTES : MAX_EVENT_BYTES - ROUTING_HEADER_BYTES;
+  return { ...stream, bytesMax: Math.min(bytesMax, windowBytes - 100, limit) };
 }
 
 /** A tree, so that the network hangs together, and some links more; some of those through a relay. */

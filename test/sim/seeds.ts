@@ -44,7 +44,7 @@ export async function runSeeds(
   for (const seed of seeds) {
     const plan = planScenario(seed, options);
     const { faults, ...report } = await runScenario(plan, options).catch((error: unknown) => {
-      // A scenario that cannot be finished is a failure of its seed, and of no other.
+      // What could not even be judged has to name its seed too.
       throw new Error(`NET_SIM_SEED=${seed}: ${describePlan(plan)}`, { cause: error });
     });
     addReport(total, { ...report, networks: 1, failures: [] });
