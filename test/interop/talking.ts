@@ -52,21 +52,18 @@ export async function assertTalking(
     assert.equal(copies, counters.tx_resent_total - resentBefore, "every copy of ours was taken");
   }
 
-  const before = node.events.length;
   for (const isReliable of [true, false]) {
     const streamId = firstStreamId + (isReliable ? 1n : 2n);
+    const before = node.events.length;
+    const arrived = () => node.events.slice(before).filter((event) => event.streamId === streamId);
     await rust.call("openStream", { peer: node.nodeId, streamId, isReliable });
     for (let at = 0; at < sent.length; at += 50) {
-      const events = sent.slice(at, at + 50);
-      await rust.call("send", { peer: node.nodeId, streamId, events, mode: "spin" });
+      const batch = sent.slice(at, at + 50);
+      await rust.call("send", { peer: node.nodeId, streamId, events: batch, mode: "spin" });
     }
-    await eventually(
-      `all of stream ${streamId} arrived`,
-      () => node.events.filter((event) => event.streamId === streamId).length >= sent.length,
-    );
-    const arrived = node.events.slice(before).filter((event) => event.streamId === streamId);
-    assertSameEvents(arrived.map((event) => event.bytes), sent);
-    assert.ok(arrived.every((event) => event.from === rust.nodeId));
+    await eventually(`all of stream ${streamId} arrived`, () => arrived().length >= sent.length);
+    assertSameEvents(arrived().map(({ bytes }) => bytes), sent);
+    assert.ok(arrived().every(({ from }) => from === rust.nodeId));
     await rust.call("closeStream", { peer: node.nodeId, streamId });
   }
   assertNothingRefused(node);
