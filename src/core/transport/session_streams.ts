@@ -288,6 +288,8 @@ export class SessionStreams {
     stream ??= this.touch(low, high);
     stream.lastActiveAt = now;
     const state = stream.receive ??= new ReceiveState({ isReliable });
+    // Whoever waits for a stream cannot know its mode; the first packet says it.
+    if (state.packets + state.refused === 0) state.isReliable = isReliable;
     const { reorder } = stream;
     if (reorder !== undefined && !reorder.admits(sequence, length)) {
       // Refused before it is accepted, so that it is not acknowledged and comes again.
