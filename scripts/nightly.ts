@@ -1,10 +1,10 @@
 /**
  * What takes too long for every change: a thousand simulated networks, a million hostile inputs for each
- * decoder, a handshake flood, a soak. Prints a table of steps and a verdict; the exit code is 1 when a
- * step failed. `--only NAME` runs one step.
+ * decoder, a handshake flood, a soak, lossy transfers with the live Rust core. Prints a table of steps and
+ * a verdict; the exit code is 1 when a step failed. `--only NAME` runs one step.
  *
- * `NET_SIM_SEEDS`, `NET_SIM_FIRST`, `NET_FUZZ_COUNT`, `NET_FUZZ_SEED`, `NET_FLOOD_SECONDS` and
- * `NET_SOAK_SECONDS` change how much is done.
+ * `NET_SIM_SEEDS`, `NET_SIM_FIRST`, `NET_FUZZ_COUNT`, `NET_FUZZ_SEED`, `NET_FLOOD_SECONDS`,
+ * `NET_SOAK_SECONDS` and `NET_INTEROP_SEEDS` change how much is done.
  */
 
 import { FUZZ_TARGETS } from "../test/fuzz/targets.ts";
@@ -23,6 +23,7 @@ const STEPS: Readonly<Record<string, () => Promise<StepResult>>> = {
   fuzz,
   flood: () => runProgram("test/soak/flood.ts"),
   soak: () => runProgram("test/soak/soak.ts"),
+  interop,
 };
 
 /** The simulation has to be done in this time, whatever the machine. */
@@ -31,6 +32,7 @@ const SEEDS = setting("NET_SIM_SEEDS", 1_000);
 const FIRST_SEED = setting("NET_SIM_FIRST", 1);
 const FUZZ_COUNT = setting("NET_FUZZ_COUNT", 1_000_000);
 const FUZZ_SEED = setting("NET_FUZZ_SEED", 20_817);
+const INTEROP_SEEDS = setting("NET_INTEROP_SEEDS", 8);
 const CORES = Math.max(1, navigator.hardwareConcurrency);
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -101,6 +103,19 @@ async function fuzz(): Promise<StepResult> {
   await Promise.all(Array.from({ length: CORES }, work));
   const { length } = Object.keys(FUZZ_TARGETS);
   return { summary: `${length} decoders, ${inputs} inputs, seed ${FUZZ_SEED}`, failures };
+}
+
+/** Transfers of 64 MiB to and from the live Rust core at 10 % loss. */
+async function interop(): Promise<StepResult> {
+  const path = "test/interop/rust_loss_test.ts";
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--quiet", "--no-check", path],
+    env: { NET_INTEROP_SEEDS: String(INTEROP_SEEDS) },
+  }).spawn().status;
+  return {
+    summary: `64 MiB each way at 10 % loss, ${INTEROP_SEEDS} seeds`,
+    failures: code === 0 ? [] : [`${path} ended with exit code ${code}`],
+  };
 }
 
 /** A program that prints what it does, and as its last line a summary; its exit code is the verdict. */

@@ -24,11 +24,11 @@ export interface ProxyCounts {
 export interface LossyProxy extends Disposable {
   /** Address to dial instead of the target's, `ip:port`. */
   readonly address: string;
-  /** Where datagrams to the target come from, as it sees it, `ip:port`. */
-  readonly backAddress: string;
   readonly counts: Readonly<Record<Direction, ProxyCounts>>;
   /** Loses by this rule from now on, and counts anew; nothing is lost without one. */
   lose(rule?: LossRule): void;
+  /** Sends the target a datagram of its own, as if the client had. */
+  inject(datagram: Uint8Array): void;
 }
 
 /** Loses each datagram with the given probability; one generator (xorshift32) per direction. */
@@ -89,17 +89,30 @@ export function startLossyProxy(target: string): LossyProxy {
   });
   return {
     address: formatAddress(front.localAddress),
-    backAddress: formatAddress(back.localAddress),
     counts,
     lose: (next) => {
       rule = next;
       for (const each of Object.values(counts)) each.passed = each.lost = 0;
     },
+    inject: (datagram) => back.send(datagram.slice(), destination, () => {}),
     [Symbol.dispose]: () => {
       front.close();
       back.close();
     },
   };
+}
+
+/** Sends datagrams to `target`, `ip:port`, from a socket that nobody knows. */
+export async function sendAsStranger(
+  target: string,
+  datagrams: readonly Uint8Array[],
+): Promise<void> {
+  const socket = openUdpSocket({ host: "127.0.0.1", port: 0 });
+  const to = parseAddress(target);
+  for (const datagram of datagrams) {
+    await new Promise<void>((resolve) => socket.send(datagram, to, resolve));
+  }
+  socket.close();
 }
 
 /** `ip:port` in parts. */

@@ -21,7 +21,6 @@ import {
   createPacketCipher,
   createResetTagger,
   generateSeed,
-  type NoiseKeyPair,
 } from "../../src/core/crypto/mod.ts";
 import { checkCounters, MeshTransport, openUdpSocket } from "../../src/core/transport/mod.ts";
 import { silentLog } from "../../src/observe/mod.ts";
@@ -41,10 +40,10 @@ export interface MeshNodeOptions {
   readonly sessionTimeoutMs?: number;
   /** ed25519 seed, 32 bytes; random when left out. */
   readonly seed?: Uint8Array;
-  /** Random when left out. */
-  readonly noiseKeys?: NoiseKeyPair;
   /** Port to bind; a free one when left out. */
   readonly port?: number;
+  /** Takes nothing but sealed sessions. */
+  readonly requiresSealing?: boolean;
 }
 
 /** What it takes to reach a node of either kind. */
@@ -80,7 +79,7 @@ export interface MeshNode extends Reachable, Disposable {
 export function startMeshNode(options: MeshNodeOptions): MeshNode {
   const seed = options.seed ?? generateSeed(systemRandom);
   const identity = createIdentity(seed);
-  const noiseKeys = options.noiseKeys ?? createNoiseKeyPair();
+  const noiseKeys = createNoiseKeyPair();
   const socket = openUdpSocket({ host: "127.0.0.1", port: options.port ?? 0 });
   const transport = new MeshTransport({
     socket,
@@ -97,7 +96,7 @@ export function startMeshNode(options: MeshNodeOptions): MeshNode {
     sealing: {
       identity,
       resetTagger: createResetTagger(seed),
-      policyOf: () => ({ isRequired: false }),
+      policyOf: () => ({ isRequired: options.requiresSealing ?? false }),
     },
   });
   const events: ArrivedEvent[] = [];

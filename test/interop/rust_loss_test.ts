@@ -1,7 +1,7 @@
 /**
  * Large reliable transfers between us and the live Rust core over a link that loses packets both ways.
  *
- * `NET_NIGHTLY=1` repeats them with more seeds.
+ * With `NET_INTEROP_SEEDS` above 1 they are repeated with so many seeds, and without SACKs as well.
  */
 import assert from "node:assert/strict";
 import { everyNth, type LossRule, type LossyProxy, seededLoss } from "./lossy_proxy.ts";
@@ -12,11 +12,10 @@ import { transferFromRust, transferToRust } from "./transfers.ts";
 
 const MIB = 1024 * 1024;
 const LOSS_RATE = 0.1;
-const IS_NIGHTLY = Deno.env.get("NET_NIGHTLY") === "1";
-const SEEDS = IS_NIGHTLY ? [1, 2, 3, 4, 5, 6, 7, 8] : [1];
+const SEEDS = Number(Deno.env.get("NET_INTEROP_SEEDS") ?? 1);
 
-for (const seed of SEEDS) {
-  for (const hasRanges of IS_NIGHTLY ? [true, false] : [true]) {
+for (let seed = 1; seed <= SEEDS; seed++) {
+  for (const hasRanges of SEEDS > 1 ? [true, false] : [true]) {
     const how = `10 % loss, seed ${seed}, ${hasRanges ? "with" : "without"} SACKs`;
     rustPeerTest(`64 MiB reach the Rust core byte for byte: ${how}`, async () => {
       await using link = await openRustLink({ hasRanges });

@@ -127,6 +127,34 @@ rustPeerTest(
   },
 );
 
+rustPeerTest(
+  "a Rust node behind a relay of the core cannot answer, and our stream says so",
+  async () => {
+    await using peer = await startRustPeer();
+    const relay = await startRust(peer);
+    const far = await peer.createNode({ psk: PSK, ...RUST_TIMES });
+    const accepted = relay.call("connect", {
+      address: far.address,
+      publicKey: far.publicKey,
+      peer: far.nodeId,
+    });
+    await far.call("accept", { peer: relay.nodeId });
+    await accepted;
+    await far.call("start", {});
+    using node = startOurs();
+    await dialNode(node, relay, "routed");
+    await dialVia(node, far, relay);
+    const stream = node.transport.openSendStream(far.nodeId, 5n);
+    assert.ok(stream.trySend(Uint8Array.of(7)));
+    assert.equal((await far.receive(1)).length, 1, "what we wrap goes through");
+    // Its grant comes without a routing header, which the core drops (`wire.md` 9.4).
+    await assert.rejects(stream.close({ signal: AbortSignal.timeout(15_000) }), {
+      code: "unreachable",
+    });
+    assertNothingRefused(node);
+  },
+);
+
 async function startRust(peer: RustPeer): Promise<RustNode> {
   const rust = await peer.createNode({ psk: PSK, ...RUST_TIMES });
   await rust.call("start", {});

@@ -25,6 +25,12 @@ export const RESENDS_MAX = 7;
 export const CONGESTION_WINDOW_INITIAL = 32;
 export const CONGESTION_WINDOW_MIN = 2;
 
+/**
+ * A sender of an unreliable stream that is out of credit for this long sends one packet to learn what was
+ * lost: longer than a round trip, so that grants on their way are not taken for lost ones.
+ */
+export const CREDIT_PATIENCE_MS = 250;
+
 /** Disjoint runs of received packets a receiver keeps above a gap. */
 export const RECEIVE_RUNS_MAX = 32;
 

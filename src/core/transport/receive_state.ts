@@ -33,7 +33,8 @@ export function receiveHorizon(windowBytes: number): number {
 
 /** Packets received on one stream. */
 export class ReceiveState {
-  readonly isReliable: boolean;
+  /** Fixed with the first packet. */
+  isReliable: boolean;
   /** Bytes accepted since the stream began: 84 + payload for each packet. */
   totalConsumed = 0;
   /** Bytes of them that the reader has not yet taken: they earn the sender no credit (`wire.md` 7.3). */

@@ -6,6 +6,7 @@
 import {
   CONGESTION_WINDOW_INITIAL,
   CONGESTION_WINDOW_MIN,
+  CREDIT_PATIENCE_MS,
   PACKET_OVERHEAD_BYTES,
   RESENDS_MAX,
   RTO_INITIAL_MS,
@@ -50,6 +51,8 @@ export class SendState {
   rtoMs = RTO_INITIAL_MS;
   resentTotal = 0;
   eventsSent = 0;
+  /** An unreliable stream took nothing for want of credit. */
+  isRefusing = false;
   readonly #release: (at: number) => void;
   readonly #trackedMax: number;
   readonly #spanMax: number;
@@ -59,6 +62,12 @@ export class SendState {
   #bytesConsumed = 0;
   #lastNackActedOn = -1;
   #isProbeAllowed = false;
+  /** Bytes of an unreliable stream that were lost and count as consumed. */
+  #bytesLost = 0;
+  /** Bytes sent up to and with the last probe of an unreliable stream; 0 when it was answered. */
+  #probedBytes = 0;
+  /** When credit last came, or was asked for. */
+  #creditAt = 0;
   /** Packets below this were in flight at the last loss: one reduction per episode. */
   #recoveryUntil = -1;
 
@@ -94,7 +103,7 @@ export class SendState {
   /** True when a packet of this payload may leave now. */
   canSend(payloadLength: number): boolean {
     const hasCredit = this.creditBytes >= PACKET_OVERHEAD_BYTES + payloadLength;
-    if (!this.isReliable) return hasCredit;
+    if (!this.isReliable) return hasCredit || this.#isProbeAllowed;
     const { size, base, end } = this.unacked;
     // Beyond the receiver's horizon a packet would only be refused there.
     if (size > 0 && end - base > this.#spanMax) return false;
@@ -110,9 +119,11 @@ export class SendState {
    */
   record(at: number, payloadLength: number, eventCount: number, now: number): number {
     const sequence = this.nextSequence++;
-    this.#isProbeAllowed = false;
     this.#bytesSent += PACKET_OVERHEAD_BYTES + payloadLength;
     if (this.isReliable) this.unacked.push(at, payloadLength, eventCount, now);
+    else if (this.#isProbeAllowed) this.#probedBytes = this.#bytesSent;
+    this.#isProbeAllowed = false;
+    this.isRefusing = false;
     return sequence;
   }
 
@@ -124,13 +135,37 @@ export class SendState {
    * @returns True when sending may go on where it could not before.
    */
   onGrant(consumedBytes: number, ackSequence: number, now: number): boolean {
-    const consumed = Math.min(consumedBytes, this.#bytesSent);
+    let consumed = Math.min(consumedBytes + this.#bytesLost, this.#bytesSent);
     let isProgress = false;
     if (consumed > this.#bytesConsumed) {
+      if (this.#probedBytes > consumed) {
+        // What left before the probe has arrived by now or never will.
+        this.#bytesLost += this.#probedBytes - consumed;
+        consumed = this.#probedBytes;
+      }
+      this.#probedBytes = 0;
+      this.#creditAt = now;
       this.#bytesConsumed = consumed;
       isProgress = true;
     }
     return this.#acknowledgeBelow(ackSequence, now) || isProgress;
+  }
+
+  /**
+   * Lets one packet of an unreliable stream leave when no credit came for long.
+   *
+   * Only what arrives is granted (`wire.md` 7.3), so each lost packet takes its credit along and a window
+   * of losses would end the stream. The answer to the packet shows what did not arrive.
+   *
+   * @returns True when one may leave now.
+   */
+  onStarved(now: number): boolean {
+    if (this.creditBytes >= this.windowBytes || now - this.#creditAt < CREDIT_PATIENCE_MS) {
+      return false;
+    }
+    this.#creditAt = now;
+    this.#isProbeAllowed = true;
+    return true;
   }
 
   /**

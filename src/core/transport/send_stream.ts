@@ -45,7 +45,7 @@ export class SendStreamHandle implements SendStream {
     this.#assertOpen();
     this.#assertLength(event);
     const length = FRAME_PREFIX_BYTES + event.length;
-    if (!this.#state.canSend(length)) return false;
+    if (!this.#state.canSend(length)) return this.#refuse();
     this.#single[0] = event;
     const isSent = this.#streams.send(this.#stream, this.#state, this.#single, 0, 1, length);
     this.#single[0] = EMPTY;
@@ -76,7 +76,10 @@ export class SendStreamHandle implements SendStream {
         length += FRAME_PREFIX_BYTES + event.length;
         end += 1;
       }
-      if (!this.#state.canSend(length)) break;
+      if (!this.#state.canSend(length)) {
+        this.#refuse();
+        break;
+      }
       if (!streams.send(this.#stream, this.#state, events, taken, end, length)) break;
       taken = end;
     }
@@ -175,6 +178,11 @@ export class SendStreamHandle implements SendStream {
 
   get #endedBy(): StreamEnd | undefined {
     return this.#stream.isSendClosed ? "closed" : this.#stream.ended;
+  }
+
+  #refuse(): false {
+    this.#streams.noteRefusal(this.#state);
+    return false;
   }
 
   #assertLength({ length }: Uint8Array): void {

@@ -209,6 +209,13 @@ export class SessionStreams {
     session.send(flags, 0, stream.low, stream.high, sequence, length, count, now, at);
   }
 
+  /** A sender was told to wait: time may have to help it. */
+  noteRefusal(state: SendState): void {
+    if (state.isReliable) return;
+    state.isRefusing = true;
+    this.#context.onBusy(this.#session);
+  }
+
   /** Sends packets again, by sequence. */
   resend(stream: Stream, state: SendState, sequences: readonly number[]): void {
     const { counters, clock } = this.#context;
@@ -292,6 +299,8 @@ export class SessionStreams {
     stream ??= this.touch(low, high);
     stream.lastActiveAt = now;
     const state = stream.receive ??= new ReceiveState({ isReliable });
+    // Whoever waits for a stream cannot know its mode; the first packet says it.
+    if (state.packets + state.refused === 0) state.isReliable = isReliable;
     const { reorder } = stream;
     if (reorder !== undefined && !reorder.admits(sequence, length)) {
       // Refused before it is accepted, so that it is not acknowledged and comes again.
@@ -441,6 +450,9 @@ export class SessionStreams {
         this.resend(stream, state, plan.due);
         if (plan.due[0] === state.unacked.base) this.#probe(stream, state);
         isBusy = true;
+      } else if (state?.isRefusing === true) {
+        if (state.onStarved(now)) stream.wake();
+        else isBusy = true;
       }
       if (stream.reorder?.checkGap(now) !== undefined) {
         this.#context.counters.streams_gap_total += 1;
