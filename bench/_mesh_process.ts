@@ -8,7 +8,9 @@ import {
   createIdentity,
   createNoiseKeyPair,
   createPacketCipher,
+  createResetTagger,
   generateSeed,
+  type NativeAead,
   openNativeAead,
 } from "../src/core/crypto/mod.ts";
 import {
@@ -34,8 +36,8 @@ import { decodeLine, encodeLine, readLines } from "../test/interop/rust_protocol
 
 /** Every operation: its arguments and its result. */
 export interface MeshOperations {
-  start: [StartOptions, { nodeId: bigint; port: number; publicKey: Uint8Array }];
-  dial: [{ nodeId: bigint; port: number; publicKey: Uint8Array }, null];
+  start: [StartOptions, NodeInfo];
+  dial: [NodeInfo, null];
   send: [SendManyOptions, { seconds: number; resent: number }];
   /** Forgets the events so far; answered before the sender may begin. */
   reset: [Record<never, never>, null];
@@ -44,6 +46,10 @@ export interface MeshOperations {
   echo: [{ peer: bigint }, null];
   /** Round trips over two streams, one after the other; microseconds, sorted. */
   pingPong: [{ peer: bigint; count: number; eventBytes: number }, { microseconds: number[] }];
+  /** Connects so many nodes, each with an address of its own, to one node. */
+  crowd: [{ count: number; psk: Uint8Array; target: NodeInfo }, { connected: number }];
+  /** Each of the crowd sends its share of events on a stream of its own. */
+  crowdSend: [Omit<SendManyOptions, "streamId" | "streams">, { seconds: number; resent: number }];
   /** Sends packets for another node to a neighbour, as fast as the socket takes them. */
   blast: [BlastOptions, { datagrams: number }];
   counters: [Record<never, never>, Record<string, number>];
@@ -51,6 +57,13 @@ export interface MeshOperations {
   usage: [Record<never, never>, { cpuSeconds: number; residentBytes: number }];
   put: [{ sizeBytes: number }, { blobRef: Uint8Array; seconds: number }];
   fetch: [{ blobRef: Uint8Array }, { sizeBytes: number; seconds: number }];
+}
+
+/** What is needed to dial a node on this machine. */
+export interface NodeInfo {
+  readonly nodeId: bigint;
+  readonly port: number;
+  readonly publicKey: Uint8Array;
 }
 
 /** How a transport is started. */
@@ -102,6 +115,8 @@ function createHandlers(): Handlers {
   let transport: MeshTransport | undefined;
   let socket: DatagramSocket | undefined;
   let blobs: MeshBlobs | undefined;
+  const crowd: MeshTransport[] = [];
+  let crowdStreams = 0x63726f77n;
   let events = 0;
   let bytes = 0;
   let firstMs = 0;
@@ -122,14 +137,9 @@ function createHandlers(): Handlers {
   };
   return {
     start: async ({ psk, pollMicroseconds }) => {
-      const { nodeId } = createIdentity(generateSeed(systemRandom));
-      const noiseKeys = createNoiseKeyPair();
-      socket = openBestUdpSocket({ host: "127.0.0.1", port: 0 }, { pollMicroseconds });
-      const cipher = createPacketCipher({ native: openNativeAead() });
-      transport = new MeshTransport(
-        { socket, cipher, clock: systemClock, log: silentLog },
-        { nodeId, noiseKeys, meshSecret: psk },
-      );
+      const node = startNode(psk, "127.0.0.1", { pollMicroseconds, native: openNativeAead() });
+      transport = node.transport;
+      socket = node.socket;
       transport.setEventHandler(({ payload }) => {
         if (events === 0) firstMs = performance.now();
         events += 1;
@@ -139,18 +149,39 @@ function createHandlers(): Handlers {
           onWanted();
         }
       });
-      transport.start();
       blobs = await openMeshBlobs(transport);
-      return { nodeId, port: socket.localAddress.port, publicKey: noiseKeys.publicKey };
+      return node.info;
     },
-    dial: async ({ nodeId, port, publicKey }) => {
-      await running().dial({
-        nodeId,
-        noisePublicKey: publicKey,
-        addresses: [{ host: "127.0.0.1", port }],
-        form: "routed",
-      }, 5000);
+    dial: async (target) => {
+      await dial(running(), target);
       return null;
+    },
+    crowd: async ({ count, psk, target }) => {
+      for (let i = crowd.length; i < count; i++) {
+        const host = `127.0.${1 + (i >> 7)}.${1 + (i & 127)}`;
+        const { transport } = startNode(psk, host, {
+          memoryBytes: CROWD_MEMORY_BYTES,
+          keySlots: CROWD_KEY_SLOTS,
+        });
+        crowd.push(transport);
+        // Within what a node takes of strangers' handshakes per second.
+        await dial(transport, target);
+        await new Promise((resolve) => setTimeout(resolve, CROWD_PAUSE_MS));
+      }
+      return { connected: crowd.length };
+    },
+    crowdSend: async (options) => {
+      const eventCount = Math.floor(options.eventCount / crowd.length);
+      const before = crowd.reduce((sum, node) => sum + node.counters.tx_resent_total, 0);
+      const startMs = performance.now();
+      await Promise.all(crowd.map(async (node) => {
+        const { peer, windowBytes } = options;
+        const stream = node.openSendStream(peer, ++crowdStreams, { windowBytes });
+        await sendMany(stream, { ...options, streamId: 0n, eventCount });
+        await stream.close();
+      }));
+      const after = crowd.reduce((sum, node) => sum + node.counters.tx_resent_total, 0);
+      return { seconds: (performance.now() - startMs) / 1000, resent: after - before };
     },
     send: async (options) => {
       const { windowBytes, streams = 1 } = options;
@@ -227,6 +258,55 @@ function createHandlers(): Handlers {
       return { events, bytes, seconds: (lastMs - firstMs) / 1000 };
     },
   };
+}
+
+/** Memory of a node that only sends a little: its slots and a few packets that wait. */
+const CROWD_MEMORY_BYTES = 12 * 1024 * 1024;
+const CROWD_KEY_SLOTS = 32;
+const CROWD_PAUSE_MS = 5;
+
+interface StartNodeOptions {
+  readonly pollMicroseconds?: number;
+  readonly memoryBytes?: number;
+  readonly keySlots?: number;
+  readonly native?: NativeAead;
+}
+
+/** A transport that seals its sessions, as every node of ours does. */
+function startNode(meshSecret: Uint8Array, host: string, options: StartNodeOptions) {
+  const { pollMicroseconds, memoryBytes, keySlots, native } = options;
+  const seed = generateSeed(systemRandom);
+  const identity = createIdentity(seed);
+  const noiseKeys = createNoiseKeyPair();
+  const socket = openBestUdpSocket({ host, port: 0 }, { pollMicroseconds });
+  const transport = new MeshTransport({
+    socket,
+    cipher: createPacketCipher({ memoryBytes, keySlots, native }),
+    clock: systemClock,
+    log: silentLog,
+  }, {
+    nodeId: identity.nodeId,
+    noiseKeys,
+    meshSecret,
+    sealing: {
+      identity,
+      resetTagger: createResetTagger(seed),
+      policyOf: () => ({ isRequired: false }),
+    },
+  });
+  transport.start();
+  const { port } = socket.localAddress;
+  const info: NodeInfo = { nodeId: identity.nodeId, port, publicKey: noiseKeys.publicKey };
+  return { transport, socket, info };
+}
+
+async function dial(transport: MeshTransport, target: NodeInfo): Promise<void> {
+  await transport.dial({
+    nodeId: target.nodeId,
+    noisePublicKey: target.publicKey,
+    addresses: [{ host: "127.0.0.1", port: target.port }],
+    form: "routed",
+  }, 5_000);
 }
 
 async function sendMany(stream: SendStreamHandle, options: SendManyOptions): Promise<void> {

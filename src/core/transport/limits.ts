@@ -31,6 +31,14 @@ export const CONGESTION_WINDOW_MIN = 2;
  */
 export const CREDIT_PATIENCE_MS = 250;
 
+/**
+ * Bytes in flight of a session: as many as fit the socket buffer that nodes of ours ask for, to begin with
+ * a quarter of it, at the least one default window.
+ */
+export const FLIGHT_BYTES_INITIAL = 1_048_576;
+export const FLIGHT_BYTES_MAX = 4_194_304;
+export const FLIGHT_BYTES_MIN = STREAM_WINDOW_BYTES;
+
 /** Disjoint runs of received packets a receiver keeps above a gap. */
 export const RECEIVE_RUNS_MAX = 32;
 

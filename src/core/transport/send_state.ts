@@ -23,8 +23,14 @@ export interface SendStateOptions {
   /** Credit window in bytes; 0 is unlimited. */
   readonly windowBytes?: number;
   readonly isReliable: boolean;
-  /** Gets back the places of plaintexts that are done with. */
-  readonly release: (at: number) => void;
+  /**
+   * Gets back the places of plaintexts that are done with.
+   *
+   * @param wireBytes What the packet cost: 84 + payload.
+   */
+  readonly release: (at: number, wireBytes: number, isAcknowledged: boolean) => void;
+  /** A packet was lost. */
+  readonly onLost?: () => void;
 }
 
 /** What a tick found out. */
@@ -53,7 +59,8 @@ export class SendState {
   eventsSent = 0;
   /** An unreliable stream took nothing for want of credit. */
   isRefusing = false;
-  readonly #release: (at: number) => void;
+  readonly #release: SendStateOptions["release"];
+  readonly #onLost: (() => void) | undefined;
   readonly #trackedMax: number;
   readonly #spanMax: number;
   #slowStartThreshold = Infinity;
@@ -75,6 +82,7 @@ export class SendState {
     this.isReliable = options.isReliable;
     this.windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
     this.#release = options.release;
+    this.#onLost = options.onLost;
     this.#trackedMax = Math.min(Math.max(Math.floor(this.windowBytes / 512), 32), 16_384);
     this.#spanMax = receiveHorizon(this.windowBytes);
   }
@@ -235,6 +243,7 @@ export class SendState {
       if (now - unacked.sentAt(sequence) < patienceMs) continue;
       if (resends >= RESENDS_MAX) return { due: [], isGivenUp: true };
       if (sequence > this.#recoveryUntil) {
+        this.#onLost?.();
         this.#slowStartThreshold = Math.max(this.congestionWindow / 2, CONGESTION_WINDOW_MIN);
         this.congestionWindow = CONGESTION_WINDOW_MIN;
         this.#recoveryUntil = this.nextSequence - 1;
@@ -251,12 +260,13 @@ export class SendState {
   clear(): void {
     const { unacked } = this;
     for (let sequence = unacked.base; sequence < unacked.end; sequence++) {
-      if (unacked.has(sequence)) this.#release(unacked.remove(sequence));
+      if (unacked.has(sequence)) this.#forget(sequence, false);
     }
   }
 
   /** Halves the window, once per episode: for the packets in flight when it began. */
   #noteLoss(sequence: number): void {
+    this.#onLost?.();
     if (sequence <= this.#recoveryUntil) return;
     this.#recoveryUntil = this.nextSequence - 1;
     this.congestionWindow = Math.max(this.congestionWindow / 2, CONGESTION_WINDOW_MIN);
@@ -279,13 +289,18 @@ export class SendState {
     const rttMs = now - unacked.sentAt(sequence);
     // A packet that has not left yet has none, whatever the peer says of it.
     if (unacked.resends(sequence) === 0 && rttMs >= 0) this.#sampleRtt(rttMs);
-    this.#release(unacked.remove(sequence));
+    this.#forget(sequence, true);
     this.congestionWindow = Math.min(
       this.#trackedMax,
       this.congestionWindow < this.#slowStartThreshold
         ? this.congestionWindow + 1
         : this.congestionWindow + 1 / this.congestionWindow,
     );
+  }
+
+  #forget(sequence: number, isAcknowledged: boolean): void {
+    const wireBytes = PACKET_OVERHEAD_BYTES + this.unacked.length(sequence);
+    this.#release(this.unacked.remove(sequence), wireBytes, isAcknowledged);
   }
 
   /** RFC 6298 with the bounds of the wire specification. */

@@ -9,6 +9,7 @@ import { NetError, PairMap } from "../../base/mod.ts";
 import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import { RESET_BYTES } from "./control_frames.ts";
 import { NO_QUEUE } from "./fair_scheduler.ts";
+import { Flight } from "./flight.ts";
 import { GrantQueue } from "./grant_queue.ts";
 import { FLAG_RELIABLE } from "./header.ts";
 import {
@@ -55,6 +56,7 @@ export class SessionStreams {
   readonly #session: Session;
   readonly #byId = new PairMap<Stream>(8);
   readonly #grants: GrantQueue;
+  readonly #flight = new Flight();
   /** Streams that ended early here, and until when their packets are refused. */
   #ended: PairMap<number> | undefined;
 
@@ -103,6 +105,7 @@ export class SessionStreams {
   /** Gives the stream a sending half. */
   openSend(stream: Stream, options: OpenSendStreamOptions): SendState {
     const { store, egress } = this.#context;
+    const flight = this.#flight;
     const { windowBytes, isReliable = true, isScheduled = false, weight = 1 } = options;
     if (isScheduled && stream.queue === NO_QUEUE) {
       stream.queue = egress.openQueue(weight);
@@ -115,7 +118,12 @@ export class SessionStreams {
     stream.send ??= new SendState({
       windowBytes,
       isReliable,
-      release: (at) => store.release(at),
+      release: (at, wireBytes, isAcknowledged) => {
+        store.release(at);
+        if (isAcknowledged) flight.onAcknowledged(wireBytes);
+        else flight.onDropped(wireBytes);
+      },
+      onLost: () => flight.onLost(),
     });
     return stream.send;
   }
@@ -135,6 +143,11 @@ export class SessionStreams {
     end: number,
     length: number,
   ): boolean {
+    const wireBytes = PACKET_OVERHEAD_BYTES + length;
+    if (state.isReliable && !this.#flight.hasRoom(wireBytes)) {
+      this.#flight.wait(stream);
+      return false;
+    }
     if (stream.queue !== NO_QUEUE) return this.#schedule(stream, state, events, start, end, length);
     const session = this.#session;
     const { store, clock, counters } = this.#context;
@@ -146,6 +159,7 @@ export class SessionStreams {
       return false;
     }
     writeFrames(store.memory, session.view, at, events, start, end);
+    if (state.isReliable) this.#flight.add(wireBytes);
     const now = clock.now();
     const sequence = state.record(at, length, end - start, now);
     state.eventsSent += end - start;
@@ -178,6 +192,7 @@ export class SessionStreams {
       return false;
     }
     writeFrames(store.memory, session.view, at, events, start, end);
+    if (state.isReliable) this.#flight.add(PACKET_OVERHEAD_BYTES + length);
     // It cannot be overdue before it has left.
     item.sequence = state.record(at, length, end - start, Infinity);
     state.eventsSent += end - start;
