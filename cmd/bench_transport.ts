@@ -44,7 +44,7 @@ export const benchTransportCommand = buildCommand<BenchFlags, [string?], NetCont
   parameters: {
     flags: bareRecord({
       seconds: textFlag("N", "Seconds of each of the seven steps; default: 2"),
-      size: textFlag("BYTES", "Only events of this size, 1 to 8104"),
+      size: textFlag("BYTES", "Only events of this size, 1 to 8086"),
       streams: textFlag("N", "Streams that events are spread over, 1 to 512; default: 1"),
       ...SHARED_FLAGS,
     }),

@@ -3,9 +3,9 @@
  * each size out and in.
  */
 import { type Clock, NetError } from "../../base/mod.ts";
-import { MAX_EVENT_BYTES } from "../../core/transport/mod.ts";
 import type { BenchAsker, EchoFigures } from "./asker.ts";
 import {
+  BENCH_EVENT_BYTES_MAX,
   benchWindowBytes,
   LOOK_MS,
   RUN_BYTES_MAX,
@@ -79,7 +79,7 @@ export interface BenchReport {
 
 const SECONDS = 2;
 const ECHO_BYTES = 64;
-const SIZES: readonly number[] = [64, 1_024, MAX_EVENT_BYTES];
+const SIZES: readonly number[] = [64, 1_024, BENCH_EVENT_BYTES_MAX];
 
 /** A measurement that fits the bounds. */
 export interface BenchPlan {
@@ -101,7 +101,7 @@ export function planBench(options: BenchOptions): BenchPlan {
   const steps = 1 + 2 * sizes.length;
   const secondsMax = Math.floor((RUN_MS_MAX - RUN_SLACK_MS) / steps / 100) / 10;
   requireWithin("--seconds", seconds, 0.1, secondsMax);
-  if (size !== undefined) requireWithin("--size", size, 1, MAX_EVENT_BYTES);
+  if (size !== undefined) requireWithin("--size", size, 1, BENCH_EVENT_BYTES_MAX);
   requireWithin("--streams", streams, 1, STREAMS_MAX);
   const durationMs = Math.round(seconds * 1000);
   return { durationMs, sizes, streams, runMs: steps * durationMs + RUN_SLACK_MS };
