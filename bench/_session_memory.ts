@@ -25,8 +25,8 @@ const PAUSE_MS = 20;
 /** Initiators are gone once their session stands: nobody may find that out while it is measured. */
 const PATIENCE = { heartbeatMs: 3_600_000, sessionTimeoutMs: 24 * 3_600_000 };
 
-/** Key slots of an idle session: to send, to receive; sealed also its chains and route hops. */
-const KEY_BYTES = { sealed: 6 * 32, compat: 2 * 32 };
+/** Key slots of an idle session: to send, to receive; sealed also its chains. */
+const KEY_BYTES = { sealed: 4 * 32, compat: 2 * 32 };
 
 const clock = new ManualClock();
 const sockets = new Map<string, { buffer: Uint8Array; onDatagram: DatagramHandler }>();

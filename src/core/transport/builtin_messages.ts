@@ -52,6 +52,6 @@ function receiveReflex({ session, now }: BuiltinContext, event: Uint8Array): voi
   peer.rttMs = rttMs;
   peer.probedAt = undefined;
   const waiting = peer.onProbeAnswer;
-  peer.onProbeAnswer = [];
-  for (const resolve of waiting) resolve(rttMs);
+  peer.onProbeAnswer = undefined;
+  for (const resolve of waiting ?? []) resolve(rttMs);
 }

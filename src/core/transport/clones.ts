@@ -5,7 +5,7 @@
  */
 import { type Clock, idToHex } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
-import { addressKey, formatAddress } from "./address.ts";
+import { addressKey, formatAddress, isSameAddress } from "./address.ts";
 import type { TransportCounters } from "./counters.ts";
 import { CLONE_TURNS_MAX, CLONE_WINDOW_MS } from "./limits.ts";
 import type { Peer } from "./peers.ts";
@@ -18,11 +18,10 @@ export interface CloneWatchDeps {
   readonly log: Log;
 }
 
-/** Where a peer proved itself lately. */
+/** Where a peer that came to another address proved itself before. */
 interface Whereabouts {
-  latest: SocketAddress;
-  /** Key of the address before. */
-  before: string | undefined;
+  /** Key of the address before the latest. */
+  before: string;
   /** When it came back to the address before; the latest few. */
   turns: number[];
   warnedAt: number;
@@ -31,7 +30,7 @@ interface Whereabouts {
 /** Watches for identities in use twice. */
 export class CloneWatch {
   readonly #deps: CloneWatchDeps;
-  /** As many as there are peers. */
+  /** Peers that proved themselves at more than one address: of most the latest is all there is. */
   readonly #whereabouts = new WeakMap<Peer, Whereabouts>();
 
   constructor(deps: CloneWatchDeps) {
@@ -40,27 +39,30 @@ export class CloneWatch {
 
   /** A new session with the peer was proven, from this address. */
   note(peer: Peer, address: SocketAddress): void {
+    const latest = peer.provenAt;
+    peer.provenAt = address;
+    if (latest === undefined || isSameAddress(address, latest)) return;
     const now = this.#deps.clock.now();
+    const before = addressKey(latest);
     const known = this.#whereabouts.get(peer);
     if (known === undefined) {
-      const nowhere = { before: undefined, turns: [], warnedAt: -Infinity };
-      this.#whereabouts.set(peer, { latest: address, ...nowhere });
+      this.#whereabouts.set(peer, { before, turns: [], warnedAt: -Infinity });
       return;
     }
-    const key = addressKey(address);
-    const latestKey = addressKey(known.latest);
-    if (key === latestKey) return;
-    const { latest } = known;
-    if (key === known.before) known.turns.push(now);
-    known.before = latestKey;
-    known.latest = address;
+    if (addressKey(address) === known.before) known.turns.push(now);
+    known.before = before;
     known.turns = known.turns.filter((at) => now - at < CLONE_WINDOW_MS);
     if (known.turns.length <= CLONE_TURNS_MAX) return;
     known.turns.shift();
-    this.#report(peer, known, latest, now);
+    this.#report(peer, known, [address, latest], now);
   }
 
-  #report(peer: Peer, known: Whereabouts, other: SocketAddress, now: number): void {
+  #report(
+    peer: Peer,
+    known: Whereabouts,
+    addresses: readonly SocketAddress[],
+    now: number,
+  ): void {
     const { counters, log } = this.#deps;
     peer.clonedAt = now;
     counters.clones_reported_total += 1;
@@ -68,7 +70,7 @@ export class CloneWatch {
     known.warnedAt = now;
     log.warn("identity_cloned", {
       peer: idToHex(peer.nodeId),
-      addresses: `${formatAddress(known.latest)}, ${formatAddress(other)}`,
+      addresses: addresses.map(formatAddress).join(", "),
       hint: "two nodes use one identity key; stop one of them, or give it a key of its own",
     });
   }

@@ -32,7 +32,7 @@ import {
 } from "../crypto/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
-import { Attempt, HandshakeAttempts } from "./handshake_attempts.ts";
+import { Attempt, HandshakeAttempts, handshakeName } from "./handshake_attempts.ts";
 import type { HandshakeBudget } from "./handshake_budget.ts";
 import { encodeHandshakeDatagram, handshakeDatagramBytes } from "./handshake_datagram.ts";
 import type { PacketSender } from "./packet_sender.ts";
@@ -70,7 +70,7 @@ export interface HandshakeResult {
   /** Set when both sides agreed on a sealed session. */
   readonly sealed?: SealedHandshake;
   readonly isInitiator: boolean;
-  /** Ephemeral key of message 1, hex: names the handshake. */
+  /** First 8 bytes of message 1's ephemeral key, hex: they name the handshake. */
   readonly ephemeral: string;
   readonly form: SessionForm;
   readonly address: SocketAddress;
@@ -80,7 +80,6 @@ export interface HandshakeResult {
   readonly isRelayed: boolean;
 }
 
-const EPHEMERAL_BYTES = 32;
 const NODE_ID_BYTES = 8;
 const NO_PAYLOAD = new Uint8Array(0);
 
@@ -287,6 +286,11 @@ export class Handshaker {
     return true;
   }
 
+  /** Forgets what time has made meaningless; to be called now and then. */
+  sweep(): void {
+    this.#deps.budget.sweep();
+  }
+
   /** Ends every attempt. */
   stop(): void {
     const error = new NetError("failed", "Cannot finish handshake: the node is stopping");
@@ -405,7 +409,7 @@ export class Handshaker {
       ...who,
       ...keysOf(noise, "responder", negotiation),
       isInitiator: false,
-      ephemeral: message1.subarray(0, EPHEMERAL_BYTES).toHex(),
+      ephemeral: handshakeName(message1),
     };
     if (!onAccepted(result)) return;
     const datagram = this.#datagram(message2, who);

@@ -18,14 +18,12 @@ export interface AttemptOptions {
   readonly finish: (outcome: AttemptOutcome) => void;
 }
 
-const EPHEMERAL_BYTES = 32;
-
 /** One attempt. */
 export class Attempt {
   readonly target: HandshakeTarget;
   readonly noise: NoiseInitiator;
   readonly message: Uint8Array;
-  /** Ephemeral key of message 1, hex. */
+  /** Its {@linkcode handshakeName}. */
   readonly ephemeral: string;
   readonly finish: (outcome: AttemptOutcome) => void;
   /** Packets that may still be tried as its answer: from where it was sent to, and from elsewhere. */
@@ -38,7 +36,7 @@ export class Attempt {
     this.target = target;
     this.noise = noise;
     this.message = message;
-    this.ephemeral = message.subarray(0, EPHEMERAL_BYTES).toHex();
+    this.ephemeral = handshakeName(message);
     this.finish = finish;
     this.#retriesLeft = target.addresses.map(() => RETRIES_FOLLOWED_MAX);
   }
@@ -92,13 +90,12 @@ export class HandshakeAttempts {
     );
     if (target.form === "routed") {
       const key = lowHalf(target.nodeId);
-      const start = startOf(attempt.ephemeral);
       this.#routed.get(key)?.finish(superseded);
       this.#routed.set(key, attempt);
-      this.#byEphemeral.set(start, attempt);
+      this.#byEphemeral.set(attempt.ephemeral, attempt);
       return () => {
         if (this.#routed.get(key) === attempt) this.#routed.delete(key);
-        this.#byEphemeral.delete(start);
+        this.#byEphemeral.delete(attempt.ephemeral);
       };
     }
     const [address] = target.addresses;
@@ -134,7 +131,12 @@ export class HandshakeAttempts {
   }
 }
 
-/** The part of an ephemeral key, as hex, that a RETRY repeats. */
-function startOf(ephemeral: string): string {
-  return ephemeral.slice(0, 2 * RETRY_EPHEMERAL_BYTES);
+/**
+ * Names the handshake of a message 1 by the start of its ephemeral key, in hex.
+ *
+ * It is what a RETRY repeats, too. Keys are random: of 2^20 handshakes of one node two have the same name
+ * with a chance of 3 in 100 million, and then the second one is tried again with another key.
+ */
+export function handshakeName(message1: Uint8Array): string {
+  return message1.subarray(0, RETRY_EPHEMERAL_BYTES).toHex();
 }

@@ -65,6 +65,12 @@ export class HandshakeBudget {
     }, now);
   }
 
+  /** Forgets sources that were silent long enough. */
+  sweep(): void {
+    const now = this.#deps.clock.now();
+    for (const share of [this.#anybody, this.#retried, this.#relayed]) share.sweep(now);
+  }
+
   /** True when the message is to be worked on; otherwise it has been answered or counted as dropped. */
   admits(arrival: HandshakeArrival): boolean {
     const { clock, counters, guard, retries } = this.#deps;

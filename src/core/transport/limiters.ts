@@ -18,6 +18,11 @@ export class TokenBucket {
     this.#filledAt = now;
   }
 
+  /** True when it holds all it can: then it says no more than a new one. */
+  isFull(now: number): boolean {
+    return this.has(this.#perSecond, now);
+  }
+
   /** True when so many tokens are there. */
   has(count: number, now: number): boolean {
     const gained = (now - this.#filledAt) * this.#perSecond / 1000;
@@ -51,6 +56,11 @@ export class HandshakeLimiter {
     this.#total = new TokenBucket(share.perSecond, now);
   }
 
+  /** Sources remembered. */
+  get size(): number {
+    return this.#sources.size;
+  }
+
   /**
    * Takes tokens for one packet.
    *
@@ -68,6 +78,11 @@ export class HandshakeLimiter {
       this.#sources.set(host, source);
     }
     return source.take(1, now) && this.#total.take(cost, now);
+  }
+
+  /** Forgets sources that may do as much as new ones. */
+  sweep(now: number): void {
+    for (const [host, source] of this.#sources) if (source.isFull(now)) this.#sources.delete(host);
   }
 
   #forgetOldest(): void {

@@ -549,10 +549,9 @@ export class MeshTransport implements MeshLink {
         cancel();
         resolve(rttMs);
       };
-      peer.onProbeAnswer.push(onAnswer);
+      (peer.onProbeAnswer ??= []).push(onAnswer);
       const cancel = this.#deps.clock.after(timeoutMs, () => {
-        const at = peer.onProbeAnswer.indexOf(onAnswer);
-        if (at >= 0) peer.onProbeAnswer.splice(at, 1);
+        peer.onProbeAnswer = peer.onProbeAnswer?.filter((other) => other !== onAnswer);
         resolve(undefined);
       });
     });
@@ -729,7 +728,7 @@ export class MeshTransport implements MeshLink {
     this.#deps.log.info("session_opened", {
       peer: idToHex(peer.nodeId),
       form: peer.form,
-      sealed: peer.session?.proof !== undefined,
+      sealed: peer.session?.isSealed,
       initiator: peer.session?.isInitiator,
     });
     if (isReplacement) this.#tellPeerChange(peer, false);
@@ -812,6 +811,7 @@ export class MeshTransport implements MeshLink {
   #scheduleSweep(): void {
     this.#cancelSweep = this.#deps.clock.after(SWEEP_MS, () => {
       this.#guard.sweep();
+      this.#handshaker.sweep();
       for (const peer of this.#sessions.sweep(this.#deps.clock.now())) {
         this.#forget(peer);
       }

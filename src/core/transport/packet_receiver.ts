@@ -184,8 +184,9 @@ export class PacketReceiver {
     const { epochs } = session;
     const counter = header.counterHigh * 0x1_0000_0000 + header.counterLow;
     const parity = (header.flags & FLAG_EPOCH_PARITY) === 0 ? 0 : 1;
-    const epochKey = epochs?.receiveSlot(parity, counter, now);
-    const key = epochs === undefined ? session.receiveKey : epochKey?.slot;
+    const key = epochs === undefined
+      ? session.receiveKey
+      : epochs.receiveSlot(parity, counter, now);
     if (key === undefined) {
       counters.drop_epoch_key_total += 1;
       return;
@@ -199,8 +200,8 @@ export class PacketReceiver {
       return;
     }
     counters.rx_opened_total += 1;
-    if (epochKey !== undefined) epochs?.onAuthentic(epochKey, counter, now);
-    if (session.proof !== undefined && !this.#passProof(session, payloadAt, from, routing)) return;
+    epochs?.onAuthentic(key, counter, now);
+    if (epochs !== undefined && !this.#passProof(session, payloadAt, from, routing)) return;
     this.#noteAuthentic(session, length, now);
     if (from !== session.source && routing === undefined) {
       const isNewest = session.replay.isNewest(header.counterLow, header.counterHigh);
@@ -267,9 +268,9 @@ export class PacketReceiver {
     const { counters, sessions, paths } = this.#deps;
     const header = this.#header;
     const { proof } = session;
-    if (proof === undefined) return true;
     if (!session.isAddressProven) sessions.proveAddress(session);
     if (header.subprotocol !== SUBPROTOCOL_SEALED) {
+      if (proof === undefined) return true;
       const isOpen = proof.onOtherPacket();
       sessions.settleProof(session);
       if (!isOpen) counters.drop_unproven_total += 1;
@@ -286,7 +287,8 @@ export class PacketReceiver {
         if (!isTaken) counters.drop_sealed_message_total += 1;
         continue;
       }
-      const answer = proof.onProof(message.proof);
+      // A copy that comes after the exchange is over says nothing new.
+      const answer = proof?.onProof(message.proof);
       if (answer !== undefined) session.sendSealedMessage(answer);
       sessions.settleProof(session);
       if (session.isEnded) return false;

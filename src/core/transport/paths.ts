@@ -89,7 +89,7 @@ export class Paths {
    */
   note(session: Session, from: SocketAddress, isNewest: boolean, bytes: number): void {
     const { peer } = session;
-    if (session.proof === undefined || isSameAddress(from, peer.route.address)) {
+    if (!session.isSealed || isSameAddress(from, peer.route.address)) {
       session.source = from;
       return;
     }

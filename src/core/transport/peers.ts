@@ -39,9 +39,9 @@ export class Peer {
   /** When it was asked for a sign of life that did not come yet. */
   probedAt: number | undefined;
   /** Who waits for that sign, and gets the round-trip time. */
-  onProbeAnswer: ((rttMs: number) => void)[] = [];
-  /** Its ed25519 key, once it proved to hold it on a sealed session. */
-  provenEntityId: Uint8Array | undefined;
+  onProbeAnswer: ((rttMs: number) => void)[] | undefined;
+  /** Where it last proved itself on a sealed session. */
+  provenAt: SocketAddress | undefined;
   /** When it last looked as if another node had the same identity. */
   clonedAt: number | undefined;
   /** Streams to it that ended early; outlives the session they were on. Made when there is one. */
@@ -115,7 +115,7 @@ export class Peer {
       form: this.form,
       isRelayed: this.route.relayTo !== undefined,
       initiator: this.session?.isInitiator ?? false,
-      isSealed: this.session?.proof !== undefined,
+      isSealed: this.session?.isSealed ?? false,
       hasDouble: this.clonedAt !== undefined && now - this.clonedAt < CLONE_SHOWN_MS,
       sessionAgeMs: this.session === undefined ? 0 : now - this.session.openedAt,
       streams: this.session?.streamsIfAny?.size ?? 0,

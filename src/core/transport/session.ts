@@ -9,11 +9,13 @@ import {
   FLAG_EPOCH_PARITY,
   type Identity,
   type PacketCipher,
+  packResetTag,
   ProofExchange,
   ReplayWindow,
   type ReplayWindows,
   type ResetTagger,
   SUBPROTOCOL_SEALED,
+  unpackResetTag,
 } from "../crypto/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
@@ -89,8 +91,8 @@ export class Session implements SealingSession, ControlWriter {
   readonly ephemeral: string;
   /** Keys of a sealed session (`sealed.md` 2). */
   readonly epochs: EpochKeys | undefined;
-  /** Proof of identity of a sealed session (`sealed.md` 3). */
-  readonly proof: ProofExchange | undefined;
+  /** Proof of identity of a sealed session (`sealed.md` 3); gone once nothing of it can come any more. */
+  proof: ProofExchange | undefined;
   readonly sessionLow: number;
   readonly sessionHigh: number;
   readonly noncePrefix: number;
@@ -112,9 +114,12 @@ export class Session implements SealingSession, ControlWriter {
   readonly #context: SessionContext;
   #streams: SessionStreams | undefined;
   readonly #compatSlots: { readonly send: number; readonly receive: number } | undefined;
-  /** Next sequence by subprotocol; made with the first message. */
-  #messageSequences: Map<number, number> | undefined;
+  /** Subprotocol and next sequence in turn; few are ever used, for which a `Map` is too large by far. */
+  #messageSequences: number[] | undefined;
   #controlSequence = 0;
+  #sealedSequence = 0;
+  /** The peer's reset tag, of which a number takes a seventh of what an array would; see `proof`. */
+  #peerResetTag: bigint | undefined;
 
   constructor(context: SessionContext, peer: Peer, result: HandshakeResult) {
     const { cipher, clock } = context;
@@ -166,6 +171,17 @@ export class Session implements SealingSession, ControlWriter {
   /** Key slot to open with; sealed sessions choose theirs by epoch. */
   get receiveKey(): number {
     return this.#compatSlots?.receive ?? -1;
+  }
+
+  /** True when it is forward secret and both sides prove who they are. */
+  get isSealed(): boolean {
+    return this.epochs !== undefined;
+  }
+
+  /** The tag that a RESET of the peer must carry; `undefined` before its proof, and on compat sessions. */
+  get peerResetTag(): Uint8Array | undefined {
+    if (this.proof !== undefined) return this.proof.peerResetTag;
+    return this.#peerResetTag === undefined ? undefined : unpackResetTag(this.#peerResetTag);
   }
 
   /** True when data may flow: always on compat sessions, behind the proofs on sealed ones. */
@@ -292,7 +308,8 @@ export class Session implements SealingSession, ControlWriter {
     const route = to === undefined ? this.peer.route : { address: to, relayTo: undefined };
     const at = this.#begin(FRAME_PREFIX_BYTES + message.length, route);
     const id = SUBPROTOCOL_SEALED;
-    return this.#sendMessage(at, id, id, 0, message, 0, undefined, route);
+    const sequence = this.#sealedSequence++;
+    return this.#sendMessage(at, id, id, 0, message, 0, sequence, route);
   }
 
   /**
@@ -316,7 +333,11 @@ export class Session implements SealingSession, ControlWriter {
   /** Does what time asks of keys and streams; to be called now and then. */
   sweep(now: number): void {
     this.epochs?.sweep(now);
-    this.proof?.sweep(now);
+    if (this.proof?.isOver(now)) {
+      const tag = this.proof.peerResetTag;
+      this.#peerResetTag = tag === undefined ? undefined : packResetTag(tag);
+      this.proof = undefined;
+    }
     // A session that has no streams yet may have to tell of those on the one before it.
     if (this.peer.resets !== undefined && this.peer.session === this) this.streams.sweep(now);
     else this.#streams?.sweep(now);
@@ -376,10 +397,17 @@ export class Session implements SealingSession, ControlWriter {
   }
 
   #nextMessageSequence(subprotocol: number): number {
-    const sequences = this.#messageSequences ??= new Map<number, number>();
-    const sequence = sequences.get(subprotocol) ?? 0;
-    sequences.set(subprotocol, sequence + 1);
-    return sequence;
+    const sequences = this.#messageSequences;
+    for (let at = 0; sequences !== undefined && at < sequences.length; at += 2) {
+      if (sequences[at] !== subprotocol) continue;
+      const sequence = sequences[at + 1] ?? 0;
+      sequences[at + 1] = sequence + 1;
+      return sequence;
+    }
+    // A copy is exactly as long as needed, where `push` would make room for a dozen more.
+    const first = [subprotocol, 1];
+    this.#messageSequences = sequences === undefined ? first : sequences.concat(first);
+    return 0;
   }
 }
 

@@ -158,12 +158,13 @@ export class SessionRegistry {
    * @returns True while it needs another tick.
    */
   tickOpening(session: Session, now: number): boolean {
-    if (session.proof === undefined) {
+    const { proof } = session;
+    if (proof === undefined) {
       // Once more: what comes right behind message 2 the Rust core drops, not yet knowing the session.
       session.sendGreeting();
       return false;
     }
-    const message = session.proof.tick(now);
+    const message = proof.tick(now);
     if (message !== undefined) session.sendSealedMessage(message);
     this.settleProof(session);
     return this.#halfOpen.get(session) !== undefined;
@@ -189,8 +190,8 @@ export class SessionRegistry {
     counters.sessions_proven_total += 1;
     session.peer = peer;
     session.isConfirmed = true;
-    peer.provenEntityId = result.sealed?.peer.entityId;
-    if (this.#losesCrossing(peer, session)) session.supersededAt = clock.now();
+    const entityId = result.sealed?.peer.entityId;
+    if (this.#losesCrossing(peer, session, entityId)) session.supersededAt = clock.now();
     else this.#use(session, result);
     this.#deps.onProven(peer, result);
     settle();
@@ -299,7 +300,7 @@ export class SessionRegistry {
     if (previous !== undefined) {
       if (previous !== peer.candidate) previous.supersededAt = now;
       // Who began at the same time lost nothing by it; a peer that proved itself again began anew.
-      const isAnew = session.proof !== undefined && !isCrossing(previous, session);
+      const isAnew = session.isSealed && !isCrossing(previous, session);
       previous.streamsIfAny?.end(isAnew ? "replaced" : "peer_lost");
       counters.sessions_replaced_total += 1;
     }
@@ -325,23 +326,23 @@ export class SessionRegistry {
   /**
    * When both sides dial at once two handshakes complete; both keep the one whose initiator has the
    * lower node id.
+   *
+   * @param entityId Who the peer has just proven to be, on a sealed session.
    */
-  #losesCrossing(peer: Peer, session: Session): boolean {
+  #losesCrossing(peer: Peer, session: Session, entityId?: Uint8Array): boolean {
     const current = peer.session;
     if (current === undefined || current.isInitiator === session.isInitiator) return false;
-    const isSealed = session.proof !== undefined;
-    if (isSealed !== (current.proof !== undefined)) return !isSealed;
+    if (session.isSealed !== current.isSealed) return !session.isSealed;
     // What comes true only now, but was begun long before the one in use, is a leftover.
     if (!isCrossing(current, session)) return session.openedAt < current.openedAt;
-    const isOursLower = this.#isOursLower(peer, isSealed);
+    const isOursLower = this.#isOursLower(peer, entityId);
     return session.isInitiator !== isOursLower;
   }
 
   /** True when this node comes before the peer: by node id, on sealed sessions by entity id. */
-  #isOursLower(peer: Peer, isSealed: boolean): boolean {
+  #isOursLower(peer: Peer, theirs: Uint8Array | undefined): boolean {
     const own = this.#deps.context.prover?.identity.entityId;
-    const theirs = peer.provenEntityId;
-    if (!isSealed || own === undefined || theirs === undefined) return this.#nodeId < peer.nodeId;
+    if (own === undefined || theirs === undefined) return this.#nodeId < peer.nodeId;
     return own.toHex() < theirs.toHex();
   }
 }
@@ -349,7 +350,7 @@ export class SessionRegistry {
 /** True when two sessions come from handshakes that both sides began at about the same time. */
 function isCrossing(one: Session, other: Session): boolean {
   if (one.isInitiator === other.isInitiator) return false;
-  const isSealed = one.proof !== undefined && other.proof !== undefined;
+  const isSealed = one.isSealed && other.isSealed;
   const limitMs = isSealed ? SEALED_CROSSING_MS : CROSSING_MS;
   return Math.abs(one.openedAt - other.openedAt) <= limitMs;
 }

@@ -62,7 +62,7 @@ export class SessionResets {
   receive(reset: Extract<SealedDatagram, { readonly kind: "reset" }>): boolean {
     const { sessions, onReset } = this.#deps;
     const session = sessions.get(reset.sessionIdLow, reset.sessionIdHigh);
-    const expected = session?.proof?.peerResetTag;
+    const expected = session?.peerResetTag;
     if (session === undefined || expected === undefined) return false;
     if (!equalBytesConstantTime(reset.resetTag, expected)) return false;
     onReset(session);

@@ -90,3 +90,16 @@ Deno.test("HandshakeLimiter remembers a bounded number of sources, the latest on
   assert.ok(isOpen("h0"));
   assert.ok(isOpen(`h${HANDSHAKE_SOURCES_MAX / 2 - 1}`));
 });
+
+Deno.test("HandshakeLimiter.sweep() forgets sources that may do as much as new ones", () => {
+  const limiter = new HandshakeLimiter(SHARE, 0);
+  take(limiter, "busy", HANDSHAKES_PER_SOURCE_PER_SECOND, 0);
+  take(limiter, "calm", 1, 0);
+  limiter.sweep(500);
+  assert.equal(limiter.size, 1);
+  assert.equal(take(limiter, "busy", 100, 500), HANDSHAKES_PER_SOURCE_PER_SECOND / 2);
+  limiter.sweep(1_499);
+  assert.equal(limiter.size, 1);
+  limiter.sweep(1_500);
+  assert.equal(limiter.size, 0);
+});

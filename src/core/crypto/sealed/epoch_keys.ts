@@ -14,12 +14,7 @@
 import { NetError } from "../../../base/mod.ts";
 import type { SplitKeys } from "../noise.ts";
 import type { SessionRole } from "../session_keys.ts";
-import {
-  deriveChainKey,
-  deriveNextChainKey,
-  derivePacketKey,
-  deriveRouteHopKey,
-} from "./key_schedule.ts";
+import { deriveChainKey, deriveNextChainKey, derivePacketKey } from "./key_schedule.ts";
 
 /** Header flag that carries the epoch's parity. Authenticated; relays and the Rust core ignore it. */
 export const FLAG_EPOCH_PARITY = 0x40;
@@ -30,10 +25,10 @@ export const EPOCH_MS = 120_000;
 /** Milliseconds for which packets of the previous epoch still open once the peer has moved on. */
 export const EPOCH_PREVIOUS_MS = 5_000;
 /**
- * Most key slots one session can hold: sending, current, previous and next receiving; two chain keys and
- * two route-hop keys, which lie there because an array of its own costs seven times as much.
+ * Most key slots one session can hold: sending, current, previous and next receiving; and two chain keys,
+ * which lie there because an array of its own costs seven times as much. A silent session holds four.
  */
-export const SEALED_KEY_SLOTS_MAX = 8;
+export const SEALED_KEY_SLOTS_MAX = 6;
 
 /** The part of a packet cipher that keys live in. */
 export interface KeySlots {
@@ -46,13 +41,7 @@ export interface KeySlots {
 }
 
 /** Slots in the order in which they are made. */
-type Slots = [number, number, number, number, number, number];
-
-/** The key that opens a packet. Valid until the next call that changes the keys. */
-export interface ReceiveKey {
-  readonly slot: number;
-  readonly epoch: number;
-}
+type Slots = [number, number, number, number];
 
 /** Options of {@linkcode EpochKeys}. */
 export interface EpochKeysOptions {
@@ -66,7 +55,7 @@ export interface EpochKeysOptions {
 }
 
 /**
- * Both directions of one session.
+ * Both directions of one session. There is one object per session and nothing but numbers in it.
  *
  * Sending: seal with `sendSlot`, set {@linkcode FLAG_EPOCH_PARITY} when `sendParity` is 1, then call
  * `onSent`. Receiving: ask `receiveSlot` before opening, and call `onAuthentic` once tag and replay
@@ -93,18 +82,19 @@ export class EpochKeys {
   readonly #slots: KeySlots;
   readonly #isDriver: boolean;
   readonly #epochPackets: number;
-  /** Slots of the chain keys of the current epoch, and of the route-hop keys. */
+  #epoch = 0;
+  /** Slots of the chain keys of the current epoch. */
   #sendChain: number;
   #receiveChain: number;
-  readonly #hopSend: number;
-  readonly #hopReceive: number;
+  /** Slots of the packet keys of the current epoch. */
   #sendSlot: number;
-  #current: ReceiveKey;
-  #previous: ReceiveKey | undefined;
-  /** When the previous key goes; `Infinity` until the peer was heard in the current epoch. */
-  #previousUntil = Infinity;
-  /** Follower only: made when a packet asks for it. */
-  #next: ReceiveKey | undefined;
+  #receiveSlot: number;
+  /** Slot of the key that opened packets of the epoch before. */
+  #previousSlot: number | undefined;
+  /** When that goes; `undefined` until the peer was heard in the current epoch. */
+  #previousUntil: number | undefined;
+  /** Slot of the key that opens packets of the next epoch; follower only, made when a packet asks for it. */
+  #nextSlot: number | undefined;
   /** Lowest counter seen in the current epoch: whatever lies below it belongs to the previous one. */
   #floor = 0;
   /** True once a packet of the peer in the current epoch was authentic. */
@@ -132,7 +122,6 @@ export class EpochKeys {
     const made: number[] = [];
     try {
       for (const chain of chains) made.push(slots.createKey(chain));
-      for (const chain of chains) made.push(this.#createDerived(deriveRouteHopKey(chain)));
       for (const chain of chains) made.push(this.#createDerived(derivePacketKey(chain)));
     } catch (error) {
       for (const slot of made) slots.destroyKey(slot);
@@ -140,28 +129,16 @@ export class EpochKeys {
     } finally {
       for (const secret of [send, receive, ...chains]) secret.fill(0);
     }
-    const [sendChain, receiveChain, hopSend, hopReceive, sendSlot, receiveSlot] = made as Slots;
+    const [sendChain, receiveChain, sendSlot, receiveSlot] = made as Slots;
     this.#sendChain = sendChain;
     this.#receiveChain = receiveChain;
-    this.#hopSend = hopSend;
-    this.#hopReceive = hopReceive;
     this.#sendSlot = sendSlot;
-    this.#current = { slot: receiveSlot, epoch: 0 };
-  }
-
-  /** Key of route-hop envelopes we send (`wire.md` 9.5), valid until slots change. */
-  get routeHopSendKey(): Uint8Array {
-    return this.#slots.readKey(this.#hopSend);
-  }
-
-  /** Key of route-hop envelopes we receive. */
-  get routeHopReceiveKey(): Uint8Array {
-    return this.#slots.readKey(this.#hopReceive);
+    this.#receiveSlot = receiveSlot;
   }
 
   /** Number of the current epoch, from 0; the same for both directions. */
   get epoch(): number {
-    return this.#current.epoch;
+    return this.#epoch;
   }
 
   /** Slot of the key that seals the next packet. */
@@ -171,7 +148,7 @@ export class EpochKeys {
 
   /** Parity of the epoch that the next packet belongs to. */
   get sendParity(): 0 | 1 {
-    return this.#current.epoch % 2 === 0 ? 0 : 1;
+    return this.#epoch % 2 === 0 ? 0 : 1;
   }
 
   /** How often a new epoch had to wait because no key slot was free. */
@@ -180,33 +157,32 @@ export class EpochKeys {
   }
 
   /**
-   * The one key that may open a packet.
+   * Slot of the one key that may open a packet; good until the next call that changes the keys.
    *
    * @param parity 1 when the packet's header has {@linkcode FLAG_EPOCH_PARITY}, else 0.
    * @param counter The packet's counter; it need not be exact beyond 2^53.
    * @param now Milliseconds, as for all calls here.
    * @returns `undefined` when the key is gone or no slot is free: the packet is dropped.
    */
-  receiveSlot(parity: number, counter: number, now: number): ReceiveKey | undefined {
+  receiveSlot(parity: number, counter: number, now: number): number | undefined {
     if (this.#isDestroyed) return undefined;
-    if (parity === this.sendParity) return this.#current;
+    if (parity === this.sendParity) return this.#receiveSlot;
     if (this.#isDriver || counter < this.#floor) {
       this.sweep(now);
-      return this.#previous;
+      return this.#previousSlot;
     }
-    return this.#next ??= this.#createNext();
+    return this.#nextSlot ??= this.#createNext();
   }
 
   /**
    * Notes an authentic packet that was never seen before.
    *
-   * @param key What {@linkcode EpochKeys.receiveSlot} gave for it.
+   * @param slot What {@linkcode EpochKeys.receiveSlot} gave for it.
    * @param counter The packet's counter.
    */
-  onAuthentic(key: ReceiveKey, counter: number, now: number): void {
-    const { epoch } = this.#current;
-    if (this.#isDestroyed || key.epoch < epoch) return;
-    if (key.epoch > epoch) this.#follow(key, counter, now);
+  onAuthentic(slot: number, counter: number, now: number): void {
+    if (this.#isDestroyed || slot === this.#previousSlot) return;
+    if (slot === this.#nextSlot) this.#follow(slot, counter, now);
     else if (counter < this.#floor) this.#floor = counter;
     if (!this.#isPeerHere) {
       this.#isPeerHere = true;
@@ -224,7 +200,7 @@ export class EpochKeys {
 
   /** Overwrites the previous key when its time is over; to be called now and then on silent sessions. */
   sweep(now: number): void {
-    if (now >= this.#previousUntil) this.#dropPrevious();
+    if (this.#previousUntil !== undefined && now >= this.#previousUntil) this.#dropPrevious();
   }
 
   /** Overwrites all keys and frees their slots; idempotent. */
@@ -232,13 +208,12 @@ export class EpochKeys {
     if (this.#isDestroyed) return;
     this.#isDestroyed = true;
     this.#slots.destroyKey(this.#sendSlot);
-    this.#slots.destroyKey(this.#current.slot);
+    this.#slots.destroyKey(this.#receiveSlot);
     this.#dropPrevious();
-    if (this.#next !== undefined) this.#slots.destroyKey(this.#next.slot);
-    this.#next = undefined;
-    for (const slot of [this.#sendChain, this.#receiveChain, this.#hopSend, this.#hopReceive]) {
-      this.#slots.destroyKey(slot);
-    }
+    if (this.#nextSlot !== undefined) this.#slots.destroyKey(this.#nextSlot);
+    this.#nextSlot = undefined;
+    this.#slots.destroyKey(this.#sendChain);
+    this.#slots.destroyKey(this.#receiveChain);
   }
 
   /** The driver begins the next epoch. The peer may stay in the old one for as long as it is silent. */
@@ -251,24 +226,24 @@ export class EpochKeys {
       return;
     }
     this.#moveTo(next);
-    this.#previousUntil = Infinity;
     this.#isPeerHere = false;
     this.#packets = 0;
   }
 
   /** The follower goes where the driver is. */
-  #follow(next: ReceiveKey, counter: number, now: number): void {
+  #follow(next: number, counter: number, now: number): void {
     this.#moveTo(next);
-    this.#next = undefined;
+    this.#nextSlot = undefined;
     this.#floor = counter;
     this.#previousUntil = now + EPOCH_PREVIOUS_MS;
     this.#packets = 0;
   }
 
-  #moveTo(next: ReceiveKey): void {
+  #moveTo(next: number): void {
     this.#dropPrevious();
-    this.#previous = this.#current;
-    this.#current = next;
+    this.#previousSlot = this.#receiveSlot;
+    this.#receiveSlot = next;
+    this.#epoch += 1;
     this.#receiveChain = this.#advance(this.#receiveChain);
     this.#sendChain = this.#advance(this.#sendChain);
     // The slot just freed is there for the new key.
@@ -276,13 +251,10 @@ export class EpochKeys {
     this.#sendSlot = this.#createDerived(derivePacketKey(this.#slots.readKey(this.#sendChain)));
   }
 
-  #createNext(): ReceiveKey | undefined {
+  #createNext(): number | undefined {
     const chain = deriveNextChainKey(this.#slots.readKey(this.#receiveChain));
     try {
-      return {
-        slot: this.#createDerived(derivePacketKey(chain)),
-        epoch: this.#current.epoch + 1,
-      };
+      return this.#createDerived(derivePacketKey(chain));
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
       this.#deferrals += 1;
@@ -309,9 +281,9 @@ export class EpochKeys {
   }
 
   #dropPrevious(): void {
-    if (this.#previous !== undefined) this.#slots.destroyKey(this.#previous.slot);
-    this.#previous = undefined;
-    this.#previousUntil = Infinity;
+    if (this.#previousSlot !== undefined) this.#slots.destroyKey(this.#previousSlot);
+    this.#previousSlot = undefined;
+    this.#previousUntil = undefined;
   }
 
   #count(now: number): void {

@@ -9,7 +9,6 @@
 import { equalBytes } from "../../../base/mod.ts";
 import type { Identity } from "../identity.ts";
 import type { SessionRole } from "../session_keys.ts";
-import { RESET_TAG_BYTES } from "./reset_tag.ts";
 import {
   checkProof,
   encodeProof,
@@ -63,10 +62,7 @@ export class ProofExchange {
   #state: ProofState = "pending";
   #failure: ProofFailure | undefined;
   #repeatAt: number;
-  /** The peer's reset tag once its proof was verified. */
-  #peerResetTag: bigint | undefined;
-  /** What making and checking proofs needs; gone once no more proof can come. */
-  #proofs: Proofs | undefined;
+  readonly #proofs: Proofs;
 
   /** @throws RangeError when hash, entity id or tag has a wrong length. */
   constructor(options: ProofExchangeOptions) {
@@ -104,7 +100,7 @@ export class ProofExchange {
 
   /** The tag that a RESET of the peer must carry; `undefined` before its proof. */
   get peerResetTag(): Uint8Array | undefined {
-    return this.#peerResetTag === undefined ? undefined : toTagBytes(this.#peerResetTag);
+    return this.#proofs.verified?.resetTag;
   }
 
   /** When {@linkcode ProofExchange.tick} has something to do; `undefined` when it never will. */
@@ -116,7 +112,6 @@ export class ProofExchange {
 
   /** The first proof; sent right after message 2 was written or read. */
   start(): Uint8Array {
-    if (this.#proofs === undefined) throw new TypeError("Cannot begin exchange: it is over");
     return encode(this.#proofs);
   }
 
@@ -127,7 +122,7 @@ export class ProofExchange {
    */
   onProof(proof: IdentityProof): Uint8Array | undefined {
     const proofs = this.#proofs;
-    if (this.#state === "failed" || proofs === undefined) return undefined;
+    if (this.#state === "failed") return undefined;
     // Later copies are compared, not verified: a signature costs, and honest ones never change.
     if (proofs.verified === undefined || !isSame(proofs.verified, proof)) {
       const fault = checkProof(proof, proofs.theirs);
@@ -136,7 +131,6 @@ export class ProofExchange {
         return undefined;
       }
       proofs.verified ??= proof;
-      this.#peerResetTag ??= BigInt(`0x${proof.resetTag.toHex()}`);
     }
     if (this.#isInitiator) {
       if (!proof.isAck || this.#state === "open") return undefined;
@@ -170,14 +164,15 @@ export class ProofExchange {
     }
     if (!this.#isInitiator || now < this.#repeatAt) return undefined;
     this.#repeatAt = now + PROOF_REPEAT_MS;
-    return this.#proofs === undefined ? undefined : encode(this.#proofs);
+    return encode(this.#proofs);
   }
 
-  /** Forgets what is needed no more: nobody repeats a proof after it would have timed out. */
-  sweep(now: number): void {
-    if (this.#state === "open" && (this.#isInitiator || now >= this.#deadline)) {
-      this.#proofs = undefined;
-    }
+  /**
+   * True when the exchange is done with: both are proven, and nobody repeats a proof after it would have
+   * timed out. All that is left of it then is the peer's reset tag.
+   */
+  isOver(now: number): boolean {
+    return this.#state === "open" && (this.#isInitiator || now >= this.#deadline);
   }
 
   /** Our answer to its last proof may reach the initiator at its own deadline, and has to be answered. */
@@ -201,10 +196,6 @@ interface Proofs {
 
 function encode({ ours, verified }: Proofs): Uint8Array {
   return encodeProof({ ...ours, isAck: verified !== undefined });
-}
-
-function toTagBytes(tag: bigint): Uint8Array {
-  return Uint8Array.fromHex(tag.toString(16).padStart(2 * RESET_TAG_BYTES, "0"));
 }
 
 function isSame(left: IdentityProof, right: IdentityProof): boolean {

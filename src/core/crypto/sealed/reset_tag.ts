@@ -47,3 +47,13 @@ export function createResetTagger(identitySeed: Uint8Array): ResetTagger {
     return blake2sKeyed(key, concatBytes(TAG_LABEL, id)).slice(0, RESET_TAG_BYTES);
   };
 }
+
+/** A tag as one number, for keeping many: an array of 16 bytes takes 200 more. */
+export function packResetTag(tag: Uint8Array): bigint {
+  return BigInt(`0x${tag.toHex()}`);
+}
+
+/** The tag that {@linkcode packResetTag} made a number of. */
+export function unpackResetTag(packed: bigint): Uint8Array {
+  return Uint8Array.fromHex(packed.toString(16).padStart(2 * RESET_TAG_BYTES, "0"));
+}

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { blake2s } from "@noble/hashes/blake2.js";
 import fc from "fast-check";
-import { createResetTagger } from "../../../../src/core/crypto/mod.ts";
+import {
+  createResetTagger,
+  packResetTag,
+  unpackResetTag,
+} from "../../../../src/core/crypto/mod.ts";
 
 const any32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const anyHalf = fc.integer({ min: 0, max: 0xffffffff });
@@ -26,4 +30,11 @@ Deno.test("createResetTagger() does not keep the seed", () => {
 
 Deno.test("createResetTagger() refuses a seed of another length", () => {
   assert.throws(() => createResetTagger(new Uint8Array(31)), RangeError);
+});
+
+Deno.test("unpackResetTag() gives back what packResetTag() took, leading zeros too", () => {
+  fc.assert(fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (tag) => {
+    assert.deepEqual(unpackResetTag(packResetTag(tag)), tag);
+  }));
+  assert.deepEqual(unpackResetTag(packResetTag(new Uint8Array(16))), new Uint8Array(16));
 });

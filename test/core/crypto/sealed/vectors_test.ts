@@ -124,14 +124,12 @@ Deno.test("EpochKeys walks through the vector's packet keys", () => {
     handshakeHash: hex(forth.handshake_hash),
     epochPackets: 2,
   });
-  assert.equal(keys.routeHopSendKey.toHex(), forth.route_hop_key);
-  assert.equal(keys.routeHopReceiveKey.toHex(), back.route_hop_key);
   for (const [epoch, { packet_key }] of forth.epochs.entries()) {
     assert.equal(keys.epoch, epoch);
     assert.equal(slots.keys.get(keys.sendSlot), packet_key);
     const key = keys.receiveSlot(epoch & 1, epoch, 0);
     assert.ok(key !== undefined);
-    assert.equal(slots.keys.get(key.slot), back.epochs[epoch]?.packet_key);
+    assert.equal(slots.keys.get(key), back.epochs[epoch]?.packet_key);
     keys.onAuthentic(key, epoch, 0);
     keys.onSent(0);
   }
