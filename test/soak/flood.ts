@@ -22,7 +22,8 @@ const KEPT_MIN = 0.8;
 /** A flooder that costs more than this by running has to be taken off the account. */
 const GARBAGE_KEPT_MIN = 0.9;
 const ENTRY_MS_MAX = 5_000;
-const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
+/** The engine's young generation comes and goes 16 MiB at a time; a kilobyte kept of each message is more. */
+const GROWTH_BYTES_MAX = 96 * 1024 * 1024;
 const STREAM_ID = 1n;
 const WINDOW_BYTES = 1024 * 1024;
 
