@@ -79,7 +79,7 @@ export interface Libc {
   isReadable(descriptor: number): boolean;
   /**
    * Waits on another thread until there is something to read, at most `limitMs`; false when nothing
-   * came. Ends early when waiting fails or {@linkcode Libc.wake} is called.
+   * came. Ends early when waiting fails or {@linkcode Libc.wake} is called. One call at a time.
    */
   waitReadable(descriptor: number, limitMs: number): Promise<boolean>;
   /** Ends waiting for a socket that is about to be closed. */
@@ -108,6 +108,9 @@ export function openLibc(): Libc {
     library.close();
     throw new Error("Cannot use the C library: it has no errno");
   }
+  // The other thread writes into this while it waits, so it has to live as long as the library is open.
+  const waiting = new Int32Array(32);
+  const waitingBytes = new Uint8Array(waiting.buffer);
   // The place belongs to the thread, and this object stays on it.
   const errnoView = new Deno.UnsafePointerView(errnoAt);
   const option = new Int32Array(1);
@@ -118,8 +121,11 @@ export function openLibc(): Libc {
     send: (descriptor, messages, count) =>
       symbols.sendmmsg(descriptor, messages, count, MSG_DONTWAIT),
     isReadable: (descriptor) => symbols.poll(pollRequest(descriptor), 1n, 0) !== 0,
-    waitReadable: async (descriptor, limitMs) =>
-      await symbols.pollAside(pollRequest(descriptor), 1n, limitMs) !== 0,
+    waitReadable: async (descriptor, limitMs) => {
+      waiting[0] = descriptor;
+      waiting[1] = POLLIN;
+      return await symbols.pollAside(waitingBytes, 1n, limitMs) !== 0;
+    },
     // For an unconnected UDP socket it reports an error, and wakes whoever waits nevertheless.
     wake: (descriptor) => void symbols.shutdown(descriptor, SHUT_RDWR),
     yield: () => void symbols.sched_yield(),

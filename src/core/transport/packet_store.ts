@@ -4,7 +4,7 @@
  *
  * Memory comes in chunks, each cut into pieces of one size; a piece is named by its offset. Chunks are
  * taken when first needed and never given back, so the store holds no more than its peak, and never more
- * than the memory it was given.
+ * than the memory it was given. When all of it is taken, a chunk that is free as a whole is cut anew.
  */
 
 /** There is no room. */
@@ -33,6 +33,10 @@ export class PacketStore {
   readonly #free: readonly number[][] = PIECE_BYTES.map(() => []);
   /** Size class of each chunk, by the upper bits of its offset. */
   readonly #classOf: Uint8Array;
+  /** Pieces of each chunk that are in use. */
+  readonly #usedIn: Uint16Array;
+  /** Chunks taken, by their number. */
+  readonly #chunks: number[] = [];
   #bytesTaken = 0;
   #piecesUsed = 0;
   #isExhausted = false;
@@ -42,7 +46,9 @@ export class PacketStore {
     this.#source = source;
     this.#bytesMax = bytesMax;
     this.memory = source.memory;
-    this.#classOf = new Uint8Array(Math.ceil(source.memory.length / CHUNK_BYTES));
+    const chunks = Math.ceil(source.memory.length / CHUNK_BYTES);
+    this.#classOf = new Uint8Array(chunks);
+    this.#usedIn = new Uint16Array(chunks);
   }
 
   /** Pieces in use. */
@@ -64,19 +70,23 @@ export class PacketStore {
     let size = 0;
     while (length > (PIECE_BYTES[size] as number)) size += 1;
     const free = this.#free[size] as number[];
-    const at = free.length > 0 || this.#addChunk(size, free) ? free.pop() : undefined;
+    const hasPiece = free.length > 0 || this.#addChunk(size, free) || this.#recut(size, free);
+    const at = hasPiece ? free.pop() : undefined;
     if (at === undefined) {
       this.refusedTotal += 1;
       return NO_ROOM;
     }
+    this.#usedIn[at >>> CHUNK_BITS] = (this.#usedIn[at >>> CHUNK_BITS] as number) + 1;
     this.#piecesUsed += 1;
     return at;
   }
 
   /** Gives a piece back. */
   release(at: number): void {
+    const chunk = at >>> CHUNK_BITS;
+    this.#usedIn[chunk] = (this.#usedIn[chunk] as number) - 1;
     this.#piecesUsed -= 1;
-    (this.#free[this.#classOf[at >>> CHUNK_BITS] as number] as number[]).push(at);
+    (this.#free[this.#classOf[chunk] as number] as number[]).push(at);
   }
 
   #addChunk(size: number, free: number[]): boolean {
@@ -89,9 +99,29 @@ export class PacketStore {
       return false;
     }
     this.#bytesTaken += CHUNK_BYTES;
-    this.#classOf[start >>> CHUNK_BITS] = size;
-    const piece = PIECE_BYTES[size] as number;
-    for (let at = start + CHUNK_BYTES - piece; at >= start; at -= piece) free.push(at);
+    this.#chunks.push(start >>> CHUNK_BITS);
+    this.#cut(start >>> CHUNK_BITS, size, free);
     return true;
+  }
+
+  /** Takes a chunk that nobody uses a piece of away from another size. */
+  #recut(size: number, free: number[]): boolean {
+    const chunk = this.#chunks.find((chunk) => this.#usedIn[chunk] === 0);
+    if (chunk === undefined) return false;
+    const before = this.#classOf[chunk] as number;
+    const others = this.#free[before] as number[];
+    // In place, because the list is held elsewhere.
+    let kept = 0;
+    for (const at of others) if (at >>> CHUNK_BITS !== chunk) others[kept++] = at;
+    others.length = kept;
+    this.#cut(chunk, size, free);
+    return true;
+  }
+
+  #cut(chunk: number, size: number, free: number[]): void {
+    const start = chunk << CHUNK_BITS;
+    const piece = PIECE_BYTES[size] as number;
+    this.#classOf[chunk] = size;
+    for (let at = start + CHUNK_BYTES - piece; at >= start; at -= piece) free.push(at);
   }
 }

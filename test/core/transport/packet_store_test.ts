@@ -55,3 +55,25 @@ Deno.test("PacketStore takes no more memory than there is, or than it may", () =
     assert.equal(store.take(2_049), first);
   }
 });
+
+Deno.test("PacketStore cuts a free chunk anew when all memory is taken by another size", () => {
+  const store = new PacketStore(createMemory(3));
+  const small: number[] = [];
+  for (let at = store.take(100); at !== NO_ROOM; at = store.take(100)) small.push(at);
+  assert.equal(small.length, 3 * 256);
+  assert.equal(store.take(8_000), NO_ROOM);
+  // One piece of each chunk stays in use but for the last chunk.
+  const kept = new Set([small[0], small[256]]);
+  for (const at of small) if (!kept.has(at)) store.release(at);
+  const large: number[] = [];
+  for (let at = store.take(8_000); at !== NO_ROOM; at = store.take(8_000)) large.push(at);
+  assert.equal(large.length, 8);
+  assert.equal(new Set(large.map((at) => at >>> 16)).size, 1);
+  // What is left of the small ones is given out once, and none of it overlaps.
+  const again: number[] = [];
+  for (let at = store.take(100); at !== NO_ROOM; at = store.take(100)) again.push(at);
+  assert.equal(again.length, 2 * 255);
+  assert.ok(again.every((at) => !large.some((other) => at >>> 16 === other >>> 16)));
+  for (const at of large) store.release(at);
+  assert.notEqual(store.take(2_000), NO_ROOM);
+});
