@@ -18,6 +18,13 @@ export interface BuiltinContext {
   readonly now: number;
 }
 
+const EMPTY = new Uint8Array(0);
+
+/** Asks the peer for our address, and so for a packet. */
+export function requestReflex(session: Session): boolean {
+  return session.sendMessage(SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, EMPTY);
+}
+
 /** Acts on a built-in message; false when the subprotocol is none. */
 export function answerBuiltin(
   context: BuiltinContext,

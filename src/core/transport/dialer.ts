@@ -8,7 +8,7 @@
 import { type Clock, idToHex, lowHalf, NetError } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import { isSameAddress } from "./address.ts";
-import type { HandshakeTarget } from "./handshake.ts";
+import type { HandshakeTarget } from "./handshake_types.ts";
 import {
   HANDSHAKE_PATIENCE_MS,
   PEERS_MAX,

@@ -6,7 +6,7 @@
  * push out everybody else on purpose.
  */
 import { addressKey } from "./address.ts";
-import type { HandshakeResult } from "./handshake.ts";
+import type { HandshakeResult } from "./handshake_types.ts";
 import { HALF_OPEN_MAX, HALF_OPEN_PER_SOURCE_MAX } from "./limits.ts";
 import type { Session } from "./session.ts";
 

@@ -6,7 +6,7 @@
  * without an answer and counted.
  */
 
-import { type Clock, highHalf, idToHex, lowHalf, NetError } from "../../base/mod.ts";
+import { type Clock, highHalf, lowHalf, NetError } from "../../base/mod.ts";
 import {
   createNoiseInitiator,
   createNoiseResponder,
@@ -14,74 +14,27 @@ import {
   decodeSealedBlock,
   deriveSealedSessionId,
   deriveSessionKeys,
-  encodeMessage1Payload,
   encodeRetried,
-  encodeSealedBlock,
   handshakePrologue,
-  judgeNegotiation,
   negotiationError,
   type NegotiationFault,
-  type NegotiationResult,
   type NoiseInitiator,
   type NoiseKeyPair,
   type NoiseResponder,
-  type SealedBlock,
   type SealedBlockReading,
-  type SessionKeys,
-  type SplitKeys,
 } from "../crypto/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
-import { Attempt, HandshakeAttempts, handshakeName } from "./handshake_attempts.ts";
+import { type Attempt, HandshakeAttempts, handshakeName } from "./handshake_attempts.ts";
 import type { HandshakeBudget } from "./handshake_budget.ts";
 import { encodeHandshakeDatagram, handshakeDatagramBytes } from "./handshake_datagram.ts";
+import type { HandshakeResult, HandshakeTarget, SealingOptions } from "./handshake_types.ts";
 import type { PacketSender } from "./packet_sender.ts";
 import type { RoutingHeader } from "./routing_header.ts";
-import type { SessionForm, SocketAddress } from "./types.ts";
+import { type Agreement, SealingTerms } from "./sealing_terms.ts";
+import type { SocketAddress } from "./types.ts";
 
-/** A node to shake hands with. */
-export interface HandshakeTarget {
-  readonly nodeId: bigint;
-  /** Its Noise static key. */
-  readonly noisePublicKey: Uint8Array;
-  /** Message 1 goes to all of them; the first answer decides. A direct handshake uses the first. */
-  readonly addresses: readonly SocketAddress[];
-  readonly form: SessionForm;
-}
-
-/** What a sealed session is made from (`sealed.md` 2). */
-export interface SealedHandshake {
-  /** What the peer says of itself; believed only after its proof. */
-  readonly peer: SealedBlock;
-  /** Consumed by the session. */
-  readonly splitKeys: SplitKeys;
-  readonly handshakeHash: Uint8Array;
-}
-
-/** Id of a session, and its keys if it is a compat one. */
-export type HandshakeKeys =
-  & Pick<SessionKeys, "sessionIdLow" | "sessionIdHigh" | "noncePrefix">
-  & Partial<Pick<SessionKeys, "sendKey" | "receiveKey">>;
-
-/** Outcome of a completed handshake. */
-export interface HandshakeResult {
-  readonly nodeId: bigint;
-  readonly keys: HandshakeKeys;
-  /** Set when both sides agreed on a sealed session. */
-  readonly sealed?: SealedHandshake;
-  readonly isInitiator: boolean;
-  /** First 8 bytes of message 1's ephemeral key, hex: they name the handshake. */
-  readonly ephemeral: string;
-  readonly form: SessionForm;
-  readonly address: SocketAddress;
-  /** True when this node may send there as much as it likes; see {@linkcode AddressGuard}. */
-  readonly isAddressProven: boolean;
-  /** True when a relay stood in between. */
-  readonly isRelayed: boolean;
-}
-
-const NODE_ID_BYTES = 8;
-const NO_PAYLOAD = new Uint8Array(0);
+const ABSENT: SealedBlockReading = { kind: "absent" };
 
 /** What {@linkcode Handshaker} needs. */
 export interface HandshakerDeps {
@@ -114,34 +67,21 @@ export interface HandshakerOptions {
   readonly sealing?: SealingOptions;
 }
 
-/** Who this node is on sealed sessions, and what it asks of others. */
-export interface SealingOptions {
-  readonly entityId: Uint8Array;
-  /** What is known of a node; an unknown one may be anybody and seal or not. */
-  readonly policyOf: (nodeId: bigint) => SealingPolicy;
-}
-
-/** What is asked of one node. */
-export interface SealingPolicy {
-  readonly knownEntityId?: Uint8Array;
-  /** No compat session with it is acceptable. */
-  readonly isRequired: boolean;
-}
-
-const ANYBODY: SealingPolicy = { isRequired: false };
-const ABSENT: SealedBlockReading = { kind: "absent" };
-
 /** Runs handshakes. */
 export class Handshaker {
   readonly #deps: HandshakerDeps;
   readonly #options: HandshakerOptions;
   readonly #routingId: number;
-  readonly #attempts = new HandshakeAttempts();
+  readonly #terms: SealingTerms;
+  readonly #attempts: HandshakeAttempts;
 
   constructor(deps: HandshakerDeps, options: HandshakerOptions) {
+    const { nodeId, noiseKeys, sealing } = options;
     this.#deps = deps;
     this.#options = options;
-    this.#routingId = lowHalf(options.nodeId);
+    this.#routingId = lowHalf(nodeId);
+    this.#terms = new SealingTerms({ nodeId, noisePublicKey: noiseKeys.publicKey, sealing });
+    this.#attempts = new HandshakeAttempts(deps.clock);
   }
 
   /**
@@ -156,53 +96,21 @@ export class Handshaker {
     signal?: AbortSignal,
   ): Promise<HandshakeResult> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const { promise, resolve, reject } = Promise.withResolvers<HandshakeResult>();
-    const { isRequired } = this.#policyOf(target.nodeId);
-    if (target.form === "direct" && isRequired) {
-      return Promise.reject(negotiationError(target.nodeId, "not_supported"));
+    const { nodeId, form } = target;
+    if (form === "direct" && this.#terms.isRequired(nodeId)) {
+      return Promise.reject(negotiationError(nodeId, "not_supported"));
     }
     const noise = createNoiseInitiator({
-      prologue: handshakePrologue(this.#routingId, lowHalf(target.nodeId)),
+      prologue: handshakePrologue(this.#routingId, lowHalf(nodeId)),
       psk: this.#options.meshSecret,
       responderStatic: target.noisePublicKey,
     });
-    const message = noise.writeMessage1(this.#message1Payload(target.form, isRequired));
-    const forget = this.#attempts.add(
-      new Attempt({
-        target,
-        noise,
-        message,
-        finish: (outcome) => {
-          cancel();
-          forget();
-          if (outcome instanceof Promise) {
-            // Message 2 is here; from now on only the proof, which has its own patience, can fail.
-            outcome.then(resolve, reject).finally(() => {
-              signal?.removeEventListener("abort", onAbort);
-            });
-            return;
-          }
-          signal?.removeEventListener("abort", onAbort);
-          if (outcome instanceof NetError) reject(outcome);
-          else resolve(outcome);
-        },
-      }),
-    );
-    const onAbort = () => {
-      cancel();
-      forget();
-      reject(signal?.reason);
-    };
-    const cancel = this.#deps.clock.after(patienceMs, () => {
-      forget();
-      signal?.removeEventListener("abort", onAbort);
-      reject(new NetError("timeout", `Cannot reach node ${idToHex(target.nodeId)}: no answer`));
-    });
-    signal?.addEventListener("abort", onAbort, { once: true });
-    const addresses = target.form === "routed" ? target.addresses : target.addresses.slice(0, 1);
+    const message = noise.writeMessage1(this.#terms.message1Payload(nodeId, form));
+    const result = this.#attempts.begin({ target, noise, message }, patienceMs, signal);
+    const addresses = form === "routed" ? target.addresses : target.addresses.slice(0, 1);
     const datagram = this.#datagram(message, target);
     for (const address of addresses) this.#send(datagram, address);
-    return promise;
+    return result;
   }
 
   /**
@@ -223,7 +131,7 @@ export class Handshaker {
     const how = { isRelayed: false, isRetried: false };
     if (!budget.admits({ message, from, datagramBytes, cost: expected.length, ...how })) return;
     for (const nodeId of expected) {
-      if (this.#policyOf(nodeId).isRequired) continue;
+      if (this.#terms.isRequired(nodeId)) continue;
       const noise = this.#responder(lowHalf(nodeId));
       if (noise.readMessage1(message) === undefined) continue;
       const who = { nodeId, form: "direct", ...this.#arrival(from, datagramBytes, how) } as const;
@@ -263,7 +171,7 @@ export class Handshaker {
       counters.drop_handshake_refused_total += 1;
       return;
     }
-    const negotiation = this.#judge(nodeId, message1.reading);
+    const negotiation = this.#terms.judge(nodeId, message1.reading);
     if (negotiation.kind === "failed") {
       counters.drop_handshake_negotiation_total += 1;
       this.#deps.onNegotiationFailed(nodeId, negotiation.fault);
@@ -341,7 +249,7 @@ export class Handshaker {
     if (payload === undefined) return false;
     const { target, noise } = attempt;
     const reading = target.form === "routed" ? decodeSealedBlock(payload) : ABSENT;
-    const negotiation = this.#judge(target.nodeId, reading, target.noisePublicKey);
+    const negotiation = this.#terms.judge(target.nodeId, reading, target.noisePublicKey);
     if (negotiation.kind === "failed") {
       this.#deps.counters.drop_handshake_negotiation_total += 1;
       attempt.finish(negotiationError(target.nodeId, negotiation.fault));
@@ -362,34 +270,6 @@ export class Handshaker {
     return true;
   }
 
-  #message1Payload(form: SessionForm, isRequired: boolean): Uint8Array {
-    const { nodeId, noiseKeys, sealing } = this.#options;
-    if (form === "direct") return NO_PAYLOAD;
-    if (sealing === undefined) return nodeIdBytes(nodeId);
-    const { entityId } = sealing;
-    return encodeMessage1Payload(nodeId, {
-      isRequired,
-      entityId,
-      noisePublicKey: noiseKeys.publicKey,
-    });
-  }
-
-  #policyOf(nodeId: bigint): SealingPolicy {
-    return this.#options.sealing?.policyOf(nodeId) ?? ANYBODY;
-  }
-
-  #judge(
-    nodeId: bigint,
-    reading: SealedBlockReading,
-    dialledNoiseKey?: Uint8Array,
-  ): NegotiationResult {
-    const { sealing } = this.#options;
-    if (sealing === undefined) return { kind: "compat" };
-    const ownEntityId = sealing.entityId;
-    const policy = sealing.policyOf(nodeId);
-    return judgeNegotiation(reading, { nodeId, ownEntityId, dialledNoiseKey, ...policy });
-  }
-
   #answer(
     noise: NoiseResponder,
     message1: Uint8Array,
@@ -397,14 +277,7 @@ export class Handshaker {
     negotiation: Agreement,
   ): void {
     const { guard, onAccepted, onAnswered } = this.#deps;
-    const { noiseKeys, sealing } = this.#options;
-    const message2 = noise.writeMessage2(
-      negotiation.kind === "compat" || sealing === undefined ? NO_PAYLOAD : encodeSealedBlock({
-        isRequired: this.#policyOf(who.nodeId).isRequired,
-        entityId: sealing.entityId,
-        noisePublicKey: noiseKeys.publicKey,
-      }),
-    );
+    const message2 = noise.writeMessage2(this.#terms.message2Payload(who.nodeId, negotiation));
     const result: HandshakeResult = {
       ...who,
       ...keysOf(noise, "responder", negotiation),
@@ -418,9 +291,6 @@ export class Handshaker {
     onAnswered(result);
   }
 }
-
-/** A negotiation that did not fail. */
-type Agreement = Exclude<NegotiationResult, { readonly kind: "failed" }>;
 
 function keysOf(
   noise: NoiseInitiator | NoiseResponder,
@@ -437,10 +307,4 @@ function keysOf(
 
 function halves(nodeId: bigint): { readonly low: number; readonly high: number } {
   return { low: lowHalf(nodeId), high: highHalf(nodeId) };
-}
-
-function nodeIdBytes(nodeId: bigint): Uint8Array {
-  const bytes = new Uint8Array(NODE_ID_BYTES);
-  new DataView(bytes.buffer).setBigUint64(0, nodeId, true);
-  return bytes;
 }

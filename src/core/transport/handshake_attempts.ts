@@ -1,13 +1,13 @@
 /** Handshakes this node began and that nobody has answered yet: one per target or address. */
-import { idToHex, lowHalf, NetError } from "../../base/mod.ts";
+import { type Clock, idToHex, lowHalf, NetError } from "../../base/mod.ts";
 import { type NoiseInitiator, RETRY_EPHEMERAL_BYTES } from "../crypto/mod.ts";
 import { addressKey, isSameAddress } from "./address.ts";
-import type { HandshakeResult, HandshakeTarget } from "./handshake.ts";
+import type { HandshakeResult, HandshakeTarget } from "./handshake_types.ts";
 import { ANSWERS_TRIED_MAX, RETRIES_FOLLOWED_MAX } from "./limits.ts";
 import type { SocketAddress } from "./types.ts";
 
 /** How an attempt ended; a promise when only the proof is left to wait for. */
-export type AttemptOutcome = HandshakeResult | NetError | Promise<HandshakeResult>;
+type Outcome = HandshakeResult | NetError | Promise<HandshakeResult>;
 
 /** What an attempt is made of. */
 export interface AttemptOptions {
@@ -15,7 +15,6 @@ export interface AttemptOptions {
   readonly noise: NoiseInitiator;
   /** Message 1. */
   readonly message: Uint8Array;
-  readonly finish: (outcome: AttemptOutcome) => void;
 }
 
 /** One attempt. */
@@ -25,14 +24,18 @@ export class Attempt {
   readonly message: Uint8Array;
   /** Its {@linkcode handshakeName}. */
   readonly ephemeral: string;
-  readonly finish: (outcome: AttemptOutcome) => void;
+  /** Ends it; the first outcome counts. */
+  readonly finish: (outcome: Outcome) => void;
   /** Packets that may still be tried as its answer: from where it was sent to, and from elsewhere. */
   #triesDialled = ANSWERS_TRIED_MAX;
   #triesElsewhere = ANSWERS_TRIED_MAX;
   /** RETRYs that may still be followed, by address. */
   readonly #retriesLeft: number[];
 
-  constructor({ target, noise, message, finish }: AttemptOptions) {
+  constructor(
+    { target, noise, message }: AttemptOptions,
+    finish: (outcome: Outcome) => void,
+  ) {
     this.target = target;
     this.noise = noise;
     this.message = message;
@@ -74,6 +77,7 @@ export class Attempt {
 
 /** All attempts. */
 export class HandshakeAttempts {
+  readonly #clock: Clock;
   /** Routed attempts by the routing id of their target: one in flight each. */
   readonly #routed = new Map<number, Attempt>();
   /** Direct attempts by address: one in flight each. */
@@ -81,8 +85,73 @@ export class HandshakeAttempts {
   /** Routed attempts by what a RETRY repeats of them. */
   readonly #byEphemeral = new Map<string, Attempt>();
 
-  /** Adds an attempt, in place of an earlier one to the same target; the result forgets it. */
-  add(attempt: Attempt): () => void {
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Begins an attempt, in place of an earlier one to the same target.
+   *
+   * @param patienceMs How long to wait for message 2.
+   * @returns Its result. Rejects with NetError `timeout` without an answer, `conflict` when superseded.
+   */
+  begin(
+    options: AttemptOptions,
+    patienceMs: number,
+    signal?: AbortSignal,
+  ): Promise<HandshakeResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<HandshakeResult>();
+    const attempt = new Attempt(options, (outcome) => {
+      cancel();
+      forget();
+      if (outcome instanceof Promise) {
+        // Message 2 is here; from now on only the proof, which has its own patience, can fail.
+        outcome.then(resolve, reject).finally(unlisten);
+        return;
+      }
+      unlisten();
+      if (outcome instanceof NetError) reject(outcome);
+      else resolve(outcome);
+    });
+    const forget = this.#add(attempt);
+    const cancel = this.#clock.after(patienceMs, () => {
+      const node = idToHex(options.target.nodeId);
+      attempt.finish(new NetError("timeout", `Cannot reach node ${node}: no answer`));
+    });
+    const onAbort = () => {
+      cancel();
+      forget();
+      reject(signal?.reason);
+    };
+    const unlisten = () => signal?.removeEventListener("abort", onAbort);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    return promise;
+  }
+
+  /** The routed attempt to the node with this routing id. */
+  routed(routingId: number): Attempt | undefined {
+    return this.#routed.get(routingId);
+  }
+
+  /** The direct attempt to this address. */
+  direct(address: SocketAddress): Attempt | undefined {
+    return this.#direct.size === 0 ? undefined : this.#direct.get(addressKey(address));
+  }
+
+  /** The routed attempt whose ephemeral key begins with these 8 bytes. */
+  byEphemeral(start: Uint8Array): Attempt | undefined {
+    return this.#byEphemeral.get(start.toHex());
+  }
+
+  /** Ends all of them. */
+  finishAll(error: NetError): void {
+    for (const attempt of [...this.#routed.values(), ...this.#direct.values()]) {
+      attempt.finish(error);
+    }
+  }
+
+  /** The result forgets it again. */
+  #add(attempt: Attempt): () => void {
     const { target } = attempt;
     const superseded = new NetError(
       "conflict",
@@ -106,28 +175,6 @@ export class HandshakeAttempts {
     return () => {
       if (this.#direct.get(key) === attempt) this.#direct.delete(key);
     };
-  }
-
-  /** The routed attempt to the node with this routing id. */
-  routed(routingId: number): Attempt | undefined {
-    return this.#routed.get(routingId);
-  }
-
-  /** The direct attempt to this address. */
-  direct(address: SocketAddress): Attempt | undefined {
-    return this.#direct.size === 0 ? undefined : this.#direct.get(addressKey(address));
-  }
-
-  /** The routed attempt whose ephemeral key begins with these 8 bytes. */
-  byEphemeral(start: Uint8Array): Attempt | undefined {
-    return this.#byEphemeral.get(start.toHex());
-  }
-
-  /** Ends all of them. */
-  finishAll(error: NetError): void {
-    for (const attempt of [...this.#routed.values(), ...this.#direct.values()]) {
-      attempt.finish(error);
-    }
   }
 }
 

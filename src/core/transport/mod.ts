@@ -9,14 +9,11 @@ export {
   type TransportCounters,
 } from "./counters.ts";
 export { Dialer, type DialState, type DialTarget } from "./dialer.ts";
-export type { HandshakeTarget, SealingPolicy } from "./handshake.ts";
+export type { HandshakeTarget, SealingPolicy } from "./handshake_types.ts";
 export { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./header.ts";
 export { EXPECTED_MAX, HEARTBEAT_MS, SESSION_TIMEOUT_MS } from "./limits.ts";
-export {
-  MeshTransport,
-  type MeshTransportDeps,
-  type MeshTransportOptions,
-} from "./mesh_transport.ts";
+export type { MeshTransportDeps, MeshTransportOptions } from "./mesh_options.ts";
+export { MeshTransport } from "./mesh_transport.ts";
 export type { DatagramSocket, SocketCounters } from "./socket.ts";
 export type { PingwaveFacts } from "./pingwaves.ts";
 export type { SendStreamHandle } from "./send_stream.ts";

@@ -3,83 +3,32 @@
  * streams are in `session_streams.ts`.
  */
 
-import type { Clock } from "../../base/mod.ts";
 import {
   EpochKeys,
   FLAG_EPOCH_PARITY,
-  type Identity,
   type PacketCipher,
   packResetTag,
   ProofExchange,
   ReplayWindow,
-  type ReplayWindows,
-  type ResetTagger,
   SUBPROTOCOL_SEALED,
   unpackResetTag,
 } from "../crypto/mod.ts";
-import type { AddressGuard } from "./address_guard.ts";
 import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
-import type { TransportCounters } from "./counters.ts";
-import type { Egress } from "./egress.ts";
-import { type EventCursor, FRAME_PREFIX_BYTES } from "./event_frame.ts";
+import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import type { ControlWriter } from "./grant_queue.ts";
-import type { HandshakeResult } from "./handshake.ts";
+import type { HandshakeResult } from "./handshake_types.ts";
 import { FLAG_HEARTBEAT, FLAG_RELIABLE, MAX_PAYLOAD } from "./header.ts";
 import { PACKET_OVERHEAD_BYTES } from "./limits.ts";
-import type { PacketRoute, PacketSender, SealingSession } from "./packet_sender.ts";
-import { NO_ROOM, type PacketStore } from "./packet_store.ts";
+import type { PacketRoute, SealingSession } from "./packet_sender.ts";
+import { NO_ROOM } from "./packet_store.ts";
 import type { Peer } from "./peers.ts";
-import type { ReorderBudget } from "./reorder_buffer.ts";
 import { MAX_RELAYED_PAYLOAD, ROUTING_HEADER_BYTES } from "./routing_header.ts";
-import type { ScheduledPackets } from "./scheduled_packets.ts";
+import type { SessionContext } from "./session_context.ts";
 import { SessionStreams } from "./session_streams.ts";
-import type { Stream } from "./stream.ts";
 import type { SocketAddress } from "./types.ts";
 
 /** The control stream's id, 2^64 − 1, as a half. */
 const ALL_ONES = 0xffffffff;
-
-/** What all sessions of a transport share. */
-export interface SessionContext {
-  readonly cipher: PacketCipher;
-  readonly sender: PacketSender;
-  readonly counters: TransportCounters;
-  readonly clock: Clock;
-  /** Asked before a proof is sent to an address that is not proven; nothing else is sent there. */
-  readonly guard: Pick<AddressGuard, "mayAnswer">;
-  /** Keeps plaintexts until they are acknowledged, or in order. */
-  readonly store: PacketStore;
-  /** The way out of scheduled streams, and their packets on it. */
-  readonly egress: Egress;
-  readonly scheduled: ScheduledPackets;
-  /** The cipher's memory. */
-  readonly view: DataView;
-  readonly replayWindows: ReplayWindows;
-  /** Walks over the events of one packet at a time. */
-  readonly cursor: EventCursor;
-  /** Memory that all ordered streams share. */
-  readonly reorderBudget: ReorderBudget;
-  /** Takes events of streams that nobody diverted. */
-  readonly onEvent: (
-    session: Session,
-    stream: Stream,
-    sequence: number,
-    payload: Uint8Array,
-    index: number,
-  ) => void;
-  /** True while somebody takes those. */
-  readonly hasEventHandler: () => boolean;
-  /** Who this node proves to be on sealed sessions; `undefined` where there are none. */
-  readonly prover: SessionProver | undefined;
-  /** A packet now waits for an acknowledgement, or a gap for its filling. */
-  readonly onBusy: (session: Session) => void;
-}
-
-/** What a node proves its identity with. */
-export interface SessionProver {
-  readonly identity: Pick<Identity, "entityId" | "sign">;
-  readonly resetTagger: ResetTagger;
-}
 
 const EMPTY = new Uint8Array(0);
 

@@ -10,11 +10,12 @@ import { type Clock, idToHex, NetError, PairMap } from "../../base/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
 import { HalfOpenTable } from "./half_open.ts";
-import type { HandshakeResult } from "./handshake.ts";
+import type { HandshakeResult } from "./handshake_types.ts";
 import { CROSSING_MS, SEALED_CROSSING_MS, SUPERSEDED_MS, UNCONFIRMED_MS } from "./limits.ts";
 import type { PacketRoute } from "./packet_sender.ts";
 import { Peer, type PeerTable } from "./peers.ts";
-import { Session, type SessionContext } from "./session.ts";
+import { Session } from "./session.ts";
+import type { SessionContext } from "./session_context.ts";
 import type { SocketAddress } from "./types.ts";
 
 /** What {@linkcode SessionRegistry} needs. */

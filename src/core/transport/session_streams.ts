@@ -30,7 +30,8 @@ import { ReorderBuffer } from "./reorder_buffer.ts";
 import { ResetRepeats, type StreamId } from "./reset_repeats.ts";
 import type { ScheduledPacket } from "./scheduled_packets.ts";
 import { SendState } from "./send_state.ts";
-import type { Session, SessionContext } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { SessionContext } from "./session_context.ts";
 import { Stream } from "./stream.ts";
 import type { OpenSendStreamOptions, StreamEnd } from "./types.ts";
 

@@ -8,6 +8,7 @@ import { STREAM_WINDOW_BYTES } from "./limits.ts";
 import { ReceiveState } from "./receive_state.ts";
 import { SendStreamHandle } from "./send_stream.ts";
 import type { Session } from "./session.ts";
+import type { SessionsInUse } from "./sessions_in_use.ts";
 import { QueuedStreamReader } from "./stream_reader.ts";
 import type { Stream } from "./stream.ts";
 import type {
@@ -26,10 +27,7 @@ export type EventHandler = (event: MeshEvent) => void;
 /** What {@linkcode StreamPlane} needs. */
 export interface StreamPlaneDeps {
   readonly counters: TransportCounters;
-  /** The session in use with a peer. */
-  readonly sessionOf: (peer: bigint) => Session | undefined;
-  /** The same, if it may be sent on. @throws NetError `unreachable` without one. */
-  readonly requireSession: (peer: bigint) => Session;
+  readonly sessions: SessionsInUse;
 }
 
 /** A reader may hold this many windows before packets are refused: what is in flight fits twice. */
@@ -49,7 +47,7 @@ export class StreamPlane {
 
   /** See `MeshLink.openSendStream`. */
   openSend(peer: bigint, streamId: bigint, options: OpenSendStreamOptions): SendStreamHandle {
-    const { streams } = this.#deps.requireSession(peer);
+    const { streams } = this.#deps.sessions.require(peer);
     const stream = streams.touch(lowHalf(streamId), highHalf(streamId));
     return new SendStreamHandle(peer, streams, stream, streams.openSend(stream, options));
   }
@@ -61,7 +59,7 @@ export class StreamPlane {
     handler: ReceiveStreamHandler,
     options: OpenReceiveStreamOptions,
   ): EndReceiving {
-    const session = this.#deps.sessionOf(peer);
+    const session = this.#deps.sessions.get(peer);
     if (session === undefined) {
       handler.onEnd("peer_lost");
       return () => {};
@@ -71,7 +69,7 @@ export class StreamPlane {
 
   /** See `MeshTransport.readStream`. */
   read(peer: bigint, streamId: bigint, options: ReadStreamOptions): StreamReader {
-    const session = this.#deps.requireSession(peer);
+    const session = this.#deps.sessions.require(peer);
     options.signal?.throwIfAborted();
     const reader = new QueuedStreamReader(peer, streamId);
     const { stream, state, end } = this.#divert(session, streamId, reader, options);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Dialer, type DialTransport } from "../../../src/core/transport/dialer.ts";
-import type { HandshakeTarget } from "../../../src/core/transport/handshake.ts";
+import type { HandshakeTarget } from "../../../src/core/transport/handshake_types.ts";
 import {
   HANDSHAKE_PATIENCE_MS,
   PEERS_MAX,

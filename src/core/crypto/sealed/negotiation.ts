@@ -130,17 +130,17 @@ export function decodeSealedBlock(bytes: Uint8Array): SealedBlockReading {
 }
 
 /**
- * Encodes message 1's payload: node id, then the block.
+ * Encodes message 1's payload: node id, then the block if there is one.
  *
  * @throws RangeError as {@linkcode encodeSealedBlock}.
  */
 export function encodeMessage1Payload(
   nodeId: bigint,
-  block: SealedBlock,
+  block?: SealedBlock,
 ): Uint8Array<ArrayBuffer> {
   const id = new Uint8Array(NODE_ID_BYTES);
   new DataView(id.buffer).setBigUint64(0, nodeId, true);
-  return concatBytes(id, encodeSealedBlock(block));
+  return block === undefined ? id : concatBytes(id, encodeSealedBlock(block));
 }
 
 /** Reads message 1's payload, with or without a block; `undefined` when it has no node id. */
