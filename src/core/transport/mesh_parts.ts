@@ -24,6 +24,7 @@ import type { MeshTransportDeps, MeshTransportOptions } from "./mesh_options.ts"
 import { MeshView } from "./mesh_view.ts";
 import { MessagePlane } from "./message_plane.ts";
 import { requireInterval, requireOneIdentity } from "./option_checks.ts";
+import { PacketDispatch } from "./packet_dispatch.ts";
 import { PacketReceiver } from "./packet_receiver.ts";
 import { PacketSender } from "./packet_sender.ts";
 import { PacketStore } from "./packet_store.ts";
@@ -81,7 +82,7 @@ export function createMeshParts(deps: MeshTransportDeps, options: MeshTransportO
   const { clock, log, random, cipher, counters, events, peers, guard } = ground;
   const { nodeId, heartbeatMs, sessionTimeoutMs } = ground;
   const ways = createWays(ground);
-  const { breakers, pingwaves, relay, routing } = ways;
+  const { breakers, conduct, pingwaves, rates, relay, routing } = ways;
 
   const inUse = new SessionsInUse({ clock, peers, breakers });
   const messages = new MessagePlane({ log, sessions: inUse }, nodeId);
@@ -110,7 +111,7 @@ export function createMeshParts(deps: MeshTransportDeps, options: MeshTransportO
     clock,
     peers,
     counters,
-    conduct: ways.conduct,
+    conduct,
     onRound: (now) => {
       pingwaves.beginRound();
       routing.sweep(now);
@@ -139,23 +140,30 @@ export function createMeshParts(deps: MeshTransportDeps, options: MeshTransportO
     handshaker,
     forget: (peer) => life.forget(peer),
   });
+  const dispatch = new PacketDispatch({
+    memory: cipher.memory,
+    counters,
+    sessions,
+    routing,
+    rates,
+    conduct,
+    liveness,
+    paths,
+    messageHandlers: messages.handlers,
+  });
   const receiver = new PacketReceiver({
     cipher,
     clock,
     counters,
     peers,
     sessions,
-    liveness,
-    handshaker,
-    messageHandlers: messages.handlers,
-    resets,
-    sealedDatagrams,
-    paths,
-    routing,
     pingwaves,
     relay,
-    rates: ways.rates,
-    conduct: ways.conduct,
+    conduct,
+    handshaker,
+    resets,
+    sealedDatagrams,
+    dispatch,
   }, nodeId);
   const { loopback } = messages;
   const view = new MeshView({ clock, peers, sessions, loopback, ...ways });
