@@ -3,13 +3,11 @@
  * probe, and route withdrawal (12).
  */
 
-import { decodeRouteWithdrawal, encodeReflexResponse } from "./control_frames.ts";
+import { encodeReflexResponse } from "./nat_frames.ts";
 import type { Routing } from "./routing.ts";
 import type { Session } from "./session.ts";
-import { SUBPROTOCOL_ROUTE_WITHDRAWAL } from "./withdrawal_flood.ts";
-
-/** Subprotocol id of reflex requests and responses. */
-export const SUBPROTOCOL_REFLEX = 0x0d00;
+import { SUBPROTOCOL_REFLEX, SUBPROTOCOL_ROUTE_WITHDRAWAL } from "./subprotocols.ts";
+import { decodeRouteWithdrawal } from "./withdrawal_frame.ts";
 
 /** What {@linkcode answerBuiltin} needs. */
 export interface BuiltinContext {

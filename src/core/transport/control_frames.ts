@@ -1,16 +1,12 @@
 /**
- * Payloads of the transport's own events: grants, NACKs, resets and SACKs (`wire.md` 7.3 to 7.7), route
- * withdrawals (12), reflex, rendezvous and the keep-alive datagram (13).
+ * Payloads of the control events of streams: grants, NACKs, resets and SACKs (`wire.md` 7.3 to 7.7).
  *
- * Grants and NACKs, which go out per packet, have encoders that write in place; the rest deals in small
- * objects. Decoders give `undefined` for anything malformed. What to do about a message is decided
- * elsewhere.
+ * What this node sends is written in place; the rest deals in small objects. Decoders give `undefined`
+ * for anything malformed. What to do about an event is decided in `control_plane.ts`.
  */
 
-import { ADDRESS_BYTES, decodeAddress, encodeAddress } from "./address.ts";
-import { KEEP_ALIVE_BYTES, KEEP_ALIVE_MAGIC } from "./classify.ts";
 import type { MissingPackets } from "./receive_state.ts";
-import type { SocketAddress } from "./types.ts";
+import { writeNumber } from "./wire_numbers.ts";
 
 /** Exact size of a grant. */
 export const GRANT_BYTES = 24;
@@ -18,8 +14,6 @@ export const GRANT_BYTES = 24;
 export const NACK_BYTES = 24;
 /** Exact size of a reset. */
 export const RESET_BYTES = 8;
-/** Exact size of a route withdrawal. */
-export const ROUTE_WITHDRAWAL_BYTES = 16;
 /** Most ranges of a SACK. */
 export const SACK_RANGES_MAX = 16;
 
@@ -58,50 +52,6 @@ export interface Sack {
   readonly ranges: readonly SequenceRange[];
 }
 
-/** "The destination is unreachable through me" (0x0C01). */
-export interface RouteWithdrawal {
-  readonly destination: bigint;
-  /** Per sender, from 0. */
-  readonly sequence: bigint;
-}
-
-/** Hole-punch coordination (0x0D01). */
-export type Rendezvous =
-  | {
-    readonly kind: "request";
-    readonly target: bigint;
-    readonly punchId: number;
-    readonly selfReflex: SocketAddress;
-  }
-  | {
-    readonly kind: "introduce";
-    readonly peer: bigint;
-    readonly peerReflex: SocketAddress;
-    /** Milliseconds since the Unix epoch. */
-    readonly fireAtMs: bigint;
-  }
-  | {
-    readonly kind: "ack";
-    readonly fromPeer: bigint;
-    readonly toPeer: bigint;
-    readonly punchId: number;
-  }
-  | {
-    readonly kind: "reject";
-    readonly target: bigint;
-    readonly punchId: number;
-    /** 1 rate-limited, 2 unknown reflex, 3 no session with target, 4 reflex mismatch, 255 other. */
-    readonly reason: number;
-  };
-
-/** The datagram that opens a hole in a NAT. */
-export interface KeepAlive {
-  readonly senderNodeId: bigint;
-  readonly punchId: number;
-}
-
-// --- Credit and acknowledgement ------------------------------------------------------------------
-
 /**
  * Writes a grant in place; numbers must be integers below 2^53.
  *
@@ -118,8 +68,8 @@ export function encodeGrantInto(
 ): number {
   view.setUint32(at, streamLow, true);
   view.setUint32(at + 4, streamHigh, true);
-  setNumber(view, at + 8, totalConsumed);
-  setNumber(view, at + 16, ackSequence);
+  writeNumber(view, at + 8, totalConsumed);
+  writeNumber(view, at + 16, ackSequence);
   return at + GRANT_BYTES;
 }
 
@@ -154,7 +104,7 @@ export function encodeNackInto(
 ): number {
   view.setUint32(at, streamLow, true);
   view.setUint32(at + 4, streamHigh, true);
-  setNumber(view, at + 8, missing.nextExpected);
+  writeNumber(view, at + 8, missing.nextExpected);
   view.setUint32(at + 16, missing.bitmapLow, true);
   view.setUint32(at + 20, missing.bitmapHigh, true);
   return at + NACK_BYTES;
@@ -203,6 +153,23 @@ export function missingBitmap(nextExpected: bigint, missing: Iterable<bigint>): 
     if (distance > 0n) bitmap |= 1n << (distance - 1n);
   }
   return bitmap;
+}
+
+/**
+ * Writes a reset in place.
+ *
+ * @param at Where the event starts in `view`.
+ * @returns Where it ends.
+ */
+export function encodeResetInto(
+  view: DataView,
+  at: number,
+  streamLow: number,
+  streamHigh: number,
+): number {
+  view.setUint32(at, streamLow, true);
+  view.setUint32(at + 4, streamHigh, true);
+  return at + RESET_BYTES;
 }
 
 /** The 8 bytes of a reset (0x0B02). */
@@ -265,131 +232,6 @@ function areValidRanges({ ranges, ackSequence }: Sack): boolean {
   return true;
 }
 
-// --- Routes and NAT ------------------------------------------------------------------------------
-
-/** The 16 bytes of a route withdrawal. */
-export function encodeRouteWithdrawal(withdrawal: RouteWithdrawal): Uint8Array<ArrayBuffer> {
-  return encodeWords(withdrawal.destination, withdrawal.sequence);
-}
-
-/** Reads a route withdrawal. */
-export function decodeRouteWithdrawal(bytes: Uint8Array): RouteWithdrawal | undefined {
-  if (bytes.length !== ROUTE_WITHDRAWAL_BYTES) return undefined;
-  const view = viewOf(bytes);
-  return { destination: view.getBigUint64(0, true), sequence: view.getBigUint64(8, true) };
-}
-
-/**
- * The 19 bytes of a reflex response (0x0D00); the request is an empty event.
- *
- * @throws RangeError when the address is no IP address and port.
- */
-export function encodeReflexResponse(address: SocketAddress): Uint8Array<ArrayBuffer> {
-  return encodeAddress(address);
-}
-
-/** Reads a reflex response. */
-export function decodeReflexResponse(bytes: Uint8Array): SocketAddress | undefined {
-  return bytes.length === ADDRESS_BYTES ? decodeAddress(bytes) : undefined;
-}
-
-/** First byte and exact length of each rendezvous message (`wire.md` 13.2). */
-const RENDEZVOUS_KINDS = {
-  request: { code: 1, length: 32 },
-  introduce: { code: 2, length: 36 },
-  ack: { code: 3, length: 21 },
-  reject: { code: 4, length: 14 },
-} as const;
-
-/**
- * The bytes of a rendezvous message; its integers are big-endian.
- *
- * @throws RangeError when an address is no IP address and port.
- */
-export function encodeRendezvous(message: Rendezvous): Uint8Array<ArrayBuffer> {
-  const { code, length } = RENDEZVOUS_KINDS[message.kind];
-  const bytes = new Uint8Array(length);
-  const view = viewOf(bytes);
-  bytes[0] = code;
-  switch (message.kind) {
-    case "request":
-      view.setBigUint64(1, message.target);
-      view.setUint32(9, message.punchId);
-      bytes.set(encodeAddress(message.selfReflex), 13);
-      break;
-    case "introduce":
-      view.setBigUint64(1, message.peer);
-      bytes.set(encodeAddress(message.peerReflex), 9);
-      view.setBigUint64(28, message.fireAtMs);
-      break;
-    case "ack":
-      view.setBigUint64(1, message.fromPeer);
-      view.setBigUint64(9, message.toPeer);
-      view.setUint32(17, message.punchId);
-      break;
-    case "reject":
-      view.setBigUint64(1, message.target);
-      view.setUint32(9, message.punchId);
-      view.setUint8(13, message.reason);
-      break;
-  }
-  return bytes;
-}
-
-/** Reads a rendezvous message. */
-export function decodeRendezvous(bytes: Uint8Array): Rendezvous | undefined {
-  const { request, introduce, ack, reject } = RENDEZVOUS_KINDS;
-  const view = viewOf(bytes);
-  if (isKind(bytes, request)) {
-    const selfReflex = decodeAddress(bytes, 13);
-    if (selfReflex === undefined) return undefined;
-    const [target, punchId] = [view.getBigUint64(1), view.getUint32(9)];
-    return { kind: "request", target, punchId, selfReflex };
-  }
-  if (isKind(bytes, introduce)) {
-    const peerReflex = decodeAddress(bytes, 9);
-    if (peerReflex === undefined) return undefined;
-    const [peer, fireAtMs] = [view.getBigUint64(1), view.getBigUint64(28)];
-    return { kind: "introduce", peer, peerReflex, fireAtMs };
-  }
-  if (isKind(bytes, ack)) {
-    const [fromPeer, toPeer] = [view.getBigUint64(1), view.getBigUint64(9)];
-    return { kind: "ack", fromPeer, toPeer, punchId: view.getUint32(17) };
-  }
-  if (isKind(bytes, reject)) {
-    const [target, punchId] = [view.getBigUint64(1), view.getUint32(9)];
-    return { kind: "reject", target, punchId, reason: view.getUint8(13) };
-  }
-  return undefined;
-}
-
-/** The 14 bytes of a keep-alive datagram; its integers are little-endian. */
-export function encodeKeepAlive(keepAlive: KeepAlive): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(KEEP_ALIVE_BYTES);
-  const view = viewOf(bytes);
-  view.setUint16(0, KEEP_ALIVE_MAGIC, true);
-  view.setBigUint64(2, keepAlive.senderNodeId, true);
-  view.setUint32(10, keepAlive.punchId, true);
-  return bytes;
-}
-
-/** Reads a keep-alive datagram. */
-export function decodeKeepAlive(bytes: Uint8Array): KeepAlive | undefined {
-  if (bytes.length !== KEEP_ALIVE_BYTES) return undefined;
-  const view = viewOf(bytes);
-  if (view.getUint16(0, true) !== KEEP_ALIVE_MAGIC) return undefined;
-  return { senderNodeId: view.getBigUint64(2, true), punchId: view.getUint32(10, true) };
-}
-
-// --- Helpers -------------------------------------------------------------------------------------
-
-function isKind(
-  bytes: Uint8Array,
-  kind: { readonly code: number; readonly length: number },
-): boolean {
-  return bytes.length === kind.length && bytes[0] === kind.code;
-}
-
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -399,10 +241,4 @@ function encodeWords(...words: readonly bigint[]): Uint8Array<ArrayBuffer> {
   const view = viewOf(bytes);
   for (const [i, word] of words.entries()) view.setBigUint64(i * 8, word, true);
   return bytes;
-}
-
-/** Writes an integer below 2^53 as a u64. */
-function setNumber(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
 }

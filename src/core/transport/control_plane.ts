@@ -7,12 +7,8 @@
 
 import { decodeSack, GRANT_BYTES, NACK_BYTES, RESET_BYTES } from "./control_frames.ts";
 import type { Session } from "./session.ts";
-
-/** Subprotocol ids of the control events. */
-export const SUBPROTOCOL_GRANT = 0x0b00;
-export const SUBPROTOCOL_NACK = 0x0b01;
-export const SUBPROTOCOL_RESET = 0x0b02;
-export const SUBPROTOCOL_SACK = 0x0b03;
+import { SUBPROTOCOL_GRANT, SUBPROTOCOL_RESET, SUBPROTOCOL_SACK } from "./subprotocols.ts";
+import { readNumber } from "./wire_numbers.ts";
 
 /**
  * Acts on one control event.
@@ -40,13 +36,13 @@ export function receiveControl(
   if (state === undefined || stream.ended !== undefined) return true;
   stream.lastActiveAt = now;
   if (subprotocol === SUBPROTOCOL_GRANT) {
-    if (state.onGrant(readU64(view, at + 8), readU64(view, at + 16), now)) stream.wake();
+    if (state.onGrant(readNumber(view, at + 8), readNumber(view, at + 16), now)) stream.wake();
   } else {
-    session.streams.resend(
+    session.streams.sender.resend(
       stream,
       state,
       state.onNack(
-        readU64(view, at + 8),
+        readNumber(view, at + 8),
         view.getUint32(at + 16, true),
         view.getUint32(at + 20, true),
         now,
@@ -72,11 +68,7 @@ function receiveSack(
   if (stream?.send === undefined || stream.ended !== undefined) return true;
   const ranges = sack.ranges.map(([start, end]) => [Number(start), Number(end)] as const);
   const { isProgress, due } = stream.send.onSack(Number(sack.ackSequence), ranges, now);
-  session.streams.resend(stream, stream.send, due);
+  session.streams.sender.resend(stream, stream.send, due);
   if (isProgress) stream.wake();
   return true;
-}
-
-function readU64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
 }

@@ -95,6 +95,30 @@ export function writeEventFrame(bytes: Uint8Array, at: number, event: Uint8Array
 }
 
 /**
+ * Writes the frames of many events whose lengths are known to be right.
+ *
+ * @param view Of the same memory as `bytes`.
+ * @param start Where the first frame starts.
+ * @param events Those from `from` to before `until` are written.
+ */
+export function writeEventFrames(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  events: readonly Uint8Array[],
+  from: number,
+  until: number,
+): void {
+  let at = start;
+  for (let i = from; i < until; i++) {
+    const event = events[i] as Uint8Array;
+    view.setUint32(at, event.length, true);
+    bytes.set(event, at + FRAME_PREFIX_BYTES);
+    at += FRAME_PREFIX_BYTES + event.length;
+  }
+}
+
+/**
  * The plaintext of a packet with these events; for tests and rare paths.
  *
  * @throws RangeError when there are more than 2027 events or they do not fit 8108 bytes.

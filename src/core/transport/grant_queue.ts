@@ -6,17 +6,15 @@
 
 import type { Clock } from "../../base/mod.ts";
 import { encodeGrantInto, encodeNackInto, GRANT_BYTES, NACK_BYTES } from "./control_frames.ts";
+import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import { GRANT_DELAY_MS } from "./limits.ts";
 import { NO_ROOM } from "./packet_store.ts";
 import type { ReceiveState } from "./receive_state.ts";
 import { MAX_RELAYED_PAYLOAD } from "./routing_header.ts";
 import { encodeSackInto, SACK_BYTES_MAX, SackSchedule } from "./sack.ts";
 import type { Stream } from "./stream.ts";
+import { SUBPROTOCOL_GRANT, SUBPROTOCOL_NACK, SUBPROTOCOL_SACK } from "./subprotocols.ts";
 
-const SUBPROTOCOL_GRANT = 0x0b00;
-const SUBPROTOCOL_NACK = 0x0b01;
-const SUBPROTOCOL_SACK = 0x0b03;
-const FRAME_PREFIX_BYTES = 4;
 /** Grants that fit one packet, relayed or not: 8090 / 28. */
 const GRANTS_MAX = Math.floor(MAX_RELAYED_PAYLOAD / (GRANT_BYTES + FRAME_PREFIX_BYTES));
 

@@ -73,6 +73,13 @@ export const STREAM_IDLE_MS = 300_000;
 export const STREAM_LINGER_MS = 2_000;
 
 /**
+ * A stream that ended early for its reader refuses packets for longer than its sender tries, about 7 s;
+ * so many are remembered per session, beyond that a late packet opens the stream again.
+ */
+export const ENDED_STREAM_MS = 10_000;
+export const ENDED_STREAMS_MAX = 1_024;
+
+/**
  * A RESET is repeated at once and after pauses that double, until 127 s. A reader that none of them
  * reaches has lost its peer by then (`FAILED_TIMEOUTS`). Streams to one peer it is repeated for.
  */

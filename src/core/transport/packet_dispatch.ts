@@ -7,12 +7,7 @@ import { decodeSealedMessage, SUBPROTOCOL_SEALED } from "../crypto/mod.ts";
 import { answerBuiltin } from "./builtin_messages.ts";
 import { type ConductTable, Misconduct } from "./conduct.ts";
 import { RESET_BYTES } from "./control_frames.ts";
-import {
-  receiveControl,
-  SUBPROTOCOL_GRANT,
-  SUBPROTOCOL_RESET,
-  SUBPROTOCOL_SACK,
-} from "./control_plane.ts";
+import { receiveControl } from "./control_plane.ts";
 import type { TransportCounters } from "./counters.ts";
 import { EventCursor } from "./event_frame.ts";
 import { FLAG_HEARTBEAT, FLAG_RELIABLE, type PacketHeader } from "./header.ts";
@@ -23,6 +18,7 @@ import { type RateLimits, TrafficKind } from "./rate_limits.ts";
 import type { Routing } from "./routing.ts";
 import type { Session } from "./session.ts";
 import type { SessionRegistry } from "./session_registry.ts";
+import { isAnnouncement, isStreamControl, SUBPROTOCOL_RESET } from "./subprotocols.ts";
 import type { SocketAddress } from "./types.ts";
 
 /** What {@linkcode PacketDispatch} needs. */
@@ -99,7 +95,7 @@ export class PacketDispatch {
         eventCount,
         now,
       );
-    } else if (subprotocol >= SUBPROTOCOL_GRANT && subprotocol <= SUBPROTOCOL_SACK) {
+    } else if (isStreamControl(subprotocol)) {
       counters.rx_control_packets_total += 1;
       this.#receiveControl(session, header, payloadAt, now);
     } else this.#receiveMessages(session, header, payloadAt, now);
@@ -233,11 +229,6 @@ export class PacketDispatch {
     counters.rx_message_packets_total += 1;
     for (const payload of events) handler?.({ from, subprotocol, streamId, sequence, payload });
   }
-}
-
-/** Messages that cost a signature check: announcements, scoped ones, folds (`wire.md` 8). */
-function isAnnouncement(subprotocol: number): boolean {
-  return subprotocol === 0x0c00 || subprotocol === 0x0c04 || subprotocol === 0x1000;
 }
 
 /** Sequences beyond what a double holds exactly cannot be in any window. */

@@ -11,6 +11,7 @@ import { RECEIVE_RUNS_MAX, RESENDS_MAX, RETRANSMIT_TICK_MS } from "./limits.ts";
 import { SACK_LOSS_THRESHOLD } from "./mesh_limits.ts";
 import type { ReceiveState } from "./receive_state.ts";
 import type { UnackedRing } from "./unacked_ring.ts";
+import { writeNumber } from "./wire_numbers.ts";
 
 /** Most bytes of a SACK: header 16 and 16 ranges of 16. */
 export const SACK_BYTES_MAX = 16 + 16 * SACK_RANGES_MAX;
@@ -61,11 +62,11 @@ export function encodeSackInto(
 ): number {
   view.setUint32(at, streamLow, true);
   view.setUint32(at + 4, streamHigh, true);
-  setNumber(view, at + 8, ackSequence);
+  writeNumber(view, at + 8, ackSequence);
   let end = at + 16;
   for (const [start, rangeEnd] of ranges) {
-    setNumber(view, end, start);
-    setNumber(view, end + 8, rangeEnd);
+    writeNumber(view, end, start);
+    writeNumber(view, end + 8, rangeEnd);
     end += 16;
   }
   return end;
@@ -120,10 +121,4 @@ function isPassedBy(ranges: readonly Range[], last: number, sequence: number): b
     passed += end - start;
   }
   return passed >= SACK_LOSS_THRESHOLD;
-}
-
-/** Writes an integer below 2^53 as a u64. */
-function setNumber(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
 }

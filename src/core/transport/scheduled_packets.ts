@@ -4,9 +4,9 @@
  */
 import type { EgressItem } from "./egress.ts";
 import { NO_ROOM, type PacketStore } from "./packet_store.ts";
-import type { SessionStreams } from "./session_streams.ts";
 import type { SendState } from "./send_state.ts";
 import type { Stream } from "./stream.ts";
+import type { StreamSender } from "./stream_sender.ts";
 
 /** Items kept for reuse. */
 const POOLED_MAX = 1_024;
@@ -14,7 +14,7 @@ const POOLED_MAX = 1_024;
 /** One packet that waits for its turn. */
 export class ScheduledPacket implements EgressItem {
   readonly #pool: ScheduledPackets;
-  streams: SessionStreams | undefined;
+  sender: StreamSender | undefined;
   stream: Stream | undefined;
   state: SendState | undefined;
   sequence = 0;
@@ -28,7 +28,7 @@ export class ScheduledPacket implements EgressItem {
   }
 
   leave(): void {
-    this.streams?.sendScheduled(this);
+    this.sender?.sendScheduled(this);
     this.#pool.release(this);
   }
 
@@ -55,7 +55,7 @@ export class ScheduledPackets {
   release(item: ScheduledPacket): void {
     if (item.at !== NO_ROOM) this.#store.release(item.at);
     item.at = NO_ROOM;
-    item.streams = item.stream = item.state = undefined;
+    item.sender = item.stream = item.state = undefined;
     if (this.#free.length < POOLED_MAX) this.#free.push(item);
   }
 }

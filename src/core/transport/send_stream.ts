@@ -9,6 +9,7 @@ import { PACKET_OVERHEAD_BYTES } from "./limits.ts";
 import type { SendState } from "./send_state.ts";
 import type { SessionStreams } from "./session_streams.ts";
 import type { Stream } from "./stream.ts";
+import type { StreamSender } from "./stream_sender.ts";
 import type { SendOptions, SendStream, StreamEnd } from "./types.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -18,6 +19,7 @@ export class SendStreamHandle implements SendStream {
   readonly peer: bigint;
   readonly streamId: bigint;
   readonly #streams: SessionStreams;
+  readonly #sender: StreamSender;
   readonly #stream: Stream;
   readonly #state: SendState;
   /** The one event of a call that sends one. */
@@ -30,6 +32,7 @@ export class SendStreamHandle implements SendStream {
     this.peer = peer;
     this.streamId = stream.id;
     this.#streams = streams;
+    this.#sender = streams.sender;
     this.#stream = stream;
     this.#state = state;
   }
@@ -37,7 +40,7 @@ export class SendStreamHandle implements SendStream {
   /** True when an event of so many bytes would be taken now. */
   canSend(bytes: number): boolean {
     const length = FRAME_PREFIX_BYTES + bytes;
-    return this.#endedBy === undefined && length <= this.#streams.payloadMax &&
+    return this.#endedBy === undefined && length <= this.#sender.payloadMax &&
       this.#state.canSend(length);
   }
 
@@ -47,7 +50,7 @@ export class SendStreamHandle implements SendStream {
     const length = FRAME_PREFIX_BYTES + event.length;
     if (!this.#state.canSend(length)) return this.#refuse();
     this.#single[0] = event;
-    const isSent = this.#streams.send(this.#stream, this.#state, this.#single, 0, 1, length);
+    const isSent = this.#sender.send(this.#stream, this.#state, this.#single, 0, 1, length);
     this.#single[0] = EMPTY;
     return isSent;
   }
@@ -59,12 +62,12 @@ export class SendStreamHandle implements SendStream {
    */
   trySendAll(events: readonly Uint8Array[], start = 0): number {
     this.#assertOpen();
-    const streams = this.#streams;
+    const sender = this.#sender;
     // A packet dearer than the whole window could never leave.
     const { windowBytes } = this.#state;
     const payloadMax = windowBytes === 0
-      ? streams.payloadMax
-      : Math.min(streams.payloadMax, windowBytes - PACKET_OVERHEAD_BYTES);
+      ? sender.payloadMax
+      : Math.min(sender.payloadMax, windowBytes - PACKET_OVERHEAD_BYTES);
     let taken = start;
     while (taken < events.length) {
       let length = 0;
@@ -80,7 +83,7 @@ export class SendStreamHandle implements SendStream {
         this.#refuse();
         break;
       }
-      if (!streams.send(this.#stream, this.#state, events, taken, end, length)) break;
+      if (!sender.send(this.#stream, this.#state, events, taken, end, length)) break;
       taken = end;
     }
     return taken - start;
@@ -181,12 +184,12 @@ export class SendStreamHandle implements SendStream {
   }
 
   #refuse(): false {
-    this.#streams.noteRefusal(this.#state);
+    this.#sender.noteRefusal(this.#state);
     return false;
   }
 
   #assertLength({ length }: Uint8Array): void {
-    const bytesMax = this.#streams.payloadMax - FRAME_PREFIX_BYTES;
+    const bytesMax = this.#sender.payloadMax - FRAME_PREFIX_BYTES;
     if (length <= bytesMax) return;
     const where = bytesMax < MAX_EVENT_BYTES ? " through a relay" : "";
     throw new RangeError(

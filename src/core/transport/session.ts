@@ -13,7 +13,6 @@ import {
   SUBPROTOCOL_SEALED,
   unpackResetTag,
 } from "../crypto/mod.ts";
-import { SUBPROTOCOL_REFLEX } from "./builtin_messages.ts";
 import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
 import type { ControlWriter } from "./grant_queue.ts";
 import type { HandshakeResult } from "./handshake_types.ts";
@@ -25,6 +24,7 @@ import type { Peer } from "./peers.ts";
 import { MAX_RELAYED_PAYLOAD, ROUTING_HEADER_BYTES } from "./routing_header.ts";
 import type { SessionContext } from "./session_context.ts";
 import { SessionStreams } from "./session_streams.ts";
+import { SUBPROTOCOL_REFLEX } from "./subprotocols.ts";
 import type { SocketAddress } from "./types.ts";
 
 /** The control stream's id, 2^64 − 1, as a half. */

@@ -49,7 +49,7 @@ export class StreamPlane {
   openSend(peer: bigint, streamId: bigint, options: OpenSendStreamOptions): SendStreamHandle {
     const { streams } = this.#deps.sessions.require(peer);
     const stream = streams.touch(lowHalf(streamId), highHalf(streamId));
-    return new SendStreamHandle(peer, streams, stream, streams.openSend(stream, options));
+    return new SendStreamHandle(peer, streams, stream, streams.sender.open(stream, options));
   }
 
   /** See `MeshLink.openReceiveStream`. */

@@ -11,13 +11,11 @@ import { FLOOD_PAUSE_MS, FLOOD_SLICE, WITHDRAWAL_DAMPED_MAX } from "./mesh_limit
 import type { Neighbours } from "./neighbours.ts";
 import type { Peer } from "./peers.ts";
 import { MAX_RELAYED_PAYLOAD } from "./routing_header.ts";
+import { SUBPROTOCOL_ROUTE_WITHDRAWAL } from "./subprotocols.ts";
 import type { WithdrawalEmission } from "./withdrawal.ts";
+import { ROUTE_WITHDRAWAL_BYTES } from "./withdrawal_frame.ts";
 
-/** Subprotocol id of route withdrawals; their stream has the same id. */
-export const SUBPROTOCOL_ROUTE_WITHDRAWAL = 0x0c01;
-
-const EVENT_BYTES = 16;
-const FRAME_BYTES = FRAME_PREFIX_BYTES + EVENT_BYTES;
+const FRAME_BYTES = FRAME_PREFIX_BYTES + ROUTE_WITHDRAWAL_BYTES;
 const EVENTS_MAX = Math.floor(MAX_RELAYED_PAYLOAD / FRAME_BYTES);
 
 /** What {@linkcode WithdrawalFlood} needs. */
@@ -99,7 +97,7 @@ export class WithdrawalFlood {
     for (const { low, high, sequence, exceptHop } of this.#current) {
       if (exceptHop === peer.slot || (low === peer.low && high === peer.high)) continue;
       const at = count * FRAME_BYTES;
-      this.#view.setUint32(at, EVENT_BYTES, true);
+      this.#view.setUint32(at, ROUTE_WITHDRAWAL_BYTES, true);
       this.#view.setUint32(at + FRAME_PREFIX_BYTES, low, true);
       this.#view.setUint32(at + FRAME_PREFIX_BYTES + 4, high, true);
       this.#view.setBigUint64(at + FRAME_PREFIX_BYTES + 8, sequence, true);
@@ -111,6 +109,7 @@ export class WithdrawalFlood {
 
   /** Sends what lies in the buffer; 0 events lie there then. */
   #send(peer: Peer, count: number): number {
+    // The stream has the subprotocol's id.
     const id = SUBPROTOCOL_ROUTE_WITHDRAWAL;
     peer.session?.sendFramed(id, id, 0, this.#buffer.subarray(0, count * FRAME_BYTES), count);
     this.counters.withdrawals_sent_total += count;

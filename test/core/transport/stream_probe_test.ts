@@ -51,7 +51,7 @@ function startStream(windowBytes = 500) {
   const { session } = kit.connect(1n);
   assert.ok(session !== undefined);
   const stream = session.streams.touch(7, 0);
-  const send = session.streams.openSend(stream, { windowBytes });
+  const send = session.streams.sender.open(stream, { windowBytes });
   const handle = Object.assign(new SendStreamHandle(1n, session.streams, stream, send), {
     wake: () => stream.wake(),
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeRouteWithdrawal } from "../../../src/core/transport/control_frames.ts";
+import { decodeRouteWithdrawal } from "../../../src/core/transport/withdrawal_frame.ts";
 import { FLOOD_SLICE, WITHDRAWAL_DAMPED_MAX } from "../../../src/core/transport/mesh_limits.ts";
 import { Neighbours } from "../../../src/core/transport/neighbours.ts";
 import type { Peer } from "../../../src/core/transport/peers.ts";

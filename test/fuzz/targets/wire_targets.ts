@@ -5,23 +5,27 @@ import { decodeAddress, encodeAddress } from "../../../src/core/transport/addres
 import { classifyDatagram, DatagramClass } from "../../../src/core/transport/classify.ts";
 import {
   decodeGrant,
-  decodeKeepAlive,
   decodeNack,
-  decodeReflexResponse,
-  decodeRendezvous,
   decodeReset,
-  decodeRouteWithdrawal,
   decodeSack,
   encodeGrant,
-  encodeKeepAlive,
   encodeNack,
-  encodeReflexResponse,
-  encodeRendezvous,
   encodeReset,
-  encodeRouteWithdrawal,
   encodeSack,
   listMissing,
 } from "../../../src/core/transport/control_frames.ts";
+import {
+  decodeKeepAlive,
+  decodeReflexResponse,
+  decodeRendezvous,
+  encodeKeepAlive,
+  encodeReflexResponse,
+  encodeRendezvous,
+} from "../../../src/core/transport/nat_frames.ts";
+import {
+  decodeRouteWithdrawal,
+  encodeRouteWithdrawal,
+} from "../../../src/core/transport/withdrawal_frame.ts";
 import { decodeEvents, encodeEvents } from "../../../src/core/transport/event_frame.ts";
 import {
   HEADER_BYTES,

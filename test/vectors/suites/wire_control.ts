@@ -5,26 +5,30 @@ import { formatAddress, parseAddress } from "../../../src/core/transport/address
 import { classifyDatagram, DatagramClass } from "../../../src/core/transport/classify.ts";
 import {
   decodeGrant,
-  decodeKeepAlive,
   decodeNack,
-  decodeReflexResponse,
-  decodeRendezvous,
   decodeReset,
-  decodeRouteWithdrawal,
   decodeSack,
   encodeGrant,
-  encodeKeepAlive,
   encodeNack,
-  encodeReflexResponse,
-  encodeRendezvous,
   encodeReset,
-  encodeRouteWithdrawal,
   encodeSack,
   listMissing,
   missingBitmap,
-  type Rendezvous,
   type SequenceRange,
 } from "../../../src/core/transport/control_frames.ts";
+import {
+  decodeKeepAlive,
+  decodeReflexResponse,
+  decodeRendezvous,
+  encodeKeepAlive,
+  encodeReflexResponse,
+  encodeRendezvous,
+  type Rendezvous,
+} from "../../../src/core/transport/nat_frames.ts";
+import {
+  decodeRouteWithdrawal,
+  encodeRouteWithdrawal,
+} from "../../../src/core/transport/withdrawal_frame.ts";
 import type { SocketAddress } from "../../../src/core/transport/types.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
