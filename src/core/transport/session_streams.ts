@@ -240,9 +240,9 @@ export class SessionStreams {
     for (let index = 0; cursor.next(); index++) {
       const event = memory.subarray(cursor.start, cursor.end);
       const { handler } = stream;
-      stream.eventsReceived += 1;
       if (handler !== undefined) {
         counters.events_delivered_total += 1;
+        stream.eventsReceived += 1;
         handler.onEvent(sequence, event, index);
       } else onEvent(this.#session, stream, sequence, event, index);
     }

@@ -92,3 +92,16 @@ Deno.test("MeshTransport.streams() lists every peer's streams, or those of one",
   a.transport.openReceiveStream(c.nodeId, 2n, { onEvent: () => {}, onEnd: () => {} });
   assert.equal(streamOf(a, c, 2n).direction, "both");
 });
+
+Deno.test("MeshTransport.streams() counts an event once that the node's event handler takes", async () => {
+  using kit = new MeshKit();
+  const [a, b] = [kit.node(1), kit.node(2)];
+  await kit.connect(a, b);
+  let taken = 0;
+  b.transport.setEventHandler(() => void (taken += 1));
+  const stream = a.transport.openSendStream(b.nodeId, 8n);
+  assert.equal(stream.trySendAll([new Uint8Array(1), new Uint8Array(2)]), 2);
+  await kit.settle(stream.close());
+  assert.equal(taken, 2);
+  assert.equal(streamOf(b, a, 8n).receive?.events, 2);
+});
