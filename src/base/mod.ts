@@ -6,3 +6,4 @@ export * from "./errors.ts";
 export * from "./ip_address.ts";
 export * from "./pair_map.ts";
 export * from "./postcard.ts";
+export * from "./token_bucket.ts";

@@ -4,7 +4,7 @@
  * Origins that speak for themselves come before those that neighbours tell of: a direct one takes the
  * place of the longest known forwarded one when the table is full, a forwarded one is refused.
  */
-import { TokenBucket } from "./_token_bucket.ts";
+import { TokenBucket } from "../../base/mod.ts";
 import type { Announcement } from "./announcement.ts";
 import {
   ANNOUNCEMENT_LIFE_MS_MAX,
@@ -101,7 +101,7 @@ export class OriginTable {
   /** The allowance of an origin for new versions; a fresh one when it is not known. */
   bucket(nodeId: bigint, nowMs: number): TokenBucket {
     return this.#entries.get(nodeId)?.bucket ?? this.past(nodeId, nowMs)?.bucket ??
-      new TokenBucket(ORIGIN_BURST, ORIGIN_PER_SECOND, nowMs);
+      new TokenBucket({ perSecond: ORIGIN_PER_SECOND, burst: ORIGIN_BURST }, nowMs);
   }
 
   /** True when {@linkcode OriginTable.set} would keep the bounds. */

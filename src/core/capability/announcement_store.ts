@@ -8,9 +8,8 @@
  * Limit: a signed announcement does not age. Who forgot its origin (600 s after it was last valid) can
  * be told an old one again by any member of the mesh.
  */
-import { equalBytes } from "../../base/mod.ts";
+import { equalBytes, TokenBucket } from "../../base/mod.ts";
 import { OriginTable } from "./_origin_table.ts";
-import { TokenBucket } from "./_token_bucket.ts";
 import {
   type Announcement,
   type AnnouncementFault,
@@ -157,7 +156,7 @@ export class AnnouncementStore {
   }
 
   #judge(bytes: Uint8Array, from: bigint, nowMs: number): AnnouncementVerdict {
-    if (!this.#neighbor(from, nowMs).take(nowMs)) return drop("neighbor_rate");
+    if (!this.#neighbor(from, nowMs).take(1, nowMs)) return drop("neighbor_rate");
     const decoded = decodeAnnouncement(bytes);
     if (!decoded.ok) return drop(decoded.fault);
     const { announcement } = decoded;
@@ -188,12 +187,12 @@ export class AnnouncementStore {
     }
 
     const bucket = origins.bucket(nodeId, nowMs);
-    if (!bucket.has(nowMs)) return drop("origin_rate");
+    if (!bucket.has(1, nowMs)) return drop("origin_rate");
     const place = { from, isDirect, bytes: bytes.length };
     if (!origins.hasRoom(nodeId, place, nowMs)) return drop("full");
     const forgery = verifyAnnouncement(announcement);
     if (forgery !== undefined) return drop(forgery);
-    bucket.take(nowMs);
+    bucket.take(1, nowMs);
     origins.set(announcement, place, bucket, nowMs);
     return {
       kind: "accepted",
@@ -214,7 +213,10 @@ export class AnnouncementStore {
         break;
       }
     }
-    const bucket = new TokenBucket(NEIGHBOR_BURST, NEIGHBOR_PER_SECOND, nowMs);
+    const bucket = new TokenBucket(
+      { perSecond: NEIGHBOR_PER_SECOND, burst: NEIGHBOR_BURST },
+      nowMs,
+    );
     this.#neighbors.set(from, bucket);
     return bucket;
   }

@@ -8,7 +8,7 @@
 import type { Clock } from "../../base/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
-import { HandshakeLimiter } from "./limiters.ts";
+import { HandshakeLimiter } from "./handshake_limiter.ts";
 import {
   HANDSHAKES_PER_SECOND,
   HANDSHAKES_PER_SOURCE_PER_SECOND,

@@ -6,8 +6,12 @@
  * For sealed sessions only, and for packets that no relay brought: a routing header says nothing of where
  * the peer is. A challenge is answered to where it came from, so both sides may move.
  */
-import type { Clock, RandomBytes } from "../../base/mod.ts";
-import { equalBytesConstantTime } from "../../base/mod.ts";
+import {
+  type Clock,
+  equalBytesConstantTime,
+  type RandomBytes,
+  TokenBucket,
+} from "../../base/mod.ts";
 import {
   encodePathChallenge,
   encodePathResponse,
@@ -19,7 +23,6 @@ import { isSameAddress } from "./address.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import type { TransportCounters } from "./counters.ts";
 import { FRAME_PREFIX_BYTES } from "./event_frame.ts";
-import { TokenBucket } from "./limiters.ts";
 import {
   PACKET_OVERHEAD_BYTES,
   PATH_CHALLENGE_REPEAT_MS,
@@ -71,8 +74,8 @@ export class Paths {
   constructor(deps: PathsDeps) {
     const now = deps.clock.now();
     this.#deps = deps;
-    this.#begun = new TokenBucket(PATH_PROBES_PER_SECOND, now);
-    this.#answered = new TokenBucket(PATH_RESPONSES_PER_SECOND, now);
+    this.#begun = new TokenBucket({ perSecond: PATH_PROBES_PER_SECOND }, now);
+    this.#answered = new TokenBucket({ perSecond: PATH_RESPONSES_PER_SECOND }, now);
   }
 
   /** Paths being checked. */

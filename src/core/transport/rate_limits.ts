@@ -6,7 +6,7 @@
  * last second or so.
  *
  * A packet above the limit is dropped without an answer and counted. Handshakes have a limiter of their
- * own (`limiters.ts`), bytes sent to unproven addresses another one (`amplification.ts`).
+ * own (`handshake_limiter.ts`), bytes sent to unproven addresses another one (`amplification.ts`).
  */
 
 import { widen } from "./hop_columns.ts";

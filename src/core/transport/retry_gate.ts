@@ -5,13 +5,12 @@
  * Nothing is kept per sender. Everything here is bounded per second and per address, because anybody can
  * ask for it.
  */
-import type { Clock, RandomBytes } from "../../base/mod.ts";
+import { type Clock, type RandomBytes, TokenBucket } from "../../base/mod.ts";
 import { encodeRetry, RETRY_BYTES, RetryTokens } from "../crypto/mod.ts";
 import { encodeAddress, parseHost } from "./address.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import { AddressQuota } from "./address_quota.ts";
 import type { TransportCounters } from "./counters.ts";
-import { TokenBucket } from "./limiters.ts";
 import {
   RETRIES_PER_ADDRESS_PER_SECOND,
   RETRIES_PER_SECOND,
@@ -49,9 +48,9 @@ export class RetryGate {
     this.#deps = deps;
     this.#tokens = new RetryTokens({ clock, random });
     const seeds = new DataView(random(8).buffer);
-    this.#retries = new TokenBucket(RETRIES_PER_SECOND, clock.now());
+    this.#retries = new TokenBucket({ perSecond: RETRIES_PER_SECOND }, clock.now());
     this.#retryQuota = new AddressQuota(RETRIES_PER_ADDRESS_PER_SECOND, seeds.getUint32(0));
-    this.#checks = new TokenBucket(TOKEN_CHECKS_PER_SECOND, clock.now());
+    this.#checks = new TokenBucket({ perSecond: TOKEN_CHECKS_PER_SECOND }, clock.now());
     this.#checkQuota = new AddressQuota(TOKEN_CHECKS_PER_ADDRESS_PER_SECOND, seeds.getUint32(4));
   }
 

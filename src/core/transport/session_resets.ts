@@ -5,12 +5,16 @@
  * the session compares it with what the proof promised, ends it and dials again. So a peer that restarted
  * is back at once, not after a timeout.
  */
-import { type Clock, equalBytesConstantTime, type RandomBytes } from "../../base/mod.ts";
+import {
+  type Clock,
+  equalBytesConstantTime,
+  type RandomBytes,
+  TokenBucket,
+} from "../../base/mod.ts";
 import { encodeReset, RESET_BYTES, type ResetTagger, type SealedDatagram } from "../crypto/mod.ts";
 import type { AddressGuard } from "./address_guard.ts";
 import { AddressQuota } from "./address_quota.ts";
 import type { TransportCounters } from "./counters.ts";
-import { TokenBucket } from "./limiters.ts";
 import { RESETS_PER_ADDRESS_PER_SECOND, RESETS_PER_SECOND } from "./limits.ts";
 import type { PacketSender } from "./packet_sender.ts";
 import type { Session } from "./session.ts";
@@ -38,7 +42,7 @@ export class SessionResets {
 
   constructor(deps: SessionResetsDeps) {
     this.#deps = deps;
-    this.#bucket = new TokenBucket(RESETS_PER_SECOND, deps.clock.now());
+    this.#bucket = new TokenBucket({ perSecond: RESETS_PER_SECOND }, deps.clock.now());
     const seed = new DataView(deps.random(4).buffer).getUint32(0);
     this.#quota = new AddressQuota(RESETS_PER_ADDRESS_PER_SECOND, seed);
   }

@@ -1,43 +1,9 @@
 /**
- * Bounds on work that anybody can cause: handshake packets, each of which costs two or more X25519
- * operations before anything about its sender is known, and relaying for strangers.
+ * Bounds on handshake packets, which anybody can send: each costs two or more X25519 operations before
+ * anything about its sender is known.
  */
-
+import { TokenBucket } from "../../base/mod.ts";
 import { HANDSHAKE_SOURCES_MAX } from "./limits.ts";
-
-/** Tokens that refill with time. */
-export class TokenBucket {
-  readonly #perSecond: number;
-  #tokens: number;
-  #filledAt: number;
-
-  /** @param perSecond Tokens it gets in a second, and the most it holds. */
-  constructor(perSecond: number, now: number) {
-    this.#perSecond = perSecond;
-    this.#tokens = perSecond;
-    this.#filledAt = now;
-  }
-
-  /** True when it holds all it can: then it says no more than a new one. */
-  isFull(now: number): boolean {
-    return this.has(this.#perSecond, now);
-  }
-
-  /** True when so many tokens are there. */
-  has(count: number, now: number): boolean {
-    const gained = (now - this.#filledAt) * this.#perSecond / 1000;
-    this.#tokens = Math.min(this.#perSecond, this.#tokens + gained);
-    this.#filledAt = now;
-    return this.#tokens >= count;
-  }
-
-  /** Takes tokens; false, and none is taken, when there are too few. */
-  take(count: number, now: number): boolean {
-    if (!this.has(count, now)) return false;
-    this.#tokens -= count;
-    return true;
-  }
-}
 
 /** What one share of the handshakes may use. */
 export interface HandshakeShare {
@@ -53,7 +19,7 @@ export class HandshakeLimiter {
 
   constructor(share: HandshakeShare, now: number) {
     this.#share = share;
-    this.#total = new TokenBucket(share.perSecond, now);
+    this.#total = new TokenBucket(share, now);
   }
 
   /** Sources remembered. */
@@ -74,7 +40,7 @@ export class HandshakeLimiter {
     let source = this.#sources.get(host);
     if (source === undefined) {
       if (this.#sources.size >= HANDSHAKE_SOURCES_MAX) this.#forgetOldest();
-      source = new TokenBucket(this.#share.perSourcePerSecond, now);
+      source = new TokenBucket({ perSecond: this.#share.perSourcePerSecond }, now);
       this.#sources.set(host, source);
     }
     return source.take(1, now) && this.#total.take(cost, now);
