@@ -48,7 +48,7 @@ export const MessageWord = {
 export const VECTOR_WORDS = 4;
 
 /** `recvmmsg` and `sendmmsg` never wait. */
-export const MSG_DONTWAIT = 0x40;
+const MSG_DONTWAIT = 0x40;
 /** The datagram was longer than its buffer. */
 export const MSG_TRUNC = 0x20;
 

@@ -8,7 +8,7 @@ import { NetError, parseIpAddress, type SocketAddress, toNetError } from "../../
 import type { DatagramSocket } from "./socket.ts";
 
 /** Bytes a capture may grow to before it stops. */
-export const CAPTURE_BYTES_MAX = 1024 ** 3;
+const CAPTURE_BYTES_MAX = 1024 ** 3;
 
 const FILE_HEADER_BYTES = 24;
 const RECORD_HEADER_BYTES = 16;

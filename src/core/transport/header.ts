@@ -29,12 +29,7 @@ export const PACKET_VERSION = 1;
 
 /** Flag: lost packets of the stream are sent again. */
 export const FLAG_RELIABLE = 0x01;
-/** Flag: defined, never set by the core. */
-export const FLAG_NACK = 0x02;
-/** Flag: defined, never set by the core. */
-export const FLAG_PRIORITY = 0x04;
-/** Flag: defined, never set by the core. */
-export const FLAG_FIN = 0x08;
+// 0x02 (NACK), 0x04 (priority) and 0x08 (end) are defined, and set by nobody.
 /** Flag: the payload is a Noise message in the clear. */
 export const FLAG_HANDSHAKE = 0x10;
 /** Flag: a heartbeat. */

@@ -1,5 +1,8 @@
 /** Neighbours as routing sees them: id, state and number of routes, in columns by peer slot. */
 
+/** No neighbour. */
+export const NO_HOP = -1;
+
 /** How a neighbour is, as far as routing cares. */
 export const HopState = { Absent: 0, Live: 1, Suspected: 2, Failed: 3 } as const;
 /** A value of the table of the same name. */

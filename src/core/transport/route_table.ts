@@ -6,43 +6,10 @@
  * Pure: it is told what happened and says what follows. Sending, signing and the topology are elsewhere.
  */
 
-import { PairMap } from "../../base/mod.ts";
-import { HopColumns, HopState, widen } from "./hop_columns.ts";
+import { HopColumns, HopState, NO_HOP } from "./hop_columns.ts";
 import { ROUTES_MAX, ROUTES_PER_HOP_SHARE } from "./mesh_limits.ts";
-
-/** No neighbour leads there. */
-export const NO_HOP = -1;
-
-/** What became of an offered route. */
-export type RouteChange = "set" | "refreshed" | "unusable_hop" | "limit";
-
-/** Counters of the table. */
-export interface RouteCounters {
-  routes_set_total: number;
-  routes_refreshed_total: number;
-  routes_expired_total: number;
-  routes_removed_total: number;
-  /** Forgotten to make room for a neighbour's own route. */
-  routes_evicted_total: number;
-  drop_route_limit_total: number;
-  drop_route_hop_limit_total: number;
-}
-
-/** A route for display. */
-export interface RouteView {
-  readonly low: number;
-  readonly high: number;
-  readonly hop: number;
-  readonly metric: number;
-  readonly isProtected: boolean;
-  readonly ageMs: number;
-}
-
-/** A node that a route leads to. */
-export interface Destination {
-  readonly low: number;
-  readonly high: number;
-}
+import { RouteColumns } from "./route_columns.ts";
+import type { Destination, RouteChange, RouteCounters, RouteView } from "./route_types.ts";
 
 /** Options of {@linkcode RouteTable}. */
 export interface RouteTableOptions {
@@ -72,17 +39,7 @@ export class RouteTable {
   readonly #maxAgeMs: number;
   readonly #routesMax: number;
   readonly #perHopMax: number;
-  readonly #index = new PairMap<number>(64);
-  readonly #free: number[] = [];
-  #used = 0;
-  #low = new Uint32Array(64);
-  #high = new Uint32Array(64);
-  // Columns of candidates: place = 2 × route + slot. A hop of NO_HOP means that the slot is empty.
-  #hop = new Int32Array(128).fill(NO_HOP);
-  #metric = new Uint16Array(128);
-  #refreshedAt = new Float64Array(128);
-  /** When the candidate's own hop last brought a sign of the destination. */
-  #carriedAt = new Float64Array(128);
+  readonly #routes = new RouteColumns();
   readonly #hops = new HopColumns();
 
   constructor(options: RouteTableOptions) {
@@ -93,7 +50,7 @@ export class RouteTable {
 
   /** Destinations with an entry, dead ones included until the next sweep. */
   get size(): number {
-    return this.#index.size;
+    return this.#routes.size;
   }
 
   // --- Neighbours ------------------------------------------------------------------------------
@@ -123,10 +80,10 @@ export class RouteTable {
   destinationsVia(hop: number, max: number, now: number): Destination[] {
     const found: Destination[] = [];
     if (this.#hops.routes(hop) === 0) return found;
-    for (const route of this.#index.values()) {
+    for (const route of this.#routes.values()) {
       if (found.length >= max) break;
-      const low = this.#low[route] ?? 0;
-      const high = this.#high[route] ?? 0;
+      const low = this.#routes.low[route] ?? 0;
+      const high = this.#routes.high[route] ?? 0;
       if (this.#hops.isNode(hop, low, high) || this.nextHop(low, high, now) !== hop) continue;
       found.push({ low, high });
     }
@@ -201,25 +158,25 @@ export class RouteTable {
 
   /** The neighbour itself is heard of: keeps the route to it, and only that, alive. */
   refreshHop(hop: number, now: number): void {
-    const route = this.#index.get(this.#hops.low(hop), this.#hops.high(hop));
+    const route = this.#routes.get(this.#hops.low(hop), this.#hops.high(hop));
     if (route === undefined) return;
     for (let place = 2 * route; place < 2 * route + 2; place++) {
-      if (this.#hop[place] !== hop) continue;
-      this.#refreshedAt[place] = now;
-      this.#carriedAt[place] = now;
+      if (this.#routes.hop[place] !== hop) continue;
+      this.#routes.refreshedAt[place] = now;
+      this.#routes.carriedAt[place] = now;
     }
   }
 
   /** Removes the candidates of one destination that lead through the neighbour; true if there were any. */
   withdraw(low: number, high: number, hop: number): boolean {
-    const route = this.#index.get(low, high);
+    const route = this.#routes.get(low, high);
     if (route === undefined) return false;
     const before = this.counters.routes_removed_total;
     for (let place = 2 * route; place < 2 * route + 2; place++) {
-      if (this.#hop[place] === hop) this.#clear(place);
+      if (this.#routes.hop[place] === hop) this.#clear(place);
     }
     const isChanged = this.counters.routes_removed_total !== before;
-    this.#forgetIfEmpty(route);
+    this.#routes.forgetIfEmpty(route);
     return isChanged;
   }
 
@@ -233,29 +190,29 @@ export class RouteTable {
    */
   nextHop(low: number, high: number, now: number): number {
     const place = this.#effective(low, high, now);
-    return place < 0 ? NO_HOP : this.#hop[place] ?? NO_HOP;
+    return place < 0 ? NO_HOP : this.#routes.hop[place] ?? NO_HOP;
   }
 
   /** Metric of the effective route; `Infinity` without one. */
   metric(low: number, high: number, now: number): number {
     const place = this.#effective(low, high, now);
-    return place < 0 ? Infinity : this.#metric[place] ?? Infinity;
+    return place < 0 ? Infinity : this.#routes.metric[place] ?? Infinity;
   }
 
   /** Effective routes, for display. */
   *routes(now: number): Generator<RouteView, void, undefined> {
-    for (const route of this.#index.values()) {
-      const low = this.#low[route] ?? 0;
-      const high = this.#high[route] ?? 0;
+    for (const route of this.#routes.values()) {
+      const low = this.#routes.low[route] ?? 0;
+      const high = this.#routes.high[route] ?? 0;
       const place = this.#effective(low, high, now);
       if (place < 0) continue;
       yield {
         low,
         high,
-        hop: this.#hop[place] ?? NO_HOP,
-        metric: this.#metric[place] ?? 0,
+        hop: this.#routes.hop[place] ?? NO_HOP,
+        metric: this.#routes.metric[place] ?? 0,
         isProtected: (place & 1) === PROTECTED,
-        ageMs: now - (this.#refreshedAt[place] ?? 0),
+        ageMs: now - (this.#routes.refreshedAt[place] ?? 0),
       };
     }
   }
@@ -263,20 +220,20 @@ export class RouteTable {
   /** Forgets what is too old. Returns how many candidates went. */
   sweep(now: number): number {
     let expired = 0;
-    for (const route of this.#index.values()) {
+    for (const route of this.#routes.values()) {
       for (let place = 2 * route; place < 2 * route + 2; place++) {
-        if (this.#hop[place] === NO_HOP || !this.#isOld(place, now)) continue;
+        if (this.#routes.hop[place] === NO_HOP || !this.#isOld(place, now)) continue;
         this.#empty(place);
         expired += 1;
       }
-      this.#forgetIfEmpty(route);
+      this.#routes.forgetIfEmpty(route);
     }
     this.counters.routes_expired_total += expired;
     return expired;
   }
 
   #effective(low: number, high: number, now: number): number {
-    const route = this.#index.get(low, high);
+    const route = this.#routes.get(low, high);
     if (route === undefined) return -1;
     const ordinary = 2 * route + ORDINARY;
     const protectedPlace = 2 * route + PROTECTED;
@@ -286,13 +243,14 @@ export class RouteTable {
     if (ordinaryRank !== protectedRank) {
       return ordinaryRank > protectedRank ? ordinary : protectedPlace;
     }
-    const isShorter = (this.#metric[ordinary] ?? 0) < (this.#metric[protectedPlace] ?? 0);
+    const isShorter =
+      (this.#routes.metric[ordinary] ?? 0) < (this.#routes.metric[protectedPlace] ?? 0);
     return isShorter ? ordinary : protectedPlace;
   }
 
   /** 2 usable, 1 only when there is nothing better, 0 not at all. */
   #rank(place: number, now: number): number {
-    const hop = this.#hop[place] ?? NO_HOP;
+    const hop = this.#routes.hop[place] ?? NO_HOP;
     if (hop === NO_HOP || this.#isOld(place, now)) return 0;
     const state = this.#hops.state(hop);
     return state === HopState.Live ? 2 : state === HopState.Suspected ? 1 : 0;
@@ -311,16 +269,16 @@ export class RouteTable {
   ): RouteChange {
     // What a failed neighbour still says neither makes a route nor keeps another's alive.
     if (!this.#isUsable(hop)) return "unusable_hop";
-    const route = this.#index.get(low, high);
+    const route = this.#routes.get(low, high);
     const place = route === undefined ? -1 : 2 * route + slot;
     const isOwn = this.#hops.isNode(hop, low, high);
     if (place < 0 || this.#isReplaceable(place, hop, metric, isOwn, now)) {
       return this.#put(low, high, slot, hop, metric, now);
     }
-    const isSameHop = this.#hop[place] === hop;
+    const isSameHop = this.#routes.hop[place] === hop;
     if (!isSameHop && slot === PROTECTED) return "refreshed";
-    this.#refreshedAt[place] = now;
-    if (isSameHop) this.#carriedAt[place] = now;
+    this.#routes.refreshedAt[place] = now;
+    if (isSameHop) this.#routes.carriedAt[place] = now;
     this.counters.routes_refreshed_total += 1;
     return "refreshed";
   }
@@ -332,17 +290,17 @@ export class RouteTable {
     isOwn: boolean,
     now: number,
   ): boolean {
-    const current = this.#hop[place] ?? NO_HOP;
+    const current = this.#routes.hop[place] ?? NO_HOP;
     if (current === NO_HOP || this.#isOld(place, now)) return true;
     const currentRank = this.#rank(place, now);
     const rank = this.hopState(hop) === HopState.Live ? 2 : 1;
     if (rank !== currentRank) return rank > currentRank;
     // What the hop in use says is always news: a way that became longer, or was thought shorter than it
     // is, would keep better ones out, and two nodes could each take the other for closer for ever.
-    if (current === hop && !isOwn) return metric !== this.#metric[place];
+    if (current === hop && !isOwn) return metric !== this.#routes.metric[place];
     // Others kept the entry alive while its own hop was silent about the node: a withdrawal got lost.
-    if (current !== hop && now - (this.#carriedAt[place] ?? 0) > this.#maxAgeMs) return true;
-    return metric < (this.#metric[place] ?? 0);
+    if (current !== hop && now - (this.#routes.carriedAt[place] ?? 0) > this.#maxAgeMs) return true;
+    return metric < (this.#routes.metric[place] ?? 0);
   }
 
   #put(
@@ -355,8 +313,8 @@ export class RouteTable {
   ): RouteChange {
     if (!this.#isUsable(hop)) return "unusable_hop";
     const isOwn = this.#hops.isNode(hop, low, high);
-    const known = this.#index.get(low, high);
-    const holdsAlready = known !== undefined && this.#hop[2 * known + slot] === hop;
+    const known = this.#routes.get(low, high);
+    const holdsAlready = known !== undefined && this.#routes.hop[2 * known + slot] === hop;
     if (!isOwn && !holdsAlready && this.#hops.routes(hop) >= this.#perHopMax) {
       this.counters.drop_route_hop_limit_total += 1;
       return "limit";
@@ -368,58 +326,53 @@ export class RouteTable {
     }
     const place = 2 * route + slot;
     this.#empty(place);
-    this.#hop[place] = hop;
-    this.#metric[place] = Math.min(metric, 0xffff);
-    this.#refreshedAt[place] = now;
-    this.#carriedAt[place] = now;
+    this.#routes.hop[place] = hop;
+    this.#routes.metric[place] = Math.min(metric, 0xffff);
+    this.#routes.refreshedAt[place] = now;
+    this.#routes.carriedAt[place] = now;
     this.#hops.gainRoute(hop);
     this.counters.routes_set_total += 1;
     return "set";
   }
 
   #create(low: number, high: number, isOwn: boolean, now: number): number | undefined {
-    if (this.#index.size >= this.#routesMax) {
+    if (this.#routes.size >= this.#routesMax) {
       // A neighbour's own route always finds room; what others tell of strangers does not.
       if (!isOwn || !this.#evict(now)) return undefined;
     }
-    const route = this.#free.pop() ?? this.#used++;
-    if (route >= this.#low.length) this.#growRoutes();
-    this.#low[route] = low;
-    this.#high[route] = high;
-    this.#index.set(low, high, route);
-    return route;
+    return this.#routes.create(low, high);
   }
 
   /** Makes room: whatever is too old, else the farthest route that no session stands behind. */
   #evict(now: number): boolean {
-    if (this.sweep(now) > 0 && this.#index.size < this.#routesMax) return true;
+    if (this.sweep(now) > 0 && this.#routes.size < this.#routesMax) return true;
     let worst = -1;
-    for (const route of this.#index.values()) {
-      if (this.#hop[2 * route + PROTECTED] !== NO_HOP) continue;
+    for (const route of this.#routes.values()) {
+      if (this.#routes.hop[2 * route + PROTECTED] !== NO_HOP) continue;
       if (worst < 0 || this.#isFarther(route, worst)) worst = route;
     }
     if (worst < 0) return false;
     this.#empty(2 * worst + ORDINARY);
-    this.#forgetIfEmpty(worst);
+    this.#routes.forgetIfEmpty(worst);
     this.counters.routes_evicted_total += 1;
     return true;
   }
 
   #isFarther(route: number, other: number): boolean {
-    const metric = this.#metric[2 * route] ?? 0;
-    const otherMetric = this.#metric[2 * other] ?? 0;
+    const metric = this.#routes.metric[2 * route] ?? 0;
+    const otherMetric = this.#routes.metric[2 * other] ?? 0;
     if (metric !== otherMetric) return metric > otherMetric;
-    return (this.#refreshedAt[2 * route] ?? 0) < (this.#refreshedAt[2 * other] ?? 0);
+    return (this.#routes.refreshedAt[2 * route] ?? 0) < (this.#routes.refreshedAt[2 * other] ?? 0);
   }
 
   #removeVia(hop: number): number {
     if (this.#hops.routes(hop) === 0) return 0;
     const before = this.counters.routes_removed_total;
-    for (const route of this.#index.values()) {
+    for (const route of this.#routes.values()) {
       for (let place = 2 * route; place < 2 * route + 2; place++) {
-        if (this.#hop[place] === hop) this.#clear(place);
+        if (this.#routes.hop[place] === hop) this.#clear(place);
       }
-      this.#forgetIfEmpty(route);
+      this.#routes.forgetIfEmpty(route);
     }
     return this.counters.routes_removed_total - before;
   }
@@ -430,16 +383,10 @@ export class RouteTable {
   }
 
   #empty(place: number): void {
-    const hop = this.#hop[place] ?? NO_HOP;
+    const hop = this.#routes.hop[place] ?? NO_HOP;
     if (hop === NO_HOP) return;
     this.#hops.loseRoute(hop);
-    this.#hop[place] = NO_HOP;
-  }
-
-  #forgetIfEmpty(route: number): void {
-    if (this.#hop[2 * route] !== NO_HOP || this.#hop[2 * route + 1] !== NO_HOP) return;
-    if (!this.#index.delete(this.#low[route] ?? 0, this.#high[route] ?? 0)) return;
-    this.#free.push(route);
+    this.#routes.hop[place] = NO_HOP;
   }
 
   #isUsable(hop: number): boolean {
@@ -448,16 +395,6 @@ export class RouteTable {
   }
 
   #isOld(place: number, now: number): boolean {
-    return now - (this.#refreshedAt[place] ?? 0) > this.#maxAgeMs;
-  }
-
-  #growRoutes(): void {
-    const length = this.#low.length * 2;
-    this.#low = widen(this.#low, new Uint32Array(length));
-    this.#high = widen(this.#high, new Uint32Array(length));
-    this.#hop = widen(this.#hop, new Int32Array(2 * length).fill(NO_HOP));
-    this.#metric = widen(this.#metric, new Uint16Array(2 * length));
-    this.#refreshedAt = widen(this.#refreshedAt, new Float64Array(2 * length));
-    this.#carriedAt = widen(this.#carriedAt, new Float64Array(2 * length));
+    return now - (this.#routes.refreshedAt[place] ?? 0) > this.#maxAgeMs;
   }
 }

@@ -9,11 +9,11 @@
 import { type Clock, highHalf, joinHalves, lowHalf } from "../../base/mod.ts";
 import type { ConductTable } from "./conduct.ts";
 import { type FanOut, fanOut, fanOutStart } from "./fan_out.ts";
-import { HopState } from "./hop_columns.ts";
+import { HopState, NO_HOP } from "./hop_columns.ts";
 import { Neighbours } from "./neighbours.ts";
 import { NodeTable } from "./node_table.ts";
 import type { Peer, PeerTable } from "./peers.ts";
-import { NO_HOP, RouteTable } from "./route_table.ts";
+import { RouteTable } from "./route_table.ts";
 import { type FirstHops, Topology } from "./topology.ts";
 import type { RouteInfo } from "./types.ts";
 import { createFirstHops, RouteWithdrawals, type WithdrawalEmission } from "./withdrawal.ts";

@@ -15,15 +15,7 @@ export const MAX_RELAYED_PAYLOAD = MAX_PAYLOAD - ROUTING_HEADER_BYTES;
 /** First two bytes, "RT" on the wire, as a little-endian number. */
 export const ROUTING_MAGIC = 0x5452;
 
-/** Routing flag: control traffic. */
-export const ROUTING_FLAG_CONTROL = 0x01;
-/** Routing flag: the sender wants an acknowledgement. */
-export const ROUTING_FLAG_REQUIRES_ACK = 0x02;
-/** Routing flag: priority. */
-export const ROUTING_FLAG_PRIORITY = 0x04;
-/** Routing flag: end of stream. */
-export const ROUTING_FLAG_END_OF_STREAM = 0x08;
-
+/** Flags: 0x01 control, 0x02 wants an acknowledgement, 0x04 priority, 0x08 end; carried, never acted on. */
 const FLAGS_MASK = 0x0f;
 const TTL_AT = 2;
 const HOP_COUNT_AT = 3;

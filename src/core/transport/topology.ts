@@ -8,9 +8,8 @@
  */
 
 import { PairMap } from "../../base/mod.ts";
-import { widen } from "./hop_columns.ts";
+import { NO_HOP, widen } from "./hop_columns.ts";
 import { ALTERNATE_HOPS_MAX, EDGES_MAX } from "./mesh_limits.ts";
-import { NO_HOP } from "./route_table.ts";
 
 /** Counters of the graph. */
 export interface TopologyCounters {

@@ -7,7 +7,7 @@
  */
 
 import { PairMap } from "../../base/mod.ts";
-import { HopState } from "./hop_columns.ts";
+import { HopState, NO_HOP } from "./hop_columns.ts";
 import {
   ALTERNATE_SEARCHES_MAX,
   WITHDRAWAL_CASCADES_MAX,
@@ -15,7 +15,7 @@ import {
   WITHDRAWAL_DAMPING_MS,
   WITHDRAWAL_HISTORY_MAX,
 } from "./mesh_limits.ts";
-import { NO_HOP, type RouteTable } from "./route_table.ts";
+import type { RouteTable } from "./route_table.ts";
 import type { FirstHops, Topology } from "./topology.ts";
 
 /** A withdrawal to send to every connected peer but the two named ones. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { HopState } from "../../../src/core/transport/hop_columns.ts";
-import { NO_HOP, RouteTable } from "../../../src/core/transport/route_table.ts";
+import { HopState, NO_HOP } from "../../../src/core/transport/hop_columns.ts";
+import { RouteTable } from "../../../src/core/transport/route_table.ts";
 
 const AGE = 1_000;
 const HOPS = 4;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { NO_HOP } from "../../../src/core/transport/route_table.ts";
+import { NO_HOP } from "../../../src/core/transport/hop_columns.ts";
 import { type FirstHops, Topology } from "../../../src/core/transport/topology.ts";
 
 const AGE = 1_000;

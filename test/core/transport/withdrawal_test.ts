@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { PeerSlots } from "../../../src/core/transport/peer_slots.ts";
-import { NO_HOP, RouteTable } from "../../../src/core/transport/route_table.ts";
+import { NO_HOP } from "../../../src/core/transport/hop_columns.ts";
+import { RouteTable } from "../../../src/core/transport/route_table.ts";
 import { Topology } from "../../../src/core/transport/topology.ts";
 import { createFirstHops, RouteWithdrawals } from "../../../src/core/transport/withdrawal.ts";
 
