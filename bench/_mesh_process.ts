@@ -32,7 +32,7 @@ import {
 } from "../src/core/transport/routing_header.ts";
 import { silentLog } from "../src/observe/mod.ts";
 import { type MeshBlobs, openMeshBlobs } from "./_mesh_blobs.ts";
-import { decodeLine, encodeLine, readLines } from "../test/interop/rust_protocol.ts";
+import { serveLines } from "../test/interop/serve_lines.ts";
 
 /** Every operation: its arguments and its result. */
 export interface MeshOperations {
@@ -387,17 +387,4 @@ async function blast(
 
 let blastCounter = 0;
 
-async function main(): Promise<void> {
-  const handlers = createHandlers() as unknown as Record<string, (args: unknown) => unknown>;
-  for await (const line of readLines(Deno.stdin.readable)) {
-    const { id, op, args } = decodeLine(line) as { id: number; op: string; args: unknown };
-    const answer = (value: object) => Deno.stdout.write(encodeLine({ id, ...value }));
-    Promise.resolve()
-      .then(() => handlers[op]?.(args))
-      .then((result) => answer({ result: result ?? null }))
-      .catch((error) => answer({ error: String(error?.message ?? error) }));
-  }
-  Deno.exit(0);
-}
-
-if (import.meta.main) await main();
+if (import.meta.main) await serveLines(createHandlers());

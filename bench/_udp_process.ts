@@ -1,7 +1,7 @@
 /** One end of `udp.ts` in a process of its own, told what to do by JSON lines. */
 
 import { type DatagramSocket, openBestUdpSocket } from "../src/core/transport/mod.ts";
-import { decodeLine, encodeLine, readLines } from "../test/interop/rust_protocol.ts";
+import { serveLines } from "../test/interop/serve_lines.ts";
 
 /** As many as the transport keeps. */
 const SLOTS = 512;
@@ -128,17 +128,4 @@ async function blast(
   return { datagrams };
 }
 
-async function main(): Promise<void> {
-  const handlers = createHandlers() as unknown as Record<string, (args: unknown) => unknown>;
-  for await (const line of readLines(Deno.stdin.readable)) {
-    const { id, op, args } = decodeLine(line) as { id: number; op: string; args: unknown };
-    const answer = (value: object) => Deno.stdout.write(encodeLine({ id, ...value }));
-    Promise.resolve()
-      .then(() => handlers[op]?.(args))
-      .then((result) => answer({ result: result ?? null }))
-      .catch((error) => answer({ error: String(error?.message ?? error) }));
-  }
-  Deno.exit(0);
-}
-
-if (import.meta.main) await main();
+if (import.meta.main) await serveLines(createHandlers());

@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { isErrorCode, NetError } from "../src/base/mod.ts";
+import { isErrorCode, NetError, pause } from "../src/base/mod.ts";
 import { type NodeConfig, prepareDataDir } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { recordOf, textOf } from "./format.ts";
@@ -84,7 +84,7 @@ export async function startDetached(
         next: `read ${logPath}, or repeat with a longer --timeout`,
       });
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
 }
 

@@ -1,6 +1,6 @@
 /** `net node stop`: ends the running node and waits until it is gone. */
 import { buildCommand } from "@stricli/core";
-import { NetError } from "../src/base/mod.ts";
+import { NetError, pause } from "../src/base/mod.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
@@ -56,7 +56,7 @@ async function untilGone(
     } catch {
       return;
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
   throw signal.reason;
 }

@@ -1,4 +1,5 @@
 /** Verbs that show what a method of the running node answers, once or again every second. */
+import { pause } from "../src/base/mod.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { type SharedFlags, switchFlag } from "./flags.ts";
@@ -76,19 +77,4 @@ export async function runWatch(
       await node.close();
     }
   }, flags.watch ? {} : { timeoutMs: ANSWER_MS });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
 }

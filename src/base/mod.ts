@@ -5,5 +5,6 @@ export * from "./emitter.ts";
 export * from "./errors.ts";
 export * from "./ip_address.ts";
 export * from "./pair_map.ts";
+export * from "./pause.ts";
 export * from "./postcard.ts";
 export * from "./token_bucket.ts";

@@ -26,7 +26,7 @@ import {
   writeRoutingHeader,
 } from "../../src/core/transport/routing_header.ts";
 import type { NodeAddress } from "./node_process.ts";
-import { serveLines } from "./serve_lines.ts";
+import { serveLines } from "../interop/serve_lines.ts";
 
 /** What to send, and how much of it. */
 export interface FloodOptions {

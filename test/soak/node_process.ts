@@ -19,7 +19,7 @@ import {
   type SendStreamHandle,
 } from "../../src/core/transport/mod.ts";
 import { silentLog } from "../../src/observe/mod.ts";
-import { serveLines } from "./serve_lines.ts";
+import { serveLines } from "../interop/serve_lines.ts";
 
 /** Where and who a node is. */
 export interface NodeAddress {

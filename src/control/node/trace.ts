@@ -1,5 +1,5 @@
 /** Probes a peer some times and sums up: the way there, round-trip times, loss. */
-import { idToHex, NetError } from "../../base/mod.ts";
+import { idToHex, NetError, pause } from "../../base/mod.ts";
 import { formatAddress, type PeerInfo } from "../../core/transport/mod.ts";
 import type { MeshView } from "./mesh_view.ts";
 import type { CallContext } from "../method.ts";
@@ -124,21 +124,6 @@ function summarize(sorted: readonly number[]): object | null {
     p50: round(sorted[sorted.length >> 1] ?? 0),
     max: round(sorted[sorted.length - 1] ?? 0),
   };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
 }
 
 function round(value: number): number {

@@ -1,6 +1,6 @@
-/** The process side of `test/interop/line_process.ts`: answers JSON lines on stdin until it ends. */
+/** The process side of `line_process.ts`: answers JSON lines on stdin until it ends. */
 
-import { decodeLine, encodeLine, readLines } from "../interop/rust_protocol.ts";
+import { decodeLine, encodeLine, readLines } from "./rust_protocol.ts";
 
 /** Operations by name. */
 export type LineHandlers = Readonly<Record<string, (args: never) => unknown>>;
