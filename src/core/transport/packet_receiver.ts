@@ -320,7 +320,6 @@ export class PacketReceiver {
 
   #noteAuthentic(session: Session, length: number, now: number): void {
     const { peer } = session;
-    session.lastReceivedAt = now;
     peer.packetsReceived += 1;
     peer.bytesReceived += length;
     if (!session.isConfirmed) this.#deps.sessions.confirm(session);

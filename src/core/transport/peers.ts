@@ -4,7 +4,8 @@
  */
 
 import { highHalf, lowHalf } from "../../base/mod.ts";
-import { addressKey } from "./address.ts";
+import { isSameAddress } from "./address.ts";
+import { AddressIndex } from "./address_index.ts";
 import { CLONE_SHOWN_MS, PEERS_MAX } from "./limits.ts";
 import type { PacketRoute } from "./packet_sender.ts";
 import { NO_SLOT, PeerSlots } from "./peer_slots.ts";
@@ -135,9 +136,11 @@ export class PeerTable {
   readonly #bySlot: (Peer | undefined)[] = [];
   readonly #counts: StateCounts = { connecting: 0, connected: 0, suspected: 0, failed: 0 };
   /** Peers that own the address their datagrams come from. */
-  readonly #byAddress = new Map<string, Peer>();
-  /** Owners of address objects seen, because a source is mostly the same object again. */
-  #owners = new WeakMap<SocketAddress, Peer>();
+  readonly #owners = new AddressIndex((slot, address) => {
+    const peer = this.#bySlot[slot];
+    return peer !== undefined && isSameAddress(peer.route.address, address);
+  });
+  /** A source is mostly the same object again. */
   #lastAddress: SocketAddress | undefined;
   #lastOwner: Peer | undefined;
 
@@ -176,18 +179,11 @@ export class PeerTable {
     return this.#bySlot[this.#slots.get(low, high)];
   }
 
-  /** The peer that owns the address; cheap for an address object that was asked for before. */
+  /** The peer that owns the address; cheapest for the address object that was asked for last. */
   ownerOf(address: SocketAddress): Peer | undefined {
     if (address === this.#lastAddress) return this.#lastOwner;
-    let owner = this.#owners.get(address);
-    if (owner === undefined) {
-      owner = this.#byAddress.get(addressKey(address));
-      // Strangers are not noted: there is no end of them.
-      if (owner !== undefined) this.#owners.set(address, owner);
-    }
     this.#lastAddress = address;
-    this.#lastOwner = owner;
-    return owner;
+    return this.#lastOwner = this.#bySlot[this.#owners.get(address)];
   }
 
   /** All peers. */
@@ -209,32 +205,28 @@ export class PeerTable {
   /** Sets where the peer's packets go. */
   setRoute(peer: Peer, route: PacketRoute, ownsAddress: boolean): void {
     this.#disown(peer);
+    const isOwner = ownsAddress && this.#bySlot[peer.slot] === peer;
+    // Whose it was before is an owner no longer, and may not have this address much longer either.
+    if (isOwner) this.#owners.delete(route.address);
     peer.route = route;
     peer.ownsAddress = ownsAddress;
-    if (!ownsAddress) return;
-    this.#byAddress.set(addressKey(route.address), peer);
-    this.#forgetOwners();
+    if (isOwner) this.#owners.set(route.address, peer.slot);
+    this.#lastAddress = undefined;
   }
 
   /** Forgets the peer; its slot may then be another one's. */
   remove(peer: Peer): void {
-    this.#disown(peer);
     if (this.#bySlot[peer.slot] !== peer) return;
+    this.#disown(peer);
     this.#slots.release(peer.low, peer.high);
     this.#bySlot[peer.slot] = undefined;
     peer.uncount();
   }
 
   #disown(peer: Peer): void {
-    const key = addressKey(peer.route.address);
-    if (this.#byAddress.get(key) !== peer) return;
-    this.#byAddress.delete(key);
-    this.#forgetOwners();
-  }
-
-  #forgetOwners(): void {
-    this.#owners = new WeakMap();
+    const { address } = peer.route;
+    if (this.#bySlot[peer.slot] !== peer || this.#owners.get(address) !== peer.slot) return;
+    this.#owners.delete(address);
     this.#lastAddress = undefined;
-    this.#lastOwner = undefined;
   }
 }

@@ -7,7 +7,8 @@
  */
 
 import { PairMap } from "../../base/mod.ts";
-import { HopColumns, HopState, widen } from "./hop_columns.ts";
+import { lengthFor, widen } from "./columns.ts";
+import { HopColumns, HopState } from "./hop_columns.ts";
 import { ROUTES_MAX, ROUTES_PER_HOP_SHARE } from "./mesh_limits.ts";
 
 /** No neighbour leads there. */
@@ -383,7 +384,7 @@ export class RouteTable {
       if (!isOwn || !this.#evict(now)) return undefined;
     }
     const route = this.#free.pop() ?? this.#used++;
-    if (route >= this.#low.length) this.#growRoutes();
+    if (route >= this.#low.length) this.#growRoutes(route);
     this.#low[route] = low;
     this.#high[route] = high;
     this.#index.set(low, high, route);
@@ -451,8 +452,8 @@ export class RouteTable {
     return now - (this.#refreshedAt[place] ?? 0) > this.#maxAgeMs;
   }
 
-  #growRoutes(): void {
-    const length = this.#low.length * 2;
+  #growRoutes(route: number): void {
+    const length = lengthFor(route, this.#low.length);
     this.#low = widen(this.#low, new Uint32Array(length));
     this.#high = widen(this.#high, new Uint32Array(length));
     this.#hop = widen(this.#hop, new Int32Array(2 * length).fill(NO_HOP));

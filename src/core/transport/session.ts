@@ -11,7 +11,7 @@ import {
   type PacketCipher,
   packResetTag,
   ProofExchange,
-  ReplayWindow,
+  type ReplayWindow,
   type ReplayWindows,
   type ResetTagger,
   SUBPROTOCOL_SEALED,
@@ -93,13 +93,12 @@ export class Session implements SealingSession, ControlWriter {
   readonly epochs: EpochKeys | undefined;
   /** Proof of identity of a sealed session (`sealed.md` 3); gone once nothing of it can come any more. */
   proof: ProofExchange | undefined;
+  // Signed, as all numbers that bits alone matter of: those lie in the session, larger ones elsewhere.
   readonly sessionLow: number;
   readonly sessionHigh: number;
-  readonly noncePrefix: number;
   readonly replay: ReplayWindow;
   readonly openedAt: number;
   sendCounter = 0;
-  lastReceivedAt: number;
   /** True once the peer sent an authentic packet: it holds the keys. */
   isConfirmed = false;
   /** True once the address is known to receive; until then only proofs are sent there. */
@@ -109,8 +108,6 @@ export class Session implements SealingSession, ControlWriter {
   /** Set when another session took its place. */
   supersededAt: number | undefined;
   isEnded = false;
-  /** The cipher's memory, for writing what {@linkcode Session.begin} made room for. */
-  readonly view: DataView;
   readonly #context: SessionContext;
   #streams: SessionStreams | undefined;
   readonly #compatSlots: { readonly send: number; readonly receive: number } | undefined;
@@ -124,17 +121,14 @@ export class Session implements SealingSession, ControlWriter {
   constructor(context: SessionContext, peer: Peer, result: HandshakeResult) {
     const { cipher, clock } = context;
     this.#context = context;
-    this.view = context.view;
-    this.replay = new ReplayWindow(context.replayWindows);
+    this.replay = context.replayWindows.take();
     this.peer = peer;
     this.isInitiator = result.isInitiator;
     this.ephemeral = result.ephemeral;
     this.isAddressProven = result.isAddressProven;
-    this.sessionLow = result.keys.sessionIdLow;
-    this.sessionHigh = result.keys.sessionIdHigh;
-    this.noncePrefix = result.keys.noncePrefix;
+    this.sessionLow = result.keys.sessionIdLow | 0;
+    this.sessionHigh = result.keys.sessionIdHigh | 0;
     this.openedAt = clock.now();
-    this.lastReceivedAt = this.openedAt;
     if (result.sealed === undefined) this.#compatSlots = createCompatSlots(cipher, result.keys);
     else {
       const role = result.isInitiator ? "initiator" : "responder";
@@ -151,6 +145,16 @@ export class Session implements SealingSession, ControlWriter {
         now: this.openedAt,
       });
     }
+  }
+
+  /** The cipher's memory, for writing what {@linkcode Session.begin} made room for. */
+  get view(): DataView {
+    return this.#context.view;
+  }
+
+  /** First four bytes of its nonces. */
+  get noncePrefix(): number {
+    return this.sessionLow ^ this.sessionHigh;
   }
 
   /** Its streams, made at first use: many sessions never have one. */
@@ -348,7 +352,7 @@ export class Session implements SealingSession, ControlWriter {
     if (this.isEnded) return;
     this.isEnded = true;
     this.#streams?.end("peer_lost");
-    this.replay.destroy();
+    this.#context.replayWindows.release(this.replay);
     this.epochs?.destroy();
     if (this.#compatSlots === undefined) return;
     this.#context.cipher.destroyKey(this.#compatSlots.send);
