@@ -703,7 +703,7 @@ export class MeshTransport implements MeshLink {
 
   /** The peer is reached elsewhere; its session, and all that uses it, goes on. */
   #onMoved(peer: Peer): void {
-    const { address } = peer.route;
+    const { address } = peer;
     this.#routing.onMoved();
     this.#deps.log.info("peer_moved", {
       peer: idToHex(peer.nodeId),
@@ -772,7 +772,7 @@ export class MeshTransport implements MeshLink {
 
   /** A sign of life for a peer; relays drop heartbeats (`wire.md` 9.2), so behind one it is asked for one. */
   #beat(peer: Peer): void {
-    if (peer.route.relayTo !== undefined) return this.probe(peer.nodeId);
+    if (peer.relayTo !== undefined) return this.probe(peer.nodeId);
     peer.session?.sendHeartbeat();
     this.#pingwaves.sendRound(peer);
   }

@@ -327,7 +327,7 @@ export class PacketReceiver {
     if (peer.session !== session) return;
     peer.lastReceivedAt = now;
     // No heartbeat passes a relay, so there any packet brings a failed or suspected peer back.
-    if (peer.state !== "connected" && peer.route.relayTo !== undefined) {
+    if (peer.state !== "connected" && peer.relayTo !== undefined) {
       this.#deps.liveness.onSign(peer, now);
     }
   }

@@ -16,15 +16,16 @@ import type { PeerInfo, PeerState, SessionForm, SocketAddress } from "./types.ts
 /** How many peers are in each state. */
 export type StateCounts = Record<PeerState, number>;
 
-/** One peer. */
-export class Peer {
+/** One peer, and the route of its packets. */
+export class Peer implements PacketRoute {
   readonly nodeId: bigint;
   /** Its number in columns about peers; `NO_SLOT` as long as it is in no table. */
   readonly slot: number;
-  readonly low: number;
-  readonly high: number;
-  /** Where packets for it go, and whether a relay is in between. */
-  route: PacketRoute;
+  readonly #low: number;
+  readonly #high: number;
+  /** Where packets for it go: to itself or to a relay. */
+  address: SocketAddress;
+  relayTo: PacketRoute["relayTo"];
   form: SessionForm = "direct";
   /** True when its datagrams come from its own address: its pingwaves count. */
   ownsAddress = false;
@@ -71,11 +72,22 @@ export class Peer {
     this.slot = slot;
     this.#counts = counts;
     if (counts !== undefined) counts[this.#state] += 1;
-    this.low = lowHalf(nodeId);
-    this.high = highHalf(nodeId);
-    this.route = { address, relayTo: undefined };
+    // Signed: such a number lies in the peer itself, a larger one elsewhere.
+    this.#low = lowHalf(nodeId) | 0;
+    this.#high = highHalf(nodeId) | 0;
+    this.address = address;
     this.lastHeartbeatAt = now;
     this.lastReceivedAt = now;
+  }
+
+  /** Low half of its id. */
+  get low(): number {
+    return this.#low >>> 0;
+  }
+
+  /** High half of its id. */
+  get high(): number {
+    return this.#high >>> 0;
   }
 
   /** Where it is in its life; the table's counts follow. */
@@ -111,10 +123,10 @@ export class Peer {
   info(now: number): PeerInfo {
     return {
       nodeId: this.nodeId,
-      address: this.route.address,
+      address: this.address,
       state: this.#state,
       form: this.form,
-      isRelayed: this.route.relayTo !== undefined,
+      isRelayed: this.relayTo !== undefined,
       initiator: this.session?.isInitiator ?? false,
       isSealed: this.session?.isSealed ?? false,
       hasDouble: this.clonedAt !== undefined && now - this.clonedAt < CLONE_SHOWN_MS,
@@ -138,7 +150,7 @@ export class PeerTable {
   /** Peers that own the address their datagrams come from. */
   readonly #owners = new AddressIndex((slot, address) => {
     const peer = this.#bySlot[slot];
-    return peer !== undefined && isSameAddress(peer.route.address, address);
+    return peer !== undefined && isSameAddress(peer.address, address);
   });
   /** A source is mostly the same object again. */
   #lastAddress: SocketAddress | undefined;
@@ -208,7 +220,8 @@ export class PeerTable {
     const isOwner = ownsAddress && this.#bySlot[peer.slot] === peer;
     // Whose it was before is an owner no longer, and may not have this address much longer either.
     if (isOwner) this.#owners.delete(route.address);
-    peer.route = route;
+    peer.address = route.address;
+    peer.relayTo = route.relayTo;
     peer.ownsAddress = ownsAddress;
     if (isOwner) this.#owners.set(route.address, peer.slot);
     this.#lastAddress = undefined;
@@ -224,7 +237,7 @@ export class PeerTable {
   }
 
   #disown(peer: Peer): void {
-    const { address } = peer.route;
+    const { address } = peer;
     if (this.#bySlot[peer.slot] !== peer || this.#owners.get(address) !== peer.slot) return;
     this.#owners.delete(address);
     this.#lastAddress = undefined;

@@ -195,7 +195,7 @@ export class Session implements SealingSession, ControlWriter {
 
   /** Largest plaintext of a packet to the peer: a routing header takes some of it. */
   get payloadMax(): number {
-    return this.peer.route.relayTo === undefined ? MAX_PAYLOAD : MAX_RELAYED_PAYLOAD;
+    return this.peer.relayTo === undefined ? MAX_PAYLOAD : MAX_RELAYED_PAYLOAD;
   }
 
   // --- Sending ---------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ export class Session implements SealingSession, ControlWriter {
   begin(length = MAX_PAYLOAD): number {
     // Data waits for an address that is known to receive; proofs alone may go to another.
     if (!this.isOpen || !this.isAddressProven) return NO_ROOM;
-    return this.#begin(length, this.peer.route);
+    return this.#begin(length, this.peer);
   }
 
   /**
@@ -228,7 +228,7 @@ export class Session implements SealingSession, ControlWriter {
     count: number,
     now: number,
     sourceAt?: number,
-    route = this.peer.route,
+    route: PacketRoute = this.peer,
   ): void {
     const { peer, epochs } = this;
     this.#context.sender.finish(
@@ -309,7 +309,7 @@ export class Session implements SealingSession, ControlWriter {
    * @param to Another address than the peer's; the caller answers for what is sent there.
    */
   sendSealedMessage(message: Uint8Array, to?: SocketAddress): boolean {
-    const route = to === undefined ? this.peer.route : { address: to, relayTo: undefined };
+    const route: PacketRoute = to === undefined ? this.peer : { address: to, relayTo: undefined };
     const at = this.#begin(FRAME_PREFIX_BYTES + message.length, route);
     const id = SUBPROTOCOL_SEALED;
     const sequence = this.#sealedSequence++;
@@ -323,7 +323,7 @@ export class Session implements SealingSession, ControlWriter {
    * its first heartbeat, after 5 s.
    */
   sendGreeting(): boolean {
-    const at = this.#begin(FRAME_PREFIX_BYTES, this.peer.route);
+    const at = this.#begin(FRAME_PREFIX_BYTES, this.peer);
     return this.#sendMessage(at, SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, EMPTY, 0);
   }
 
@@ -367,7 +367,7 @@ export class Session implements SealingSession, ControlWriter {
     message: Uint8Array,
     flags: number,
     sequence = this.#nextMessageSequence(subprotocol),
-    route = this.peer.route,
+    route: PacketRoute = this.peer,
   ): boolean {
     if (at === NO_ROOM) return false;
     this.view.setUint32(at, message.length, true);
