@@ -108,6 +108,11 @@ export class SendState {
     this.#isProbeAllowed = true;
   }
 
+  /** True when the next packet is a probe. */
+  get isProbing(): boolean {
+    return this.#isProbeAllowed;
+  }
+
   /** True when a packet of this payload may leave now. */
   canSend(payloadLength: number): boolean {
     const hasCredit = this.creditBytes >= PACKET_OVERHEAD_BYTES + payloadLength;

@@ -39,9 +39,8 @@ export class SendStreamHandle implements SendStream {
 
   /** True when an event of so many bytes would be taken now. */
   canSend(bytes: number): boolean {
-    const length = FRAME_PREFIX_BYTES + bytes;
-    return this.#endedBy === undefined && length <= this.#sender.payloadMax &&
-      this.#state.canSend(length);
+    return this.#endedBy === undefined && bytes <= this.#eventBytesMax &&
+      this.#state.canSend(FRAME_PREFIX_BYTES + bytes);
   }
 
   trySend(event: Uint8Array): boolean {
@@ -189,12 +188,26 @@ export class SendStreamHandle implements SendStream {
   }
 
   #assertLength({ length }: Uint8Array): void {
-    const bytesMax = this.#sender.payloadMax - FRAME_PREFIX_BYTES;
+    const bytesMax = this.#eventBytesMax;
     if (length <= bytesMax) return;
-    const where = bytesMax < MAX_EVENT_BYTES ? " through a relay" : "";
+    const why = bytesMax === MAX_EVENT_BYTES
+      ? ""
+      : bytesMax === this.#sender.payloadMax - FRAME_PREFIX_BYTES
+      ? " through a relay"
+      : ` with a window of ${this.#state.windowBytes} bytes`;
     throw new RangeError(
-      `Cannot send event: length is ${length}, must be at most ${bytesMax}${where}`,
+      `Cannot send event: length is ${length}, must be at most ${bytesMax}${why}`,
     );
+  }
+
+  /** Largest event there will ever be room for. */
+  get #eventBytesMax(): number {
+    const { windowBytes } = this.#state;
+    const payloadMax = this.#sender.payloadMax;
+    const fitting = windowBytes === 0
+      ? payloadMax
+      : Math.min(payloadMax, windowBytes - PACKET_OVERHEAD_BYTES);
+    return Math.max(0, fitting - FRAME_PREFIX_BYTES);
   }
 
   #assertOpen(): void {

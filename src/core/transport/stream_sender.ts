@@ -75,7 +75,8 @@ export class StreamSender {
     length: number,
   ): boolean {
     const wireBytes = PACKET_OVERHEAD_BYTES + length;
-    if (state.isReliable && !this.#flight.hasRoom(wireBytes)) {
+    // A probe goes out whatever else is in flight: nothing may ever come back for that.
+    if (state.isReliable && !state.isProbing && !this.#flight.hasRoom(wireBytes)) {
       this.#flight.wait(stream);
       return false;
     }
@@ -217,6 +218,7 @@ export class StreamSender {
       state.allowProbe();
       stream.wake();
     } else if (stream.isSendClosing || unacked.resends(unacked.base) >= EMPTY_PROBE_RESENDS) {
+      state.allowProbe();
       this.send(stream, state, NO_EVENTS, 0, 0, 0);
     }
   }

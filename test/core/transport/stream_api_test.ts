@@ -123,6 +123,15 @@ Deno.test("an event over 8104 bytes is refused before anything is sent", async (
   await assert.rejects(stream.sendAll([eventOf(1), large]), RangeError);
   assert.ok(!stream.canSend(8_105) && stream.canSend(8_104));
   assert.ok(stream.trySend(large.subarray(1)));
+  // One that no credit would ever do for is refused as well, instead of waiting for ever.
+  const small = sender.openSendStream(target.nodeId, 6n, { windowBytes: 512 });
+  assert.throws(
+    () => small.trySend(new Uint8Array(425)),
+    /must be at most 424 with a window of 512/,
+  );
+  await assert.rejects(small.send(new Uint8Array(425)), RangeError);
+  assert.ok(!small.canSend(425) && small.canSend(424));
+  assert.ok(small.trySend(new Uint8Array(424)));
 });
 
 Deno.test("a slow reader slows its sender and holds no more than the window", async () => {
