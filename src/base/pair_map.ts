@@ -21,7 +21,7 @@ export class PairMap<V> {
   /** @param capacity Expected number of entries; the map grows beyond it on its own. */
   constructor(capacity = 8) {
     let slots = 16;
-    while (slots < capacity * 2) slots *= 2;
+    while (isCrowded(capacity, slots)) slots *= 2;
     this.#mask = slots - 1;
     this.#keys = new Uint32Array(slots * 2);
     this.#slots = new Int32Array(slots).fill(EMPTY);
@@ -52,7 +52,7 @@ export class PairMap<V> {
     this.#keys[slot * 2] = low;
     this.#keys[slot * 2 + 1] = high;
     this.#size += 1;
-    if (this.#size * 2 > this.#mask) this.#grow();
+    if (isCrowded(this.#size, this.#mask + 1)) this.#grow();
   }
 
   /** Removes the id; false when it was not there. */
@@ -135,6 +135,11 @@ export class PairMap<V> {
       this.#keys[slot * 2 + 1] = high;
     }
   }
+}
+
+/** True when more than three quarters of the slots are in use: then a search takes three looks and more. */
+function isCrowded(size: number, slots: number): boolean {
+  return size * 4 > slots * 3;
 }
 
 /** Low 32 bits of a 64-bit id. */

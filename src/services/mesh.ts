@@ -87,8 +87,11 @@ export interface MeshServiceOptions {
 /** Addresses a ticket holds at most. */
 const ADDRESSES_MAX = 8;
 
-/** Eight key slots a session, for as many as the transport holds: 131,072 × 32 B is 4 MB. */
-const KEY_SLOTS = 131_072;
+/**
+ * Six key slots a session, for as many as the transport holds: 98,304 × 32 B is 3 MB. Nearly all hold four
+ * at a time, so that 8,192 more can be half open or replaced.
+ */
+const KEY_SLOTS = 98_304;
 
 /** Nodes a sealing policy is kept for: as many as peers. */
 const POLICIES_MAX = 4_096;

@@ -19,36 +19,35 @@ const HALF_MAX = HALF - 1;
 /** Words of one window: the bitmap and `top`. */
 const WINDOW_WORDS = BITMAP_WORDS + 2;
 
+/** Windows that lie in one array: a node of very few sessions has 4 KiB of them. */
+const CHUNK_WINDOWS = 32;
+
 /**
- * Memory of many windows in one array: one of its own would cost a session three times as much.
- *
- * It grows by doubling and is reused; a node has one.
+ * Windows of all sessions of a node, many in one array: an array of its own would cost each three times
+ * as much. They are used again.
  */
 export class ReplayWindows {
-  #words = new Uint32Array(4 * WINDOW_WORDS);
-  readonly #free: number[] = [];
+  readonly #free: ReplayWindow[] = [];
+  #chunk = new Uint32Array(0);
   #used = 0;
 
-  /** The array all windows lie in; another one after {@linkcode ReplayWindows.take}. */
-  get words(): Uint32Array {
-    return this.#words;
-  }
-
-  /** Where a fresh window starts. */
-  take(): number {
-    const at = this.#free.pop() ?? this.#used++ * WINDOW_WORDS;
-    if (at + WINDOW_WORDS > this.#words.length) {
-      const words = new Uint32Array(2 * this.#words.length);
-      words.set(this.#words);
-      this.#words = words;
+  /** A fresh window. */
+  take(): ReplayWindow {
+    const known = this.#free.pop();
+    if (known !== undefined) return known;
+    if (this.#used === this.#chunk.length) {
+      this.#chunk = new Uint32Array(CHUNK_WINDOWS * WINDOW_WORDS);
+      this.#used = 0;
     }
-    return at;
+    const window = new ReplayWindow(this.#chunk, this.#used);
+    this.#used += WINDOW_WORDS;
+    return window;
   }
 
-  /** Clears a window and takes it back. */
-  release(at: number): void {
-    this.#words.fill(0, at, at + WINDOW_WORDS);
-    this.#free.push(at);
+  /** Takes a window back; it must not be used any more. */
+  release(window: ReplayWindow): void {
+    window.clear();
+    this.#free.push(window);
   }
 }
 
@@ -69,17 +68,20 @@ export class ReplayWindow {
    * moves over their counter.
    */
   readonly #at: number;
-  readonly #windows: ReplayWindows;
+  readonly #words: Uint32Array;
 
-  /** @param windows Memory to lie in; the window's own when left out. */
-  constructor(windows = new ReplayWindows()) {
-    this.#windows = windows;
-    this.#at = windows.take();
+  /**
+   * @param words Zeros to lie in; an array of its own when left out.
+   * @param at Where in it.
+   */
+  constructor(words = new Uint32Array(WINDOW_WORDS), at = 0) {
+    this.#words = words;
+    this.#at = at;
   }
 
-  /** Gives the memory back; the window must not be used any more. */
-  destroy(): void {
-    this.#windows.release(this.#at);
+  /** Forgets every counter. */
+  clear(): void {
+    this.#words.fill(0, this.#at, this.#at + WINDOW_WORDS);
   }
 
   /** True when {@linkcode ReplayWindow.accept} would accept the counter; changes nothing. */
@@ -114,14 +116,14 @@ export class ReplayWindow {
    * sign and "far more than 1024" matter, which rounding keeps.
    */
   #distance(low: number, high: number): number {
-    const { words } = this.#windows;
+    const words = this.#words;
     const at = this.#at;
     return (high - (words[at + TOP_HIGH] ?? 0)) * HALF + (low - (words[at + TOP_LOW] ?? 0));
   }
 
   /** Moves `top` to the counter plus one and forgets the `skipped` counters in between. */
   #moveTop(skipped: number, low: number, high: number): void {
-    const { words } = this.#windows;
+    const words = this.#words;
     const at = this.#at;
     if (skipped >= REPLAY_WINDOW_ENTRIES) {
       words.fill(0, at, at + BITMAP_WORDS);
@@ -136,7 +138,7 @@ export class ReplayWindow {
 
   /** Clears `count` bits from `start` on, around the end, whole words at a time where possible. */
   #clear(start: number, count: number): void {
-    const { words } = this.#windows;
+    const words = this.#words;
     let index = start;
     let left = count;
     while (left > 0) {
@@ -151,11 +153,11 @@ export class ReplayWindow {
   }
 
   #isSeen(index: number): boolean {
-    return ((this.#windows.words[this.#at + (index >>> 5)] ?? 0) & (1 << (index & 31))) !== 0;
+    return ((this.#words[this.#at + (index >>> 5)] ?? 0) & (1 << (index & 31))) !== 0;
   }
 
   #mark(index: number): void {
-    const { words } = this.#windows;
+    const words = this.#words;
     const place = this.#at + (index >>> 5);
     words[place] = (words[place] ?? 0) | (1 << (index & 31));
   }

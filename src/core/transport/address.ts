@@ -22,6 +22,9 @@ export const ADDRESS_BYTES = 19;
 const FAMILY_IPV4 = 4;
 const FAMILY_IPV6 = 6;
 const SHOWN_TEXT_MAX = 64;
+/** FNV-1a. */
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
 
 /**
  * Reads `ip:port` or `[ipv6]:port`; `undefined` when the text is neither.
@@ -60,6 +63,22 @@ export function requireAddress(text: string): SocketAddress {
 /** A text that two addresses share exactly when they are equal; hosts have to be canonical. */
 export function addressKey(address: SocketAddress): string {
   return `${address.host}|${address.port}`;
+}
+
+/**
+ * A 32-bit number, signed, that equal addresses share and others hardly ever; hosts have to be canonical.
+ *
+ * @param seed Keep it secret where others must not be able to choose addresses that meet.
+ */
+export function hashAddress({ host, port }: SocketAddress, seed = 0): number {
+  let hash = FNV_OFFSET ^ seed;
+  for (let i = 0; i < host.length; i++) hash = Math.imul(hash ^ host.charCodeAt(i), FNV_PRIME);
+  hash = Math.imul(hash ^ (port & 0xff), FNV_PRIME);
+  hash = Math.imul(hash ^ (port >>> 8), FNV_PRIME);
+  // FNV's low bits know little of its high ones: the end of MurmurHash3 mixes them.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }
 
 /** True when two addresses are equal; hosts have to be canonical. */

@@ -5,13 +5,13 @@
  * holds: only who meets others in both is counted with them, not for longer than a second, and nobody can
  * aim.
  */
+import { hashAddress } from "./address.ts";
 import { ADDRESS_QUOTA_SLOTS } from "./limits.ts";
 import type { SocketAddress } from "./types.ts";
 
 const SECOND_MS = 1_000;
-/** FNV-1a. */
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
+/** Any odd number: each second has a seed of its own. */
+const SECOND_FACTOR = 0x01000193;
 
 /** Counts what each address did in the present second. */
 export class AddressQuota {
@@ -37,25 +37,12 @@ export class AddressQuota {
       this.#counts.fill(0);
     }
     const counts = this.#counts;
-    const hash = this.#hash(address, second);
+    const hash = hashAddress(address, this.#seed ^ Math.imul(second, SECOND_FACTOR)) >>> 0;
     const [one, other] = [hash % ADDRESS_QUOTA_SLOTS, (hash >>> 16) % ADDRESS_QUOTA_SLOTS];
     const [ofOne, ofOther] = [counts[one] ?? 0, counts[other] ?? 0];
     if (Math.min(ofOne, ofOther) >= this.#perSecond) return false;
     counts[one] = ofOne + 1;
     if (other !== one) counts[other] = ofOther + 1;
     return true;
-  }
-
-  #hash({ host, port }: SocketAddress, second: number): number {
-    let hash = FNV_OFFSET ^ this.#seed ^ Math.imul(second, FNV_PRIME);
-    for (let i = 0; i < host.length; i++) {
-      hash = Math.imul(hash ^ host.charCodeAt(i), FNV_PRIME);
-    }
-    hash = Math.imul(hash ^ (port & 0xff), FNV_PRIME);
-    hash = Math.imul(hash ^ (port >>> 8), FNV_PRIME);
-    // FNV's low bits know little of its high ones: the end of MurmurHash3 mixes them.
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return (hash ^ (hash >>> 16)) >>> 0;
   }
 }

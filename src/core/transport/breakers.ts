@@ -8,7 +8,7 @@
  */
 
 import { BREAKER_FAILURES, BREAKER_PAUSE_MAX_MS, BREAKER_PAUSE_MS } from "./mesh_limits.ts";
-import { widen } from "./hop_columns.ts";
+import { lengthFor, widen } from "./columns.ts";
 
 /** State of a breaker. */
 export type BreakerState = "closed" | "open" | "half-open";
@@ -112,9 +112,8 @@ export class Breakers {
   }
 
   #grow(slot: number): void {
-    let length = this.#state.length;
-    if (slot < length) return;
-    while (slot >= length) length *= 2;
+    if (slot < this.#state.length) return;
+    const length = lengthFor(slot, this.#state.length);
     this.#state = widen(this.#state, new Uint8Array(length));
     this.#failures = widen(this.#failures, new Uint8Array(length));
     this.#openedAt = widen(this.#openedAt, new Float64Array(length));

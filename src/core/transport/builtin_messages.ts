@@ -48,7 +48,7 @@ export function answerBuiltin(
 function receiveReflex({ session, now }: BuiltinContext, event: Uint8Array): void {
   const { peer } = session;
   if (event.length === 0) {
-    const response = encodeReflexResponse(peer.route.address);
+    const response = encodeReflexResponse(peer.address);
     session.sendMessage(SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, response);
     return;
   }

@@ -6,7 +6,7 @@
  * what was authentic says how far a neighbour is trusted with others' packets.
  */
 
-import { widen } from "./hop_columns.ts";
+import { lengthFor, widen } from "./columns.ts";
 import type { PeerConduct } from "./types.ts";
 
 /** What is observed beside heartbeats. */
@@ -113,23 +113,15 @@ export class ConductTable {
   }
 
   #growBeats(slot: number): void {
-    const length = reach(this.#beats.length / 2, slot);
-    if (2 * length > this.#beats.length) {
-      this.#beats = widen(this.#beats, new Uint16Array(2 * length));
-    }
+    if (2 * slot < this.#beats.length) return;
+    const length = lengthFor(slot, this.#beats.length / 2);
+    this.#beats = widen(this.#beats, new Uint16Array(2 * length));
   }
 
   #growObserved(slot: number): void {
-    const length = reach(this.#nonsense.length, slot);
-    if (length === this.#nonsense.length) return;
+    if (slot < this.#nonsense.length) return;
+    const length = lengthFor(slot, Math.max(this.#nonsense.length, SLOTS_INITIAL));
     this.#observed = widen(this.#observed, new Uint32Array(KINDS * length));
     this.#nonsense = widen(this.#nonsense, new Uint16Array(length));
   }
-}
-
-/** The length, doubled until the slot is within. */
-function reach(length: number, slot: number): number {
-  let reached = Math.max(length, SLOTS_INITIAL);
-  while (slot >= reached) reached *= 2;
-  return slot < length ? length : reached;
 }

@@ -1,5 +1,7 @@
 /** Neighbours as routing sees them: id, state and number of routes, in columns by peer slot. */
 
+import { lengthFor, widen } from "./columns.ts";
+
 /** No neighbour. */
 export const NO_HOP = -1;
 
@@ -71,23 +73,11 @@ export class HopColumns {
   }
 
   #grow(hop: number): void {
-    let length = this.#state.length;
-    if (hop < length) return;
-    while (hop >= length) length *= 2;
+    if (hop < this.#state.length) return;
+    const length = lengthFor(hop, this.#state.length);
     this.#state = widen(this.#state, new Uint8Array(length));
     this.#low = widen(this.#low, new Uint32Array(length));
     this.#high = widen(this.#high, new Uint32Array(length));
     this.#routes = widen(this.#routes, new Uint32Array(length));
   }
-}
-
-/** A typed array, as far as copying needs it. */
-interface Column extends ArrayLike<number> {
-  set(from: ArrayLike<number>): void;
-}
-
-/** Copies a column into a longer one and returns that. */
-export function widen<T extends Column>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -21,7 +21,7 @@ export class LifeSigns {
 
   /** Gives the peer one; relays drop heartbeats (`wire.md` 9.2), so behind one it is asked for one. */
   give(peer: Peer): void {
-    if (peer.route.relayTo !== undefined) {
+    if (peer.relayTo !== undefined) {
       this.#ask(peer);
       return;
     }

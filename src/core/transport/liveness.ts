@@ -86,7 +86,7 @@ export class Liveness {
     const { counters, onChange } = this.#deps;
     const timeoutMs = this.#options.sessionTimeoutMs;
     // Heartbeats alone count (`wire.md` 11), but none passes a relay.
-    const isDirect = peer.route.relayTo === undefined;
+    const isDirect = peer.relayTo === undefined;
     const silentMs = now - (isDirect ? peer.lastHeartbeatAt : peer.lastReceivedAt);
     if (peer.state === "connecting") {
       // Its session was lost, or there was no room for one. One that waits for proof is not judged here.

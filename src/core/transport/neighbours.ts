@@ -3,7 +3,7 @@
  * all of them, or over a few beginning anywhere, without looking at any other peer.
  */
 
-import { widen } from "./hop_columns.ts";
+import { lengthFor, widen } from "./columns.ts";
 import type { Peer } from "./peers.ts";
 
 const NOWHERE = -1;
@@ -50,9 +50,8 @@ export class Neighbours {
   }
 
   #grow(slot: number): void {
-    let length = this.#places.length;
-    if (slot < length) return;
-    while (slot >= length) length *= 2;
+    if (slot < this.#places.length) return;
+    const length = lengthFor(slot, this.#places.length);
     this.#places = widen(this.#places, new Int32Array(length).fill(NOWHERE));
   }
 }

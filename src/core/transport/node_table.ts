@@ -8,7 +8,7 @@
  */
 
 import { joinHalves, PairMap } from "../../base/mod.ts";
-import { widen } from "./hop_columns.ts";
+import { lengthFor, widen } from "./columns.ts";
 import { NODES_MAX, RESTART_SKEW_MS, ROUTES_PER_HOP_SHARE } from "./mesh_limits.ts";
 import type { FirstHops } from "./topology.ts";
 import type { DiscoveredNode } from "./types.ts";
@@ -190,7 +190,7 @@ export class NodeTable {
 
   #create(word: NodeWord): number {
     const place = this.#free.pop() ?? this.#used++;
-    if (place >= this.#low.length) this.#grow();
+    if (place >= this.#low.length) this.#grow(place);
     this.#places.set(word.low, word.high, place);
     this.#low[place] = word.low;
     this.#high[place] = word.high;
@@ -209,16 +209,15 @@ export class NodeTable {
     if (before >= 0) this.#perHop[before] = at(this.#perHop, before) - 1;
     this.#via[place] = slot;
     if (slot < 0) return;
-    let length = this.#perHop.length;
-    if (slot >= length) {
-      while (slot >= length) length *= 2;
+    if (slot >= this.#perHop.length) {
+      const length = lengthFor(slot, this.#perHop.length);
       this.#perHop = widen(this.#perHop, new Uint32Array(length));
     }
     this.#perHop[slot] = at(this.#perHop, slot) + 1;
   }
 
-  #grow(): void {
-    const length = this.#low.length * 2;
+  #grow(place: number): void {
+    const length = lengthFor(place, this.#low.length);
     this.#low = widen(this.#low, new Uint32Array(length));
     this.#high = widen(this.#high, new Uint32Array(length));
     this.#sequenceLow = widen(this.#sequenceLow, new Uint32Array(length));

@@ -144,7 +144,6 @@ export class PacketDispatch {
 
   #noteAuthentic(session: Session, length: number, now: number): void {
     const { peer } = session;
-    session.lastReceivedAt = now;
     peer.packetsReceived += 1;
     peer.bytesReceived += length;
     if (!session.isConfirmed) this.#deps.sessions.confirm(session);
@@ -152,7 +151,7 @@ export class PacketDispatch {
     if (peer.session !== session) return;
     peer.lastReceivedAt = now;
     // No heartbeat passes a relay, so there any packet brings a failed or suspected peer back.
-    if (peer.state !== "connected" && peer.route.relayTo !== undefined) {
+    if (peer.state !== "connected" && peer.relayTo !== undefined) {
       this.#deps.liveness.onSign(peer, now);
     }
   }

@@ -34,6 +34,7 @@ export interface PacketRoute {
 /** What sealing needs of a session. */
 export interface SealingSession {
   readonly sendKey: number;
+  /** Halves of its id and the start of its nonces; 32 bits each, with or without a sign. */
   readonly sessionLow: number;
   readonly sessionHigh: number;
   readonly noncePrefix: number;

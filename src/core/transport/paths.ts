@@ -92,11 +92,11 @@ export class Paths {
    */
   note(session: Session, from: SocketAddress, isNewest: boolean, bytes: number): void {
     const { peer } = session;
-    if (!session.isSealed || isSameAddress(from, peer.route.address)) {
+    if (!session.isSealed || isSameAddress(from, peer.address)) {
       session.source = from;
       return;
     }
-    if (!isNewest || peer.session !== session || peer.route.relayTo !== undefined) return;
+    if (!isNewest || peer.session !== session || peer.relayTo !== undefined) return;
     const probe = this.#probes.get(session);
     if (probe === undefined) this.#begin(session, from, bytes);
     else if (isSameAddress(from, probe.address)) probe.creditBytes += credit(bytes);
@@ -116,7 +116,7 @@ export class Paths {
   ): boolean {
     const { peer } = session;
     if (!session.isOpen || isRouted || peer.session !== session) return false;
-    if (peer.route.relayTo !== undefined) return false;
+    if (peer.relayTo !== undefined) return false;
     return message.kind === "path_challenge"
       ? this.#answer(session, message.data, from)
       : this.#finish(session, message.data, from);

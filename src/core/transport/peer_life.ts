@@ -82,7 +82,7 @@ export class PeerLife {
   /** The peer is reached elsewhere; its session, and all that uses it, goes on. */
   onMoved(peer: Peer): void {
     const { routing, log, events } = this.#deps;
-    const { address } = peer.route;
+    const { address } = peer;
     routing.onMoved();
     log.info("peer_moved", { peer: idToHex(peer.nodeId), address: formatAddress(address) });
     events.moved.emit(peer.nodeId, address);

@@ -4,7 +4,8 @@
  */
 
 import { highHalf, lowHalf } from "../../base/mod.ts";
-import { addressKey } from "./address.ts";
+import { isSameAddress } from "./address.ts";
+import { AddressIndex } from "./address_index.ts";
 import { CLONE_SHOWN_MS, PEERS_MAX } from "./limits.ts";
 import type { PacketRoute } from "./packet_sender.ts";
 import { NO_SLOT, PeerSlots } from "./peer_slots.ts";
@@ -15,15 +16,16 @@ import type { PeerInfo, PeerState, SessionForm, SocketAddress } from "./types.ts
 /** How many peers are in each state. */
 export type StateCounts = Record<PeerState, number>;
 
-/** One peer. */
-export class Peer {
+/** One peer, and the route of its packets. */
+export class Peer implements PacketRoute {
   readonly nodeId: bigint;
   /** Its number in columns about peers; `NO_SLOT` as long as it is in no table. */
   readonly slot: number;
-  readonly low: number;
-  readonly high: number;
-  /** Where packets for it go, and whether a relay is in between. */
-  route: PacketRoute;
+  readonly #low: number;
+  readonly #high: number;
+  /** Where packets for it go: to itself or to a relay. */
+  address: SocketAddress;
+  relayTo: PacketRoute["relayTo"];
   form: SessionForm = "direct";
   /** True when its datagrams come from its own address: its pingwaves count. */
   ownsAddress = false;
@@ -70,11 +72,22 @@ export class Peer {
     this.slot = slot;
     this.#counts = counts;
     if (counts !== undefined) counts[this.#state] += 1;
-    this.low = lowHalf(nodeId);
-    this.high = highHalf(nodeId);
-    this.route = { address, relayTo: undefined };
+    // Signed: such a number lies in the peer itself, a larger one elsewhere.
+    this.#low = lowHalf(nodeId) | 0;
+    this.#high = highHalf(nodeId) | 0;
+    this.address = address;
     this.lastHeartbeatAt = now;
     this.lastReceivedAt = now;
+  }
+
+  /** Low half of its id. */
+  get low(): number {
+    return this.#low >>> 0;
+  }
+
+  /** High half of its id. */
+  get high(): number {
+    return this.#high >>> 0;
   }
 
   /** Where it is in its life; the table's counts follow. */
@@ -110,10 +123,10 @@ export class Peer {
   info(now: number): PeerInfo {
     return {
       nodeId: this.nodeId,
-      address: this.route.address,
+      address: this.address,
       state: this.#state,
       form: this.form,
-      isRelayed: this.route.relayTo !== undefined,
+      isRelayed: this.relayTo !== undefined,
       initiator: this.session?.isInitiator ?? false,
       isSealed: this.session?.isSealed ?? false,
       hasDouble: this.clonedAt !== undefined && now - this.clonedAt < CLONE_SHOWN_MS,
@@ -135,9 +148,11 @@ export class PeerTable {
   readonly #bySlot: (Peer | undefined)[] = [];
   readonly #counts: StateCounts = { connecting: 0, connected: 0, suspected: 0, failed: 0 };
   /** Peers that own the address their datagrams come from. */
-  readonly #byAddress = new Map<string, Peer>();
-  /** Owners of address objects seen, because a source is mostly the same object again. */
-  #owners = new WeakMap<SocketAddress, Peer>();
+  readonly #owners = new AddressIndex((slot, address) => {
+    const peer = this.#bySlot[slot];
+    return peer !== undefined && isSameAddress(peer.address, address);
+  });
+  /** A source is mostly the same object again. */
   #lastAddress: SocketAddress | undefined;
   #lastOwner: Peer | undefined;
 
@@ -176,18 +191,11 @@ export class PeerTable {
     return this.#bySlot[this.#slots.get(low, high)];
   }
 
-  /** The peer that owns the address; cheap for an address object that was asked for before. */
+  /** The peer that owns the address; cheapest for the address object that was asked for last. */
   ownerOf(address: SocketAddress): Peer | undefined {
     if (address === this.#lastAddress) return this.#lastOwner;
-    let owner = this.#owners.get(address);
-    if (owner === undefined) {
-      owner = this.#byAddress.get(addressKey(address));
-      // Strangers are not noted: there is no end of them.
-      if (owner !== undefined) this.#owners.set(address, owner);
-    }
     this.#lastAddress = address;
-    this.#lastOwner = owner;
-    return owner;
+    return this.#lastOwner = this.#bySlot[this.#owners.get(address)];
   }
 
   /** All peers. */
@@ -209,32 +217,29 @@ export class PeerTable {
   /** Sets where the peer's packets go. */
   setRoute(peer: Peer, route: PacketRoute, ownsAddress: boolean): void {
     this.#disown(peer);
-    peer.route = route;
+    const isOwner = ownsAddress && this.#bySlot[peer.slot] === peer;
+    // Whose it was before is an owner no longer, and may not have this address much longer either.
+    if (isOwner) this.#owners.delete(route.address);
+    peer.address = route.address;
+    peer.relayTo = route.relayTo;
     peer.ownsAddress = ownsAddress;
-    if (!ownsAddress) return;
-    this.#byAddress.set(addressKey(route.address), peer);
-    this.#forgetOwners();
+    if (isOwner) this.#owners.set(route.address, peer.slot);
+    this.#lastAddress = undefined;
   }
 
   /** Forgets the peer; its slot may then be another one's. */
   remove(peer: Peer): void {
-    this.#disown(peer);
     if (this.#bySlot[peer.slot] !== peer) return;
+    this.#disown(peer);
     this.#slots.release(peer.low, peer.high);
     this.#bySlot[peer.slot] = undefined;
     peer.uncount();
   }
 
   #disown(peer: Peer): void {
-    const key = addressKey(peer.route.address);
-    if (this.#byAddress.get(key) !== peer) return;
-    this.#byAddress.delete(key);
-    this.#forgetOwners();
-  }
-
-  #forgetOwners(): void {
-    this.#owners = new WeakMap();
+    const { address } = peer;
+    if (this.#bySlot[peer.slot] !== peer || this.#owners.get(address) !== peer.slot) return;
+    this.#owners.delete(address);
     this.#lastAddress = undefined;
-    this.#lastOwner = undefined;
   }
 }

@@ -102,7 +102,7 @@ export class Pingwaves {
     // It has just been sent when it leaves, not when the round began.
     const view = new DataView(this.#round.buffer);
     view.setBigUint64(SENT_AT, this.#wallMicroseconds(), true);
-    this.#deps.sender.sendRaw(this.#round, peer.route.address);
+    this.#deps.sender.sendRaw(this.#round, peer.address);
   }
 
   /** A neighbour is new, or back. */
@@ -126,11 +126,11 @@ export class Pingwaves {
     const start = isToAll ? 0 : this.#startOf(this.#low, Number(this.#sequence & 0xffff_ffffn));
     for (let i = 0; i < count; i++) {
       const peer = neighbours.at((start + i) % neighbours.size);
-      if (peer?.isNeighbour) sender.sendRaw(pingwave, peer.route.address);
+      if (peer?.isNeighbour) sender.sendRaw(pingwave, peer.address);
     }
     if (!isToAll) {
       for (const peer of this.#newcomers) {
-        if (peer.isNeighbour) sender.sendRaw(pingwave, peer.route.address);
+        if (peer.isNeighbour) sender.sendRaw(pingwave, peer.address);
       }
     }
     // The second round is for them too.
@@ -238,7 +238,7 @@ export class Pingwaves {
       }
       if (!isChanged) isChanged = forwardPingwave(bytes);
       counters.pingwaves_forwarded_total += 1;
-      sender.sendRaw(bytes, peer.route.address);
+      sender.sendRaw(bytes, peer.address);
     }
   }
 

@@ -9,7 +9,7 @@
  * own (`handshake_limiter.ts`), bytes sent to unproven addresses another one (`amplification.ts`).
  */
 
-import { widen } from "./hop_columns.ts";
+import { lengthFor, widen } from "./columns.ts";
 import { PEERS_MAX } from "./limits.ts";
 
 /** Kinds of traffic that are limited on their own. */
@@ -249,9 +249,8 @@ export class RateLimits {
   }
 
   #growSlots(slot: number): void {
-    let length = this.#setOf.length;
-    if (slot < length) return;
-    while (slot >= length) length *= 2;
+    if (slot < this.#setOf.length) return;
+    const length = lengthFor(slot, this.#setOf.length);
     this.#setOf = widen(this.#setOf, new Uint16Array(length));
   }
 }

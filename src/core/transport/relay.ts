@@ -107,7 +107,7 @@ export class Relay {
       counters.drop_relay_loop_total += 1;
       conduct.note(ownerSlot, Misconduct.Loop);
     } else {
-      const to = next.route.address;
+      const to = next.address;
       if (isHandshake) this.pairs.onHandshake(from, to, now);
       else if (this.pairs.isCurious(now)) {
         const low = view.getUint32(packetAt + SESSION_AT, true);
@@ -149,7 +149,7 @@ export class Relay {
       return true;
     }
     counters.relay_unwrapped_total += 1;
-    egress.relay(at, length, hop.slot, hop.route.address);
+    egress.relay(at, length, hop.slot, hop.address);
     return true;
   }
 

@@ -3,7 +3,8 @@
  * route has two. `route_table.ts` knows what they mean.
  */
 import { PairMap } from "../../base/mod.ts";
-import { NO_HOP, widen } from "./hop_columns.ts";
+import { lengthFor, widen } from "./columns.ts";
+import { NO_HOP } from "./hop_columns.ts";
 
 /** Routes there is room for at first. */
 const INITIAL = 64;
@@ -41,7 +42,7 @@ export class RouteColumns {
   /** A route to a node that has none; its places are empty. */
   create(low: number, high: number): number {
     const route = this.#free.pop() ?? this.#used++;
-    if (route >= this.low.length) this.#grow();
+    if (route >= this.low.length) this.#grow(route);
     this.low[route] = low;
     this.high[route] = high;
     this.#index.set(low, high, route);
@@ -55,8 +56,8 @@ export class RouteColumns {
     this.#free.push(route);
   }
 
-  #grow(): void {
-    const length = this.low.length * 2;
+  #grow(route: number): void {
+    const length = lengthFor(route, this.low.length);
     this.low = widen(this.low, new Uint32Array(length));
     this.high = widen(this.high, new Uint32Array(length));
     this.hop = widen(this.hop, new Int32Array(2 * length).fill(NO_HOP));

@@ -146,7 +146,7 @@ export class Routing {
     }
     // It was a neighbour before, and is behind a relay now.
     this.#removeHop(peer);
-    const relay = this.#deps.peers.ownerOf(peer.route.address);
+    const relay = this.#deps.peers.ownerOf(peer.address);
     if (relay !== undefined) {
       this.#table.onRoutedSession(peer.low, peer.high, relay.slot, now);
     }
@@ -157,7 +157,7 @@ export class Routing {
     this.#judgeHop(peer);
     if (!isSuspected) return;
     if (this.neighbours.has(peer)) this.#leadAround(peer);
-    else if (peer.route.relayTo !== undefined) this.#steer(peer, true);
+    else if (peer.relayTo !== undefined) this.#steer(peer, true);
   }
 
   /** The failure detector gave the peer up. */
@@ -188,8 +188,8 @@ export class Routing {
     const { peers } = this.#deps;
     for (let slot = 0; slot < peers.slotsEnd; slot++) {
       const peer = peers.at(slot);
-      if (peer?.route.relayTo === undefined) continue;
-      if (peers.ownerOf(peer.route.address) === undefined) this.#steer(peer, false);
+      if (peer?.relayTo === undefined) continue;
+      if (peers.ownerOf(peer.address) === undefined) this.#steer(peer, false);
     }
   }
 
@@ -259,7 +259,7 @@ export class Routing {
     );
     if (decision.kind === "ignored") return;
     const peer = this.#deps.peers.getByHalves(low, high);
-    if (peer?.route.relayTo !== undefined && this.#isLedThrough(peer, from)) {
+    if (peer?.relayTo !== undefined && this.#isLedThrough(peer, from)) {
       this.#steer(peer, true);
     }
     if (decision.kind === "lost" && decision.emission !== undefined) {
@@ -294,7 +294,7 @@ export class Routing {
     const { peers } = this.#deps;
     for (let slot = 0; slot < peers.slotsEnd; slot++) {
       const peer = peers.at(slot);
-      if (peer?.route.relayTo === undefined) continue;
+      if (peer?.relayTo === undefined) continue;
       if (this.#isLedThrough(peer, relay)) this.#steer(peer, false);
     }
   }
@@ -310,8 +310,8 @@ export class Routing {
   #steer(peer: Peer, isLookedFor: boolean): void {
     const { peers, clock } = this.#deps;
     const now = clock.now();
-    const { low, high, route } = peer;
-    const relay = peers.ownerOf(route.address);
+    const { low, high, relayTo } = peer;
+    const relay = peers.ownerOf(peer.address);
     let hop = this.nextHop(low, high, now);
     if (isLookedFor && (hop === undefined || hop === relay)) {
       const relaySlot = relay?.slot ?? NO_HOP;
@@ -320,13 +320,13 @@ export class Routing {
     }
     if (hop === undefined || hop === relay || !hop.isNeighbour) return;
     if (this.#table.hopState(hop.slot) !== HopState.Live) return;
-    peers.setRoute(peer, { address: hop.route.address, relayTo: route.relayTo }, false);
+    peers.setRoute(peer, { address: hop.address, relayTo }, false);
     this.#table.onRoutedSession(low, high, hop.slot, now);
     this.counters.sessions_steered_total += 1;
   }
 
   #isLedThrough(peer: Peer, relay: Peer): boolean {
-    return this.#deps.peers.ownerOf(peer.route.address) === relay;
+    return this.#deps.peers.ownerOf(peer.address) === relay;
   }
 
   #removeHop(peer: Peer): void {

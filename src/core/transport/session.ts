@@ -9,7 +9,7 @@ import {
   type PacketCipher,
   packResetTag,
   ProofExchange,
-  ReplayWindow,
+  type ReplayWindow,
   SUBPROTOCOL_SEALED,
   unpackResetTag,
 } from "../crypto/mod.ts";
@@ -42,13 +42,12 @@ export class Session implements SealingSession, ControlWriter {
   readonly epochs: EpochKeys | undefined;
   /** Proof of identity of a sealed session (`sealed.md` 3); gone once nothing of it can come any more. */
   proof: ProofExchange | undefined;
+  // Signed, as all numbers that bits alone matter of: those lie in the session, larger ones elsewhere.
   readonly sessionLow: number;
   readonly sessionHigh: number;
-  readonly noncePrefix: number;
   readonly replay: ReplayWindow;
   readonly openedAt: number;
   sendCounter = 0;
-  lastReceivedAt: number;
   /** True once the peer sent an authentic packet: it holds the keys. */
   isConfirmed = false;
   /** True once the address is known to receive; until then only proofs are sent there. */
@@ -58,8 +57,6 @@ export class Session implements SealingSession, ControlWriter {
   /** Set when another session took its place. */
   supersededAt: number | undefined;
   isEnded = false;
-  /** The cipher's memory, for writing what {@linkcode Session.begin} made room for. */
-  readonly view: DataView;
   readonly #context: SessionContext;
   #streams: SessionStreams | undefined;
   readonly #compatSlots: { readonly send: number; readonly receive: number } | undefined;
@@ -73,17 +70,14 @@ export class Session implements SealingSession, ControlWriter {
   constructor(context: SessionContext, peer: Peer, result: HandshakeResult) {
     const { cipher, clock } = context;
     this.#context = context;
-    this.view = context.view;
-    this.replay = new ReplayWindow(context.replayWindows);
+    this.replay = context.replayWindows.take();
     this.peer = peer;
     this.isInitiator = result.isInitiator;
     this.ephemeral = result.ephemeral;
     this.isAddressProven = result.isAddressProven;
-    this.sessionLow = result.keys.sessionIdLow;
-    this.sessionHigh = result.keys.sessionIdHigh;
-    this.noncePrefix = result.keys.noncePrefix;
+    this.sessionLow = result.keys.sessionIdLow | 0;
+    this.sessionHigh = result.keys.sessionIdHigh | 0;
     this.openedAt = clock.now();
-    this.lastReceivedAt = this.openedAt;
     if (result.sealed === undefined) this.#compatSlots = createCompatSlots(cipher, result.keys);
     else {
       const role = result.isInitiator ? "initiator" : "responder";
@@ -100,6 +94,16 @@ export class Session implements SealingSession, ControlWriter {
         now: this.openedAt,
       });
     }
+  }
+
+  /** The cipher's memory, for writing what {@linkcode Session.begin} made room for. */
+  get view(): DataView {
+    return this.#context.view;
+  }
+
+  /** First four bytes of its nonces. */
+  get noncePrefix(): number {
+    return this.sessionLow ^ this.sessionHigh;
   }
 
   /** Its streams, made at first use: many sessions never have one. */
@@ -140,7 +144,7 @@ export class Session implements SealingSession, ControlWriter {
 
   /** Largest plaintext of a packet to the peer: a routing header takes some of it. */
   get payloadMax(): number {
-    return this.peer.route.relayTo === undefined ? MAX_PAYLOAD : MAX_RELAYED_PAYLOAD;
+    return this.peer.relayTo === undefined ? MAX_PAYLOAD : MAX_RELAYED_PAYLOAD;
   }
 
   // --- Sending ---------------------------------------------------------------------------------
@@ -155,7 +159,7 @@ export class Session implements SealingSession, ControlWriter {
   begin(length = MAX_PAYLOAD): number {
     // Data waits for an address that is known to receive; proofs alone may go to another.
     if (!this.isOpen || !this.isAddressProven) return NO_ROOM;
-    return this.#begin(length, this.peer.route);
+    return this.#begin(length, this.peer);
   }
 
   /**
@@ -173,7 +177,7 @@ export class Session implements SealingSession, ControlWriter {
     count: number,
     now: number,
     sourceAt?: number,
-    route = this.peer.route,
+    route: PacketRoute = this.peer,
   ): void {
     const { peer, epochs } = this;
     this.#context.sender.finish(
@@ -254,7 +258,7 @@ export class Session implements SealingSession, ControlWriter {
    * @param to Another address than the peer's; the caller answers for what is sent there.
    */
   sendSealedMessage(message: Uint8Array, to?: SocketAddress): boolean {
-    const route = to === undefined ? this.peer.route : { address: to, relayTo: undefined };
+    const route: PacketRoute = to === undefined ? this.peer : { address: to, relayTo: undefined };
     const at = this.#begin(FRAME_PREFIX_BYTES + message.length, route);
     const id = SUBPROTOCOL_SEALED;
     const sequence = this.#sealedSequence++;
@@ -268,7 +272,7 @@ export class Session implements SealingSession, ControlWriter {
    * its first heartbeat, after 5 s.
    */
   sendGreeting(): boolean {
-    const at = this.#begin(FRAME_PREFIX_BYTES, this.peer.route);
+    const at = this.#begin(FRAME_PREFIX_BYTES, this.peer);
     return this.#sendMessage(at, SUBPROTOCOL_REFLEX, SUBPROTOCOL_REFLEX, 0, EMPTY, 0);
   }
 
@@ -297,7 +301,7 @@ export class Session implements SealingSession, ControlWriter {
     if (this.isEnded) return;
     this.isEnded = true;
     this.#streams?.end("peer_lost");
-    this.replay.destroy();
+    this.#context.replayWindows.release(this.replay);
     this.epochs?.destroy();
     if (this.#compatSlots === undefined) return;
     this.#context.cipher.destroyKey(this.#compatSlots.send);
@@ -312,7 +316,7 @@ export class Session implements SealingSession, ControlWriter {
     message: Uint8Array,
     flags: number,
     sequence = this.#nextMessageSequence(subprotocol),
-    route = this.peer.route,
+    route: PacketRoute = this.peer,
   ): boolean {
     if (at === NO_ROOM) return false;
     this.view.setUint32(at, message.length, true);

@@ -127,7 +127,7 @@ export class SessionRegistry {
       return undefined;
     }
     const stranger = new Peer(result.nodeId, result.address, clock.now());
-    stranger.route = routeOf(stranger, result);
+    stranger.relayTo = routeOf(stranger, result).relayTo;
     const session = this.#create(stranger, result);
     if (session === undefined) return undefined;
     const evicted = this.#halfOpen.add({ session, result, settle });
@@ -206,7 +206,8 @@ export class SessionRegistry {
     if (peer.session === session) {
       const result = this.#pending.get(session);
       this.#pending.delete(session);
-      if (result !== undefined) this.#deps.peers.setRoute(peer, peer.route, !result.isRelayed);
+      // The way it had, which is now known to be its own.
+      if (result !== undefined) this.#deps.peers.setRoute(peer, peer, !result.isRelayed);
       peer.state = "connected";
       this.#deps.onConfirmed(peer);
     }
@@ -228,7 +229,7 @@ export class SessionRegistry {
   proveAddress(session: Session): void {
     if (session.isAddressProven) return;
     session.isAddressProven = true;
-    this.#deps.guard.onProven(session.peer.route.address);
+    this.#deps.guard.onProven(session.peer.address);
   }
 
   /** Ends a session and forgets it. */

@@ -8,7 +8,8 @@
  */
 
 import { PairMap } from "../../base/mod.ts";
-import { NO_HOP, widen } from "./hop_columns.ts";
+import { lengthFor, widen } from "./columns.ts";
+import { NO_HOP } from "./hop_columns.ts";
 import { ALTERNATE_HOPS_MAX, EDGES_MAX } from "./mesh_limits.ts";
 
 /** Counters of the graph. */
@@ -221,9 +222,8 @@ export class Topology {
   }
 
   #hear(hop: number, latencyMs: number): void {
-    let length = this.#hopMs.length;
-    if (hop >= length) {
-      while (hop >= length) length *= 2;
+    if (hop >= this.#hopMs.length) {
+      const length = lengthFor(hop, this.#hopMs.length);
       this.#hopMs = widen(this.#hopMs, new Float32Array(length));
     }
     // 0 says that it was not heard.

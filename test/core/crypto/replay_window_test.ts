@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { REPLAY_WINDOW_ENTRIES, ReplayWindow } from "../../../src/core/crypto/mod.ts";
+import {
+  REPLAY_WINDOW_ENTRIES,
+  ReplayWindow,
+  ReplayWindows,
+} from "../../../src/core/crypto/mod.ts";
 import { highHalf, lowHalf } from "../../../src/base/mod.ts";
 
 const COUNTER_MAX = 2n ** 64n - 1n;
@@ -88,4 +92,21 @@ Deno.test("ReplayWindow never accepts the highest counter and keeps working afte
   assert.ok(!window.accept(0xfffffffe, 0xffffffff));
   assert.ok(!window.accept(0xffffffff, 0xffffffff));
   assert.ok(window.accept(0xfffffffd, 0xffffffff));
+});
+
+Deno.test("ReplayWindows gives out windows of their own, and fresh ones where others were", () => {
+  const windows = new ReplayWindows();
+  const taken = Array.from({ length: 100 }, () => windows.take());
+  for (const [number, window] of taken.entries()) assert.ok(window.accept(number, number));
+  for (const [number, window] of taken.entries()) {
+    assert.ok(!window.accept(number, number) && window.isNewest(number, number));
+  }
+  for (const window of taken.slice(10, 20)) windows.release(window);
+  for (let i = 0; i < 10; i++) {
+    const again = windows.take();
+    assert.ok(taken.includes(again));
+    assert.ok(again.accept(0, 0) && !again.accept(0, 0));
+  }
+  assert.ok(!taken.includes(windows.take()));
+  assert.ok(!taken[9]?.accept(9, 9), "the others know what they knew");
 });

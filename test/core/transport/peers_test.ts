@@ -69,6 +69,26 @@ Deno.test("ownerOf() knows who owns an address, through moves and removals", () 
   }));
 });
 
+Deno.test("a peer that is gone owns no address, and takes none from who has its slot now", () => {
+  const peers = new PeerTable();
+  const gone = peers.getOrCreate(1n, addressOf(1), 0) ?? assert.fail();
+  peers.setRoute(gone, { address: addressOf(1), relayTo: undefined }, true);
+  peers.remove(gone);
+  assert.equal(peers.ownerOf(addressOf(1)), undefined);
+  const heir = peers.getOrCreate(2n, addressOf(1), 0) ?? assert.fail();
+  assert.equal(heir.slot, gone.slot);
+  peers.setRoute(heir, { address: addressOf(1), relayTo: undefined }, true);
+  peers.setRoute(gone, { address: addressOf(2), relayTo: undefined }, true);
+  assert.equal(peers.ownerOf(addressOf(1)), heir);
+  assert.equal(peers.ownerOf(addressOf(2)), undefined);
+});
+
+Deno.test("a peer has the two halves of its id, unsigned", () => {
+  const peers = new PeerTable();
+  const peer = peers.getOrCreate(0xfedc_ba98_8765_4321n, addressOf(1), 0) ?? assert.fail();
+  assert.deepEqual([peer.low, peer.high], [0x8765_4321, 0xfedc_ba98]);
+});
+
 Deno.test("getOrCreate() bounds the table", () => {
   const peers = new PeerTable();
   for (let i = 0; i < PEERS_MAX; i++) peers.getOrCreate(BigInt(i), addressOf(1), 0);

@@ -30,7 +30,7 @@ function create() {
   const connectBehind = (nodeId: bigint, relay: Peer) => {
     const peer = connect(nodeId);
     const relayTo = { low: peer.low, high: peer.high };
-    peers.setRoute(peer, { address: relay.route.address, relayTo }, false);
+    peers.setRoute(peer, { address: relay.address, relayTo }, false);
     routing.onSession(peer);
     return peer;
   };
@@ -57,7 +57,7 @@ Deno.test("Routing.onSession() gives up the routes through a neighbour that move
   const { neighbours: [a, b], hop, hear, routing, peers } = create();
   hear(a, FAR, 1);
   const relayTo = { low: a.low, high: a.high };
-  peers.setRoute(a, { address: b.route.address, relayTo }, false);
+  peers.setRoute(a, { address: b.address, relayTo }, false);
   routing.onSession(a);
   assert.equal(hop(FAR), undefined);
   assert.equal(hop(2), b.nodeId);
@@ -122,19 +122,19 @@ Deno.test("Routing leads sessions another way when their relay fails or withdraw
   hear(b, 9, 1);
   a.state = "failed";
   routing.onFailed(a);
-  assert.deepEqual(moved.route.address, b.route.address);
-  assert.deepEqual(moved.route.relayTo, { low: 9, high: 0 });
+  assert.deepEqual(moved.address, b.address);
+  assert.deepEqual(moved.relayTo, { low: 9, high: 0 });
   assert.ok(!moved.ownsAddress);
-  assert.deepEqual(other.route.address, c.route.address);
-  assert.equal(stuck.route.address, a.route.address, "no other way is known");
+  assert.deepEqual(other.address, c.address);
+  assert.equal(stuck.address, a.address, "no other way is known");
   assert.equal(routing.counters.sessions_steered_total, 1);
   // Now the second relay says that it lost the node, and the third has heard of it.
   hear(c, 9, 2);
   routing.onWithdrawal(b, 9n, 0n);
-  assert.equal(moved.route.address, c.route.address);
+  assert.equal(moved.address, c.address);
   // A withdrawal by somebody who is not in between changes nothing.
   routing.onWithdrawal(b, 10n, 1n);
-  assert.deepEqual(other.route.address, c.route.address);
+  assert.deepEqual(other.address, c.address);
 });
 
 Deno.test("Routing.onMoved() leads sessions to the relay's new address", () => {
@@ -143,8 +143,9 @@ Deno.test("Routing.onMoved() leads sessions to the relay's new address", () => {
   const other = connectBehind(10n, b);
   peers.setRoute(a, { address: addressOf(77), relayTo: undefined }, true);
   routing.onMoved();
-  assert.deepEqual(behind.route, { address: addressOf(77), relayTo: { low: 9, high: 0 } });
-  assert.deepEqual(other.route.address, b.route.address);
+  assert.deepEqual(behind.address, addressOf(77));
+  assert.deepEqual(behind.relayTo, { low: 9, high: 0 });
+  assert.deepEqual(other.address, b.address);
 });
 
 Deno.test("Routing.onWithdrawal() cascades what is lost, once", () => {
@@ -195,5 +196,5 @@ Deno.test("Routing forgets routes that nothing confirms, but not that to a neigh
   assert.equal(hop(FAR), undefined);
   assert.equal(hop(3), b.nodeId);
   assert.equal(routing.sizes().routes, 1);
-  assert.equal(addressOf(3).host, b.route.address.host);
+  assert.equal(addressOf(3).host, b.address.host);
 });

@@ -66,10 +66,10 @@ Deno.test("accept() notes how the peer is reached", () => {
   const direct = peers.get(LOW) ?? assert.fail();
   assert.equal(peers.ownerOf(addressOf(5)), direct);
   assert.equal(direct.form, "direct");
-  assert.equal(direct.route.relayTo, undefined);
+  assert.equal(direct.relayTo, undefined);
   registry.accept(resultOf(HIGH, { isRelayed: true, address: addressOf(5) }));
   const relayed = peers.get(HIGH) ?? assert.fail();
-  assert.deepEqual(relayed.route.relayTo, { low: relayed.low, high: relayed.high });
+  assert.deepEqual(relayed.relayTo, { low: relayed.low, high: relayed.high });
   assert.ok(!relayed.ownsAddress);
   assert.equal(peers.ownerOf(addressOf(5)), direct);
 });

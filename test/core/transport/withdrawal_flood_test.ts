@@ -15,7 +15,7 @@ function create(count: number) {
   const peers: Peer[] = [];
   const template = connect(1n);
   for (let i = 0; i < count; i++) {
-    const peer = kit.peers.getOrCreate(BigInt(2 + i), template.route.address, 0) ?? assert.fail();
+    const peer = kit.peers.getOrCreate(BigInt(2 + i), template.address, 0) ?? assert.fail();
     const session = Object.create(template.session ?? null);
     session.sendFramed = (id: number, low: number, high: number, frames: Uint8Array) => {
       assert.deepEqual([id, low, high], [0x0c01, 0x0c01, 0]);
