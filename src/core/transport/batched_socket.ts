@@ -20,6 +20,7 @@ import {
 } from "./_linux_receiver.ts";
 import { BatchSender } from "./_linux_sender.ts";
 import { createNativeTarget, type NativeTarget, SourceTable } from "./_linux_sockaddr.ts";
+import { TargetTable } from "./_linux_targets.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
 import type { BatchedSocketCounters, DatagramHandler, DatagramSocket } from "./socket.ts";
 import type { SocketAddress } from "./types.ts";
@@ -144,7 +145,7 @@ class BatchedSocket implements DatagramSocket {
   readonly #pollMs: number;
   readonly #sender: BatchSender;
   readonly #sources: SourceTable;
-  readonly #targets = new WeakMap<SocketAddress, NativeTarget>();
+  readonly #targets: TargetTable;
   readonly #flushSoon = () => {
     this.#isFlushDue = false;
     this.#flush();
@@ -170,6 +171,7 @@ class BatchedSocket implements DatagramSocket {
     this.#deps = deps;
     this.localAddress = localAddress;
     this.#isIpv6 = isIpv6Host(localAddress.host);
+    this.#targets = new TargetTable(this.#isIpv6);
     this.#pollMs = pollMs;
     this.#sender = new BatchSender({ libc: deps.libc, descriptor: deps.descriptor, counters });
     const [seed = 0] = crypto.getRandomValues(new Uint32Array(1));
@@ -197,14 +199,8 @@ class BatchedSocket implements DatagramSocket {
   }
 
   #findTarget(to: SocketAddress): NativeTarget | undefined {
-    let target = this.#targets.get(to);
-    if (target === undefined) {
-      target = createNativeTarget(to, this.#isIpv6);
-      if (target !== undefined) this.#targets.set(to, target);
-    }
     this.#lastTo = to;
-    this.#lastTarget = target;
-    return target;
+    return this.#lastTarget = this.#targets.find(to);
   }
 
   #flush(): void {
