@@ -18,7 +18,7 @@ import {
   PacketHeader,
   TAG_BYTES,
   writeHeader,
-} from "../src/core/transport/header.ts";
+} from "../src/core/transport/wire/header.ts";
 import {
   type DatagramSocket,
   MeshTransport,
@@ -29,7 +29,7 @@ import {
   ROUTING_HEADER_BYTES,
   RoutingHeader,
   writeRoutingHeader,
-} from "../src/core/transport/routing_header.ts";
+} from "../src/core/transport/wire/routing_header.ts";
 import { silentLog } from "../src/observe/mod.ts";
 import { type MeshBlobs, openMeshBlobs } from "./_mesh_blobs.ts";
 import { serveLines } from "../test/interop/serve_lines.ts";

@@ -12,7 +12,7 @@ import {
   generateSeed,
 } from "../src/core/crypto/mod.ts";
 import { MeshTransport, type SocketAddress } from "../src/core/transport/mod.ts";
-import type { DatagramHandler } from "../src/core/transport/socket.ts";
+import type { DatagramHandler } from "../src/core/transport/socket/socket.ts";
 import { silentLog } from "../src/observe/mod.ts";
 import { systemRandom } from "../src/base/mod.ts";
 import { ManualClock } from "../test/sim/manual_clock.ts";

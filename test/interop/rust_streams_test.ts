@@ -5,7 +5,11 @@
  * proxy loses the automatic ones.
  */
 import assert from "node:assert/strict";
-import { encodeGrant, encodeNack, encodeSack } from "../../src/core/transport/control_frames.ts";
+import {
+  encodeGrant,
+  encodeNack,
+  encodeSack,
+} from "../../src/core/transport/wire/control_frames.ts";
 import type { StreamEnd } from "../../src/core/transport/mod.ts";
 import { assertNothingRefused, eventually } from "./mesh_node.ts";
 import { openRustLink, type RustLink } from "./rust_link.ts";

@@ -3,8 +3,8 @@
  * how bad the network is, partitions, restarts, jumping clocks, streams.
  */
 
-import { MAX_EVENT_BYTES } from "../../src/core/transport/header.ts";
-import { ROUTING_HEADER_BYTES } from "../../src/core/transport/routing_header.ts";
+import { MAX_EVENT_BYTES } from "../../src/core/transport/wire/header.ts";
+import { ROUTING_HEADER_BYTES } from "../../src/core/transport/wire/routing_header.ts";
 import { type NetworkConditions, seededRandom } from "./memory_network.ts";
 
 /** One node. */

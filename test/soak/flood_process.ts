@@ -18,13 +18,13 @@ import {
   HEADER_BYTES,
   PacketHeader,
   writeHeader,
-} from "../../src/core/transport/header.ts";
+} from "../../src/core/transport/wire/header.ts";
 import { HANDSHAKE_TTL } from "../../src/core/transport/limits.ts";
 import {
   ROUTING_HEADER_BYTES,
   RoutingHeader,
   writeRoutingHeader,
-} from "../../src/core/transport/routing_header.ts";
+} from "../../src/core/transport/wire/routing_header.ts";
 import type { NodeAddress } from "./node_process.ts";
 import { serveLines } from "../interop/serve_lines.ts";
 

@@ -3,11 +3,11 @@
  * probe, and route withdrawal (12).
  */
 
-import { encodeReflexResponse } from "./nat_frames.ts";
-import type { Routing } from "./routing.ts";
-import type { Session } from "./session.ts";
-import { SUBPROTOCOL_REFLEX, SUBPROTOCOL_ROUTE_WITHDRAWAL } from "./subprotocols.ts";
-import { decodeRouteWithdrawal } from "./withdrawal_frame.ts";
+import { encodeReflexResponse } from "./wire/nat_frames.ts";
+import type { Routing } from "./routing/routing.ts";
+import type { Session } from "./session/session.ts";
+import { SUBPROTOCOL_REFLEX, SUBPROTOCOL_ROUTE_WITHDRAWAL } from "./wire/subprotocols.ts";
+import { decodeRouteWithdrawal } from "./wire/withdrawal_frame.ts";
 
 /** What {@linkcode answerBuiltin} needs. */
 export interface BuiltinContext {

@@ -5,7 +5,7 @@ import type { PacketCipher } from "../crypto/mod.ts";
 import type { TransportCounters } from "./counters.ts";
 import { RECEIVE_BUFFER_BYTES } from "./limits.ts";
 import type { PacketReceiver } from "./packet_receiver.ts";
-import type { DatagramSocket } from "./socket.ts";
+import type { DatagramSocket } from "./socket/socket.ts";
 
 /** What {@linkcode Intake} needs. */
 export interface IntakeDeps {

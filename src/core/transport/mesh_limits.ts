@@ -1,6 +1,6 @@
 /** Bounds of routing, ordering, scheduling and admission (`wire.md` 9.6, 12, 15), each with its reason. */
 
-import type { FanOut } from "./fan_out.ts";
+import type { FanOut } from "./routing/fan_out.ts";
 import { PEERS_MAX, SEND_SLOTS } from "./limits.ts";
 
 /** Destinations with a route: 32,768 × 67 B of columns is 2.2 MB, at least twice the peers of a node. */

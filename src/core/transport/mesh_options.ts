@@ -2,9 +2,9 @@
 import type { Clock, RandomBytes } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import type { NoiseKeyPair, PacketCipher } from "../crypto/mod.ts";
-import type { SealingOptions } from "./handshake_types.ts";
-import type { SessionProver } from "./session_context.ts";
-import type { DatagramSocket } from "./socket.ts";
+import type { SealingOptions } from "./handshake/handshake_types.ts";
+import type { SessionProver } from "./session/session_context.ts";
+import type { DatagramSocket } from "./socket/socket.ts";
 
 /** What `MeshTransport` needs. */
 export interface MeshTransportDeps {

@@ -6,17 +6,17 @@
  */
 import type { NetError } from "../../base/mod.ts";
 import type { TransportCounters } from "./counters.ts";
-import type { Egress } from "./egress.ts";
-import type { HandshakeTarget } from "./handshake_types.ts";
+import type { Egress } from "./routing/egress.ts";
+import type { HandshakeTarget } from "./handshake/handshake_types.ts";
 import { ANNOUNCEMENT_FAN_OUT } from "./mesh_limits.ts";
 import type { MeshTransportDeps, MeshTransportOptions } from "./mesh_options.ts";
 import { createMeshParts, type MeshParts } from "./mesh_parts.ts";
 import type { MessageHandler, SendMessageOptions } from "./message_plane.ts";
-import type { PingwaveFacts } from "./pingwaves.ts";
-import type { SendStreamHandle } from "./send_stream.ts";
-import type { DatagramSocket } from "./socket.ts";
-import type { StreamInfo } from "./stream_info.ts";
-import type { EventHandler } from "./stream_plane.ts";
+import type { PingwaveFacts } from "./routing/pingwaves.ts";
+import type { SendStreamHandle } from "./streams/send_stream.ts";
+import type { DatagramSocket } from "./socket/socket.ts";
+import type { StreamInfo } from "./streams/stream_info.ts";
+import type { EventHandler } from "./streams/stream_plane.ts";
 import type {
   DiscoveredNode,
   EndReceiving,

@@ -1,14 +1,14 @@
 /** What can be seen of a transport from outside: peers, ways, tables, counters. Changes nothing. */
 import type { Clock } from "../../base/mod.ts";
-import type { Breakers } from "./breakers.ts";
-import type { ConductTable } from "./conduct.ts";
-import type { Egress } from "./egress.ts";
+import type { Breakers } from "./peers/breakers.ts";
+import type { ConductTable } from "./peers/conduct.ts";
+import type { Egress } from "./routing/egress.ts";
 import type { Loopback } from "./loopback.ts";
-import type { PeerTable } from "./peers.ts";
-import type { Relay } from "./relay.ts";
-import type { Routing } from "./routing.ts";
-import type { SessionRegistry } from "./session_registry.ts";
-import { describeStreams, type StreamInfo } from "./stream_info.ts";
+import type { PeerTable } from "./peers/peers.ts";
+import type { Relay } from "./routing/relay.ts";
+import type { Routing } from "./routing/routing.ts";
+import type { SessionRegistry } from "./session/session_registry.ts";
+import { describeStreams, type StreamInfo } from "./streams/stream_info.ts";
 import type {
   DiscoveredNode,
   FailureCounts,
@@ -18,7 +18,7 @@ import type {
   RouteInfo,
   TableSizes,
 } from "./types.ts";
-import type { WithdrawalFlood } from "./withdrawal_flood.ts";
+import type { WithdrawalFlood } from "./routing/withdrawal_flood.ts";
 
 /** What {@linkcode MeshView} needs. */
 export interface MeshViewDeps {

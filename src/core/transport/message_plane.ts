@@ -1,9 +1,9 @@
 /** Messages of subprotocols as the planes above send and take them: to peers, and to this node itself. */
 import { highHalf, lowHalf } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
-import { MAX_EVENT_BYTES } from "./header.ts";
+import { MAX_EVENT_BYTES } from "./wire/header.ts";
 import { Loopback } from "./loopback.ts";
-import type { SessionsInUse } from "./sessions_in_use.ts";
+import type { SessionsInUse } from "./session/sessions_in_use.ts";
 import type { SubprotocolMessage } from "./types.ts";
 
 /** Takes the messages of one subprotocol. */

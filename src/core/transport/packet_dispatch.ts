@@ -5,20 +5,20 @@
 import { joinHalves } from "../../base/mod.ts";
 import { decodeSealedMessage, SUBPROTOCOL_SEALED } from "../crypto/mod.ts";
 import { answerBuiltin } from "./builtin_messages.ts";
-import { type ConductTable, Misconduct } from "./conduct.ts";
-import { RESET_BYTES } from "./control_frames.ts";
-import { receiveControl } from "./control_plane.ts";
+import { type ConductTable, Misconduct } from "./peers/conduct.ts";
+import { RESET_BYTES } from "./wire/control_frames.ts";
+import { receiveControl } from "./streams/control_plane.ts";
 import type { TransportCounters } from "./counters.ts";
-import { EventCursor } from "./event_frame.ts";
-import { FLAG_HEARTBEAT, FLAG_RELIABLE, type PacketHeader } from "./header.ts";
-import type { Liveness } from "./liveness.ts";
+import { EventCursor } from "./wire/event_frame.ts";
+import { FLAG_HEARTBEAT, FLAG_RELIABLE, type PacketHeader } from "./wire/header.ts";
+import type { Liveness } from "./peers/liveness.ts";
 import type { MessageHandler } from "./message_plane.ts";
-import type { Paths } from "./paths.ts";
-import { type RateLimits, TrafficKind } from "./rate_limits.ts";
-import type { Routing } from "./routing.ts";
-import type { Session } from "./session.ts";
-import type { SessionRegistry } from "./session_registry.ts";
-import { isAnnouncement, isStreamControl, SUBPROTOCOL_RESET } from "./subprotocols.ts";
+import type { Paths } from "./session/paths.ts";
+import { type RateLimits, TrafficKind } from "./peers/rate_limits.ts";
+import type { Routing } from "./routing/routing.ts";
+import type { Session } from "./session/session.ts";
+import type { SessionRegistry } from "./session/session_registry.ts";
+import { isAnnouncement, isStreamControl, SUBPROTOCOL_RESET } from "./wire/subprotocols.ts";
 import type { SocketAddress } from "./types.ts";
 
 /** What {@linkcode PacketDispatch} needs. */

@@ -5,10 +5,10 @@
  */
 import { type Clock, highHalf, lowHalf } from "../../base/mod.ts";
 import { FLAG_EPOCH_PARITY, type PacketCipher } from "../crypto/mod.ts";
-import { classifyDatagram, DatagramClass } from "./classify.ts";
-import { type ConductTable, Misconduct } from "./conduct.ts";
+import { classifyDatagram, DatagramClass } from "./wire/classify.ts";
+import { type ConductTable, Misconduct } from "./peers/conduct.ts";
 import type { TransportCounters } from "./counters.ts";
-import type { Handshaker } from "./handshake.ts";
+import type { Handshaker } from "./handshake/handshake.ts";
 import {
   FLAG_HANDSHAKE,
   FLAG_HEARTBEAT,
@@ -17,16 +17,16 @@ import {
   PacketReject,
   readHeader,
   validatePacket,
-} from "./header.ts";
+} from "./wire/header.ts";
 import type { PacketDispatch } from "./packet_dispatch.ts";
-import type { PeerTable } from "./peers.ts";
-import type { Pingwaves } from "./pingwaves.ts";
-import { STRANGERS } from "./rate_limits.ts";
-import type { Relay } from "./relay.ts";
-import { readRoutingHeader, ROUTING_HEADER_BYTES, RoutingHeader } from "./routing_header.ts";
-import type { SealedDatagrams } from "./sealed_datagrams.ts";
-import type { SessionResets } from "./session_resets.ts";
-import type { SessionRegistry } from "./session_registry.ts";
+import type { PeerTable } from "./peers/peers.ts";
+import type { Pingwaves } from "./routing/pingwaves.ts";
+import { STRANGERS } from "./peers/rate_limits.ts";
+import type { Relay } from "./routing/relay.ts";
+import { readRoutingHeader, ROUTING_HEADER_BYTES, RoutingHeader } from "./wire/routing_header.ts";
+import type { SealedDatagrams } from "./handshake/sealed_datagrams.ts";
+import type { SessionResets } from "./session/session_resets.ts";
+import type { SessionRegistry } from "./session/session_registry.ts";
 import type { SocketAddress } from "./types.ts";
 
 /** What {@linkcode PacketReceiver} needs. */

@@ -8,11 +8,11 @@
 
 import type { PacketCipher } from "../crypto/mod.ts";
 import type { TransportCounters } from "./counters.ts";
-import { HEADER_BYTES, PacketHeader, TAG_BYTES, writeHeader } from "./header.ts";
+import { HEADER_BYTES, PacketHeader, TAG_BYTES, writeHeader } from "./wire/header.ts";
 import { DATA_TTL, SEND_SLOT_BYTES, SEND_SLOTS } from "./limits.ts";
-import { NO_ROOM } from "./packet_store.ts";
-import { ROUTING_HEADER_BYTES, RoutingHeader, writeRoutingHeader } from "./routing_header.ts";
-import type { DatagramSocket } from "./socket.ts";
+import { NO_ROOM } from "./streams/packet_store.ts";
+import { ROUTING_HEADER_BYTES, RoutingHeader, writeRoutingHeader } from "./wire/routing_header.ts";
+import type { DatagramSocket } from "./socket/socket.ts";
 import type { SocketAddress } from "./types.ts";
 
 /** Room in front of the packet; a multiple of 16 keeps the packet aligned. */

@@ -1,11 +1,11 @@
 /** What time asks of a transport, apart from judging who is alive: busy sessions, leftovers. */
 import type { Clock } from "../../base/mod.ts";
-import type { AddressGuard } from "./address_guard.ts";
-import type { Handshaker } from "./handshake.ts";
+import type { AddressGuard } from "./handshake/address_guard.ts";
+import type { Handshaker } from "./handshake/handshake.ts";
 import { RETRANSMIT_TICK_MS, SWEEP_MS } from "./limits.ts";
-import type { Peer } from "./peers.ts";
-import type { Session } from "./session.ts";
-import type { SessionRegistry } from "./session_registry.ts";
+import type { Peer } from "./peers/peers.ts";
+import type { Session } from "./session/session.ts";
+import type { SessionRegistry } from "./session/session_registry.ts";
 
 /** What {@linkcode Upkeep} needs. */
 export interface UpkeepDeps {

@@ -1,8 +1,8 @@
 /** How nodes find ways through each other, lose them and find others: whole transports in one network. */
 
 import assert from "node:assert/strict";
-import { PINGWAVE_BYTES } from "../../../src/core/transport/pingwave.ts";
-import { ROUTING_HEADER_BYTES } from "../../../src/core/transport/routing_header.ts";
+import { PINGWAVE_BYTES } from "../../../src/core/transport/wire/pingwave.ts";
+import { ROUTING_HEADER_BYTES } from "../../../src/core/transport/wire/routing_header.ts";
 import { HEARTBEAT_MS, TestMesh, TIMEOUT_MS } from "./mesh_kit.ts";
 
 Deno.test("a node learns routes over three hops, and its sessions work through them", async () => {

@@ -13,7 +13,7 @@ import {
   type SealedBlock,
 } from "../../../src/core/crypto/mod.ts";
 import { createTransportCounters } from "../../../src/core/transport/counters.ts";
-import { encodeHandshakeDatagram } from "../../../src/core/transport/handshake_datagram.ts";
+import { encodeHandshakeDatagram } from "../../../src/core/transport/wire/handshake_datagram.ts";
 import type { SocketAddress } from "../../../src/core/transport/mod.ts";
 import { PacketSender } from "../../../src/core/transport/packet_sender.ts";
 import type { MemoryNetwork } from "../../sim/memory_network.ts";

@@ -5,10 +5,10 @@ import {
   CLONE_TURNS_MAX,
   SEALED_RENEW_MS,
 } from "../../../src/core/transport/limits.ts";
-import { CloneWatch } from "../../../src/core/transport/clones.ts";
+import { CloneWatch } from "../../../src/core/transport/session/clones.ts";
 import { createTransportCounters } from "../../../src/core/transport/counters.ts";
 import { Dialer, type StreamEnd } from "../../../src/core/transport/mod.ts";
-import { Peer } from "../../../src/core/transport/peers.ts";
+import { Peer } from "../../../src/core/transport/peers/peers.ts";
 import { type Log, silentLog } from "../../../src/observe/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 import { SealedNet, type SealedNode } from "./sealed_net.ts";

@@ -6,7 +6,7 @@ import {
   RETRIES_PER_ADDRESS_PER_SECOND,
   RETRIES_PER_SECOND,
 } from "../../../src/core/transport/limits.ts";
-import { AddressQuota } from "../../../src/core/transport/address_quota.ts";
+import { AddressQuota } from "../../../src/core/transport/handshake/address_quota.ts";
 import { blockOf, nodeIdBytes, Rogue, rogueMessage1 } from "./rogue.ts";
 import { SealedNet } from "./sealed_net.ts";
 

@@ -7,17 +7,17 @@ import {
   ReplayWindows,
 } from "../../../src/core/crypto/mod.ts";
 import { createTransportCounters } from "../../../src/core/transport/counters.ts";
-import type { HandshakeResult } from "../../../src/core/transport/handshake_types.ts";
-import { Egress } from "../../../src/core/transport/egress.ts";
-import { EventCursor } from "../../../src/core/transport/event_frame.ts";
-import { PacketStore } from "../../../src/core/transport/packet_store.ts";
+import type { HandshakeResult } from "../../../src/core/transport/handshake/handshake_types.ts";
+import { Egress } from "../../../src/core/transport/routing/egress.ts";
+import { EventCursor } from "../../../src/core/transport/wire/event_frame.ts";
+import { PacketStore } from "../../../src/core/transport/streams/packet_store.ts";
 import type { SocketAddress } from "../../../src/core/transport/mod.ts";
-import { ReorderBudget } from "../../../src/core/transport/reorder_buffer.ts";
+import { ReorderBudget } from "../../../src/core/transport/streams/reorder_buffer.ts";
 import { PacketSender } from "../../../src/core/transport/packet_sender.ts";
-import { type Peer, PeerTable } from "../../../src/core/transport/peers.ts";
-import { ScheduledPackets } from "../../../src/core/transport/scheduled_packets.ts";
-import { Session } from "../../../src/core/transport/session.ts";
-import type { SessionContext } from "../../../src/core/transport/session_context.ts";
+import { type Peer, PeerTable } from "../../../src/core/transport/peers/peers.ts";
+import { ScheduledPackets } from "../../../src/core/transport/streams/scheduled_packets.ts";
+import { Session } from "../../../src/core/transport/session/session.ts";
+import type { SessionContext } from "../../../src/core/transport/session/session_context.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 
 /** The session timeout of the kit's peers. */

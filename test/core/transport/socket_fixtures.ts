@@ -1,9 +1,12 @@
 /** The sockets the compliance suite runs over, and what it measures them with. */
 
-import { createBatchedSocket, portableReason } from "../../../src/core/transport/batched_socket.ts";
-import { openLibc } from "../../../src/core/transport/_linux_libc.ts";
+import {
+  createBatchedSocket,
+  portableReason,
+} from "../../../src/core/transport/socket/batched_socket.ts";
+import { openLibc } from "../../../src/core/transport/socket/_linux_libc.ts";
 import type { DatagramSocket, SocketAddress } from "../../../src/core/transport/mod.ts";
-import { bindUdp, openUdpSocket } from "../../../src/core/transport/udp_socket.ts";
+import { bindUdp, openUdpSocket } from "../../../src/core/transport/socket/udp_socket.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 import { MemoryNetwork } from "../../sim/memory_network.ts";
 

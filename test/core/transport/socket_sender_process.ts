@@ -4,7 +4,7 @@
  * receiver falls asleep.
  */
 
-import { openBestUdpSocket } from "../../../src/core/transport/batched_socket.ts";
+import { openBestUdpSocket } from "../../../src/core/transport/socket/batched_socket.ts";
 import { stamp } from "./socket_fixtures.ts";
 
 const SLOTS = 512;

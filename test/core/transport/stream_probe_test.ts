@@ -1,7 +1,7 @@
 /** How a stream gets an acknowledgement again that was lost, from a peer that takes copies in silence. */
 import assert from "node:assert/strict";
 import { PACKET_OVERHEAD_BYTES, RESENDS_MAX } from "../../../src/core/transport/limits.ts";
-import { SendStreamHandle } from "../../../src/core/transport/send_stream.ts";
+import { SendStreamHandle } from "../../../src/core/transport/streams/send_stream.ts";
 import { createSessionKit } from "./session_kit.ts";
 
 const TICK_MS = 25;

@@ -1,7 +1,7 @@
 /** Credit of what was lost on an unreliable stream comes back (`wire.md` 7.3 counts only what arrived). */
 import assert from "node:assert/strict";
 import { STREAM_WINDOW_BYTES } from "../../../src/core/transport/limits.ts";
-import { SendState } from "../../../src/core/transport/send_state.ts";
+import { SendState } from "../../../src/core/transport/streams/send_state.ts";
 import { TestMesh } from "./mesh_kit.ts";
 
 const PACKET_BYTES = 100;

@@ -15,14 +15,14 @@ import {
   handshakePrologue,
 } from "../../../src/core/crypto/mod.ts";
 import { createTransportCounters } from "../../../src/core/transport/counters.ts";
-import { AddressGuard } from "../../../src/core/transport/address_guard.ts";
-import { HandshakeBudget } from "../../../src/core/transport/handshake_budget.ts";
-import { PeerTable } from "../../../src/core/transport/peers.ts";
-import { RetryGate } from "../../../src/core/transport/retry_gate.ts";
+import { AddressGuard } from "../../../src/core/transport/handshake/address_guard.ts";
+import { HandshakeBudget } from "../../../src/core/transport/handshake/handshake_budget.ts";
+import { PeerTable } from "../../../src/core/transport/peers/peers.ts";
+import { RetryGate } from "../../../src/core/transport/handshake/retry_gate.ts";
 import { FuzzRandom } from "../fuzz_random.ts";
-import { Handshaker } from "../../../src/core/transport/handshake.ts";
+import { Handshaker } from "../../../src/core/transport/handshake/handshake.ts";
 import { PacketSender } from "../../../src/core/transport/packet_sender.ts";
-import { RoutingHeader } from "../../../src/core/transport/routing_header.ts";
+import { RoutingHeader } from "../../../src/core/transport/wire/routing_header.ts";
 import type { CreateTarget, FuzzTarget } from "../fuzz.ts";
 
 const SECRET = new Uint8Array(32).fill(7);

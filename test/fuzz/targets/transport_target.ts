@@ -14,7 +14,7 @@ import {
   deriveSessionKeys,
   type PacketCipher,
 } from "../../../src/core/crypto/mod.ts";
-import { encodeEvents } from "../../../src/core/transport/event_frame.ts";
+import { encodeEvents } from "../../../src/core/transport/wire/event_frame.ts";
 import {
   FLAG_HEARTBEAT,
   FLAG_RELIABLE,
@@ -23,7 +23,7 @@ import {
   PacketHeader,
   TAG_BYTES,
   writeHeader,
-} from "../../../src/core/transport/header.ts";
+} from "../../../src/core/transport/wire/header.ts";
 import { checkCounters, MeshTransport } from "../../../src/core/transport/mod.ts";
 import { silentLog } from "../../../src/observe/mod.ts";
 import { observeHandshake } from "../../core/transport/observer.ts";

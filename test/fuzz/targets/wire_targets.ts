@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { decodeAddress, encodeAddress } from "../../../src/core/transport/address.ts";
-import { classifyDatagram, DatagramClass } from "../../../src/core/transport/classify.ts";
+import { classifyDatagram, DatagramClass } from "../../../src/core/transport/wire/classify.ts";
 import {
   decodeGrant,
   decodeNack,
@@ -13,7 +13,7 @@ import {
   encodeReset,
   encodeSack,
   listMissing,
-} from "../../../src/core/transport/control_frames.ts";
+} from "../../../src/core/transport/wire/control_frames.ts";
 import {
   decodeKeepAlive,
   decodeReflexResponse,
@@ -21,12 +21,12 @@ import {
   encodeKeepAlive,
   encodeReflexResponse,
   encodeRendezvous,
-} from "../../../src/core/transport/nat_frames.ts";
+} from "../../../src/core/transport/wire/nat_frames.ts";
 import {
   decodeRouteWithdrawal,
   encodeRouteWithdrawal,
-} from "../../../src/core/transport/withdrawal_frame.ts";
-import { decodeEvents, encodeEvents } from "../../../src/core/transport/event_frame.ts";
+} from "../../../src/core/transport/wire/withdrawal_frame.ts";
+import { decodeEvents, encodeEvents } from "../../../src/core/transport/wire/event_frame.ts";
 import {
   HEADER_BYTES,
   headerAad,
@@ -37,24 +37,24 @@ import {
   readHeader,
   validatePacket,
   writeHeader,
-} from "../../../src/core/transport/header.ts";
+} from "../../../src/core/transport/wire/header.ts";
 import {
   decodePingwave,
   encodePingwave,
   forwardPingwave,
-} from "../../../src/core/transport/pingwave.ts";
+} from "../../../src/core/transport/wire/pingwave.ts";
 import {
   encodeRouteHop,
   openRouteHop,
   peekRouteHopSession,
-} from "../../../src/core/transport/route_hop.ts";
+} from "../../../src/core/transport/wire/route_hop.ts";
 import {
   forwardRoutingHeader,
   readRoutingHeader,
   ROUTING_HEADER_BYTES,
   RoutingHeader,
   writeRoutingHeader,
-} from "../../../src/core/transport/routing_header.ts";
+} from "../../../src/core/transport/wire/routing_header.ts";
 import { assertSame, type CreateTarget, type FuzzTarget } from "../fuzz.ts";
 import { FuzzRandom } from "../fuzz_random.ts";
 

@@ -2,7 +2,11 @@
 
 import assert from "node:assert/strict";
 import { highHalf, lowHalf } from "../../../src/base/mod.ts";
-import { PACKET_MAGIC, PACKET_VERSION, PacketHeader } from "../../../src/core/transport/header.ts";
+import {
+  PACKET_MAGIC,
+  PACKET_VERSION,
+  PacketHeader,
+} from "../../../src/core/transport/wire/header.ts";
 import { bytesOf, has, integerOr, type VectorObject } from "../vector_reader.ts";
 
 /** The header with these fields; those left out are 0. Magic and version have to be the codec's own. */

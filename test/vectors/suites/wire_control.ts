@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { formatAddress, parseAddress } from "../../../src/core/transport/address.ts";
-import { classifyDatagram, DatagramClass } from "../../../src/core/transport/classify.ts";
+import { classifyDatagram, DatagramClass } from "../../../src/core/transport/wire/classify.ts";
 import {
   decodeGrant,
   decodeNack,
@@ -15,7 +15,7 @@ import {
   listMissing,
   missingBitmap,
   type SequenceRange,
-} from "../../../src/core/transport/control_frames.ts";
+} from "../../../src/core/transport/wire/control_frames.ts";
 import {
   decodeKeepAlive,
   decodeReflexResponse,
@@ -24,11 +24,11 @@ import {
   encodeReflexResponse,
   encodeRendezvous,
   type Rendezvous,
-} from "../../../src/core/transport/nat_frames.ts";
+} from "../../../src/core/transport/wire/nat_frames.ts";
 import {
   decodeRouteWithdrawal,
   encodeRouteWithdrawal,
-} from "../../../src/core/transport/withdrawal_frame.ts";
+} from "../../../src/core/transport/wire/withdrawal_frame.ts";
 import type { SocketAddress } from "../../../src/core/transport/types.ts";
 import type { VectorSuite } from "../suite.ts";
 import {

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { concatBytes, highHalf, joinHalves, lowHalf } from "../../../src/base/mod.ts";
-import { classifyDatagram, DatagramClass } from "../../../src/core/transport/classify.ts";
-import { decodeEvents } from "../../../src/core/transport/event_frame.ts";
+import { classifyDatagram, DatagramClass } from "../../../src/core/transport/wire/classify.ts";
+import { decodeEvents } from "../../../src/core/transport/wire/event_frame.ts";
 import {
   HEADER_BYTES,
   headerAad,
@@ -12,20 +12,20 @@ import {
   readHeader,
   validateHeader,
   writeHeader,
-} from "../../../src/core/transport/header.ts";
+} from "../../../src/core/transport/wire/header.ts";
 import {
   decodePingwave,
   encodePingwave,
   forwardPingwave,
-} from "../../../src/core/transport/pingwave.ts";
-import { encodeRouteHop, openRouteHop } from "../../../src/core/transport/route_hop.ts";
+} from "../../../src/core/transport/wire/pingwave.ts";
+import { encodeRouteHop, openRouteHop } from "../../../src/core/transport/wire/route_hop.ts";
 import {
   forwardRoutingHeader,
   readRoutingHeader,
   ROUTING_HEADER_BYTES,
   RoutingHeader,
   writeRoutingHeader,
-} from "../../../src/core/transport/routing_header.ts";
+} from "../../../src/core/transport/wire/routing_header.ts";
 import type { CaseCheck, VectorSuite } from "../suite.ts";
 import {
   booleanOf,

@@ -17,12 +17,12 @@ import {
   PacketReject,
   validatePacket,
   writeHeader,
-} from "../../../src/core/transport/header.ts";
+} from "../../../src/core/transport/wire/header.ts";
 import {
   ROUTING_HEADER_BYTES,
   RoutingHeader,
   writeRoutingHeader,
-} from "../../../src/core/transport/routing_header.ts";
+} from "../../../src/core/transport/wire/routing_header.ts";
 import type { VectorSuite } from "../suite.ts";
 import { bytesOf, has, integerOf, textOf, type VectorObject } from "../vector_reader.ts";
 import { checkSessionKeys } from "./_session_keys.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { highHalf, lowHalf } from "../../../src/base/mod.ts";
 import { createPacketCipher, type PacketCipher } from "../../../src/core/crypto/mod.ts";
-import { decodeEvents, encodeEvents } from "../../../src/core/transport/event_frame.ts";
+import { decodeEvents, encodeEvents } from "../../../src/core/transport/wire/event_frame.ts";
 import {
   FLAG_HANDSHAKE,
   HEADER_BYTES,
@@ -15,7 +15,7 @@ import {
   TAG_BYTES,
   validatePacket,
   writeHeader,
-} from "../../../src/core/transport/header.ts";
+} from "../../../src/core/transport/wire/header.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
   booleanOf,

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { joinHalves } from "../../../src/base/mod.ts";
-import { type Acceptance, ReceiveState } from "../../../src/core/transport/receive_state.ts";
+import {
+  type Acceptance,
+  ReceiveState,
+} from "../../../src/core/transport/streams/receive_state.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
   has,

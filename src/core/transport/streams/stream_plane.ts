@@ -1,0 +1,134 @@
+/**
+ * Streams as the planes above open them: sending halves, handlers, readers, and who takes the events of
+ * streams that nobody opened (`wire.md` 7).
+ */
+import { highHalf, lowHalf } from "../../../base/mod.ts";
+import type { TransportCounters } from "../counters.ts";
+import { STREAM_WINDOW_BYTES } from "../limits.ts";
+import { ReceiveState } from "./receive_state.ts";
+import { SendStreamHandle } from "./send_stream.ts";
+import type { Session } from "../session/session.ts";
+import type { SessionsInUse } from "../session/sessions_in_use.ts";
+import { QueuedStreamReader } from "./stream_reader.ts";
+import type { Stream } from "./stream.ts";
+import type {
+  EndReceiving,
+  MeshEvent,
+  OpenReceiveStreamOptions,
+  OpenSendStreamOptions,
+  ReadStreamOptions,
+  ReceiveStreamHandler,
+  StreamReader,
+} from "../types.ts";
+
+/** Handles events of streams that nobody diverted. */
+export type EventHandler = (event: MeshEvent) => void;
+
+/** What {@linkcode StreamPlane} needs. */
+export interface StreamPlaneDeps {
+  readonly counters: TransportCounters;
+  readonly sessions: SessionsInUse;
+}
+
+/** A reader may hold this many windows before packets are refused: what is in flight fits twice. */
+const HELD_WINDOWS = 2;
+/** It may hold at least this much, so that a sender without a window is not stuck. */
+const HELD_BYTES_MIN = 4 * STREAM_WINDOW_BYTES;
+
+/** Opens streams. */
+export class StreamPlane {
+  /** Takes events of streams that nobody diverted. */
+  handler: EventHandler | undefined;
+  readonly #deps: StreamPlaneDeps;
+
+  constructor(deps: StreamPlaneDeps) {
+    this.#deps = deps;
+  }
+
+  /** See `MeshLink.openSendStream`. */
+  openSend(peer: bigint, streamId: bigint, options: OpenSendStreamOptions): SendStreamHandle {
+    const { streams } = this.#deps.sessions.require(peer);
+    const stream = streams.touch(lowHalf(streamId), highHalf(streamId));
+    return new SendStreamHandle(peer, streams, stream, streams.sender.open(stream, options));
+  }
+
+  /** See `MeshLink.openReceiveStream`. */
+  openReceive(
+    peer: bigint,
+    streamId: bigint,
+    handler: ReceiveStreamHandler,
+    options: OpenReceiveStreamOptions,
+  ): EndReceiving {
+    const session = this.#deps.sessions.get(peer);
+    if (session === undefined) {
+      handler.onEnd("peer_lost");
+      return () => {};
+    }
+    return this.#divert(session, streamId, handler, options).end;
+  }
+
+  /** See `MeshTransport.readStream`. */
+  read(peer: bigint, streamId: bigint, options: ReadStreamOptions): StreamReader {
+    const session = this.#deps.sessions.require(peer);
+    options.signal?.throwIfAborted();
+    const reader = new QueuedStreamReader(peer, streamId);
+    const { stream, state, end } = this.#divert(session, streamId, reader, options);
+    const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
+    stream.heldBytesMax = Math.max(HELD_WINDOWS * windowBytes, HELD_BYTES_MIN);
+    const onAbort = () => reader.cancel({ abort: true });
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    reader.attach({
+      hold: (bytes) => {
+        state.heldBytes += bytes;
+        if (bytes < 0 && stream.ended === undefined) session.streams.giveBack(stream, state);
+      },
+      end: (how) => {
+        options.signal?.removeEventListener("abort", onAbort);
+        // Nobody will take what is held: the sender need not wait for it.
+        state.heldBytes = 0;
+        end(how);
+      },
+    });
+    return reader;
+  }
+
+  /** An event of a stream that nobody diverted came. */
+  onEvent(
+    session: Session,
+    stream: Stream,
+    sequence: number,
+    payload: Uint8Array,
+    index: number,
+  ): void {
+    const { counters } = this.#deps;
+    if (this.handler === undefined) {
+      counters.events_unclaimed_total += 1;
+      return;
+    }
+    counters.events_delivered_total += 1;
+    stream.eventsReceived += 1;
+    this.handler({ from: session.peer.nodeId, streamId: stream.id, sequence, index, payload });
+  }
+
+  #divert(
+    session: Session,
+    streamId: bigint,
+    handler: ReceiveStreamHandler,
+    options: OpenReceiveStreamOptions,
+  ) {
+    const { streams } = session;
+    const stream = streams.touch(lowHalf(streamId), highHalf(streamId));
+    const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
+    const state = stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });
+    stream.grantThresholdBytes = windowBytes / 4;
+    if (options.isOrdered) streams.order(stream, windowBytes);
+    stream.handler = handler;
+    const end: EndReceiving = ({ abort = false } = {}) => {
+      if (stream.handler !== handler) return;
+      streams.closeReceive(stream);
+      // Kept until it lingered out, so that what is still on its way finds its place.
+      if (abort) streams.sendReset(stream.low, stream.high);
+    };
+    return { stream, state, end };
+  }
+}

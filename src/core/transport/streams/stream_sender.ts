@@ -1,0 +1,225 @@
+/** Packets of the streams of one session on their way out (`wire.md` 7.1, 7.2). */
+import { NetError } from "../../../base/mod.ts";
+import { writeEventFrames } from "../wire/event_frame.ts";
+import { NO_QUEUE } from "../routing/fair_scheduler.ts";
+import { Flight } from "./flight.ts";
+import { FLAG_RELIABLE } from "../wire/header.ts";
+import { PACKET_OVERHEAD_BYTES, ROOM_RETRY_MS } from "../limits.ts";
+import { NO_ROOM } from "./packet_store.ts";
+import type { ScheduledPacket } from "./scheduled_packets.ts";
+import { SendState } from "./send_state.ts";
+import type { Session } from "../session/session.ts";
+import type { SessionContext } from "../session/session_context.ts";
+import type { Stream } from "./stream.ts";
+import type { OpenSendStreamOptions } from "../types.ts";
+
+/** Resends without an answer, about 0.35 s, after which an idle sender asks with an empty packet. */
+const EMPTY_PROBE_RESENDS = 3;
+const NO_EVENTS: readonly Uint8Array[] = [];
+
+/** Sends events, once and again. */
+export class StreamSender {
+  readonly #context: SessionContext;
+  readonly #session: Session;
+  readonly #flight = new Flight();
+
+  constructor(context: SessionContext, session: Session) {
+    this.#context = context;
+    this.#session = session;
+  }
+
+  /** Largest plaintext of a packet to the peer. */
+  get payloadMax(): number {
+    return this.#session.payloadMax;
+  }
+
+  /** Gives the stream a sending half. */
+  open(stream: Stream, options: OpenSendStreamOptions): SendState {
+    const { store, egress } = this.#context;
+    const flight = this.#flight;
+    const { windowBytes, isReliable = true, isScheduled = false, weight = 1 } = options;
+    if (isScheduled && stream.queue === NO_QUEUE) {
+      stream.queue = egress.openQueue(weight);
+      if (stream.queue === NO_QUEUE) {
+        throw new NetError("limit", "Cannot open scheduled stream: there are too many", {
+          next: "close others first, or open it unscheduled",
+        });
+      }
+    } else if (isScheduled) egress.setWeight(stream.queue, weight);
+    stream.send ??= new SendState({
+      windowBytes,
+      isReliable,
+      release: (at, wireBytes, isAcknowledged) => {
+        store.release(at);
+        if (isAcknowledged) flight.onAcknowledged(wireBytes);
+        else flight.onDropped(wireBytes);
+      },
+      onLost: () => flight.onLost(),
+    });
+    return stream.send;
+  }
+
+  /**
+   * Sends events as one packet of the stream.
+   *
+   * @param events Those from `start` to before `end` leave.
+   * @param length Bytes of their frames, at most 8108.
+   * @returns False when the packet could not be built now; the stream is woken when it is worth a try.
+   */
+  send(
+    stream: Stream,
+    state: SendState,
+    events: readonly Uint8Array[],
+    start: number,
+    end: number,
+    length: number,
+  ): boolean {
+    const wireBytes = PACKET_OVERHEAD_BYTES + length;
+    // A probe goes out whatever else is in flight: nothing may ever come back for that.
+    if (state.isReliable && !state.isProbing && !this.#flight.hasRoom(wireBytes)) {
+      this.#flight.wait(stream);
+      return false;
+    }
+    if (stream.queue !== NO_QUEUE) return this.#schedule(stream, state, events, start, end, length);
+    const session = this.#session;
+    const { store, clock, counters } = this.#context;
+    const slotAt = session.begin(length);
+    const at = slotAt === NO_ROOM || !state.isReliable ? slotAt : store.take(length);
+    if (at === NO_ROOM) {
+      if (slotAt !== NO_ROOM) counters.tx_store_full_total += 1;
+      clock.after(ROOM_RETRY_MS, () => stream.wake());
+      return false;
+    }
+    writeEventFrames(store.memory, session.view, at, events, start, end);
+    if (state.isReliable) this.#flight.add(wireBytes);
+    const now = clock.now();
+    const sequence = state.record(at, length, end - start, now);
+    state.eventsSent += end - start;
+    const flags = state.isReliable ? FLAG_RELIABLE : 0;
+    session.send(flags, 0, stream.low, stream.high, sequence, length, end - start, now, at);
+    stream.lastActiveAt = now;
+    if (state.isReliable) this.#context.onBusy(session);
+    return true;
+  }
+
+  /** Seals and sends a packet whose turn has come. */
+  sendScheduled(item: ScheduledPacket): void {
+    const { stream, state, sequence, length, count } = item;
+    const session = this.#session;
+    if (stream === undefined || state === undefined || stream.ended !== undefined) return;
+    const now = this.#context.clock.now();
+    if (state.isReliable) {
+      if (!state.unacked.has(sequence)) return;
+      state.unacked.noteSent(sequence, now);
+      this.#context.onBusy(session);
+    }
+    // Without a slot a reliable packet is lost to nobody: it is due again before long.
+    if (session.begin(length) === NO_ROOM) return;
+    const flags = state.isReliable ? FLAG_RELIABLE : 0;
+    const at = state.isReliable ? state.unacked.at(sequence) : item.at;
+    session.send(flags, 0, stream.low, stream.high, sequence, length, count, now, at);
+  }
+
+  /** A sender was told to wait: time may have to help it. */
+  noteRefusal(state: SendState): void {
+    if (state.isReliable) return;
+    state.isRefusing = true;
+    this.#context.onBusy(this.#session);
+  }
+
+  /** Sends packets again, by sequence. */
+  resend(stream: Stream, state: SendState, sequences: readonly number[]): void {
+    const { counters, clock } = this.#context;
+    const { unacked } = state;
+    const session = this.#session;
+    for (const sequence of sequences) {
+      if (session.begin(unacked.length(sequence)) === NO_ROOM) return;
+      counters.tx_resent_total += 1;
+      session.send(
+        FLAG_RELIABLE,
+        0,
+        stream.low,
+        stream.high,
+        sequence,
+        unacked.length(sequence),
+        unacked.count(sequence),
+        clock.now(),
+        unacked.at(sequence),
+      );
+    }
+  }
+
+  /**
+   * Resends what is overdue, and helps a sender that nothing else will wake.
+   *
+   * @returns `busy` while another tick is needed, `given_up` when the peer does not answer any more.
+   */
+  tick(stream: Stream, state: SendState, now: number): "idle" | "busy" | "given_up" {
+    if (state.unackedCount > 0) {
+      const plan = state.onTick(now);
+      if (plan.isGivenUp) return "given_up";
+      this.resend(stream, state, plan.due);
+      if (plan.due[0] === state.unacked.base) this.#probe(stream, state);
+      return "busy";
+    }
+    if (!state.isRefusing) return "idle";
+    if (!state.onStarved(now)) return "busy";
+    stream.wake();
+    return "idle";
+  }
+
+  /** Takes events for a packet that leaves when it is the stream's turn. */
+  #schedule(
+    stream: Stream,
+    state: SendState,
+    events: readonly Uint8Array[],
+    start: number,
+    end: number,
+    length: number,
+  ): boolean {
+    const session = this.#session;
+    const { store, clock, counters, egress, scheduled } = this.#context;
+    const isOpen = session.isOpen && !session.isEnded;
+    const at = isOpen ? store.take(length) : NO_ROOM;
+    const item = scheduled.take();
+    if (at === NO_ROOM || !egress.push(stream.queue, item)) {
+      if (at !== NO_ROOM) store.release(at);
+      else if (isOpen) counters.tx_store_full_total += 1;
+      scheduled.release(item);
+      clock.after(ROOM_RETRY_MS, () => stream.wake());
+      return false;
+    }
+    writeEventFrames(store.memory, session.view, at, events, start, end);
+    if (state.isReliable) this.#flight.add(PACKET_OVERHEAD_BYTES + length);
+    // It cannot be overdue before it has left.
+    item.sequence = state.record(at, length, end - start, Infinity);
+    state.eventsSent += end - start;
+    item.sender = this;
+    item.stream = stream;
+    item.state = state;
+    item.at = state.isReliable ? NO_ROOM : at;
+    item.length = length;
+    item.count = end - start;
+    stream.lastActiveAt = clock.now();
+    return true;
+  }
+
+  /**
+   * Sends something new behind packets that stay unacknowledged, because nothing else makes the Rust core
+   * speak: it takes copies in silence (`wire.md` 7.2), so a grant that was lost behind the last packet of
+   * a window would never come again.
+   *
+   * A waiting sender's next packet is best. One without events leaves a hole in the numbers of those with
+   * events, which readers that order by them must not see in the middle; so it comes at the end, or late.
+   */
+  #probe(stream: Stream, state: SendState): void {
+    const { unacked } = state;
+    if (stream.isWaitedFor && !stream.isSendClosing) {
+      state.allowProbe();
+      stream.wake();
+    } else if (stream.isSendClosing || unacked.resends(unacked.base) >= EMPTY_PROBE_RESENDS) {
+      state.allowProbe();
+      this.send(stream, state, NO_EVENTS, 0, 0, 0);
+    }
+  }
+}
