@@ -142,11 +142,21 @@ export function openNativeAead(): NativeAead | undefined {
   // A query, because an attempt would ask the user.
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
   for (const name of NAMES) {
+    const library = tryOpen(name);
+    if (library === undefined) continue;
     try {
-      return new NativeAead(Deno.dlopen(name, SYMBOLS));
+      return new NativeAead(library);
     } catch {
-      // Not there, or too old: the next one, or none.
+      library.close(); // Built without the cipher, or not allowed to use it.
     }
   }
   return undefined;
+}
+
+function tryOpen(name: string): Deno.DynamicLibrary<typeof SYMBOLS> | undefined {
+  try {
+    return Deno.dlopen(name, SYMBOLS);
+  } catch {
+    return undefined; // Not there, or too old.
+  }
 }
