@@ -33,6 +33,8 @@ export interface LineProcessOptions {
   readonly name: string;
   /** Longest time a call may take, default 60000. */
   readonly callTimeoutMs?: number;
+  /** Options of the engine, as `--v8-flags` takes them. */
+  readonly v8Flags?: readonly string[];
 }
 
 interface PendingCall {
@@ -48,7 +50,7 @@ export function startLineProcess<Operations extends OperationMap<Operations>>(
   options: LineProcessOptions,
 ): LineProcess<Operations> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--unstable-net", "--quiet", program.href],
+    args: ["run", "-A", "--unstable-net", "--quiet", ...engineFlags(options), program.href],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
@@ -123,4 +125,8 @@ function killChild(child: Deno.ChildProcess): void {
   } catch (error) {
     if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
   }
+}
+
+function engineFlags({ v8Flags = [] }: LineProcessOptions): string[] {
+  return v8Flags.length === 0 ? [] : [`--v8-flags=${v8Flags.join(",")}`];
 }
