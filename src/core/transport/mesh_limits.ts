@@ -44,12 +44,12 @@ export const NODES_MAX = 16_384;
 export const RESTART_SKEW_MS = 1_000;
 
 /**
- * Neighbours one pingwave is passed on to: all of up to 64; beyond, 4,096 copies per heartbeat interval
- * (800 a second, 0.2 % of a core) are shared out, and at least 4 each. So with up to 256 neighbours
+ * Neighbours one pingwave is passed on to: all of up to 45; beyond, 2,048 copies per heartbeat interval
+ * (400 a second, 0.2 % of a core) are shared out, and at least 4 each. So with up to 180 neighbours
  * everyone hears of everyone within the 18 intervals a route lives. With more, leaves know some of each
- * other and reach all through the hub.
+ * other and all of those that announce themselves.
  */
-export const PINGWAVE_FAN_OUT: FanOut = { copies: 64 * 64, min: 4 };
+export const PINGWAVE_FAN_OUT: FanOut = { copies: 2_048, min: 4 };
 
 /**
  * Neighbours one announcement is passed on to: all of up to 1,024; beyond, a million copies per 150 s

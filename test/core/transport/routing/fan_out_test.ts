@@ -7,7 +7,7 @@ import {
 } from "../../../../src/core/transport/mesh_limits.ts";
 
 Deno.test("fanOut() reaches all of a few, and shares out copies among many", () => {
-  for (const [bounds, all] of [[PINGWAVE_FAN_OUT, 64], [ANNOUNCEMENT_FAN_OUT, 1_024]] as const) {
+  for (const [bounds, all] of [[PINGWAVE_FAN_OUT, 45], [ANNOUNCEMENT_FAN_OUT, 1_024]] as const) {
     for (let n = 0; n <= all; n++) assert.equal(fanOut(n, bounds), n);
     for (let n = all + 1; n < 20_000; n += 37) {
       assert.ok(fanOut(n, bounds) >= bounds.min && fanOut(n, bounds) <= all);
