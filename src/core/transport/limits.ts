@@ -148,11 +148,12 @@ export const EXPECTED_MAX = 64;
 
 /**
  * First messages worked on per second: in total and per source address. One costs 0.14 ms until it is
- * found false and 0.35 ms until it has become a half-open session, so 250 are 4 to 9 % of one core.
+ * found false and 0.35 ms until it has become a half-open session, so 100 are 2 to 4 % of one core. Who
+ * finds the share used up is asked to come back with a token, which has a share of its own.
  * Sources are remembered as long as they may do less than new ones, up to a number; the oldest half is
  * dropped beyond it.
  */
-export const HANDSHAKES_PER_SECOND = 250;
+export const HANDSHAKES_PER_SECOND = 100;
 export const HANDSHAKES_PER_SOURCE_PER_SECOND = 20;
 export const HANDSHAKE_SOURCES_MAX = 4_096;
 
