@@ -29,6 +29,7 @@ import {
   encodeTicket,
 } from "../../../src/core/crypto/mod.ts";
 import { formatAddress, parseAddress } from "../../../src/core/transport/mod.ts";
+import { decodeBenchMessage, encodeBenchMessage } from "../../../src/services/bench/wire.ts";
 import { assertSame, type CreateTarget, type FuzzTarget } from "../fuzz.ts";
 import { FuzzRandom } from "../fuzz_random.ts";
 
@@ -202,6 +203,43 @@ function blobRefTarget(): FuzzTarget {
   };
 }
 
+function benchTarget(): FuzzTarget {
+  const head = { run: 0xfedc_ba98, step: 3 };
+  const spec = {
+    way: "out",
+    streams: 4,
+    eventBytes: 1_024,
+    windowBytes: 65_536,
+    durationMs: 2_000,
+  } as const;
+  const figures = {
+    isDone: false,
+    isBroken: true,
+    events: 5,
+    bytes: 320,
+    spanMs: 12.5,
+    packets: 2,
+    copies: 1,
+  };
+  return {
+    corpus: [
+      encodeBenchMessage({ ...head, kind: "open", runMs: 10_000 }),
+      encodeBenchMessage({ ...head, kind: "step", spec }),
+      encodeBenchMessage({ ...head, kind: "ask" }),
+      encodeBenchMessage({ ...head, kind: "echo", number: 7, length: 64 }),
+      encodeBenchMessage({ ...head, kind: "figures", figures }),
+    ],
+    growth: RICH,
+    feed: (bytes) => {
+      const message = decodeBenchMessage(bytes);
+      if (message !== undefined) {
+        assert.deepEqual(decodeBenchMessage(encodeBenchMessage(message)), message);
+      }
+      return message;
+    },
+  };
+}
+
 function transferTarget(): FuzzTarget {
   const hash = random.bytes(HASH_BYTES);
   return {
@@ -289,5 +327,6 @@ export const VALUE_TARGETS: Readonly<Record<string, CreateTarget>> = {
   blob_target_text: blobTargetTextTarget,
   blob_ref: blobRefTarget,
   transfer_message: transferTarget,
+  bench_message: benchTarget,
   postcard: postcardTarget,
 };
