@@ -8,7 +8,6 @@
 import {
   formatIpAddress,
   formatSocketAddress,
-  NetError,
   parseIpAddress,
   type SocketAddress,
   unmapIpv4,
@@ -21,7 +20,6 @@ export const ADDRESS_BYTES = 19;
 
 const FAMILY_IPV4 = 4;
 const FAMILY_IPV6 = 6;
-const SHOWN_TEXT_MAX = 64;
 /** FNV-1a. */
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
@@ -43,21 +41,6 @@ export function parseAddress(text: string): SocketAddress | undefined {
   // Brackets are for IPv6 alone.
   if (bytes === undefined || (ipv6 === undefined) !== (bytes.length === 4)) return undefined;
   return { host: formatHost(bytes), port: Number(port) };
-}
-
-/**
- * Reads an address somebody typed.
- *
- * @throws NetError `usage` when the text is neither `ip:port` nor `[ipv6]:port`.
- */
-export function requireAddress(text: string): SocketAddress {
-  const address = parseAddress(text);
-  if (address !== undefined) return address;
-  throw new NetError(
-    "usage",
-    `Cannot read address "${text.slice(0, SHOWN_TEXT_MAX)}": must be IP:PORT or [IPV6]:PORT`,
-    { next: "give an IP address and a port, for example 192.0.2.1:4000 or [2001:db8::1]:4000" },
-  );
 }
 
 /** A text that two addresses share exactly when they are equal; hosts have to be canonical. */
@@ -95,12 +78,6 @@ export function canonicalHost(host: string): string {
 /** True when a canonical host is an IPv6 address. */
 export function isIpv6Host(host: string): boolean {
   return host.includes(":");
-}
-
-/** True for `127.0.0.0/8` and `::1`; the host need not be canonical. */
-export function isLoopback(host: string): boolean {
-  const canonical = canonicalHost(host);
-  return canonical === "::1" || (!isIpv6Host(canonical) && parseIpAddress(canonical)?.[0] === 127);
 }
 
 /**

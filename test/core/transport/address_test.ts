@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { NetError } from "../../../src/base/mod.ts";
 import {
   ADDRESS_BYTES,
   addressKey,
@@ -10,10 +9,8 @@ import {
   formatAddress,
   formatHost,
   isIpv6Host,
-  isLoopback,
   parseAddress,
   parseHost,
-  requireAddress,
 } from "../../../src/core/transport/address.ts";
 
 const hosts = fc.oneof(
@@ -120,29 +117,10 @@ Deno.test("parseAddress() takes any text without throwing, in canonical form", (
   }));
 });
 
-Deno.test("requireAddress() names a text that is no address", () => {
-  assert.deepEqual(requireAddress("[::1]:7"), { host: "::1", port: 7 });
-  assert.throws(
-    () => requireAddress("localhost:4000"),
-    (error) =>
-      error instanceof NetError && error.code === "usage" && error.next !== undefined &&
-      error.message.includes('"localhost:4000"'),
-  );
-});
-
 Deno.test("canonicalHost() leaves alone what is no IP address", () => {
   assert.equal(canonicalHost("::FFFF:10.0.0.1"), "10.0.0.1");
   assert.equal(canonicalHost("fe80::1%2"), "fe80::1%2");
   assert.equal(canonicalHost("example"), "example");
-});
-
-Deno.test("isLoopback() knows both families", () => {
-  for (const host of ["127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1", "0:0::1"]) {
-    assert.ok(isLoopback(host), host);
-  }
-  for (const host of ["128.0.0.1", "::", "::2", "0.0.0.0", "localhost", "10.127.0.1"]) {
-    assert.ok(!isLoopback(host), host);
-  }
 });
 
 Deno.test("addressKey() tells addresses apart", () => {
