@@ -23,10 +23,11 @@ import {
 } from "./kernel/mod.ts";
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
-  AnnouncementService,
   BenchService,
   BlobService,
+  CapabilityService,
   chooseMeshSecret,
+  createCapabilityMemory,
   describePeers,
   describeSessions,
   type KnownPeer,
@@ -86,6 +87,7 @@ export class Node {
   #meshSecret: Uint8Array | undefined;
   #storage: Storage | undefined;
   #mesh: MeshService | undefined;
+  #capabilities: CapabilityService | undefined;
   #blobs: BlobService | undefined;
   #bench: BenchService | undefined;
   #control: ControlService | undefined;
@@ -108,6 +110,11 @@ export class Node {
   /** The place in the mesh. */
   get mesh(): MeshService {
     return required(this.#mesh, "mesh");
+  }
+
+  /** What this node and others can do. */
+  get capabilities(): CapabilityService {
+    return required(this.#capabilities, "capabilities");
   }
 
   /** Blobs from here and from peers. */
@@ -280,7 +287,9 @@ export class Node {
         sessionTimeoutMs: config.sessionTimeoutMs,
       })
     );
-    this.#supervisor.add(() => new AnnouncementService({ ...deps, mesh, keys }));
+    this.#capabilities = this.#supervisor.add(() =>
+      new CapabilityService({ ...deps, mesh, keys, memory: createCapabilityMemory(storage.ledger) })
+    );
     this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));

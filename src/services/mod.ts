@@ -1,9 +1,11 @@
 /** The services a node can run. */
-export * from "./announcements.ts";
 export * from "./bench/mod.ts";
 export * from "./blobs.ts";
+export * from "./capabilities.ts";
+export * from "./capability_memory.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";
+export * from "./own_capabilities.ts";
 export * from "./peer_list.ts";
 export * from "./storage.ts";
 export * from "./uploads.ts";

@@ -29,9 +29,12 @@ export interface OriginPlace {
 export interface OriginEntry {
   readonly announcement: Announcement;
   readonly expiresAt: number;
+  /** Kept from before a restart, and not heard of again since. */
+  readonly isStale: boolean;
 }
 
 interface Entry extends OriginEntry {
+  isStale: boolean;
   place: OriginPlace;
   readonly bucket: TokenBucket;
 }
@@ -128,14 +131,29 @@ export class OriginTable {
     this.#ended.delete(nodeId);
     this.#makeRoom(place, nowMs);
     const lifeMs = Math.min(announcement.ttlSeconds * 1000, ANNOUNCEMENT_LIFE_MS_MAX);
-    this.#entries.set(nodeId, { announcement, place, bucket, expiresAt: nowMs + lifeMs });
+    const expiresAt = nowMs + lifeMs;
+    this.#entries.set(nodeId, { announcement, place, bucket, expiresAt, isStale: false });
     this.#count(place, 1);
+  }
+
+  /** Puts an announcement from before a restart into free room; false when there is none, or a newer. */
+  restore(announcement: Announcement, bytes: number, expiresAt: number, nowMs: number): boolean {
+    const { nodeId } = announcement;
+    // As if it had been told by its origin's name alone: neither direct nor held against a neighbour.
+    const place = { from: nodeId, isDirect: false, bytes };
+    if (this.#entries.has(nodeId) || this.#exceeds(place, undefined, NOTHING)) return false;
+    const bucket = this.bucket(nodeId, nowMs);
+    this.#entries.set(nodeId, { announcement, place, bucket, expiresAt, isStale: true });
+    this.#count(place, 1);
+    return true;
   }
 
   /** Notes that a node speaks for itself now. */
   confirm(nodeId: bigint): void {
     const entry = this.#entries.get(nodeId);
-    if (entry === undefined || entry.place.isDirect) return;
+    if (entry === undefined) return;
+    entry.isStale = false;
+    if (entry.place.isDirect) return;
     this.#count(entry.place, -1);
     entry.place = { ...entry.place, from: nodeId, isDirect: true };
     this.#count(entry.place, 1);

@@ -57,6 +57,11 @@ export class AnnounceSchedule {
     return Math.max(this.#sentAt + this.#repeatMs, earliest);
   }
 
+  /** True when there is something new to say. */
+  get hasChange(): boolean {
+    return this.#changedAt !== undefined;
+  }
+
   /** Notes that there is something new to say. */
   change(nowMs: number): void {
     this.#changedAt ??= nowMs;

@@ -15,6 +15,7 @@ import {
   type AnnouncementFault,
   announcementTranscript,
   decodeAnnouncement,
+  encodeAnnouncement,
   forwardAnnouncement,
 } from "./announcement.ts";
 import { type AnnouncementForgery, verifyAnnouncement } from "./announcement_signature.ts";
@@ -131,6 +132,23 @@ export class AnnouncementStore {
   /** The valid announcement of a node. */
   get(nodeId: bigint, nowMs: number): Announcement | undefined {
     return this.#origins.live(nodeId, nowMs)?.announcement;
+  }
+
+  /** True for an announcement from before a restart that its origin has not confirmed since. */
+  isStale(nodeId: bigint, nowMs: number): boolean {
+    return this.#origins.live(nodeId, nowMs)?.isStale ?? false;
+  }
+
+  /**
+   * Puts back an announcement that was kept over a restart; its signature was checked when it came.
+   *
+   * @param expiresAt By the clock of `nowMs`.
+   * @returns False when it changes nothing: this node's own, a newer one is there, no room.
+   */
+  restore(announcement: Announcement, expiresAt: number, nowMs: number): boolean {
+    if (announcement.nodeId === this.#nodeId || expiresAt <= nowMs) return false;
+    const bytes = encodeAnnouncement(announcement).length;
+    return this.#origins.restore(announcement, bytes, expiresAt, nowMs);
   }
 
   /** All valid announcements, in no particular order. */

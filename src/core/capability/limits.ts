@@ -53,3 +53,15 @@ export const NEIGHBORS_MAX = 4_096;
 /** New versions of one origin: at once after a pause, and per second; honest ones keep a gap of 10 s. */
 export const ORIGIN_BURST = 8;
 export const ORIGIN_PER_SECOND = 0.5;
+
+/**
+ * Blobs whose heat is believed of one node. A tag of one takes 80 bytes, so that an announcement could hold
+ * a hundred; the hottest few are what placement looks at.
+ */
+export const BLOB_HEAT_TAGS_MAX = 64;
+
+/**
+ * An announcement kept over a restart is answered from, marked stale, for this long at least: two
+ * repetitions, within which its origin has either said something new or is gone.
+ */
+export const RESTORED_LIFE_MS = ANNOUNCEMENT_TTL_SECONDS * 1000;

@@ -1,4 +1,4 @@
-/** Capability announcements: the signed word of each node on what it can do (`capabilities.md` 1, 6). */
+/** Who can do what: announcements, the signed word of each node on itself, and what is made of them. */
 export * from "./announce_schedule.ts";
 export * from "./announcement.ts";
 export * from "./announcement_signature.ts";
@@ -10,9 +10,18 @@ export {
   formatCapabilitySet,
   TAG_STREAM_ACK_RANGES,
 } from "./capability_set.ts";
+export { ingestCapabilities, STEERING_METADATA_KEYS } from "./ingest.ts";
 export {
   ALLOWED_MAX,
+  ANNOUNCE_REPEAT_MS,
   ANNOUNCEMENT_BYTES_MAX,
+  ANNOUNCEMENT_LIFE_MS_MAX,
   ANNOUNCEMENT_TTL_SECONDS,
   FORWARD_HOPS_MAX,
+  GROUP_BYTES,
+  ORIGINS_MAX,
+  RESTORED_LIFE_MS,
+  SUBNET_BYTES,
 } from "./limits.ts";
+export * from "./tags/tag.ts";
+export * from "./predicate/predicate.ts";

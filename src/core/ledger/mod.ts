@@ -1,4 +1,5 @@
 /** The node's own records in SQLite: opening, migrations, peers, settings. */
+export * from "./announcements.ts";
 export * from "./ledger.ts";
 export * from "./peers.ts";
 export * from "./schema.ts";

@@ -52,12 +52,23 @@ export interface SettingTable {
   readonly value: string;
 }
 
+/** The latest announcement of one other node. */
+export interface AnnouncementTable {
+  /** 16 hex digits. */
+  readonly node_id: string;
+  /** As on the wire. */
+  readonly bytes: Uint8Array;
+  readonly heard_at_ms: number;
+  readonly expires_at_ms: number;
+}
+
 /** All tables. */
 export interface LedgerSchema {
   readonly blob: BlobTable;
   readonly blob_chunk: BlobChunkTable;
   readonly peer: PeerTable;
   readonly setting: SettingTable;
+  readonly announcement: AnnouncementTable;
 }
 
 /** Step i brings the schema from version i to version i + 1. */
@@ -98,4 +109,13 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `ALTER TABLE peer ADD COLUMN pinned_at_ms INTEGER;`,
+  `
+  CREATE TABLE announcement (
+    node_id TEXT PRIMARY KEY CHECK (length(node_id) = 16),
+    bytes BLOB NOT NULL,
+    heard_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX announcement_by_age ON announcement (heard_at_ms);
+  `,
 ];

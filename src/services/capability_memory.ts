@@ -1,0 +1,69 @@
+/** What the capability service keeps over restarts, in the ledger. */
+import * as v from "valibot";
+import { fromHex, idToHex, parseId } from "../base/mod.ts";
+import { GROUP_BYTES, ORIGINS_MAX, SUBNET_BYTES } from "../core/capability/mod.ts";
+import {
+  type Ledger,
+  readAnnouncements,
+  readSetting,
+  removeOldAnnouncements,
+  writeAnnouncements,
+  writeSetting,
+} from "../core/ledger/mod.ts";
+import type { CapabilityMemory } from "./capabilities.ts";
+import type { CapabilityBaseline } from "./own_capabilities.ts";
+
+const BASELINE_SETTING = "capability_baseline";
+
+const STORED = v.object({
+  tags: v.array(v.string()),
+  metadata: v.array(v.tuple([v.string(), v.string()])),
+  allowedNodes: v.array(v.string()),
+  allowedSubnets: v.array(v.string()),
+  allowedGroups: v.array(v.string()),
+});
+
+/** Memory on a ledger. */
+export function createCapabilityMemory(ledger: Ledger): CapabilityMemory {
+  return {
+    readBaseline: async () => {
+      const text = await readSetting(ledger.db, BASELINE_SETTING);
+      return text === undefined ? undefined : parseBaseline(text);
+    },
+    writeBaseline: (baseline) =>
+      writeSetting(ledger.db, BASELINE_SETTING, formatBaseline(baseline)),
+    readAnnouncements: async (heardSinceMs) => {
+      await removeOldAnnouncements(ledger.db, heardSinceMs);
+      return await readAnnouncements(ledger.db, heardSinceMs, ORIGINS_MAX);
+    },
+    writeAnnouncements: (changes) => writeAnnouncements(ledger, changes),
+  };
+}
+
+function formatBaseline(baseline: CapabilityBaseline): string {
+  const { tags, metadata = [], allowedNodes, allowedSubnets, allowedGroups } = baseline;
+  return JSON.stringify({
+    tags,
+    metadata,
+    allowedNodes: allowedNodes.map(idToHex),
+    allowedSubnets: allowedSubnets.map((bytes) => bytes.toHex()),
+    allowedGroups: allowedGroups.map((bytes) => bytes.toHex()),
+  });
+}
+
+/** What {@linkcode formatBaseline} wrote. */
+function parseBaseline(text: string): CapabilityBaseline {
+  const stored = v.parse(STORED, JSON.parse(text));
+  return {
+    tags: stored.tags,
+    metadata: stored.metadata,
+    allowedNodes: stored.allowedNodes.map((id) => required(parseId(id), id)),
+    allowedSubnets: stored.allowedSubnets.map((hex) => required(fromHex(hex, SUBNET_BYTES), hex)),
+    allowedGroups: stored.allowedGroups.map((hex) => required(fromHex(hex, GROUP_BYTES), hex)),
+  };
+}
+
+function required<T>(value: T | undefined, text: string): T {
+  if (value !== undefined) return value;
+  throw new TypeError(`Cannot read capability baseline: "${text.slice(0, 64)}" is no id`);
+}

@@ -1,0 +1,141 @@
+/**
+ * What this node says of itself: the operator's own words, and what each running service adds
+ * (`capabilities.md` 6, "Contents").
+ *
+ * The signed announcement follows every change at once, so that the gates, which look at the own entry,
+ * never lag behind a handler (promise C8). When it is sent is the capability service's business.
+ */
+import type { Clock } from "../base/mod.ts";
+import {
+  type Announcement,
+  encodeAnnouncement,
+  localAnnouncement,
+  nextAnnouncementVersion,
+} from "../core/capability/mod.ts";
+import type { Identity } from "../core/crypto/mod.ts";
+
+/** Tags and metadata that somebody adds to the node's announcement. */
+export interface CapabilityFacts {
+  readonly tags: readonly string[];
+  readonly metadata?: readonly (readonly [string, string])[];
+}
+
+/** What the operator says of the node; services add theirs. */
+export interface CapabilityBaseline extends CapabilityFacts {
+  /** Who may call; all three empty means everybody. */
+  readonly allowedNodes: readonly bigint[];
+  /** 16 bytes each. */
+  readonly allowedSubnets: readonly Uint8Array[];
+  /** 32 bytes each. */
+  readonly allowedGroups: readonly Uint8Array[];
+}
+
+/** Says nothing, admits everybody. */
+export const EMPTY_BASELINE: CapabilityBaseline = {
+  tags: [],
+  metadata: [],
+  allowedNodes: [],
+  allowedSubnets: [],
+  allowedGroups: [],
+};
+
+/** What {@linkcode OwnCapabilities} needs. */
+export interface OwnCapabilitiesDeps {
+  readonly clock: Clock;
+  readonly identity: Identity;
+  /** Seconds that an announcement lives. */
+  readonly ttlSeconds: () => number;
+}
+
+/** The node's own announcement and what it is made of. */
+export class OwnCapabilities {
+  readonly #deps: OwnCapabilitiesDeps;
+  readonly #sources = new Map<string, CapabilityFacts>();
+  #baseline = EMPTY_BASELINE;
+  #announcement: Announcement;
+  #bytes: Uint8Array;
+
+  constructor(deps: OwnCapabilitiesDeps) {
+    this.#deps = deps;
+    this.#announcement = this.#sign(this.#baseline, this.#sources, 0n);
+    this.#bytes = encodeAnnouncement(this.#announcement);
+  }
+
+  /** The newest announcement. */
+  get announcement(): Announcement {
+    return this.#announcement;
+  }
+
+  /** The newest announcement as it is sent. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** What the operator says. */
+  get baseline(): CapabilityBaseline {
+    return this.#baseline;
+  }
+
+  /** Names of those that add something. */
+  get sources(): readonly string[] {
+    return [...this.#sources.keys()];
+  }
+
+  /**
+   * Replaces what `source` adds; `undefined` takes it away.
+   *
+   * @throws NetError `limit` when the whole does not fit in one announcement; nothing changes then.
+   * @throws RangeError when a tag is empty or no valid Unicode.
+   */
+  contribute(source: string, facts: CapabilityFacts | undefined): void {
+    const sources = new Map(this.#sources);
+    if (facts === undefined) sources.delete(source);
+    else sources.set(source, facts);
+    this.#set(this.#baseline, sources);
+    this.#sources.clear();
+    for (const [name, kept] of sources) this.#sources.set(name, kept);
+  }
+
+  /**
+   * Replaces what the operator says.
+   *
+   * @throws As {@linkcode OwnCapabilities.contribute}; RangeError for lists that are too long as well.
+   */
+  setBaseline(baseline: CapabilityBaseline): void {
+    this.#set(baseline, this.#sources);
+    this.#baseline = baseline;
+  }
+
+  /** Says the same again, under a new version and time. */
+  renew(): void {
+    this.#set(this.#baseline, this.#sources);
+  }
+
+  #set(baseline: CapabilityBaseline, sources: ReadonlyMap<string, CapabilityFacts>): void {
+    const announcement = this.#sign(baseline, sources, this.#announcement.version);
+    this.#bytes = encodeAnnouncement(announcement);
+    this.#announcement = announcement;
+  }
+
+  #sign(
+    baseline: CapabilityBaseline,
+    sources: ReadonlyMap<string, CapabilityFacts>,
+    previous: bigint,
+  ): Announcement {
+    const { clock, identity, ttlSeconds } = this.#deps;
+    const wallMs = clock.wallMs();
+    // The operator's word on a metadata key counts more than a service's.
+    const all = [...sources.values(), baseline];
+    return localAnnouncement({
+      identity,
+      tags: all.flatMap(({ tags }) => tags),
+      metadata: all.flatMap(({ metadata = [] }) => metadata),
+      version: nextAnnouncementVersion(previous, wallMs),
+      wallMs,
+      ttlSeconds: ttlSeconds(),
+      allowedNodes: baseline.allowedNodes,
+      allowedSubnets: baseline.allowedSubnets,
+      allowedGroups: baseline.allowedGroups,
+    });
+  }
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { createRamKeys } from "../../src/core/crypto/mod.ts";
+import type { CapabilityChange } from "../../src/services/mod.ts";
+import { startCapableNode, until } from "./capability_kit.ts";
+
+const tagsOf = (tags: readonly string[] | undefined) =>
+  (tags ?? []).filter((tag) => !tag.startsWith("net."));
+
+Deno.test("contribute() changes the own entry at once, and what peers know soon", async () => {
+  await using left = await startCapableNode();
+  await using right = await startCapableNode({ join: left });
+  const seen = () => left.capabilities.get(right.nodeId)?.capabilities.tags;
+  await until("the peer is known", () => seen() !== undefined);
+  right.capabilities.contribute("test", { tags: ["gpu"], metadata: [["a", "b"]] });
+  assert.ok(right.capabilities.own.capabilities.tags.includes("gpu"));
+  assert.ok(right.capabilities.known(right.nodeId)?.isOwn);
+  // The first broadcast went out at the start; the next may wait for the gap, a new session may not.
+  await using third = await startCapableNode({ join: right });
+  const { capabilities } = third;
+  await until(
+    "it is told",
+    () => tagsOf(capabilities.get(right.nodeId)?.capabilities.tags)[0] === "gpu",
+  );
+  assert.equal(capabilities.get(right.nodeId)?.capabilities.metadata.get("a"), "b");
+  await until("left hears through right", () => left.capabilities.get(third.nodeId) !== undefined);
+  assert.equal(left.capabilities.get(third.nodeId)?.hopCount, 1);
+});
+
+Deno.test("entityOf() is what a peer proved or said first of itself", async () => {
+  await using left = await startCapableNode();
+  await using right = await startCapableNode({ join: left });
+  await until("it is known", () => left.capabilities.entityOf(right.nodeId) !== undefined);
+  assert.deepEqual(left.capabilities.entityOf(right.nodeId), right.keys.identity.entityId);
+  assert.equal(left.capabilities.originHashOf(right.nodeId), right.keys.identity.originHash);
+  assert.equal(left.capabilities.entityOf(1n), undefined);
+});
+
+Deno.test("onChange() tells of nodes that come, change and go", async () => {
+  await using left = await startCapableNode();
+  const changes: CapabilityChange[] = [];
+  left.capabilities.onChange((change) => changes.push(change));
+  const right = await startCapableNode({
+    join: left,
+    facts: { tags: ["a", "heat:00ff=0.50"], metadata: [["owner", "me"], ["x", "y"]] },
+  });
+  const last = () => changes.filter(({ nodeId }) => nodeId === right.nodeId).at(-1);
+  await until("it comes", () => last()?.known !== undefined);
+  assert.ok(last()?.isDirect);
+  // What steers is not believed of others, and heat only of chains that are held.
+  assert.deepEqual([...last()?.known?.set.metadata ?? []], [["x", "y"]]);
+  assert.deepEqual(tagsOf(last()?.known?.set.tags), ["a"]);
+  assert.deepEqual(right.capabilities.known(right.nodeId)?.set.metadata.get("owner"), "me");
+  await right.stop();
+  await until("it goes", () => last()?.known === undefined);
+  assert.equal(left.capabilities.get(right.nodeId), undefined);
+});
+
+Deno.test("a restart answers from what was known, marked stale until it is confirmed", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/net.db`;
+    const keys = createRamKeys();
+    await using right = await startCapableNode({ facts: { tags: ["kept"] } });
+    const left = await startCapableNode({ keys, path, join: right });
+    await left.capabilities.setBaseline({
+      tags: ["mine"],
+      metadata: [["k", "v"]],
+      allowedNodes: [7n],
+      allowedSubnets: [new Uint8Array(16).fill(1)],
+      allowedGroups: [new Uint8Array(32).fill(2)],
+    });
+    await until("it is known", () => left.capabilities.get(right.nodeId) !== undefined);
+    await left.stop();
+
+    const again = await startCapableNode({ keys, path });
+    assert.deepEqual(tagsOf(again.capabilities.get(right.nodeId)?.capabilities.tags), ["kept"]);
+    assert.equal(again.capabilities.known(right.nodeId)?.isStale, true);
+    assert.deepEqual(tagsOf(again.capabilities.own.capabilities.tags), ["mine"]);
+    assert.deepEqual(again.capabilities.own.allowedNodes, [7n]);
+    assert.deepEqual(again.capabilities.own.allowedGroups, [new Uint8Array(32).fill(2)]);
+    await again.stop();
+
+    await using third = await startCapableNode({ keys, path, join: right });
+    const isStale = () => third.capabilities.known(right.nodeId)?.isStale;
+    assert.equal(isStale(), true);
+    await until("it is confirmed", () => isStale() === false);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("contribute() changes nothing when the whole does not fit", async () => {
+  await using node = await startCapableNode();
+  const { capabilities } = node;
+  capabilities.contribute("a", { tags: ["a"] });
+  const before = capabilities.own;
+  const tags = Array.from({ length: 400 }, (_, i) => `${"x".repeat(30)}${i}`);
+  assert.throws(() => capabilities.contribute("b", { tags }), { code: "limit" });
+  assert.equal(capabilities.own, before);
+  capabilities.contribute("a", undefined);
+  assert.deepEqual(tagsOf(capabilities.own.capabilities.tags), []);
+});
