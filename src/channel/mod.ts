@@ -1,0 +1,2 @@
+/** Channels: who may publish and subscribe what, in which subnet (`identity-and-channels.md` 8 to 14). */
+export * from "./auth_guard.ts";
