@@ -1,2 +1,3 @@
-/** Channels: who may publish and subscribe what, in which subnet (`identity-and-channels.md` 8 to 14). */
+/** Channels: who may publish and subscribe what, in which subnet (`identity-and-channels.md` 3 to 14). */
 export * from "./auth_guard.ts";
+export * from "./token/mod.ts";

@@ -22,7 +22,10 @@ const PACKET_MAGIC = 0x4e45n;
 /** One seed in 65,536 is unlucky; 16 in a row mean that `random` is broken. */
 const SEED_TRIES_MAX = 16;
 
-/** A node's own identity; the seed itself stays inside. */
+/** Largest issuer generation: an unsigned 32-bit number. */
+export const ISSUER_GENERATION_MAX = 0xffff_ffff;
+
+/** Somebody's own identity; the seed itself stays inside. */
 export interface Identity {
   /** Ed25519 public key, 32 bytes. */
   readonly entityId: Uint8Array;
@@ -30,15 +33,30 @@ export interface Identity {
   readonly originHash: bigint;
   /** Low 32 bits of the node id. */
   readonly routingId: number;
-  /** Deterministic ed25519 signature of `message`, 64 bytes. */
+  /** Written into every token it issues; raised to take earlier tokens back. */
+  readonly issuerGeneration: number;
+  /** False when only the public key is here: it can be named and verified against, not sign. */
+  readonly canSign: boolean;
+  /**
+   * Deterministic ed25519 signature of `message`, 64 bytes.
+   *
+   * @throws NetError `not_allowed` with the kind `read_only` when the secret key is not here.
+   */
   sign(message: Uint8Array): Uint8Array;
+  /**
+   * The same keys, issuing at another generation.
+   *
+   * @throws RangeError when it is no unsigned 32-bit number.
+   */
+  atGeneration(issuerGeneration: number): Identity;
 }
 
 /**
  * The identity of an ed25519 seed.
  *
  * @param seed 32 bytes; not kept.
- * @throws RangeError when it is not 32 bytes long.
+ * @param issuerGeneration Generation of the tokens it issues; 0 when left out.
+ * @throws RangeError when the seed is not 32 bytes long or the generation no unsigned 32-bit number.
  *
  * @example
  * ```ts
@@ -46,20 +64,40 @@ export interface Identity {
  * console.assert(createIdentity(new Uint8Array(32)).nodeId === 0x2a22743fee3e433dn);
  * ```
  */
-export function createIdentity(seed: Uint8Array): Identity {
+export function createIdentity(seed: Uint8Array, issuerGeneration = 0): Identity {
   if (seed.length !== SEED_BYTES) {
     throw new RangeError(`Cannot use seed: length is ${seed.length}, must be ${SEED_BYTES}`);
   }
   const privateKey = importPrivateKey("ed25519", seed);
   const entityId = exportPublicKey("ed25519", privateKey);
-  const nodeId = deriveNodeId(entityId);
-  return {
-    entityId,
-    nodeId,
-    originHash: deriveOriginHash(entityId),
-    routingId: deriveRoutingId(nodeId),
-    sign: (message) => new Uint8Array(signMessage(null, message, privateKey)),
+  const sign = (message: Uint8Array) => new Uint8Array(signMessage(null, message, privateKey));
+  return assembleIdentity(entityId, issuerGeneration, { canSign: true, sign });
+}
+
+/**
+ * An identity without its secret key, as is left after it moved to another node; it cannot sign.
+ *
+ * @param entityId 32 bytes, copied.
+ * @throws RangeError when it has another length or the generation is no unsigned 32-bit number.
+ */
+export function createPublicIdentity(entityId: Uint8Array, issuerGeneration = 0): Identity {
+  if (entityId.length !== ENTITY_ID_BYTES) {
+    throw new RangeError(
+      `Cannot use entity id: length is ${entityId.length}, must be ${ENTITY_ID_BYTES}`,
+    );
+  }
+  const sign = () => {
+    throw new NetError("not_allowed", "identity: read_only", {
+      data: { kind: "read_only" },
+      next: "sign where the identity's secret key is kept",
+    });
   };
+  return assembleIdentity(entityId.slice(), issuerGeneration, { canSign: false, sign });
+}
+
+/** True for an unsigned 32-bit number. */
+export function isIssuerGeneration(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= ISSUER_GENERATION_MAX;
 }
 
 /**
@@ -141,6 +179,30 @@ const SMALL_ORDER_Y = [
   "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
   "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
 ].map((hex) => Uint8Array.fromHex(hex));
+
+function assembleIdentity(
+  entityId: Uint8Array,
+  issuerGeneration: number,
+  signer: Pick<Identity, "canSign" | "sign">,
+): Identity {
+  const nodeId = deriveNodeId(entityId);
+  const fixed = {
+    entityId,
+    nodeId,
+    originHash: deriveOriginHash(entityId),
+    routingId: deriveRoutingId(nodeId),
+    ...signer,
+  };
+  const at = (generation: number): Identity => {
+    if (isIssuerGeneration(generation)) {
+      return { ...fixed, issuerGeneration: generation, atGeneration: at };
+    }
+    throw new RangeError(
+      `Cannot use issuer generation: value is ${generation}, must be 0..${ISSUER_GENERATION_MAX}`,
+    );
+  };
+  return at(issuerGeneration);
+}
 
 function isStrictPoint(encoded: Uint8Array): boolean {
   const y = encoded.slice();

@@ -3,6 +3,7 @@
 import type { VectorSuite } from "../suite.ts";
 import { CAPABILITY_SUITES } from "./capability.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
+import { TOKEN_SUITES } from "./tokens.ts";
 import { WIRE_CONTROL_SUITES } from "./wire_control.ts";
 import { WIRE_CRYPTO_SUITES } from "./wire_crypto.ts";
 import { WIRE_FRAME_SUITES } from "./wire_frames.ts";
@@ -19,5 +20,6 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...WIRE_PACKET_SUITES,
   ...WIRE_STREAM_SUITES,
   ...IDENTITY_SUITES,
+  ...TOKEN_SUITES,
   ...CAPABILITY_SUITES,
 };
