@@ -8,7 +8,12 @@
  */
 
 /** Why a {@linkcode PostcardReader} stopped. */
-export type PostcardFailure = "postcard_eof" | "postcard_varint" | "postcard_utf8";
+export type PostcardFailure =
+  | "postcard_eof"
+  | "postcard_varint"
+  | "postcard_utf8"
+  /** No variant has this number. */
+  | "postcard_enum";
 
 const EMPTY = new Uint8Array(0);
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -122,6 +127,49 @@ export class PostcardReader {
     return Number(count);
   }
 
+  /**
+   * A list: its length, then what `read` reads of each.
+   *
+   * @param itemBytesMin The least an item takes, at least 1.
+   */
+  list<T>(itemBytesMin: number, read: () => T): T[] {
+    const items: T[] = [];
+    for (let left = this.count(itemBytesMin); left > 0 && this.#failure === undefined; left--) {
+      items.push(read());
+    }
+    return items;
+  }
+
+  /**
+   * Number of a variant.
+   *
+   * @param count Variants there are: 0 to `count - 1` are good.
+   */
+  variant(count: number): number {
+    const variant = this.u32();
+    return variant < count ? variant : this.#fail("postcard_enum");
+  }
+
+  /** A value that may be missing: 0, or 1 and what `read` reads. */
+  option<T>(read: () => T): T | undefined {
+    const tag = this.u8();
+    if (tag > 1) this.#fail("postcard_enum");
+    return tag === 1 ? read() : undefined;
+  }
+
+  /** 0 for false, 1 for true. */
+  flag(): boolean {
+    const value = this.u8();
+    if (value > 1) this.#fail("postcard_enum");
+    return value === 1;
+  }
+
+  /** A number of four bytes, little-endian. */
+  f32(): number {
+    const bytes = this.bytes(4);
+    return bytes.length < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
+  }
+
   #fail(failure: PostcardFailure): 0 {
     this.#failure ??= failure;
     return 0;
@@ -182,6 +230,33 @@ export class PostcardWriter {
   /** Varint length, then UTF-8. */
   text(text: string): this {
     return this.byteVector(ENCODER.encode(text));
+  }
+
+  /** 0 for `undefined`; 1 and what `write` writes for a value. */
+  option<T>(value: T | undefined, write: (value: T) => void): this {
+    if (value === undefined) return this.u8(0);
+    this.u8(1);
+    write(value);
+    return this;
+  }
+
+  /** 0 for false, 1 for true. */
+  flag(value: boolean): this {
+    return this.u8(value ? 1 : 0);
+  }
+
+  /** A number of four bytes, little-endian. */
+  f32(value: number): this {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setFloat32(0, value, true);
+    return this.bytes(bytes);
+  }
+
+  /** A list: its length, then what `write` writes of each. */
+  list<T>(items: readonly T[], write: (item: T) => void): this {
+    this.varint(items.length);
+    for (const item of items) write(item);
+    return this;
   }
 
   /** What was written, as an array of its own. */

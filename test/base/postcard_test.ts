@@ -75,3 +75,38 @@ Deno.test("PostcardWriter.varint() refuses what does not fit", () => {
     assert.throws(() => new PostcardWriter().varint(value), RangeError);
   }
 });
+
+Deno.test("PostcardReader reads options, variants, flags, lists and floats as they were written", () => {
+  const any = fc.record({
+    option: fc.option(u64, { nil: undefined }),
+    flag: fc.boolean(),
+    list: fc.array(fc.nat(0xffff_ffff), { maxLength: 9 }),
+    float: fc.float(),
+  });
+  fc.assert(fc.property(any, ({ option, flag, list, float }) => {
+    const writer = new PostcardWriter();
+    writer.option(option, (value) => writer.varint(value)).flag(flag).f32(float);
+    const bytes = writer.list(list, (item) => writer.varint(item)).finish();
+    const reader = new PostcardReader(bytes);
+    assert.equal(reader.option(() => reader.u64()), option);
+    assert.equal(reader.flag(), flag);
+    assert.ok(Object.is(reader.f32(), float));
+    assert.deepEqual(reader.list(1, () => reader.u32()), list);
+    assert.equal(reader.failure, undefined);
+    assert.equal(reader.remaining, 0);
+  }));
+});
+
+Deno.test("PostcardReader refuses variants, options and flags that there are not", () => {
+  const failureOf = (read: (reader: PostcardReader) => unknown, ...bytes: number[]) => {
+    const reader = new PostcardReader(Uint8Array.from(bytes));
+    read(reader);
+    return reader.failure;
+  };
+  assert.equal(failureOf((reader) => reader.variant(3), 2), undefined);
+  assert.equal(failureOf((reader) => reader.variant(3), 3), "postcard_enum");
+  assert.equal(failureOf((reader) => reader.option(() => reader.u8()), 2, 1), "postcard_enum");
+  assert.equal(failureOf((reader) => reader.flag(), 2), "postcard_enum");
+  assert.equal(failureOf((reader) => reader.f32(), 1, 2, 3), "postcard_eof");
+  assert.equal(failureOf((reader) => reader.list(4, () => reader.u8()), 2, 1, 1), "postcard_eof");
+});
