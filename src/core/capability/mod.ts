@@ -24,4 +24,4 @@ export {
   SUBNET_BYTES,
 } from "./limits.ts";
 export * from "./tags/tag.ts";
-export * from "./predicate/predicate.ts";
+export * from "./predicate/mod.ts";
