@@ -29,6 +29,7 @@ import type {
   PeerInfo,
   ProvenPeer,
   ReadStreamOptions,
+  ReceiveStreamHandle,
   ReceiveStreamHandler,
   RelayedStream,
   RouteInfo,
@@ -285,6 +286,16 @@ export class MeshTransport implements MeshLink {
     options: OpenReceiveStreamOptions = {},
   ): EndReceiving {
     return this.#parts.streams.openReceive(peer, streamId, handler, options);
+  }
+
+  /** As `openReceiveStream`; the result tells of the stream as well, and takes what is held (`isHeld`). */
+  receiveStream(
+    peer: bigint,
+    streamId: bigint,
+    handler: ReceiveStreamHandler,
+    options: OpenReceiveStreamOptions = {},
+  ): ReceiveStreamHandle {
+    return this.#parts.streams.receive(peer, streamId, handler, options);
   }
 
   /**

@@ -11,6 +11,7 @@ import type { TransportCounters } from "./counters.ts";
 import { HEADER_BYTES, PacketHeader, TAG_BYTES, writeHeader } from "./wire/header.ts";
 import { DATA_TTL, SEND_SLOT_BYTES, SEND_SLOTS } from "./limits.ts";
 import { NO_ROOM } from "./streams/packet_store.ts";
+import { NO_LABEL } from "./streams/stream_label.ts";
 import { ROUTING_HEADER_BYTES, RoutingHeader, writeRoutingHeader } from "./wire/routing_header.ts";
 import type { DatagramSocket } from "./socket/socket.ts";
 import type { SocketAddress } from "./types.ts";
@@ -112,6 +113,7 @@ export class PacketSender {
    *
    * @param streamLow Id of the stream as two halves.
    * @param sourceAt Where the plaintext lies; where {@linkcode PacketSender.begin} said when left out.
+   * @param label What the header says of the stream beside.
    */
   finish(
     session: SealingSession,
@@ -124,6 +126,7 @@ export class PacketSender {
     payloadLength: number,
     eventCount: number,
     sourceAt?: number,
+    label = NO_LABEL,
   ): void {
     const slot = this.#begun;
     if (slot === undefined) throw new TypeError("Cannot send packet: none was begun");
@@ -143,6 +146,10 @@ export class PacketSender {
     header.sequenceHigh = Math.floor(sequence / 0x1_0000_0000);
     header.payloadLength = payloadLength;
     header.eventCount = eventCount;
+    header.channelHash = label.channelHash;
+    header.priority = label.priority;
+    header.originLow = label.originLow;
+    header.originHigh = label.originHigh;
     writeHeader(this.#view, packet, header);
     this.#cipher.sealPacket(session.sendKey, packet, payloadLength, sourceAt);
     session.sendCounter += 1;

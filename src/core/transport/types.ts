@@ -192,6 +192,16 @@ export interface ReceiveStreamHandler {
   onEnd(reason: StreamEnd): void;
 }
 
+/** What the headers of a stream's packets say beside what the transport itself needs (`wire.md` 3). */
+export interface PacketLabel {
+  /** Low 16 bits of a channel's hash; a hint. */
+  readonly channelHash: number;
+  /** 0 to 255. */
+  readonly priority: number;
+  /** Origin hash of the sender. */
+  readonly originHash: bigint;
+}
+
 /** Options of {@linkcode MeshLink.openSendStream}. */
 export interface OpenSendStreamOptions {
   /** Credit window in bytes (payload plus 84 per packet); 65536 when left out. */
@@ -205,6 +215,13 @@ export interface OpenSendStreamOptions {
   readonly isScheduled?: boolean;
   /** Share of the way out of a scheduled stream, 1 to 1024; 1 when left out, as for relayed packets. */
   readonly weight?: number;
+  /** What the headers of its packets say beside; nothing when left out. */
+  readonly label?: PacketLabel;
+  /**
+   * Silence does not end it, as long as this half is open so; opened again without, it may end. Both sides
+   * must agree: who ends a stream alone and begins again with number 0 is not understood by the other.
+   */
+  readonly isKept?: boolean;
 }
 
 /** One event of a stream that nobody diverted. */
@@ -221,8 +238,18 @@ export interface MeshEvent {
 export interface OpenReceiveStreamOptions {
   /** Credit window the sender uses; sizes the reorder horizon and the pace of grants. 65536 when left out. */
   readonly windowBytes?: number;
-  /** Events are handed on in the order they were sent in; as they arrive when left out. */
+  /**
+   * Events are handed on in the order they were sent in; as they arrive when left out, and on streams whose
+   * sender does not repeat what was lost.
+   */
   readonly isOrdered?: boolean;
+  /** As with the sending half. */
+  readonly isKept?: boolean;
+  /**
+   * The receiver says what it holds: that earns the sender no credit, and packets beyond two windows of it
+   * are refused, so that they come again.
+   */
+  readonly isHeld?: boolean;
 }
 
 /** Options of reading a stream event by event. */
@@ -246,6 +273,16 @@ export interface StreamReader extends AsyncIterable<Uint8Array>, AsyncDisposable
   read(options?: { readonly signal?: AbortSignal }): Promise<Uint8Array | undefined>;
   /** Ends reading; with `abort` the sender is told to stop (RESET). */
   cancel(options?: { readonly abort?: boolean }): void;
+}
+
+/** A receiving half that somebody opened. */
+export interface ReceiveStreamHandle {
+  /** True when the sender repeats what was lost; known with the first packet. */
+  readonly isReliable: boolean;
+  /** Counts bytes that came and were not taken yet; negative ones are taken by now. */
+  hold(bytes: number): void;
+  /** Ends receiving. */
+  readonly end: EndReceiving;
 }
 
 /**

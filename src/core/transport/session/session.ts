@@ -24,6 +24,7 @@ import type { Peer } from "../peers/peers.ts";
 import { MAX_RELAYED_PAYLOAD, ROUTING_HEADER_BYTES } from "../wire/routing_header.ts";
 import type { SessionContext } from "./session_context.ts";
 import { SessionStreams } from "../streams/session_streams.ts";
+import type { StreamLabel } from "../streams/stream_label.ts";
 import { SUBPROTOCOL_REFLEX } from "../wire/subprotocols.ts";
 import type { SocketAddress } from "../types.ts";
 
@@ -166,6 +167,7 @@ export class Session implements SealingSession, ControlWriter {
    * Seals and sends the packet begun.
    *
    * @param sourceAt Where the plaintext lies when it is not where {@linkcode Session.begin} said.
+   * @param label What the header says of the stream beside.
    */
   send(
     flags: number,
@@ -178,6 +180,7 @@ export class Session implements SealingSession, ControlWriter {
     now: number,
     sourceAt?: number,
     route: PacketRoute = this.peer,
+    label?: StreamLabel,
   ): void {
     const { peer, epochs } = this;
     this.#context.sender.finish(
@@ -191,6 +194,7 @@ export class Session implements SealingSession, ControlWriter {
       length,
       count,
       sourceAt,
+      label,
     );
     epochs?.onSent(now);
     peer.packetsSent += 1;

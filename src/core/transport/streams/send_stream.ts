@@ -37,9 +37,14 @@ export class SendStreamHandle implements SendStream {
     this.#state = state;
   }
 
+  /** True until the stream ends or is closed. */
+  get isOpen(): boolean {
+    return this.#endedBy === undefined;
+  }
+
   /** True when an event of so many bytes would be taken now. */
   canSend(bytes: number): boolean {
-    return this.#endedBy === undefined && bytes <= this.#eventBytesMax &&
+    return this.#endedBy === undefined && bytes <= this.eventBytesMax &&
       this.#state.canSend(FRAME_PREFIX_BYTES + bytes);
   }
 
@@ -188,7 +193,7 @@ export class SendStreamHandle implements SendStream {
   }
 
   #assertLength({ length }: Uint8Array): void {
-    const bytesMax = this.#eventBytesMax;
+    const bytesMax = this.eventBytesMax;
     if (length <= bytesMax) return;
     const why = bytesMax === MAX_EVENT_BYTES
       ? ""
@@ -201,7 +206,7 @@ export class SendStreamHandle implements SendStream {
   }
 
   /** Largest event there will ever be room for. */
-  get #eventBytesMax(): number {
+  get eventBytesMax(): number {
     const { windowBytes } = this.#state;
     const payloadMax = this.#sender.payloadMax;
     const fitting = windowBytes === 0

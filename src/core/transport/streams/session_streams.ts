@@ -120,7 +120,8 @@ export class SessionStreams {
     const state = stream.receive ??= new ReceiveState({ isReliable });
     // Whoever waits for a stream cannot know its mode; the first packet says it.
     if (state.packets + state.refused === 0) state.isReliable = isReliable;
-    const { reorder } = stream;
+    // A gap that nobody will fill is not waited for.
+    const reorder = state.isReliable ? stream.reorder : undefined;
     if (reorder !== undefined && !reorder.admits(sequence, length)) {
       // Refused before it is accepted, so that it is not acknowledged and comes again.
       counters.drop_reorder_full_total += 1;
@@ -290,6 +291,7 @@ export class SessionStreams {
     for (const stream of this.#byId.values()) {
       const { isClosed, lastActiveAt } = stream;
       this.#repeatCredit(stream, now);
+      if (isKept(stream)) continue;
       if (now - lastActiveAt <= (isClosed ? STREAM_LINGER_MS : STREAM_IDLE_MS)) continue;
       // Whoever still holds a half of it has to know that nothing will come or leave there any more.
       this.drop(stream, isClosed ? "closed" : "idle");
@@ -369,10 +371,18 @@ export class SessionStreams {
   #evictOldest(): void {
     let oldest: Stream | undefined;
     for (const stream of this.#byId.values()) {
-      if (oldest === undefined || stream.lastActiveAt < oldest.lastActiveAt) oldest = stream;
+      if (oldest !== undefined && isKept(stream) && !isKept(oldest)) continue;
+      const isBetter = oldest === undefined || (isKept(oldest) && !isKept(stream)) ||
+        stream.lastActiveAt < oldest.lastActiveAt;
+      if (isBetter) oldest = stream;
     }
     if (oldest === undefined) return;
     this.#context.counters.streams_evicted_total += 1;
     this.drop(oldest, "peer_lost");
   }
+}
+
+/** True for streams that silence does not end; of those that have to make room they come last. */
+function isKept({ isSendKept, isReceiveKept }: Stream): boolean {
+  return isSendKept || isReceiveKept;
 }

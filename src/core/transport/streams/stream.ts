@@ -10,6 +10,7 @@ import type { ReceiveState } from "./receive_state.ts";
 import type { ReorderBuffer } from "./reorder_buffer.ts";
 import type { SackSchedule } from "./sack.ts";
 import type { SendState } from "./send_state.ts";
+import { NO_LABEL, type StreamLabel } from "./stream_label.ts";
 import type { ReceiveStreamHandler, StreamEnd } from "../types.ts";
 
 interface Waiter {
@@ -25,6 +26,11 @@ export class Stream {
   receive: ReceiveState | undefined;
   /** Where its packets wait for their turn when it is scheduled. */
   queue = NO_QUEUE;
+  /** What the headers of its packets say beside. */
+  label: StreamLabel = NO_LABEL;
+  /** Halves that silence does not end. */
+  isSendKept = false;
+  isReceiveKept = false;
   /** Most bytes its reader may hold; packets beyond that are refused. */
   heldBytesMax = Infinity;
   /** Takes the events; events without one go to the transport's own handler. */

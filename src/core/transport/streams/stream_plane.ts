@@ -17,6 +17,7 @@ import type {
   OpenReceiveStreamOptions,
   OpenSendStreamOptions,
   ReadStreamOptions,
+  ReceiveStreamHandle,
   ReceiveStreamHandler,
   StreamReader,
 } from "../types.ts";
@@ -59,12 +60,20 @@ export class StreamPlane {
     handler: ReceiveStreamHandler,
     options: OpenReceiveStreamOptions,
   ): EndReceiving {
+    return this.receive(peer, streamId, handler, options).end;
+  }
+
+  /** See `MeshTransport.receiveStream`. */
+  receive(
+    peer: bigint,
+    streamId: bigint,
+    handler: ReceiveStreamHandler,
+    options: OpenReceiveStreamOptions,
+  ): ReceiveStreamHandle {
     const session = this.#deps.sessions.get(peer);
-    if (session === undefined) {
-      handler.onEnd("peer_lost");
-      return () => {};
-    }
-    return this.#divert(session, streamId, handler, options).end;
+    if (session !== undefined) return this.#divert(session, streamId, handler, options);
+    handler.onEnd("peer_lost");
+    return { isReliable: false, hold: () => {}, end: () => {} };
   }
 
   /** See `MeshTransport.readStream`. */
@@ -72,21 +81,14 @@ export class StreamPlane {
     const session = this.#deps.sessions.require(peer);
     options.signal?.throwIfAborted();
     const reader = new QueuedStreamReader(peer, streamId);
-    const { stream, state, end } = this.#divert(session, streamId, reader, options);
-    const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
-    stream.heldBytesMax = Math.max(HELD_WINDOWS * windowBytes, HELD_BYTES_MIN);
+    const handle = this.#divert(session, streamId, reader, { ...options, isHeld: true });
     const onAbort = () => reader.cancel({ abort: true });
     options.signal?.addEventListener("abort", onAbort, { once: true });
     reader.attach({
-      hold: (bytes) => {
-        state.heldBytes += bytes;
-        if (bytes < 0 && stream.ended === undefined) session.streams.giveBack(stream, state);
-      },
+      hold: (bytes) => handle.hold(bytes),
       end: (how) => {
         options.signal?.removeEventListener("abort", onAbort);
-        // Nobody will take what is held: the sender need not wait for it.
-        state.heldBytes = 0;
-        end(how);
+        handle.end(how);
       },
     });
     return reader;
@@ -115,20 +117,38 @@ export class StreamPlane {
     streamId: bigint,
     handler: ReceiveStreamHandler,
     options: OpenReceiveStreamOptions,
-  ) {
+  ): ReceiveStreamHandle {
     const { streams } = session;
     const stream = streams.touch(lowHalf(streamId), highHalf(streamId));
     const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
     const state = stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });
     stream.grantThresholdBytes = windowBytes / 4;
     if (options.isOrdered) streams.order(stream, windowBytes);
+    stream.heldBytesMax = options.isHeld
+      ? Math.max(HELD_WINDOWS * windowBytes, HELD_BYTES_MIN)
+      : Infinity;
+    stream.isReceiveKept = options.isKept ?? false;
+    stream.isReceiveClosed = false;
     stream.handler = handler;
     const end: EndReceiving = ({ abort = false } = {}) => {
       if (stream.handler !== handler) return;
+      // Nobody will take what is held: the sender need not wait for it.
+      state.heldBytes = 0;
+      stream.isReceiveKept = false;
       streams.closeReceive(stream);
       // Kept until it lingered out, so that what is still on its way finds its place.
       if (abort) streams.sendReset(stream.low, stream.high);
     };
-    return { stream, state, end };
+    return {
+      get isReliable() {
+        return state.isReliable;
+      },
+      hold: (bytes) => {
+        if (stream.handler !== handler) return;
+        state.heldBytes += bytes;
+        if (bytes < 0 && stream.ended === undefined) streams.giveBack(stream, state);
+      },
+      end,
+    };
   }
 }

@@ -11,6 +11,7 @@ import { SendState } from "./send_state.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import type { Stream } from "./stream.ts";
+import { toStreamLabel } from "./stream_label.ts";
 import type { OpenSendStreamOptions } from "../types.ts";
 
 /** Resends without an answer, about 0.35 s, after which an idle sender asks with an empty packet. */
@@ -46,6 +47,8 @@ export class StreamSender {
         });
       }
     } else if (isScheduled) egress.setWeight(stream.queue, weight);
+    if (options.label !== undefined) stream.label = toStreamLabel(options.label);
+    stream.isSendKept = options.isKept ?? false;
     stream.send ??= new SendState({
       windowBytes,
       isReliable,
@@ -96,7 +99,7 @@ export class StreamSender {
     const sequence = state.record(at, length, end - start, now);
     state.eventsSent += end - start;
     const flags = state.isReliable ? FLAG_RELIABLE : 0;
-    session.send(flags, 0, stream.low, stream.high, sequence, length, end - start, now, at);
+    this.#seal(flags, stream, sequence, length, end - start, now, at);
     stream.lastActiveAt = now;
     if (state.isReliable) this.#context.onBusy(session);
     return true;
@@ -117,7 +120,7 @@ export class StreamSender {
     if (session.begin(length) === NO_ROOM) return;
     const flags = state.isReliable ? FLAG_RELIABLE : 0;
     const at = state.isReliable ? state.unacked.at(sequence) : item.at;
-    session.send(flags, 0, stream.low, stream.high, sequence, length, count, now, at);
+    this.#seal(flags, stream, sequence, length, count, now, at);
   }
 
   /** A sender was told to wait: time may have to help it. */
@@ -135,11 +138,9 @@ export class StreamSender {
     for (const sequence of sequences) {
       if (session.begin(unacked.length(sequence)) === NO_ROOM) return;
       counters.tx_resent_total += 1;
-      session.send(
+      this.#seal(
         FLAG_RELIABLE,
-        0,
-        stream.low,
-        stream.high,
+        stream,
         sequence,
         unacked.length(sequence),
         unacked.count(sequence),
@@ -166,6 +167,21 @@ export class StreamSender {
     if (!state.onStarved(now)) return "busy";
     stream.wake();
     return "idle";
+  }
+
+  /** Seals and sends the packet begun. */
+  #seal(
+    flags: number,
+    { low, high, label }: Stream,
+    sequence: number,
+    length: number,
+    count: number,
+    now: number,
+    at: number,
+  ): void {
+    const session = this.#session;
+    const route = session.peer;
+    session.send(flags, 0, low, high, sequence, length, count, now, at, route, label);
   }
 
   /** Takes events for a packet that leaves when it is the stream's turn. */
