@@ -25,11 +25,8 @@ import type { SubprotocolMessage } from "../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../observe/mod.ts";
 import type { MeshService } from "./mesh.ts";
-import {
-  type CapabilityBaseline,
-  type CapabilityFacts,
-  OwnCapabilities,
-} from "./own_capabilities.ts";
+import type { CapabilityBaseline } from "./capability_baseline.ts";
+import { type CapabilityFacts, OwnCapabilities } from "./own_capabilities.ts";
 
 /** What the service keeps over restarts. */
 export interface CapabilityMemory {
@@ -66,6 +63,8 @@ export interface KnownCapabilities {
   /** From before this node's restart, and not confirmed since. */
   readonly isStale: boolean;
   readonly isOwn: boolean;
+  /** Milliseconds until it is forgotten, unless its origin says something new; `undefined` for the own. */
+  readonly expiresInMs: number | undefined;
 }
 
 /** One change of what is known. */
@@ -286,12 +285,19 @@ export class CapabilityService implements Service {
   }
 
   #describe(announcement: Announcement): KnownCapabilities {
-    const isOwn = announcement.nodeId === this.own.nodeId;
+    const { nodeId, capabilities } = announcement;
+    if (nodeId === this.own.nodeId) {
+      const set = capabilities;
+      return { announcement, set, isStale: false, isOwn: true, expiresInMs: undefined };
+    }
+    const now = this.#deps.clock.now();
+    const entry = this.#store.entry(nodeId, now);
     return {
       announcement,
-      set: isOwn ? announcement.capabilities : ingestCapabilities(announcement.capabilities),
-      isStale: !isOwn && this.#store.isStale(announcement.nodeId, this.#deps.clock.now()),
-      isOwn,
+      set: ingestCapabilities(capabilities),
+      isStale: entry?.isStale ?? false,
+      isOwn: false,
+      expiresInMs: entry === undefined ? 0 : entry.expiresAt - now,
     };
   }
 

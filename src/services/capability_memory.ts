@@ -11,7 +11,7 @@ import {
   writeSetting,
 } from "../core/ledger/mod.ts";
 import type { CapabilityMemory } from "./capabilities.ts";
-import type { CapabilityBaseline } from "./own_capabilities.ts";
+import type { CapabilityBaseline } from "./capability_baseline.ts";
 
 const BASELINE_SETTING = "capability_baseline";
 
@@ -21,6 +21,7 @@ const STORED = v.object({
   allowedNodes: v.array(v.string()),
   allowedSubnets: v.array(v.string()),
   allowedGroups: v.array(v.string()),
+  policyVersion: v.pipe(v.string(), v.digits(), v.maxLength(20)),
 });
 
 /** Memory on a ledger. */
@@ -41,13 +42,14 @@ export function createCapabilityMemory(ledger: Ledger): CapabilityMemory {
 }
 
 function formatBaseline(baseline: CapabilityBaseline): string {
-  const { tags, metadata = [], allowedNodes, allowedSubnets, allowedGroups } = baseline;
+  const { tags, metadata, allowedNodes, allowedSubnets, allowedGroups } = baseline;
   return JSON.stringify({
     tags,
     metadata,
     allowedNodes: allowedNodes.map(idToHex),
     allowedSubnets: allowedSubnets.map((bytes) => bytes.toHex()),
     allowedGroups: allowedGroups.map((bytes) => bytes.toHex()),
+    policyVersion: String(baseline.policyVersion),
   });
 }
 
@@ -60,6 +62,7 @@ function parseBaseline(text: string): CapabilityBaseline {
     allowedNodes: stored.allowedNodes.map((id) => required(parseId(id), id)),
     allowedSubnets: stored.allowedSubnets.map((hex) => required(fromHex(hex, SUBNET_BYTES), hex)),
     allowedGroups: stored.allowedGroups.map((hex) => required(fromHex(hex, GROUP_BYTES), hex)),
+    policyVersion: BigInt(stored.policyVersion),
   };
 }
 

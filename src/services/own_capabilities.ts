@@ -13,31 +13,13 @@ import {
   nextAnnouncementVersion,
 } from "../core/capability/mod.ts";
 import type { Identity } from "../core/crypto/mod.ts";
+import { type CapabilityBaseline, EMPTY_BASELINE } from "./capability_baseline.ts";
 
 /** Tags and metadata that somebody adds to the node's announcement. */
 export interface CapabilityFacts {
   readonly tags: readonly string[];
   readonly metadata?: readonly (readonly [string, string])[];
 }
-
-/** What the operator says of the node; services add theirs. */
-export interface CapabilityBaseline extends CapabilityFacts {
-  /** Who may call; all three empty means everybody. */
-  readonly allowedNodes: readonly bigint[];
-  /** 16 bytes each. */
-  readonly allowedSubnets: readonly Uint8Array[];
-  /** 32 bytes each. */
-  readonly allowedGroups: readonly Uint8Array[];
-}
-
-/** Says nothing, admits everybody. */
-export const EMPTY_BASELINE: CapabilityBaseline = {
-  tags: [],
-  metadata: [],
-  allowedNodes: [],
-  allowedSubnets: [],
-  allowedGroups: [],
-};
 
 /** What {@linkcode OwnCapabilities} needs. */
 export interface OwnCapabilitiesDeps {

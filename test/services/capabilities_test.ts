@@ -68,6 +68,7 @@ Deno.test("a restart answers from what was known, marked stale until it is confi
       allowedNodes: [7n],
       allowedSubnets: [new Uint8Array(16).fill(1)],
       allowedGroups: [new Uint8Array(32).fill(2)],
+      policyVersion: 3n,
     });
     await until("it is known", () => left.capabilities.get(right.nodeId) !== undefined);
     await left.stop();
@@ -77,6 +78,7 @@ Deno.test("a restart answers from what was known, marked stale until it is confi
     assert.equal(again.capabilities.known(right.nodeId)?.isStale, true);
     assert.deepEqual(tagsOf(again.capabilities.own.capabilities.tags), ["mine"]);
     assert.deepEqual(again.capabilities.own.allowedNodes, [7n]);
+    assert.equal(again.capabilities.baseline.policyVersion, 3n);
     assert.deepEqual(again.capabilities.own.allowedGroups, [new Uint8Array(32).fill(2)]);
     await again.stop();
 

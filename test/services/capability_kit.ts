@@ -12,7 +12,8 @@ import {
 } from "../../src/services/mod.ts";
 
 const LOOPBACK = "127.0.0.1";
-const PSK = new Uint8Array(32).fill(0x31);
+/** Mesh secret of the nodes here. */
+export const PSK = new Uint8Array(32).fill(0x31);
 
 /** A running node. */
 export interface CapableNode extends AsyncDisposable {

@@ -8,9 +8,10 @@ import type { ServiceHealth } from "../../kernel/mod.ts";
 import { type ControlFactory, createNode, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobMethods } from "./blob_methods.ts";
+import { capabilityMethods } from "./capability_methods.ts";
 import { createControlServer } from "../control_server.ts";
 import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../health.ts";
-import { MethodTable } from "../method.ts";
+import { type Method, MethodTable } from "../method.ts";
 import { meshMethods } from "./mesh_methods.ts";
 import { nodeMethods } from "./node_methods.ts";
 
@@ -38,7 +39,7 @@ export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
       socket: { env, socketPath: config.socketPath, family: config.family },
       tcp: config.tcp,
     });
-    table.register(...nodeMethods(node), ...meshMethods(node), ...blobMethods(node));
+    table.register(...allMethods(node));
     registerHealthMethods(table, {
       primal: PROGRAM_NAME,
       version: PROGRAM_VERSION,
@@ -90,7 +91,7 @@ export async function openStandalone(config: NodeConfig): Promise<StandaloneNode
   const node = createNode(config, { log: silentLog, scope: "storage" });
   await node.start();
   const table = new MethodTable();
-  table.register(...nodeMethods(node), ...meshMethods(node), ...blobMethods(node));
+  table.register(...allMethods(node));
   return {
     call: async (name, params, options = {}) => {
       const method = table.lookup(name);
@@ -107,6 +108,15 @@ export async function openStandalone(config: NodeConfig): Promise<StandaloneNode
     },
     close: () => node.stop("done"),
   };
+}
+
+function allMethods(node: Node): readonly Method[] {
+  return [
+    ...nodeMethods(node),
+    ...meshMethods(node),
+    ...capabilityMethods(node),
+    ...blobMethods(node),
+  ];
 }
 
 const STANDALONE_METHODS = /^(blob\.|identity\.show$)/;

@@ -10,10 +10,16 @@ const PREFIX_DIGITS_MIN = 2;
  * The node id that `text` stands for.
  *
  * @param action What was being done, for example `Cannot trace`.
+ * @param more Nodes that are known some other way than through the mesh's own tables.
  * @throws NetError `usage` for what is no id, `not_found` when several known nodes begin so.
  */
-export function resolvePeer(node: MeshView, text: string, action: string): bigint {
-  const known = knownNodes(node);
+export function resolvePeer(
+  node: MeshView,
+  text: string,
+  action: string,
+  more: Iterable<bigint> = [],
+): bigint {
+  const known = new Set([...knownNodes(node), ...more]);
   const id = parseId(text);
   if (id !== undefined && known.has(id)) return id;
   const prefix = text.toLowerCase().replace(/^0x/, "");

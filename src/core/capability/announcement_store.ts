@@ -9,7 +9,7 @@
  * be told an old one again by any member of the mesh.
  */
 import { equalBytes, TokenBucket } from "../../base/mod.ts";
-import { OriginTable } from "./_origin_table.ts";
+import { type OriginEntry, OriginTable } from "./_origin_table.ts";
 import {
   type Announcement,
   type AnnouncementFault,
@@ -134,9 +134,9 @@ export class AnnouncementStore {
     return this.#origins.live(nodeId, nowMs)?.announcement;
   }
 
-  /** True for an announcement from before a restart that its origin has not confirmed since. */
-  isStale(nodeId: bigint, nowMs: number): boolean {
-    return this.#origins.live(nodeId, nowMs)?.isStale ?? false;
+  /** The valid announcement of a node, how long it holds, and whether it is from before a restart. */
+  entry(nodeId: bigint, nowMs: number): OriginEntry | undefined {
+    return this.#origins.live(nodeId, nowMs);
   }
 
   /**

@@ -10,6 +10,7 @@ export {
   formatCapabilitySet,
   TAG_STREAM_ACK_RANGES,
 } from "./capability_set.ts";
+export * from "./gates.ts";
 export { ingestCapabilities, STEERING_METADATA_KEYS } from "./ingest.ts";
 export {
   ALLOWED_MAX,
