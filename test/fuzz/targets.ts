@@ -1,6 +1,7 @@
 /** Every decoder that bytes from outside reach, by name. */
 
 import type { CreateTarget } from "./fuzz.ts";
+import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
@@ -14,4 +15,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...VALUE_TARGETS,
   ...HANDSHAKE_TARGETS,
   ...TRANSPORT_TARGETS,
+  ...FOLD_TARGETS,
 };

@@ -24,5 +24,6 @@ export {
   RESTORED_LIFE_MS,
   SUBNET_BYTES,
 } from "./limits.ts";
+export * from "./fold/mod.ts";
 export * from "./tags/tag.ts";
 export * from "./predicate/mod.ts";
