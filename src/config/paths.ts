@@ -13,11 +13,23 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * `$HOME/.local/share`; `undefined` when the environment names neither.
  */
 export function defaultDataDir(env: Environment, family: string | undefined): string | undefined {
-  const name = family === undefined ? "net" : `net-${family}`;
-  const base = absoluteOrNothing(env.XDG_DATA_HOME);
-  if (base !== undefined) return `${trimSlash(base)}/${name}`;
-  const home = absoluteOrNothing(env.HOME);
-  return home === undefined ? undefined : `${trimSlash(home)}/.local/share/${name}`;
+  return inBase(env, "data", family === undefined ? "net" : `net-${family}`);
+}
+
+/**
+ * The file in which the user's revocations are kept (`identity-and-channels.md` 7), under
+ * `$XDG_DATA_HOME` or `$HOME/.local/share`; `undefined` when the environment names neither.
+ */
+export function defaultRevocationFile(env: Environment): string | undefined {
+  return inBase(env, "data", "net-mesh/delegation-revocations.json");
+}
+
+/**
+ * The folder of the user's named identities, under `$XDG_CONFIG_HOME` or `$HOME/.config`; `undefined`
+ * when the environment names neither.
+ */
+export function namedIdentityFolder(env: Environment): string | undefined {
+  return inBase(env, "config", "net/identities");
 }
 
 /** `path` made absolute against `cwd`, without `.`, `..` and double slashes. */
@@ -95,6 +107,20 @@ function reasonOf(error: unknown): string {
   if (isNoSpace(error)) return "no space left on the device";
   const message = error instanceof Error ? error.message : String(error);
   return /os error 30\b/.test(message) ? "the file system is read-only" : message;
+}
+
+const BASES = {
+  data: ["XDG_DATA_HOME", ".local/share"],
+  config: ["XDG_CONFIG_HOME", ".config"],
+} as const;
+
+/** A path in one of the user's base folders; what is not absolute does not count. */
+function inBase(env: Environment, kind: keyof typeof BASES, path: string): string | undefined {
+  const [variable, folder] = BASES[kind];
+  const base = absoluteOrNothing(env[variable]);
+  if (base !== undefined) return `${trimSlash(base)}/${path}`;
+  const home = absoluteOrNothing(env.HOME);
+  return home === undefined ? undefined : `${trimSlash(home)}/${folder}/${path}`;
 }
 
 function absoluteOrNothing(path: string | undefined): string | undefined {

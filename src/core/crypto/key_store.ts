@@ -13,7 +13,7 @@ import {
   readSmallFile,
   replaceOwnerFile,
   restrictToOwner,
-} from "./_secret_file.ts";
+} from "./owner_file.ts";
 import {
   createIdentity,
   generateSeed,

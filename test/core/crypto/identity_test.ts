@@ -4,6 +4,7 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import fc from "fast-check";
 import {
   createIdentity,
+  createPublicIdentity,
   deriveNodeId,
   deriveOriginHash,
   generateSeed,
@@ -169,3 +170,35 @@ function toLittleEndian(value: bigint): Uint8Array<ArrayBuffer> {
 function fromLittleEndian(bytes: Uint8Array): bigint {
   return BigInt(`0x${bytes.slice().reverse().toHex()}`);
 }
+
+Deno.test("atGeneration() changes nothing but the generation", () => {
+  const identity = createIdentity(new Uint8Array(32).fill(1));
+  assert.equal(identity.issuerGeneration, 0);
+  const later = identity.atGeneration(7);
+  assert.equal(later.issuerGeneration, 7);
+  assert.equal(identity.issuerGeneration, 0);
+  assert.equal(later.atGeneration(0).issuerGeneration, 0);
+  assert.deepEqual(later.sign(utf8("m")), identity.sign(utf8("m")));
+  assert.equal(later.nodeId, identity.nodeId);
+  assert.equal(createIdentity(new Uint8Array(32), 9).issuerGeneration, 9);
+  for (const generation of [-1, 0.5, 2 ** 32, NaN]) {
+    assert.throws(() => identity.atGeneration(generation), RangeError);
+  }
+});
+
+Deno.test("createPublicIdentity() has all ids but cannot sign", () => {
+  const identity = createIdentity(new Uint8Array(32).fill(1));
+  const known = createPublicIdentity(identity.entityId, 3);
+  assert.ok(identity.canSign && !known.canSign);
+  assert.deepEqual(
+    [known.entityId, known.nodeId, known.originHash, known.routingId, known.issuerGeneration],
+    [identity.entityId, identity.nodeId, identity.originHash, identity.routingId, 3],
+  );
+  for (const it of [known, known.atGeneration(4)]) {
+    assert.throws(() => it.sign(utf8("m")), (error) => {
+      return error instanceof NetError && error.code === "not_allowed" &&
+        error.message === "identity: read_only" && error.data?.kind === "read_only";
+    });
+  }
+  assert.throws(() => createPublicIdentity(new Uint8Array(31)), RangeError);
+});

@@ -4,17 +4,31 @@
  * POSIX modes only; where the platform has none, permissions are left to it.
  */
 
-/** Enough for a key with generous white space; more is not read. */
+/** Enough for a key with generous white space; more is not read unless asked for. */
 const FILE_BYTES_MAX = 1024;
 const OWNER_ONLY = 0o600;
 
-/** Content of a file, at most 1025 bytes of it: one more than any valid file has. */
-export async function readSmallFile(path: string): Promise<Uint8Array> {
+/**
+ * Content of a file, cut after one byte more than any valid one has.
+ *
+ * @param bytesMax Bytes of the largest valid file; 1024 when left out.
+ */
+export async function readSmallFile(
+  path: string,
+  bytesMax = FILE_BYTES_MAX,
+): Promise<Uint8Array<ArrayBuffer>> {
   using file = await Deno.open(path, { read: true });
-  const buffer = new Uint8Array(FILE_BYTES_MAX + 1);
+  const { size } = await file.stat();
+  // A pipe says it has no bytes, and a file may grow; both are read up to the bound all the same.
+  let buffer = new Uint8Array(Math.min(bytesMax, Math.max(size, FILE_BYTES_MAX)) + 1);
   let length = 0;
   // Reads until the end rather than by size, because a pipe has none.
-  while (length < buffer.length) {
+  while (length <= bytesMax) {
+    if (length === buffer.length) {
+      const larger = new Uint8Array(Math.min(2 * length, bytesMax + 1));
+      larger.set(buffer);
+      buffer = larger;
+    }
     const count = await file.read(buffer.subarray(length));
     if (count === null) break;
     length += count;
