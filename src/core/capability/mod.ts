@@ -25,5 +25,8 @@ export {
   SUBNET_BYTES,
 } from "./limits.ts";
 export * from "./fold/mod.ts";
-export * from "./tags/tag.ts";
+export * from "./tags/mod.ts";
 export * from "./predicate/mod.ts";
+export * from "./views/mod.ts";
+export * from "./validation/validate.ts";
+export * from "./diff/set_diff.ts";

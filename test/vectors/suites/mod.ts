@@ -3,6 +3,7 @@
 import type { VectorSuite } from "../suite.ts";
 import { CAPABILITY_SUITES } from "./capability.ts";
 import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
+import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
 import { WIRE_CONTROL_SUITES } from "./wire_control.ts";
@@ -24,4 +25,5 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...TOKEN_SUITES,
   ...CAPABILITY_SUITES,
   ...CAPABILITY_FOLD_SUITES,
+  ...CAPABILITY_SET_SUITES,
 };
