@@ -31,6 +31,8 @@ export interface StartFlags extends SharedFlags {
   readonly pcap?: string;
   readonly bench?: "proven" | "any" | "off";
   readonly profile?: "micro" | "macro";
+  readonly tag?: readonly string[];
+  readonly announceEvery?: string;
   readonly label?: string;
   readonly amnesia?: boolean;
   readonly detach?: boolean;
@@ -85,6 +87,18 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     optional: true,
     brief: "How much the node runs; default: micro",
   },
+  tag: {
+    kind: "parsed",
+    parse: String,
+    optional: true,
+    variadic: true,
+    placeholder: "TAG",
+    brief: "Something this node can do, such as gpu or hardware.memory_gb=64; repeatable",
+  },
+  announceEvery: textFlag(
+    "DURATION",
+    "Time between announcements, or never; default: 150s. Others forget after twice that",
+  ),
   label: textFlag("TEXT", "Name of the node in tickets; default: the machine's name"),
   amnesia: switchFlag("Keep everything in memory"),
   detach: switchFlag("Run in the background, return when the node answers"),
@@ -138,6 +152,8 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     pskFile: flags.pskFile,
     pcap: flags.pcap,
     bench: flags.bench,
+    tag: flags.tag,
+    announceEvery: flags.announceEvery,
     label: flags.label,
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,

@@ -34,6 +34,7 @@ import {
   MeshService,
   openStorage,
   type PeerRow,
+  requireOperatorTag,
   type Storage,
 } from "./services/mod.ts";
 
@@ -288,7 +289,13 @@ export class Node {
       })
     );
     this.#capabilities = this.#supervisor.add(() =>
-      new CapabilityService({ ...deps, mesh, keys, memory: createCapabilityMemory(storage.ledger) })
+      new CapabilityService(
+        { ...deps, mesh, keys, memory: createCapabilityMemory(storage.ledger) },
+        {
+          repeatMs: config.announceEveryMs,
+          facts: { tags: config.tags.map(requireOperatorTag) },
+        },
+      )
     );
     this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
     if (control !== undefined) {

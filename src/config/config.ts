@@ -24,6 +24,10 @@ import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
 /** More peers than this on a command line is a mistake. */
 const PEERS_MAX = 1024;
 
+/** More tags than this do not fit in one announcement. */
+const TAGS_MAX = 1024;
+const TAG_BYTES_MAX = 1024;
+
 /** `sockaddr_un` holds 108 bytes, the last one a zero (`validation.md` 3.1). */
 const SOCKET_PATH_BYTES_MAX = 107;
 
@@ -57,6 +61,10 @@ export interface NodeConfig {
   readonly pcapFile: string | undefined;
   /** Whose measurements the node takes part in. */
   readonly bench: "proven" | "any" | "off";
+  /** Tags announced for this run, beside what the operator said before. */
+  readonly tags: readonly string[];
+  /** Time between announcements in milliseconds, 0 for only on change; `undefined` for 150 s. */
+  readonly announceEveryMs: number | undefined;
   readonly label: string;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
@@ -140,6 +148,8 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       oneOf("proven", "any", "off"),
       "must be proven, any or off",
     ) ?? "proven",
+    tags: layers.readAll("tag", parseTagText, "must be 1 to 1024 bytes of UTF-8", TAGS_MAX),
+    announceEveryMs: layers.read("announceEvery", parseAnnounceEvery, ANNOUNCE_EVERY_REQUIRED),
     label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??
       (options.hostname === undefined ? undefined : parseLabel(options.hostname.slice(0, 63))) ??
       "net",
@@ -170,6 +180,24 @@ export function withDataDir(config: NodeConfig, dataDir: string | undefined): No
 const INTERVAL_MS_MIN = 10;
 const INTERVAL_MS_MAX = 86_400_000;
 const INTERVAL_REQUIRED = "must be a duration from 10ms to 24h, such as 500ms, 5s or 2m";
+
+/** Receivers forget what is not repeated; less often than a day is never. */
+const ANNOUNCE_EVERY_MS_MIN = 10_000;
+const ANNOUNCE_EVERY_REQUIRED = "must be a duration from 10s to 24h, or never";
+
+function parseAnnounceEvery(text: string): number | undefined {
+  if (text === "never") return 0;
+  const durationMs = parseDuration(text);
+  const isUsable = durationMs !== undefined && durationMs >= ANNOUNCE_EVERY_MS_MIN &&
+    durationMs <= INTERVAL_MS_MAX;
+  return isUsable ? durationMs : undefined;
+}
+
+function parseTagText(text: string): string | undefined {
+  const isUsable = text !== "" && text.isWellFormed() &&
+    new TextEncoder().encode(text).length <= TAG_BYTES_MAX;
+  return isUsable ? text : undefined;
+}
 
 function readFamily(layers: Layers, env: Environment): string | undefined {
   const family = layers.read(
@@ -265,6 +293,8 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   pcapFile: "pcap",
   isDataDirExplicit: "dataDir",
   peers: "peer",
+  tags: "tag",
+  announceEveryMs: "announceEvery",
   heartbeatMs: "heartbeat",
   sessionTimeoutMs: "sessionTimeout",
 };

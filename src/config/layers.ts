@@ -38,12 +38,17 @@ const SETTINGS = {
   pskFile: ["--psk-file", "NET_PSK_FILE"],
   pcap: ["--pcap", "NET_PCAP"],
   bench: ["--bench", "NET_BENCH"],
+  tag: ["--tag", "NET_TAGS"],
+  announceEvery: ["--announce-every", "NET_ANNOUNCE_EVERY"],
   label: ["--label", "NET_NODE_ID", "NODE_ID"],
   logLevel: ["--log-level", "NET_LOG_LEVEL"],
   logFormat: ["--log-format", "NET_LOG_FORMAT"],
   heartbeat: ["--heartbeat"],
   sessionTimeout: ["--session-timeout"],
 } as const satisfies Record<string, readonly string[]>;
+
+/** Settings whose variable holds several values with commas between them. */
+const LISTS: ReadonlySet<string> = new Set(["peer", "expect", "tag"]);
 
 /** Name of a setting. */
 export type Setting = keyof typeof SETTINGS;
@@ -131,7 +136,7 @@ export class Layers {
       for (const name of variables) {
         const text = this.#env[name];
         if (text === undefined || text === "") continue;
-        const isList = setting === "peer" || setting === "expect";
+        const isList = LISTS.has(setting);
         const texts = isList ? text.split(",").map((part) => part.trim()) : [text];
         return texts.filter((part) => part !== "").map((part) => ({
           text: part,

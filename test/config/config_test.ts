@@ -145,3 +145,13 @@ Deno.test("withDataDir() changes the folder only", () => {
   const config = load({ port: "1" });
   assert.deepEqual(withDataDir(config, undefined), { ...config, dataDir: undefined });
 });
+
+Deno.test("loadNodeConfig() reads tags and the time between announcements", () => {
+  assert.deepEqual(load({ tag: ["gpu", "a=b,c"] }).tags, ["gpu", "a=b,c"]);
+  assert.deepEqual(load({}, { ...HOME, NET_TAGS: "gpu, fast" }).tags, ["gpu", "fast"]);
+  assert.equal(load({}).announceEveryMs, undefined);
+  assert.equal(load({ announceEvery: "1m" }).announceEveryMs, 60_000);
+  assert.equal(load({ announceEvery: "never" }).announceEveryMs, 0);
+  fails("usage", /--announce-every/, () => load({ announceEvery: "9s" }));
+  fails("usage", /--tag/, () => load({ tag: [""] }));
+});

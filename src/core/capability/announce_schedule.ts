@@ -5,7 +5,12 @@
  * Pure: the caller owns the timer. A push to a peer that just connected is not a broadcast and needs no
  * leave of the schedule.
  */
-import { ANNOUNCE_DEBOUNCE_MS, ANNOUNCE_GAP_MS, ANNOUNCE_REPEAT_MS } from "./limits.ts";
+import {
+  ANNOUNCE_DEBOUNCE_MS,
+  ANNOUNCE_GAP_MS,
+  ANNOUNCE_REPEAT_MS,
+  ANNOUNCEMENT_LIFE_MS_MAX,
+} from "./limits.ts";
 
 /** Options of {@linkcode AnnounceSchedule}; all in milliseconds. */
 export interface AnnounceScheduleOptions {
@@ -42,8 +47,12 @@ export class AnnounceSchedule {
     this.#debounceMs = options.debounceMs ?? ANNOUNCE_DEBOUNCE_MS;
   }
 
-  /** Time to live to write: two repetitions, or two gaps when those are longer. */
+  /**
+   * Time to live to write: two repetitions, or two gaps when those are longer; the longest that is believed
+   * when nothing is repeated.
+   */
   get ttlSeconds(): number {
+    if (this.#repeatMs === 0) return ANNOUNCEMENT_LIFE_MS_MAX / 1000;
     return Math.ceil(2 * Math.max(this.#repeatMs, this.#gapMs) / 1000);
   }
 
