@@ -3,6 +3,7 @@
 import type { CreateTarget } from "./fuzz.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
+import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
 import { VALUE_TARGETS } from "./targets/value_targets.ts";
@@ -13,6 +14,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...WIRE_TARGETS,
   ...SEALED_TARGETS,
   ...VALUE_TARGETS,
+  ...PREDICATE_TARGETS,
   ...HANDSHAKE_TARGETS,
   ...TRANSPORT_TARGETS,
   ...FOLD_TARGETS,

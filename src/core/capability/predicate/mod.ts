@@ -9,7 +9,18 @@ export {
   type ValueTest,
 } from "./clause.ts";
 export * from "./evaluate.ts";
+export { formatLabel } from "./label.ts";
+export {
+  PREDICATE_BYTES_MAX,
+  PREDICATE_DEPTH_MAX,
+  PREDICATE_HEADER_BYTES_MAX,
+  PREDICATE_NODES_MAX,
+} from "./limits.ts";
 export { formatNumber, numberOfText, unsignedOfText } from "./number_text.ts";
 export type { Cardinality } from "./plan.ts";
 export * from "./predicate.ts";
+export * from "./predicate_wire.ts";
+export * from "./rpc_header.ts";
+export * from "./report.ts";
 export * from "./semver.ts";
+export * from "./trace.ts";

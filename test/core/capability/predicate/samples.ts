@@ -31,35 +31,37 @@ export const anyThreshold: fc.Arbitrary<number> = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }),
 );
 
-const anyKey = fc.record({ axis: fc.constantFrom(...TAG_AXES), key: anyWord });
+const record = <T>(model: { [Name in keyof T]: fc.Arbitrary<T[Name]> }) =>
+  fc.record<T>(model, { noNullPrototype: true });
+const anyKey = record({ axis: fc.constantFrom(...TAG_AXES), key: anyWord });
 const kinds = <Kind extends string>(...names: Kind[]) => fc.constantFrom(...names);
 
 /** A predicate that asks one thing. */
 export const anyClause: fc.Arbitrary<Predicate> = fc.oneof(
-  fc.record({ kind: fc.constant("exists" as const), key: anyKey }),
-  fc.record({ kind: fc.constant("equals" as const), key: anyKey, value: anyValue }),
-  fc.record({
+  record({ kind: fc.constant("exists" as const), key: anyKey }),
+  record({ kind: fc.constant("equals" as const), key: anyKey, value: anyValue }),
+  record({
     kind: kinds("numeric_at_least", "numeric_at_most"),
     key: anyKey,
     threshold: anyThreshold,
   }),
-  fc.record({
+  record({
     kind: fc.constant("numeric_in_range" as const),
     key: anyKey,
     min: anyThreshold,
     max: anyThreshold,
   }),
-  fc.record({
+  record({
     kind: kinds("semver_at_least", "semver_at_most", "semver_compatible"),
     key: anyKey,
     version: anyVersion,
   }),
-  fc.record({ kind: fc.constant("string_prefix" as const), key: anyKey, prefix: anyValue }),
-  fc.record({ kind: fc.constant("string_matches" as const), key: anyKey, pattern: anyValue }),
-  fc.record({ kind: fc.constant("metadata_exists" as const), key: anyWord }),
-  fc.record({ kind: fc.constant("metadata_equals" as const), key: anyWord, value: anyValue }),
-  fc.record({ kind: fc.constant("metadata_matches" as const), key: anyWord, pattern: anyValue }),
-  fc.record({
+  record({ kind: fc.constant("string_prefix" as const), key: anyKey, prefix: anyValue }),
+  record({ kind: fc.constant("string_matches" as const), key: anyKey, pattern: anyValue }),
+  record({ kind: fc.constant("metadata_exists" as const), key: anyWord }),
+  record({ kind: fc.constant("metadata_equals" as const), key: anyWord, value: anyValue }),
+  record({ kind: fc.constant("metadata_matches" as const), key: anyWord, pattern: anyValue }),
+  record({
     kind: fc.constant("metadata_numeric_at_least" as const),
     key: anyWord,
     threshold: anyThreshold,
@@ -71,11 +73,11 @@ export const anyPredicate: fc.Arbitrary<Predicate> = fc.letrec<{ predicate: Pred
   predicate: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
     anyClause,
-    fc.record({
+    record({
       kind: kinds("and", "or"),
       children: fc.array(tie("predicate"), { maxLength: 4 }),
     }),
-    fc.record({ kind: fc.constant("not" as const), child: tie("predicate") }),
+    record({ kind: fc.constant("not" as const), child: tie("predicate") }),
   ),
 })).predicate;
 
