@@ -10,7 +10,8 @@ import { fromHex, NetError, utf8 } from "../../base/mod.ts";
 import { ENTITY_ID_BYTES, SIGNATURE_BYTES } from "../crypto/mod.ts";
 import { JsonReader } from "./_json_reader.ts";
 import { canonicalReflexAddress } from "./_reflex_address.ts";
-import { type CapabilitySet, formatCapabilitySet, orderCapabilitySet } from "./capability_set.ts";
+import { type CapabilitySet, formatCapabilitySet } from "./capability_set.ts";
+import { readCapabilitySet } from "./capability_set_codec.ts";
 import {
   ALLOWED_MAX,
   ANNOUNCEMENT_BYTES_MAX,
@@ -169,7 +170,7 @@ const MEMBERS: ReadonlyMap<string, MemberReader> = new Map<string, MemberReader>
   ["version", (reader, draft) => void (draft.version = reader.unsigned(U64_MAX))],
   ["timestamp_ns", (reader, draft) => void (draft.timestampNs = reader.unsigned(U64_MAX))],
   ["ttl_secs", (reader, draft) => void (draft.ttlSeconds = reader.small(U32_MAX))],
-  ["capabilities", (reader, draft) => void (draft.capabilities = readCapabilities(reader))],
+  ["capabilities", (reader, draft) => void (draft.capabilities = readCapabilitySet(reader))],
   ["signature", (reader, draft) => {
     if (!reader.takeNull()) draft.signature = readHex(reader, SIGNATURE_BYTES);
   }],
@@ -230,32 +231,6 @@ function complete(draft: Draft): Announcement | undefined {
     ownerCertificate: draft.ownerCertificate,
   };
 }
-
-/** Tags and metadata; a missing member counts as empty, one that is there twice is a fault. */
-function readCapabilities(reader: JsonReader): CapabilitySet {
-  let tags: string[] | undefined;
-  let metadata: [string, string][] | undefined;
-  for (let key = reader.firstKey(); key !== undefined; key = reader.nextKey()) {
-    if (key === "tags" && tags === undefined) {
-      tags = [];
-      for (let isMore = reader.firstItem(); isMore; isMore = reader.nextItem()) {
-        const tag = reader.text();
-        if (tag === "") reader.fail();
-        tags.push(tag);
-      }
-    } else if (key === "metadata" && metadata === undefined) {
-      metadata = [];
-      for (let name = reader.firstKey(); name !== undefined; name = reader.nextKey()) {
-        metadata.push([name, reader.text()]);
-      }
-    } else if (key === "tags" || key === "metadata") reader.fail();
-    else reader.raw();
-  }
-  // A failed reader gives empty texts; the set of them is not looked at.
-  return reader.hasFailed ? EMPTY_SET : orderCapabilitySet(tags ?? [], metadata ?? []);
-}
-
-const EMPTY_SET: CapabilitySet = { tags: [], metadata: new Map() };
 
 function readHex(reader: JsonReader, length: number): Uint8Array {
   const bytes = fromHex(reader.text(), length);

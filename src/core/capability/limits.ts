@@ -3,6 +3,9 @@
 /** An announcement is one event, and no event is longer. */
 export const ANNOUNCEMENT_BYTES_MAX = 8_104;
 
+/** A set on its own, kept or handed over outside an announcement: eight times what can be announced. */
+export const CAPABILITY_SET_BYTES_MAX = 65_536;
+
 /** Entries of one allow-list; one more and receivers drop the announcement. */
 export const ALLOWED_MAX = 64;
 

@@ -11,6 +11,13 @@ export {
   TAG_STREAM_ACK_RANGES,
 } from "./capability_set.ts";
 export * from "./gates.ts";
+export {
+  type CapabilitySetFault,
+  decodeCapabilitySet,
+  type DecodedCapabilitySet,
+  encodeCapabilitySet,
+  encodeCapabilitySetCompact,
+} from "./capability_set_codec.ts";
 export { ingestCapabilities, STEERING_METADATA_KEYS } from "./ingest.ts";
 export {
   ALLOWED_MAX,
