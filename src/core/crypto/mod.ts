@@ -21,3 +21,4 @@ export * from "./session_keys.ts";
 export * from "./ticket.ts";
 export * from "./x25519.ts";
 export * from "./xxh3.ts";
+export * from "./xxh3_128.ts";
