@@ -6,6 +6,9 @@ export const ANNOUNCEMENT_BYTES_MAX = 8_104;
 /** A set on its own, kept or handed over outside an announcement: eight times what can be announced. */
 export const CAPABILITY_SET_BYTES_MAX = 65_536;
 
+/** A bloom filter: 500 KiB, forty times what 10,000 entries with 1 % of wrong answers take. */
+export const BLOOM_BITS_MAX = 500 * 1024 * 8;
+
 /** Entries of one allow-list; one more and receivers drop the announcement. */
 export const ALLOWED_MAX = 64;
 

@@ -34,6 +34,7 @@ export {
 export * from "./fold/mod.ts";
 export * from "./tags/mod.ts";
 export * from "./predicate/mod.ts";
+export * from "./matchers/mod.ts";
 export * from "./views/mod.ts";
 export * from "./validation/validate.ts";
 export * from "./diff/set_diff.ts";
