@@ -7,4 +7,5 @@ export * from "./ip_address.ts";
 export * from "./pair_map.ts";
 export * from "./pause.ts";
 export * from "./postcard.ts";
+export * from "./subnet_id.ts";
 export * from "./token_bucket.ts";

@@ -18,6 +18,7 @@ import {
   RESTORED_LIFE_MS,
   SUBPROTOCOL_ANNOUNCEMENT,
   TAG_STREAM_ACK_RANGES,
+  TAG_SUBNET_HEADER,
 } from "../core/capability/mod.ts";
 import { deriveOriginHash, type NodeKeys } from "../core/crypto/mod.ts";
 import type { AnnouncementChanges, AnnouncementRecord } from "../core/ledger/mod.ts";
@@ -115,7 +116,9 @@ export class CapabilityService implements Service {
     const schedule = this.#schedule = new AnnounceSchedule({ repeatMs: options.repeatMs });
     const ttlSeconds = () => schedule.ttlSeconds;
     this.#own = new OwnCapabilities({ clock, identity: keys.identity, ttlSeconds });
-    this.#own.contribute(WIRE_SOURCE, { tags: [TAG_STREAM_ACK_RANGES, TAG_SEALED] });
+    this.#own.contribute(WIRE_SOURCE, {
+      tags: [TAG_STREAM_ACK_RANGES, TAG_SEALED, TAG_SUBNET_HEADER],
+    });
     if (options.facts !== undefined) this.#own.contribute(START_SOURCE, options.facts);
   }
 
@@ -322,6 +325,7 @@ export class CapabilityService implements Service {
     }
     this.#deps.mesh.transport.setPeerFeatures(peer, {
       takesAckRanges: tags.includes(TAG_STREAM_ACK_RANGES),
+      takesSubnetHeader: tags.includes(TAG_SUBNET_HEADER),
     });
   }
 

@@ -5,6 +5,7 @@ import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
+import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
 import { VALUE_TARGETS } from "./targets/value_targets.ts";
 import { WIRE_TARGETS } from "./targets/wire_targets.ts";
@@ -18,4 +19,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...HANDSHAKE_TARGETS,
   ...TRANSPORT_TARGETS,
   ...FOLD_TARGETS,
+  ...SUBNET_TARGETS,
 };

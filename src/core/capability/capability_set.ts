@@ -18,6 +18,12 @@ export interface CapabilitySet {
 export const TAG_STREAM_ACK_RANGES = "net.reliable.stream_ack_ranges@1";
 
 /**
+ * Tag by which a node says that it understands subnet and hop limit in packet headers (`decisions.md` 11);
+ * towards others both stay 0.
+ */
+export const TAG_SUBNET_HEADER = "net.subnet-header@1";
+
+/**
  * Puts tags and metadata in canonical order, duplicates removed.
  *
  * @param metadata The last value of a key counts.

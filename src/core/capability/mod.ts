@@ -9,6 +9,7 @@ export {
   createCapabilitySet,
   formatCapabilitySet,
   TAG_STREAM_ACK_RANGES,
+  TAG_SUBNET_HEADER,
 } from "./capability_set.ts";
 export * from "./gates.ts";
 export {
@@ -33,6 +34,7 @@ export {
 } from "./limits.ts";
 export * from "./fold/mod.ts";
 export * from "./tags/mod.ts";
+export * from "./membership.ts";
 export * from "./predicate/mod.ts";
 export * from "./matchers/mod.ts";
 export * from "./views/mod.ts";

@@ -26,6 +26,8 @@ export function createTransportCounters() {
     drop_relay_no_route_total: 0,
     drop_relay_limit_total: 0,
     drop_relay_loop_total: 0,
+    /** Kept in its subnet by the gateway. */
+    drop_relay_gate_total: 0,
     // Stage 2b: packets to be relayed, with a routing header and without.
     relayed_packets_total: 0,
     /** Its queue, or all queues together, were full. */
@@ -176,6 +178,7 @@ export const COUNTER_STAGES: readonly CounterStage[] = [
       "drop_relay_no_route_total",
       "drop_relay_limit_total",
       "drop_relay_loop_total",
+      "drop_relay_gate_total",
     ],
   },
   {

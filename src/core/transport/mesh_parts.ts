@@ -66,6 +66,8 @@ export interface MeshParts {
   readonly pingwaves: Pingwaves;
   readonly withdrawals: WithdrawalFlood;
   readonly egress: Egress;
+  readonly relay: Relay;
+  readonly sender: PacketSender;
   readonly intake: Intake;
   readonly receiver: PacketReceiver;
   readonly liveness: Liveness;
@@ -184,6 +186,8 @@ export function createMeshParts(deps: MeshTransportDeps, options: MeshTransportO
     pingwaves,
     withdrawals: ways.withdrawals,
     egress: ways.egress,
+    relay,
+    sender: ground.sender,
     intake: ground.intake,
     receiver,
     liveness,

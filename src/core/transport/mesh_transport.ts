@@ -13,6 +13,7 @@ import type { MeshTransportDeps, MeshTransportOptions } from "./mesh_options.ts"
 import { createMeshParts, type MeshParts } from "./mesh_parts.ts";
 import type { MessageHandler, SendMessageOptions } from "./message_plane.ts";
 import type { PingwaveFacts } from "./routing/pingwaves.ts";
+import type { RelayGate } from "./routing/relay_gate.ts";
 import type { SendStreamHandle } from "./streams/send_stream.ts";
 import type { DatagramSocket } from "./socket/socket.ts";
 import type { StreamInfo } from "./streams/stream_info.ts";
@@ -136,7 +137,19 @@ export class MeshTransport implements MeshLink {
   /** Lets what is sent to a peer use what it understands; nothing happens for an unknown peer. */
   setPeerFeatures(nodeId: bigint, features: PeerFeatures): void {
     const peer = this.#parts.peers.get(nodeId);
-    if (peer !== undefined) peer.takesAckRanges = features.takesAckRanges;
+    if (peer === undefined) return;
+    peer.takesAckRanges = features.takesAckRanges;
+    peer.takesSubnetHeader = features.takesSubnetHeader ?? false;
+  }
+
+  /** Sets the subnet that packets of this node say they come from; 0 is the global one. */
+  setSubnet(subnet: number): void {
+    this.#parts.sender.subnet = subnet;
+  }
+
+  /** Sets who decides on packets of channels that are relayed through here; nobody does without one. */
+  setRelayGate(gate: RelayGate | undefined): void {
+    this.#parts.relay.gate = gate;
   }
 
   /** Asks the peer for a sign of life; any authentic answer counts. */

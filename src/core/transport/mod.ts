@@ -16,6 +16,7 @@ export type { MeshTransportDeps, MeshTransportOptions } from "./mesh_options.ts"
 export { MeshTransport } from "./mesh_transport.ts";
 export type { DatagramSocket, SocketCounters } from "./socket/socket.ts";
 export type { PingwaveFacts } from "./routing/pingwaves.ts";
+export { type GatedPacket, GateVerdict, type RelayGate } from "./routing/relay_gate.ts";
 export type { SendStreamHandle } from "./streams/send_stream.ts";
 export type { EventHandler } from "./streams/stream_plane.ts";
 export type {

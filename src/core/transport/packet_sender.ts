@@ -6,6 +6,7 @@
  * for a routing header.
  */
 
+import { SUBNET_GLOBAL } from "../../base/mod.ts";
 import type { PacketCipher } from "../crypto/mod.ts";
 import type { TransportCounters } from "./counters.ts";
 import { HEADER_BYTES, PacketHeader, TAG_BYTES, writeHeader } from "./wire/header.ts";
@@ -41,10 +42,14 @@ export interface SealingSession {
   readonly noncePrefix: number;
   /** Next packet counter; exact below 2^53. */
   sendCounter: number;
+  /** The peer understands what the header says of subnets. */
+  readonly takesSubnetHeader: boolean;
 }
 
 /** Sends packets through one socket. */
 export class PacketSender {
+  /** Subnet of this node, told to peers that understand it. */
+  subnet = SUBNET_GLOBAL;
   readonly #cipher: PacketCipher;
   readonly #socket: DatagramSocket;
   readonly #counters: TransportCounters;
@@ -150,6 +155,9 @@ export class PacketSender {
     header.priority = label.priority;
     header.originLow = label.originLow;
     header.originHigh = label.originHigh;
+    // Others see what the Rust core sends: neither is ever set (`decisions.md` 11).
+    header.hopTtl = session.takesSubnetHeader ? DATA_TTL : 0;
+    header.subnetId = session.takesSubnetHeader ? this.subnet : SUBNET_GLOBAL;
     writeHeader(this.#view, packet, header);
     this.#cipher.sealPacket(session.sendKey, packet, payloadLength, sourceAt);
     session.sendCounter += 1;

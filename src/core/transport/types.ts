@@ -132,6 +132,8 @@ export interface SubprotocolMessage {
 export interface PeerFeatures {
   /** SACK control events (`wire.md` 7.6). */
   readonly takesAckRanges: boolean;
+  /** Subnet and hop limit in packet headers (`decisions.md` 11); false when left out. */
+  readonly takesSubnetHeader?: boolean;
 }
 
 /** A peer that proved on a sealed session who it is. */

@@ -114,6 +114,7 @@ export class Rogue {
       sessionHigh: keys.sessionIdHigh,
       noncePrefix: keys.noncePrefix,
       sendCounter: 0,
+      takesSubnetHeader: false,
     };
     const payload = Uint8Array.of(1, 0, 0, 0, 99);
     const route = { address: to.address, relayTo: undefined };

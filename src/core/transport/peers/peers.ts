@@ -50,6 +50,8 @@ export class Peer implements PacketRoute {
   resets: ResetRepeats | undefined;
   /** It announced that it understands SACKs (`wire.md` 7.6). */
   takesAckRanges = false;
+  /** It announced that it understands subnet and hop limit in headers (`decisions.md` 11). */
+  takesSubnetHeader = false;
   packetsSent = 0;
   packetsReceived = 0;
   bytesSent = 0;

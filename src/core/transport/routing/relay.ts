@@ -20,6 +20,7 @@ import {
   ROUTING_HEADER_BYTES,
   type RoutingHeader,
 } from "../wire/routing_header.ts";
+import { GatePlace, type RelayGate } from "./relay_gate.ts";
 import type { Routing } from "./routing.ts";
 import type { SocketAddress } from "../types.ts";
 
@@ -55,6 +56,7 @@ export class Relay {
   readonly #routingId: number;
   readonly #guard: LoopGuard;
   readonly #view: DataView;
+  readonly #place: GatePlace;
 
   constructor(deps: RelayDeps, options: RelayOptions) {
     this.#deps = deps;
@@ -62,6 +64,12 @@ export class Relay {
     this.#guard = new LoopGuard(options.seed);
     const { memory } = deps;
     this.#view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+    this.#place = new GatePlace(this.#view);
+  }
+
+  /** Who decides on packets of channels; nobody does without one. */
+  set gate(gate: RelayGate | undefined) {
+    this.#place.gate = gate;
   }
 
   /**
@@ -106,7 +114,17 @@ export class Relay {
     ) {
       counters.drop_relay_loop_total += 1;
       conduct.note(ownerSlot, Misconduct.Loop);
-    } else {
+    } else if (
+      !this.#place.admits(
+        packetAt,
+        packetLength,
+        owner,
+        routing.source,
+        routing.destinationLow,
+        routing.destinationHigh,
+      )
+    ) counters.drop_relay_gate_total += 1;
+    else {
       const to = next.address;
       if (isHandshake) this.pairs.onHandshake(from, to, now);
       else if (this.pairs.isCurious(now)) {
@@ -146,6 +164,10 @@ export class Relay {
     if (hop === undefined || !rates.take(slot, TrafficKind.Relay, length, now)) {
       counters.drop_relay_unwrapped_total += 1;
       conduct.note(slot, Misconduct.Flood);
+      return true;
+    }
+    if (!this.#place.admits(at, length, owner, owner?.low ?? 0, hop.low, hop.high)) {
+      counters.drop_relay_unwrapped_total += 1;
       return true;
     }
     counters.relay_unwrapped_total += 1;

@@ -208,6 +208,10 @@ export class Session implements SealingSession, ControlWriter {
     this.send(0, subprotocol, ALL_ONES, ALL_ONES, sequence, length, count, now);
   }
 
+  get takesSubnetHeader(): boolean {
+    return this.peer.takesSubnetHeader;
+  }
+
   /** True when the peer announced that it understands SACKs. */
   takesAckRanges(): boolean {
     return this.peer.takesAckRanges;
