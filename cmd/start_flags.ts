@@ -28,6 +28,7 @@ export interface StartFlags extends SharedFlags {
   readonly expect?: readonly string[];
   readonly peers?: string;
   readonly pskFile?: string;
+  readonly revocations?: string;
   readonly pcap?: string;
   readonly bench?: "proven" | "any" | "off";
   readonly profile?: "micro" | "macro";
@@ -71,6 +72,10 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   },
   peers: textFlag("sealed|any", "Sessions to accept: only sealed ones, or any; default: any"),
   pskFile: textFlag("FILE", "Mesh secret: 32 bytes, or 64 hex digits"),
+  revocations: textFlag(
+    "FILE",
+    "Issuers whose tokens were taken back; default: the user's own list",
+  ),
   pcap: textFlag(
     "FILE",
     "Record the mesh's datagrams, as sealed as they are, for packet analysers",
@@ -150,6 +155,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     expect: flags.expect,
     peersMode: flags.peers,
     pskFile: flags.pskFile,
+    revocations: flags.revocations,
     pcap: flags.pcap,
     bench: flags.bench,
     tag: flags.tag,

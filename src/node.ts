@@ -36,6 +36,7 @@ import {
   type PeerRow,
   requireOperatorTag,
   type Storage,
+  TokenService,
 } from "./services/mod.ts";
 
 /** A control surface: a service that says where it listens. */
@@ -89,6 +90,7 @@ export class Node {
   #storage: Storage | undefined;
   #mesh: MeshService | undefined;
   #capabilities: CapabilityService | undefined;
+  #tokens: TokenService | undefined;
   #blobs: BlobService | undefined;
   #bench: BenchService | undefined;
   #control: ControlService | undefined;
@@ -116,6 +118,11 @@ export class Node {
   /** What this node and others can do. */
   get capabilities(): CapabilityService {
     return required(this.#capabilities, "capabilities");
+  }
+
+  /** Issuers that were taken back, and tokens that are kept. */
+  get tokens(): TokenService {
+    return required(this.#tokens, "tokens");
   }
 
   /** Blobs from here and from peers. */
@@ -275,6 +282,9 @@ export class Node {
       hasPeers: known.length > 0,
       log,
     });
+    const { revocationFile } = config;
+    // Before the mesh, so that nobody is let in by a token that was taken back.
+    this.#tokens = this.#supervisor.add(() => new TokenService(deps, { revocationFile }));
     const mesh = this.#mesh = this.#supervisor.add(() =>
       new MeshService({ ...deps, memory: storage.memory, keys }, {
         udp: config.udp,

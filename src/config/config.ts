@@ -18,7 +18,7 @@ import {
   parseSwitch,
   type PeerSpec,
 } from "./parse.ts";
-import { absolutePath, defaultDataDir, type Environment } from "./paths.ts";
+import { absolutePath, defaultDataDir, defaultRevocationFile, type Environment } from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
 
 /** More peers than this on a command line is a mistake. */
@@ -57,6 +57,8 @@ export interface NodeConfig {
   /** No session that is not sealed. */
   readonly isSealedOnly: boolean;
   readonly pskFile: string | undefined;
+  /** File of the issuers whose tokens were taken back; `undefined` for none. */
+  readonly revocationFile: string | undefined;
   /** File that the mesh's datagrams are recorded in. */
   readonly pcapFile: string | undefined;
   /** Whose measurements the node takes part in. */
@@ -142,6 +144,8 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       (layers.read("peersMode", oneOf("sealed", "any"), "must be sealed or any") ?? "any") ===
         "sealed",
     pskFile: pathOf(given("pskFile"), cwd),
+    revocationFile: pathOf(given("revocations"), cwd) ??
+      (isAmnesia ? undefined : defaultRevocationFile(env)),
     pcapFile: pathOf(given("pcap"), cwd),
     bench: layers.read(
       "bench",
@@ -291,6 +295,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   isAmnesia: "amnesia",
   isSealedOnly: "peersMode",
   pcapFile: "pcap",
+  revocationFile: "revocations",
   isDataDirExplicit: "dataDir",
   peers: "peer",
   tags: "tag",

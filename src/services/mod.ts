@@ -9,4 +9,5 @@ export * from "./mesh_secret.ts";
 export * from "./own_capabilities.ts";
 export * from "./peer_list.ts";
 export * from "./storage.ts";
+export * from "./tokens.ts";
 export * from "./uploads.ts";

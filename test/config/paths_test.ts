@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { NetError } from "../../src/base/mod.ts";
-import { absolutePath, defaultDataDir, prepareDataDir } from "../../src/config/mod.ts";
+import {
+  absolutePath,
+  defaultDataDir,
+  defaultRevocationFile,
+  namedIdentityFolder,
+  prepareDataDir,
+} from "../../src/config/mod.ts";
 
 async function withTempDir(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -10,6 +16,17 @@ async function withTempDir(body: (folder: string) => Promise<void>): Promise<voi
     await Deno.remove(folder, { recursive: true });
   }
 }
+
+Deno.test("defaultRevocationFile() and namedIdentityFolder() follow XDG, or the home folder", () => {
+  const home = { HOME: "/h" };
+  const file = "net-mesh/delegation-revocations.json";
+  assert.equal(defaultRevocationFile(home), `/h/.local/share/${file}`);
+  assert.equal(defaultRevocationFile({ ...home, XDG_DATA_HOME: "/x" }), `/x/${file}`);
+  assert.equal(namedIdentityFolder(home), "/h/.config/net/identities");
+  assert.equal(namedIdentityFolder({ ...home, XDG_CONFIG_HOME: "/x/" }), "/x/net/identities");
+  assert.equal(namedIdentityFolder({ XDG_CONFIG_HOME: "rel" }), undefined);
+  assert.equal(defaultRevocationFile({}), undefined);
+});
 
 Deno.test("defaultDataDir() follows XDG and the family", () => {
   const home = { HOME: "/h" };

@@ -37,6 +37,12 @@ export class RevocationRegistry implements RevocationCheck {
   /** Tokens refused because the generation of their issuer was taken back; zero in steady state. */
   readonly counters = { token_dropped_by_generation: 0 };
   readonly #floors = new Map<string, number>();
+  #revision = 0;
+
+  /** Grows with every floor that is raised, so that verdicts can be kept until then. */
+  get revision(): number {
+    return this.#revision;
+  }
 
   /** Issuers with a floor. */
   get size(): number {
@@ -83,6 +89,7 @@ export class RevocationRegistry implements RevocationCheck {
       );
     }
     this.#floors.set(key, floor);
+    this.#revision += 1;
     return floor;
   }
 

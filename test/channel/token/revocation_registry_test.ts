@@ -12,6 +12,7 @@ Deno.test("revokeBelow() never lowers a floor", () => {
   assert.equal(registry.floor(OWNER.entityId), 5);
   assert.equal(registry.floor(MACHINE.entityId), 0);
   assert.equal(registry.revoke(MACHINE.entityId), 1);
+  assert.equal(registry.revision, 2);
 });
 
 Deno.test("isRevoked() refuses below the floor only, and counts", () => {
