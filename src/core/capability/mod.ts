@@ -40,3 +40,4 @@ export * from "./matchers/mod.ts";
 export * from "./views/mod.ts";
 export * from "./validation/validate.ts";
 export * from "./diff/set_diff.ts";
+export * from "./index/mod.ts";

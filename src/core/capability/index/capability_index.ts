@@ -1,0 +1,315 @@
+/**
+ * Who can do what: the index over the capabilities of all known nodes (`capabilities.md` 8, 12).
+ *
+ * Its owner feeds it with verified facts only, and takes away what expired; signatures, times to live and
+ * the wire are not known here. Questions are functions beside it (`find.ts`, `composite.ts` and others),
+ * answered from postings. A refresh that changes little costs little: only what differs is moved.
+ */
+import type { CapabilitySet } from "../capability_set.ts";
+import { NODE_STATES, type NodeState } from "../fold/membership.ts";
+import { GPU_VENDORS } from "../views/hardware_view.ts";
+import { INDEX_ROWS_MAX, INDEX_TERMS_MAX } from "./limits.ts";
+import type { Term } from "./dictionary.ts";
+import { IndexTables } from "./index_tables.ts";
+import { Posting } from "./posting.ts";
+import {
+  gatherHardware,
+  gatherModels,
+  type HardwareFacts,
+  NO_MODELS,
+  type Trait,
+} from "./traits.ts";
+
+/** What is known of a node, in one class. */
+export interface NodeFacts {
+  /** As it may be believed: ingested, not as it was announced. */
+  readonly capabilities: CapabilitySet;
+  /** Class of a fold entry; 0 when left out, as for announcements. */
+  readonly classHash?: bigint;
+  /** `idle` when left out. */
+  readonly state?: NodeState;
+  readonly region?: string;
+  /** In place of what the tags tell. */
+  readonly hardware?: HardwareFacts;
+  /** From before a restart and not heard again since. */
+  readonly isStale?: boolean;
+}
+
+/** One entry of the index. */
+export interface IndexEntry {
+  readonly nodeId: bigint;
+  readonly classHash: bigint;
+  readonly capabilities: CapabilitySet;
+  readonly state: NodeState;
+  readonly region: string | undefined;
+  readonly hardware: HardwareFacts;
+  readonly isStale: boolean;
+}
+
+/** Options of {@linkcode CapabilityIndex}. */
+export interface CapabilityIndexOptions {
+  /** Entries kept; 32768 when left out. */
+  readonly rowsMax?: number;
+  /** Distinct tags and metadata entries kept; 1048576 when left out. */
+  readonly termsMax?: number;
+}
+
+/** Figures of an index. */
+export interface IndexCounters {
+  readonly entries: number;
+  readonly nodes: number;
+  readonly stale: number;
+  readonly terms: number;
+  /** Entries not taken in for want of room. */
+  readonly refused_total: number;
+}
+
+/**
+ * The index.
+ *
+ * @example
+ * ```ts
+ * import { createCapabilitySet } from "../capability_set.ts";
+ * import { CapabilityIndex } from "./capability_index.ts";
+ * import { findNodes } from "./find.ts";
+ * const index = new CapabilityIndex();
+ * index.set(7n, { capabilities: createCapabilitySet(["software.os=linux"]) });
+ * const found = findNodes(index, { requireTags: ["software.os:linux"] });
+ * console.assert(found.ids().join() === "7");
+ * ```
+ */
+export class CapabilityIndex {
+  /** For the queries of this folder. */
+  readonly tables = new IndexTables();
+  readonly #rowsMax: number;
+  readonly #termsMax: number;
+  #refused = 0;
+
+  constructor(options: CapabilityIndexOptions = {}) {
+    this.#rowsMax = options.rowsMax ?? INDEX_ROWS_MAX;
+    this.#termsMax = options.termsMax ?? INDEX_TERMS_MAX;
+  }
+
+  /** Moves on everything that is set, marked or removed: what was derived from another version is old. */
+  get version(): number {
+    return this.tables.version;
+  }
+
+  /** Entries: nodes, counted once per class. */
+  get size(): number {
+    return this.tables.table.size;
+  }
+
+  /** What is in here. */
+  get counters(): IndexCounters {
+    const { table, stale, dictionary } = this.tables;
+    return {
+      entries: table.size,
+      nodes: table.nodes,
+      stale: stale.size,
+      terms: dictionary.size,
+      refused_total: this.#refused,
+    };
+  }
+
+  /**
+   * Takes in what is known of a node, in place of what was known.
+   *
+   * @returns False when there is no room: nothing is known of the node in this class then.
+   */
+  set(nodeId: bigint, facts: NodeFacts): boolean {
+    const { tables } = this;
+    const { table, dictionary } = tables;
+    const { capabilities, classHash = 0n } = facts;
+    const known = table.find(nodeId, classHash);
+    const isSame = known !== undefined && table.rows[known]?.capabilities === capabilities;
+    const terms = isSame ? 0 : capabilities.tags.length + capabilities.metadata.size;
+    const isFull = known === undefined && table.size >= this.#rowsMax;
+    if (isFull || dictionary.size + terms > this.#termsMax) {
+      this.#refused += 1;
+      if (known !== undefined) this.#release(known);
+      return false;
+    }
+    tables.version += 1;
+    const slot = known ?? table.assign(nodeId, classHash, tables.version);
+    if (known === undefined) {
+      tables.all.add(slot, table.capacity);
+      addTo(tables.classes, classHash, slot, table.capacity);
+    }
+    if (!isSame) this.#setTerms(slot, capabilities);
+    this.#setFacts(slot, facts, known === undefined);
+    return true;
+  }
+
+  /**
+   * Forgets a node.
+   *
+   * @param classHash Only its entry in this class.
+   * @returns False when it was not known.
+   */
+  remove(nodeId: bigint, classHash?: bigint): boolean {
+    const { table } = this.tables;
+    let isKnown = false;
+    for (const slot of table.slotsOf(nodeId)) {
+      if (classHash !== undefined && table.classHashes[slot] !== classHash) continue;
+      this.#release(slot);
+      isKnown = true;
+    }
+    return isKnown;
+  }
+
+  /** Marks what is known of a node as from before a restart, or as heard again. */
+  setStale(nodeId: bigint, isStale: boolean): void {
+    const { table, stale } = this.tables;
+    for (const slot of table.slotsOf(nodeId)) {
+      if (isStale ? stale.add(slot, table.capacity) : stale.delete(slot)) this.tables.version += 1;
+    }
+  }
+
+  /** What is known of a node, one entry per class. */
+  get(nodeId: bigint): readonly IndexEntry[] {
+    return this.tables.table.slotsOf(nodeId).map((slot) => readEntry(this.tables, slot));
+  }
+
+  /** All entries, in no order. */
+  *values(): Generator<IndexEntry, void, undefined> {
+    for (const [slot, row] of this.tables.table.rows.entries()) {
+      if (row !== undefined) yield readEntry(this.tables, slot);
+    }
+  }
+
+  /** Moves the slot from the terms it had to those it has now. */
+  #setTerms(slot: number, capabilities: CapabilitySet): void {
+    const { table, dictionary, version } = this.tables;
+    const old = table.rows[slot]?.terms ?? [];
+    const terms: Term[] = [];
+    // Both are in the same order, and most of a refresh is what was there before.
+    let at = 0;
+    const take = (text: string, key?: string): Term => {
+      for (const step of [at, at + 1]) {
+        const term = old[step];
+        if (term?.text !== text || term.metadataKey !== key) continue;
+        at = step + 1;
+        return term;
+      }
+      const term = key === undefined
+        ? dictionary.ensureTag(text)
+        : dictionary.ensureEntry(key, text);
+      if (term.add(slot, table.capacity)) term.group?.rows.add(slot, table.capacity);
+      return term;
+    };
+    for (const tag of capabilities.tags) terms.push(take(tag));
+    for (const [key, value] of capabilities.metadata) terms.push(take(value, key));
+    for (const term of terms) term.mark = version;
+    for (const term of old) if (term.mark !== version) this.#leave(slot, term, terms);
+    table.rows[slot] = { capabilities, terms };
+  }
+
+  /** Takes the slot away from a term; from its group too, unless one of `kept` is of it. */
+  #leave(slot: number, term: Term, kept: readonly Term[]): void {
+    const { group } = term;
+    term.delete(slot);
+    if (group !== undefined && !kept.some((other) => other.group === group)) {
+      group.rows.delete(slot);
+    }
+    if (term.size === 0) this.tables.dictionary.drop(term);
+  }
+
+  #setFacts(slot: number, facts: NodeFacts, isNew: boolean): void {
+    const { tables } = this;
+    const { table } = tables;
+    const { capacity } = table;
+    const traits = traitsOf(table.rows[slot]?.terms ?? []);
+    const hardware = facts.hardware ?? gatherHardware(traits);
+    const models = gatherModels(traits);
+    if (!isNew) this.#clearFacts(slot);
+
+    const state = NODE_STATES.indexOf(facts.state ?? "idle");
+    table.states[slot] = state;
+    tables.states[state]?.add(slot, capacity);
+    table.regions[slot] = facts.region;
+    if (facts.region !== undefined) addTo(tables.regions, facts.region, slot, capacity);
+
+    const { memoryGb, vramGb, gpuVendor } = hardware;
+    const vendor = gpuVendor === undefined ? -1 : GPU_VENDORS.indexOf(gpuVendor);
+    table.gpuVendors[slot] = vendor + 1;
+    tables.gpuVendors[vendor]?.add(slot, capacity);
+    if (gpuVendor !== undefined) tables.gpus.add(slot, capacity);
+    table.memoryGb[slot] = memoryGb;
+    table.vramGb[slot] = vramGb;
+    if (memoryGb > 0) tables.memoryGb.add(memoryGb, slot, capacity);
+    if (vramGb > 0) tables.vramGb.add(vramGb, slot, capacity);
+
+    table.tokensPerSecond[slot] = models.tokensPerSecond;
+    table.contextLength[slot] = models.contextLength;
+    table.modalities[slot] = models.modalities;
+    table.loadedShare[slot] = models.loadedShare;
+    if (models !== NO_MODELS) tables.models.add(slot, capacity);
+
+    if (facts.isStale === true) tables.stale.add(slot, capacity);
+  }
+
+  /** Takes the slot out of everything that is not a term or its class. */
+  #clearFacts(slot: number): void {
+    const { tables } = this;
+    const { table } = tables;
+    tables.states[table.states[slot] ?? 0]?.delete(slot);
+    const region = table.regions[slot];
+    if (region !== undefined) deleteFrom(tables.regions, region, slot);
+    tables.gpuVendors[(table.gpuVendors[slot] ?? 0) - 1]?.delete(slot);
+    tables.gpus.delete(slot);
+    tables.memoryGb.delete(table.memoryGb[slot] ?? 0, slot);
+    tables.vramGb.delete(table.vramGb[slot] ?? 0, slot);
+    tables.models.delete(slot);
+    tables.stale.delete(slot);
+  }
+
+  #release(slot: number): void {
+    const { tables } = this;
+    const { table } = tables;
+    for (const term of table.rows[slot]?.terms ?? []) this.#leave(slot, term, []);
+    this.#clearFacts(slot);
+    deleteFrom(tables.classes, table.classHashes[slot] ?? 0n, slot);
+    tables.all.delete(slot);
+    table.release(slot);
+    tables.version += 1;
+  }
+}
+
+function traitsOf(terms: readonly Term[]): readonly Trait[] {
+  const traits: Trait[] = [];
+  for (const { trait } of terms) if (trait !== undefined) traits.push(trait);
+  return traits;
+}
+
+function addTo<Key>(postings: Map<Key, Posting>, key: Key, slot: number, capacity: number): void {
+  let posting = postings.get(key);
+  if (posting === undefined) postings.set(key, posting = new Posting());
+  posting.add(slot, capacity);
+}
+
+function deleteFrom<Key>(postings: Map<Key, Posting>, key: Key, slot: number): void {
+  const posting = postings.get(key);
+  posting?.delete(slot);
+  if (posting?.size === 0) postings.delete(key);
+}
+
+/** The entry in a slot that is in use. */
+export function readEntry(tables: IndexTables, slot: number): IndexEntry {
+  const { table, stale } = tables;
+  return {
+    nodeId: table.nodeIds[slot] ?? 0n,
+    classHash: table.classHashes[slot] ?? 0n,
+    capabilities: table.rows[slot]?.capabilities ?? EMPTY_SET,
+    state: NODE_STATES[table.states[slot] ?? 0] ?? "idle",
+    region: table.regions[slot],
+    hardware: {
+      memoryGb: table.memoryGb[slot] ?? 0,
+      vramGb: table.vramGb[slot] ?? 0,
+      gpuVendor: GPU_VENDORS[(table.gpuVendors[slot] ?? 0) - 1],
+    },
+    isStale: stale.has(slot),
+  };
+}
+
+const EMPTY_SET: CapabilitySet = { tags: [], metadata: new Map() };

@@ -1,0 +1,159 @@
+/**
+ * Finding nodes by a filter, by scope, and the best of them (`capabilities.md` 8).
+ *
+ * Two rule sets: `net` is ours, `core` answers as the Rust core does. They differ in tags, which `core`
+ * compares as exact text, where ours holds `software.os:linux` and `software.os=linux` to be the same, and
+ * in context length and modalities, which `core` ignores.
+ */
+import { NetError } from "../../../base/mod.ts";
+import { GPU_VENDORS, type GpuVendor } from "../views/hardware_view.ts";
+import { MODALITIES, type Modality } from "../views/modality.ts";
+import type { CapabilityIndex } from "./capability_index.ts";
+import { allOf, type Condition, inColumn, inPostings, noneOf } from "./conditions.ts";
+import type { IndexTables } from "./index_tables.ts";
+import { IndexMatches } from "./matches.ts";
+import { inScope, type NodeScope } from "./scope.ts";
+import { bitOfModality } from "./traits.ts";
+
+/** What nodes must have; what is left out is not asked for. */
+export interface NodeFilter {
+  /** All of them. */
+  readonly requireTags?: readonly string[];
+  /** Any of them, when there are some. */
+  readonly requireModels?: readonly string[];
+  /** Any of them, when there are some. */
+  readonly requireTools?: readonly string[];
+  readonly minMemoryGb?: number;
+  readonly requireGpu?: boolean;
+  readonly gpuVendor?: GpuVendor;
+  /** Of all GPUs together. */
+  readonly minVramGb?: number;
+  /** Of one model. */
+  readonly minContextLength?: number;
+  /** Each of some model. */
+  readonly requireModalities?: readonly Modality[];
+}
+
+/** How a query is meant. */
+export interface QueryOptions {
+  /** `net` when left out. */
+  readonly rules?: "net" | "core";
+  /** Entries from before a restart; included when left out. */
+  readonly stale?: "include" | "exclude" | "only";
+}
+
+/** Options of {@linkcode findNodes}. */
+export interface FindOptions extends QueryOptions {
+  /** Everybody, nodes that only their subnet may find included, when left out. */
+  readonly scope?: NodeScope;
+}
+
+/**
+ * Nodes that satisfy a filter; all when it is empty.
+ *
+ * @throws NetError `usage` for an unknown modality or GPU vendor.
+ *
+ * @example
+ * ```ts
+ * import { createCapabilitySet } from "../capability_set.ts";
+ * import { CapabilityIndex } from "./capability_index.ts";
+ * import { findNodes } from "./find.ts";
+ * const index = new CapabilityIndex();
+ * index.set(1n, { capabilities: createCapabilitySet(["hardware.memory_gb=64"]) });
+ * console.assert(findNodes(index, { minMemoryGb: 32 }).size === 1);
+ * ```
+ */
+export function findNodes(
+  { tables }: CapabilityIndex,
+  filter: NodeFilter,
+  options: FindOptions = {},
+): IndexMatches {
+  const conditions = filterConditions(filter, options, tables);
+  if (options.scope !== undefined) conditions.push(inScope(options.scope, tables));
+  conditions.push(...staleConditions(options, tables));
+  return new IndexMatches(tables, allOf(conditions, tables).list());
+}
+
+/** A tag that must be there. */
+export function tagCondition(text: string, options: QueryOptions, tables: IndexTables): Condition {
+  const { dictionary } = tables;
+  if (options.rules !== "core") return inPostings(dictionary.tagsOfMeaning(text), tables);
+  const term = dictionary.tag(text);
+  return inPostings(term === undefined ? [] : [term], tables);
+}
+
+/** What `stale` asks for. */
+export function staleConditions({ stale }: QueryOptions, tables: IndexTables): Condition[] {
+  if (stale === undefined || stale === "include") return [];
+  const condition = inPostings([tables.stale], tables);
+  if (stale === "only") return [condition];
+  return tables.stale.size === 0 ? [] : [noneOf(condition, tables)];
+}
+
+function filterConditions(
+  filter: NodeFilter,
+  options: QueryOptions,
+  tables: IndexTables,
+): Condition[] {
+  const { table, dictionary } = tables;
+  const { minMemoryGb = 0, minVramGb = 0, gpuVendor, minContextLength } = filter;
+  const { requireTags = [], requireModels = [], requireTools = [], requireModalities = [] } =
+    filter;
+  const modalities = bitsOfModalities(requireModalities);
+  const conditions = requireTags.map((tag) => tagCondition(tag, options, tables));
+  if (requireModels.length > 0) {
+    conditions.push(inPostings(requireModels.flatMap((id) => dictionary.modelTags(id)), tables));
+  }
+  if (requireTools.length > 0) {
+    conditions.push(inPostings(requireTools.flatMap((id) => dictionary.toolTags(id)), tables));
+  }
+  if (filter.requireGpu === true) conditions.push(inPostings([tables.gpus], tables));
+  if (gpuVendor !== undefined) {
+    const posting = tables.gpuVendors[vendorIndex(gpuVendor)];
+    if (posting !== undefined) conditions.push(inPostings([posting], tables));
+  }
+  if (minMemoryGb > 0) conditions.push(inPostings(tables.memoryGb.atLeast(minMemoryGb), tables));
+  if (minVramGb > 0) conditions.push(inPostings(tables.vramGb.atLeast(minVramGb), tables));
+  if (options.rules === "core") return conditions;
+  if (minContextLength !== undefined) {
+    conditions.push(
+      inColumn(
+        tables,
+        tables.models,
+        (slot) => (table.contextLength[slot] ?? -1) >= minContextLength,
+      ),
+    );
+  }
+  if (modalities !== 0) {
+    conditions.push(
+      inColumn(
+        tables,
+        tables.models,
+        (slot) => ((table.modalities[slot] ?? 0) & modalities) === modalities,
+      ),
+    );
+  }
+  return conditions;
+}
+
+function bitsOfModalities(names: readonly Modality[]): number {
+  let bits = 0;
+  for (const name of names) {
+    const bit = bitOfModality(name);
+    if (bit === 0) throw unknownName("modality", name, MODALITIES);
+    bits |= bit;
+  }
+  return bits;
+}
+
+function vendorIndex(name: GpuVendor): number {
+  const index = GPU_VENDORS.indexOf(name);
+  if (index === -1) throw unknownName("GPU vendor", name, GPU_VENDORS);
+  return index;
+}
+
+function unknownName(what: string, name: string, names: readonly string[]): NetError {
+  return new NetError("usage", `Cannot find nodes: ${what} "${name}" is unknown`, {
+    next: `use one of ${names.join(", ")}`,
+  });
+}

@@ -1,0 +1,15 @@
+/** Bounds of the capability index, which strangers' announcements fill. */
+import { ORIGINS_MAX } from "../limits.ts";
+
+/**
+ * Entries: one per origin that the announcement store keeps, and as many again for nodes that are members
+ * of further classes. An entry of 20 usual tags takes about 0.6 KB here (20 MB in all).
+ */
+export const INDEX_ROWS_MAX = 2 * ORIGINS_MAX;
+
+/**
+ * Distinct tags and metadata entries of all nodes together: 32 per entry that no other node has. One takes
+ * about 0.3 KB beside its text, so that a flood of tiny tags ends at 300 MB; honest nodes share most of
+ * theirs.
+ */
+export const INDEX_TERMS_MAX = 32 * INDEX_ROWS_MAX;

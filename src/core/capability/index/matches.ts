@@ -1,0 +1,95 @@
+/**
+ * What a query found: slots, which become node ids when they are read.
+ *
+ * An answer stays what it was when the index changes; nodes that went in between are left out when it is
+ * read. Reading an answer at once, as most do, costs nothing for that.
+ */
+import { type IndexEntry, readEntry } from "./capability_index.ts";
+import type { IndexTables } from "./index_tables.ts";
+import { hasSlot, listSlots, type SlotSet } from "./slot_set.ts";
+
+/** Entries found, and their nodes. */
+export class IndexMatches {
+  /** For what builds on an answer in this folder. */
+  readonly slots: SlotSet;
+  readonly #tables: IndexTables;
+  readonly #version: number;
+
+  constructor(tables: IndexTables, slots: SlotSet) {
+    this.slots = slots;
+    this.#tables = tables;
+    this.#version = tables.version;
+  }
+
+  /** Entries found: nodes, counted once per class. */
+  get size(): number {
+    return this.slots.size;
+  }
+
+  /** True when one of the node's entries was found. */
+  has(nodeId: bigint): boolean {
+    const { table } = this.#tables;
+    return table.slotsOf(nodeId).some((slot) => hasSlot(this.slots, slot) && this.#isSame(slot));
+  }
+
+  /**
+   * Node ids in ascending order, each once.
+   *
+   * @param limit At most so many, 0 for all.
+   */
+  ids(limit = 0): bigint[] {
+    const { nodeIds, hasSharedNodes } = this.#tables.table;
+    const slots = this.#current();
+    if (slots.length <= INSERTION_MAX) this.#sortFew(slots);
+    const ids: bigint[] = [];
+    if (slots.length <= INSERTION_MAX) {
+      for (const slot of slots) ids.push(nodeIds[slot] ?? 0n);
+    } else {
+      const sorted = new BigUint64Array(slots.length);
+      for (let i = 0; i < slots.length; i++) sorted[i] = nodeIds[slots[i] ?? 0] ?? 0n;
+      sorted.sort();
+      for (const id of sorted) ids.push(id);
+    }
+    const unique = hasSharedNodes ? ids.filter((id, i) => id !== ids[i - 1]) : ids;
+    return limit > 0 && limit < unique.length ? unique.slice(0, limit) : unique;
+  }
+
+  /** What is known of the entries found, in no order. */
+  *entries(): Generator<IndexEntry, void, undefined> {
+    for (const slot of this.#current()) {
+      if (this.#isSame(slot)) yield readEntry(this.#tables, slot);
+    }
+  }
+
+  /** Slots that still stand for what they stood for; a list of its own. */
+  #current(): Uint32Array {
+    const slots = listSlots(this.slots);
+    if (this.#version === this.#tables.version) return slots.slice();
+    return slots.filter((slot) => this.#isSame(slot));
+  }
+
+  #isSame(slot: number): boolean {
+    return (this.#tables.table.assignedAt[slot] ?? Infinity) <= this.#version;
+  }
+
+  /** Sorts a short list by node id, half by half. */
+  #sortFew(slots: Uint32Array): void {
+    const { nodeHalves } = this.#tables.table;
+    for (let i = 1; i < slots.length; i++) {
+      const slot = slots[i] ?? 0;
+      const low = nodeHalves[2 * slot] ?? 0;
+      const high = nodeHalves[2 * slot + 1] ?? 0;
+      let at = i;
+      for (; at > 0; at--) {
+        const other = slots[at - 1] ?? 0;
+        const otherHigh = nodeHalves[2 * other + 1] ?? 0;
+        if (otherHigh < high || (otherHigh === high && (nodeHalves[2 * other] ?? 0) <= low)) break;
+        slots[at] = other;
+      }
+      slots[at] = slot;
+    }
+  }
+}
+
+/** Up to here sorting by insertion is faster than a sorted array of its own. */
+const INSERTION_MAX = 24;
