@@ -1,4 +1,4 @@
-/** Predicates from outside: their JSON, and the header of a call. */
+/** Predicates from outside: their JSON, the header of a call, and the text that people write. */
 
 import assert from "node:assert/strict";
 import { NetError } from "../../../src/base/mod.ts";
@@ -8,6 +8,8 @@ import {
   decodePredicate,
   encodePredicate,
   evaluatePredicate,
+  formatPredicate,
+  parsePredicate,
   type Predicate,
   PREDICATE_HEADER,
   preparePredicate,
@@ -20,6 +22,8 @@ const gpu = { axis: "hardware", key: "gpu" } as const;
 const python = { axis: "software", key: "runtime.python" } as const;
 /** A node of 25 bytes is two objects. */
 const TREE = { factor: 32, base: 4_096 };
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder();
 const SET = createCapabilitySet(["hardware.gpu", "software.runtime.python=3.10.4"], [["a", "5"]]);
 
 const PREDICATES: readonly Predicate[] = [
@@ -69,6 +73,31 @@ function headerTarget(): FuzzTarget {
   };
 }
 
+function textTarget(): FuzzTarget {
+  const texts = [
+    "hardware.gpu && hardware.memory_gb>=64 && software.runtime.python~=3.10 && !decommissioned",
+    'meta.owner=="a \\"b\\"" || (hardware.gpu in [1, 2.5] && any(a, all()))',
+    'software."a key"^=x || software.os*=linux || software.os<=v1.2 || owner!=x',
+  ];
+  return {
+    corpus: [...PREDICATES.map(formatPredicate), ...texts].map((text) => ENCODER.encode(text)),
+    growth: TREE,
+    feed: (bytes) => {
+      let predicate: Predicate;
+      try {
+        predicate = parsePredicate(DECODER.decode(bytes));
+      } catch (error) {
+        assert.ok(error instanceof NetError && error.code === "usage", String(error));
+        assert.ok(error.message.length < 300);
+        return undefined;
+      }
+      const text = formatPredicate(predicate);
+      if (text.length <= 4_096) assert.equal(formatPredicate(parsePredicate(text)), text);
+      return check(predicate);
+    },
+  };
+}
+
 /** What was accepted has one form, and all ways of asking agree. */
 function check(predicate: Predicate): Predicate {
   const expected = evaluatePredicate(predicate, SET);
@@ -92,4 +121,5 @@ function check(predicate: Predicate): Predicate {
 export const PREDICATE_TARGETS: Readonly<Record<string, CreateTarget>> = {
   predicate: wireTarget,
   predicate_header: headerTarget,
+  predicate_text: textTarget,
 };
