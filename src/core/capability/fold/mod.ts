@@ -1,8 +1,15 @@
 /** Folds: state that nodes tell each other, signed, and put together by rules (`capabilities.md` 11 to 14). */
+export * from "./announced_membership.ts";
+export * from "./audit.ts";
+export * from "./entry.ts";
 export * from "./envelope.ts";
 export * from "./envelope_signature.ts";
+export * from "./fold.ts";
+export type { FoldStats } from "./fold_metrics.ts";
+export * from "./fold_set.ts";
 export type { IslandTopology } from "./island.ts";
 export * from "./kinds.ts";
+export { FOLD_SWEEP_MS } from "./limits.ts";
 export {
   type CapabilityMembership,
   type MembershipHardware,
@@ -11,3 +18,4 @@ export {
 } from "./membership.ts";
 export { holderOf, type ReservationClaim, type ReservationState } from "./reservation.ts";
 export type { RouteClaim } from "./route.ts";
+export { FOLD_RULES, type FoldRules, membershipKey } from "./rules.ts";
