@@ -6,6 +6,7 @@ import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
 import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
+import { TOOL_TARGETS } from "./targets/tool_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
 import { VALUE_TARGETS } from "./targets/value_targets.ts";
 import { WIRE_TARGETS } from "./targets/wire_targets.ts";
@@ -16,6 +17,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...SEALED_TARGETS,
   ...VALUE_TARGETS,
   ...PREDICATE_TARGETS,
+  ...TOOL_TARGETS,
   ...HANDSHAKE_TARGETS,
   ...TRANSPORT_TARGETS,
   ...FOLD_TARGETS,

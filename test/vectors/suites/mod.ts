@@ -7,6 +7,7 @@ import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
 import { PREDICATE_SUITES } from "./predicates.ts";
+import { TOOL_SUITES } from "./tools.ts";
 import { WIRE_CONTROL_SUITES } from "./wire_control.ts";
 import { WIRE_CRYPTO_SUITES } from "./wire_crypto.ts";
 import { WIRE_FRAME_SUITES } from "./wire_frames.ts";
@@ -28,4 +29,5 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...CAPABILITY_FOLD_SUITES,
   ...CAPABILITY_SET_SUITES,
   ...PREDICATE_SUITES,
+  ...TOOL_SUITES,
 };
