@@ -1,6 +1,7 @@
 /** Every decoder that bytes from outside reach, by name. */
 
 import type { CreateTarget } from "./fuzz.ts";
+import { CHANNEL_TARGETS } from "./targets/channel_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
@@ -22,4 +23,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...TRANSPORT_TARGETS,
   ...FOLD_TARGETS,
   ...SUBNET_TARGETS,
+  ...CHANNEL_TARGETS,
 };

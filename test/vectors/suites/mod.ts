@@ -5,6 +5,7 @@ import { CAPABILITY_SUITES } from "./capability.ts";
 import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
 import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
+import { MEMBERSHIP_SUITES } from "./membership.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
 import { PREDICATE_SUITES } from "./predicates.ts";
 import { TOOL_SUITES } from "./tools.ts";
@@ -25,6 +26,7 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...WIRE_STREAM_SUITES,
   ...IDENTITY_SUITES,
   ...TOKEN_SUITES,
+  ...MEMBERSHIP_SUITES,
   ...CAPABILITY_SUITES,
   ...CAPABILITY_FOLD_SUITES,
   ...CAPABILITY_SET_SUITES,
