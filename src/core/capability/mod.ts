@@ -36,6 +36,7 @@ export * from "./fold/mod.ts";
 export * from "./tags/mod.ts";
 export * from "./membership.ts";
 export * from "./predicate/mod.ts";
+export * from "./query/mod.ts";
 export * from "./matchers/mod.ts";
 export * from "./views/mod.ts";
 export * from "./validation/validate.ts";
