@@ -6,6 +6,10 @@ import { blobLsCommand } from "./blob_ls.ts";
 import { blobPutCommand } from "./blob_put.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobStatCommand } from "./blob_stat.ts";
+import { capAnnounceCommand } from "./cap_announce.ts";
+import { capFindCommand } from "./cap_find.ts";
+import { capShowCommand } from "./cap_show.ts";
+import { capWatchCommand } from "./cap_watch.ts";
 import { completionsCommand } from "./completions.ts";
 import type { NetContext } from "./context.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -54,6 +58,17 @@ const blobRoutes = buildRouteMap<string, NetContext>({
   aliases: bareRecord({ list: "ls", remove: "rm" }),
 });
 
+const capRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Say what this node can do, and find who can do what" },
+  routes: bareRecord({
+    announce: capAnnounceCommand,
+    show: capShowCommand,
+    find: capFindCommand,
+    watch: capWatchCommand,
+  }),
+  aliases: bareRecord({}),
+});
+
 const benchRoutes = buildRouteMap<string, NetContext>({
   docs: { brief: "Measure between nodes of your own" },
   routes: bareRecord({ transport: benchTransportCommand }),
@@ -81,6 +96,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
   routes: bareRecord({
     node: nodeRoutes,
     blob: blobRoutes,
+    cap: capRoutes,
     bench: benchRoutes,
     identity: identityRoutes,
     validate: validateRoutes,

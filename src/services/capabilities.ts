@@ -11,6 +11,7 @@ import {
   ANNOUNCEMENT_LIFE_MS_MAX,
   AnnouncementStore,
   AnnounceSchedule,
+  CapabilityIndex,
   type CapabilitySet,
   decodeAnnouncement,
   encodeAnnouncement,
@@ -98,6 +99,7 @@ export class CapabilityService implements Service {
   readonly #store: AnnouncementStore;
   readonly #schedule: AnnounceSchedule;
   readonly #own: OwnCapabilities;
+  readonly #index = new CapabilityIndex();
   readonly #changes = new Emitter<[change: CapabilityChange]>();
   /** Entity of each node that spoke for itself, or proved who it is. */
   readonly #pins = new Map<bigint, Uint8Array>();
@@ -120,13 +122,17 @@ export class CapabilityService implements Service {
       tags: [TAG_STREAM_ACK_RANGES, TAG_SEALED, TAG_SUBNET_HEADER],
     });
     if (options.facts !== undefined) this.#own.contribute(START_SOURCE, options.facts);
+    this.#publish(this.own.nodeId, this.#describe(this.own), true);
   }
 
   async start(): Promise<void> {
     const { clock, mesh, metrics, memory } = this.#deps;
     const { transport } = mesh;
     const baseline = await memory.readBaseline();
-    if (baseline !== undefined) this.#own.setBaseline(baseline);
+    if (baseline !== undefined) {
+      this.#own.setBaseline(baseline);
+      this.#onOwnChange();
+    }
     await this.#restore();
     this.#isRunning = true;
     metrics.register("announcements", () => {
@@ -136,6 +142,7 @@ export class CapabilityService implements Service {
       );
       return { ...totals, ...Object.fromEntries(drops), known: this.#store.size };
     });
+    metrics.register("capability_index", () => ({ ...this.#index.counters }));
     this.#stops = [
       transport.onMessage(SUBPROTOCOL_ANNOUNCEMENT, (message) => this.#receive(message)),
       transport.onPeerChange((peer, isConnected) => this.#onPeerChange(peer, isConnected)),
@@ -159,6 +166,34 @@ export class CapabilityService implements Service {
 
   health(): ServiceHealth {
     return { state: "healthy" };
+  }
+
+  /** Answers who can do what; only this service changes it. */
+  get index(): CapabilityIndex {
+    return this.#index;
+  }
+
+  /**
+   * Resolves when the index has another version than `version`, or when the time is up.
+   *
+   * @throws The signal's reason when it is aborted.
+   */
+  async whenChanged(version: number, waitMs: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#index.version !== version || waitMs <= 0) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = () => reject(signal.reason);
+    const stops = [
+      this.onChange(() => resolve()),
+      this.#deps.clock.after(waitMs, resolve),
+      () => signal.removeEventListener("abort", onAbort),
+    ];
+    signal.addEventListener("abort", onAbort);
+    try {
+      await promise;
+    } finally {
+      for (const stop of stops) stop();
+    }
   }
 
   /** This node's own announcement, as it stands now. */
@@ -243,8 +278,7 @@ export class CapabilityService implements Service {
   }
 
   #onOwnChange(): void {
-    const { nodeId } = this.own;
-    this.#changes.emit({ nodeId, known: this.#describe(this.own), isDirect: true });
+    this.#publish(this.own.nodeId, this.#describe(this.own), true);
     if (this.#isRunning) this.#announceSoon();
   }
 
@@ -278,7 +312,7 @@ export class CapabilityService implements Service {
     if (isDirect) this.#pin(nodeId, announcement.entityId);
     this.#unwritten.add(nodeId);
     this.#noteFeatures(nodeId);
-    this.#changes.emit({ nodeId, known: this.#describe(announcement), isDirect });
+    this.#publish(nodeId, this.#describe(announcement), isDirect);
     if (verdict.kind === "confirmed" || verdict.forward === undefined) return;
     mesh.transport.noteAnnouncement(nodeId, message.from, announcement.hopCount);
     const turn = Number(announcement.version & 0xffff_ffffn);
@@ -335,7 +369,14 @@ export class CapabilityService implements Service {
 
   #end(nodeId: bigint): void {
     this.#unwritten.add(nodeId);
-    this.#changes.emit({ nodeId, known: undefined, isDirect: false });
+    this.#publish(nodeId, undefined, false);
+  }
+
+  /** Lets the index, then everybody else, know what is known of a node now. */
+  #publish(nodeId: bigint, known: KnownCapabilities | undefined, isDirect: boolean): void {
+    if (known === undefined) this.#index.remove(nodeId, 0n);
+    else this.#index.set(nodeId, { capabilities: known.set, isStale: known.isStale });
+    this.#changes.emit({ nodeId, known, isDirect });
   }
 
   /** Sets the timer of the next broadcast. */
@@ -386,8 +427,7 @@ export class CapabilityService implements Service {
       const expiresAt = now + Math.max(leftMs, RESTORED_LIFE_MS);
       if (!this.#store.restore(decoded.announcement, expiresAt, now)) continue;
       restored += 1;
-      const known = this.#describe(decoded.announcement);
-      this.#changes.emit({ nodeId: record.nodeId, known, isDirect: false });
+      this.#publish(record.nodeId, this.#describe(decoded.announcement), false);
     }
     if (restored > 0) log.info("capabilities_restored", { nodes: restored });
   }

@@ -6,7 +6,13 @@ import { equalBytes, NetError } from "../base/mod.ts";
 import {
   ALLOWED_MAX,
   type Announcement,
-  parseTag,
+  createCapabilitySet,
+  MODALITIES,
+  parseUserTag,
+  requireUserMetadataKey,
+  STEERING_METADATA_KEYS,
+  validateCapabilities,
+  type ValidationError,
   verifyAnnouncement,
 } from "../core/capability/mod.ts";
 import type { CapabilityFacts } from "./own_capabilities.ts";
@@ -45,33 +51,41 @@ export interface BaselineChange {
   readonly allowedGroups: readonly Uint8Array[];
 }
 
-/** Tags a program of ours writes, never an operator: a service that does not run would be announced. */
-const SERVICE_PREFIXES = ["ai-tool:", "nrpc:", "net."] as const;
+/** Tags that come from what runs on a node; by hand they would promise what nobody serves. */
+const SERVICE_PREFIXES = ["nrpc:", "net."] as const;
 
 /** Reserved tags with a plain meaning, which the operator may use. */
 const SCOPE = /^scope:(tenant:.+|region:.+|subnet-local|global)$/;
 
 /**
- * Checks a tag that a person wrote.
+ * Checks a tag that an operator wrote.
  *
  * @throws NetError `usage` for one that is empty or not a person's to write.
  */
 export function requireOperatorTag(text: string): string {
-  const fail = (reason: string, next: string): never => {
-    throw new NetError("usage", `Cannot announce tag "${text.slice(0, 80)}": ${reason}`, { next });
-  };
-  const tag = parseTag(text);
-  if (tag === undefined) return fail("it is empty", "write for example --tag gpu");
-  if (!text.isWellFormed()) return fail("it is no valid Unicode", "use UTF-8 text");
-  if (tag.kind === "reserved" && !SCOPE.test(text)) {
-    return fail(`tags beginning with ${tag.prefix} are the mesh's own`, "choose another tag");
-  }
   const service = SERVICE_PREFIXES.find((prefix) => text.startsWith(prefix));
-  if (service === undefined) return text;
-  return fail(
-    `tags beginning with ${service} come from services that run`,
-    "serve it on the node, which announces it then",
-  );
+  if (service !== undefined) {
+    throw new NetError(
+      "usage",
+      `Cannot use tag "${text}": prefix ${service} belongs to services that run`,
+      { next: "serve it on the node, which announces it then" },
+    );
+  }
+  if (!SCOPE.test(text)) parseUserTag(text);
+  return text;
+}
+
+/**
+ * Checks a metadata entry that an operator wrote. What steers work is the operator's to say, on the own
+ * node.
+ *
+ * @throws NetError `usage` for a name that is reserved.
+ */
+export function requireOperatorEntry(
+  [key, value]: readonly [string, string],
+): readonly [string, string] {
+  if (!STEERING_METADATA_KEYS.has(key)) requireUserMetadataKey(key);
+  return [key, value];
 }
 
 /**
@@ -149,6 +163,44 @@ export function policyBaseline(
     allowedGroups: policy.allowedGroups,
     policyVersion: policy.version,
   };
+}
+
+/**
+ * What others would not understand of the operator's words: mistakes are refused, what may be meant is
+ * told.
+ *
+ * @returns Sentences for the operator.
+ * @throws NetError `usage` for the first mistake.
+ */
+export function reviewBaseline({ tags, metadata }: CapabilityBaseline): readonly string[] {
+  const { errors, warnings } = validateCapabilities(createCapabilitySet(tags, metadata));
+  for (const error of errors) {
+    throw new NetError("usage", `Cannot announce: ${describeMistake(error)}`, {
+      next: "correct the tag, or choose a name of your own for it",
+    });
+  }
+  return warnings.flatMap((warning) => {
+    if (warning.kind === "unknown_key") {
+      return [`nobody knows the property ${warning.axis}.${warning.key}; is it spelled right?`];
+    }
+    if (warning.kind !== "metadata_oversize") return [];
+    return [`metadata is ${warning.actual_bytes} bytes, more than ${warning.soft_cap_bytes}`];
+  });
+}
+
+function describeMistake(error: ValidationError): string {
+  switch (error.kind) {
+    case "type_mismatch":
+      return `${error.axis}.${error.key} is ${
+        JSON.stringify(error.actual)
+      }, must be ${error.expected}`;
+    case "index_malformed":
+      return `index of "${error.tag}" is ${JSON.stringify(error.index)}, must be a number`;
+    case "unknown_modality":
+      return `modality of "${error.tag}" is "${error.modality}", must be one of ${
+        MODALITIES.join(", ")
+      }`;
+  }
 }
 
 function bounded<T>(flag: string, list: readonly T[]): readonly T[] {

@@ -3,6 +3,7 @@ export * from "./bench/mod.ts";
 export * from "./blobs.ts";
 export * from "./capabilities.ts";
 export * from "./capability_baseline.ts";
+export * from "./capability_baseline_text.ts";
 export * from "./capability_memory.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";

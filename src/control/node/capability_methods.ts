@@ -1,20 +1,16 @@
 /** Methods about who can do what; all of them privileged. */
 import * as v from "valibot";
-import { fromHex, NetError, parseId, utf8 } from "../../base/mod.ts";
-import {
-  ANNOUNCEMENT_BYTES_MAX,
-  decodeAnnouncement,
-  GROUP_BYTES,
-  SUBNET_BYTES,
-} from "../../core/capability/mod.ts";
+import { NetError, utf8 } from "../../base/mod.ts";
+import { ANNOUNCEMENT_BYTES_MAX, decodeAnnouncement } from "../../core/capability/mod.ts";
 import type { Node } from "../../node.ts";
 import {
-  type BaselineChange,
   changeBaseline,
   policyBaseline,
-  requireOperatorTag,
+  readBaselineChange,
+  reviewBaseline,
 } from "../../services/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
+import { answerQuery, describeEntry, QUERY_PARAMS, readQuery } from "./capability_query.ts";
 import { describeCapabilities, describeOwn } from "./capability_view.ts";
 import { resolvePeer } from "./peer_ref.ts";
 
@@ -22,6 +18,11 @@ import { resolvePeer } from "./peer_ref.ts";
 const GIVEN_MAX = 4_096;
 const texts = v.optional(v.pipe(v.array(v.string()), v.maxLength(GIVEN_MAX)), []);
 const NODE = v.pipe(v.string(), v.minLength(1), v.maxLength(20));
+
+/** Nodes of one answer: 10,000 with 1.6 KB each would be more than a line of a reply holds. */
+const ROWS_MAX = 1_000;
+/** A caller that waits asks again after so long at the latest. */
+const WAIT_MS_MAX = 30_000;
 
 /** The methods about capabilities. */
 export function capabilityMethods(node: Node): readonly Method[] {
@@ -43,10 +44,12 @@ export function capabilityMethods(node: Node): readonly Method[] {
         allow_groups: texts,
       }),
       handle: async (params) => {
-        const change = toChange(params);
+        const change = readBaselineChange(params);
         const { capabilities } = node;
-        await capabilities.setBaseline(changeBaseline(capabilities.baseline, change));
-        return describeOwn(capabilities);
+        const baseline = changeBaseline(capabilities.baseline, change);
+        const warnings = reviewBaseline(baseline);
+        await capabilities.setBaseline(baseline);
+        return { ...describeOwn(capabilities), warnings };
       },
     }),
     defineMethod({
@@ -71,8 +74,36 @@ export function capabilityMethods(node: Node): readonly Method[] {
         const { capabilities } = node;
         const { entityId } = node.keys.identity;
         const baseline = policyBaseline(capabilities.baseline, decoded.announcement, entityId);
+        const warnings = reviewBaseline(baseline);
         await capabilities.setBaseline(baseline);
-        return describeOwn(capabilities);
+        return { ...describeOwn(capabilities), warnings };
+      },
+    }),
+    defineMethod({
+      name: "cap.find",
+      access: "privileged",
+      summary: "Nodes that can do what is asked for, now or after the next change",
+      isReadOnly: true,
+      params: v.object({
+        ...QUERY_PARAMS,
+        limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(ROWS_MAX))),
+        after_version: v.optional(v.number()),
+        wait_ms: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(WAIT_MS_MAX)), 0),
+      }),
+      handle: async (params, { signal }) => {
+        const { capabilities } = node;
+        const query = readQuery(params);
+        if (params.after_version !== undefined) {
+          await capabilities.whenChanged(params.after_version, params.wait_ms, signal);
+        }
+        const entries = answerQuery(node, query);
+        const shown = entries.slice(0, params.limit ?? ROWS_MAX);
+        return {
+          nodes: shown.map((entry) => describeEntry(node, entry)),
+          total: entries.length,
+          omitted: entries.length - shown.length,
+          version: capabilities.index.version,
+        };
       },
     }),
     defineMethod({
@@ -99,38 +130,4 @@ export function capabilityMethods(node: Node): readonly Method[] {
       },
     }),
   ];
-}
-
-/** What `cap.announce` takes, read. */
-function toChange(params: {
-  readonly mode: BaselineChange["mode"];
-  readonly tags: readonly string[];
-  readonly metadata: readonly (readonly [string, string])[];
-  readonly allow_nodes: readonly string[];
-  readonly allow_subnets: readonly string[];
-  readonly allow_groups: readonly string[];
-}): BaselineChange {
-  return {
-    mode: params.mode,
-    tags: params.tags.map((tag) => params.mode === "remove" ? tag : requireOperatorTag(tag)),
-    metadata: params.metadata,
-    allowedNodes: params.allow_nodes.map((text) =>
-      required(parseId(text), "node", text, "a node id of 16 hex digits")
-    ),
-    allowedSubnets: params.allow_subnets.map((text) =>
-      required(fromHex(text, SUBNET_BYTES), "subnet", text, "32 hex digits")
-    ),
-    allowedGroups: params.allow_groups.map((text) =>
-      required(fromHex(text, GROUP_BYTES), "group", text, "64 hex digits")
-    ),
-  };
-}
-
-function required<T>(value: T | undefined, what: string, text: string, form: string): T {
-  if (value !== undefined) return value;
-  // A subnet or group id is a secret of sorts: whoever knows it belongs.
-  const shown = what === "node" ? ` "${text.slice(0, 40)}"` : "";
-  throw new NetError("usage", `Cannot allow ${what}${shown}: must be ${form}`, {
-    next: "see net cap announce --help",
-  });
 }

@@ -1,6 +1,11 @@
 /** Tags: what they mean, who may write them, and those with builders of their own (`capabilities.md` 2). */
 export * from "./chain_tags.ts";
-export { TOOL_METADATA_PREFIX, type ToolExtra, toolMetadataKey } from "./metadata_keys.ts";
+export {
+  requireUserMetadataKey,
+  TOOL_METADATA_PREFIX,
+  type ToolExtra,
+  toolMetadataKey,
+} from "./metadata_keys.ts";
 export * from "./scope_tags.ts";
 export * from "./tag.ts";
 export { equalTags, hasTag, meaningOfTag } from "./tag_equality.ts";

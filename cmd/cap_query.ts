@@ -1,0 +1,84 @@
+/** What verbs that look for nodes ask for: the flags they share, and the query as the node takes it. */
+import { NetError } from "../src/base/mod.ts";
+import { type SharedFlags, switchFlag, textFlag } from "./flags.ts";
+
+/** Values of the flags. */
+export interface QueryFlags extends SharedFlags {
+  readonly where?: string;
+  readonly model?: readonly string[];
+  readonly tool?: readonly string[];
+  readonly modality?: readonly string[];
+  readonly minMemory?: string;
+  readonly minVram?: string;
+  readonly minContext?: string;
+  readonly gpu?: boolean;
+  readonly gpuVendor?: string;
+  readonly tenant?: readonly string[];
+  readonly region?: readonly string[];
+  readonly globalOnly?: boolean;
+  readonly fresh?: boolean;
+}
+
+/** A flag that may be given several times. */
+export function listFlag(placeholder: string, brief: string) {
+  return { ...textFlag(placeholder, brief), variadic: true } as const;
+}
+
+/** Declarations of the flags. */
+export const QUERY_FLAGS = {
+  where: textFlag("EXPR", "A predicate, such as 'hardware.memory_gb>=32 && !meta.draining'"),
+  model: listFlag("ID", "Has one of these models; repeatable"),
+  tool: listFlag("ID", "Has one of these tools; repeatable"),
+  modality: listFlag("NAME", "Has a model for each of these, such as image; repeatable"),
+  minMemory: textFlag("GB", "Has so much memory"),
+  minVram: textFlag("GB", "Has so much memory on its GPUs"),
+  minContext: textFlag("TOKENS", "Has a model with a context so long"),
+  gpu: switchFlag("Has a GPU"),
+  gpuVendor: textFlag("NAME", "Has a GPU of this maker, such as nvidia"),
+  tenant: listFlag("NAME", "Of one of these tenants, or of none; repeatable"),
+  region: listFlag("NAME", "Of one of these regions, or of none; repeatable"),
+  globalOnly: switchFlag("Of no tenant and no region"),
+  fresh: switchFlag("Heard of since this node started"),
+} as const;
+
+/** The argument of all that is asked for without a flag. */
+export const REQUIRED_ARGUMENT = {
+  kind: "array",
+  parameter: {
+    parse: String,
+    placeholder: "TAG",
+    brief: "A tag, or axis.key==value, axis.key>=n, axis.key<=n; all must hold",
+  },
+} as const;
+
+/**
+ * The query of flags and arguments, as `cap.find` takes it.
+ *
+ * @throws NetError `usage` for a number that is none.
+ */
+export function toQuery(flags: QueryFlags, required: readonly string[]) {
+  return {
+    required,
+    where: flags.where,
+    models: flags.model,
+    tools: flags.tool,
+    modalities: flags.modality,
+    min_memory_gb: numberFlag("--min-memory", flags.minMemory),
+    min_vram_gb: numberFlag("--min-vram", flags.minVram),
+    min_context_length: numberFlag("--min-context", flags.minContext),
+    gpu: flags.gpu,
+    gpu_vendor: flags.gpuVendor,
+    tenants: flags.tenant,
+    regions: flags.region,
+    global_only: flags.globalOnly,
+    fresh: flags.fresh,
+  };
+}
+
+function numberFlag(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[0-9]{1,15}(\.[0-9]+)?$/.test(text)) return Number(text);
+  throw new NetError("usage", `Cannot use ${name} "${text}": must be a number`, {
+    next: `write for example ${name} 32`,
+  });
+}

@@ -1,0 +1,158 @@
+/** Questions who can do what, as methods take them, and their answers (`capabilities.md` 8, 9). */
+import * as v from "valibot";
+import { idToHex, NetError } from "../../base/mod.ts";
+import {
+  findNodes,
+  type FindOptions,
+  formatTagKey,
+  GPU_VENDORS,
+  type IndexEntry,
+  MODALITIES,
+  type NodeFilter,
+  parsePredicate,
+  type Predicate,
+  preparePredicate,
+  readRequiredCapability,
+  type RequiredCapability,
+} from "../../core/capability/mod.ts";
+import type { Node } from "../../node.ts";
+
+const LIST_MAX = 256;
+const NAME = v.pipe(v.string(), v.minLength(1), v.maxLength(1024));
+const names = v.optional(v.pipe(v.array(NAME), v.maxLength(LIST_MAX)), []);
+const amount = v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)));
+const PREDICATE_TEXT_MAX = 4096;
+
+/** Parameters of every question. */
+export const QUERY_PARAMS = {
+  /** Tags, or requirements in their short form; all must hold. */
+  required: names,
+  where: v.optional(v.pipe(v.string(), v.maxLength(PREDICATE_TEXT_MAX))),
+  models: names,
+  tools: names,
+  modalities: v.optional(v.array(v.picklist(MODALITIES)), []),
+  min_memory_gb: amount,
+  min_vram_gb: amount,
+  min_context_length: amount,
+  gpu: v.optional(v.boolean(), false),
+  gpu_vendor: v.optional(v.picklist(GPU_VENDORS)),
+  tenants: names,
+  regions: names,
+  global_only: v.optional(v.boolean(), false),
+  fresh: v.optional(v.boolean(), false),
+};
+
+const QUERY = v.object(QUERY_PARAMS);
+
+/** A question, checked. */
+export type QueryParams = v.InferOutput<typeof QUERY>;
+
+/** A question as the index takes it. */
+export interface CapabilityQuery {
+  readonly filter: NodeFilter;
+  readonly options: FindOptions;
+  readonly predicate: Predicate;
+}
+
+/**
+ * Reads a question.
+ *
+ * @throws NetError `usage` for a requirement or predicate that can't be read, and for scopes that exclude
+ * each other.
+ */
+export function readQuery(params: QueryParams): CapabilityQuery {
+  const required = params.required.map(readRequired);
+  const clauses = required.map(toClause).filter((clause) => clause !== undefined);
+  if (params.where !== undefined) clauses.push(parsePredicate(params.where));
+  return {
+    filter: {
+      requireTags: required.flatMap((one) => one.kind === "tag" ? [one.tag] : []),
+      requireModels: params.models,
+      requireTools: params.tools,
+      requireModalities: params.modalities,
+      minMemoryGb: params.min_memory_gb,
+      minVramGb: params.min_vram_gb,
+      minContextLength: params.min_context_length,
+      requireGpu: params.gpu,
+      gpuVendor: params.gpu_vendor,
+    },
+    options: {
+      scope: readScopeOf(params),
+      stale: params.fresh ? "exclude" : "include",
+    },
+    predicate: { kind: "and", children: clauses },
+  };
+}
+
+/** Entries that satisfy a question, in the order of node ids. */
+export function answerQuery(node: Node, query: CapabilityQuery): readonly IndexEntry[] {
+  const { index } = node.capabilities;
+  const { filter, options, predicate } = query;
+  const isWanted = preparePredicate(predicate);
+  return [...findNodes(index, filter, options).entries()]
+    .filter(({ capabilities }) => isWanted(capabilities))
+    .sort((a, b) => a.nodeId < b.nodeId ? -1 : 1);
+}
+
+/** One node of an answer. */
+export function describeEntry(node: Node, entry: IndexEntry): object {
+  const { nodeId, capabilities, isStale } = entry;
+  const own = node.capabilities.own.nodeId === nodeId;
+  const peer = own ? undefined : node.mesh.transport.peer(nodeId);
+  const announcement = node.capabilities.get(nodeId);
+  return {
+    node_id: idToHex(nodeId),
+    own,
+    stale: isStale,
+    hops: own ? 0 : peer?.state === "connected" ? 1 : (announcement?.hopCount ?? 0) + 1,
+    rtt_ms: peer?.rttMs ?? null,
+    tags: capabilities.tags,
+    metadata: Object.fromEntries(capabilities.metadata),
+  };
+}
+
+/** A requirement; a tag that users don't write can still be asked for. */
+function readRequired(text: string): RequiredCapability {
+  const read = readRequiredCapability(text);
+  if (read.ok) return read.required;
+  if (read.fault === "tag" && text.isWellFormed()) return { kind: "tag", tag: text };
+  throw new NetError("usage", `Cannot ask for "${text}": it is no requirement (${read.fault})`, {
+    next: "write a tag, axis.key==value, axis.key>=number or axis.key<=number",
+  });
+}
+
+function toClause(required: RequiredCapability): Predicate | undefined {
+  switch (required.kind) {
+    case "tag":
+      return undefined;
+    case "axis_key":
+      return { kind: "exists", key: required.key };
+    case "axis_value":
+      return { kind: "equals", key: required.key, value: required.value };
+    case "axis_at_least":
+      return { kind: "numeric_at_least", key: required.key, threshold: required.threshold };
+    case "axis_at_most":
+      return { kind: "numeric_at_most", key: required.key, threshold: required.threshold };
+    case "axis_any":
+      throw new NetError("usage", `Cannot ask for the whole axis ${required.axis}`, {
+        next: `name a property, such as ${formatTagKey({ axis: required.axis, key: "gpu" })}`,
+      });
+  }
+}
+
+function readScopeOf(params: QueryParams): FindOptions["scope"] {
+  const { tenants, regions, global_only } = params;
+  const given = [tenants.length > 0, regions.length > 0, global_only];
+  if (given.filter((is) => is).length > 1) {
+    throw new NetError(
+      "usage",
+      "Cannot find nodes: tenants, regions and global_only exclude " +
+        "each other",
+      { next: "ask for one of them" },
+    );
+  }
+  if (tenants.length > 0) return { kind: "tenants", names: tenants };
+  if (regions.length > 0) return { kind: "regions", names: regions };
+  if (global_only) return { kind: "global_only" };
+  return undefined;
+}
