@@ -7,7 +7,7 @@ import { capabilityText } from "./cap_show.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
-import { formatDuration, numberOf, recordOf } from "./format.ts";
+import { formatDuration, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { signOffline } from "./cap_sign.ts";
 import { resolve } from "node:path";
 import { runVerb } from "./verb.ts";
@@ -90,6 +90,7 @@ export const capAnnounceCommand = buildCommand<AnnounceFlags, [], NetContext>({
             : await node.call("cap.apply", { announcement: policy }, { signal }),
         );
         output.result("cap.announce", result, () => capabilityText(result));
+        for (const warning of listOf(result.warnings)) output.warn(textOf(warning));
         const toldInMs = numberOf(result.told_in_ms) ?? 0;
         if (toldInMs > 1_000) output.note(`peers hear of it in ${formatDuration(toldInMs)}`);
       } finally {

@@ -391,10 +391,11 @@ export class CapabilityService implements Service {
 
   #broadcast(): void {
     const { clock, mesh } = this.#deps;
-    if (this.#schedule.take(clock.now())) {
+    const peers = mesh.transport.connectedPeers();
+    if (this.#schedule.take(clock.now(), peers.length > 0)) {
       this.#own.renew();
       this.#cancelPush();
-      this.#pushSlice(mesh.transport.connectedPeers(), 0);
+      this.#pushSlice(peers, 0);
     }
     this.#arm();
   }

@@ -14,7 +14,7 @@ export function describeCapabilities(known: KnownCapabilities): object {
     announced_at: new Date(Number(announcement.timestampNs / 1_000_000n)).toISOString(),
     ttl_secs: announcement.ttlSeconds,
     expires_in_ms: expiresInMs === undefined ? null : Math.round(expiresInMs),
-    hops: announcement.hopCount,
+    hops: isOwn ? 0 : announcement.hopCount + 1,
     tags: set.tags,
     metadata: Object.fromEntries(set.metadata),
     reflex_address: announcement.reflexAddress ?? null,

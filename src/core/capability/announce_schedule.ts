@@ -40,6 +40,8 @@ export class AnnounceSchedule {
   /** First change that no broadcast carried yet. */
   #changedAt: number | undefined;
   #sentAt = -Infinity;
+  /** Last broadcast that somebody heard: only those wear peers out. */
+  #heardAt = -Infinity;
 
   constructor(options: AnnounceScheduleOptions = {}) {
     this.#gapMs = options.gapMs ?? ANNOUNCE_GAP_MS;
@@ -58,7 +60,7 @@ export class AnnounceSchedule {
 
   /** When the next broadcast is due; `undefined` when none is. */
   get dueAt(): number | undefined {
-    const earliest = this.#sentAt + this.#gapMs;
+    const earliest = this.#heardAt + this.#gapMs;
     if (this.#changedAt !== undefined) {
       return Math.max(this.#changedAt + this.#debounceMs, earliest);
     }
@@ -76,12 +78,17 @@ export class AnnounceSchedule {
     this.#changedAt ??= nowMs;
   }
 
-  /** True when a broadcast is due; it counts as made then, with everything changed so far. */
-  take(nowMs: number): boolean {
+  /**
+   * True when a broadcast is due; it counts as made then, with everything changed so far.
+   *
+   * @param isHeard False when there is nobody to hear it: the next one need not keep the gap.
+   */
+  take(nowMs: number, isHeard = true): boolean {
     const { dueAt } = this;
     if (dueAt === undefined || nowMs < dueAt) return false;
     this.#changedAt = undefined;
     this.#sentAt = nowMs;
+    if (isHeard) this.#heardAt = nowMs;
     return true;
   }
 }

@@ -36,3 +36,13 @@ Deno.test("AnnounceSchedule repeats, unless told not to", () => {
   // Nothing comes again that could renew it.
   assert.equal(once.ttlSeconds, 86_400);
 });
+
+Deno.test("AnnounceSchedule keeps no gap to a broadcast that nobody heard", () => {
+  const schedule = new AnnounceSchedule({ gapMs: 1_000, debounceMs: 10 });
+  schedule.change(0);
+  assert.equal(schedule.take(10, false), true);
+  schedule.change(20);
+  assert.equal(schedule.take(30), true);
+  schedule.change(40);
+  assert.equal(schedule.dueAt, 1_030);
+});
