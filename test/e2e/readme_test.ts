@@ -13,7 +13,9 @@ Deno.test("README tour works as written", async () => {
   assert.ok(blocks.length >= 4, "the README has a tour");
   // Nodes of a tour that failed half-way must not outlive it.
   workspace.defer(async () => {
-    for (const family of ["alice", "bob"]) await home.net(["node", "stop", "--family", family]);
+    for (const family of ["alice", "bob", "carol"]) {
+      await home.net(["node", "stop", "--family", family]);
+    }
   });
   const words = programWords().map((word) => `'${word}'`).join(" ");
   const script = `set -euo pipefail\nnet() { ${words} "$@"; }\n${blocks.join("\n")}`;
