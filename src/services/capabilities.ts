@@ -15,7 +15,11 @@ import {
   type CapabilitySet,
   decodeAnnouncement,
   encodeAnnouncement,
+  type GatedEntry,
   ingestCapabilities,
+  mayAdmit,
+  mayExecute,
+  readMembership,
   RESTORED_LIFE_MS,
   SUBPROTOCOL_ANNOUNCEMENT,
   TAG_STREAM_ACK_RANGES,
@@ -100,6 +104,7 @@ export class CapabilityService implements Service {
   readonly #schedule: AnnounceSchedule;
   readonly #own: OwnCapabilities;
   readonly #index = new CapabilityIndex();
+  readonly #denied = { denied_caller_side_total: 0, denied_callee_side_total: 0 };
   readonly #changes = new Emitter<[change: CapabilityChange]>();
   /** Entity of each node that spoke for itself, or proved who it is. */
   readonly #pins = new Map<bigint, Uint8Array>();
@@ -142,6 +147,7 @@ export class CapabilityService implements Service {
       );
       return { ...totals, ...Object.fromEntries(drops), known: this.#store.size };
     });
+    metrics.register("capability", () => ({ ...this.#denied }));
     metrics.register("capability_index", () => ({ ...this.#index.counters }));
     this.#stops = [
       transport.onMessage(SUBPROTOCOL_ANNOUNCEMENT, (message) => this.#receive(message)),
@@ -166,6 +172,29 @@ export class CapabilityService implements Service {
 
   health(): ServiceHealth {
     return { state: "healthy" };
+  }
+
+  /**
+   * The caller's gate: true when this node may ask `target` for what `tag` names (`capabilities.md` 7).
+   * Refusals are counted.
+   */
+  mayExecute(target: bigint, tag: string): boolean {
+    const entry = this.get(target);
+    const { nodeId, capabilities } = this.own;
+    const caller = { nodeId, ...readMembership(capabilities.tags) };
+    const mayCall = entry !== undefined && mayExecute([gatedEntry(entry)], tag, caller);
+    if (!mayCall) this.#denied.denied_caller_side_total += 1;
+    return mayCall;
+  }
+
+  /**
+   * The callee's gate: true when this node runs what `tag` names for `caller`, whose id a session proves.
+   * Refusals are counted.
+   */
+  mayAdmit(caller: bigint, tag: string): boolean {
+    const isAdmitted = mayAdmit([gatedEntry(this.own)], tag, caller);
+    if (!isAdmitted) this.#denied.denied_callee_side_total += 1;
+    return isAdmitted;
   }
 
   /** Answers who can do what; only this service changes it. */
@@ -462,6 +491,12 @@ export class CapabilityService implements Service {
       log.warn("announcements_not_kept", { reason: message });
     }
   }
+}
+
+/** An announcement as the gates see it. */
+function gatedEntry(announcement: Announcement): GatedEntry {
+  const { capabilities, allowedNodes, allowedSubnets, allowedGroups } = announcement;
+  return { tags: capabilities.tags, allowedNodes, allowedSubnets, allowedGroups };
 }
 
 /** Calls `action` again and again; the result stops that. */

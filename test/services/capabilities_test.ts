@@ -102,3 +102,28 @@ Deno.test("contribute() changes nothing when the whole does not fit", async () =
   capabilities.contribute("a", undefined);
   assert.deepEqual(tagsOf(capabilities.own.capabilities.tags), []);
 });
+
+Deno.test("mayExecute() and mayAdmit() ask the announcements, and count what they refuse", async () => {
+  await using left = await startCapableNode();
+  await using right = await startCapableNode({ join: left });
+  const group = new Uint8Array(32).fill(3);
+  await right.capabilities.setBaseline({
+    ...right.capabilities.baseline,
+    tags: ["nrpc:a"],
+    allowedGroups: [group],
+  });
+  await until("it is known", () => {
+    return left.capabilities.get(right.nodeId)?.capabilities.tags.includes("nrpc:a") === true;
+  });
+  assert.ok(!left.capabilities.mayExecute(right.nodeId, "nrpc:a"));
+  assert.ok(!left.capabilities.mayExecute(12345n, "nrpc:a"));
+  left.capabilities.contribute("test", { tags: [`group:${group.toHex()}`] });
+  assert.ok(left.capabilities.mayExecute(right.nodeId, "nrpc:a"));
+  assert.equal(left.counters().net_capability_denied_caller_side_total, 2);
+  // What the caller says of its groups is not believed at the other end.
+  assert.ok(!right.capabilities.mayAdmit(left.nodeId, "nrpc:a"));
+  const { baseline } = right.capabilities;
+  await right.capabilities.setBaseline({ ...baseline, allowedNodes: [left.nodeId] });
+  assert.ok(right.capabilities.mayAdmit(left.nodeId, "nrpc:a"));
+  assert.equal(right.counters().net_capability_denied_callee_side_total, 1);
+});
