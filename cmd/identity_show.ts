@@ -1,24 +1,35 @@
-/** `net identity show`: who this node is. */
+/** `net identity show`: who this node is, or a named identity. */
 import { buildCommand } from "@stricli/core";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { formatFields, recordOf, textOf } from "./format.ts";
+import { describeIdentity, identityText, NAME_ARGUMENT, openIdentity } from "./identity_place.ts";
 import { runVerb } from "./verb.ts";
 
 /** Time the node, or the data folder's lock, has to answer. */
 const ANSWER_MS = 10_000;
 
 /** The verb. */
-export const identityShowCommand = buildCommand<SharedFlags, [], NetContext>({
+export const identityShowCommand = buildCommand<SharedFlags, [string?], NetContext>({
   docs: {
-    brief: "Show the public identity of this node",
-    fullDescription: "Shows the public identity of this node, running or not.\n\n" +
-      "EXAMPLES\n  net identity show\n  net identity show --json",
+    brief: "Show the public part of an identity",
+    fullDescription:
+      "Shows the public part of an identity: of this node, running or not, or of a " +
+      "named one.\n\n" +
+      "EXAMPLES\n  net identity show\n  net identity show owner --json",
   },
-  parameters: { flags: bareRecord(SHARED_FLAGS) },
-  async func(flags) {
+  parameters: {
+    flags: bareRecord(SHARED_FLAGS),
+    positional: { kind: "tuple", parameters: [NAME_ARGUMENT] },
+  },
+  async func(flags, name) {
     await runVerb(this, flags, async ({ output, signal }) => {
+      if (name !== undefined) {
+        const fields = await describeIdentity(await openIdentity(this, flags, name, output));
+        output.result("identity.show", fields, () => identityText(fields));
+        return;
+      }
       const node = await connectOrOpen(this, flags, signal);
       try {
         const result = recordOf(await node.call("identity.show", {}, { signal }));
@@ -28,6 +39,7 @@ export const identityShowCommand = buildCommand<SharedFlags, [], NetContext>({
             ["entity", textOf(result.entity_id)],
             ["origin", textOf(result.origin_hash)],
             ["routing", textOf(result.routing_id)],
+            ["generation", textOf(result.issuer_generation)],
             ["noise key", textOf(result.noise_public_key)],
           ]));
       } finally {

@@ -15,6 +15,11 @@ import type { NetContext } from "./context.ts";
 import { doctorCommand } from "./doctor.ts";
 import { bareRecord } from "./flags.ts";
 import { helpCommand } from "./help.ts";
+import { identityExportCommand } from "./identity_export.ts";
+import { identityImportCommand } from "./identity_import.ts";
+import { identityLsCommand } from "./identity_ls.ts";
+import { identityNewCommand } from "./identity_new.ts";
+import { identityRotateCommand } from "./identity_rotate.ts";
 import { identityShowCommand } from "./identity_show.ts";
 import { nodeCountersCommand } from "./node_counters.ts";
 import { nodeForgetCommand } from "./node_forget.ts";
@@ -26,6 +31,11 @@ import { nodeStopCommand } from "./node_stop.ts";
 import { nodeStreamsCommand } from "./node_streams.ts";
 import { nodeTicketCommand } from "./node_ticket.ts";
 import { nodeTraceCommand } from "./node_trace.ts";
+import { tokenDelegateCommand } from "./token_delegate.ts";
+import { tokenIssueCommand } from "./token_issue.ts";
+import { tokenRevokeCommand } from "./token_revoke.ts";
+import { tokenShowCommand } from "./token_show.ts";
+import { tokenVerifyCommand } from "./token_verify.ts";
 import { validateIpcCommand } from "./validate_ipc.ts";
 import { versionCommand } from "./version.ts";
 
@@ -76,8 +86,27 @@ const benchRoutes = buildRouteMap<string, NetContext>({
 });
 
 const identityRoutes = buildRouteMap<string, NetContext>({
-  docs: { brief: "Show who this node is" },
-  routes: bareRecord({ show: identityShowCommand }),
+  docs: { brief: "Make, keep and show identities: the node's own and named ones" },
+  routes: bareRecord({
+    new: identityNewCommand,
+    ls: identityLsCommand,
+    show: identityShowCommand,
+    export: identityExportCommand,
+    import: identityImportCommand,
+    rotate: identityRotateCommand,
+  }),
+  aliases: bareRecord({ list: "ls", generate: "new" }),
+});
+
+const tokenRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Allow others what they may do on channels, and take it back" },
+  routes: bareRecord({
+    issue: tokenIssueCommand,
+    delegate: tokenDelegateCommand,
+    verify: tokenVerifyCommand,
+    show: tokenShowCommand,
+    revoke: tokenRevokeCommand,
+  }),
   aliases: bareRecord({}),
 });
 
@@ -99,6 +128,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     cap: capRoutes,
     bench: benchRoutes,
     identity: identityRoutes,
+    token: tokenRoutes,
     validate: validateRoutes,
     doctor: doctorCommand,
     completions: completionsCommand,

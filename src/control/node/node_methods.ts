@@ -68,6 +68,7 @@ export function nodeMethods(node: Node): readonly Method[] {
           entity_id: toHex(identity.entityId),
           origin_hash: idToHex(identity.originHash),
           routing_id: identity.routingId,
+          issuer_generation: identity.issuerGeneration,
           noise_public_key: toHex(noise.publicKey),
         };
       },

@@ -71,9 +71,11 @@ export function parseIdentityExport(content: Uint8Array): IdentityState | undefi
  */
 export function namedIdentityPath(folder: string, name: string): string {
   if (NAME.test(name)) return `${folder}/${name}${SUFFIX}`;
+  // What is longer than any name is not shown: it may be a secret in the wrong place.
+  const shown = name.length <= 63 ? `"${name}"` : `of ${name.length} characters`;
   throw new NetError(
     "usage",
-    `Cannot use identity name "${name.slice(0, 80)}": must be 1 to 63 letters, digits, - or _`,
+    `Cannot use identity name ${shown}: must be 1 to 63 letters, digits, - or _`,
     { next: "list the names with net identity ls" },
   );
 }

@@ -10,6 +10,7 @@ export * from "./hashes.ts";
 export * from "./identity.ts";
 export * from "./identity_envelope.ts";
 export * from "./identity_file.ts";
+export * from "./identity_moves.ts";
 export * from "./identity_state.ts";
 export * from "./key_store.ts";
 export * from "./noise.ts";

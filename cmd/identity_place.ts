@@ -1,0 +1,151 @@
+/** Which identity a verb works on: the node's own, a named one, or one in any file. */
+import { NetError } from "../src/base/mod.ts";
+import { absolutePath, namedIdentityFolder, prepareDataDir } from "../src/config/mod.ts";
+import type { IdentityState } from "../src/core/crypto/mod.ts";
+import { placeOf } from "./connect.ts";
+import type { NetContext } from "./context.ts";
+import type { SharedFlags } from "./flags.ts";
+import { formatFields } from "./format.ts";
+import type { Output } from "./output.ts";
+
+/** Where an identity lies. */
+export interface IdentityPlace {
+  readonly path: string;
+  /** Data folder whose lock a writer needs; `undefined` for named identities and other files. */
+  readonly dataDir: string | undefined;
+}
+
+/** An identity that was read; the state is secret. */
+export interface OpenedIdentity extends IdentityPlace {
+  readonly state: IdentityState;
+}
+
+/** The argument that names an identity. */
+export const NAME_ARGUMENT = {
+  parse: String,
+  placeholder: "NAME",
+  brief: "Named identity, or a file with / in its path; default: the node's own",
+  optional: true,
+} as const;
+
+/**
+ * Where an identity lies or is to lie.
+ *
+ * @param name Name, or a path with a slash in it; the node's own identity when left out.
+ * @throws NetError `usage` for a bad name, `not_found` when no folder is known.
+ */
+export async function identityPlace(
+  context: NetContext,
+  flags: SharedFlags,
+  name: string | undefined,
+): Promise<IdentityPlace> {
+  if (name === undefined) {
+    const { dataDir } = placeOf(context, flags);
+    if (dataDir === undefined) throw noFolder("HOME nor XDG_DATA_HOME", "--data-dir");
+    return { path: `${dataDir}/identity.key`, dataDir };
+  }
+  if (name.includes("/")) {
+    return { path: absolutePath(name, context.io.cwd), dataDir: undefined };
+  }
+  const { namedIdentityPath } = await import("../src/core/crypto/mod.ts");
+  return { path: namedIdentityPath(identityFolder(context), name), dataDir: undefined };
+}
+
+/** The folder of named identities. */
+export function identityFolder(context: NetContext): string {
+  const folder = namedIdentityFolder(context.io.env);
+  if (folder === undefined) throw noFolder("HOME nor XDG_CONFIG_HOME", "a path with a slash");
+  return folder;
+}
+
+/**
+ * Reads an identity; warnings about its file are printed.
+ *
+ * @throws NetError `not_found` when it does not exist.
+ */
+export async function openIdentity(
+  context: NetContext,
+  flags: SharedFlags,
+  name: string | undefined,
+  output: Output,
+): Promise<OpenedIdentity> {
+  const place = await identityPlace(context, flags, name);
+  const { readIdentityFile } = await import("../src/core/crypto/mod.ts");
+  const found = await readIdentityFile(place.path);
+  if (found === undefined) {
+    throw new NetError("not_found", `Cannot find identity: there is no "${place.path}"`, {
+      next: name === undefined
+        ? "make one with net identity new, or name one with --identity"
+        : `make it with net identity new ${name}, or list yours with net identity ls`,
+    });
+  }
+  for (const warning of found.warnings) output.warn(warning);
+  return { ...place, state: found.state };
+}
+
+/**
+ * Runs `write` while nobody else uses the data folder that the identity lies in.
+ *
+ * @throws NetError `data_dir_locked` when a node runs there.
+ */
+export async function whileIdle<T>(
+  context: NetContext,
+  flags: SharedFlags,
+  { dataDir }: IdentityPlace,
+  write: () => Promise<T>,
+): Promise<T> {
+  if (dataDir === undefined) return await write();
+  await prepareDataDir({ ...placeOf(context, flags), isDataDirExplicit: true });
+  const { takeDataFolder } = await import("../src/kernel/mod.ts");
+  const folder = await takeDataFolder(dataDir);
+  try {
+    return await write();
+  } finally {
+    await folder.release();
+  }
+}
+
+/** What may be told of an identity. */
+export interface IdentityFields {
+  readonly node_id: string;
+  readonly entity_id: string;
+  readonly origin_hash: string;
+  readonly routing_id: number;
+  readonly issuer_generation: number;
+  readonly file: string;
+}
+
+/** The public part of an identity. */
+export async function describeIdentity(
+  { path, state }: Pick<OpenedIdentity, "path" | "state">,
+): Promise<IdentityFields> {
+  const { createIdentity } = await import("../src/core/crypto/mod.ts");
+  const { idToHex } = await import("../src/base/mod.ts");
+  const identity = createIdentity(state.seed, state.issuerGeneration);
+  return {
+    node_id: idToHex(identity.nodeId),
+    entity_id: identity.entityId.toHex(),
+    origin_hash: idToHex(identity.originHash),
+    routing_id: identity.routingId,
+    issuer_generation: identity.issuerGeneration,
+    file: path,
+  };
+}
+
+/** The same for people. */
+export function identityText(fields: IdentityFields): string {
+  return formatFields([
+    ["node", fields.node_id],
+    ["entity", fields.entity_id],
+    ["origin", fields.origin_hash],
+    ["routing", String(fields.routing_id)],
+    ["generation", String(fields.issuer_generation)],
+    ["file", fields.file],
+  ]);
+}
+
+function noFolder(variables: string, way: string): NetError {
+  return new NetError("not_found", `Cannot find identities: neither ${variables} is set`, {
+    next: `set one of them, or give ${way}`,
+  });
+}
