@@ -5,6 +5,7 @@
  * How a descriptor travels in an announcement is `tool_facts.ts`; what the schemas demand is not
  * checked here.
  */
+import { TOOL_VERSION_DEFAULT } from "../../core/capability/mod.ts";
 import {
   decodeJsonObject,
   encodeJson,
@@ -24,9 +25,6 @@ import {
   TOOL_TEXT_BYTES_MAX,
   TOOL_VERSION_BYTES_MAX,
 } from "./limits.ts";
-
-/** Version of a tool that names none. */
-export const TOOL_VERSION_DEFAULT = "1.0.0";
 
 const U32_MAX = 0xffff_ffff;
 

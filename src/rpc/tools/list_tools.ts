@@ -5,7 +5,7 @@
  */
 import { type CapabilitySet, compareUtf8 } from "../../core/capability/mod.ts";
 import type { ToolDescriptor } from "./descriptor.ts";
-import { type AnnouncedTool, readTools, type ToolText } from "./tool_facts.ts";
+import { type AnnouncedTool, readAnnouncedTools, type ToolText } from "./tool_facts.ts";
 
 /** One version of a tool, with everybody who offers it. */
 export interface ListedTool {
@@ -52,7 +52,7 @@ export function listTools(
 ): readonly ListedTool[] {
   const groups = new Map<string, Group>();
   for (const [nodeId, set] of nodes) {
-    for (const tool of readTools(set).tools) {
+    for (const tool of readAnnouncedTools(set).tools) {
       if (matchesTool(tool.descriptor, filter)) addTo(groups, nodeId, tool);
     }
   }

@@ -5,17 +5,29 @@
  * Texts too large for an announcement are left out and named in `tool::<id>::omitted`, which is ours:
  * readers that know it can fetch the whole descriptor, others see a tool without that text.
  */
-import { type CapabilitySet, compareUtf8 } from "../../core/capability/mod.ts";
-import { isSchemaText, isToolId, TOOL_VERSION_DEFAULT, type ToolDescriptor } from "./descriptor.ts";
+import {
+  type CapabilitySet,
+  compareUtf8,
+  decodeTools,
+  TOOL_METADATA_PREFIX,
+  TOOL_TAG_PREFIX,
+  TOOL_VERSION_DEFAULT,
+  toolMetadataKey,
+  toolTags,
+  type ToolView,
+} from "../../core/capability/mod.ts";
+import { isSchemaText, isToolId, type ToolDescriptor } from "./descriptor.ts";
 import { utf8Length } from "./json.ts";
-import { ANNOUNCED_TEXT_BYTES_MAX, ANNOUNCED_TEXTS_BYTES_MAX, TOOL_ENTRIES_MAX } from "./limits.ts";
-import { readToolRows, type ToolRow, toolRowTags } from "./_tool_rows.ts";
+import {
+  ANNOUNCED_TEXT_BYTES_MAX,
+  ANNOUNCED_TEXTS_BYTES_MAX,
+  TOOL_ENTRIES_MAX,
+  TOOL_NAME_BYTES_MAX,
+  TOOL_VERSION_BYTES_MAX,
+} from "./limits.ts";
 
 /** Tag of a node that serves a call by this name. */
-export const TAG_SERVICE_PREFIX = "nrpc:";
-
-/** Tag of a node that offers the service as a tool. */
-export const TAG_TOOL_PREFIX = "ai-tool:";
+export const SERVICE_TAG_PREFIX = "nrpc:";
 
 /** Service that answers with whole descriptors; every host of tools has it. */
 export const TOOL_METADATA_SERVICE = "tool.metadata.fetch";
@@ -54,6 +66,7 @@ export interface AnnouncedTools {
   readonly phantoms: number;
 }
 
+const U32_MAX = 0xffff_ffff;
 const NO_TOOLS: AnnouncedTools = { tools: [], phantoms: 0 };
 
 /**
@@ -75,12 +88,9 @@ export function toolFacts(
 ): ToolFacts {
   const sorted = [...tools].sort((left, right) => compareUtf8(left.toolId, right.toolId));
   if (sorted.length === 0) return { tags: [], metadata: [] };
-  const firstIndex = options.firstIndex ?? 0;
-  const tags = [TAG_SERVICE_PREFIX + TOOL_METADATA_SERVICE];
-  sorted.forEach((tool, i) => {
-    tags.push(TAG_SERVICE_PREFIX + tool.toolId, TAG_TOOL_PREFIX + tool.toolId);
-    tags.push(...toolRowTags(firstIndex + i, tool));
-  });
+  const tags = [SERVICE_TAG_PREFIX + TOOL_METADATA_SERVICE];
+  for (const { toolId } of sorted) tags.push(SERVICE_TAG_PREFIX + toolId, TOOL_TAG_PREFIX + toolId);
+  tags.push(...toolTags(sorted.map(toView), options.firstIndex));
   const metadata = sorted.flatMap(markEntries);
   metadata.push(...textEntries(sorted, options.textBytesMax ?? ANNOUNCED_TEXTS_BYTES_MAX));
   return { tags, metadata };
@@ -90,23 +100,24 @@ export function toolFacts(
  * Tools that a node announced, by id and version. A tool tag counts only beside the tag of the service
  * it stands for.
  */
-export function readTools(set: CapabilitySet): AnnouncedTools {
+export function readAnnouncedTools(set: CapabilitySet): AnnouncedTools {
   const { tags } = set;
-  let at = lowerBound(tags, TAG_TOOL_PREFIX);
-  if (!tags[at]?.startsWith(TAG_TOOL_PREFIX)) return NO_TOOLS;
-  const rows = readToolRows(tags, lowerBound);
+  let at = lowerBound(tags, TOOL_TAG_PREFIX);
+  if (!tags[at]?.startsWith(TOOL_TAG_PREFIX)) return NO_TOOLS;
+  const rows = decodeTools(set);
   const tools: AnnouncedTool[] = [];
   let phantoms = 0;
-  for (; tags[at]?.startsWith(TAG_TOOL_PREFIX); at++) {
-    const toolId = tags[at]?.slice(TAG_TOOL_PREFIX.length) ?? "";
-    const service = TAG_SERVICE_PREFIX + toolId;
+  for (; tags[at]?.startsWith(TOOL_TAG_PREFIX); at++) {
+    const toolId = tags[at]?.slice(TOOL_TAG_PREFIX.length) ?? "";
+    const service = SERVICE_TAG_PREFIX + toolId;
     if (!isToolId(toolId) || tags[lowerBound(tags, service)] !== service) {
       phantoms += 1;
       continue;
     }
+    const views = rows.filter((row) => row.toolId === toolId);
     const versions = new Set<string>();
-    for (const row of rows.get(toolId) ?? [{}]) {
-      const tool = toTool(toolId, row, set.metadata);
+    for (const view of views.length === 0 ? [undefined] : views) {
+      const tool = toTool(toolId, view, set.metadata);
       if (versions.has(tool.descriptor.version)) continue;
       versions.add(tool.descriptor.version);
       tools.push(tool);
@@ -115,27 +126,16 @@ export function readTools(set: CapabilitySet): AnnouncedTools {
   return { tools, phantoms };
 }
 
-/**
- * Tags that only serving a tool may write: tool tags of a set written by hand whose service it does not
- * announce itself.
- */
-export function findPhantomToolTags(tags: Iterable<string>): readonly string[] {
-  const known = new Set(tags);
-  return [...known].filter((tag) =>
-    tag.startsWith(TAG_TOOL_PREFIX) &&
-    !known.has(TAG_SERVICE_PREFIX + tag.slice(TAG_TOOL_PREFIX.length))
-  );
-}
-
-function key(toolId: string, field: string): string {
-  return `tool::${toolId}::${field}`;
+/** Entry that names what a tool has and did not announce. */
+function omittedKey(toolId: string): string {
+  return `${TOOL_METADATA_PREFIX}${toolId}::omitted`;
 }
 
 /** Entries that are always announced. */
 function markEntries({ toolId, isStreaming, tags }: ToolDescriptor): [string, string][] {
   const entries: [string, string][] = [];
-  if (isStreaming) entries.push([key(toolId, "streaming"), "1"]);
-  if (tags.length > 0) entries.push([key(toolId, "tags"), tags.join(",")]);
+  if (isStreaming) entries.push([toolMetadataKey(toolId, "streaming"), "1"]);
+  if (tags.length > 0) entries.push([toolMetadataKey(toolId, "tags"), tags.join(",")]);
   return entries;
 }
 
@@ -148,7 +148,7 @@ function textEntries(tools: readonly ToolDescriptor[], bytesMax: number): [strin
     for (const tool of tools) {
       const value = textOf(tool, text);
       if (value === undefined || value === "") continue;
-      const name = key(tool.toolId, text);
+      const name = toolMetadataKey(tool.toolId, text);
       const length = utf8Length(value);
       if (length <= ANNOUNCED_TEXT_BYTES_MAX && bytes + name.length + length <= bytesMax) {
         bytes += name.length + length;
@@ -158,7 +158,7 @@ function textEntries(tools: readonly ToolDescriptor[], bytesMax: number): [strin
       }
     }
   }
-  for (const [toolId, texts] of omitted) entries.push([key(toolId, "omitted"), texts.join(",")]);
+  for (const [toolId, texts] of omitted) entries.push([omittedKey(toolId), texts.join(",")]);
   return entries;
 }
 
@@ -175,32 +175,41 @@ function textOf(tool: ToolDescriptor, text: ToolText): string | undefined {
   }
 }
 
+/** Everything but the texts, which there may be no room for. */
+function toView(tool: ToolDescriptor) {
+  const { toolId, name, version, requires, estimatedTimeMs, isStateless } = tool;
+  return { toolId, name, version, requires, estimatedTimeMs, stateless: isStateless };
+}
+
+/** @param view The tool's row; `undefined` when there is none, and the tool is known by its tag only. */
 function toTool(
   toolId: string,
-  row: ToolRow,
+  view: ToolView | undefined,
   metadata: ReadonlyMap<string, string>,
 ): AnnouncedTool {
-  const read = (field: string) => metadata.get(key(toolId, field));
-  const schema = (field: ToolText) => {
-    const text = read(field);
-    return text === undefined || !isSchemaText(text) ? undefined : text;
-  };
+  const read = (field: ToolText | "streaming" | "tags") =>
+    metadata.get(toolMetadataKey(toolId, field));
+  const schema = (text: string | undefined) =>
+    text === undefined || !isSchemaText(text) ? undefined : text;
+  const { name = "", version = "", estimatedTimeMs = 0 } = view ?? {};
   const descriptor: ToolDescriptor = {
     toolId,
-    name: row.name ?? toolId,
-    version: row.version ?? TOOL_VERSION_DEFAULT,
+    name: name === "" || name.length > TOOL_NAME_BYTES_MAX ? toolId : name,
+    version: version.length > TOOL_VERSION_BYTES_MAX || version === ""
+      ? TOOL_VERSION_DEFAULT
+      : version,
     description: read("description"),
-    inputSchema: schema("input_schema"),
-    outputSchema: schema("output_schema"),
-    requires: row.requires ?? [],
-    estimatedTimeMs: row.estimatedTimeMs ?? 0,
-    isStateless: row.isStateless ?? true,
+    inputSchema: schema(read("input_schema")),
+    outputSchema: schema(read("output_schema")),
+    requires: view?.requires.slice(0, TOOL_ENTRIES_MAX).filter((entry) => entry !== "") ?? [],
+    estimatedTimeMs: estimatedTimeMs <= U32_MAX ? estimatedTimeMs : 0,
+    isStateless: view?.stateless ?? true,
     isStreaming: read("streaming") === "1",
     tags: splitList(read("tags")),
     pricingTerms: read("pricing_terms"),
     nodeCount: 1,
   };
-  const names = splitList(read("omitted"));
+  const names = splitList(metadata.get(omittedKey(toolId)));
   return { descriptor, omitted: TEXTS.filter((text) => names.includes(text)) };
 }
 

@@ -17,7 +17,7 @@ import {
   encodeToolEvent,
   encodeToolWatchFrame,
   listTools,
-  readTools,
+  readAnnouncedTools,
   TOOL_FORMATS,
   toolFacts,
 } from "../../../src/rpc/mod.ts";
@@ -144,7 +144,7 @@ function announcedTarget(): FuzzTarget {
         texts.filter((text) => !text.includes("\t")),
         entries.filter(({ length }) => length === 2).map(([key = "", value = ""]) => [key, value]),
       );
-      const { tools } = readTools(set);
+      const { tools } = readAnnouncedTools(set);
       const listed = listTools([[1n, set], [2n, set]]);
       assert.equal(listed.length, tools.length);
       assert.ok(listed.every(({ descriptor }) => descriptor.nodeCount === 2));

@@ -4,8 +4,7 @@ import { createCapabilitySet } from "../../../src/core/capability/mod.ts";
 import {
   ANNOUNCED_TEXT_BYTES_MAX,
   ANNOUNCED_TEXTS_BYTES_MAX,
-  findPhantomToolTags,
-  readTools,
+  readAnnouncedTools,
   type ToolDescriptor,
   toolFacts,
   type ToolFactsOptions,
@@ -17,10 +16,10 @@ function announce(tools: readonly ToolDescriptor[], options?: ToolFactsOptions) 
   return createCapabilitySet(tags, metadata);
 }
 
-Deno.test("readTools() gives back what toolFacts() announced", () => {
+Deno.test("readAnnouncedTools() gives back what toolFacts() announced", () => {
   const tools = fc.uniqueArray(anyTool, { selector: ({ toolId }) => toolId, maxLength: 4 });
   fc.assert(fc.property(tools, fc.nat(9), (descriptors, firstIndex) => {
-    const read = readTools(announce(descriptors, { firstIndex, textBytesMax: 10_000 }));
+    const read = readAnnouncedTools(announce(descriptors, { firstIndex, textBytesMax: 10_000 }));
     assert.equal(read.phantoms, 0);
     const byId = new Map(read.tools.map((found) => [found.descriptor.toolId, found]));
     for (const descriptor of descriptors) {
@@ -78,9 +77,9 @@ Deno.test("toolFacts() writes the tags and keys that the core writes", () => {
 Deno.test("toolFacts() leaves out a text above the threshold, and says so", () => {
   const schemaOf = (bytes: number) => `{"x":"${"y".repeat(bytes - 8)}"}`;
   const fits = tool("a", { inputSchema: schemaOf(ANNOUNCED_TEXT_BYTES_MAX) });
-  assert.deepEqual(readTools(announce([fits])).tools[0]?.omitted, []);
+  assert.deepEqual(readAnnouncedTools(announce([fits])).tools[0]?.omitted, []);
   const large = tool("a", { inputSchema: schemaOf(ANNOUNCED_TEXT_BYTES_MAX + 1), tags: ["t"] });
-  const [found] = readTools(announce([large])).tools;
+  const [found] = readAnnouncedTools(announce([large])).tools;
   assert.deepEqual(found?.omitted, ["input_schema"]);
   assert.equal(found?.descriptor.inputSchema, undefined);
   assert.deepEqual(found?.descriptor.tags, ["t"]);
@@ -95,7 +94,7 @@ Deno.test("toolFacts() never takes more than its share, and tells first what cou
   const bytes = metadata.filter(([key]) => /(description|schema)$/.test(key))
     .reduce((sum, [key, value]) => sum + key.length + value.length, 0);
   assert.ok(bytes > ANNOUNCED_TEXTS_BYTES_MAX - 1_000 && bytes <= ANNOUNCED_TEXTS_BYTES_MAX);
-  const read = readTools(announce(tools)).tools;
+  const read = readAnnouncedTools(announce(tools)).tools;
   assert.deepEqual(read.map(({ omitted }) => omitted.join()), [
     "input_schema",
     "input_schema",
@@ -106,7 +105,7 @@ Deno.test("toolFacts() never takes more than its share, and tells first what cou
   assert.deepEqual(toolFacts([...tools].reverse()), toolFacts(tools));
 });
 
-Deno.test("readTools() hides a tool tag whose service is not there", () => {
+Deno.test("readAnnouncedTools() hides a tool tag whose service is not there", () => {
   const set = createCapabilitySet([
     "ai-tool:phantom",
     "ai-tool:NO NAME",
@@ -118,13 +117,12 @@ Deno.test("readTools() hides a tool tag whose service is not there", () => {
     "software.tool.1.tool_id=row-only",
     "nrpc:row-only",
   ]);
-  const { tools, phantoms } = readTools(set);
+  const { tools, phantoms } = readAnnouncedTools(set);
   assert.deepEqual(tools.map(({ descriptor }) => descriptor.toolId), ["real"]);
   assert.equal(phantoms, 2);
-  assert.deepEqual(findPhantomToolTags(set.tags), ["ai-tool:phantom"]);
 });
 
-Deno.test("readTools() passes over what it cannot read", () => {
+Deno.test("readAnnouncedTools() passes over what it cannot read", () => {
   const set = createCapabilitySet([
     "ai-tool:a",
     "nrpc:a",
@@ -138,9 +136,8 @@ Deno.test("readTools() passes over what it cannot read", () => {
     "software.tool.2.version:2.0.0",
     "software.tool.3.tool_id=a",
   ], [["tool::a::input_schema", "["], ["tool::a::omitted", "x,output_schema"]]);
-  const { tools } = readTools(set);
+  const { tools } = readAnnouncedTools(set);
   assert.deepEqual(tools.map(({ descriptor }) => descriptor.version), ["1.0.0", "2.0.0"]);
-  assert.ok(tools.every(({ descriptor }) => descriptor.isStateless));
   assert.equal(tools[0]?.descriptor.inputSchema, undefined);
   assert.deepEqual(tools[0]?.omitted, ["output_schema"]);
 });

@@ -64,12 +64,13 @@ export function decodeTools({ tags, metadata }: CapabilitySet): readonly ToolVie
 /**
  * The tags of some tools, in no order.
  *
+ * @param firstIndex Number of the first one, beside tools that are told of already.
  * @throws RangeError when an id is empty, a number is no count, or a requirement is empty or has a comma.
  */
-export function toolTags(tools: readonly ToolInput[]): readonly string[] {
+export function toolTags(tools: readonly ToolInput[], firstIndex = 0): readonly string[] {
   return tools.flatMap((tool, index) => {
     if (tool.toolId === "") throw new RangeError(`Cannot write tool ${index}: its id is empty`);
-    return new TagWriter("software", `tool.${index}.`)
+    return new TagWriter("software", `tool.${firstIndex + index}.`)
       .text("tool_id", tool.toolId)
       .text("name", tool.name)
       .text("version", tool.version ?? TOOL_VERSION_DEFAULT)
