@@ -36,6 +36,9 @@ import { tokenIssueCommand } from "./token_issue.ts";
 import { tokenRevokeCommand } from "./token_revoke.ts";
 import { tokenShowCommand } from "./token_show.ts";
 import { tokenVerifyCommand } from "./token_verify.ts";
+import { toolExportCommand } from "./tool_export.ts";
+import { toolLsCommand } from "./tool_ls.ts";
+import { toolShowCommand } from "./tool_show.ts";
 import { validateIpcCommand } from "./validate_ipc.ts";
 import { versionCommand } from "./version.ts";
 
@@ -77,6 +80,16 @@ const capRoutes = buildRouteMap<string, NetContext>({
     watch: capWatchCommand,
   }),
   aliases: bareRecord({}),
+});
+
+const toolRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Tools that nodes of the mesh offer to models" },
+  routes: bareRecord({
+    ls: toolLsCommand,
+    show: toolShowCommand,
+    export: toolExportCommand,
+  }),
+  aliases: bareRecord({ list: "ls" }),
 });
 
 const benchRoutes = buildRouteMap<string, NetContext>({
@@ -126,6 +139,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     node: nodeRoutes,
     blob: blobRoutes,
     cap: capRoutes,
+    tool: toolRoutes,
     bench: benchRoutes,
     identity: identityRoutes,
     token: tokenRoutes,

@@ -10,6 +10,7 @@ const OVERVIEW_ROWS = [
   /^ {2}net node start +Start a node$/m,
   /^ {2}net blob put +Store a file and print its address$/m,
   /^ {2}net cap find +Find the nodes that can do something$/m,
+  /^ {2}net tool ls +List the tools that nodes of the mesh offer$/m,
   /^ {2}net help +Print this overview, or the help of one verb$/m,
 ];
 

@@ -1,5 +1,6 @@
 /** Tools: services that say what they do, in a form that models understand (`capabilities.md` 15). */
 export * from "./descriptor.ts";
+export * from "./export_tools.ts";
 export * from "./formats.ts";
 export { isJsonObject, type JsonObject, type JsonValue, parseJson } from "./json.ts";
 export {

@@ -1,0 +1,93 @@
+/** Verbs about the tools of the mesh. */
+import assert from "node:assert/strict";
+import { NetError } from "../../src/base/mod.ts";
+import { runInMemory } from "./_harness.ts";
+
+const SEARCH = {
+  tool_id: "web_search",
+  name: "Web search",
+  version: "1.0.0",
+  description: "Searches the \u001b[31mweb for pages that say something about a question",
+  input_schema: '{"type":"object"}',
+  output_schema: null,
+  requires: ["network"],
+  estimated_time_ms: 500,
+  stateless: true,
+  streaming: false,
+  tags: ["web", "research"],
+  node_count: 3,
+  omitted: ["output_schema"],
+  providers: ["31a56ab7724a0b59"],
+};
+
+Deno.test("tool ls prints a row per tool, of all pages", async () => {
+  const { code, stdout, calls } = await runInMemory(["tool", "ls", "--tag", "web", "--tag", "x"], {
+    node: {
+      "tool.ls": ({ cursor }) =>
+        cursor === undefined
+          ? { tools: [SEARCH], next: "web_search 1.0.0" }
+          : { tools: [{ ...SEARCH, version: "2.0.0", description: null, tags: [] }], next: null },
+    },
+  });
+  assert.equal(code, 0);
+  assert.deepEqual(stdout.split("\n"), [
+    "TOOL        VERSION  NODES  TAGS          WHAT IT DOES",
+    "web_search  1.0.0        3  web,research  Searches the [31mweb for pages that say…",
+    "web_search  2.0.0        3  -",
+    "",
+  ]);
+  assert.deepEqual(calls[0]?.params, { tags: ["web", "x"], tools: [] });
+  const none = await runInMemory(["tool", "list"], { node: { "tool.ls": { tools: [] } } });
+  assert.equal(none.stdout, "no tools\n");
+});
+
+Deno.test("tool show prints one tool, and which text its announcement had no room for", async () => {
+  const node = { "tool.show": { tool_id: "web_search", versions: [SEARCH], omitted: 0 } };
+  const { stdout } = await runInMemory(["tool", "show", "web_search"], { node });
+  assert.match(stdout, /^tool +web_search$/m);
+  assert.match(stdout, /^input +\{"type":"object"\}$/m);
+  assert.match(stdout, /^output +too large for an announcement$/m);
+  assert.match(stdout, /^offered by +31a56ab7724a0b59 and 2 more$/m);
+  const json = JSON.parse(
+    (await runInMemory(["tool", "show", "web_search", "--json"], { node })).stdout,
+  );
+  assert.equal(json.schema, "net.tool.show.v1");
+});
+
+Deno.test("tool show of a tool that nobody offers says what to do next", async () => {
+  const { code, stderr } = await runInMemory(["tool", "show", "x"], {
+    node: {
+      "tool.show": () => {
+        throw new NetError("not_found", 'Cannot find tool "x": no known node offers it', {
+          next: "see net tool ls for the tools there are",
+        });
+      },
+    },
+  });
+  assert.equal(code, 4);
+  assert.match(stderr, /next: see net tool ls/);
+});
+
+Deno.test("tool export prints a provider's list, and warns of what is not whole", async () => {
+  const tools = [{ name: "a", description: "\u009b", inputSchema: {} }];
+  const node = { "tool.export": { format: "mcp", tools, incomplete: ["a"], next: null } };
+  const { code, stdout, stderr, calls } = await runInMemory(
+    ["tool", "export", "--format", "mcp", "--tool", "a"],
+    { node },
+  );
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse(stdout), tools);
+  assert.ok(!stdout.includes("\u009b"));
+  assert.match(stderr, /a has a schema too large/);
+  assert.deepEqual(calls[0]?.params, { format: "mcp", tags: [], tools: ["a"] });
+  const json = await runInMemory(["tool", "export", "--format", "mcp", "--json"], { node });
+  assert.deepEqual(JSON.parse(json.stdout).tools, tools);
+});
+
+Deno.test("tool export needs a known format", async () => {
+  for (const args of [["tool", "export"], ["tool", "export", "--format", "xml"]]) {
+    assert.equal((await runInMemory(args)).code, 2);
+  }
+  const { stdout } = await runInMemory(["__complete", "tool", "export", "--format", "g"]);
+  assert.match(stdout, /^gemini/);
+});
