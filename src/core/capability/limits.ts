@@ -6,6 +6,13 @@ export const ANNOUNCEMENT_BYTES_MAX = 8_104;
 /** A set on its own, kept or handed over outside an announcement: eight times what can be announced. */
 export const CAPABILITY_SET_BYTES_MAX = 65_536;
 
+/**
+ * A diff of two sets: a change of every tag that can be announced takes some 500 steps, and they no more
+ * room than the set itself may.
+ */
+export const DIFF_OPS_MAX = 1_024;
+export const DIFF_BYTES_MAX = 65_536;
+
 /** A bloom filter: 500 KiB, forty times what 10,000 entries with 1 % of wrong answers take. */
 export const BLOOM_BITS_MAX = 500 * 1024 * 8;
 

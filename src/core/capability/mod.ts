@@ -40,5 +40,5 @@ export * from "./query/mod.ts";
 export * from "./matchers/mod.ts";
 export * from "./views/mod.ts";
 export * from "./validation/validate.ts";
-export * from "./diff/set_diff.ts";
 export * from "./index/mod.ts";
+export * from "./diff/mod.ts";

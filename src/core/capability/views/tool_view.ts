@@ -37,6 +37,14 @@ export type ToolInput = Pick<ToolView, "toolId"> & Partial<ToolView>;
 type Row = { -readonly [Name in keyof ToolView]: ToolView[Name] };
 type Entry = readonly [string, string];
 
+const EXTRAS: ReadonlySet<string> = new Set<ToolExtra>([
+  "input_schema",
+  "output_schema",
+  "description",
+  "streaming",
+  "tags",
+  "pricing_terms",
+]);
 const KEY = /^tool\.[^.]*\.(?:tool_id|name|version|requires|estimated_time_ms|stateless)$/;
 
 /**
@@ -110,6 +118,12 @@ export function isToolKey(key: string): boolean {
 /** True for the entries that describe tools. */
 export function isToolMetadataKey(key: string): boolean {
   return key.startsWith(TOOL_METADATA_PREFIX);
+}
+
+/** True for the entries that {@linkcode toolMetadata} writes about this tool. */
+export function isToolMetadataOf(toolId: string, key: string): boolean {
+  const prefix = `${TOOL_METADATA_PREFIX}${toolId}::`;
+  return key.startsWith(prefix) && EXTRAS.has(key.slice(prefix.length));
 }
 
 function createRow(): Row {
