@@ -35,6 +35,7 @@ export {
 export * from "./fold/mod.ts";
 export * from "./tags/mod.ts";
 export * from "./membership.ts";
+export * from "./placement/mod.ts";
 export * from "./predicate/mod.ts";
 export * from "./query/mod.ts";
 export * from "./matchers/mod.ts";

@@ -7,6 +7,7 @@ import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { MEMBERSHIP_SUITES } from "./membership.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
+import { PLACEMENT_SUITES } from "./placement.ts";
 import { PREDICATE_SUITES } from "./predicates.ts";
 import { TOOL_SUITES } from "./tools.ts";
 import { WIRE_CONTROL_SUITES } from "./wire_control.ts";
@@ -31,5 +32,6 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...CAPABILITY_FOLD_SUITES,
   ...CAPABILITY_SET_SUITES,
   ...PREDICATE_SUITES,
+  ...PLACEMENT_SUITES,
   ...TOOL_SUITES,
 };
