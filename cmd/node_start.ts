@@ -42,7 +42,8 @@ export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
       "  net node start --data-dir /srv/net --udp 0.0.0.0:7000\n\n" +
       "ENVIRONMENT\n  NET_TICKET  NET_UDP  NET_PORT  NET_LISTEN  NET_BIND  NET_SOCKET\n" +
       "  NET_FAMILY_ID (FAMILY_ID)  NET_NODE_ID (NODE_ID)  NET_DATA_DIR  NET_PROFILE\n" +
-      "  NET_PEER  NET_EXPECT  NET_PSK_FILE  NET_LOG_LEVEL  NET_LOG_FORMAT",
+      "  NET_PEER  NET_EXPECT  NET_PSK_FILE  NET_LOG_LEVEL  NET_LOG_FORMAT\n" +
+      "  NET_SUBNET  NET_SUBNET_RULES (with ; between)  NET_GATEWAY",
   },
   parameters: { flags: bareRecord(START_FLAGS) },
   async func(flags) {

@@ -34,6 +34,9 @@ export interface StartFlags extends SharedFlags {
   readonly profile?: "micro" | "macro";
   readonly tag?: readonly string[];
   readonly announceEvery?: string;
+  readonly subnet?: string;
+  readonly subnetRule?: readonly string[];
+  readonly gateway?: boolean;
   readonly label?: string;
   readonly amnesia?: boolean;
   readonly detach?: boolean;
@@ -104,6 +107,19 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     "DURATION",
     "Time between announcements, or never; default: 150s. Others forget after twice that",
   ),
+  subnet: textFlag(
+    "ID",
+    "Subnet of the node, such as 1.2; default: what the rules make of its tags",
+  ),
+  subnetRule: {
+    kind: "parsed",
+    parse: String,
+    optional: true,
+    variadic: true,
+    placeholder: "PREFIX=LEVEL:NAME=NUMBER,…",
+    brief: "Read a level of subnets from tags, as region:=0:eu=1,us=2; repeatable",
+  },
+  gateway: switchFlag("Decide on channels that leave a subnet through this node"),
   label: textFlag("TEXT", "Name of the node in tickets; default: the machine's name"),
   amnesia: switchFlag("Keep everything in memory"),
   detach: switchFlag("Run in the background, return when the node answers"),
@@ -160,6 +176,9 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     bench: flags.bench,
     tag: flags.tag,
     announceEvery: flags.announceEvery,
+    subnet: flags.subnet,
+    subnetRule: flags.subnetRule,
+    gateway: flags.gateway,
     label: flags.label,
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,

@@ -14,6 +14,10 @@ import { completionsCommand } from "./completions.ts";
 import type { NetContext } from "./context.ts";
 import { doctorCommand } from "./doctor.ts";
 import { bareRecord } from "./flags.ts";
+import { gatewayExportCommand } from "./gateway_export.ts";
+import { gatewayExportsCommand } from "./gateway_exports.ts";
+import { gatewayStatsCommand } from "./gateway_stats.ts";
+import { gatewayUnexportCommand } from "./gateway_unexport.ts";
 import { helpCommand } from "./help.ts";
 import { identityExportCommand } from "./identity_export.ts";
 import { identityImportCommand } from "./identity_import.ts";
@@ -31,6 +35,10 @@ import { nodeStopCommand } from "./node_stop.ts";
 import { nodeStreamsCommand } from "./node_streams.ts";
 import { nodeTicketCommand } from "./node_ticket.ts";
 import { nodeTraceCommand } from "./node_trace.ts";
+import { subnetLsCommand } from "./subnet_ls.ts";
+import { subnetPolicyCommand } from "./subnet_policy.ts";
+import { subnetShowCommand } from "./subnet_show.ts";
+import { subnetTreeCommand } from "./subnet_tree.ts";
 import { tokenDelegateCommand } from "./token_delegate.ts";
 import { tokenIssueCommand } from "./token_issue.ts";
 import { tokenRevokeCommand } from "./token_revoke.ts";
@@ -123,6 +131,28 @@ const tokenRoutes = buildRouteMap<string, NetContext>({
   aliases: bareRecord({}),
 });
 
+const subnetRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Show subnets and who is in them" },
+  routes: bareRecord({
+    show: subnetShowCommand,
+    ls: subnetLsCommand,
+    tree: subnetTreeCommand,
+    policy: subnetPolicyCommand,
+  }),
+  aliases: bareRecord({ list: "ls" }),
+});
+
+const gatewayRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Decide what crosses between subnets" },
+  routes: bareRecord({
+    stats: gatewayStatsCommand,
+    exports: gatewayExportsCommand,
+    export: gatewayExportCommand,
+    unexport: gatewayUnexportCommand,
+  }),
+  aliases: bareRecord({ ls: "exports" }),
+});
+
 const validateRoutes = buildRouteMap<string, NetContext>({
   docs: { brief: "Check that a member behaves as its contract says" },
   routes: bareRecord({ ipc: validateIpcCommand }),
@@ -142,6 +172,8 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     tool: toolRoutes,
     bench: benchRoutes,
     identity: identityRoutes,
+    subnet: subnetRoutes,
+    gateway: gatewayRoutes,
     token: tokenRoutes,
     validate: validateRoutes,
     doctor: doctorCommand,

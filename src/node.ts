@@ -28,6 +28,7 @@ import {
   CapabilityService,
   chooseMeshSecret,
   createCapabilityMemory,
+  createSubnetMemory,
   describePeers,
   describeSessions,
   type KnownPeer,
@@ -36,6 +37,7 @@ import {
   type PeerRow,
   requireOperatorTag,
   type Storage,
+  SubnetService,
   TokenService,
 } from "./services/mod.ts";
 
@@ -91,6 +93,7 @@ export class Node {
   #mesh: MeshService | undefined;
   #capabilities: CapabilityService | undefined;
   #tokens: TokenService | undefined;
+  #subnets: SubnetService | undefined;
   #blobs: BlobService | undefined;
   #bench: BenchService | undefined;
   #control: ControlService | undefined;
@@ -123,6 +126,11 @@ export class Node {
   /** Issuers that were taken back, and tokens that are kept. */
   get tokens(): TokenService {
     return required(this.#tokens, "tokens");
+  }
+
+  /** In which subnets this node and others are, and what leaves them through this one. */
+  get subnets(): SubnetService {
+    return required(this.#subnets, "subnets");
   }
 
   /** Blobs from here and from peers. */
@@ -298,7 +306,7 @@ export class Node {
         sessionTimeoutMs: config.sessionTimeoutMs,
       })
     );
-    this.#capabilities = this.#supervisor.add(() =>
+    const capabilities = this.#capabilities = this.#supervisor.add(() =>
       new CapabilityService(
         { ...deps, mesh, keys, memory: createCapabilityMemory(storage.ledger) },
         {
@@ -306,6 +314,14 @@ export class Node {
           facts: { tags: config.tags.map(requireOperatorTag) },
         },
       )
+    );
+    this.#subnets = this.#supervisor.add(() =>
+      new SubnetService({
+        ...deps,
+        mesh,
+        capabilities,
+        memory: createSubnetMemory(storage.ledger),
+      }, { subnet: config.subnet, rules: config.subnetRules, isGateway: config.isGateway })
     );
     this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
     if (control !== undefined) {

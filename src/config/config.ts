@@ -4,7 +4,13 @@
  *
  * Pure: it reads neither files nor the machine. The file layer is handed in already parsed.
  */
-import { formatSocketAddress, NetError, parseId, type SocketAddress } from "../base/mod.ts";
+import {
+  formatSocketAddress,
+  NetError,
+  parseId,
+  parseSubnetId,
+  type SocketAddress,
+} from "../base/mod.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/mod.ts";
 import {
   parseDuration,
@@ -15,8 +21,10 @@ import {
   parseListen,
   parsePeer,
   parsePort,
+  parseSubnetRule,
   parseSwitch,
   type PeerSpec,
+  type SubnetRuleSpec,
 } from "./parse.ts";
 import { absolutePath, defaultDataDir, defaultRevocationFile, type Environment } from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
@@ -27,6 +35,9 @@ const PEERS_MAX = 1024;
 /** More tags than this do not fit in one announcement. */
 const TAGS_MAX = 1024;
 const TAG_BYTES_MAX = 1024;
+
+/** Sixteen rules for each of the four levels of a subnet. */
+const SUBNET_RULES_MAX = 64;
 
 /** `sockaddr_un` holds 108 bytes, the last one a zero (`validation.md` 3.1). */
 const SOCKET_PATH_BYTES_MAX = 107;
@@ -67,6 +78,11 @@ export interface NodeConfig {
   readonly tags: readonly string[];
   /** Time between announcements in milliseconds, 0 for only on change; `undefined` for 150 s. */
   readonly announceEveryMs: number | undefined;
+  /** Subnet of the node; `undefined` for the one its own tags give by the rules. */
+  readonly subnet: number | undefined;
+  readonly subnetRules: readonly SubnetRuleSpec[];
+  /** It decides on channels that leave a subnet through it. */
+  readonly isGateway: boolean;
   readonly label: string;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
@@ -154,6 +170,18 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
     ) ?? "proven",
     tags: layers.readAll("tag", parseTagText, "must be 1 to 1024 bytes of UTF-8", TAGS_MAX),
     announceEveryMs: layers.read("announceEvery", parseAnnounceEvery, ANNOUNCE_EVERY_REQUIRED),
+    subnet: layers.read(
+      "subnet",
+      parseSubnetId,
+      "must be global, or up to four numbers such as 1.2 with the last one not 0",
+    ),
+    subnetRules: layers.readAll(
+      "subnetRule",
+      parseSubnetRule,
+      "must be PREFIX=LEVEL:NAME=NUMBER,… with level 0 to 3 and numbers 1 to 255",
+      SUBNET_RULES_MAX,
+    ),
+    isGateway: layers.read("gateway", parseSwitch, "must be true or false") ?? false,
     label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??
       (options.hostname === undefined ? undefined : parseLabel(options.hostname.slice(0, 63))) ??
       "net",
@@ -300,6 +328,8 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   peers: "peer",
   tags: "tag",
   announceEveryMs: "announceEvery",
+  subnetRules: "subnetRule",
+  isGateway: "gateway",
   heartbeatMs: "heartbeat",
   sessionTimeoutMs: "sessionTimeout",
 };

@@ -41,6 +41,9 @@ const SETTINGS = {
   bench: ["--bench", "NET_BENCH"],
   tag: ["--tag", "NET_TAGS"],
   announceEvery: ["--announce-every", "NET_ANNOUNCE_EVERY"],
+  subnet: ["--subnet", "NET_SUBNET"],
+  subnetRule: ["--subnet-rule", "NET_SUBNET_RULES"],
+  gateway: ["--gateway", "NET_GATEWAY"],
   label: ["--label", "NET_NODE_ID", "NODE_ID"],
   logLevel: ["--log-level", "NET_LOG_LEVEL"],
   logFormat: ["--log-format", "NET_LOG_FORMAT"],
@@ -48,8 +51,13 @@ const SETTINGS = {
   sessionTimeout: ["--session-timeout"],
 } as const satisfies Record<string, readonly string[]>;
 
-/** Settings whose variable holds several values with commas between them. */
-const LISTS: ReadonlySet<string> = new Set(["peer", "expect", "tag"]);
+/** Settings whose variable holds several values, and what stands between them. */
+const LISTS: ReadonlyMap<string, string> = new Map([
+  ["peer", ","],
+  ["expect", ","],
+  ["tag", ","],
+  ["subnetRule", ";"],
+]);
 
 /** Name of a setting. */
 export type Setting = keyof typeof SETTINGS;
@@ -137,8 +145,10 @@ export class Layers {
       for (const name of variables) {
         const text = this.#env[name];
         if (text === undefined || text === "") continue;
-        const isList = LISTS.has(setting);
-        const texts = isList ? text.split(",").map((part) => part.trim()) : [text];
+        const separator = LISTS.get(setting);
+        const texts = separator === undefined
+          ? [text]
+          : text.split(separator).map((part) => part.trim());
         return texts.filter((part) => part !== "").map((part) => ({
           text: part,
           origin,

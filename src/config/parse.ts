@@ -13,12 +13,24 @@ import {
   unmapIpv4,
 } from "../base/mod.ts";
 
+/** Room for 255 names of 60 characters in one rule. */
+const SUBNET_RULE_CHARACTERS_MAX = 16_384;
+
 /** One `ADDR#NODEID#NOISEKEY`: a peer that is known without a ticket. */
 export interface PeerSpec {
   readonly address: SocketAddress;
   readonly nodeId: bigint;
   /** 32 bytes. */
   readonly noisePublicKey: Uint8Array;
+}
+
+/** How one level of a node's subnet follows from its tags. */
+export interface SubnetRuleSpec {
+  readonly tagPrefix: string;
+  /** 0 to 3. */
+  readonly level: number;
+  /** 1 to 255, by what follows the prefix. */
+  readonly values: ReadonlyMap<string, number>;
 }
 
 /** Port 0..65535 in decimal. */
@@ -93,6 +105,24 @@ export function parsePeer(text: string): PeerSpec | undefined {
   if (address === undefined || address.port === 0) return undefined;
   if (nodeId === undefined || noisePublicKey === undefined) return undefined;
   return { address, nodeId, noisePublicKey };
+}
+
+/**
+ * `PREFIX=LEVEL:NAME=NUMBER,NAME=NUMBER,…`, such as `region:=0:eu=1,us=2`: a node with the tag `region:eu` has
+ * the number 1 at level 0 of its subnet. The prefix ends before the first `=` that a level follows.
+ */
+export function parseSubnetRule(text: string): SubnetRuleSpec | undefined {
+  const match = /^(.+?)=([0-3]):(.+)$/s.exec(text);
+  if (match === null || text.length > SUBNET_RULE_CHARACTERS_MAX) return undefined;
+  const [, tagPrefix = "", level, list = ""] = match;
+  const values = new Map<string, number>();
+  for (const pair of list.split(",")) {
+    const [, name, number] = /^(.+)=([1-9][0-9]{0,2})$/s.exec(pair) ?? [];
+    const value = Number(number);
+    if (name === undefined || value > 255 || values.has(name)) return undefined;
+    values.set(name, value);
+  }
+  return { tagPrefix, level: Number(level), values };
 }
 
 /** Label of a node: 1 to 64 UTF-8 bytes without control characters. */

@@ -10,5 +10,6 @@ export * from "./mesh_secret.ts";
 export * from "./own_capabilities.ts";
 export * from "./peer_list.ts";
 export * from "./storage.ts";
+export * from "./subnets.ts";
 export * from "./tokens.ts";
 export * from "./uploads.ts";

@@ -155,3 +155,26 @@ Deno.test("loadNodeConfig() reads tags and the time between announcements", () =
   fails("usage", /--announce-every/, () => load({ announceEvery: "9s" }));
   fails("usage", /--tag/, () => load({ tag: [""] }));
 });
+
+Deno.test("loadNodeConfig() reads subnet, rules and the gateway switch", () => {
+  assert.equal(load({}).subnet, undefined);
+  assert.deepEqual(load({}).subnetRules, []);
+  assert.equal(load({}).isGateway, false);
+  assert.equal(load({ subnet: "1.2" }).subnet, 0x01020000);
+  assert.equal(load({ subnet: "global" }).subnet, 0);
+  const rules = ["region:=0:eu=1,us=2", "site:=1:lab=3"];
+  const config = load({ subnetRule: rules, gateway: true });
+  assert.deepEqual(config.subnetRules.map(({ tagPrefix, level }) => [tagPrefix, level]), [
+    ["region:", 0],
+    ["site:", 1],
+  ]);
+  assert.equal(config.isGateway, true);
+  assert.equal(config.origins.subnetRules, "flag");
+  const env = { ...HOME, NET_SUBNET_RULES: rules.join("; "), NET_GATEWAY: "1", NET_SUBNET: "7" };
+  assert.deepEqual(load({}, env).subnetRules, config.subnetRules);
+  assert.equal(load({}, env).isGateway, true);
+  assert.deepEqual(load({}, HOME, { subnetRule: rules }).subnetRules, config.subnetRules);
+  fails("usage", /--subnet/, () => load({ subnet: "1.0" }));
+  fails("usage", /--subnet-rule/, () => load({ subnetRule: ["region:"] }));
+  fails("config_invalid", /NET_SUBNET_RULES/, () => load({}, { ...HOME, NET_SUBNET_RULES: "x" }));
+});

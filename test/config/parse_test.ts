@@ -10,6 +10,7 @@ import {
   parseListen,
   parsePeer,
   parsePort,
+  parseSubnetRule,
 } from "../../src/config/mod.ts";
 
 Deno.test("parsePort() takes 0..65535 in decimal and nothing else", () => {
@@ -115,6 +116,37 @@ Deno.test("parseLabel() bounds bytes and refuses control characters", () => {
   }
 });
 
+Deno.test("parseSubnetRule() reads prefix, level and numbers by name", () => {
+  assert.deepEqual(parseSubnetRule("region:=0:eu=1,us=255"), {
+    tagPrefix: "region:",
+    level: 0,
+    values: new Map([["eu", 1], ["us", 255]]),
+  });
+  // The prefix may hold what stands between the parts, and so may a name.
+  assert.deepEqual(parseSubnetRule("software.site==3:a=b=7"), {
+    tagPrefix: "software.site=",
+    level: 3,
+    values: new Map([["a=b", 7]]),
+  });
+  for (
+    const text of [
+      "",
+      "region:",
+      "region:=0:",
+      "=0:eu=1",
+      "region:=4:eu=1",
+      "region:=0:eu=0",
+      "region:=0:eu=256",
+      "region:=0:eu=01",
+      "region:=0:=1",
+      "region:=0:eu",
+      "region:=0:eu=1,",
+      "region:=0:eu=1,eu=2",
+      `region:=0:${"a".repeat(16_384)}=1`,
+    ]
+  ) assert.equal(parseSubnetRule(text), undefined, text);
+});
+
 Deno.test("every parser returns on any text", () => {
   const parsers = [
     parsePort,
@@ -125,6 +157,7 @@ Deno.test("every parser returns on any text", () => {
     parseFamily,
     parsePeer,
     parseLabel,
+    parseSubnetRule,
   ];
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     for (const parse of parsers) parse(text);

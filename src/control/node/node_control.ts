@@ -14,6 +14,7 @@ import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../hea
 import { type Method, MethodTable } from "../method.ts";
 import { meshMethods } from "./mesh_methods.ts";
 import { nodeMethods } from "./node_methods.ts";
+import { subnetMethods } from "./subnet_methods.ts";
 import { toolMethods } from "./tool_methods.ts";
 
 /** What the control surface needs beside the node. */
@@ -116,6 +117,7 @@ function allMethods(node: Node): readonly Method[] {
     ...nodeMethods(node),
     ...meshMethods(node),
     ...capabilityMethods(node),
+    ...subnetMethods(node),
     ...blobMethods(node),
     ...toolMethods(node),
   ];

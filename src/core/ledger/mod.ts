@@ -4,3 +4,4 @@ export * from "./ledger.ts";
 export * from "./peers.ts";
 export * from "./schema.ts";
 export * from "./settings.ts";
+export * from "./subnet_exports.ts";

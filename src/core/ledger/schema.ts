@@ -62,6 +62,15 @@ export interface AnnouncementTable {
   readonly expires_at_ms: number;
 }
 
+/** One channel and one subnet that a gateway exports it to. */
+export interface SubnetExportTable {
+  /** Canonical hash, 16 hex digits. */
+  readonly channel_hash: string;
+  /** Subnet of the topology, 32 bits. */
+  readonly target: number;
+  readonly name: string;
+}
+
 /** All tables. */
 export interface LedgerSchema {
   readonly blob: BlobTable;
@@ -69,6 +78,7 @@ export interface LedgerSchema {
   readonly peer: PeerTable;
   readonly setting: SettingTable;
   readonly announcement: AnnouncementTable;
+  readonly subnet_export: SubnetExportTable;
 }
 
 /** Step i brings the schema from version i to version i + 1. */
@@ -117,5 +127,13 @@ export const MIGRATIONS: readonly string[] = [
     expires_at_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX announcement_by_age ON announcement (heard_at_ms);
+  `,
+  `
+  CREATE TABLE subnet_export (
+    channel_hash TEXT NOT NULL CHECK (length(channel_hash) = 16),
+    target INTEGER NOT NULL CHECK (target BETWEEN 0 AND 4294967295),
+    name TEXT NOT NULL,
+    PRIMARY KEY (channel_hash, target)
+  ) STRICT, WITHOUT ROWID;
   `,
 ];
