@@ -72,7 +72,8 @@ export function formatJsonNumber(value: number): string {
   }
   const sign = value < 0 ? "-" : "";
   const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
-  return `${sign}${digits.slice(0, 1)}${fraction}e${point - 1}`;
+  const exponent = point > 0 ? `+${point - 1}` : point - 1;
+  return `${sign}${digits.slice(0, 1)}${fraction}e${exponent}`;
 }
 
 /** The value as 0.DIGITS times ten to the power of `point`. */

@@ -65,13 +65,13 @@ Deno.test("formatJsonNumber() marks numbers as floating-point", () => {
     [-0, "-0.0"],
     [-1.5, "-1.5"],
     [1e15, "1000000000000000.0"],
-    [1e16, "1e16"],
-    [1.25e17, "1.25e17"],
+    [1e16, "1e+16"],
+    [1.25e17, "1.25e+17"],
     [0.00001, "0.00001"],
     [0.000001, "1e-6"],
     [-1.5e-7, "-1.5e-7"],
     [5e-324, "5e-324"],
-    [Number.MAX_VALUE, "1.7976931348623157e308"],
+    [Number.MAX_VALUE, "1.7976931348623157e+308"],
   ];
   for (const [number, text] of printed) assert.equal(formatJsonNumber(number), text);
   for (const number of [NaN, Infinity, -Infinity]) {

@@ -60,7 +60,7 @@ Deno.test("encodePredicate() writes children first and numbers with a fraction",
     table([
       GPU,
       '{"kind":"not","child":0}',
-      '{"kind":"numeric_in_range","key":{"axis":"hardware","key":"memory_gb"},"min":64.0,"max":1e300}',
+      '{"kind":"numeric_in_range","key":{"axis":"hardware","key":"memory_gb"},"min":64.0,"max":1e+300}',
       '{"kind":"or","children":[]}',
       '{"kind":"and","children":[1,2,3]}',
     ]),
