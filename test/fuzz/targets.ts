@@ -7,6 +7,7 @@ import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
 import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
+import { TOKEN_TARGETS } from "./targets/token_targets.ts";
 import { TOOL_TARGETS } from "./targets/tool_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
 import { VALUE_TARGETS } from "./targets/value_targets.ts";
@@ -24,4 +25,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...FOLD_TARGETS,
   ...SUBNET_TARGETS,
   ...CHANNEL_TARGETS,
+  ...TOKEN_TARGETS,
 };

@@ -4,6 +4,7 @@ import type { VectorSuite } from "../suite.ts";
 import { CAPABILITY_SUITES } from "./capability.ts";
 import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
 import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
+import { DELEGATION_SUITES } from "./delegation.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { MEMBERSHIP_SUITES } from "./membership.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
@@ -27,6 +28,7 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...WIRE_STREAM_SUITES,
   ...IDENTITY_SUITES,
   ...TOKEN_SUITES,
+  ...DELEGATION_SUITES,
   ...MEMBERSHIP_SUITES,
   ...CAPABILITY_SUITES,
   ...CAPABILITY_FOLD_SUITES,
