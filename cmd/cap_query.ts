@@ -16,6 +16,7 @@ export interface QueryFlags extends SharedFlags {
   readonly tenant?: readonly string[];
   readonly region?: readonly string[];
   readonly globalOnly?: boolean;
+  readonly sameSubnet?: boolean;
   readonly fresh?: boolean;
 }
 
@@ -38,6 +39,7 @@ export const QUERY_FLAGS = {
   tenant: listFlag("NAME", "Of one of these tenants, or of none; repeatable"),
   region: listFlag("NAME", "Of one of these regions, or of none; repeatable"),
   globalOnly: switchFlag("Of no tenant and no region"),
+  sameSubnet: switchFlag("Of this node's own subnet"),
   fresh: switchFlag("Heard of since this node started"),
 } as const;
 
@@ -71,6 +73,7 @@ export function toQuery(flags: QueryFlags, required: readonly string[]) {
     tenants: flags.tenant,
     regions: flags.region,
     global_only: flags.globalOnly,
+    same_subnet: flags.sameSubnet,
     fresh: flags.fresh,
   };
 }

@@ -92,7 +92,7 @@ export function capabilityMethods(node: Node): readonly Method[] {
       }),
       handle: async (params, { signal }) => {
         const { capabilities } = node;
-        const query = readQuery(params);
+        const query = readQuery(node, params);
         if (params.after_version !== undefined) {
           await capabilities.whenChanged(params.after_version, params.wait_ms, signal);
         }

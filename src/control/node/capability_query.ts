@@ -39,6 +39,7 @@ export const QUERY_PARAMS = {
   tenants: names,
   regions: names,
   global_only: v.optional(v.boolean(), false),
+  same_subnet: v.optional(v.boolean(), false),
   fresh: v.optional(v.boolean(), false),
 };
 
@@ -60,7 +61,7 @@ export interface CapabilityQuery {
  * @throws NetError `usage` for a requirement or predicate that can't be read, and for scopes that exclude
  * each other.
  */
-export function readQuery(params: QueryParams): CapabilityQuery {
+export function readQuery(node: Node, params: QueryParams): CapabilityQuery {
   const required = params.required.map(readRequired);
   const clauses = required.map(toClause).filter((clause) => clause !== undefined);
   if (params.where !== undefined) clauses.push(parsePredicate(params.where));
@@ -77,7 +78,7 @@ export function readQuery(params: QueryParams): CapabilityQuery {
       gpuVendor: params.gpu_vendor,
     },
     options: {
-      scope: readScopeOf(params),
+      scope: readScopeOf(node, params),
       stale: params.fresh ? "exclude" : "include",
     },
     predicate: { kind: "and", children: clauses },
@@ -140,19 +141,24 @@ function toClause(required: RequiredCapability): Predicate | undefined {
   }
 }
 
-function readScopeOf(params: QueryParams): FindOptions["scope"] {
-  const { tenants, regions, global_only } = params;
-  const given = [tenants.length > 0, regions.length > 0, global_only];
+function readScopeOf(node: Node, params: QueryParams): FindOptions["scope"] {
+  const { tenants, regions, global_only, same_subnet } = params;
+  const given = [tenants.length > 0, regions.length > 0, global_only, same_subnet];
   if (given.filter((is) => is).length > 1) {
     throw new NetError(
       "usage",
-      "Cannot find nodes: tenants, regions and global_only exclude " +
-        "each other",
+      "Cannot find nodes: tenants, regions, global_only and same_subnet " +
+        "exclude each other",
       { next: "ask for one of them" },
     );
   }
   if (tenants.length > 0) return { kind: "tenants", names: tenants };
   if (regions.length > 0) return { kind: "regions", names: regions };
   if (global_only) return { kind: "global_only" };
+  if (same_subnet) {
+    const { subnets } = node;
+    const isSameSubnet = (nodeId: bigint) => subnets.subnetOf(nodeId) === subnets.local;
+    return { kind: "same_subnet", isSameSubnet };
+  }
   return undefined;
 }
