@@ -43,6 +43,7 @@ export interface StartFlags extends SharedFlags {
   readonly showTicket?: boolean;
   readonly logLevel?: "debug" | "info" | "warn" | "error" | "off";
   readonly logFormat?: "text" | "json";
+  readonly snapshotEvery?: string;
   readonly heartbeat?: string;
   readonly sessionTimeout?: string;
 }
@@ -136,6 +137,7 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     optional: true,
     brief: "Shape of log records on standard error; default: text",
   },
+  snapshotEvery: hiddenTextFlag("DURATION", "Time between snapshots of folds, or never"),
   heartbeat: hiddenTextFlag("DURATION", "Interval of heartbeats"),
   sessionTimeout: hiddenTextFlag("DURATION", "Silence after which a session is lost"),
   ...SHARED_FLAGS,
@@ -182,6 +184,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     label: flags.label,
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,
+    snapshotEvery: flags.snapshotEvery,
     heartbeat: flags.heartbeat,
     sessionTimeout: flags.sessionTimeout,
   };

@@ -28,9 +28,11 @@ import {
   CapabilityService,
   chooseMeshSecret,
   createCapabilityMemory,
+  createFoldMemory,
   createSubnetMemory,
   describePeers,
   describeSessions,
+  FoldService,
   type KnownPeer,
   MeshService,
   openStorage,
@@ -94,6 +96,7 @@ export class Node {
   #capabilities: CapabilityService | undefined;
   #tokens: TokenService | undefined;
   #subnets: SubnetService | undefined;
+  #folds: FoldService | undefined;
   #blobs: BlobService | undefined;
   #bench: BenchService | undefined;
   #control: ControlService | undefined;
@@ -131,6 +134,11 @@ export class Node {
   /** In which subnets this node and others are, and what leaves them through this one. */
   get subnets(): SubnetService {
     return required(this.#subnets, "subnets");
+  }
+
+  /** What nodes say of classes, routes, resources and islands. */
+  get folds(): FoldService {
+    return required(this.#folds, "folds");
   }
 
   /** Blobs from here and from peers. */
@@ -322,6 +330,12 @@ export class Node {
         capabilities,
         memory: createSubnetMemory(storage.ledger),
       }, { subnet: config.subnet, rules: config.subnetRules, isGateway: config.isGateway })
+    );
+    const memory = folder === undefined ? undefined : createFoldMemory(storage.ledger);
+    this.#folds = this.#supervisor.add(() =>
+      new FoldService({ ...deps, mesh, keys, capabilities, memory }, {
+        snapshotMs: config.snapshotEveryMs,
+      })
     );
     this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
     if (control !== undefined) {

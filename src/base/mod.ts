@@ -8,4 +8,5 @@ export * from "./pair_map.ts";
 export * from "./pause.ts";
 export * from "./postcard.ts";
 export * from "./subnet_id.ts";
+export * from "./repeat.ts";
 export * from "./token_bucket.ts";

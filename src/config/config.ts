@@ -83,6 +83,8 @@ export interface NodeConfig {
   readonly subnetRules: readonly SubnetRuleSpec[];
   /** It decides on channels that leave a subnet through it. */
   readonly isGateway: boolean;
+  /** Time between snapshots of folds in milliseconds, 0 for only at the end; `undefined` for 5 min. */
+  readonly snapshotEveryMs: number | undefined;
   readonly label: string;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
@@ -169,7 +171,6 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       "must be proven, any or off",
     ) ?? "proven",
     tags: layers.readAll("tag", parseTagText, "must be 1 to 1024 bytes of UTF-8", TAGS_MAX),
-    announceEveryMs: layers.read("announceEvery", parseAnnounceEvery, ANNOUNCE_EVERY_REQUIRED),
     subnet: layers.read(
       "subnet",
       parseSubnetId,
@@ -182,6 +183,8 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       SUBNET_RULES_MAX,
     ),
     isGateway: layers.read("gateway", parseSwitch, "must be true or false") ?? false,
+    announceEveryMs: layers.read("announceEvery", parseEvery, EVERY_REQUIRED),
+    snapshotEveryMs: layers.read("snapshotEvery", parseEvery, EVERY_REQUIRED),
     label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??
       (options.hostname === undefined ? undefined : parseLabel(options.hostname.slice(0, 63))) ??
       "net",
@@ -213,14 +216,14 @@ const INTERVAL_MS_MIN = 10;
 const INTERVAL_MS_MAX = 86_400_000;
 const INTERVAL_REQUIRED = "must be a duration from 10ms to 24h, such as 500ms, 5s or 2m";
 
-/** Receivers forget what is not repeated; less often than a day is never. */
-const ANNOUNCE_EVERY_MS_MIN = 10_000;
-const ANNOUNCE_EVERY_REQUIRED = "must be a duration from 10s to 24h, or never";
+/** Others forget what is not announced again, and disks wear out; less often than a day is never. */
+const EVERY_MS_MIN = 10_000;
+const EVERY_REQUIRED = "must be a duration from 10s to 24h, or never";
 
-function parseAnnounceEvery(text: string): number | undefined {
+function parseEvery(text: string): number | undefined {
   if (text === "never") return 0;
   const durationMs = parseDuration(text);
-  const isUsable = durationMs !== undefined && durationMs >= ANNOUNCE_EVERY_MS_MIN &&
+  const isUsable = durationMs !== undefined && durationMs >= EVERY_MS_MIN &&
     durationMs <= INTERVAL_MS_MAX;
   return isUsable ? durationMs : undefined;
 }
@@ -330,6 +333,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   announceEveryMs: "announceEvery",
   subnetRules: "subnetRule",
   isGateway: "gateway",
+  snapshotEveryMs: "snapshotEvery",
   heartbeatMs: "heartbeat",
   sessionTimeoutMs: "sessionTimeout",
 };

@@ -13,8 +13,8 @@ export interface MetricRegistry {
   /**
    * Adds a stage; a later one of the same area takes its place.
    *
-   * Names become `net_<area>_<field>`; fields that a specification names in full (`dataforts_…`) keep
-   * their name (`decisions.md` 23).
+   * Names become `net_<area>_<field>`; fields that a specification names in full (`dataforts_…`,
+   * `fold_…`) keep their name (`decisions.md` 23). A field may end in labels: `name{fold="routing"}`.
    */
   register(area: string, read: () => CounterSet): void;
   /** All values now, sorted by name. */
@@ -23,7 +23,7 @@ export interface MetricRegistry {
   toPrometheus(): string;
 }
 
-const SPECIFIED = /^dataforts_/;
+const SPECIFIED = /^(dataforts|fold)_/;
 
 /** Creates an empty registry. */
 export function createMetricRegistry(): MetricRegistry {
@@ -42,10 +42,14 @@ export function createMetricRegistry(): MetricRegistry {
     snapshot,
     toPrometheus: () => {
       let text = "";
+      let typed = "";
       for (const [name, value] of Object.entries(snapshot())) {
-        text += `# TYPE ${name} ${
-          name.endsWith("_total") ? "counter" : "gauge"
-        }\n${name} ${value}\n`;
+        const [family = name] = name.split("{");
+        if (family !== typed) {
+          text += `# TYPE ${family} ${family.endsWith("_total") ? "counter" : "gauge"}\n`;
+        }
+        typed = family;
+        text += `${name} ${value}\n`;
       }
       return text;
     },

@@ -5,7 +5,7 @@
  * It alone feeds what others ask questions of: whoever keeps an index, subnets or folds listens to
  * `onChange`. Only signed announcements get that far.
  */
-import { type Clock, Emitter, idToHex, toNetError } from "../base/mod.ts";
+import { type Clock, Emitter, idToHex, repeat, toNetError } from "../base/mod.ts";
 import {
   type Announcement,
   ANNOUNCEMENT_LIFE_MS_MAX,
@@ -497,15 +497,4 @@ export class CapabilityService implements Service {
 function gatedEntry(announcement: Announcement): GatedEntry {
   const { capabilities, allowedNodes, allowedSubnets, allowedGroups } = announcement;
   return { tags: capabilities.tags, allowedNodes, allowedSubnets, allowedGroups };
-}
-
-/** Calls `action` again and again; the result stops that. */
-function repeat(clock: Clock, everyMs: number, action: () => void): () => void {
-  let cancel = () => {};
-  const tick = () => {
-    action();
-    cancel = clock.after(everyMs, tick);
-  };
-  cancel = clock.after(everyMs, tick);
-  return () => cancel();
 }

@@ -5,6 +5,8 @@ export * from "./capabilities.ts";
 export * from "./capability_baseline.ts";
 export * from "./capability_baseline_text.ts";
 export * from "./capability_memory.ts";
+export * from "./fold_snapshots.ts";
+export * from "./folds.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";
 export * from "./own_capabilities.ts";

@@ -153,6 +153,8 @@ Deno.test("loadNodeConfig() reads tags and the time between announcements", () =
   assert.equal(load({ announceEvery: "1m" }).announceEveryMs, 60_000);
   assert.equal(load({ announceEvery: "never" }).announceEveryMs, 0);
   fails("usage", /--announce-every/, () => load({ announceEvery: "9s" }));
+  assert.equal(load({ snapshotEvery: "1m" }).snapshotEveryMs, 60_000);
+  assert.equal(load({}).snapshotEveryMs, undefined);
   fails("usage", /--tag/, () => load({ tag: [""] }));
 });
 

@@ -36,3 +36,17 @@ Deno.test("toPrometheus() types totals as counters and the rest as gauges", () =
     "# TYPE net_a_open gauge\nnet_a_open 2.5\n# TYPE net_a_sent_total counter\nnet_a_sent_total 1\n",
   );
 });
+
+Deno.test("toPrometheus() types a name once, whatever its labels", () => {
+  const registry = createMetricRegistry();
+  registry.register("a", () => ({
+    'fold_applies_total{fold="x"}': 1,
+    'fold_applies_total{fold="y"}': 2,
+    "fold_applies_sum": 3,
+  }));
+  assert.equal(
+    registry.toPrometheus(),
+    "# TYPE fold_applies_sum gauge\nfold_applies_sum 3\n# TYPE fold_applies_total counter\n" +
+      'fold_applies_total{fold="x"} 1\nfold_applies_total{fold="y"} 2\n',
+  );
+});

@@ -71,6 +71,15 @@ export interface SubnetExportTable {
   readonly name: string;
 }
 
+/** The latest snapshot of one kind of fold. */
+export interface FoldSnapshotTable {
+  /** Number of the kind. */
+  readonly kind: number;
+  /** Unix milliseconds. */
+  readonly taken_at_ms: number;
+  readonly bytes: Uint8Array;
+}
+
 /** All tables. */
 export interface LedgerSchema {
   readonly blob: BlobTable;
@@ -79,6 +88,7 @@ export interface LedgerSchema {
   readonly setting: SettingTable;
   readonly announcement: AnnouncementTable;
   readonly subnet_export: SubnetExportTable;
+  readonly fold_snapshot: FoldSnapshotTable;
 }
 
 /** Step i brings the schema from version i to version i + 1. */
@@ -135,5 +145,12 @@ export const MIGRATIONS: readonly string[] = [
     name TEXT NOT NULL,
     PRIMARY KEY (channel_hash, target)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE fold_snapshot (
+    kind INTEGER PRIMARY KEY,
+    taken_at_ms INTEGER NOT NULL,
+    bytes BLOB NOT NULL
+  ) STRICT;
   `,
 ];

@@ -4,11 +4,19 @@ import assert from "node:assert/strict";
 import {
   type AnyFoldEnvelope,
   decodeFoldEnvelope,
+  decodeFoldSnapshot,
+  decodeRelayedFold,
   encodeFoldEnvelope,
+  encodeFoldSnapshot,
+  encodeRelayedFold,
+  FOLD_KINDS,
+  FoldRelay,
+  FoldSet,
   signFoldEnvelope,
   verifyFoldEnvelope,
 } from "../../../src/core/capability/mod.ts";
 import { createIdentity } from "../../../src/core/crypto/mod.ts";
+import { ManualClock } from "../../sim/manual_clock.ts";
 import { assertSame, type CreateTarget, type FuzzTarget } from "../fuzz.ts";
 import { FuzzRandom } from "../fuzz_random.ts";
 
@@ -98,8 +106,87 @@ function signatureTarget(): FuzzTarget {
   };
 }
 
+function relayedFrames(): readonly Uint8Array[] {
+  return envelopes().flatMap((envelope, i) =>
+    encodeRelayedFold({
+      hops: 1 + i % 15,
+      publisher: identity.entityId,
+      envelope: encodeFoldEnvelope(envelope),
+    }) ?? []
+  );
+}
+
+function relayFrameTarget(): FuzzTarget {
+  return {
+    corpus: relayedFrames(),
+    feed: (bytes) => {
+      const relayed = decodeRelayedFold(bytes);
+      if (relayed === undefined) return undefined;
+      assertSame(encodeRelayedFold(relayed) ?? new Uint8Array(0), bytes);
+      return relayed;
+    },
+  };
+}
+
+/** A whole node's folds: whatever comes, nothing is forged, counted twice or kept beyond the bounds. */
+function foldGateTarget(): FuzzTarget {
+  const clock = new ManualClock();
+  const folds = new FoldSet({ clock }, { nodeId: 1n });
+  const relay = new FoldRelay({ clock, folds }, 1n);
+  const nowUs = BigInt(Math.round(clock.wallMs() * 1000));
+  const said = envelopes().map((envelope) =>
+    signFoldEnvelope({ ...envelope, announcedAtUs: nowUs, ttlSeconds: 300 }, identity)
+  );
+  const direct = said.map(encodeFoldEnvelope);
+  const frames = direct.flatMap((envelope) =>
+    encodeRelayedFold({ hops: 1, publisher: identity.entityId, envelope }) ?? []
+  );
+  return {
+    corpus: [...direct, ...frames],
+    feed: (bytes, random) => {
+      const result = random.below(2) === 0
+        ? relay.receiveDirect(bytes, identity.entityId)
+        : relay.receiveRelayed(bytes, BigInt(random.below(5)));
+      for (const fold of folds.all()) {
+        for (const { envelope } of fold.values(clock.now())) {
+          assert.equal(envelope.nodeId, identity.nodeId);
+        }
+      }
+      if (result.kind !== "taken" || result.verdict.kind === "dropped") return undefined;
+      return result.verdict.kind;
+    },
+    settle: async () => {
+      await clock.advance(random.below(20_000));
+      folds.sweep();
+      const { receivedTotal, takenTotal, dropped } = relay.counters;
+      const drops = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+      assert.equal(receivedTotal, takenTotal + drops);
+    },
+  };
+}
+
+function snapshotTarget(): FuzzTarget {
+  const time = { nowMs: 0, wallUs: 0n };
+  const said = envelopes();
+  const entries = said.map((envelope, i) => ({
+    envelope,
+    expiresAt: 1 + random.below(100_000),
+    publisher: i % 2 === 0 ? identity.entityId : undefined,
+  }));
+  return {
+    corpus: FOLD_KINDS.map((kind) =>
+      encodeFoldSnapshot(kind, entries.filter(({ envelope }) => envelope.kind === kind), time)
+    ),
+    growth: RICH,
+    feed: (bytes) => decodeFoldSnapshot(FOLD_KINDS.find((kind) => kind === bytes[1]) ?? 1, bytes),
+  };
+}
+
 /** Targets of this file by name. */
 export const FOLD_TARGETS: Readonly<Record<string, CreateTarget>> = {
   fold_envelope: envelopeTarget,
   fold_signature: signatureTarget,
+  fold_relay_frame: relayFrameTarget,
+  fold_gate: foldGateTarget,
+  fold_snapshot: snapshotTarget,
 };

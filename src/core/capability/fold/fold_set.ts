@@ -128,24 +128,31 @@ export class FoldSet {
    *
    * @param publisher Entity id of the node whose word it is said to be.
    */
-  receive(bytes: Uint8Array, publisher: Uint8Array, lifeMsMax?: number): FoldVerdict {
-    const startedAt = this.#clock.now();
+  receive(bytes: Uint8Array, publisher: Uint8Array): FoldVerdict {
     const decoded = decodeFoldEnvelope(bytes);
     if (!decoded.ok) return this.#count({ kind: "dropped", reason: decoded.fault });
-    const { envelope } = decoded;
+    return this.accept(decoded.envelope, { publisher, wireBytes: bytes.length });
+  }
+
+  /** Takes in a statement as the word of `publisher`, which is verified. */
+  accept(
+    envelope: AnyFoldEnvelope,
+    options: ApplyOptions & { readonly publisher: Uint8Array },
+  ): FoldVerdict {
+    const startedAt = this.#clock.now();
     const bound = this.#bind(envelope);
-    const verdict = this.#judge(envelope, bound, {
-      publisher,
-      lifeMsMax,
-      wireBytes: bytes.length,
-    });
+    const verdict = this.#judge(envelope, bound, options);
     if (verdict.kind !== "dropped") bound.metrics.noteApply(this.#clock.now() - startedAt);
     return this.#count(verdict);
   }
 
   /** Takes in a statement that was verified, or that this node put together itself. */
   apply(envelope: AnyFoldEnvelope, options: ApplyOptions = {}): FoldOutcome {
-    return this.#bind(envelope).apply(this.time(), options);
+    const startedAt = this.#clock.now();
+    const bound = this.#bind(envelope);
+    const outcome = bound.apply(this.time(), options);
+    bound.metrics.noteApply(this.#clock.now() - startedAt);
+    return outcome;
   }
 
   /** Takes away everything a node said: it is gone. Returns how much that was. */

@@ -16,6 +16,11 @@ export {
   NODE_STATES,
   type NodeState,
 } from "./membership.ts";
+export * from "./own_statements.ts";
+export * from "./reach.ts";
+export * from "./relay.ts";
+export * from "./relay_frame.ts";
 export { holderOf, type ReservationClaim, type ReservationState } from "./reservation.ts";
 export type { RouteClaim } from "./route.ts";
-export { FOLD_RULES, type FoldRules, membershipKey } from "./rules.ts";
+export { FOLD_RULES, foldKey, type FoldRules, membershipKey } from "./rules.ts";
+export { decodeFoldSnapshot, encodeFoldSnapshot } from "./snapshot.ts";

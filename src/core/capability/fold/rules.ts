@@ -5,7 +5,7 @@
  * Stricter than the reference in one point: whoever names a holder must be it, also in the first
  * statement about a resource and on one that is free. Honest nodes speak only for themselves.
  */
-import type { FoldEnvelope } from "./envelope.ts";
+import type { AnyFoldEnvelope, FoldEnvelope } from "./envelope.ts";
 import type { FoldKey, FoldRejection } from "./entry.ts";
 import type { FoldKindNumber } from "./kinds.ts";
 import { holderOf, type ReservationState } from "./reservation.ts";
@@ -84,6 +84,20 @@ export const FOLD_RULES: { readonly [Kind in FoldKindNumber]: FoldRules<Kind> } 
   3: RESERVATION_RULES,
   4: ISLAND_RULES,
 };
+
+/** What an entry of this statement is found by, within the fold of its kind. */
+export function foldKey(envelope: AnyFoldEnvelope): FoldKey {
+  switch (envelope.kind) {
+    case 1:
+      return FOLD_RULES[1].keyOf(envelope);
+    case 2:
+      return FOLD_RULES[2].keyOf(envelope);
+    case 3:
+      return FOLD_RULES[3].keyOf(envelope);
+    case 4:
+      return FOLD_RULES[4].keyOf(envelope);
+  }
+}
 
 /** Last writer wins: the greater generation. */
 function newer(
