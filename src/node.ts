@@ -29,6 +29,7 @@ import {
   chooseMeshSecret,
   createCapabilityMemory,
   createFoldMemory,
+  createFoldReach,
   createSubnetMemory,
   describePeers,
   describeSessions,
@@ -323,7 +324,7 @@ export class Node {
         },
       )
     );
-    this.#subnets = this.#supervisor.add(() =>
+    const subnets = this.#subnets = this.#supervisor.add(() =>
       new SubnetService({
         ...deps,
         mesh,
@@ -332,8 +333,14 @@ export class Node {
       }, { subnet: config.subnet, rules: config.subnetRules, isGateway: config.isGateway })
     );
     const memory = folder === undefined ? undefined : createFoldMemory(storage.ledger);
+    const reach = createFoldReach({
+      clock: systemClock,
+      locate: (node) => subnets.locate(node),
+      visibilityOf: (hash) => subnets.visibilityOf(hash),
+      targetsOf: (hash) => subnets.targetsOf(hash),
+    });
     this.#folds = this.#supervisor.add(() =>
-      new FoldService({ ...deps, mesh, keys, capabilities, memory }, {
+      new FoldService({ ...deps, mesh, keys, capabilities, memory, reach }, {
         snapshotMs: config.snapshotEveryMs,
       })
     );

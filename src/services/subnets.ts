@@ -5,7 +5,7 @@
  * The rules are in `channel/subnet`. What channels there are is told by whoever runs them; as long as nobody
  * does, a gateway takes every channel for one that stays in its subnet.
  */
-import { formatSubnetId, SUBNET_GLOBAL } from "../base/mod.ts";
+import { formatSubnetId, highHalf, lowHalf, SUBNET_GLOBAL } from "../base/mod.ts";
 import {
   type ChannelExport,
   createSubnetPolicy,
@@ -154,6 +154,18 @@ export class SubnetService implements Service {
     return peer === this.#deps.capabilities.own.nodeId
       ? this.#local
       : this.#assignments.subnetOf(peer);
+  }
+
+  /** Subnet of any node by its signed word, whichever way that came; `undefined` when unknown. */
+  locate(node: bigint): number | undefined {
+    return node === this.#deps.capabilities.own.nodeId
+      ? this.#local
+      : this.#assignments.locate(lowHalf(node), highHalf(node));
+  }
+
+  /** Subnets a channel is exported to; `undefined` when there are none. */
+  targetsOf(hash: bigint): readonly number[] | undefined {
+    return this.#exports.targetsOf(hash);
   }
 
   /** True when a peer may see a channel that this node publishes. */
