@@ -41,5 +41,6 @@ export * from "./query/mod.ts";
 export * from "./matchers/mod.ts";
 export * from "./views/mod.ts";
 export * from "./validation/validate.ts";
+export * from "./explain/mod.ts";
 export * from "./index/mod.ts";
 export * from "./diff/mod.ts";

@@ -2,7 +2,7 @@
  * One line of text per node of a predicate, as the reference words it (`capabilities.md` 9): traces and
  * reports of both sides can be laid beside each other.
  *
- * The syntax people write predicates in is `predicate_text.ts`.
+ * The syntax people write predicates in is `parse_text.ts`.
  */
 import { formatTagKey } from "../tags/tag.ts";
 import { formatNumber } from "./number_text.ts";
@@ -10,10 +10,8 @@ import type { Predicate } from "./predicate.ts";
 
 // What is never shown as it is: controls, formats, surrogates, private and unassigned code points,
 // separators but the space, and marks that melt with the character before.
-const UNPRINTABLE = /["\\]|(?! )[\p{C}\p{Z}\p{Grapheme_Extend}]/gu;
+const UNPRINTABLE = /(?! )[\p{C}\p{Z}\p{Grapheme_Extend}]/gu;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  "\\": "\\\\",
   "\0": "\\0",
   "\t": "\\t",
   "\n": "\\n",
@@ -78,9 +76,13 @@ export function formatLabel(predicate: Predicate): string {
 
 /** A text in double quotes, escaped as the reference prints texts for debugging. */
 function quote(text: string): string {
-  const escaped = text.replace(
+  return `"${escapeUnprintable(text.replace(/["\\]/g, "\\$&"))}"`;
+}
+
+/** The text with everything escaped that cannot be shown, or that a terminal could take for an order. */
+export function escapeUnprintable(text: string): string {
+  return text.replace(
     UNPRINTABLE,
     (character) => SHORT_ESCAPES[character] ?? `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
-  return `"${escaped}"`;
 }
