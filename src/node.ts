@@ -26,8 +26,13 @@ import {
   BenchService,
   BlobService,
   CapabilityService,
+  channelAnnouncements,
+  channelPeerFacts,
+  ChannelService,
+  channelTokens,
   chooseMeshSecret,
   createCapabilityMemory,
+  createChannelMemory,
   createFoldMemory,
   createFoldReach,
   createSubnetMemory,
@@ -98,6 +103,7 @@ export class Node {
   #tokens: TokenService | undefined;
   #subnets: SubnetService | undefined;
   #folds: FoldService | undefined;
+  #channels: ChannelService | undefined;
   #blobs: BlobService | undefined;
   #bench: BenchService | undefined;
   #control: ControlService | undefined;
@@ -140,6 +146,11 @@ export class Node {
   /** What nodes say of classes, routes, resources and islands. */
   get folds(): FoldService {
     return required(this.#folds, "folds");
+  }
+
+  /** What this node publishes, and what its programs are subscribed to. */
+  get channels(): ChannelService {
+    return required(this.#channels, "channels");
   }
 
   /** Blobs from here and from peers. */
@@ -344,6 +355,22 @@ export class Node {
         snapshotMs: config.snapshotEveryMs,
       })
     );
+    const { tokens } = this;
+    const channels = this.#channels = this.#supervisor.add(() =>
+      new ChannelService({
+        ...deps,
+        random: systemRandom,
+        mesh,
+        identity: keys.identity,
+        memory: createChannelMemory(storage.ledger, log),
+        announcements: channelAnnouncements(capabilities),
+        facts: channelPeerFacts(capabilities),
+        reach: subnets,
+        tokens: channelTokens(tokens, keys.identity, systemClock),
+        onChannelsChanged: () => subnets.refresh(),
+      })
+    );
+    subnets.useChannels(() => channels.gated());
     this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));

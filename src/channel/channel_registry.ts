@@ -7,7 +7,8 @@ import { type ChannelConfig, configChannel } from "./channel_config.ts";
 import type { ChannelId } from "./channel_id.ts";
 import { CHANNELS_MAX, PREFIXES_MAX } from "./limits.ts";
 
-interface Registered {
+/** One channel that is registered by name. */
+export interface RegisteredChannel {
   readonly id: ChannelId;
   readonly config: ChannelConfig;
 }
@@ -34,11 +35,11 @@ export interface ResolvedChannel {
  * ```
  */
 export class ChannelRegistry {
-  readonly #exact = new Map<string, Registered>();
+  readonly #exact = new Map<string, RegisteredChannel>();
   /** Longest first. */
   #prefixes: ChannelConfig[] = [];
   readonly #byHash = new Map<bigint, ChannelConfig[]>();
-  readonly #byWireHash = new Map<number, Registered[]>();
+  readonly #byWireHash = new Map<number, RegisteredChannel[]>();
 
   /** Number of names and prefixes. */
   get size(): number {
@@ -108,6 +109,11 @@ export class ChannelRegistry {
   /** Every registered name with these 16 bits, in order (promise 88). */
   sharersOf(wireHash: number): readonly string[] {
     return (this.#byWireHash.get(wireHash) ?? []).map(({ id }) => id.name).sort();
+  }
+
+  /** Everything registered by its very name, in no particular order. */
+  exact(): Iterable<RegisteredChannel> {
+    return this.#exact.values();
   }
 
   /** Everything registered, in the order of names. */

@@ -16,5 +16,6 @@ export * from "./publish/publisher_gate.ts";
 export * from "./publish/roster.ts";
 export * from "./receive/attachment.ts";
 export * from "./receive/event_queue.ts";
+export * from "./receive/offer_book.ts";
 export * from "./token/mod.ts";
 export * from "./subnet/mod.ts";

@@ -5,6 +5,7 @@ export * from "./capabilities.ts";
 export * from "./capability_baseline.ts";
 export * from "./capability_baseline_text.ts";
 export * from "./capability_memory.ts";
+export * from "./channels/mod.ts";
 export * from "./fold_reach.ts";
 export * from "./fold_snapshots.ts";
 export * from "./folds.ts";

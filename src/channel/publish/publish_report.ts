@@ -29,8 +29,6 @@ export interface PublishReport {
   readonly refused: number;
   readonly attempted: number;
   readonly delivered: number;
-  /** Subscriptions of this node itself that got the events. */
-  readonly local: number;
   readonly errors: readonly PublishFailure[];
 }
 
@@ -40,7 +38,6 @@ export class PublishTally {
   refused = 0;
   attempted = 0;
   delivered = 0;
-  local = 0;
   readonly errors: PublishFailure[] = [];
 
   /** Notes that a subscriber could not be sent to. */
@@ -59,11 +56,11 @@ export class PublishTally {
    * @throws NetError when the policy says so, with the first failure's code and the report in its data.
    */
   finish(policy: FailurePolicy, channel: string): PublishReport {
-    const { events, refused, attempted, delivered, local, errors } = this;
-    const report = { events, refused, attempted, delivered, local, errors };
+    const { events, refused, attempted, delivered, errors } = this;
+    const report = { events, refused, attempted, delivered, errors };
     const [first] = errors;
     if (first === undefined || policy === "collect") return report;
-    if (policy === "best_effort" && (delivered > 0 || local > 0)) return report;
+    if (policy === "best_effort" && delivered > 0) return report;
     const reached = `${delivered} of ${attempted} deliveries`;
     throw new NetError(
       first.code,

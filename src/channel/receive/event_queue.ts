@@ -48,6 +48,8 @@ export class EventQueue {
   #dropped = 0;
   #isClosed = false;
   #wake: (() => void) | undefined;
+  /** Those that wait for room. */
+  #roomWaiters: (() => void)[] = [];
 
   constructor(options: EventQueueOptions = {}) {
     this.#overflow = options.overflow ?? "drop_oldest";
@@ -91,10 +93,22 @@ export class EventQueue {
     wake?.();
   }
 
+  /** True when one more event would push none out. */
+  hasRoom(bytes: number): boolean {
+    return this.size < this.#eventsMax && this.#bytes + bytes <= this.#bytesMax;
+  }
+
+  /** Resolves when an event was taken, or the queue is closed. */
+  untilTaken(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => void this.#roomWaiters.push(resolve));
+  }
+
   /** The next event; `undefined` when there is none now. */
   take(): ChannelEvent | undefined {
     const entry = this.#shift();
     entry?.onTaken?.();
+    this.#tellRoom();
     return entry?.event;
   }
 
@@ -124,6 +138,14 @@ export class EventQueue {
     for (let entry = this.#shift(); entry !== undefined; entry = this.#shift()) entry.onTaken?.();
     this.#wake?.();
     this.#wake = undefined;
+    this.#tellRoom();
+  }
+
+  #tellRoom(): void {
+    if (this.#roomWaiters.length === 0) return;
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const resolve of waiters) resolve();
   }
 
   /** False when the new event is the one to be dropped. */

@@ -1,5 +1,6 @@
 /** The node's own records in SQLite: opening, migrations, peers, settings. */
 export * from "./announcements.ts";
+export * from "./channels.ts";
 export * from "./fold_snapshots.ts";
 export * from "./ledger.ts";
 export * from "./peers.ts";

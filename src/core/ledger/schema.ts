@@ -80,6 +80,24 @@ export interface FoldSnapshotTable {
   readonly bytes: Uint8Array;
 }
 
+/** One channel, or prefix of channels, that this node runs. */
+export interface ChannelTable {
+  readonly name: string;
+  readonly is_prefix: number;
+  readonly visibility: string;
+  /** JSON lists of tags. */
+  readonly publish_tags: string;
+  readonly subscribe_tags: string;
+  readonly requires_token: number;
+  /** Entity ids, 32 bytes each, one behind the other. */
+  readonly token_roots: Uint8Array;
+  readonly binds_origin: number;
+  readonly queue_groups: string;
+  readonly priority: number;
+  readonly is_reliable: number;
+  readonly rate_per_second: number | null;
+}
+
 /** All tables. */
 export interface LedgerSchema {
   readonly blob: BlobTable;
@@ -89,6 +107,7 @@ export interface LedgerSchema {
   readonly announcement: AnnouncementTable;
   readonly subnet_export: SubnetExportTable;
   readonly fold_snapshot: FoldSnapshotTable;
+  readonly channel: ChannelTable;
 }
 
 /** Step i brings the schema from version i to version i + 1. */
@@ -152,5 +171,21 @@ export const MIGRATIONS: readonly string[] = [
     taken_at_ms INTEGER NOT NULL,
     bytes BLOB NOT NULL
   ) STRICT;
+  `,
+  `
+  CREATE TABLE channel (
+    name TEXT PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 255),
+    is_prefix INTEGER NOT NULL CHECK (is_prefix IN (0, 1)),
+    visibility TEXT NOT NULL,
+    publish_tags TEXT NOT NULL CHECK (json_valid(publish_tags)),
+    subscribe_tags TEXT NOT NULL CHECK (json_valid(subscribe_tags)),
+    requires_token INTEGER NOT NULL CHECK (requires_token IN (0, 1)),
+    token_roots BLOB NOT NULL CHECK (length(token_roots) % 32 = 0),
+    binds_origin INTEGER NOT NULL CHECK (binds_origin IN (0, 1)),
+    queue_groups TEXT NOT NULL,
+    priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 255),
+    is_reliable INTEGER NOT NULL CHECK (is_reliable IN (0, 1)),
+    rate_per_second INTEGER
+  ) STRICT, WITHOUT ROWID;
   `,
 ];

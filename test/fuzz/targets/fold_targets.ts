@@ -1,4 +1,4 @@
-/** Decoders of folds: envelopes, relayed ones, snapshots. */
+/** Decoders of folds: envelopes, relayed ones, summaries, questions and answers. */
 
 import assert from "node:assert/strict";
 import {

@@ -42,6 +42,11 @@ export class SendStreamHandle implements SendStream {
     return this.#endedBy === undefined;
   }
 
+  /** True while a call waits for room, which others must not overtake. */
+  get isWaitedFor(): boolean {
+    return this.#isTaken;
+  }
+
   /** True when an event of so many bytes would be taken now. */
   canSend(bytes: number): boolean {
     return this.#endedBy === undefined && bytes <= this.eventBytesMax &&

@@ -1,0 +1,37 @@
+/** Channels' view of the capability service: tags of this node and of others. */
+import type { PeerFacts } from "../../channel/mod.ts";
+import type { CapabilityService } from "../capabilities.ts";
+import type { ChannelAnnouncements } from "./channel_deps.ts";
+
+const SOURCE = "channels";
+
+/** What nodes announce. */
+export function channelAnnouncements(
+  capabilities: Pick<CapabilityService, "contribute" | "onChange" | "own" | "values">,
+): ChannelAnnouncements {
+  const isOther = (nodeId: bigint) => nodeId !== capabilities.own.nodeId;
+  return {
+    ownTags: () => capabilities.own.capabilities.tags,
+    setTags: (tags) => capabilities.contribute(SOURCE, { tags }),
+    onTags: (handler) =>
+      capabilities.onChange(({ nodeId, known }) => {
+        if (isOther(nodeId)) handler(nodeId, known?.announcement.capabilities.tags ?? []);
+      }),
+    *announced() {
+      for (const { nodeId, capabilities: { tags } } of capabilities.values()) {
+        if (isOther(nodeId)) yield { nodeId, tags };
+      }
+    },
+  };
+}
+
+/** What is known of peers. */
+export function channelPeerFacts(
+  capabilities: Pick<CapabilityService, "entityOf" | "originHashOf" | "get">,
+): PeerFacts {
+  return {
+    entityOf: (peer) => capabilities.entityOf(peer),
+    originHashOf: (peer) => capabilities.originHashOf(peer),
+    tagsOf: (peer) => capabilities.get(peer)?.capabilities.tags,
+  };
+}
