@@ -12,13 +12,15 @@ import {
   type PlacementMetadataKeys,
   type PlacementPolicy,
 } from "./policy.ts";
-import type { PlacementSource, SlotTest } from "./source.ts";
+import type { NumberOf, PlacementSource, SlotTest } from "./source.ts";
 
-/** Scores the candidate in a place: 0..1, NaN and what is outside brought in by who multiplies. */
-export type Axis = (slot: number) => number;
+/** Scores the candidate in a place: 0..1; what is outside, and NaN, is brought in by who multiplies. */
+export type Axis = NumberOf;
 
 /** What axes are made from. */
 export interface AxisInput {
+  /** True when all candidates to come are in one of the policy's scopes. */
+  readonly areInScope: boolean;
   readonly policy: PlacementPolicy;
   readonly artifact: Artifact;
   readonly source: PlacementSource;
@@ -54,16 +56,19 @@ export function prepareAxes(input: AxisInput): readonly Axis[] {
     .filter((axis) => axis !== undefined);
 }
 
+/** The tag of a scope, which may be named without its prefix. */
+export function scopeTag(scope: string): string {
+  return scope.startsWith(SCOPE) ? scope : SCOPE + scope;
+}
+
 function toAxis(test: SlotTest): Axis {
   return (slot) => test(slot) ? 1 : 0;
 }
 
-function scopeTest({ policy, source }: AxisInput): SlotTest | undefined {
+function scopeTest({ policy, source, areInScope }: AxisInput): SlotTest | undefined {
   const { scopes = [] } = policy;
-  if (scopes.length === 0) return undefined;
-  const tests = scopes.map((scope) =>
-    source.tagTest(scope.startsWith(SCOPE) ? scope : SCOPE + scope)
-  );
+  if (areInScope || scopes.length === 0) return undefined;
+  const tests = scopes.map((scope) => source.tagTest(scopeTag(scope)));
   return (slot) => tests.some((test) => test(slot));
 }
 
@@ -115,43 +120,44 @@ function chainTest(chain: string, source: PlacementSource): SlotTest {
 }
 
 function resourceAxis({ policy, source }: AxisInput): Axis {
-  const compute = meanOf(COMPUTE, source);
-  const storage = meanOf(STORAGE, source);
   const { resources = "compute" } = policy;
-  if (resources !== "both") {
-    const mean = resources === "compute" ? compute : storage;
-    return (slot) => mean(slot) ?? 1;
-  }
-  return (slot) => {
-    const [first, second] = [compute(slot), storage(slot)];
-    if (first === undefined || second === undefined) return first ?? second ?? 1;
-    return (first + second) / 2;
-  };
+  const compute = meanOf(COMPUTE.map((resource) => scoreOf(resource, source)));
+  const storage = meanOf(STORAGE.map((resource) => scoreOf(resource, source)));
+  const score = { compute, storage, both: meanOf([compute, storage]) }[resources];
+  return source.keep(resources, (slot) => orOne(score(slot)));
 }
 
-/** The mean score of the resources a candidate announces; `undefined` when it announces none. */
-function meanOf(
-  resources: readonly Resource[],
-  source: PlacementSource,
-): (slot: number) => number | undefined {
-  const columns = resources.map(({ keys, reference }) => ({
-    amounts: keys.map((key) => source.numberOf(key)),
-    reference,
-  }));
+/** Of who announces nothing nothing can be said. */
+function orOne(score: number): number {
+  return Number.isNaN(score) ? 1 : score;
+}
+
+/** The mean of those that are numbers; NaN when none is. */
+function meanOf(numbers: readonly NumberOf[]): NumberOf {
   return (slot) => {
     let sum = 0;
     let count = 0;
-    for (const { amounts, reference } of columns) {
-      for (const amountOf of amounts) {
-        const announced = amountOf(slot);
-        if (Number.isNaN(announced)) continue;
-        const amount = Math.min(RESOURCE_AMOUNT_MAX, Math.max(0, announced));
-        sum += amount / (amount + reference);
-        count += 1;
-        break;
-      }
+    for (const numberOf of numbers) {
+      const number = numberOf(slot);
+      if (Number.isNaN(number)) continue;
+      sum += number;
+      count += 1;
     }
-    return count === 0 ? undefined : sum / count;
+    return sum / count;
+  };
+}
+
+/** The score of one resource; NaN when a candidate does not announce it. */
+function scoreOf({ keys, reference }: Resource, source: PlacementSource): NumberOf {
+  const amounts = keys.map((key) => source.numberOf(key));
+  return (slot) => {
+    for (const amountOf of amounts) {
+      const announced = amountOf(slot);
+      if (Number.isNaN(announced)) continue;
+      const amount = Math.min(RESOURCE_AMOUNT_MAX, Math.max(0, announced));
+      return amount / (amount + reference);
+    }
+    return NaN;
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import { unsignedOfText } from "../predicate/number_text.ts";
 import type { Artifact } from "./artifact.ts";
-import { prepareAxes } from "./axes.ts";
+import { prepareAxes, scopeTag } from "./axes.ts";
 import type { PlacementKnowledge, PlacementPolicy } from "./policy.ts";
 import type { PlacementSource, SlotTest } from "./source.ts";
 
@@ -17,6 +17,8 @@ export type PlacementScorer = (slot: number) => number | undefined;
 export interface PlacementDeps {
   readonly source: PlacementSource;
   readonly knowledge: PlacementKnowledge;
+  /** True when only candidates are asked about that have what {@linkcode tagsOfChosen} lists. */
+  readonly haveTags?: boolean;
 }
 
 const GIB = 1n << 30n;
@@ -50,19 +52,38 @@ const TAG_BLOB_STORAGE_UNHEALTHY = "dataforts:blob-storage-unhealthy";
 export function preparePlacement(
   policy: PlacementPolicy,
   artifact: Artifact,
-  { source, knowledge }: PlacementDeps,
+  { source, knowledge, haveTags = false }: PlacementDeps,
 ): PlacementScorer {
-  const conditions = prepareConditions(artifact, source);
-  const axes = prepareAxes({ policy, artifact, source, knowledge });
+  const conditions = haveTags && artifact.kind === "daemon"
+    ? []
+    : prepareConditions(artifact, source);
+  const axes = prepareAxes({ policy, artifact, source, knowledge, areInScope: haveTags });
   const { customFilter } = policy;
   return (slot) => {
     for (const isMet of conditions) if (!isMet(slot)) return undefined;
     let score = 1;
-    for (const axis of axes) score *= toUnit(axis(slot));
+    for (const axis of axes) {
+      score *= toUnit(axis(slot));
+      // A filter may still say that the node is out.
+      if (score === 0 && customFilter === undefined) return 0;
+    }
     if (customFilter === undefined) return score;
     const custom = knowledge.filters.score(customFilter, source.nodeIdOf(slot), artifact);
     return custom === undefined ? undefined : score * custom;
   };
+}
+
+/**
+ * Tags that whoever is chosen has: of each list at least one, by meaning. With an index this is what
+ * leaves few to be scored.
+ */
+export function tagsOfChosen(
+  policy: PlacementPolicy,
+  artifact: Artifact,
+): readonly (readonly string[])[] {
+  const lists = artifact.kind === "daemon" ? artifact.required.tags.map((tag) => [tag]) : [];
+  const { scopes = [] } = policy;
+  return scopes.length === 0 ? lists : [...lists, scopes.map(scopeTag)];
 }
 
 /**

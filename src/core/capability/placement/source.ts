@@ -8,11 +8,18 @@ import { numberOfText } from "../predicate/number_text.ts";
 import type { Candidate } from "../query/candidate.ts";
 import { readTagsBehind } from "../tags/axis_tags.ts";
 import type { TagKey } from "../tags/tag.ts";
-import { hasTag } from "../tags/tag_equality.ts";
-import { createKeyTest, createValueTest, type TagsTest } from "../tags/tag_lookup.ts";
+import {
+  createKeyTest,
+  createTagTest,
+  createValueTest,
+  type TagsTest,
+} from "../tags/tag_lookup.ts";
 
 /** A question to the candidate in a place. */
 export type SlotTest = (slot: number) => boolean;
+
+/** A number of the candidate in a place. */
+export type NumberOf = (slot: number) => number;
 
 /** Candidates, asked by place. Each method prepares a question that is then asked of many. */
 export interface PlacementSource {
@@ -27,7 +34,14 @@ export interface PlacementSource {
   /** Does one of the key's values pass? */
   valueTest(key: TagKey, test: ValueTest): SlotTest;
   /** The greatest number among the key's values; NaN when there is none. */
-  numberOf(key: TagKey): (slot: number) => number;
+  numberOf(key: TagKey): NumberOf;
+  /**
+   * The same numbers as `compute` gives, which are never NaN. A source may keep them while its candidates
+   * stay as they are.
+   *
+   * @param name Whoever asks under the same name computes the same.
+   */
+  keep(name: string, compute: NumberOf): NumberOf;
 }
 
 /** A source of a list; places are those in the list. */
@@ -36,7 +50,7 @@ export function createCandidateSource(candidates: readonly Candidate[]): Placeme
   const asking = (test: TagsTest): SlotTest => (slot) => test(setOf(slot).tags);
   return {
     nodeIdOf: (slot) => candidates[slot]?.nodeId ?? 0n,
-    tagTest: (tag) => (slot) => hasTag(setOf(slot), tag),
+    tagTest: (tag) => asking(createTagTest(tag)),
     tagPrefixTest: (prefix) => (slot) => {
       let isFound = false;
       readTagsBehind(setOf(slot).tags, prefix, () => void (isFound = true));
@@ -57,6 +71,7 @@ export function createCandidateSource(candidates: readonly Candidate[]): Placeme
         return greatest;
       };
     },
+    keep: (_name, compute) => compute,
   };
 }
 

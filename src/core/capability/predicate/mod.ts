@@ -1,5 +1,6 @@
 /** Predicates: questions to a node's tags and metadata (`capabilities.md` 9). */
 export * from "./cardinality_cache.ts";
+export * from "./chain_tests.ts";
 export {
   type Clause,
   createClauseTest,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createCapabilitySet, parseTag } from "../../../../src/core/capability/mod.ts";
+import { createCapabilitySet, equalTags, parseTag } from "../../../../src/core/capability/mod.ts";
 import {
   createEqualsTest,
   createKeyTest,
+  createTagTest,
   createValueTest,
 } from "../../../../src/core/capability/tags/tag_lookup.ts";
 
@@ -18,7 +19,7 @@ const anyTag = fc.oneof(
   anyKey.map((key) => `x${key}`),
 );
 
-Deno.test("createKeyTest(), createValueTest() and createEqualsTest() find what reading finds", () => {
+Deno.test("createKeyTest() and the other tests find what reading finds", () => {
   const anyTags = fc.oneof(
     fc.array(anyTag, { maxLength: 12 }),
     fc.array(anyTag, { minLength: 90 }),
@@ -38,6 +39,9 @@ Deno.test("createKeyTest(), createValueTest() and createEqualsTest() find what r
       assert.equal(createValueTest(tagKey, (text) => asked.push(text) === 0)(tags), false);
       assert.deepEqual(asked.sort(), values.sort());
       assert.equal(createValueTest(tagKey, () => true)(tags), values.length > 0);
+      for (const text of [`devices.${key}=${value}`, `devices.${key}:${value}`, `x${key}`, key]) {
+        assert.equal(createTagTest(text)(tags), tags.some((tag) => equalTags(tag, text)), text);
+      }
     }),
     { numRuns: 500 },
   );
