@@ -110,3 +110,36 @@ Deno.test("PostcardReader refuses variants, options and flags that there are not
   assert.equal(failureOf((reader) => reader.f32(), 1, 2, 3), "postcard_eof");
   assert.equal(failureOf((reader) => reader.list(4, () => reader.u8()), 2, 1, 1), "postcard_eof");
 });
+
+Deno.test("PostcardWriter.text() and PostcardReader.text() agree with UTF-8 at every length", () => {
+  const encoder = new TextEncoder();
+  for (const letter of ["a", "\x7f", "\x80", "é", "\u{1d11e}"]) {
+    for (const length of [0, 1, 2, 63, 64, 126, 127, 128, 129, 300]) {
+      const text = "x".repeat(Math.max(0, length - 1)) + (length === 0 ? "" : letter);
+      const expected = new PostcardWriter().byteVector(encoder.encode(text)).finish();
+      assert.deepEqual(new PostcardWriter(1).text(text).finish(), expected);
+      assert.equal(new PostcardReader(expected).text(), text);
+    }
+  }
+});
+
+Deno.test("PostcardWriter.varint() writes numbers as it writes bigints", () => {
+  for (
+    const value of [0, 1, 127, 128, 16_383, 16_384, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1]
+  ) {
+    const bytes = new PostcardWriter(1).varint(value).finish();
+    assert.deepEqual(bytes, new PostcardWriter(1).varint(BigInt(value)).finish());
+  }
+});
+
+Deno.test("PostcardReader.count() refuses what cannot be there, however long its varint", () => {
+  const count = (hex: string) => {
+    const reader = new PostcardReader(Uint8Array.fromHex(hex));
+    return [reader.count(1), reader.failure];
+  };
+  assert.deepEqual(count("02aabb"), [2, undefined]);
+  assert.deepEqual(count("8200aabb"), [2, undefined]);
+  assert.deepEqual(count("03aabb"), [0, "postcard_eof"]);
+  assert.deepEqual(count("ffffffffffffffffff01aa"), [0, "postcard_eof"]);
+  assert.deepEqual(count(""), [0, "postcard_eof"]);
+});

@@ -1,6 +1,7 @@
 /** Every decoder that bytes from outside reach, by name. */
 
 import type { CreateTarget } from "./fuzz.ts";
+import { CAPABILITY_TARGETS } from "./targets/capability_targets.ts";
 import { CHANNEL_TARGETS } from "./targets/channel_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
@@ -26,4 +27,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...SUBNET_TARGETS,
   ...CHANNEL_TARGETS,
   ...TOKEN_TARGETS,
+  ...CAPABILITY_TARGETS,
 };

@@ -164,7 +164,8 @@ function hasProperty(
 function readKey(text: string): TagKey | "invalid_key" | "invalid_axis" {
   const dot = text.indexOf(".");
   const key = dot === -1 ? "" : text.slice(dot + 1).trim();
-  if (key === "") return "invalid_key";
+  // A tag's key ends at its separator, so that no tag can have such a key.
+  if (key === "" || /[=:]/.test(key)) return "invalid_key";
   const axis = text.slice(0, dot).trim();
   return isTagAxis(axis) ? { axis, key } : "invalid_axis";
 }

@@ -6,6 +6,8 @@ const U32_MAX = 0xffff_ffff;
 
 /** The row's number; `undefined` when the text is none. */
 export function indexOfText(text: string): number | undefined {
+  const digit = text.length === 1 ? text.charCodeAt(0) - 0x30 : -1;
+  if (digit >= 0 && digit <= 9) return digit;
   const index = unsignedOfText(text);
   return typeof index === "number" && index <= U32_MAX ? index : undefined;
 }

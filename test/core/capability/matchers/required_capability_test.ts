@@ -69,6 +69,7 @@ Deno.test("readRequiredCapability() names what is wrong", () => {
   assert.equal(faultOf("hardware.memory_gb<=NaN"), "numeric_parse");
   assert.equal(faultOf("memory_gb==1"), "invalid_key");
   assert.equal(faultOf("hardware. ==1"), "invalid_key");
+  assert.equal(faultOf("hardware.a = ==1"), "invalid_key");
   assert.equal(faultOf("compute.cores==1"), "invalid_axis");
   assert.equal(faultOf(".cores==1"), "invalid_axis");
   assert.throws(
