@@ -7,6 +7,7 @@ import { blobPutCommand } from "./blob_put.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobStatCommand } from "./blob_stat.ts";
 import { capAnnounceCommand } from "./cap_announce.ts";
+import { capExplainCommand } from "./cap_explain.ts";
 import { capFindCommand } from "./cap_find.ts";
 import { capShowCommand } from "./cap_show.ts";
 import { capWatchCommand } from "./cap_watch.ts";
@@ -86,6 +87,7 @@ const capRoutes = buildRouteMap<string, NetContext>({
     show: capShowCommand,
     find: capFindCommand,
     watch: capWatchCommand,
+    explain: capExplainCommand,
   }),
   aliases: bareRecord({}),
 });

@@ -162,3 +162,26 @@ Deno.test("cap watch tells who came, changed and went", async () => {
   const changes = stdout.trim().split("\n").map((line) => JSON.parse(line).change);
   assert.deepEqual(changes, ["came", "changed", "went"]);
 });
+
+Deno.test("cap explain shows each condition and exits with 4 when one does not hold", async () => {
+  const answer = {
+    node_id: "00000000000000aa",
+    stale: false,
+    matches: false,
+    conditions: [],
+    lines: ["yes  gpu   gpu", "no   any of 1"],
+  };
+  const { code, stdout, calls } = await runInMemory(
+    ["cap", "explain", "00aa", "gpu", "--where", "a || b", "--redact", "owner"],
+    { node: { "cap.explain": answer } },
+  );
+  assert.equal(code, 4);
+  assert.equal(calls[0]?.params.node, "00aa");
+  assert.deepEqual(calls[0]?.params.required, ["gpu"]);
+  assert.deepEqual(calls[0]?.params.redact, ["owner"]);
+  assert.equal(
+    stdout,
+    "00000000000000aa does not match\n  yes  gpu   gpu\n  no   any of 1\n",
+  );
+  assert.equal((await runInMemory(["cap", "explain"], { node: {} })).code, 2);
+});

@@ -10,6 +10,7 @@ import {
   reviewBaseline,
 } from "../../services/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
+import { explainQuery } from "./capability_explanation.ts";
 import { answerQuery, describeEntry, QUERY_PARAMS, readQuery } from "./capability_query.ts";
 import { describeCapabilities, describeOwn } from "./capability_view.ts";
 import { resolvePeer } from "./peer_ref.ts";
@@ -105,6 +106,18 @@ export function capabilityMethods(node: Node): readonly Method[] {
           version: capabilities.index.version,
         };
       },
+    }),
+    defineMethod({
+      name: "cap.explain",
+      access: "privileged",
+      summary: "Why a node does or does not satisfy a question, condition by condition",
+      isReadOnly: true,
+      params: v.object({
+        ...QUERY_PARAMS,
+        node: NODE,
+        redact: v.optional(v.pipe(v.array(v.string()), v.maxLength(64)), []),
+      }),
+      handle: (params) => explainQuery(node, params),
     }),
     defineMethod({
       name: "cap.show",
