@@ -247,6 +247,7 @@ export class CapabilityIndex {
     if (models !== NO_MODELS) tables.models.add(slot, capacity);
 
     if (facts.isStale === true) tables.stale.add(slot, capacity);
+    tables.scores.update(slot, table);
   }
 
   /** Takes the slot out of everything that is not a term or its class. */

@@ -6,6 +6,7 @@
  * per term, not per node (`traits.ts`).
  */
 import { formatTagKey, parseTag, type Tag, type TagAxis, type TagKey } from "../tags/tag.ts";
+import { NumberOrder } from "./number_order.ts";
 import { Posting } from "./posting.ts";
 import { readTrait, type Trait } from "./traits.ts";
 
@@ -55,10 +56,34 @@ export class Group {
   readonly terms: Term[] = [];
   /** Slots that have at least one of the terms. */
   readonly rows = new Posting();
+  /** Terms whose value is a number, in its order; made when first asked for. */
+  #numbers: NumberOrder<Term> | undefined;
 
   constructor(name: string, axis?: TagAxis) {
     this.name = name;
     this.axis = axis;
+  }
+
+  /** Adds a term that is new. */
+  join(term: Term): void {
+    term.place = this.terms.push(term) - 1;
+    this.#numbers?.add(term);
+  }
+
+  /** Takes a term away. */
+  leave(term: Term): void {
+    const last = this.terms.pop();
+    if (last !== undefined && last !== term) {
+      this.terms[term.place] = last;
+      last.place = term.place;
+    }
+    this.#numbers?.delete(term);
+  }
+
+  /** Terms whose value is a number in a range, its ends included. */
+  termsBetween(min: number, max: number): readonly Term[] {
+    this.#numbers ??= new NumberOrder(this.terms);
+    return this.#numbers.between(min, max);
   }
 }
 
@@ -70,6 +95,8 @@ class MetadataGroup extends Group {
 /** Terms and groups by their texts. */
 export class Dictionary {
   readonly #tags = new Map<string, Term>();
+  /** Tags that belong to no group. */
+  readonly loose = new Set<Term>();
   readonly #tagGroups = new Map<string, Group>();
   readonly #metadata = new Map<string, MetadataGroup>();
   /** Tags that name a model or a tool, by its id. */
@@ -175,12 +202,11 @@ export class Dictionary {
       if (others.length > 0) named.set(id, others);
       else named.delete(id);
     }
-    if (group === undefined) return;
-    const last = group.terms.pop();
-    if (last !== undefined && last !== term) {
-      group.terms[term.place] = last;
-      last.place = term.place;
+    if (group === undefined) {
+      this.loose.delete(term);
+      return;
     }
+    group.leave(term);
     if (group.terms.length > 0) return;
     if (group instanceof MetadataGroup) this.#metadata.delete(group.name);
     else this.#tagGroups.delete(group.name);
@@ -194,7 +220,8 @@ export class Dictionary {
 
   #join(term: Term): void {
     this.#size += 1;
-    if (term.group !== undefined) term.place = term.group.terms.push(term) - 1;
+    if (term.group === undefined) this.loose.add(term);
+    else term.group.join(term);
   }
 
   #ensureGroup(tag: Tag): Group | undefined {

@@ -1,17 +1,16 @@
 /**
  * Finding nodes by a filter, by scope, and the best of them (`capabilities.md` 8).
  *
- * Two rule sets: `net` is ours, `core` answers as the Rust core does. They differ in tags, which `core`
- * compares as exact text, where ours holds `software.os:linux` and `software.os=linux` to be the same, and
- * in context length and modalities, which `core` ignores.
+ * By the rules of the core context length and modalities are ignored, as it ignores them.
  */
 import { NetError } from "../../../base/mod.ts";
 import { GPU_VENDORS, type GpuVendor } from "../views/hardware_view.ts";
 import { MODALITIES, type Modality } from "../views/modality.ts";
 import type { CapabilityIndex } from "./capability_index.ts";
-import { allOf, type Condition, inColumn, inPostings, noneOf } from "./conditions.ts";
+import { allOf, type Condition, inColumn, inPostings } from "./conditions.ts";
 import type { IndexTables } from "./index_tables.ts";
 import { IndexMatches } from "./matches.ts";
+import { type QueryOptions, staleConditions, withTag } from "./query_options.ts";
 import { inScope, type NodeScope } from "./scope.ts";
 import { bitOfModality } from "./traits.ts";
 
@@ -32,14 +31,6 @@ export interface NodeFilter {
   readonly minContextLength?: number;
   /** Each of some model. */
   readonly requireModalities?: readonly Modality[];
-}
-
-/** How a query is meant. */
-export interface QueryOptions {
-  /** `net` when left out. */
-  readonly rules?: "net" | "core";
-  /** Entries from before a restart; included when left out. */
-  readonly stale?: "include" | "exclude" | "only";
 }
 
 /** Options of {@linkcode findNodes}. */
@@ -68,26 +59,19 @@ export function findNodes(
   filter: NodeFilter,
   options: FindOptions = {},
 ): IndexMatches {
+  return new IndexMatches(tables, passing(filter, options, tables).list());
+}
+
+/** Satisfied by entries that pass a filter. */
+export function passing(
+  filter: NodeFilter,
+  options: FindOptions,
+  tables: IndexTables,
+): Condition {
   const conditions = filterConditions(filter, options, tables);
   if (options.scope !== undefined) conditions.push(inScope(options.scope, tables));
   conditions.push(...staleConditions(options, tables));
-  return new IndexMatches(tables, allOf(conditions, tables).list());
-}
-
-/** A tag that must be there. */
-export function tagCondition(text: string, options: QueryOptions, tables: IndexTables): Condition {
-  const { dictionary } = tables;
-  if (options.rules !== "core") return inPostings(dictionary.tagsOfMeaning(text), tables);
-  const term = dictionary.tag(text);
-  return inPostings(term === undefined ? [] : [term], tables);
-}
-
-/** What `stale` asks for. */
-export function staleConditions({ stale }: QueryOptions, tables: IndexTables): Condition[] {
-  if (stale === undefined || stale === "include") return [];
-  const condition = inPostings([tables.stale], tables);
-  if (stale === "only") return [condition];
-  return tables.stale.size === 0 ? [] : [noneOf(condition, tables)];
+  return allOf(conditions, tables);
 }
 
 function filterConditions(
@@ -100,7 +84,7 @@ function filterConditions(
   const { requireTags = [], requireModels = [], requireTools = [], requireModalities = [] } =
     filter;
   const modalities = bitsOfModalities(requireModalities);
-  const conditions = requireTags.map((tag) => tagCondition(tag, options, tables));
+  const conditions = requireTags.map((tag) => withTag(tag, options, tables));
   if (requireModels.length > 0) {
     conditions.push(inPostings(requireModels.flatMap((id) => dictionary.modelTags(id)), tables));
   }

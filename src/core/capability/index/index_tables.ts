@@ -5,6 +5,7 @@ import { Dictionary } from "./dictionary.ts";
 import { NumberPostings } from "./number_postings.ts";
 import { Posting } from "./posting.ts";
 import { RowTable } from "./row_table.ts";
+import { ScoreColumns } from "./score_columns.ts";
 
 /** Tables of one index; the index alone changes them. */
 export class IndexTables {
@@ -22,6 +23,7 @@ export class IndexTables {
   readonly regions = new Map<string, Posting>();
   readonly memoryGb = new NumberPostings();
   readonly vramGb = new NumberPostings();
+  readonly scores = new ScoreColumns();
   /** Moves on every change. */
   version = 0;
 }

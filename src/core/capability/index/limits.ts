@@ -13,3 +13,6 @@ export const INDEX_ROWS_MAX = 2 * ORIGINS_MAX;
  * theirs.
  */
 export const INDEX_TERMS_MAX = 32 * INDEX_ROWS_MAX;
+
+/** Sets of weights whose scores are kept: a column of 4 bytes per entry each (0.5 MB in all). */
+export const SCORE_COLUMNS_MAX = 4;

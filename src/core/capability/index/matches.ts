@@ -6,7 +6,7 @@
  */
 import { type IndexEntry, readEntry } from "./capability_index.ts";
 import type { IndexTables } from "./index_tables.ts";
-import { hasSlot, listSlots, type SlotSet } from "./slot_set.ts";
+import { createSlotList, hasSlot, listSlots, type SlotSet } from "./slot_set.ts";
 
 /** Entries found, and their nodes. */
 export class IndexMatches {
@@ -89,6 +89,21 @@ export class IndexMatches {
       slots[at] = slot;
     }
   }
+}
+
+/** The entries with the lowest node ids among `slots`. */
+export function lowestMatches(tables: IndexTables, slots: SlotSet, count: number): IndexMatches {
+  const { nodeIds, classHashes } = tables.table;
+  const lowest = Array.from(listSlots(slots)).sort((left, right) =>
+    compare(nodeIds[left] ?? 0n, nodeIds[right] ?? 0n) ||
+    compare(classHashes[left] ?? 0n, classHashes[right] ?? 0n)
+  ).slice(0, count);
+  return new IndexMatches(tables, createSlotList(Uint32Array.from(lowest).sort()));
+}
+
+function compare(left: bigint, right: bigint): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
 }
 
 /** Up to here sorting by insertion is faster than a sorted array of its own. */

@@ -4,6 +4,7 @@
  */
 import {
   type CapabilitySet,
+  type ModelView,
   parseTag,
   readHardwareView,
   readModels,
@@ -78,6 +79,11 @@ export function hardwareOf({ hardware, capabilities }: NodeFacts): HardwareFacts
   if (hardware !== undefined) return hardware;
   const { memoryGb, gpu } = readHardwareView(capabilities);
   return { memoryGb, vramGb: gpu?.vramGb ?? 0, gpuVendor: gpu?.vendor };
+}
+
+/** The models that a node told of. */
+export function modelsOf({ capabilities }: NodeFacts): readonly ModelView[] {
+  return readModels(capabilities);
 }
 
 function passes(entry: NaiveEntry, filter: NodeFilter, { rules }: FindOptions): boolean {

@@ -1,0 +1,64 @@
+/** The best of the nodes that pass a filter (`capabilities.md` 8). */
+import type { CapabilityIndex } from "./capability_index.ts";
+import { type FindOptions, type NodeFilter, passing } from "./find.ts";
+import type { RowTable } from "./row_table.ts";
+import type { SlotSet } from "./slot_set.ts";
+import { listSlots } from "./slot_set.ts";
+
+/** How much each advantage counts, 0..1; 0 when left out. */
+export interface BestWeights {
+  /** Of 256 GB of memory. */
+  readonly memory?: number;
+  /** Of 80 GB of GPU memory. */
+  readonly vram?: number;
+  /** Of 1000 tokens per second of the fastest model. */
+  readonly speed?: number;
+  /** Of all models being loaded. */
+  readonly loaded?: number;
+}
+
+/**
+ * The node with the highest score among those that pass; of equal ones the one with the lowest id.
+ *
+ * @example
+ * ```ts
+ * import { createCapabilitySet } from "../capability_set.ts";
+ * import { findBestNode } from "./best.ts";
+ * import { CapabilityIndex } from "./capability_index.ts";
+ * const index = new CapabilityIndex();
+ * index.set(1n, { capabilities: createCapabilitySet(["hardware.memory_gb=16"]) });
+ * index.set(2n, { capabilities: createCapabilitySet(["hardware.memory_gb=64"]) });
+ * console.assert(findBestNode(index, {}, { memory: 1 }) === 2n);
+ * ```
+ */
+export function findBestNode(
+  { tables }: CapabilityIndex,
+  filter: NodeFilter,
+  weights: BestWeights,
+  options: FindOptions = {},
+): bigint | undefined {
+  const { table } = tables;
+  const slots = passing(filter, options, tables).list();
+  const best = bestSlot(slots, tables.scores.of(weights, table), table);
+  return best === undefined ? undefined : table.nodeIds[best];
+}
+
+function bestSlot(slots: SlotSet, scores: Float32Array, table: RowTable): number | undefined {
+  let best: number | undefined;
+  let bestScore = -Infinity;
+  for (const slot of listSlots(slots)) {
+    const score = scores[slot] ?? NaN;
+    if (score < bestScore) continue;
+    if (score === bestScore && best !== undefined && !isLower(slot, best, table)) continue;
+    best = slot;
+    bestScore = score;
+  }
+  return best;
+}
+
+function isLower(slot: number, other: number, { nodeHalves }: RowTable): boolean {
+  const high = nodeHalves[2 * slot + 1] ?? 0;
+  const otherHigh = nodeHalves[2 * other + 1] ?? 0;
+  if (high !== otherHigh) return high < otherHigh;
+  return (nodeHalves[2 * slot] ?? 0) < (nodeHalves[2 * other] ?? 0);
+}
