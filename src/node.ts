@@ -43,6 +43,7 @@ import {
   MeshService,
   openStorage,
   type PeerRow,
+  PlacementService,
   requireOperatorTag,
   type Storage,
   SubnetService,
@@ -101,6 +102,7 @@ export class Node {
   #mesh: MeshService | undefined;
   #capabilities: CapabilityService | undefined;
   #tokens: TokenService | undefined;
+  #placement: PlacementService | undefined;
   #subnets: SubnetService | undefined;
   #folds: FoldService | undefined;
   #channels: ChannelService | undefined;
@@ -131,6 +133,11 @@ export class Node {
   /** What this node and others can do. */
   get capabilities(): CapabilityService {
     return required(this.#capabilities, "capabilities");
+  }
+
+  /** Which nodes suit what needs one. */
+  get placement(): PlacementService {
+    return required(this.#placement, "placement");
   }
 
   /** Issuers that were taken back, and tokens that are kept. */
@@ -334,6 +341,10 @@ export class Node {
           facts: { tags: config.tags.map(requireOperatorTag) },
         },
       )
+    );
+    const rttMs = (nodeId: bigint) => mesh.transport.peer(nodeId)?.rttMs;
+    this.#placement = this.#supervisor.add(() =>
+      new PlacementService({ ...deps, capabilities, rttMs })
     );
     const subnets = this.#subnets = this.#supervisor.add(() =>
       new SubnetService({

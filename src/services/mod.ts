@@ -13,6 +13,7 @@ export * from "./mesh.ts";
 export * from "./mesh_secret.ts";
 export * from "./own_capabilities.ts";
 export * from "./peer_list.ts";
+export * from "./placement.ts";
 export * from "./storage.ts";
 export * from "./subnets.ts";
 export * from "./tokens.ts";

@@ -3,7 +3,7 @@
  * one reads a bit or a number (`capabilities.md` 12, 16).
  */
 import type { CapabilityIndex } from "../index/capability_index.ts";
-import { allOf, inPostings } from "../index/conditions.ts";
+import { allOf, inPostings, noneOf } from "../index/conditions.ts";
 import type { Dictionary, Group, Term } from "../index/dictionary.ts";
 import type { IndexTables } from "../index/index_tables.ts";
 import type { Posting } from "../index/posting.ts";
@@ -14,7 +14,10 @@ import type { NumberOf, PlacementSource, SlotTest } from "./source.ts";
 
 /** The entries of an index as candidates; a node in several classes is one with each of its entries. */
 export interface IndexSource extends PlacementSource {
-  /** Places of those that have, of each of these lists of tags, at least one; by meaning. */
+  /**
+   * Places of those that have, of each of these lists of tags, at least one; by meaning. Entries from
+   * before a restart are left out: nobody knows whether their nodes are still there.
+   */
   slotsWith(tags: readonly (readonly string[])[]): Uint32Array;
 }
 
@@ -46,6 +49,9 @@ export function createIndexSource({ tables }: CapabilityIndex): IndexSource {
       const conditions = tags.map((list) =>
         inPostings(list.flatMap((tag) => dictionary.tagsOfMeaning(tag)), tables)
       );
+      if (tables.stale.size > 0) {
+        conditions.push(noneOf(inPostings([tables.stale], tables), tables));
+      }
       return listSlots(allOf(conditions, tables).list());
     },
     nodeIdOf: (slot) => table.nodeIds[slot] ?? 0n,

@@ -138,6 +138,14 @@ Deno.test("placeInIndex() notices when the index changes", () => {
   assert.equal(placeInIndex(live, request), undefined);
 });
 
+Deno.test("placeInIndex() leaves out who was not heard since a restart", () => {
+  const { index, live } = sourcesOf([["hardware.cpu_cores=8"], ["hardware.cpu_cores=24"]]);
+  index.setStale(2n, true);
+  assert.equal(placeInIndex(live, request)?.nodeId, 1n);
+  index.setStale(2n, false);
+  assert.equal(placeInIndex(live, request)?.nodeId, 2n);
+});
+
 Deno.test("placeInIndex() reads many candidates as it reads few", () => {
   const index = new CapabilityIndex();
   for (let n = 0; n < 2_000; n++) {
