@@ -53,7 +53,7 @@ export const identityImportCommand = buildCommand<
     async func(flags, source, name) {
       await runVerb(this, flags, async ({ output }) => {
         const state = await readExport(this, source);
-        const place = await identityPlace(this, flags, name);
+        const place = identityPlace(this, flags, name);
         const { importIdentity } = await import("../src/core/crypto/mod.ts");
         const isForced = flags.force ?? false;
         const outcome = await whileIdle(

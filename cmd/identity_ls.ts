@@ -1,14 +1,10 @@
 /** `net identity ls`: the named identities of this user. */
 import { buildCommand } from "@stricli/core";
+import { requireIdentityFolder } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { formatTable } from "./format.ts";
-import {
-  describeIdentity,
-  type IdentityFields,
-  identityFolder,
-  openIdentity,
-} from "./identity_place.ts";
+import { describeIdentity, type IdentityFields, openIdentity } from "./identity_place.ts";
 import { runVerb } from "./verb.ts";
 
 /** The verb. */
@@ -23,7 +19,7 @@ export const identityLsCommand = buildCommand<SharedFlags, [], NetContext>({
     await runVerb(this, flags, async ({ output }) => {
       const { listNamedIdentities } = await import("../src/core/crypto/mod.ts");
       const identities: (IdentityFields & { readonly name: string })[] = [];
-      for (const name of await listNamedIdentities(identityFolder(this))) {
+      for (const name of await listNamedIdentities(requireIdentityFolder(this.io.env))) {
         const identity = await openIdentity(this, flags, name, output);
         identities.push({ name, ...await describeIdentity(identity) });
       }

@@ -28,7 +28,7 @@ export const identityNewCommand = buildCommand<SharedFlags, [string?], NetContex
   },
   async func(flags, name) {
     await runVerb(this, flags, async ({ output }) => {
-      const place = await identityPlace(this, flags, name);
+      const place = identityPlace(this, flags, name);
       const { createIdentityFile, generateSeed } = await import("../src/core/crypto/mod.ts");
       const state = { seed: generateSeed(systemRandom), issuerGeneration: 0 };
       await whileIdle(this, flags, place, async () => {

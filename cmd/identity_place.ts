@@ -1,6 +1,6 @@
 /** Which identity a verb works on: the node's own, a named one, or one in any file. */
 import { NetError } from "../src/base/mod.ts";
-import { absolutePath, namedIdentityFolder, prepareDataDir } from "../src/config/mod.ts";
+import { identityPath, prepareDataDir } from "../src/config/mod.ts";
 import type { IdentityState } from "../src/core/crypto/mod.ts";
 import { placeOf } from "./connect.ts";
 import type { NetContext } from "./context.ts";
@@ -34,28 +34,23 @@ export const NAME_ARGUMENT = {
  * @param name Name, or a path with a slash in it; the node's own identity when left out.
  * @throws NetError `usage` for a bad name, `not_found` when no folder is known.
  */
-export async function identityPlace(
+export function identityPlace(
   context: NetContext,
   flags: SharedFlags,
   name: string | undefined,
-): Promise<IdentityPlace> {
+): IdentityPlace {
   if (name === undefined) {
     const { dataDir } = placeOf(context, flags);
-    if (dataDir === undefined) throw noFolder("HOME nor XDG_DATA_HOME", "--data-dir");
+    if (dataDir === undefined) {
+      throw new NetError(
+        "not_found",
+        "Cannot find identities: neither HOME nor XDG_DATA_HOME is set",
+        { next: "set one of them, or give --data-dir" },
+      );
+    }
     return { path: `${dataDir}/identity.key`, dataDir };
   }
-  if (name.includes("/")) {
-    return { path: absolutePath(name, context.io.cwd), dataDir: undefined };
-  }
-  const { namedIdentityPath } = await import("../src/core/crypto/mod.ts");
-  return { path: namedIdentityPath(identityFolder(context), name), dataDir: undefined };
-}
-
-/** The folder of named identities. */
-export function identityFolder(context: NetContext): string {
-  const folder = namedIdentityFolder(context.io.env);
-  if (folder === undefined) throw noFolder("HOME nor XDG_CONFIG_HOME", "a path with a slash");
-  return folder;
+  return { path: identityPath(name, context.io.env, context.io.cwd), dataDir: undefined };
 }
 
 /**
@@ -69,18 +64,11 @@ export async function openIdentity(
   name: string | undefined,
   output: Output,
 ): Promise<OpenedIdentity> {
-  const place = await identityPlace(context, flags, name);
-  const { readIdentityFile } = await import("../src/core/crypto/mod.ts");
-  const found = await readIdentityFile(place.path);
-  if (found === undefined) {
-    throw new NetError("not_found", `Cannot find identity: there is no "${place.path}"`, {
-      next: name === undefined
-        ? "make one with net identity new, or name one with --identity"
-        : `make it with net identity new ${name}, or list yours with net identity ls`,
-    });
-  }
-  for (const warning of found.warnings) output.warn(warning);
-  return { ...place, state: found.state };
+  const place = identityPlace(context, flags, name);
+  const { requireIdentityFile } = await import("../src/core/crypto/mod.ts");
+  const { state, warnings } = await requireIdentityFile(place.path);
+  for (const warning of warnings) output.warn(warning);
+  return { ...place, state };
 }
 
 /**
@@ -142,10 +130,4 @@ export function identityText(fields: IdentityFields): string {
     ["generation", String(fields.issuer_generation)],
     ["file", fields.file],
   ]);
-}
-
-function noFolder(variables: string, way: string): NetError {
-  return new NetError("not_found", `Cannot find identities: neither ${variables} is set`, {
-    next: `set one of them, or give ${way}`,
-  });
 }

@@ -31,7 +31,7 @@ export const identityRotateCommand = buildCommand<IdentityRotateFlags, [string?]
   async func(flags, name) {
     await runVerb(this, flags, async ({ output }) => {
       const target = flags.to === undefined ? undefined : await parseGeneration("--to", flags.to);
-      const place = await identityPlace(this, flags, name);
+      const place = identityPlace(this, flags, name);
       const { raiseIssuerGeneration } = await import("../src/core/crypto/mod.ts");
       const { before, state } = await whileIdle(
         this,

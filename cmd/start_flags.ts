@@ -28,6 +28,7 @@ export interface StartFlags extends SharedFlags {
   readonly expect?: readonly string[];
   readonly peers?: string;
   readonly pskFile?: string;
+  readonly identity?: string;
   readonly revocations?: string;
   readonly pcap?: string;
   readonly bench?: "proven" | "any" | "off";
@@ -76,6 +77,10 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   },
   peers: textFlag("sealed|any", "Sessions to accept: only sealed ones, or any; default: any"),
   pskFile: textFlag("FILE", "Mesh secret: 32 bytes, or 64 hex digits"),
+  identity: textFlag(
+    "NAME",
+    "Identity to run as, taken into the data folder; default: that folder's own",
+  ),
   revocations: textFlag(
     "FILE",
     "Issuers whose tokens were taken back; default: the user's own list",
@@ -173,6 +178,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     expect: flags.expect,
     peersMode: flags.peers,
     pskFile: flags.pskFile,
+    identity: flags.identity,
     revocations: flags.revocations,
     pcap: flags.pcap,
     bench: flags.bench,

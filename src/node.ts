@@ -12,6 +12,7 @@ import {
   encodeTicket,
   loadKeys,
   type NodeKeys,
+  requireIdentityFile,
   type Ticket,
 } from "./core/crypto/mod.ts";
 import {
@@ -297,8 +298,15 @@ export class Node {
     const ticket = config.join === undefined ? undefined : readTicket(config.join);
     if (config.dataDir !== undefined) this.#folder = await takeDataFolder(config.dataDir);
     const folder = this.#folder?.path;
-    const keys = this.#keys = folder === undefined ? createRamKeys() : await loadKeys(folder);
-    for (const warning of keys.warnings) log.warn("key_store", { reason: warning });
+    const given = config.identityFile === undefined
+      ? undefined
+      : await requireIdentityFile(config.identityFile);
+    const keys = this.#keys = folder === undefined
+      ? createRamKeys(systemRandom, { identity: given?.state })
+      : await loadKeys(folder, { identity: given?.state });
+    for (const warning of [...given?.warnings ?? [], ...keys.warnings]) {
+      log.warn("key_store", { reason: warning });
+    }
     const deps = { clock: systemClock, log, metrics: this.metrics };
     const storage = this.#storage = await openStorage(deps, folder);
     this.#supervisor.add(() => storage);

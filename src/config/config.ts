@@ -26,7 +26,13 @@ import {
   type PeerSpec,
   type SubnetRuleSpec,
 } from "./parse.ts";
-import { absolutePath, defaultDataDir, defaultRevocationFile, type Environment } from "./paths.ts";
+import {
+  absolutePath,
+  defaultDataDir,
+  defaultRevocationFile,
+  type Environment,
+  identityPath,
+} from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
 
 /** More peers than this on a command line is a mistake. */
@@ -68,6 +74,8 @@ export interface NodeConfig {
   /** No session that is not sealed. */
   readonly isSealedOnly: boolean;
   readonly pskFile: string | undefined;
+  /** File of the identity to run as; `undefined` for the data folder's own. */
+  readonly identityFile: string | undefined;
   /** File of the issuers whose tokens were taken back; `undefined` for none. */
   readonly revocationFile: string | undefined;
   /** File that the mesh's datagrams are recorded in. */
@@ -162,6 +170,7 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       (layers.read("peersMode", oneOf("sealed", "any"), "must be sealed or any") ?? "any") ===
         "sealed",
     pskFile: pathOf(given("pskFile"), cwd),
+    identityFile: readIdentity(given("identity"), env, cwd),
     revocationFile: pathOf(given("revocations"), cwd) ??
       (isAmnesia ? undefined : defaultRevocationFile(env)),
     pcapFile: pathOf(given("pcap"), cwd),
@@ -304,6 +313,14 @@ function readSocketPath(given: Given | undefined, cwd: string): string | undefin
   );
 }
 
+function readIdentity(
+  given: Given | undefined,
+  env: Environment,
+  cwd: string,
+): string | undefined {
+  return given === undefined ? undefined : identityPath(given.text, env, cwd);
+}
+
 function pathOf(given: Given | undefined, cwd: string): string | undefined {
   return given === undefined ? undefined : absolutePath(given.text, cwd);
 }
@@ -327,6 +344,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   isSealedOnly: "peersMode",
   pcapFile: "pcap",
   revocationFile: "revocations",
+  identityFile: "identity",
   isDataDirExplicit: "dataDir",
   peers: "peer",
   tags: "tag",

@@ -36,6 +36,7 @@ const SETTINGS = {
   expect: ["--expect", "NET_EXPECT"],
   peersMode: ["--peers", "NET_PEERS"],
   pskFile: ["--psk-file", "NET_PSK_FILE"],
+  identity: ["--identity", "NET_IDENTITY"],
   revocations: ["--revocations", "NET_REVOCATIONS"],
   pcap: ["--pcap", "NET_PCAP"],
   bench: ["--bench", "NET_BENCH"],

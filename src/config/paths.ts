@@ -32,6 +32,50 @@ export function namedIdentityFolder(env: Environment): string | undefined {
   return inBase(env, "config", "net/identities");
 }
 
+const IDENTITY_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+const IDENTITY_SUFFIX = ".key";
+
+/**
+ * Absolute path of an identity that the user named: by its name, or by a path with a slash in it.
+ *
+ * @throws NetError `usage` when it is neither, `not_found` when the environment names no folder.
+ */
+export function identityPath(text: string, env: Environment, cwd: string): string {
+  if (text.includes("/")) return absolutePath(text, cwd);
+  if (IDENTITY_NAME.test(text)) {
+    return `${requireIdentityFolder(env)}/${text}${IDENTITY_SUFFIX}`;
+  }
+  // What is longer than any name is not shown: it may be a secret in the wrong place.
+  const shown = text.length <= 63 ? `"${text}"` : `of ${text.length} characters`;
+  throw new NetError(
+    "usage",
+    `Cannot use identity name ${shown}: must be 1 to 63 letters, digits, - or _`,
+    { next: "list the names with net identity ls" },
+  );
+}
+
+/** The name of the identity that a file in the folder of named identities holds, if it is one. */
+export function identityNameOf(fileName: string): string | undefined {
+  if (!fileName.endsWith(IDENTITY_SUFFIX)) return undefined;
+  const name = fileName.slice(0, -IDENTITY_SUFFIX.length);
+  return IDENTITY_NAME.test(name) ? name : undefined;
+}
+
+/**
+ * The folder of the user's named identities.
+ *
+ * @throws NetError `not_found` when the environment names none.
+ */
+export function requireIdentityFolder(env: Environment): string {
+  const folder = namedIdentityFolder(env);
+  if (folder !== undefined) return folder;
+  throw new NetError(
+    "not_found",
+    "Cannot find identities: neither HOME nor XDG_CONFIG_HOME is set",
+    { next: "set one of them, or give a path with a slash" },
+  );
+}
+
 /** `path` made absolute against `cwd`, without `.`, `..` and double slashes. */
 export function absolutePath(path: string, cwd: string): string {
   const parts: string[] = [];

@@ -66,7 +66,7 @@ inHome("identity ls and show tell what was made, and no secret", async (home) =>
   assert.ok(!shown.stdout.includes(secret) && shown.stdout.includes(String(ada.entity_id)));
   const { code, stderr } = await home.run("identity show bob");
   assert.equal(code, 4);
-  assert.match(stderr, /next: make it with net identity new bob/);
+  assert.match(stderr, /next: make it with net identity new/);
 });
 
 inHome("identity export writes a new file for its owner, or prints when told to", async (home) => {

@@ -4,6 +4,7 @@ import {
   absolutePath,
   defaultDataDir,
   defaultRevocationFile,
+  identityPath,
   namedIdentityFolder,
   prepareDataDir,
 } from "../../src/config/mod.ts";
@@ -26,6 +27,16 @@ Deno.test("defaultRevocationFile() and namedIdentityFolder() follow XDG, or the 
   assert.equal(namedIdentityFolder({ ...home, XDG_CONFIG_HOME: "/x/" }), "/x/net/identities");
   assert.equal(namedIdentityFolder({ XDG_CONFIG_HOME: "rel" }), undefined);
   assert.equal(defaultRevocationFile({}), undefined);
+});
+
+Deno.test("identityPath() takes a name or a path, and no name that leads elsewhere", () => {
+  const env = { HOME: "/h" };
+  assert.equal(identityPath("Ada-2_x", env, "/c"), "/h/.config/net/identities/Ada-2_x.key");
+  assert.equal(identityPath("./x", env, "/c"), "/c/x");
+  for (const name of ["", ".", "..", "a.b", "-a", "ä", "a".repeat(64), "a\n"]) {
+    assert.throws(() => identityPath(name, env, "/c"), NetError, name);
+  }
+  assert.throws(() => identityPath("ada", {}, "/c"), NetError);
 });
 
 Deno.test("defaultDataDir() follows XDG and the family", () => {

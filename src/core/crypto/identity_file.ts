@@ -6,6 +6,7 @@
  * the only one who makes the name.
  */
 import { NetError } from "../../base/mod.ts";
+import { identityNameOf } from "../../config/mod.ts";
 import { IDENTITY_FORM, inFolder, readKeyFile } from "./_key_file.ts";
 import { decodeIdentityState, IDENTITY_STATE_BYTES, type IdentityState } from "./identity_state.ts";
 import { createOwnerFile, replaceOwnerFile } from "./owner_file.ts";
@@ -13,8 +14,6 @@ import { SEED_BYTES } from "./identity.ts";
 
 /** Names listed at most; a person keeps a handful. */
 const NAMES_MAX = 10_000;
-const SUFFIX = ".key";
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 const NEXT = "make the folder readable and writable for yourself";
 
 /** What {@linkcode readIdentityFile} found; the state is secret. */
@@ -34,6 +33,19 @@ export async function readIdentityFile(path: string): Promise<IdentityFile | und
   const warnings: string[] = [];
   const state = await readKeyFile(path, IDENTITY_FORM, warnings);
   return state === undefined ? undefined : { state, warnings };
+}
+
+/**
+ * The identity in a file.
+ *
+ * @throws NetError `not_found` when there is none; otherwise as {@linkcode readIdentityFile}.
+ */
+export async function requireIdentityFile(path: string): Promise<IdentityFile> {
+  const found = await readIdentityFile(path);
+  if (found !== undefined) return found;
+  throw new NetError("not_found", `Cannot find identity: there is no "${path}"`, {
+    next: "make it with net identity new, or list yours with net identity ls",
+  });
 }
 
 /**
@@ -63,30 +75,13 @@ export function parseIdentityExport(content: Uint8Array): IdentityState | undefi
   return IDENTITY_FORM.parse(content);
 }
 
-/**
- * Path of a named identity.
- *
- * @param folder The folder of named identities.
- * @throws NetError `usage` when the name is none.
- */
-export function namedIdentityPath(folder: string, name: string): string {
-  if (NAME.test(name)) return `${folder}/${name}${SUFFIX}`;
-  // What is longer than any name is not shown: it may be a secret in the wrong place.
-  const shown = name.length <= 63 ? `"${name}"` : `of ${name.length} characters`;
-  throw new NetError(
-    "usage",
-    `Cannot use identity name ${shown}: must be 1 to 63 letters, digits, - or _`,
-    { next: "list the names with net identity ls" },
-  );
-}
-
 /** Names of the identities in a folder, in order; none where there is no folder. */
 export async function listNamedIdentities(folder: string): Promise<readonly string[]> {
   const names: string[] = [];
   try {
     for await (const { name, isFile } of Deno.readDir(folder)) {
-      const bare = name.slice(0, -SUFFIX.length);
-      if (isFile && name.endsWith(SUFFIX) && NAME.test(bare)) names.push(bare);
+      const bare = isFile ? identityNameOf(name) : undefined;
+      if (bare !== undefined) names.push(bare);
       if (names.length >= NAMES_MAX) break;
     }
   } catch (error) {

@@ -6,7 +6,13 @@
  * complete or absent after a crash. An identity whose generation was raised is written as its state
  * (`identity_file.ts`). Locking the folder is the caller's part.
  */
-import { NetError, type RandomBytes, systemRandom, toNetError } from "../../base/mod.ts";
+import {
+  equalBytes,
+  NetError,
+  type RandomBytes,
+  systemRandom,
+  toNetError,
+} from "../../base/mod.ts";
 import {
   describeSize,
   IDENTITY_FORM,
@@ -23,6 +29,8 @@ import {
   hasRecognisablePingwaves,
   type Identity,
 } from "./identity.ts";
+import { requireIdentityFile } from "./identity_file.ts";
+import { importIdentity } from "./identity_moves.ts";
 import type { IdentityState } from "./identity_state.ts";
 import { createOwnerFile, readSmallFile, replaceOwnerFile } from "./owner_file.ts";
 import { createNoiseKeyPair, type NoiseKeyPair } from "./x25519.ts";
@@ -57,6 +65,8 @@ export interface NodeKeys {
 export interface LoadKeysOptions {
   /** Source of new keys; the machine's own when left out. */
   readonly random?: RandomBytes;
+  /** Identity to run as; it is taken into the folder, which may hold no other. */
+  readonly identity?: IdentityState;
 }
 
 /**
@@ -64,8 +74,8 @@ export interface LoadKeysOptions {
  *
  * A file that others can read is restricted to 0600, with a warning.
  *
- * @throws NetError `config_invalid` when a key file is damaged or cannot be restricted,
- * `data_dir_unusable` when the folder cannot be read or written, `no_space` when the disk is full.
+ * @throws NetError `config_invalid` when a key file is damaged or cannot be restricted, or when an
+ * identity is given and the folder holds another; `data_dir_unusable` when the folder cannot be read or written, `no_space` when the disk is full.
  */
 export async function loadKeys(folder: string, options: LoadKeysOptions = {}): Promise<NodeKeys> {
   const random = options.random ?? systemRandom;
@@ -87,11 +97,9 @@ export async function loadKeys(folder: string, options: LoadKeysOptions = {}): P
       next: "make sure that nothing else removes files from the data folder, then start again",
     });
   };
-  const identity = await load(
-    KEY_FILES.identity,
-    IDENTITY_FORM,
-    () => ({ seed: generateSeed(random), issuerGeneration: 0 }),
-  );
+  const identity = options.identity === undefined
+    ? await load(KEY_FILES.identity, IDENTITY_FORM, () => createIdentityState(random))
+    : await keepIdentity(folder, options.identity, warnings);
   const noisePrivate = await load(KEY_FILES.noise, KEY_FORM, () => random(KEY_BYTES));
   const meshSecret = await load(KEY_FILES.meshSecret, KEY_FORM, () => random(MESH_SECRET_BYTES));
   const keys = assembleKeys(identity, noisePrivate, meshSecret);
@@ -102,9 +110,12 @@ export async function loadKeys(folder: string, options: LoadKeysOptions = {}): P
 }
 
 /** Fresh keys that are never written anywhere. */
-export function createRamKeys(random: RandomBytes = systemRandom): NodeKeys {
+export function createRamKeys(
+  random: RandomBytes = systemRandom,
+  options: Pick<LoadKeysOptions, "identity"> = {},
+): NodeKeys {
   const meshSecret = random(MESH_SECRET_BYTES);
-  const identity = { seed: generateSeed(random), issuerGeneration: 0 };
+  const identity = options.identity ?? createIdentityState(random);
   const keys = assembleKeys(identity, random(KEY_BYTES), meshSecret);
   return { ...keys, created: [], warnings: [] };
 }
@@ -158,6 +169,30 @@ export async function readPskFile(path: string): Promise<Uint8Array> {
       "32 bytes",
     { next: "write the secret that node ticket --json shows as psk into the file" },
   );
+}
+
+function createIdentityState(random: RandomBytes): IdentityState {
+  return { seed: generateSeed(random), issuerGeneration: 0 };
+}
+
+/** Takes the given identity into the folder, unless that holds another one: who is the node then? */
+async function keepIdentity(
+  folder: string,
+  given: IdentityState,
+  warnings: string[],
+): Promise<IdentityState> {
+  const path = `${folder}/${KEY_FILES.identity}`;
+  const own = await readKeyFile(path, IDENTITY_FORM, warnings);
+  if (own !== undefined && !equalBytes(own.seed, given.seed)) {
+    throw new NetError(
+      "config_invalid",
+      `Cannot start: two identities are given, the one of --identity and ${KEY_FILES.identity} in ` +
+        `"${folder}", must be one`,
+      { next: "leave --identity out, or choose an empty folder with --data-dir" },
+    );
+  }
+  await importIdentity(path, given, { isForced: false });
+  return (await requireIdentityFile(path)).state;
 }
 
 function assembleKeys(

@@ -157,3 +157,27 @@ Deno.test("createRamKeys() makes keys from the random source and no file", () =>
   assert.deepEqual(keys.created, []);
   assert.notDeepEqual(createRamKeys().meshSecret, createRamKeys().meshSecret);
 });
+
+inFolder("loadKeys() takes a given identity into an empty folder", async (folder) => {
+  const identity = { seed: new Uint8Array(32).fill(0x21), issuerGeneration: 7 };
+  const first = await loadKeys(folder, { identity });
+  assert.deepEqual(first.identitySeed, identity.seed);
+  assert.equal(first.identity.issuerGeneration, 7);
+  const later = await loadKeys(folder);
+  assert.deepEqual([later.identitySeed, later.identity.issuerGeneration], [identity.seed, 7]);
+  const lower = await loadKeys(folder, { identity: { ...identity, issuerGeneration: 2 } });
+  assert.equal(lower.identity.issuerGeneration, 7);
+});
+
+inFolder("loadKeys() refuses two identities", async (folder) => {
+  const own = await loadKeys(folder);
+  const identity = { seed: new Uint8Array(32).fill(0x21), issuerGeneration: 0 };
+  await rejects(() => loadKeys(folder, { identity }), "config_invalid", /two identities are given/);
+  assert.deepEqual((await loadKeys(folder)).identitySeed, own.identitySeed);
+});
+
+Deno.test("createRamKeys() runs as a given identity", () => {
+  const identity = { seed: new Uint8Array(32).fill(0x21), issuerGeneration: 7 };
+  const keys = createRamKeys(undefined, { identity });
+  assert.deepEqual([keys.identitySeed, keys.identity.issuerGeneration], [identity.seed, 7]);
+});
