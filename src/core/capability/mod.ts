@@ -44,3 +44,4 @@ export * from "./validation/validate.ts";
 export * from "./explain/mod.ts";
 export * from "./index/mod.ts";
 export * from "./diff/mod.ts";
+export * from "./balancer/mod.ts";
