@@ -18,10 +18,12 @@ import {
 export interface AnnouncementOperations extends RustOperations {
   /** Nodes that announced the tag, as the core's capability index has it. */
   findNodes: [{ node: number; tag: string }, bigint[]];
+  /** Nodes that pass the filter, whose members are the addon's. */
+  findByFilter: [{ node: number; filter: Readonly<Record<string, unknown>> }, bigint[]];
 }
 
 interface FindingMesh extends RustMesh {
-  findNodes(filter: { readonly requireTags: readonly string[] }): bigint[];
+  findNodes(filter: Readonly<Record<string, unknown>>): bigint[];
 }
 
 type Handler = (args: unknown) => unknown;
@@ -42,6 +44,8 @@ async function main(): Promise<void> {
     }),
     findNodes: ({ node, tag }: AnnouncementOperations["findNodes"][0]) =>
       nodes[node]?.findNodes({ requireTags: [tag] }) ?? [],
+    findByFilter: ({ node, filter }: AnnouncementOperations["findByFilter"][0]) =>
+      nodes[node]?.findNodes(filter) ?? [],
   };
   let writing = Promise.resolve();
   const answer = (value: unknown) => {

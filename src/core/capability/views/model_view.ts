@@ -20,8 +20,10 @@ export interface ModelView {
   readonly loaded: boolean;
 }
 
-/** A model to write; what is left out is not written. */
+/** A model to write; what is left out is not written, but for the modalities: without any it is text. */
 export type ModelInput = Pick<ModelView, "modelId"> & Partial<ModelView>;
+
+const MODALITIES_DEFAULT: readonly Modality[] = ["text"];
 
 type Row = { -readonly [Name in keyof ModelView]: ModelView[Name] };
 type Count = "parametersBX10" | "contextLength" | "tokensPerSec";
@@ -63,7 +65,7 @@ export function decodeModels({ tags }: CapabilitySet): readonly ModelView[] {
 export function modelTags(models: readonly ModelInput[]): readonly string[] {
   return models.flatMap((model, index) => {
     if (model.modelId === "") throw new RangeError(`Cannot write model ${index}: its id is empty`);
-    const { modalities = [], loaded = false } = model;
+    const { modalities = MODALITIES_DEFAULT, loaded = false } = model;
     return new TagWriter("software", `model.${index}.`)
       .text("id", model.modelId)
       .text("family", model.family)
