@@ -32,7 +32,7 @@ export interface GatedChannel {
 export interface GatewayDeps {
   readonly assignments: Pick<SubnetAssignments, "locate">;
   readonly exports: Pick<ExportTable, "targetsOf">;
-  /** All channels with rules of their own; read by {@linkcode Gateway.refresh}. */
+  /** All channels with rules of their own; read anew behind a {@linkcode Gateway.refresh}. */
   readonly channels: () => Iterable<GatedChannel>;
 }
 
@@ -78,7 +78,7 @@ export class Gateway implements RelayGate {
   };
   readonly #deps: GatewayDeps;
   /** By channel hash on the wire. */
-  #entries = new Map<number, readonly Entry[]>();
+  #entries: ReadonlyMap<number, readonly Entry[]> | undefined;
   /** Reused for every packet. */
   readonly #question: ForwardQuestion = {
     visibility: undefined,
@@ -91,7 +91,6 @@ export class Gateway implements RelayGate {
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
-    this.refresh();
   }
 
   /** Packets kept in, for whatever reason. */
@@ -99,27 +98,9 @@ export class Gateway implements RelayGate {
     return Object.values(COUNTER_OF).reduce((sum, name) => sum + this.counters[name], 0);
   }
 
-  /** Takes over channels and exports as they are now. */
+  /** Channels or exports have changed: they are read anew when a packet comes. */
   refresh(): void {
-    const { channels, exports } = this.#deps;
-    const entries = new Map<number, Entry[]>();
-    for (const { hash, visibility } of channels()) {
-      const streamLow = lowHalf(hash);
-      const streamHigh = (highHalf(hash) | PUBLISH_BIT) >>> 0;
-      const wireHash = streamLow & 0xffff;
-      const others = entries.get(wireHash) ?? [];
-      const isTwin = others.some((other) => isStream(other, streamLow, streamHigh));
-      entries.set(wireHash, [
-        ...others.filter((other) => !isStream(other, streamLow, streamHigh)),
-        {
-          streamLow,
-          streamHigh,
-          visibility: isTwin ? undefined : visibility,
-          targets: exports.targetsOf(hash),
-        },
-      ]);
-    }
-    this.#entries = entries;
+    this.#entries = undefined;
   }
 
   judge(
@@ -153,8 +134,31 @@ export class Gateway implements RelayGate {
     return GateVerdict.Drop;
   }
 
+  #read(): ReadonlyMap<number, readonly Entry[]> {
+    const { channels, exports } = this.#deps;
+    const entries = new Map<number, Entry[]>();
+    for (const { hash, visibility } of channels()) {
+      const streamLow = lowHalf(hash);
+      const streamHigh = (highHalf(hash) | PUBLISH_BIT) >>> 0;
+      const wireHash = streamLow & 0xffff;
+      const others = entries.get(wireHash) ?? [];
+      const isTwin = others.some((other) => isStream(other, streamLow, streamHigh));
+      entries.set(wireHash, [
+        ...others.filter((other) => !isStream(other, streamLow, streamHigh)),
+        {
+          streamLow,
+          streamHigh,
+          visibility: isTwin ? undefined : visibility,
+          targets: exports.targetsOf(hash),
+        },
+      ]);
+    }
+    this.#entries = entries;
+    return entries;
+  }
+
   #find(wireHash: number, streamLow: number, streamHigh: number): Entry | undefined {
-    const entries = this.#entries.get(wireHash);
+    const entries = (this.#entries ?? this.#read()).get(wireHash);
     if (entries === undefined) return undefined;
     for (const entry of entries) if (isStream(entry, streamLow, streamHigh)) return entry;
     return undefined;
