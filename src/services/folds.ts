@@ -114,7 +114,10 @@ export class FoldService implements Service {
       transport.onMessage(SUBPROTOCOL_FOLD_RELAY, (message) => this.#receiveRelayed(message)),
       transport.onPeerChange((peer, isConnected) => this.#onPeerChange(peer, isConnected)),
       repeat(clock, FOLD_SWEEP_MS, () => void this.folds.sweep()),
-      repeat(clock, REPEAT_MS, () => this.#repeatOwn()),
+      repeat(clock, REPEAT_MS, () => {
+        this.#repeatOwn();
+        this.#keepOwnMembership();
+      }),
       () => sender.stop(),
     ];
     if (this.#snapshotMs > 0) {
@@ -184,6 +187,16 @@ export class FoldService implements Service {
       return isOurs;
     });
     if (due.length > 0) this.#sender?.broadcast(due);
+  }
+
+  /** This node's announcement is repeated without a word, and would else run out in its own fold. */
+  #keepOwnMembership(): void {
+    const { own } = this.#deps.capabilities;
+    const key = membershipKey(ANNOUNCED_CLASS, own.nodeId);
+    const entry = this.folds.capability.get(key, this.#deps.clock.now());
+    if (entry !== undefined && entry.envelope.generation >= own.version) return;
+    const known = this.#deps.capabilities.known(own.nodeId);
+    if (known !== undefined) this.#ingest(known);
   }
 
   /** What a node announced is its membership in class 0. */
