@@ -3,6 +3,7 @@
 import type { CreateTarget } from "./fuzz.ts";
 import { CAPABILITY_TARGETS } from "./targets/capability_targets.ts";
 import { CHANNEL_TARGETS } from "./targets/channel_targets.ts";
+import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
@@ -24,6 +25,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...HANDSHAKE_TARGETS,
   ...TRANSPORT_TARGETS,
   ...FOLD_TARGETS,
+  ...AGGREGATOR_TARGETS,
   ...SUBNET_TARGETS,
   ...CHANNEL_TARGETS,
   ...TOKEN_TARGETS,

@@ -1,4 +1,4 @@
-/** Decoders of folds: envelopes, relayed ones, summaries, questions and answers. */
+/** Decoders of folds: envelopes, relayed ones, snapshots. */
 
 import assert from "node:assert/strict";
 import {

@@ -1,6 +1,7 @@
 /** Every vector file that is understood; another area adds its map here. */
 
 import type { VectorSuite } from "../suite.ts";
+import { AGGREGATOR_RPC_SUITES } from "./aggregator_rpc.ts";
 import { CAPABILITY_SUITES } from "./capability.ts";
 import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
 import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
@@ -32,6 +33,7 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...MEMBERSHIP_SUITES,
   ...CAPABILITY_SUITES,
   ...CAPABILITY_FOLD_SUITES,
+  ...AGGREGATOR_RPC_SUITES,
   ...CAPABILITY_SET_SUITES,
   ...PREDICATE_SUITES,
   ...PLACEMENT_SUITES,

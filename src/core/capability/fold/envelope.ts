@@ -70,6 +70,12 @@ export type DecodedFoldEnvelope =
   | { readonly ok: true; readonly envelope: AnyFoldEnvelope }
   | { readonly ok: false; readonly fault: FoldFault };
 
+/** Options of {@linkcode decodeFoldEnvelope}. */
+export interface DecodeFoldEnvelopeOptions {
+  /** True where the word of whoever hands it over is enough; false when left out. */
+  readonly isUnsignedTaken?: boolean;
+}
+
 const NO_SIGNATURE = new Uint8Array(0);
 
 /**
@@ -106,7 +112,10 @@ export function foldSigningBytes(envelope: AnyFoldEnvelope): Uint8Array<ArrayBuf
  * console.assert(!decoded.ok && decoded.fault === "unknown_kind");
  * ```
  */
-export function decodeFoldEnvelope(bytes: Uint8Array): DecodedFoldEnvelope {
+export function decodeFoldEnvelope(
+  bytes: Uint8Array,
+  options: DecodeFoldEnvelopeOptions = {},
+): DecodedFoldEnvelope {
   if (bytes.length > FOLD_ENVELOPE_BYTES_MAX) return fail("too_long");
   const reader = new PostcardReader(bytes);
   const kind = reader.u32();
@@ -123,8 +132,13 @@ export function decodeFoldEnvelope(bytes: Uint8Array): DecodedFoldEnvelope {
   const body = readBody(reader, kind);
   const signature = reader.byteVector().slice();
   if (reader.failure !== undefined) return fail("malformed");
-  if (signature.length !== SIGNATURE_BYTES) return fail("signature_length");
-  const envelope: AnyFoldEnvelope = { ...head, ...body, signature };
+  const isUnsigned = signature.length === 0 && options.isUnsignedTaken === true;
+  if (!isUnsigned && signature.length !== SIGNATURE_BYTES) return fail("signature_length");
+  const envelope: AnyFoldEnvelope = {
+    ...head,
+    ...body,
+    signature: isUnsigned ? undefined : signature,
+  };
   if (!isSound(envelope)) return fail("unsound");
   return equalBytes(encodeFoldEnvelope(envelope), bytes)
     ? { ok: true, envelope }

@@ -1,4 +1,5 @@
 /** Folds: state that nodes tell each other, signed, and put together by rules (`capabilities.md` 11 to 14). */
+export * from "./aggregator/mod.ts";
 export * from "./announced_membership.ts";
 export * from "./audit.ts";
 export * from "./entry.ts";
