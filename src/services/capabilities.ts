@@ -7,14 +7,17 @@
  */
 import { type Clock, Emitter, idToHex, repeat, toNetError } from "../base/mod.ts";
 import {
+  ANNOUNCED_CLASS,
   type Announcement,
   ANNOUNCEMENT_LIFE_MS_MAX,
   AnnouncementStore,
   AnnounceSchedule,
   CapabilityIndex,
+  type CapabilityMembership,
   type CapabilitySet,
   decodeAnnouncement,
   encodeAnnouncement,
+  factsOfMembership,
   type GatedEntry,
   ingestCapabilities,
   mayAdmit,
@@ -106,6 +109,7 @@ export class CapabilityService implements Service {
   readonly #index = new CapabilityIndex();
   readonly #denied = { denied_caller_side_total: 0, denied_callee_side_total: 0 };
   readonly #changes = new Emitter<[change: CapabilityChange]>();
+  readonly #indexChanges = new Emitter<[]>();
   /** Entity of each node that spoke for itself, or proved who it is. */
   readonly #pins = new Map<bigint, Uint8Array>();
   /** Nodes whose record is older than what is known. */
@@ -114,6 +118,7 @@ export class CapabilityService implements Service {
   #cancelPush: () => void = () => {};
   #cancelBroadcast: () => void = () => {};
   #writing: Promise<void> = Promise.resolve();
+  #memberships: (nodeId: bigint) => Iterable<GatedEntry> = () => [];
   #isRunning = false;
 
   constructor(deps: CapabilityServiceDeps, options: CapabilityServiceOptions = {}) {
@@ -179,10 +184,9 @@ export class CapabilityService implements Service {
    * Refusals are counted.
    */
   mayExecute(target: bigint, tag: string): boolean {
-    const entry = this.get(target);
     const { nodeId, capabilities } = this.own;
     const caller = { nodeId, ...readMembership(capabilities.tags) };
-    const mayCall = entry !== undefined && mayExecute([gatedEntry(entry)], tag, caller);
+    const mayCall = mayExecute(this.#gatedEntries(target), tag, caller);
     if (!mayCall) this.#denied.denied_caller_side_total += 1;
     return mayCall;
   }
@@ -192,9 +196,30 @@ export class CapabilityService implements Service {
    * Refusals are counted.
    */
   mayAdmit(caller: bigint, tag: string): boolean {
-    const isAdmitted = mayAdmit([gatedEntry(this.own)], tag, caller);
+    const isAdmitted = mayAdmit(this.#gatedEntries(this.own.nodeId), tag, caller);
     if (!isAdmitted) this.#denied.denied_callee_side_total += 1;
     return isAdmitted;
+  }
+
+  /**
+   * Takes in what a node said of itself in a class of the capability fold, beside what it announced;
+   * `undefined` takes it away.
+   */
+  setMembership(
+    nodeId: bigint,
+    classHash: bigint,
+    membership: CapabilityMembership | undefined,
+    isStale: boolean,
+  ): void {
+    if (classHash === ANNOUNCED_CLASS) return;
+    if (membership === undefined) this.#index.remove(nodeId, classHash);
+    else this.#index.set(nodeId, { ...factsOfMembership(membership), isStale });
+    this.#indexChanges.emit();
+  }
+
+  /** Says where the gates look up what nodes said of themselves beside their announcement. */
+  useMemberships(memberships: (nodeId: bigint) => Iterable<GatedEntry>): void {
+    this.#memberships = memberships;
   }
 
   /** Answers who can do what; only this service changes it. */
@@ -213,7 +238,7 @@ export class CapabilityService implements Service {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onAbort = () => reject(signal.reason);
     const stops = [
-      this.onChange(() => resolve()),
+      this.#indexChanges.on(() => resolve()),
       this.#deps.clock.after(waitMs, resolve),
       () => signal.removeEventListener("abort", onAbort),
     ];
@@ -304,6 +329,15 @@ export class CapabilityService implements Service {
     const { dueAt, hasChange } = this.#schedule;
     if (!hasChange || dueAt === undefined) return undefined;
     return Math.max(0, dueAt - this.#deps.clock.now());
+  }
+
+  /** Everything that a node says of whom it admits. */
+  *#gatedEntries(nodeId: bigint): Generator<GatedEntry, void, undefined> {
+    const announcement = this.get(nodeId);
+    if (announcement === undefined) return;
+    const { capabilities, allowedNodes, allowedSubnets, allowedGroups } = announcement;
+    yield { tags: capabilities.tags, allowedNodes, allowedSubnets, allowedGroups };
+    yield* this.#memberships(nodeId);
   }
 
   #onOwnChange(): void {
@@ -405,6 +439,7 @@ export class CapabilityService implements Service {
   #publish(nodeId: bigint, known: KnownCapabilities | undefined, isDirect: boolean): void {
     if (known === undefined) this.#index.remove(nodeId, 0n);
     else this.#index.set(nodeId, { capabilities: known.set, isStale: known.isStale });
+    this.#indexChanges.emit();
     this.#changes.emit({ nodeId, known, isDirect });
   }
 
@@ -491,10 +526,4 @@ export class CapabilityService implements Service {
       log.warn("announcements_not_kept", { reason: message });
     }
   }
-}
-
-/** An announcement as the gates see it. */
-function gatedEntry(announcement: Announcement): GatedEntry {
-  const { capabilities, allowedNodes, allowedSubnets, allowedGroups } = announcement;
-  return { tags: capabilities.tags, allowedNodes, allowedSubnets, allowedGroups };
 }

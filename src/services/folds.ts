@@ -10,8 +10,10 @@ import {
   ANNOUNCED_CLASS,
   announcedMembership,
   type AnyFoldEnvelope,
+  type CapabilityMembership,
   encodeFoldEnvelope,
   FOLD_SWEEP_MS,
+  type FoldChange,
   type FoldKey,
   type FoldKindNumber,
   type FoldOutcome,
@@ -92,6 +94,7 @@ export class FoldService implements Service {
   async start(): Promise<void> {
     const { clock, capabilities, mesh, metrics, reach = GLOBAL_REACH } = this.#deps;
     const { transport } = mesh;
+    const stopFeeding = this.folds.capability.onChange((change) => this.#feedIndex(change));
     await this.#snapshots.restore();
     for (const announcement of capabilities.values()) {
       const known = capabilities.known(announcement.nodeId);
@@ -105,7 +108,9 @@ export class FoldService implements Service {
         capabilities.get(peer)?.capabilities.tags.includes(TAG_FOLD_RELAY) ?? false,
     });
     metrics.register("folds", () => this.#counters(sender));
+    capabilities.useMemberships((nodeId) => this.#membershipsOf(nodeId));
     this.#stops = [
+      stopFeeding,
       capabilities.onChange(({ nodeId, known }) => {
         if (known !== undefined) this.#ingest(known);
         else this.#forget(nodeId);
@@ -197,6 +202,21 @@ export class FoldService implements Service {
     if (entry !== undefined && entry.envelope.generation >= own.version) return;
     const known = this.#deps.capabilities.known(own.nodeId);
     if (known !== undefined) this.#ingest(known);
+  }
+
+  /** The index answers for every class. */
+  #feedIndex({ cause, entry, previous }: FoldChange<1>): void {
+    const { nodeId, payload } = (entry ?? previous).envelope;
+    const isStale = cause === "restored";
+    const membership = entry?.envelope.payload;
+    this.#deps.capabilities.setMembership(nodeId, payload.classHash, membership, isStale);
+  }
+
+  /** What a node said of itself beside its announcement. */
+  #membershipsOf(nodeId: bigint): CapabilityMembership[] {
+    return this.folds.capability.of(nodeId, this.folds.time().nowMs)
+      .map(({ envelope }) => envelope.payload)
+      .filter(({ classHash }) => classHash !== ANNOUNCED_CLASS);
   }
 
   /** What a node announced is its membership in class 0. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../src/base/mod.ts";
 import {
   encodeFoldEnvelope,
+  findNodes,
   type FoldStatement,
   holderOf,
   SUBPROTOCOL_FOLD,
@@ -184,4 +185,33 @@ Deno.test("a restart knows what others said before", async () => {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("what nodes say of a class is found in the index, and counts at the gates", async () => {
+  await using left = await startFoldingNode();
+  await using right = await startFoldingNode({ join: left });
+  await until("they know each other", () => announced(right, left).length > 0);
+  const payload = {
+    classHash: 5n,
+    tags: ["in-class-five", "nrpc:b"],
+    hardware: undefined,
+    state: "busy" as const,
+    region: "eu",
+    priceQuote: undefined,
+    reflexAddress: undefined,
+    allowedNodes: [left.nodeId],
+    allowedSubnets: [],
+    allowedGroups: [],
+    metadata: new Map(),
+  };
+  right.service.say({ kind: 1, classHash: 5n, payload });
+  const found = () => findNodes(left.capabilities.index, { requireTags: ["in-class-five"] }).ids();
+  await until("it is found", () => found().length === 1);
+  assert.deepEqual(found(), [right.nodeId]);
+  assert.ok(left.capabilities.mayExecute(right.nodeId, "nrpc:b"));
+  assert.ok(right.capabilities.mayAdmit(left.nodeId, "nrpc:b"));
+  assert.ok(!right.capabilities.mayAdmit(12345n, "nrpc:b"));
+  assert.ok(right.service.withdraw(1, `5/${right.nodeId}`));
+  await until("it is gone", () => found().length === 0);
+  assert.ok(!left.capabilities.mayExecute(right.nodeId, "nrpc:b"));
 });

@@ -28,7 +28,9 @@ export function explainQuery(node: Node, params: ExplainParams): object {
       next: "see net node peers and net cap find for the nodes that are known",
     });
   }
-  const report = explainMatch(query, entry, { redactedKeys: params.redact });
+  const { filter, options } = query;
+  const match = { filter, options, predicate: options.where };
+  const report = explainMatch(match, entry, { redactedKeys: params.redact });
   // The lines are what people read; programs take the conditions.
   const lines = formatMatchReport(report).split("\n").filter((line) => line !== "");
   return { node_id: idToHex(nodeId), stale: entry.isStale, ...report, lines };

@@ -11,7 +11,13 @@ import {
 } from "../../services/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 import { explainQuery } from "./capability_explanation.ts";
-import { answerQuery, describeEntry, QUERY_PARAMS, readQuery } from "./capability_query.ts";
+import {
+  answerBest,
+  answerQuery,
+  describeNode,
+  QUERY_PARAMS,
+  readQuery,
+} from "./capability_query.ts";
 import { describeCapabilities, describeOwn } from "./capability_view.ts";
 import { resolvePeer } from "./peer_ref.ts";
 
@@ -87,6 +93,7 @@ export function capabilityMethods(node: Node): readonly Method[] {
       isReadOnly: true,
       params: v.object({
         ...QUERY_PARAMS,
+        best: v.optional(v.boolean(), false),
         limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(ROWS_MAX))),
         after_version: v.optional(v.number()),
         wait_ms: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(WAIT_MS_MAX)), 0),
@@ -97,12 +104,12 @@ export function capabilityMethods(node: Node): readonly Method[] {
         if (params.after_version !== undefined) {
           await capabilities.whenChanged(params.after_version, params.wait_ms, signal);
         }
-        const entries = answerQuery(node, query);
-        const shown = entries.slice(0, params.limit ?? ROWS_MAX);
+        const found = params.best ? answerBest(node, query) : answerQuery(node, query);
+        const shown = found.slice(0, params.limit ?? ROWS_MAX);
         return {
-          nodes: shown.map((entry) => describeEntry(node, entry)),
-          total: entries.length,
-          omitted: entries.length - shown.length,
+          nodes: shown.map((nodeId) => describeNode(node, nodeId)),
+          total: found.length,
+          omitted: found.length - shown.length,
           version: capabilities.index.version,
         };
       },

@@ -2,16 +2,16 @@
 import * as v from "valibot";
 import { idToHex, NetError } from "../../base/mod.ts";
 import {
+  ANNOUNCED_CLASS,
+  findBestNode,
   findNodes,
   type FindOptions,
   formatTagKey,
   GPU_VENDORS,
-  type IndexEntry,
   MODALITIES,
   type NodeFilter,
   parsePredicate,
   type Predicate,
-  preparePredicate,
   readRequiredCapability,
   type RequiredCapability,
 } from "../../core/capability/mod.ts";
@@ -52,7 +52,6 @@ export type QueryParams = v.InferOutput<typeof QUERY>;
 export interface CapabilityQuery {
   readonly filter: NodeFilter;
   readonly options: FindOptions;
-  readonly predicate: Predicate;
 }
 
 /**
@@ -80,35 +79,40 @@ export function readQuery(node: Node, params: QueryParams): CapabilityQuery {
     options: {
       scope: readScopeOf(node, params),
       stale: params.fresh ? "exclude" : "include",
+      where: clauses.length === 0 ? undefined : { kind: "and", children: clauses },
     },
-    predicate: { kind: "and", children: clauses },
   };
 }
 
-/** Entries that satisfy a question, in the order of node ids. */
-export function answerQuery(node: Node, query: CapabilityQuery): readonly IndexEntry[] {
-  const { index } = node.capabilities;
-  const { filter, options, predicate } = query;
-  const isWanted = preparePredicate(predicate);
-  return [...findNodes(index, filter, options).entries()]
-    .filter(({ capabilities }) => isWanted(capabilities))
-    .sort((a, b) => a.nodeId < b.nodeId ? -1 : 1);
+/** What counts for the best: memory, GPU memory, speed and loaded models, all the same. */
+const BEST_WEIGHTS = { memory: 1, vram: 1, speed: 1, loaded: 1 };
+
+/** Nodes that satisfy a question, in the order of their ids. */
+export function answerQuery(node: Node, { filter, options }: CapabilityQuery): readonly bigint[] {
+  return findNodes(node.capabilities.index, filter, options).ids();
+}
+
+/** The best node that satisfies a question, alone. */
+export function answerBest(node: Node, { filter, options }: CapabilityQuery): readonly bigint[] {
+  const best = findBestNode(node.capabilities.index, filter, BEST_WEIGHTS, options);
+  return best === undefined ? [] : [best];
 }
 
 /** One node of an answer. */
-export function describeEntry(node: Node, entry: IndexEntry): object {
-  const { nodeId, capabilities, isStale } = entry;
+export function describeNode(node: Node, nodeId: bigint): object {
+  const entries = node.capabilities.index.get(nodeId);
+  const announced = entries.find(({ classHash }) => classHash === ANNOUNCED_CLASS) ?? entries[0];
   const own = node.capabilities.own.nodeId === nodeId;
   const peer = own ? undefined : node.mesh.transport.peer(nodeId);
   const announcement = node.capabilities.get(nodeId);
   return {
     node_id: idToHex(nodeId),
     own,
-    stale: isStale,
+    stale: announced?.isStale ?? false,
     hops: own ? 0 : peer?.state === "connected" ? 1 : (announcement?.hopCount ?? 0) + 1,
     rtt_ms: peer?.rttMs ?? null,
-    tags: capabilities.tags,
-    metadata: Object.fromEntries(capabilities.metadata),
+    tags: announced?.capabilities.tags ?? [],
+    metadata: Object.fromEntries(announced?.capabilities.metadata ?? []),
   };
 }
 

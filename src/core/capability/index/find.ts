@@ -4,12 +4,14 @@
  * By the rules of the core context length and modalities are ignored, as it ignores them.
  */
 import { NetError } from "../../../base/mod.ts";
+import type { Predicate } from "../predicate/predicate.ts";
 import { GPU_VENDORS, type GpuVendor } from "../views/hardware_view.ts";
 import { MODALITIES, type Modality } from "../views/modality.ts";
 import type { CapabilityIndex } from "./capability_index.ts";
 import { allOf, type Condition, inColumn, inPostings } from "./conditions.ts";
 import type { IndexTables } from "./index_tables.ts";
 import { IndexMatches } from "./matches.ts";
+import { satisfying } from "./predicate_query.ts";
 import { type QueryOptions, staleConditions, withTag } from "./query_options.ts";
 import { inScope, type NodeScope } from "./scope.ts";
 import { bitOfModality } from "./traits.ts";
@@ -37,6 +39,8 @@ export interface NodeFilter {
 export interface FindOptions extends QueryOptions {
   /** Everybody, nodes that only their subnet may find included, when left out. */
   readonly scope?: NodeScope;
+  /** A predicate that must hold as well. */
+  readonly where?: Predicate;
 }
 
 /**
@@ -70,6 +74,7 @@ export function passing(
 ): Condition {
   const conditions = filterConditions(filter, options, tables);
   if (options.scope !== undefined) conditions.push(inScope(options.scope, tables));
+  if (options.where !== undefined) conditions.push(satisfying(options.where, tables));
   conditions.push(...staleConditions(options, tables));
   return allOf(conditions, tables);
 }
