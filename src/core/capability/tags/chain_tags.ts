@@ -1,5 +1,5 @@
 /**
- * Tags about causal chains (`capabilities.md` 2, `dataforts.md` 17, `meshdb.md` 2): who holds one and how
+ * Tags about causal chains (`capabilities.md` 2, `dataforts.md` 15, `meshdb.md` 2): who holds one and how
  * much of it, what it was forked from, how much it is read. A chain is named by its 64-bit origin hash.
  *
  * What a claim covers is for the planner of queries; here it is only written and read.

@@ -8,5 +8,5 @@ export {
 } from "./metadata_keys.ts";
 export * from "./scope_tags.ts";
 export * from "./tag.ts";
-export { equalTags, hasTag, meaningOfTag } from "./tag_equality.ts";
+export { createTagTest, equalTags, hasTag, meaningOfTag } from "./tag_equality.ts";
 export { parseUserTag, TOOL_TAG_PREFIX } from "./user_tag.ts";

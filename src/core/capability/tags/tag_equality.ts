@@ -38,6 +38,12 @@ export function hasTag(set: CapabilitySet, text: string): boolean {
   return meaningsOf(set).has(meaningOfTag(text));
 }
 
+/** {@linkcode hasTag} for many sets; the tag is read once. */
+export function createTagTest(text: string): (set: CapabilitySet) => boolean {
+  const meaning = meaningOfTag(text);
+  return (set) => meaningsOf(set).has(meaning);
+}
+
 /** The meanings of a set's tags. */
 export const meaningsOf: (set: CapabilitySet) => ReadonlySet<string> = cachedPerSet(
   ({ tags }) => new Set(tags.map(meaningOfTag)),

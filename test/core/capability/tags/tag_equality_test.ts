@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   createCapabilitySet,
+  createTagTest,
   equalTags,
   formatTag,
   hasTag,
@@ -32,12 +33,12 @@ Deno.test("equalTags() ignores the separator of structured tags and nothing else
   assert.ok(!equalTags("hardware.a", "hardware.a="));
 });
 
-Deno.test("hasTag() finds a tag by its meaning", () => {
+Deno.test("hasTag() and createTagTest() find a tag by its meaning", () => {
   const set = createCapabilitySet(["software.os:linux", "software.arch=x64", "nat:open"]);
   for (const text of ["software.os=linux", "software.os:linux", "software.arch:x64", "nat:open"]) {
-    assert.ok(hasTag(set, text), text);
+    assert.ok(hasTag(set, text) && createTagTest(text)(set), text);
   }
   for (const text of ["software.os", "software.os=Linux", "nat=open", ""]) {
-    assert.ok(!hasTag(set, text), text);
+    assert.ok(!hasTag(set, text) && !createTagTest(text)(set), text);
   }
 });
