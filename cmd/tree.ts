@@ -11,6 +11,12 @@ import { capExplainCommand } from "./cap_explain.ts";
 import { capFindCommand } from "./cap_find.ts";
 import { capShowCommand } from "./cap_show.ts";
 import { capWatchCommand } from "./cap_watch.ts";
+import { channelCreateCommand } from "./channel_create.ts";
+import { channelLsCommand } from "./channel_ls.ts";
+import { channelPublishCommand } from "./channel_publish.ts";
+import { channelRmCommand } from "./channel_rm.ts";
+import { channelStatsCommand } from "./channel_stats.ts";
+import { channelSubscribeCommand } from "./channel_subscribe.ts";
 import { completionsCommand } from "./completions.ts";
 import type { NetContext } from "./context.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -92,6 +98,19 @@ const capRoutes = buildRouteMap<string, NetContext>({
   aliases: bareRecord({}),
 });
 
+const channelRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Publish events and subscribe to them" },
+  routes: bareRecord({
+    ls: channelLsCommand,
+    create: channelCreateCommand,
+    rm: channelRmCommand,
+    publish: channelPublishCommand,
+    subscribe: channelSubscribeCommand,
+    stats: channelStatsCommand,
+  }),
+  aliases: bareRecord({ list: "ls", remove: "rm", pub: "publish", sub: "subscribe" }),
+});
+
 const toolRoutes = buildRouteMap<string, NetContext>({
   docs: { brief: "Tools that nodes of the mesh offer to models" },
   routes: bareRecord({
@@ -171,6 +190,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     node: nodeRoutes,
     blob: blobRoutes,
     cap: capRoutes,
+    channel: channelRoutes,
     tool: toolRoutes,
     bench: benchRoutes,
     identity: identityRoutes,

@@ -374,6 +374,11 @@ export class Node {
         snapshotMs: config.snapshotEveryMs,
       })
     );
+    this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
+    if (control !== undefined) {
+      this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
+    }
+    // Stopped before the control surface, which would otherwise wait for readers and measurements.
     const { tokens } = this;
     const channels = this.#channels = this.#supervisor.add(() =>
       new ChannelService({
@@ -390,11 +395,6 @@ export class Node {
       })
     );
     subnets.useChannels(() => channels.gated());
-    this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
-    if (control !== undefined) {
-      this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
-    }
-    // Stopped before the control surface, which would otherwise wait for a measurement's end.
     this.#bench = this.#supervisor.add(() =>
       new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
     );

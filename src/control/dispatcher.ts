@@ -34,6 +34,8 @@ export interface RpcLink {
   readonly running: Set<RunningCall>;
   /** Queues a line that may be lost; false when it was. */
   offer(line: string): boolean;
+  /** Resolves when a line is worth offering again, or the connection is closed. */
+  untilRoom(): Promise<void>;
 }
 
 /** Runs requests against a method table. */
@@ -246,6 +248,20 @@ export class RunningCall implements CallContext {
     if (!this.#wantsProgress || this.#id === undefined) return;
     if (this.#link.offer(progressLine(this.#id, data))) this.#counters.progress_total++;
     else this.#counters.progress_dropped_total++;
+  }
+
+  async send(data: object): Promise<void> {
+    if (!this.#wantsProgress || this.#id === undefined) {
+      throw new NetError("usage", "Cannot stream the answer: the caller did not ask for progress", {
+        next: 'call with "progress": true and an id',
+      });
+    }
+    const line = progressLine(this.#id, data);
+    while (!this.#link.offer(line)) {
+      this.signal.throwIfAborted();
+      await this.#link.untilRoom();
+    }
+    this.#counters.progress_total++;
   }
 
   /** Aborts the handler's signal. */

@@ -51,6 +51,8 @@ export class LineConnection implements RpcLink {
   #isClosed = false;
   #isEnding = false;
   #wake: (() => void) | undefined;
+  /** Handlers that wait to say more. */
+  #offering: (() => void)[] = [];
   #lastActiveMs: number;
 
   constructor(
@@ -104,12 +106,25 @@ export class LineConnection implements RpcLink {
     this.#deps.counters.replies_dropped_total += this.#outReplies;
     this.#out = [];
     this.#wake?.();
+    this.#tellRoom();
   }
 
   offer(line: string): boolean {
     if (this.#isClosed || this.#outBytes > PROGRESS_BYTES_MAX) return false;
     this.#push(line);
     return true;
+  }
+
+  untilRoom(): Promise<void> {
+    if (this.#isClosed || this.#outBytes <= PROGRESS_BYTES_MAX) return Promise.resolve();
+    return new Promise((resolve) => void this.#offering.push(resolve));
+  }
+
+  #tellRoom(): void {
+    if (this.#offering.length === 0) return;
+    const waiting = this.#offering;
+    this.#offering = [];
+    for (const resolve of waiting) resolve();
   }
 
   /** Reads until the end of the stream; returns the reply that ends the connection, if one does. */
@@ -208,6 +223,7 @@ export class LineConnection implements RpcLink {
         this.#outBytes -= size;
         this.#queued -= replies;
         this.#wake?.();
+        this.#tellRoom();
       }
     } catch (error) {
       if (!this.#isClosed && !isGone(error)) this.#deps.counters.connections_failed_total++;

@@ -18,6 +18,12 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Sends progress to a caller that asked for it; may be dropped, never waits. */
   progress(data: object): void;
+  /**
+   * Sends what must not be dropped the same way, waiting for a caller that reads slowly.
+   *
+   * @throws NetError `usage` when the caller did not ask for it; the abort's reason when it has left.
+   */
+  send(data: object): Promise<void>;
 }
 
 /** Schema of a method's parameters: an object known by name. */

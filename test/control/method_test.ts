@@ -7,6 +7,7 @@ const context: CallContext = {
   transport: "unix",
   signal: new AbortController().signal,
   progress: () => {},
+  send: () => Promise.resolve(),
 };
 
 function method(name: string) {

@@ -88,6 +88,11 @@ export class EventQueue {
     }
     this.#entries.push({ event, onTaken });
     this.#bytes += event.bytes.length;
+    this.wake();
+  }
+
+  /** Lets the reader look up, whether there is an event or not. */
+  wake(): void {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
@@ -113,7 +118,7 @@ export class EventQueue {
   }
 
   /**
-   * Resolves when there is an event, or the queue is closed.
+   * Resolves when there is an event, the queue is closed, or the reader is woken.
    *
    * @throws the signal's reason when that comes first.
    */
@@ -136,8 +141,7 @@ export class EventQueue {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (let entry = this.#shift(); entry !== undefined; entry = this.#shift()) entry.onTaken?.();
-    this.#wake?.();
-    this.#wake = undefined;
+    this.wake();
     this.#tellRoom();
   }
 

@@ -9,6 +9,7 @@ import { type ControlFactory, createNode, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobMethods } from "./blob_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
+import { channelMethods } from "./channel_methods.ts";
 import { createControlServer } from "../control_server.ts";
 import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../health.ts";
 import { type Method, MethodTable } from "../method.ts";
@@ -106,6 +107,7 @@ export async function openStandalone(config: NodeConfig): Promise<StandaloneNode
         transport: "unix",
         signal: options.signal ?? new AbortController().signal,
         progress: (data) => options.onProgress?.(data),
+        send: (data) => Promise.resolve(options.onProgress?.(data)),
       });
     },
     close: () => node.stop("done"),
@@ -118,6 +120,7 @@ function allMethods(node: Node): readonly Method[] {
     ...meshMethods(node),
     ...capabilityMethods(node),
     ...subnetMethods(node),
+    ...channelMethods(node),
     ...blobMethods(node),
     ...toolMethods(node),
   ];

@@ -48,6 +48,11 @@ export interface ChannelServiceDeps extends Omit<ChannelParts, "transport"> {
 
 const STREAM_ID = BigInt(SUBPROTOCOL_MEMBERSHIP);
 const SWEEP_MS = 5_000;
+/**
+ * The first event on a channel that nobody configured waits so long for those who wait for the channel: they
+ * hear of it, ask and are let in within two round trips.
+ */
+const OPENING_MS = 150;
 
 /** How a node treats what nobody configured, unless told otherwise. */
 export const DEFAULT_CHANNEL_POLICIES: ChannelPolicies = {
@@ -100,7 +105,7 @@ export class ChannelService implements Service {
     }
     this.#advertise();
     this.#deps.onChannelsChanged?.();
-    metrics.register("channel", () => this.#counters());
+    metrics.register("channel", () => this.counters());
     let cancelSweep = () => {};
     const sweep = () => {
       this.publisher.subscribers.sweep();
@@ -184,7 +189,11 @@ export class ChannelService implements Service {
       ...parts,
       ownTags: () => this.#deps.announcements.ownTags(),
       localLink: (channel, isPatient) => subscriber.localLink(channel, isPatient),
-      onOpened: (config) => this.#onChanged([config]),
+      onOpened: (config) => {
+        const told = this.#onChanged([config]);
+        if (told === 0) return undefined;
+        return new Promise((resolve) => void parts.clock.after(OPENING_MS, resolve));
+      },
     }, this.#policies);
     const subscriber = this.#subscriber = new ChannelSubscriber({
       ...parts,
@@ -236,16 +245,17 @@ export class ChannelService implements Service {
     this.subscriber.onPeerLost(peer, false);
   }
 
-  /** Channels were added, or taken away. */
-  #onChanged(added: readonly ChannelConfig[]): void {
+  /** Channels were added, or taken away; says how many peers were told at once. */
+  #onChanged(added: readonly ChannelConfig[]): number {
     this.#advertise();
     this.#deps.onChannelsChanged?.();
-    if (added.length === 0) return;
+    if (added.length === 0) return 0;
     // Peers that know what to do with it need not wait for the next announcement.
     const peers = this.#deps.mesh.transport.connectedPeers().filter((peer) =>
       this.publisher.subscribers.isOurs(peer)
     );
     this.#offer(peers, added.map(({ name }) => offerHash(name)));
+    return peers.length;
   }
 
   #offered(): bigint[] {
@@ -283,7 +293,8 @@ export class ChannelService implements Service {
     }
   }
 
-  #counters(): CounterSet {
+  /** All counters of channels. */
+  counters(): CounterSet {
     const { publisher, subscriber } = this;
     const { refused, ...membership } = publisher.subscribers.counters;
     const guard = publisher.subscribers.guard.counters;

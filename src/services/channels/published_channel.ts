@@ -27,6 +27,8 @@ export class PublishedChannel {
   chain: Uint8Array | undefined;
   /** Chain from the tokens this node keeps. */
   keptChain: Uint8Array | undefined;
+  /** Settles when those who waited for the channel could subscribe; set while it was just opened. */
+  opening: Promise<void> | undefined;
   readonly #bucket: TokenBucket | undefined;
 
   constructor(id: ChannelId, config: ChannelConfig, now: number) {

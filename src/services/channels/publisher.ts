@@ -39,8 +39,11 @@ export interface ChannelPublisherDeps extends ChannelParts {
   readonly ownTags: () => readonly string[];
   /** The way to the programs of this machine that are subscribed to a channel. */
   readonly localLink: (channel: ChannelId, isPatient: boolean) => SubscriberLink;
-  /** A channel was registered without being asked for: somebody published on it. */
-  readonly onOpened: (config: ChannelConfig) => void;
+  /**
+   * A channel was registered without being asked for: somebody published on it. Settles when those who wait
+   * for such a channel had time to subscribe; `undefined` when there is nobody.
+   */
+  readonly onOpened: (config: ChannelConfig) => Promise<void> | undefined;
 }
 
 /** Counters of what was published. */
@@ -139,6 +142,7 @@ export class ChannelPublisher {
     const published = this.#published(requireChannelId(name));
     for (const event of events) requireSize(name, event);
     this.#pass(published);
+    if (published.opening !== undefined) await published.opening;
     const tally = new PublishTally();
     const admitted = published.admit(events.length, this.#deps.clock.now());
     tally.refused = events.length - admitted;
@@ -190,8 +194,12 @@ export class ChannelPublisher {
   #published(id: ChannelId): PublishedChannel {
     const known = this.#channels.get(id.name);
     if (known !== undefined) return known;
-    const config = this.registry.resolve(id.name)?.config ?? this.#openUnregistered(id);
+    const registered = this.registry.resolve(id.name)?.config;
+    const config = registered ?? this.#openUnregistered(id);
     const published = new PublishedChannel(id, config, this.#deps.clock.now());
+    if (registered === undefined) {
+      published.opening = this.#deps.onOpened(config)?.finally(() => published.opening = undefined);
+    }
     if (this.#channels.size >= CHANNELS_MAX) {
       // The longest published one starts its counters and its rate afresh.
       for (const oldest of this.#channels.keys()) {
@@ -213,7 +221,6 @@ export class ChannelPublisher {
     const config = createChannelConfig(id.name, { visibility });
     this.registry.set(config);
     if (unregistered === "warn") this.#deps.log.warn("channel_opened", { channel: id.name });
-    this.#deps.onOpened(config);
     return config;
   }
 

@@ -23,6 +23,7 @@ export function callContext(): CallContext & { readonly told: object[] } {
     transport: "unix",
     signal: new AbortController().signal,
     progress: (data) => void told.push(data),
+    send: (data) => Promise.resolve(void told.push(data)),
     told,
   };
 }

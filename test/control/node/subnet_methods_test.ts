@@ -16,6 +16,7 @@ async function withMethods(options: SubnetKitOptions = {}) {
       transport: "unix",
       signal: new AbortController().signal,
       progress: () => {},
+      send: () => Promise.resolve(),
     });
   return { kit, call, [Symbol.asyncDispose]: () => kit[Symbol.asyncDispose]() };
 }

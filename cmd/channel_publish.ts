@@ -1,0 +1,140 @@
+/** `net channel publish`: sends one event, or one for each line of standard input. */
+import { buildCommand } from "@stricli/core";
+import { NetError, pause, utf8 } from "../src/base/mod.ts";
+import { chainParam, CHANNEL_ANSWER_MS, CHANNEL_ARGUMENT, TOKEN_FLAG } from "./channel_common.ts";
+import { connectNode } from "./connect.ts";
+import type { NetContext } from "./context.ts";
+import type { NodeCaller } from "./doors.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
+import { formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
+import { LineReader } from "./line_reader.ts";
+import type { Output } from "./output.ts";
+import { runVerb } from "./verb.ts";
+
+interface PublishFlags extends SharedFlags {
+  readonly token?: string;
+}
+
+/** Events and bytes of one call: its base64 fits the line of a request. */
+const CALL_EVENTS_MAX = 1_024;
+const CALL_BYTES_MAX = 512 * 1024;
+/** Longest wait for a channel's rate at a time. */
+const RATE_PAUSE_MS_MAX = 1_000;
+
+interface Sums {
+  events: number;
+  attempted: number;
+  delivered: number;
+  failed: number;
+  errors: readonly unknown[];
+}
+
+/** The verb. */
+export const channelPublishCommand = buildCommand<PublishFlags, [string, string], NetContext>({
+  docs: {
+    brief: "Send events to the subscribers of a channel",
+    fullDescription:
+      "Sends TEXT as one event to everybody who is subscribed to a channel of this " +
+      "node; with - each line of standard input is an event, sent as soon as it is read. A " +
+      "channel that nobody made is opened to all. Who is not subscribed yet misses the event. On " +
+      "a reliable channel slow subscribers are waited for, and a channel's rate is kept by " +
+      "waiting.\n\n" +
+      "EXAMPLES\n  net channel publish room/lobby 'hello'\n" +
+      "  tail -f app.log | net channel publish logs/app -",
+  },
+  parameters: {
+    flags: bareRecord({ token: TOKEN_FLAG, ...SHARED_FLAGS }),
+    positional: {
+      kind: "tuple",
+      parameters: [CHANNEL_ARGUMENT, {
+        parse: String,
+        placeholder: "TEXT",
+        brief: "The event; - reads lines from standard input",
+      }],
+    },
+  },
+  async func(flags, channel, text) {
+    const isStream = text === "-";
+    await runVerb(this, flags, async ({ output, signal }) => {
+      const token = await chainParam(this, flags.token);
+      const node = await connectNode(this, flags, signal);
+      const sums: Sums = { events: 0, attempted: 0, delivered: 0, failed: 0, errors: [] };
+      try {
+        if (isStream) await publishLines(this, node, channel, token, sums, signal);
+        else await publishAll(node, channel, [utf8(text)], token, sums, "best_effort", signal);
+        report(output, channel, sums);
+      } finally {
+        await node.close();
+      }
+    }, isStream ? {} : { timeoutMs: CHANNEL_ANSWER_MS });
+  },
+});
+
+/** Publishes lines as they come; those that came together go together. */
+async function publishLines(
+  context: NetContext,
+  node: NodeCaller,
+  channel: string,
+  token: object,
+  sums: Sums,
+  signal: AbortSignal,
+): Promise<void> {
+  const lines = new LineReader((into) => context.io.readStdin(into));
+  for (;;) {
+    const events = await lines.next({
+      linesMax: CALL_EVENTS_MAX,
+      bytesMax: CALL_BYTES_MAX,
+      signal,
+    });
+    if (events === undefined) return;
+    await publishAll(node, channel, events, token, sums, "collect", signal);
+  }
+}
+
+/** Publishes events, waiting as the channel's rate demands. */
+async function publishAll(
+  node: NodeCaller,
+  channel: string,
+  events: readonly Uint8Array[],
+  token: object,
+  sums: Sums,
+  onFailure: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let left = events;
+  while (left.length > 0) {
+    const params = {
+      channel,
+      events: left.map((event) => event.toBase64()),
+      encoding: "base64",
+      on_failure: onFailure,
+      ...token,
+    };
+    try {
+      const result = recordOf(await node.call("channel.publish", params, { signal }));
+      const taken = numberOf(result.events) ?? left.length;
+      sums.events += taken;
+      sums.attempted += numberOf(result.attempted) ?? 0;
+      sums.delivered += numberOf(result.delivered) ?? 0;
+      sums.failed += numberOf(result.failed) ?? 0;
+      if (listOf(result.errors).length > 0) sums.errors = listOf(result.errors);
+      left = left.slice(Math.max(1, taken));
+    } catch (error) {
+      const pauseMs = error instanceof NetError ? numberOf(error.data?.retry_after_ms) : undefined;
+      if (pauseMs === undefined) throw error;
+      await pause(Math.min(pauseMs, RATE_PAUSE_MS_MAX), signal);
+    }
+  }
+}
+
+function report(output: Output, channel: string, sums: Sums): void {
+  const { events, attempted, delivered, failed } = sums;
+  output.result("channel.publish", { channel, ...sums }, () => {
+    const what = events === 1 ? "1 event" : `${formatCount(events)} events`;
+    if (attempted === 0) return `published ${what}, nobody is subscribed`;
+    return `published ${what}, ${formatCount(delivered)} of ${formatCount(attempted)} delivered`;
+  });
+  if (failed === 0) return;
+  const { node_id, message } = recordOf(sums.errors[0]);
+  output.warn(`${failed} deliveries failed; the last at ${textOf(node_id)}: ${textOf(message)}`);
+}
