@@ -120,7 +120,7 @@ export function verifyToken(token: Token, clock: TokenClock): TokenErrorKind | u
   return isTokenSigned(token) ? checkTokenTime(token, clock) : "invalid_signature";
 }
 
-/** True when the issuer signed exactly this; costs some 100 µs. */
+/** True when the issuer signed exactly this; costs some 40 µs. */
 export function isTokenSigned(token: Token): boolean {
   return verifySignature(token.issuer, tokenTranscript(token), token.signature);
 }
