@@ -46,6 +46,7 @@ export function signFoldEnvelope<E extends AnyFoldEnvelope>(envelope: E, identit
  * What is wrong with an envelope as the word of `publisher`; `undefined` when it is good.
  *
  * @param publisher Entity id, 32 bytes.
+ * @param signed The bytes in front of the signature, where they are at hand.
  *
  * @example
  * ```ts
@@ -69,11 +70,12 @@ export function signFoldEnvelope<E extends AnyFoldEnvelope>(envelope: E, identit
 export function verifyFoldEnvelope(
   envelope: AnyFoldEnvelope,
   publisher: Uint8Array,
+  signed: Uint8Array = foldSigningBytes(envelope),
 ): FoldForgery | undefined {
   const { signature } = envelope;
   if (signature?.length !== SIGNATURE_BYTES) return "signature_length";
   if (signature.every((byte) => byte === 0)) return "unsigned";
-  if (!verifySignature(publisher, foldSigningBytes(envelope), signature)) return "signature";
+  if (!verifySignature(publisher, signed, signature)) return "signature";
   if (deriveNodeId(publisher) !== envelope.nodeId) return "node_id_mismatch";
   return envelope.generation === 0n ? "no_generation" : undefined;
 }

@@ -5,6 +5,7 @@
  * The gate asks first what costs nothing: a statement that would be rejected anyway is not verified.
  */
 import type { Clock } from "../../../base/mod.ts";
+import { SIGNATURE_BYTES } from "../../crypto/mod.ts";
 import type { FoldAuditSink } from "./audit.ts";
 import type { FoldOutcome, FoldRejection, FoldTime } from "./entry.ts";
 import {
@@ -52,6 +53,8 @@ export interface FoldGateCounters {
 type Folds = { readonly [Kind in FoldKindNumber]: Fold<Kind> };
 
 const US_PER_MS = 1000;
+/** The signature with its length. */
+const SEAL_BYTES = 1 + SIGNATURE_BYTES;
 
 /** The folds of every kind. */
 export class FoldSet {
@@ -131,17 +134,23 @@ export class FoldSet {
   receive(bytes: Uint8Array, publisher: Uint8Array): FoldVerdict {
     const decoded = decodeFoldEnvelope(bytes);
     if (!decoded.ok) return this.#count({ kind: "dropped", reason: decoded.fault });
-    return this.accept(decoded.envelope, { publisher, wireBytes: bytes.length });
+    return this.accept(decoded.envelope, bytes, publisher);
   }
 
-  /** Takes in a statement as the word of `publisher`, which is verified. */
+  /**
+   * Takes in a statement that was decoded from `bytes`, as the word of `publisher`, which is verified.
+   *
+   * @param lifeMsMax Shortens its life; milliseconds.
+   */
   accept(
     envelope: AnyFoldEnvelope,
-    options: ApplyOptions & { readonly publisher: Uint8Array },
+    bytes: Uint8Array,
+    publisher: Uint8Array,
+    lifeMsMax?: number,
   ): FoldVerdict {
     const startedAt = this.#clock.now();
     const bound = this.#bind(envelope);
-    const verdict = this.#judge(envelope, bound, options);
+    const verdict = this.#judge(envelope, bound, bytes, { publisher, lifeMsMax });
     if (verdict.kind !== "dropped") bound.metrics.noteApply(this.#clock.now() - startedAt);
     return this.#count(verdict);
   }
@@ -222,6 +231,7 @@ export class FoldSet {
   #judge(
     envelope: AnyFoldEnvelope,
     { metrics, check, apply }: BoundStatement,
+    bytes: Uint8Array,
     options: ApplyOptions & { readonly publisher: Uint8Array },
   ): FoldVerdict {
     const time = this.time();
@@ -230,10 +240,12 @@ export class FoldSet {
       metrics.rejected += 1;
       return { kind: "rejected", reason };
     }
-    const forgery = verifyFoldEnvelope(envelope, options.publisher);
+    // The decoder took the one form there is, so these are the bytes that were signed.
+    const signed = bytes.subarray(0, bytes.length - SEAL_BYTES);
+    const forgery = verifyFoldEnvelope(envelope, options.publisher, signed);
     if (forgery !== undefined) return { kind: "dropped", reason: forgery };
     metrics.noteLag(Number(time.wallUs - envelope.announcedAtUs) / US_PER_MS);
-    const outcome = apply(time, options);
+    const outcome = apply(time, { ...options, wireBytes: bytes.length });
     return outcome.kind === "rejected" ? outcome : { kind: "applied", envelope };
   }
 

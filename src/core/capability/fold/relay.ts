@@ -157,8 +157,7 @@ export class FoldRelay {
     if (lifeMsMax <= 0) return drop("age");
     if (!this.#reach.mayReach(envelope.kind, envelope.nodeId, this.#nodeId)) return drop("scope");
     if (this.#hasSeen(envelope, nowMs)) return drop("seen");
-    const wireBytes = frame.envelope.length;
-    const verdict = folds.accept(envelope, { publisher, wireBytes, lifeMsMax });
+    const verdict = folds.accept(envelope, frame.envelope, publisher, lifeMsMax);
     return {
       kind: "taken",
       verdict,
