@@ -163,3 +163,63 @@ Deno.test("FoldRelay bounds what neighbours send, and how often a publisher is p
   assert.equal(clock.now(), 1_000);
   assertCounted(relay);
 });
+
+Deno.test("FoldRelay carries a statement through any mesh, once over each link", () => {
+  const NODES = 7;
+  const link = fc.tuple(fc.nat(NODES - 1), fc.nat(NODES - 1)).filter(([left, right]) =>
+    left !== right
+  );
+  fc.assert(
+    fc.property(fc.array(link, { minLength: 6, maxLength: 16 }), fc.infiniteStream(fc.nat(1_000)), (
+      links,
+      order,
+    ) => {
+      const clock = new ManualClock();
+      const nodes = Array.from({ length: NODES }, (_, i) => {
+        const folds = new FoldSet({ clock }, { nodeId: BigInt(i) });
+        return {
+          folds,
+          relay: new FoldRelay({ clock, folds }, BigInt(i)),
+          peers: new Set<number>(),
+        };
+      });
+      for (const [left, right] of links) {
+        nodes[left]?.peers.add(right);
+        nodes[right]?.peers.add(left);
+      }
+      const waiting: { readonly from: number; readonly to: number; readonly bytes: Uint8Array }[] =
+        [];
+      let sent = 0;
+      const act = (at: number, from: number, result: RelayVerdict) => {
+        if (result.kind !== "taken" || result.forward === undefined) return;
+        for (const to of nodes[at]?.peers ?? []) {
+          if (to === from) continue;
+          waiting.push({ from: at, to, bytes: result.forward.bytes });
+          sent += 1;
+        }
+      };
+      const announcedAtUs = BigInt(Math.round(clock.wallMs() * 1000));
+      const said = signedBy(origin, islandOf({ nodeId: origin.nodeId, announcedAtUs }));
+      // Node 0 hears it from the publisher itself.
+      const first = nodes[0]?.relay.receiveDirect(encodeFoldEnvelope(said), origin.entityId);
+      if (first !== undefined) act(0, -1, first);
+      while (waiting.length > 0) {
+        const [message] = waiting.splice((order.next().value ?? 0) % waiting.length, 1);
+        if (message === undefined) break;
+        const { from, to, bytes } = message;
+        const result = nodes[to]?.relay.receiveRelayed(bytes, BigInt(from));
+        if (result !== undefined) act(to, from, result);
+      }
+      for (const i of reachable(nodes)) assert.equal(nodes[i]?.folds.islands.size, 1);
+      const ends = nodes.reduce((sum, { peers }) => sum + peers.size, 0);
+      assert.ok(sent <= ends, `${sent} frames over ${ends / 2} links`);
+    }),
+  );
+});
+
+/** Nodes that can be reached from the first. */
+function reachable(nodes: readonly { readonly peers: ReadonlySet<number> }[]): Set<number> {
+  const found = new Set([0]);
+  for (const node of found) for (const peer of nodes[node]?.peers ?? []) found.add(peer);
+  return found;
+}
