@@ -11,6 +11,7 @@ import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
 import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
 import { TOKEN_TARGETS } from "./targets/token_targets.ts";
 import { TOOL_TARGETS } from "./targets/tool_targets.ts";
+import { TRACE_TARGETS } from "./targets/trace_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
 import { VALUE_TARGETS } from "./targets/value_targets.ts";
 import { WIRE_TARGETS } from "./targets/wire_targets.ts";
@@ -22,6 +23,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...VALUE_TARGETS,
   ...PREDICATE_TARGETS,
   ...TOOL_TARGETS,
+  ...TRACE_TARGETS,
   ...HANDSHAKE_TARGETS,
   ...TRANSPORT_TARGETS,
   ...FOLD_TARGETS,

@@ -45,3 +45,4 @@ export * from "./explain/mod.ts";
 export * from "./index/mod.ts";
 export * from "./diff/mod.ts";
 export * from "./balancer/mod.ts";
+export * from "./registry/mod.ts";
