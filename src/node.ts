@@ -24,31 +24,25 @@ import {
 } from "./kernel/mod.ts";
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
-  BenchService,
+  addMeshServices,
+  addOpenServices,
+  type BenchService,
   BlobService,
-  CapabilityService,
-  channelAnnouncements,
-  channelPeerFacts,
-  ChannelService,
-  channelTokens,
+  type CapabilityService,
+  type ChannelService,
   chooseMeshSecret,
-  createCapabilityMemory,
-  createChannelMemory,
-  createFoldMemory,
-  createFoldReach,
-  createSubnetMemory,
   describePeers,
   describeSessions,
-  FoldService,
-  type KnownPeer,
-  MeshService,
+  type FoldService,
+  type MeshService,
+  type MeshServices,
+  type OpenServices,
   openStorage,
   type PeerRow,
-  PlacementService,
-  requireOperatorTag,
+  type PlacementService,
   type Storage,
-  SubnetService,
-  TokenService,
+  type SubnetService,
+  type TokenService,
 } from "./services/mod.ts";
 
 /** A control surface: a service that says where it listens. */
@@ -100,15 +94,9 @@ export class Node {
   #keys: NodeKeys | undefined;
   #meshSecret: Uint8Array | undefined;
   #storage: Storage | undefined;
-  #mesh: MeshService | undefined;
-  #capabilities: CapabilityService | undefined;
-  #tokens: TokenService | undefined;
-  #placement: PlacementService | undefined;
-  #subnets: SubnetService | undefined;
-  #folds: FoldService | undefined;
-  #channels: ChannelService | undefined;
+  #meshServices: MeshServices | undefined;
   #blobs: BlobService | undefined;
-  #bench: BenchService | undefined;
+  #openServices: OpenServices | undefined;
   #control: ControlService | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -128,37 +116,37 @@ export class Node {
 
   /** The place in the mesh. */
   get mesh(): MeshService {
-    return required(this.#mesh, "mesh");
+    return required(this.#meshServices?.mesh, "mesh");
   }
 
   /** What this node and others can do. */
   get capabilities(): CapabilityService {
-    return required(this.#capabilities, "capabilities");
+    return required(this.#meshServices?.capabilities, "capabilities");
   }
 
   /** Which nodes suit what needs one. */
   get placement(): PlacementService {
-    return required(this.#placement, "placement");
+    return required(this.#meshServices?.placement, "placement");
   }
 
   /** Issuers that were taken back, and tokens that are kept. */
   get tokens(): TokenService {
-    return required(this.#tokens, "tokens");
+    return required(this.#meshServices?.tokens, "tokens");
   }
 
   /** In which subnets this node and others are, and what leaves them through this one. */
   get subnets(): SubnetService {
-    return required(this.#subnets, "subnets");
+    return required(this.#meshServices?.subnets, "subnets");
   }
 
   /** What nodes say of classes, routes, resources and islands. */
   get folds(): FoldService {
-    return required(this.#folds, "folds");
+    return required(this.#meshServices?.folds, "folds");
   }
 
   /** What this node publishes, and what its programs are subscribed to. */
   get channels(): ChannelService {
-    return required(this.#channels, "channels");
+    return required(this.#openServices?.channels, "channels");
   }
 
   /** Blobs from here and from peers. */
@@ -168,7 +156,7 @@ export class Node {
 
   /** Measurements with peers. */
   get bench(): BenchService {
-    return required(this.#bench, "bench");
+    return required(this.#openServices?.bench, "bench");
   }
 
   /** Keys of this node; secret. */
@@ -178,7 +166,7 @@ export class Node {
 
   /** True when the mesh runs, not only the storage. */
   get hasMesh(): boolean {
-    return this.#mesh !== undefined;
+    return this.#meshServices !== undefined;
   }
 
   get uptimeSeconds(): number {
@@ -325,96 +313,21 @@ export class Node {
       hasPeers: known.length > 0,
       log,
     });
-    const { revocationFile } = config;
-    // Before the mesh, so that nobody is let in by a token that was taken back.
-    this.#tokens = this.#supervisor.add(() => new TokenService(deps, { revocationFile }));
-    const mesh = this.#mesh = this.#supervisor.add(() =>
-      new MeshService({ ...deps, memory: storage.memory, keys }, {
-        udp: config.udp,
-        meshSecret,
-        expect: config.expect,
-        peers: config.peers.map(toKnownPeer),
-        ticket,
-        isSealedOnly: config.isSealedOnly,
-        pcapFile: config.pcapFile,
-        heartbeatMs: config.heartbeatMs,
-        sessionTimeoutMs: config.sessionTimeoutMs,
-      })
+    const parts = { ...deps, supervisor: this.#supervisor, config, storage, folder, keys };
+    const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
+    this.#blobs = this.#supervisor.add(() =>
+      new BlobService({ ...deps, storage, mesh: mesh.mesh })
     );
-    const capabilities = this.#capabilities = this.#supervisor.add(() =>
-      new CapabilityService(
-        { ...deps, mesh, keys, memory: createCapabilityMemory(storage.ledger) },
-        {
-          repeatMs: config.announceEveryMs,
-          facts: { tags: config.tags.map(requireOperatorTag) },
-        },
-      )
-    );
-    const rttMs = (nodeId: bigint) => mesh.transport.peer(nodeId)?.rttMs;
-    this.#placement = this.#supervisor.add(() =>
-      new PlacementService({ ...deps, capabilities, rttMs })
-    );
-    const subnets = this.#subnets = this.#supervisor.add(() =>
-      new SubnetService({
-        ...deps,
-        mesh,
-        capabilities,
-        memory: createSubnetMemory(storage.ledger),
-      }, { subnet: config.subnet, rules: config.subnetRules, isGateway: config.isGateway })
-    );
-    const memory = folder === undefined ? undefined : createFoldMemory(storage.ledger);
-    const reach = createFoldReach({
-      clock: systemClock,
-      locate: (node) => subnets.locate(node),
-      visibilityOf: (hash) => subnets.visibilityOf(hash),
-      targetsOf: (hash) => subnets.targetsOf(hash),
-    });
-    this.#folds = this.#supervisor.add(() =>
-      new FoldService({ ...deps, mesh, keys, capabilities, memory, reach }, {
-        snapshotMs: config.snapshotEveryMs,
-      })
-    );
-    this.#blobs = this.#supervisor.add(() => new BlobService({ ...deps, storage, mesh }));
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
     }
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
-    const { tokens } = this;
-    const channels = this.#channels = this.#supervisor.add(() =>
-      new ChannelService({
-        ...deps,
-        random: systemRandom,
-        mesh,
-        identity: keys.identity,
-        memory: createChannelMemory(storage.ledger, log),
-        announcements: channelAnnouncements(capabilities),
-        facts: channelPeerFacts(capabilities),
-        reach: subnets,
-        tokens: channelTokens(tokens, keys.identity, systemClock),
-        onChannelsChanged: () => subnets.refresh(),
-      })
-    );
-    subnets.useChannels(() => channels.gated());
-    this.#bench = this.#supervisor.add(() =>
-      new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
-    );
+    this.#openServices = addOpenServices(parts, mesh);
   }
 }
 
 function readTicket(text: string): Ticket {
   return decodeTicket(text, Math.floor(systemClock.wallMs() / 1000));
-}
-
-function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {
-  const { nodeId, noisePublicKey, address } = peer;
-  return {
-    nodeId,
-    entityId: undefined,
-    noisePublicKey,
-    addresses: [address],
-    label: "",
-    isPinned: false,
-  };
 }
 
 function required<T>(value: T | undefined, what: string): T {

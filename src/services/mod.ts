@@ -11,6 +11,7 @@ export * from "./fold_snapshots.ts";
 export * from "./folds.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";
+export * from "./node_services.ts";
 export * from "./own_capabilities.ts";
 export * from "./peer_list.ts";
 export * from "./placement.ts";
