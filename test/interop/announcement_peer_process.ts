@@ -1,5 +1,6 @@
 /**
- * A Rust peer process that also answers `findNodes`; everything else is `rust_peer_process.ts`.
+ * A Rust peer process that also answers `findNodes` and `listTools`; everything else is
+ * `rust_peer_process.ts`.
  *
  * Run with `deno run -A test/interop/announcement_peer_process.ts`; its client is in
  * `announcement_test.ts`.
@@ -14,16 +15,36 @@ import {
   type RustRequest,
 } from "./rust_protocol.ts";
 
+/** A tool as the core lists it; what is not told is left out. */
+export interface RustTool {
+  readonly toolId: string;
+  readonly name: string;
+  readonly version: string;
+  readonly description?: string;
+  readonly inputSchema?: string;
+  readonly outputSchema?: string;
+  readonly requires: readonly string[];
+  readonly estimatedTimeMs: number;
+  readonly stateless: boolean;
+  readonly streaming: boolean;
+  readonly tags: readonly string[];
+  readonly pricingTerms?: string;
+  readonly nodeCount: number;
+}
+
 /** Operations of this process. */
 export interface AnnouncementOperations extends RustOperations {
   /** Nodes that announced the tag, as the core's capability index has it. */
   findNodes: [{ node: number; tag: string }, bigint[]];
   /** Nodes that pass the filter, whose members are the addon's. */
   findByFilter: [{ node: number; filter: Readonly<Record<string, unknown>> }, bigint[]];
+  /** Tools of all nodes, as the core lists them. */
+  listTools: [{ node: number }, RustTool[]];
 }
 
 interface FindingMesh extends RustMesh {
   findNodes(filter: Readonly<Record<string, unknown>>): bigint[];
+  listTools(): RustTool[];
 }
 
 type Handler = (args: unknown) => unknown;
@@ -44,6 +65,7 @@ async function main(): Promise<void> {
     }),
     findNodes: ({ node, tag }: AnnouncementOperations["findNodes"][0]) =>
       nodes[node]?.findNodes({ requireTags: [tag] }) ?? [],
+    listTools: ({ node }: AnnouncementOperations["listTools"][0]) => nodes[node]?.listTools() ?? [],
     findByFilter: ({ node, filter }: AnnouncementOperations["findByFilter"][0]) =>
       nodes[node]?.findNodes(filter) ?? [],
   };

@@ -69,6 +69,9 @@ export interface AnnouncedTools {
 const U32_MAX = 0xffff_ffff;
 const NO_TOOLS: AnnouncedTools = { tools: [], phantoms: 0 };
 
+/** What was read of a set, for as long as the set is there: lists are made again on every change. */
+const READ = new WeakMap<CapabilitySet, AnnouncedTools>();
+
 /**
  * Tags and metadata that announce tools. The same for the same tools in any order.
  *
@@ -97,10 +100,18 @@ export function toolFacts(
 }
 
 /**
- * Tools that a node announced, by id and version. A tool tag counts only beside the tag of the service
+ * Tools that a node announced, by id and version; read once per set. A tool tag counts only beside the tag of the service
  * it stands for.
  */
 export function readAnnouncedTools(set: CapabilitySet): AnnouncedTools {
+  const known = READ.get(set);
+  if (known !== undefined) return known;
+  const tools = decodeAnnouncedTools(set);
+  if (tools !== NO_TOOLS) READ.set(set, tools);
+  return tools;
+}
+
+function decodeAnnouncedTools(set: CapabilitySet): AnnouncedTools {
   const { tags } = set;
   let at = lowerBound(tags, TOOL_TAG_PREFIX);
   if (!tags[at]?.startsWith(TOOL_TAG_PREFIX)) return NO_TOOLS;
