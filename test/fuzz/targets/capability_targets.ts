@@ -222,9 +222,9 @@ function requiredTarget(): FuzzTarget {
 
 /** Targets of this file by name. */
 export const CAPABILITY_TARGETS: Readonly<Record<string, CreateTarget>> = {
-  "capability set": setTarget,
-  "capability tags": tagsTarget,
-  "capability diff": diffTarget,
-  "bloom filter": bloomTarget,
-  "required capability": requiredTarget,
+  capability_set: setTarget,
+  capability_tags: tagsTarget,
+  capability_diff: diffTarget,
+  bloom_filter: bloomTarget,
+  required_capability: requiredTarget,
 };
