@@ -20,4 +20,5 @@ export * from "./tool_event.ts";
 export * from "./tool_facts.ts";
 export * from "./tool_host.ts";
 export * from "./tool_watch_frame.ts";
+export * from "./tool_watch_service.ts";
 export * from "./watch_tools.ts";

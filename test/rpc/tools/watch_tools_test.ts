@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
-import { Emitter } from "../../../src/base/mod.ts";
+import { Emitter, NetError, utf8 } from "../../../src/base/mod.ts";
 import {
+  followToolWatch,
   type ListedTool,
   nextChanges,
+  serveToolWatch,
   type ToolChange,
   WATCH_BUFFER_MAX,
   watchTools,
 } from "../../../src/rpc/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
-import { tool } from "./samples.ts";
+import { collect, MemoryRpc, tool } from "./samples.ts";
 
 function listed(toolId: string, nodeCount = 1, tags: readonly string[] = []): ListedTool {
   const descriptor = { ...tool(toolId, { tags }), nodeCount };
@@ -101,6 +103,35 @@ Deno.test("watchTools() lists no more often than its interval", async () => {
   await settle();
   end.abort();
   assert.equal((await last).done, true);
+});
+
+Deno.test("followToolWatch() sees what serveToolWatch() tells", async () => {
+  const { deps, set } = setUp();
+  const rpc = new MemoryRpc();
+  const stop = serveToolWatch(rpc, deps);
+  set(listed("a"), listed("b", 2));
+  const frames = followToolWatch(rpc, { target: 1n });
+  const next = async () => (await frames.next()).value;
+  assert.deepEqual(await next(), { kind: "added", descriptor: listed("a").descriptor });
+  assert.deepEqual(await next(), { kind: "added", descriptor: listed("b", 2).descriptor });
+  set(listed("b", 3));
+  assert.deepEqual(await next(), {
+    kind: "node_count_changed",
+    descriptor: listed("b", 3).descriptor,
+    previousNodeCount: 2,
+  });
+  assert.deepEqual(await next(), { kind: "removed", descriptor: listed("a").descriptor });
+  stop();
+  rpc.serveStream("tool.watch", async function* () {
+    yield utf8('{"type":"resync"}');
+    yield utf8("{}");
+  });
+  const broken = followToolWatch(rpc, { target: 1n });
+  assert.deepEqual((await broken.next()).value, { kind: "resync" });
+  await assert.rejects(
+    collect(broken),
+    (error) => error instanceof NetError && error.code === "failed",
+  );
 });
 
 Deno.test("nextChanges() makes at most 256 at once, and the rest after them", () => {
