@@ -9,6 +9,11 @@ export interface PeerFacts {
   entityOf(peer: bigint): Uint8Array | undefined;
   /** Origin hash of that entity. */
   originHashOf(peer: bigint): bigint | undefined;
+  /**
+   * True for a node of ours: it renews its subscriptions, keeps streams over silence, repeats what it flags as
+   * reliable, and understands offers. Both sides of a session must come to the same answer.
+   */
+  isOurs(peer: bigint): boolean;
   /** Tags of its latest announcement; `undefined` without one. */
   tagsOf(peer: bigint): readonly string[] | undefined;
 }

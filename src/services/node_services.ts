@@ -131,7 +131,7 @@ export function addOpenServices(
       identity: keys.identity,
       memory: createChannelMemory(storage.ledger, log),
       announcements: channelAnnouncements(capabilities),
-      facts: channelPeerFacts(capabilities),
+      facts: channelPeerFacts(capabilities, mesh),
       reach: subnets,
       tokens: channelTokens(tokens, keys.identity, systemClock),
       onChannelsChanged: () => subnets.refresh(),

@@ -248,6 +248,11 @@ export interface OpenReceiveStreamOptions {
   /** As with the sending half. */
   readonly isKept?: boolean;
   /**
+   * Packets are taken as they come, and none is waited for, whatever their sender says: the Rust core flags
+   * what it publishes on reliable channels and never repeats it.
+   */
+  readonly isFlagIgnored?: boolean;
+  /**
    * The receiver says what it holds: that earns the sender no credit, and packets beyond two windows of it
    * are refused, so that they come again.
    */

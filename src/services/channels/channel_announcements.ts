@@ -1,6 +1,7 @@
 /** Channels' view of the capability service: tags of this node and of others. */
-import type { PeerFacts } from "../../channel/mod.ts";
+import { type PeerFacts, TAG_CHANNELS } from "../../channel/mod.ts";
 import type { CapabilityService } from "../capabilities.ts";
+import type { MeshService } from "../mesh.ts";
 import type { ChannelAnnouncements } from "./channel_deps.ts";
 
 const SOURCE = "channels";
@@ -28,8 +29,13 @@ export function channelAnnouncements(
 /** What is known of peers. */
 export function channelPeerFacts(
   capabilities: Pick<CapabilityService, "entityOf" | "originHashOf" | "get">,
+  mesh: Pick<MeshService, "transport">,
 ): PeerFacts {
   return {
+    // Nobody else seals; an announcement may be late or lost.
+    isOurs: (peer) =>
+      mesh.transport.peer(peer)?.isSealed === true ||
+      (capabilities.get(peer)?.capabilities.tags.includes(TAG_CHANNELS) ?? false),
     entityOf: (peer) => capabilities.entityOf(peer),
     originHashOf: (peer) => capabilities.originHashOf(peer),
     tagsOf: (peer) => capabilities.get(peer)?.capabilities.tags,

@@ -252,7 +252,7 @@ export class ChannelService implements Service {
     if (added.length === 0) return 0;
     // Peers that know what to do with it need not wait for the next announcement.
     const peers = this.#deps.mesh.transport.connectedPeers().filter((peer) =>
-      this.publisher.subscribers.isOurs(peer)
+      this.#deps.facts.isOurs(peer)
     );
     this.#offer(peers, added.map(({ name }) => offerHash(name)));
     return peers.length;
@@ -267,7 +267,7 @@ export class ChannelService implements Service {
       const part = hashes.slice(start, start + OFFERED_MAX);
       const bytes = encodeMembership({ kind: "offer", hashes: part });
       for (const peer of peers) {
-        if (!this.publisher.subscribers.isOurs(peer)) continue;
+        if (!this.#deps.facts.isOurs(peer)) continue;
         this.#deps.mesh.transport.sendMessage(peer, SUBPROTOCOL_MEMBERSHIP, STREAM_ID, bytes);
       }
     }

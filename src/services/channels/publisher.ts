@@ -226,13 +226,13 @@ export class ChannelPublisher {
 
   #linkOf({ peer, channel }: ChannelMember): SubscriberLink {
     const config = this.#current?.config ?? this.#published(channel).config;
-    const { clock, transport, identity, localLink } = this.#deps;
+    const { clock, facts, transport, identity, localLink } = this.#deps;
     if (peer === transport.nodeId) return localLink(channel, config.isReliable);
     return new StreamLink({ clock, transport, originHash: identity.originHash }, {
       peer,
       channel,
       config,
-      isKept: this.subscribers.isOurs(peer),
+      isKept: facts.isOurs(peer),
     });
   }
 

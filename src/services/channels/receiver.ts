@@ -25,8 +25,11 @@ export type TakeEvent = (
 export interface ChannelReceiverOptions {
   readonly peer: bigint;
   readonly channel: ChannelId;
-  /** The publisher keeps its half of the stream over silence, so this node may. */
-  readonly isKept: boolean;
+  /**
+   * The publisher is a node of ours: it keeps its half of the stream over silence, so this node may, and what
+   * it flags as reliable it repeats. The Rust core flags its publishes and repeats none.
+   */
+  readonly isOurs: () => boolean;
   readonly take: TakeEvent;
   /** The stream ended; whoever wants more has to open it and ask again. */
   readonly onEnd: (reason: StreamEnd) => void;
@@ -61,7 +64,8 @@ export class ChannelReceiver {
   /** Begins to read the stream, or goes on where it was left; without a session it ends at once. */
   open(): void {
     if (this.#handle !== undefined) return;
-    const { peer, channel, isKept, take, onEnd } = this.#options;
+    const { peer, channel, take, onEnd } = this.#options;
+    const isOurs = this.#options.isOurs();
     let hasEnded = false;
     const handle = this.#transport.receiveStream(peer, channel.streamId, {
       onEvent: (sequence, payload, index) => {
@@ -77,7 +81,7 @@ export class ChannelReceiver {
         this.#handle = undefined;
         onEnd(reason);
       },
-    }, { isOrdered: true, isHeld: true, isKept });
+    }, { isOrdered: isOurs, isHeld: true, isKept: isOurs, isFlagIgnored: !isOurs });
     if (!hasEnded) this.#handle = handle;
   }
 
@@ -87,6 +91,7 @@ export class ChannelReceiver {
     this.#handle.end();
     this.#handle = undefined;
     const { peer, channel } = this.#options;
-    this.#transport.receiveStream(peer, channel.streamId, IGNORED);
+    const isFlagIgnored = !this.#options.isOurs();
+    this.#transport.receiveStream(peer, channel.streamId, IGNORED, { isFlagIgnored });
   }
 }

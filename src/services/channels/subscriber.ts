@@ -15,7 +15,6 @@ import {
   QUEUE_GROUP_BYTES_MAX,
   requireChannelId,
   type SubscriberLink,
-  TAG_CHANNELS,
 } from "../../channel/mod.ts";
 import { type AskCounters, Asker } from "./asker.ts";
 import type { ChannelParts } from "./channel_deps.ts";
@@ -239,7 +238,7 @@ export class ChannelSubscriber {
       receiver: new ChannelReceiver(transport, {
         peer,
         channel: wanted.id,
-        isKept: facts.tagsOf(peer)?.includes(TAG_CHANNELS) ?? false,
+        isOurs: () => facts.isOurs(peer),
         take: (sequence, index, bytes, onTaken) => {
           const channel = wanted.id.name;
           wanted.take({ channel, publisher: peer, sequence, index, bytes }, onTaken);

@@ -24,7 +24,6 @@ import {
   type SubscribeRefusal,
   type SubscriberLink,
   type Subscription,
-  TAG_CHANNELS,
   type Visibility,
 } from "../../channel/mod.ts";
 import type { ChannelParts, ChannelPolicies } from "./channel_deps.ts";
@@ -161,21 +160,23 @@ export class Subscribers {
    * again at once, or has restarted and knows nothing of it.
    */
   onPeerReplaced(peer: bigint): void {
-    if (this.roster.channelsOf(peer) === 0 || !this.isOurs(peer)) return;
+    if (this.roster.channelsOf(peer) === 0 || !this.#deps.facts.isOurs(peer)) return;
     this.#replaced.set(peer, this.#deps.clock.now());
   }
 
   /** To be called every few seconds. */
   sweep(): void {
-    const now = this.#deps.clock.now();
+    const { clock, facts, transport } = this.#deps;
+    const now = clock.now();
     this.#throttle.sweep(now);
     for (const { channel, byPeer } of [...this.roster.values()]) {
       for (const { peer, renewedAt } of [...byPeer.values()]) {
         const replacedAt = this.#replaced.get(peer);
-        const isLapsed = this.isOurs(peer) && (now - renewedAt > LEASE_MS ||
+        const isLate = now - renewedAt > LEASE_MS ||
           (replacedAt !== undefined && renewedAt < replacedAt &&
-            now - replacedAt > REPLACED_LEASE_MS));
-        if (!isLapsed) continue;
+            now - replacedAt > REPLACED_LEASE_MS);
+        // Programs of this machine and nodes of the Rust core never renew.
+        if (!isLate || peer === transport.nodeId || !facts.isOurs(peer)) continue;
         this.counters.members_lapsed_total += 1;
         this.#remove(channel.name, peer);
       }
@@ -233,11 +234,6 @@ export class Subscribers {
     const isAccepted = reason === AckReason.Ok;
     const bytes = encodeMembership({ kind: "ack", nonce, isAccepted, reason });
     this.#deps.transport.sendMessage(peer, SUBPROTOCOL_MEMBERSHIP, STREAM_ID, bytes);
-  }
-
-  /** True for nodes that renew by themselves. */
-  isOurs(peer: bigint): boolean {
-    return this.#deps.facts.tagsOf(peer)?.includes(TAG_CHANNELS) ?? false;
   }
 }
 

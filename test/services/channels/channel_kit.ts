@@ -53,7 +53,7 @@ export class ChannelKit implements Disposable {
 
   /** Makes and starts a node. */
   async node(number: number, options: ChannelNodeOptions = {}): Promise<ChannelNode> {
-    const node = this.mesh.node(number);
+    const node = this.mesh.node(number, { isSealing: options.isOurs });
     const identity = createIdentity(new Uint8Array(32).fill(number));
     const metrics = createMetricRegistry();
     const revocations = new RevocationRegistry();
@@ -78,6 +78,7 @@ export class ChannelKit implements Disposable {
       facts: {
         entityOf: (peer) => this.#identityOf(peer)?.entityId,
         originHashOf: (peer) => this.#identityOf(peer)?.originHash,
+        isOurs: (peer) => peer === node.nodeId || node.transport.peer(peer)?.isSealed === true,
         tagsOf: (peer) => this.#announced.get(peer),
       },
       reach: { isVisible: options.isVisible ?? (() => true) },

@@ -247,11 +247,13 @@ Deno.test("ChannelService keeps a silent subscription over hours", async () => {
   await publisher.channels.create(createChannelConfig("room/a", { isReliable: true }));
   const subscription = subscriber.channels.subscribe("room/a");
   await kit.clock.advance(100);
+  const own = publisher.channels.subscribe("room/a");
   await publisher.channels.publish("room/a", [event("first")]);
   await kit.clock.advance(1_200_000);
   await publisher.channels.publish("room/a", [event("second")]);
   await kit.clock.advance(200);
   assert.deepEqual(textsOf(subscription), ["first", "second"]);
+  assert.deepEqual(textsOf(own), ["first", "second"]);
   assert.equal(publisher.counters().net_channel_members_lapsed_total, 0);
 });
 

@@ -11,14 +11,13 @@ import {
   recheckTokenChain,
   scopeNames,
   type Token,
-  TOKEN_BYTES,
   type TokenChainQuestion,
   tokenErrorKind,
   tokenTranscript,
   type UnsignedToken,
   verifyTokenChain,
 } from "../../../src/channel/mod.ts";
-import { createIdentity, deriveChannelHash, type Identity } from "../../../src/core/crypto/mod.ts";
+import { createIdentity, deriveChannelHash } from "../../../src/core/crypto/mod.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
   booleanOf,
@@ -27,10 +26,16 @@ import {
   integerOf,
   listOf,
   numberOf,
-  objectOf,
   textOf,
   type VectorObject,
 } from "../vector_reader.ts";
+import {
+  buildChain,
+  buildMalformed,
+  CHAIN_CHANNEL,
+  CHAIN_OWNER,
+  CHAIN_PRESENTER,
+} from "./_token_chains.ts";
 
 /** Suites of this file by vector file. */
 export const TOKEN_SUITES: Readonly<Record<string, VectorSuite>> = {
@@ -85,24 +90,18 @@ function checkIssue(vector: VectorObject): void {
 }
 
 const NOW = 1_700_000_000;
-const CHANNEL = deriveChannelHash("gated/x");
-const OWNER = createIdentity(new Uint8Array(32).fill(0x21));
-const PRESENTER = createIdentity(new Uint8Array(32).fill(0x09));
-const ENTITIES: ReadonlyMap<string, Identity> = new Map([
-  ["owner", OWNER],
-  ["mid", createIdentity(new Uint8Array(32).fill(0x33))],
-  ["presenter", PRESENTER],
-]);
+const OWNER = CHAIN_OWNER;
+const PRESENTER = CHAIN_PRESENTER;
 const QUESTION: TokenChainQuestion = {
   presenter: PRESENTER.entityId,
   action: "subscribe",
-  channelHash: CHANNEL,
+  channelHash: deriveChannelHash(CHAIN_CHANNEL),
   roots: [OWNER.entityId],
   nowSeconds: NOW,
 };
 
 function checkVerdict(vector: VectorObject): void {
-  const chain = listOf(vector, "links").map((link, index) => buildLink(objectOf(link, `${index}`)));
+  const chain = buildChain(vector, NOW);
   const isAccepted = booleanOf(vector, "accepted");
   const verdict = verifyTokenChain(encodeTokenChain(chain), QUESTION);
   assert.equal(verdict.ok, isAccepted);
@@ -110,43 +109,8 @@ function checkVerdict(vector: VectorObject): void {
   assert.deepEqual(recheckTokenChain(chain, QUESTION), verdict);
 }
 
-function buildLink(vector: VectorObject): Token {
-  const issuer = entity(textOf(vector, "issuer"));
-  const delta = integerOf(vector, "channel_hash_delta");
-  const unsigned: UnsignedToken = {
-    issuer: issuer.entityId,
-    subject: entity(textOf(vector, "subject")).entityId,
-    scope: numberOf(vector, "scope"),
-    channelHash: delta === -1n ? 0n : CHANNEL + delta,
-    issuerGeneration: numberOf(vector, "generation"),
-    notBeforeSeconds: BigInt(NOW) + integerOf(vector, "not_before_rel"),
-    notAfterSeconds: BigInt(NOW) + integerOf(vector, "not_after_rel"),
-    depth: numberOf(vector, "depth"),
-    nonce: 1n,
-  };
-  return { ...unsigned, signature: issuer.sign(tokenTranscript(unsigned)) };
-}
-
-function entity(name: string): Identity {
-  const found = ENTITIES.get(name);
-  if (found === undefined) throw new TypeError(`Cannot read vector: nobody is called ${name}`);
-  return found;
-}
-
-/** The file gives only lengths; a good token is what the bytes are made of. */
 function checkMalformed(vector: VectorObject): void {
-  const token = encodeToken(issueToken(OWNER, {
-    subject: PRESENTER.entityId,
-    scope: 2,
-    channelHash: CHANNEL,
-    ttlSeconds: 100,
-  }, { nowSeconds: NOW, random: systemRandom }));
-  const length = numberOf(vector, "presented_len");
-  const bytes = new Uint8Array(length);
-  for (let at = length % TOKEN_BYTES; at < length; at += TOKEN_BYTES) bytes.set(token, at);
-  const name = textOf(vector, "name");
-  if (name === "trailing byte") bytes.set([1, ...token]);
-  else if (length % TOKEN_BYTES === 1) bytes[0] = Number(/\d+/.exec(name)?.[0]);
+  const bytes = buildMalformed(vector, NOW);
   const verdict = verifyTokenChain(bytes, QUESTION);
   assert.equal(verdict.ok, booleanOf(vector, "accepted"));
   assert.equal(verdict.ok ? undefined : verdict.kind, "invalid_format");

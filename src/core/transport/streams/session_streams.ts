@@ -119,7 +119,9 @@ export class SessionStreams {
     stream.lastActiveAt = now;
     const state = stream.receive ??= new ReceiveState({ isReliable });
     // Whoever waits for a stream cannot know its mode; the first packet says it.
-    if (state.packets + state.refused === 0) state.isReliable = isReliable;
+    if (state.packets + state.refused === 0) {
+      state.isReliable = isReliable && !stream.isFlagIgnored;
+    }
     // A gap that nobody will fill is not waited for.
     const reorder = state.isReliable ? stream.reorder : undefined;
     if (reorder !== undefined && !reorder.admits(sequence, length)) {

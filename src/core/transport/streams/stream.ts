@@ -31,6 +31,8 @@ export class Stream {
   /** Halves that silence does not end. */
   isSendKept = false;
   isReceiveKept = false;
+  /** Its sender's word that it repeats what was lost is not believed. */
+  isFlagIgnored = false;
   /** Most bytes its reader may hold; packets beyond that are refused. */
   heldBytesMax = Infinity;
   /** Takes the events; events without one go to the transport's own handler. */

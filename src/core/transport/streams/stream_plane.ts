@@ -128,6 +128,7 @@ export class StreamPlane {
       ? Math.max(HELD_WINDOWS * windowBytes, HELD_BYTES_MIN)
       : Infinity;
     stream.isReceiveKept = options.isKept ?? false;
+    stream.isFlagIgnored = options.isFlagIgnored ?? false;
     stream.isReceiveClosed = false;
     stream.handler = handler;
     const end: EndReceiving = ({ abort = false } = {}) => {
