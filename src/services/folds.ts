@@ -33,7 +33,7 @@ import type { NodeKeys } from "../core/crypto/mod.ts";
 import type { SubprotocolMessage } from "../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../observe/mod.ts";
-import type { CapabilityService, KnownCapabilities } from "./capabilities.ts";
+import type { CapabilityService, KnownCapabilities } from "./capabilities/mod.ts";
 import { FoldSender } from "./fold_sender.ts";
 import { type FoldMemory, FoldSnapshots } from "./fold_snapshots.ts";
 import type { MeshService } from "./mesh.ts";

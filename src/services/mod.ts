@@ -1,10 +1,7 @@
 /** The services a node can run. */
 export * from "./bench/mod.ts";
 export * from "./blobs.ts";
-export * from "./capabilities.ts";
-export * from "./capability_baseline.ts";
-export * from "./capability_baseline_text.ts";
-export * from "./capability_memory.ts";
+export * from "./capabilities/mod.ts";
 export * from "./channels/mod.ts";
 export * from "./fold_reach.ts";
 export * from "./fold_snapshots.ts";
@@ -12,7 +9,6 @@ export * from "./folds.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";
 export * from "./node_services.ts";
-export * from "./own_capabilities.ts";
 export * from "./peer_list.ts";
 export * from "./placement.ts";
 export * from "./storage.ts";

@@ -8,9 +8,9 @@ import type { NodeKeys, Ticket } from "../core/crypto/mod.ts";
 import type { Supervisor } from "../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../observe/mod.ts";
 import { BenchService } from "./bench/mod.ts";
-import { CapabilityService } from "./capabilities.ts";
-import { requireOperatorTag } from "./capability_baseline.ts";
-import { createCapabilityMemory } from "./capability_memory.ts";
+import { CapabilityService } from "./capabilities/mod.ts";
+import { requireOperatorTag } from "./capabilities/mod.ts";
+import { createCapabilityMemory } from "./capabilities/mod.ts";
 import {
   channelAnnouncements,
   channelPeerFacts,

@@ -18,7 +18,7 @@ import {
 } from "../core/capability/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
 import type { CounterSet, MetricRegistry } from "../observe/mod.ts";
-import type { CapabilityService } from "./capabilities.ts";
+import type { CapabilityService } from "./capabilities/mod.ts";
 
 /** What {@linkcode PlacementService} needs. */
 export interface PlacementServiceDeps {

@@ -31,7 +31,7 @@ import {
 } from "../core/ledger/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../observe/mod.ts";
-import type { CapabilityChange, CapabilityService } from "./capabilities.ts";
+import type { CapabilityChange, CapabilityService } from "./capabilities/mod.ts";
 import type { MeshService } from "./mesh.ts";
 
 /** What the service keeps over restarts. */

@@ -9,7 +9,7 @@ import {
   type ChannelSubscription,
 } from "../../src/services/mod.ts";
 import { RevocationRegistry } from "../../src/channel/mod.ts";
-import { type CapableNode, startCapableNode } from "../services/capability_kit.ts";
+import { type CapableNode, startCapableNode } from "../services/capabilities/capability_kit.ts";
 import { parseAddress } from "./lossy_proxy.ts";
 import { eventually } from "./mesh_node.ts";
 import type { RustNodeInfo } from "./rust_protocol.ts";

@@ -1,7 +1,7 @@
 /** A whole node of ours among nodes of the Rust core: who finds whom by what, over how many hops. */
 import assert from "node:assert/strict";
 import type { Announcement } from "../../src/core/capability/mod.ts";
-import { PSK, startCapableNode, until } from "../services/capability_kit.ts";
+import { PSK, startCapableNode, until } from "../services/capabilities/capability_kit.ts";
 import { type AnnouncingNode, startAnnouncingNode } from "./announcement_node.ts";
 import type { AnnouncementOperations } from "./announcement_peer_process.ts";
 import { type LineProcess, startLineProcess } from "./line_process.ts";

@@ -42,7 +42,7 @@ import { askToSubscribe } from "./membership_asking.ts";
 import { dialNode, eventually, startMeshNode, untilConnected } from "./mesh_node.ts";
 import { rustPeerTest } from "./rust_peer.ts";
 import type { RustNodeInfo } from "./rust_protocol.ts";
-import { PSK } from "../services/capability_kit.ts";
+import { PSK } from "../services/capabilities/capability_kit.ts";
 
 type Peer = LineProcess<ChannelOperations>;
 

@@ -16,7 +16,7 @@ import {
 } from "../../src/core/capability/mod.ts";
 import { createRamKeys } from "../../src/core/crypto/mod.ts";
 import { islandOf, membershipOf, signedBy } from "../core/capability/fold/fold_samples.ts";
-import { PSK, until } from "../services/capability_kit.ts";
+import { PSK, until } from "../services/capabilities/capability_kit.ts";
 import { type FoldingNode, startFoldingNode } from "../services/fold_kit.ts";
 import type { FoldOperations } from "./fold_peer_process.ts";
 import { type LineProcess, startLineProcess } from "./line_process.ts";

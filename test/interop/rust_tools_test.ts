@@ -8,7 +8,7 @@ import {
   ToolHost,
 } from "../../src/rpc/mod.ts";
 import { MemoryRpc } from "../rpc/tools/samples.ts";
-import { PSK, startCapableNode, until } from "../services/capability_kit.ts";
+import { PSK, startCapableNode, until } from "../services/capabilities/capability_kit.ts";
 import { startAnnouncingNode } from "./announcement_node.ts";
 import type { AnnouncementOperations, RustTool } from "./announcement_peer_process.ts";
 import { startLineProcess } from "./line_process.ts";

@@ -4,7 +4,11 @@ import type { FoldReach } from "../../src/core/capability/mod.ts";
 import { openLedger } from "../../src/core/ledger/mod.ts";
 import { createMetricRegistry, silentLog } from "../../src/observe/mod.ts";
 import { createFoldMemory, FoldService } from "../../src/services/mod.ts";
-import { type CapableNode, type CapableNodeOptions, startCapableNode } from "./capability_kit.ts";
+import {
+  type CapableNode,
+  type CapableNodeOptions,
+  startCapableNode,
+} from "./capabilities/capability_kit.ts";
 
 /** A running node. */
 export interface FoldingNode extends CapableNode {

@@ -10,7 +10,7 @@ import {
 } from "../../src/core/capability/mod.ts";
 import { createRamKeys } from "../../src/core/crypto/mod.ts";
 import { islandOf, signedBy } from "../core/capability/fold/fold_samples.ts";
-import { until } from "./capability_kit.ts";
+import { until } from "./capabilities/capability_kit.ts";
 import { type FoldingNode, startFoldingNode } from "./fold_kit.ts";
 
 const RESOURCE = 5n;

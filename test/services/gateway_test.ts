@@ -7,7 +7,7 @@ import { parseSubnetId } from "../../src/base/mod.ts";
 import { createNode, type Node } from "../../src/node.ts";
 import { silentLog } from "../../src/observe/mod.ts";
 import type { ChannelSubscription } from "../../src/services/mod.ts";
-import { until } from "./capability_kit.ts";
+import { until } from "./capabilities/capability_kit.ts";
 
 const RULES = ["region:=0:eu=1,us=2", "site:=1:lab=2"];
 const SECRET_FILE = "psk";

@@ -1,6 +1,6 @@
 /** Channels' view of the capability service: tags of this node and of others. */
 import { type PeerFacts, TAG_CHANNELS } from "../../channel/mod.ts";
-import type { CapabilityService } from "../capabilities.ts";
+import type { CapabilityService } from "../capabilities/mod.ts";
 import type { MeshService } from "../mesh.ts";
 import type { ChannelAnnouncements } from "./channel_deps.ts";
 

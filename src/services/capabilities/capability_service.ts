@@ -5,46 +5,36 @@
  * It alone feeds what others ask questions of: whoever keeps an index, subnets or folds listens to
  * `onChange`. Only signed announcements get that far.
  */
-import { type Clock, Emitter, idToHex, repeat, toNetError } from "../base/mod.ts";
+import { type Clock, Emitter, idToHex, repeat } from "../../base/mod.ts";
 import {
   ANNOUNCED_CLASS,
   type Announcement,
-  ANNOUNCEMENT_LIFE_MS_MAX,
   AnnouncementStore,
   AnnounceSchedule,
   CapabilityIndex,
   type CapabilityMembership,
   type CapabilitySet,
-  decodeAnnouncement,
-  encodeAnnouncement,
   factsOfMembership,
   type GatedEntry,
   ingestCapabilities,
   mayAdmit,
   mayExecute,
   readMembership,
-  RESTORED_LIFE_MS,
   SUBPROTOCOL_ANNOUNCEMENT,
   TAG_STREAM_ACK_RANGES,
   TAG_SUBNET_HEADER,
-} from "../core/capability/mod.ts";
-import { deriveOriginHash, type NodeKeys } from "../core/crypto/mod.ts";
-import type { AnnouncementChanges, AnnouncementRecord } from "../core/ledger/mod.ts";
-import type { SubprotocolMessage } from "../core/transport/mod.ts";
-import type { Service, ServiceHealth } from "../kernel/mod.ts";
-import type { Log, MetricRegistry } from "../observe/mod.ts";
-import type { MeshService } from "./mesh.ts";
-import type { CapabilityBaseline } from "./capability_baseline.ts";
+} from "../../core/capability/mod.ts";
+import { deriveOriginHash, type NodeKeys } from "../../core/crypto/mod.ts";
+import type { SubprotocolMessage } from "../../core/transport/mod.ts";
+import type { Service, ServiceHealth } from "../../kernel/mod.ts";
+import type { Log, MetricRegistry } from "../../observe/mod.ts";
+import type { MeshService } from "../mesh.ts";
+import type { CapabilityBaseline } from "./baseline.ts";
+import { AnnouncementKeeper } from "./announcement_keeper.ts";
+import { Broadcaster } from "./broadcaster.ts";
+import { EntityPins } from "./entity_pins.ts";
+import type { CapabilityMemory } from "./memory.ts";
 import { type CapabilityFacts, OwnCapabilities } from "./own_capabilities.ts";
-
-/** What the service keeps over restarts. */
-export interface CapabilityMemory {
-  readBaseline(): Promise<CapabilityBaseline | undefined>;
-  writeBaseline(baseline: CapabilityBaseline): Promise<void>;
-  /** Announcements heard since a time in Unix milliseconds, the latest first. */
-  readAnnouncements(heardSinceMs: number): Promise<readonly AnnouncementRecord[]>;
-  writeAnnouncements(changes: AnnouncementChanges): Promise<void>;
-}
 
 /** What {@linkcode CapabilityService} needs. */
 export interface CapabilityServiceDeps {
@@ -89,45 +79,37 @@ export interface CapabilityChange {
 const TAG_SEALED = "net.sealed@1";
 const WIRE_SOURCE = "wire";
 const START_SOURCE = "start";
-const STREAM_ID = BigInt(SUBPROTOCOL_ANNOUNCEMENT);
 const SWEEP_MS = 1_000;
 /** What is kept over restarts is written this much later: a crash forgets no more than that. */
 const WRITE_MS = 2_000;
-/** Peers told in one go, and the pause until the next ones are: 10,000 take less than a second. */
-const PUSH_SLICE = 64;
-const PUSH_PAUSE_MS = 5;
-/** Entities of peers remembered: as many as the transport holds peers. */
-const PINS_MAX = 4_096;
 
 /** Announcements of this node and of others. */
 export class CapabilityService implements Service {
   readonly name = "capabilities";
   readonly #deps: CapabilityServiceDeps;
   readonly #store: AnnouncementStore;
-  readonly #schedule: AnnounceSchedule;
   readonly #own: OwnCapabilities;
   readonly #index = new CapabilityIndex();
   readonly #denied = { denied_caller_side_total: 0, denied_callee_side_total: 0 };
   readonly #changes = new Emitter<[change: CapabilityChange]>();
   readonly #indexChanges = new Emitter<[]>();
-  /** Entity of each node that spoke for itself, or proved who it is. */
-  readonly #pins = new Map<bigint, Uint8Array>();
-  /** Nodes whose record is older than what is known. */
-  readonly #unwritten = new Set<bigint>();
+  readonly #pins = new EntityPins();
+  readonly #keeper: AnnouncementKeeper;
+  readonly #broadcaster: Broadcaster;
   #stops: (() => void)[] = [];
-  #cancelPush: () => void = () => {};
-  #cancelBroadcast: () => void = () => {};
-  #writing: Promise<void> = Promise.resolve();
   #memberships: (nodeId: bigint) => Iterable<GatedEntry> = () => [];
   #isRunning = false;
 
   constructor(deps: CapabilityServiceDeps, options: CapabilityServiceOptions = {}) {
     this.#deps = deps;
-    const { clock, keys } = deps;
-    this.#store = new AnnouncementStore({ nodeId: keys.identity.nodeId });
-    const schedule = this.#schedule = new AnnounceSchedule({ repeatMs: options.repeatMs });
+    const { clock, keys, mesh } = deps;
+    const store = this.#store = new AnnouncementStore({ nodeId: keys.identity.nodeId });
+    const schedule = new AnnounceSchedule({ repeatMs: options.repeatMs });
     const ttlSeconds = () => schedule.ttlSeconds;
-    this.#own = new OwnCapabilities({ clock, identity: keys.identity, ttlSeconds });
+    const own = this.#own = new OwnCapabilities({ clock, identity: keys.identity, ttlSeconds });
+    this.#keeper = new AnnouncementKeeper({ ...deps, store });
+    const transport = () => mesh.transport;
+    this.#broadcaster = new Broadcaster({ clock, transport, own, schedule });
     this.#own.contribute(WIRE_SOURCE, {
       tags: [TAG_STREAM_ACK_RANGES, TAG_SEALED, TAG_SUBNET_HEADER],
     });
@@ -143,7 +125,9 @@ export class CapabilityService implements Service {
       this.#own.setBaseline(baseline);
       this.#onOwnChange();
     }
-    await this.#restore();
+    for (const announcement of await this.#keeper.restore()) {
+      this.#publish(announcement.nodeId, this.#describe(announcement), false);
+    }
     this.#isRunning = true;
     metrics.register("announcements", () => {
       const { dropped, ...totals } = this.#store.counters;
@@ -157,14 +141,13 @@ export class CapabilityService implements Service {
     this.#stops = [
       transport.onMessage(SUBPROTOCOL_ANNOUNCEMENT, (message) => this.#receive(message)),
       transport.onPeerChange((peer, isConnected) => this.#onPeerChange(peer, isConnected)),
-      transport.onProven(({ nodeId, entityId }) => this.#pin(nodeId, entityId)),
+      transport.onProven(({ nodeId, entityId }) => this.#pins.pin(nodeId, entityId)),
       repeat(clock, SWEEP_MS, () => this.#sweep()),
-      repeat(clock, WRITE_MS, () => void this.#write()),
-      () => this.#cancelBroadcast(),
-      () => this.#cancelPush(),
+      repeat(clock, WRITE_MS, () => void this.#keeper.write()),
+      () => this.#broadcaster.stop(),
     ];
-    for (const peer of transport.connectedPeers()) this.#push(peer);
-    this.#announceSoon();
+    for (const peer of transport.connectedPeers()) this.#broadcaster.push(peer);
+    this.#broadcaster.announceSoon();
   }
 
   async stop(): Promise<void> {
@@ -172,7 +155,7 @@ export class CapabilityService implements Service {
     this.#stops = [];
     if (!this.#isRunning) return;
     this.#isRunning = false;
-    await this.#write();
+    await this.#keeper.write();
   }
 
   health(): ServiceHealth {
@@ -326,9 +309,7 @@ export class CapabilityService implements Service {
 
   /** Milliseconds until peers are told of the latest change; `undefined` when they were. */
   get untilBroadcastMs(): number | undefined {
-    const { dueAt, hasChange } = this.#schedule;
-    if (!hasChange || dueAt === undefined) return undefined;
-    return Math.max(0, dueAt - this.#deps.clock.now());
+    return this.#broadcaster.untilBroadcastMs;
   }
 
   /** Everything that a node says of whom it admits. */
@@ -342,17 +323,12 @@ export class CapabilityService implements Service {
 
   #onOwnChange(): void {
     this.#publish(this.own.nodeId, this.#describe(this.own), true);
-    if (this.#isRunning) this.#announceSoon();
-  }
-
-  #announceSoon(): void {
-    this.#schedule.change(this.#deps.clock.now());
-    this.#arm();
+    if (this.#isRunning) this.#broadcaster.announceSoon();
   }
 
   #onPeerChange(peer: bigint, isConnected: boolean): void {
     if (isConnected) {
-      this.#push(peer);
+      this.#broadcaster.push(peer);
       // Its tags of before hold until it says otherwise.
       this.#noteFeatures(peer);
       return;
@@ -372,16 +348,15 @@ export class CapabilityService implements Service {
     const { announcement } = verdict;
     const { nodeId } = announcement;
     const isDirect = verdict.kind === "confirmed" || verdict.isDirect;
-    if (isDirect) this.#pin(nodeId, announcement.entityId);
-    this.#unwritten.add(nodeId);
+    if (isDirect) this.#pins.pin(nodeId, announcement.entityId);
+    this.#keeper.note(nodeId);
     this.#noteFeatures(nodeId);
     this.#publish(nodeId, this.#describe(announcement), isDirect);
     if (verdict.kind === "confirmed" || verdict.forward === undefined) return;
     mesh.transport.noteAnnouncement(nodeId, message.from, announcement.hopCount);
     const turn = Number(announcement.version & 0xffff_ffffn);
-    for (const peer of mesh.transport.passOnTo(nodeId, message.from, turn)) {
-      mesh.transport.sendMessage(peer, SUBPROTOCOL_ANNOUNCEMENT, STREAM_ID, verdict.forward);
-    }
+    const peers = mesh.transport.passOnTo(nodeId, message.from, turn);
+    this.#broadcaster.forward(peers, verdict.forward);
   }
 
   #describe(announcement: Announcement): KnownCapabilities {
@@ -399,18 +374,6 @@ export class CapabilityService implements Service {
       isOwn: false,
       expiresInMs: entry === undefined ? 0 : entry.expiresAt - now,
     };
-  }
-
-  #pin(nodeId: bigint, entityId: Uint8Array): void {
-    if (this.#pins.has(nodeId)) return;
-    if (this.#pins.size >= PINS_MAX) {
-      // A peer that comes back is pinned again by what it says first.
-      for (const oldest of this.#pins.keys()) {
-        this.#pins.delete(oldest);
-        break;
-      }
-    }
-    this.#pins.set(nodeId, entityId);
   }
 
   /** Lets the transport use what the peer says it understands. */
@@ -431,7 +394,7 @@ export class CapabilityService implements Service {
   }
 
   #end(nodeId: bigint): void {
-    this.#unwritten.add(nodeId);
+    this.#keeper.note(nodeId);
     this.#publish(nodeId, undefined, false);
   }
 
@@ -441,89 +404,5 @@ export class CapabilityService implements Service {
     else this.#index.set(nodeId, { capabilities: known.set, isStale: known.isStale });
     this.#indexChanges.emit();
     this.#changes.emit({ nodeId, known, isDirect });
-  }
-
-  /** Sets the timer of the next broadcast. */
-  #arm(): void {
-    const { clock } = this.#deps;
-    const { dueAt } = this.#schedule;
-    this.#cancelBroadcast();
-    this.#cancelBroadcast = dueAt === undefined
-      ? () => {}
-      : clock.after(Math.max(0, dueAt - clock.now()), () => this.#broadcast());
-  }
-
-  #broadcast(): void {
-    const { clock, mesh } = this.#deps;
-    const peers = mesh.transport.connectedPeers();
-    if (this.#schedule.take(clock.now(), peers.length > 0)) {
-      this.#own.renew();
-      this.#cancelPush();
-      this.#pushSlice(peers, 0);
-    }
-    this.#arm();
-  }
-
-  /** Tells many peers a slice at a time: all at once would be a burst that drowns other packets. */
-  #pushSlice(peers: readonly bigint[], start: number): void {
-    const end = start + PUSH_SLICE;
-    for (const peer of peers.slice(start, end)) this.#push(peer);
-    this.#cancelPush = end < peers.length
-      ? this.#deps.clock.after(PUSH_PAUSE_MS, () => this.#pushSlice(peers, end))
-      : () => {};
-  }
-
-  #push(peer: bigint): void {
-    const { transport } = this.#deps.mesh;
-    transport.sendMessage(peer, SUBPROTOCOL_ANNOUNCEMENT, STREAM_ID, this.#own.bytes);
-  }
-
-  /** Takes in what was kept over the restart. */
-  async #restore(): Promise<void> {
-    const { clock, log, memory } = this.#deps;
-    const wallMs = clock.wallMs();
-    const now = clock.now();
-    let restored = 0;
-    for (const record of await memory.readAnnouncements(wallMs - ANNOUNCEMENT_LIFE_MS_MAX)) {
-      const decoded = decodeAnnouncement(record.bytes);
-      if (!decoded.ok || decoded.announcement.nodeId !== record.nodeId) continue;
-      // Time stood still for this node: what it heard last is worth an answer, however long it slept.
-      const leftMs = Math.min(record.expiresAtMs - wallMs, ANNOUNCEMENT_LIFE_MS_MAX);
-      const expiresAt = now + Math.max(leftMs, RESTORED_LIFE_MS);
-      if (!this.#store.restore(decoded.announcement, expiresAt, now)) continue;
-      restored += 1;
-      this.#publish(record.nodeId, this.#describe(decoded.announcement), false);
-    }
-    if (restored > 0) log.info("capabilities_restored", { nodes: restored });
-  }
-
-  /** Writes down what changed; one at a time. */
-  #write(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#writeChanges());
-    return this.#writing;
-  }
-
-  async #writeChanges(): Promise<void> {
-    if (this.#unwritten.size === 0) return;
-    const { clock, log, memory } = this.#deps;
-    const wallMs = clock.wallMs();
-    const written: AnnouncementRecord[] = [];
-    const removed: bigint[] = [];
-    for (const nodeId of this.#unwritten) {
-      const announcement = this.get(nodeId);
-      if (announcement === undefined) removed.push(nodeId);
-      else {
-        const lifeMs = Math.min(announcement.ttlSeconds * 1000, ANNOUNCEMENT_LIFE_MS_MAX);
-        const bytes = encodeAnnouncement(announcement);
-        written.push({ nodeId, bytes, heardAtMs: wallMs, expiresAtMs: wallMs + lifeMs });
-      }
-    }
-    this.#unwritten.clear();
-    try {
-      await memory.writeAnnouncements({ written, removed });
-    } catch (error) {
-      const { message } = toNetError(error, "Cannot keep announcements");
-      log.warn("announcements_not_kept", { reason: message });
-    }
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createRamKeys } from "../../src/core/crypto/mod.ts";
-import type { CapabilityChange } from "../../src/services/mod.ts";
+import { createRamKeys } from "../../../src/core/crypto/mod.ts";
+import type { CapabilityChange } from "../../../src/services/mod.ts";
 import { startCapableNode, until } from "./capability_kit.ts";
 
 const tagsOf = (tags: readonly string[] | undefined) =>

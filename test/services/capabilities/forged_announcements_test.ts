@@ -1,15 +1,15 @@
 /** What strangers say in another's name, or twice, or in excess, against a whole node over a real session. */
 import assert from "node:assert/strict";
-import { utf8 } from "../../src/base/mod.ts";
+import { utf8 } from "../../../src/base/mod.ts";
 import {
   type Announcement,
   encodeAnnouncement,
   localAnnouncement,
   signAnnouncement,
   SUBPROTOCOL_ANNOUNCEMENT,
-} from "../../src/core/capability/mod.ts";
-import { createIdentity } from "../../src/core/crypto/mod.ts";
-import { type AnnouncingNode, startAnnouncingNode } from "../interop/announcement_node.ts";
+} from "../../../src/core/capability/mod.ts";
+import { createIdentity } from "../../../src/core/crypto/mod.ts";
+import { type AnnouncingNode, startAnnouncingNode } from "../../interop/announcement_node.ts";
 import { type CapableNode, PSK, startCapableNode, until } from "./capability_kit.ts";
 
 const STREAM_ID = BigInt(SUBPROTOCOL_ANNOUNCEMENT);

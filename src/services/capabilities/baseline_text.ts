@@ -1,11 +1,7 @@
 /** Changes of the operator's words as they are written: on the command line, in a call. */
-import { fromHex, NetError, parseId } from "../base/mod.ts";
-import { GROUP_BYTES, SUBNET_BYTES } from "../core/capability/mod.ts";
-import {
-  type BaselineChange,
-  requireOperatorEntry,
-  requireOperatorTag,
-} from "./capability_baseline.ts";
+import { fromHex, NetError, parseId } from "../../base/mod.ts";
+import { GROUP_BYTES, SUBNET_BYTES } from "../../core/capability/mod.ts";
+import { type BaselineChange, requireOperatorEntry, requireOperatorTag } from "./baseline.ts";
 
 /** A change as people write it: ids as text. */
 export interface BaselineChangeText {

@@ -1,17 +1,27 @@
 /** What the capability service keeps over restarts, in the ledger. */
 import * as v from "valibot";
-import { fromHex, idToHex, parseId } from "../base/mod.ts";
-import { GROUP_BYTES, ORIGINS_MAX, SUBNET_BYTES } from "../core/capability/mod.ts";
+import { fromHex, idToHex, parseId } from "../../base/mod.ts";
+import { GROUP_BYTES, ORIGINS_MAX, SUBNET_BYTES } from "../../core/capability/mod.ts";
 import {
+  type AnnouncementChanges,
+  type AnnouncementRecord,
   type Ledger,
   readAnnouncements,
   readSetting,
   removeOldAnnouncements,
   writeAnnouncements,
   writeSetting,
-} from "../core/ledger/mod.ts";
-import type { CapabilityMemory } from "./capabilities.ts";
-import type { CapabilityBaseline } from "./capability_baseline.ts";
+} from "../../core/ledger/mod.ts";
+import type { CapabilityBaseline } from "./baseline.ts";
+
+/** What the service keeps over restarts. */
+export interface CapabilityMemory {
+  readBaseline(): Promise<CapabilityBaseline | undefined>;
+  writeBaseline(baseline: CapabilityBaseline): Promise<void>;
+  /** Announcements heard since a time in Unix milliseconds, the latest first. */
+  readAnnouncements(heardSinceMs: number): Promise<readonly AnnouncementRecord[]>;
+  writeAnnouncements(changes: AnnouncementChanges): Promise<void>;
+}
 
 const BASELINE_SETTING = "capability_baseline";
 

@@ -1,15 +1,15 @@
 /** Whole nodes with a capability service, over real sockets on loopback. */
-import { openLedger } from "../../src/core/ledger/mod.ts";
-import { createRamKeys, type NodeKeys } from "../../src/core/crypto/mod.ts";
-import { systemClock } from "../../src/base/mod.ts";
-import { createMetricRegistry, silentLog } from "../../src/observe/mod.ts";
+import { openLedger } from "../../../src/core/ledger/mod.ts";
+import { createRamKeys, type NodeKeys } from "../../../src/core/crypto/mod.ts";
+import { systemClock } from "../../../src/base/mod.ts";
+import { createMetricRegistry, silentLog } from "../../../src/observe/mod.ts";
 import {
   CapabilityService,
   type CapabilityServiceOptions,
   createCapabilityMemory,
   type MeshMemory,
   MeshService,
-} from "../../src/services/mod.ts";
+} from "../../../src/services/mod.ts";
 
 const LOOPBACK = "127.0.0.1";
 /** Mesh secret of the nodes here. */

@@ -2,7 +2,7 @@
  * The operator's own words on what the node can do, and how they change (`capabilities.md` 6; promises C6
  * and O5). Tags that mean something to the mesh itself are not written by hand.
  */
-import { equalBytes, NetError } from "../base/mod.ts";
+import { equalBytes, NetError } from "../../base/mod.ts";
 import {
   ALLOWED_MAX,
   type Announcement,
@@ -14,7 +14,7 @@ import {
   validateCapabilities,
   type ValidationError,
   verifyAnnouncement,
-} from "../core/capability/mod.ts";
+} from "../../core/capability/mod.ts";
 import type { CapabilityFacts } from "./own_capabilities.ts";
 
 /** What the operator says of the node; services add theirs. */

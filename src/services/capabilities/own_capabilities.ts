@@ -5,15 +5,15 @@
  * The signed announcement follows every change at once, so that the gates, which look at the own entry,
  * never lag behind a handler (promise C8). When it is sent is the capability service's business.
  */
-import type { Clock } from "../base/mod.ts";
+import type { Clock } from "../../base/mod.ts";
 import {
   type Announcement,
   encodeAnnouncement,
   localAnnouncement,
   nextAnnouncementVersion,
-} from "../core/capability/mod.ts";
-import type { Identity } from "../core/crypto/mod.ts";
-import { type CapabilityBaseline, EMPTY_BASELINE } from "./capability_baseline.ts";
+} from "../../core/capability/mod.ts";
+import type { Identity } from "../../core/crypto/mod.ts";
+import { type CapabilityBaseline, EMPTY_BASELINE } from "./baseline.ts";
 
 /** Tags and metadata that somebody adds to the node's announcement. */
 export interface CapabilityFacts {
