@@ -2,8 +2,8 @@
 import type { CapabilityIndex } from "./capability_index.ts";
 import { type FindOptions, type NodeFilter, passing } from "./find.ts";
 import type { RowTable } from "./row_table.ts";
-import type { SlotSet } from "./slot_set.ts";
-import { listSlots } from "./slot_set.ts";
+import type { ScoreColumn } from "./score_columns.ts";
+import { listSlots, type SlotSet } from "./slot_set.ts";
 
 /** How much each advantage counts, 0..1; 0 when left out. */
 export interface BestWeights {
@@ -38,20 +38,32 @@ export function findBestNode(
   options: FindOptions = {},
 ): bigint | undefined {
   const { table } = tables;
-  const slots = passing(filter, options, tables).list();
+  const slots = passing(filter, options, tables).peek();
   const best = bestSlot(slots, tables.scores.of(weights, table), table);
-  return best === undefined ? undefined : table.nodeIds[best];
+  return best === NONE ? undefined : table.nodeIds[best];
 }
 
-function bestSlot(slots: SlotSet, scores: Float32Array, table: RowTable): number | undefined {
-  let best: number | undefined;
-  let bestScore = -Infinity;
-  for (const slot of listSlots(slots)) {
-    const score = scores[slot] ?? NaN;
-    if (score < bestScore) continue;
-    if (score === bestScore && best !== undefined && !isLower(slot, best, table)) continue;
+const NONE = -1;
+
+function bestSlot(set: SlotSet, { scores, peaks }: ScoreColumn, table: RowTable): number {
+  let best = NONE;
+  let bestScore = 0;
+  const { bits } = set;
+  const challenge = (slot: number) => {
+    const score = scores[slot] ?? 0;
+    if (score < bestScore) return;
+    if (score === bestScore && best !== NONE && !isLower(slot, best, table)) return;
     best = slot;
     bestScore = score;
+  };
+  if (bits === undefined) {
+    for (const slot of listSlots(set)) challenge(slot);
+    return best;
+  }
+  for (let at = 0; at < bits.length; at++) {
+    let word = bits[at] ?? 0;
+    if (word === 0 || (peaks[at] ?? 0) < bestScore) continue;
+    for (; word !== 0; word &= word - 1) challenge((at << 5) + 31 - Math.clz32(word & -word));
   }
   return best;
 }

@@ -273,6 +273,7 @@ export class CapabilityIndex {
     deleteFrom(tables.classes, table.classHashes[slot] ?? 0n, slot);
     tables.all.delete(slot);
     table.release(slot);
+    tables.scores.update(slot, table);
     tables.version += 1;
   }
 }

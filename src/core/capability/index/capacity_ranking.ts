@@ -66,7 +66,7 @@ export function rankCapacity(
   conditions.push(noneOf(inPostings(faulty, tables), tables));
   if (maxRttMs !== undefined) {
     const isNear = (slot: number) => (rttOf(table.nodeIds[slot] ?? 0n) ?? Infinity) <= maxRttMs;
-    conditions.push(inColumn(tables, tables.all, isNear));
+    conditions.push(inColumn(tables.all, isNear));
   }
   const within = allOf(conditions, tables).list();
   const rows = sortIntoBuckets(groupBy, within, tables)

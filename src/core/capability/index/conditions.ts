@@ -1,8 +1,10 @@
 /**
- * What is asked of an entry, as something that can both list the slots that satisfy it and test one slot.
+ * What is asked of an entry, as something that can list the slots that satisfy it, take them out of a set,
+ * and test one slot.
  *
- * Of several conditions that must all hold, the one with the fewest candidates is listed first; each other
- * one is then listed or tested on what is left, whichever is cheaper.
+ * Of several conditions that must all hold, the one with the fewest candidates is listed first, and each
+ * other one narrows what is left. Whether it lists its own slots for that or tests those that are left is
+ * its own choice.
  */
 import type { IndexTables } from "./index_tables.ts";
 import type { Posting } from "./posting.ts";
@@ -20,111 +22,231 @@ import {
 export interface Condition {
   /** Entries that satisfy it, at most. */
   readonly estimate: number;
-  /** What listing costs, in tests of a slot. */
-  readonly cost: number;
   /** The slots that satisfy it; a set of their own. */
   list(): SlotSet;
+  /** The same for use at once: the next change of the index may show in it. */
+  peek(): SlotSet;
+  /** Members of `left`, which are slots in use, that satisfy it. */
+  narrow(left: SlotSet): SlotSet;
   /** True when a slot in use satisfies it. */
   test(slot: number): boolean;
 }
 
-/** A bit operation on a word takes about a quarter of a test. */
-const WORDS_PER_TEST = 4;
+/** Looking for a slot in a posting takes as long as this many words of bits. */
+const WORDS_PER_LOOK = 4;
 
 /** Satisfied by the members of at least one posting. */
 export function inPostings(postings: readonly Posting[], tables: IndexTables): Condition {
-  const { size } = tables.all;
-  const total = postings.reduce((sum, posting) => sum + posting.size, 0);
-  return {
-    estimate: Math.min(total, size),
-    cost: listingCost(postings.length, total, tables),
-    list: () => listPostings(postings),
-    test: (slot) => {
-      for (const posting of postings) if (posting.has(slot)) return true;
-      return false;
-    },
-  };
+  const [only] = postings;
+  if (only !== undefined && postings.length === 1) return new InPosting(only);
+  return new InPostings(postings, tables);
 }
 
 /** Satisfied by members of a posting that pass a test. */
-export function inColumn(
-  tables: IndexTables,
-  candidates: Posting,
-  test: (slot: number) => boolean,
-): Condition {
-  return {
-    estimate: candidates.size,
-    cost: candidates.size + listingCost(1, candidates.size, tables),
-    list: () => filterSlots(candidates.view(), test),
-    test: (slot) => candidates.has(slot) && test(slot),
-  };
-}
-
-/** Satisfied by every entry. */
-export function everything(tables: IndexTables): Condition {
-  return {
-    estimate: tables.all.size,
-    cost: listingCost(1, tables.all.size, tables),
-    list: () => copySlots(tables.all.view()),
-    test: () => true,
-  };
+export function inColumn(candidates: Posting, test: (slot: number) => boolean): Condition {
+  return new InColumn(candidates, test);
 }
 
 /** Satisfied by those that satisfy all; by everything when there is none. */
 export function allOf(conditions: readonly Condition[], tables: IndexTables): Condition {
   const [only] = conditions;
-  if (only === undefined) return everything(tables);
-  if (conditions.length === 1) return only;
-  const ordered = [...conditions].sort((left, right) => left.estimate - right.estimate);
-  return {
-    estimate: ordered[0]?.estimate ?? 0,
-    cost: ordered[0]?.cost ?? 0,
-    list: () => {
-      let left: SlotSet | undefined;
-      for (const condition of ordered) {
-        if (left === undefined) left = condition.list();
-        else if (left.size === 0) break;
-        else if (left.size <= condition.cost) {
-          left = filterSlots(left, (slot) => condition.test(slot));
-        } else left = intersectSlots(left, condition.list());
-      }
-      return left ?? EMPTY_SLOTS;
-    },
-    test: (slot) => ordered.every((condition) => condition.test(slot)),
-  };
+  if (only === undefined) return new InPosting(tables.all);
+  return conditions.length === 1 ? only : new AllOf(conditions);
 }
 
 /** Satisfied by those that satisfy at least one. */
 export function anyOf(conditions: readonly Condition[], tables: IndexTables): Condition {
   const [only] = conditions;
-  if (only !== undefined && conditions.length === 1) return only;
-  const sum = conditions.reduce((total, { estimate }) => total + estimate, 0);
-  return {
-    estimate: Math.min(sum, tables.all.size),
-    cost: conditions.reduce((total, { cost }) => total + cost, 0),
-    list: () => uniteSlots(conditions.map((condition) => condition.list())),
-    test: (slot) => conditions.some((condition) => condition.test(slot)),
-  };
+  return only !== undefined && conditions.length === 1 ? only : new AnyOf(conditions, tables);
 }
 
 /** Satisfied by those that do not satisfy it. */
 export function noneOf(condition: Condition, tables: IndexTables): Condition {
-  return {
-    estimate: tables.all.size,
-    cost: condition.cost + listingCost(1, tables.all.size, tables),
-    list: () => subtractSlots(tables.all.view(), condition.list()),
-    test: (slot) => !condition.test(slot),
-  };
+  return new NoneOf(condition, tables);
 }
 
-/** Tests that listing some postings with so many members is worth. */
-function listingCost(postings: number, total: number, { table }: IndexTables): number {
-  const words = postings * (table.capacity >>> 5);
-  return Math.min(total, words) / WORDS_PER_TEST;
+class InPosting implements Condition {
+  readonly #posting: Posting;
+
+  constructor(posting: Posting) {
+    this.#posting = posting;
+  }
+
+  get estimate(): number {
+    return this.#posting.size;
+  }
+
+  list(): SlotSet {
+    return copySlots(this.#posting.view());
+  }
+
+  peek(): SlotSet {
+    return this.#posting.view();
+  }
+
+  narrow(left: SlotSet): SlotSet {
+    return intersectSlots(left, this.#posting.view());
+  }
+
+  test(slot: number): boolean {
+    return this.#posting.has(slot);
+  }
 }
 
-function listPostings(postings: readonly Posting[]): SlotSet {
-  const [only] = postings;
-  if (only === undefined) return EMPTY_SLOTS;
-  return postings.length === 1 ? copySlots(only.view()) : uniteSlots(postings.map((p) => p.view()));
+class InPostings implements Condition {
+  readonly estimate: number;
+  /** What listing costs, in words of bits. */
+  readonly #cost: number;
+  readonly #postings: readonly Posting[];
+
+  constructor(postings: readonly Posting[], { all, table }: IndexTables) {
+    let total = 0;
+    for (const { size } of postings) total += size;
+    this.#postings = postings;
+    this.estimate = Math.min(total, all.size);
+    this.#cost = Math.min(total, postings.length * (table.capacity >>> 5));
+  }
+
+  list(): SlotSet {
+    return this.#postings.length === 0
+      ? EMPTY_SLOTS
+      : uniteSlots(this.#postings.map((posting) => posting.view()));
+  }
+
+  peek(): SlotSet {
+    return this.list();
+  }
+
+  narrow(left: SlotSet): SlotSet {
+    const looks = left.size * this.#postings.length;
+    return looks * WORDS_PER_LOOK <= this.#cost
+      ? filterSlots(left, (slot) => this.test(slot))
+      : intersectSlots(left, this.list());
+  }
+
+  test(slot: number): boolean {
+    for (const posting of this.#postings) if (posting.has(slot)) return true;
+    return false;
+  }
+}
+
+class InColumn implements Condition {
+  readonly #candidates: Posting;
+  readonly #test: (slot: number) => boolean;
+
+  constructor(candidates: Posting, test: (slot: number) => boolean) {
+    this.#candidates = candidates;
+    this.#test = test;
+  }
+
+  get estimate(): number {
+    return this.#candidates.size;
+  }
+
+  list(): SlotSet {
+    return filterSlots(this.#candidates.view(), this.#test);
+  }
+
+  peek(): SlotSet {
+    return this.list();
+  }
+
+  narrow(left: SlotSet): SlotSet {
+    return filterSlots(left, (slot) => this.test(slot));
+  }
+
+  test(slot: number): boolean {
+    return this.#candidates.has(slot) && this.#test(slot);
+  }
+}
+
+class AllOf implements Condition {
+  readonly estimate: number;
+  readonly #ordered: readonly Condition[];
+
+  constructor(conditions: readonly Condition[]) {
+    this.#ordered = [...conditions].sort((left, right) => left.estimate - right.estimate);
+    this.estimate = this.#ordered[0]?.estimate ?? 0;
+  }
+
+  list(): SlotSet {
+    const [first, ...others] = this.#ordered;
+    let left = first?.peek() ?? EMPTY_SLOTS;
+    for (const condition of others) {
+      if (left.size === 0) return EMPTY_SLOTS;
+      left = condition.narrow(left);
+    }
+    return left;
+  }
+
+  peek(): SlotSet {
+    return this.list();
+  }
+
+  narrow(left: SlotSet): SlotSet {
+    let narrowed = left;
+    for (const condition of this.#ordered) narrowed = condition.narrow(narrowed);
+    return narrowed;
+  }
+
+  test(slot: number): boolean {
+    return this.#ordered.every((condition) => condition.test(slot));
+  }
+}
+
+class AnyOf implements Condition {
+  readonly estimate: number;
+  readonly #conditions: readonly Condition[];
+
+  constructor(conditions: readonly Condition[], { all }: IndexTables) {
+    const sum = conditions.reduce((total, { estimate }) => total + estimate, 0);
+    this.#conditions = conditions;
+    this.estimate = Math.min(sum, all.size);
+  }
+
+  list(): SlotSet {
+    return uniteSlots(this.#conditions.map((condition) => condition.peek()));
+  }
+
+  peek(): SlotSet {
+    return this.list();
+  }
+
+  narrow(left: SlotSet): SlotSet {
+    return uniteSlots(this.#conditions.map((condition) => condition.narrow(left)));
+  }
+
+  test(slot: number): boolean {
+    return this.#conditions.some((condition) => condition.test(slot));
+  }
+}
+
+class NoneOf implements Condition {
+  readonly #condition: Condition;
+  readonly #all: Posting;
+
+  constructor(condition: Condition, { all }: IndexTables) {
+    this.#condition = condition;
+    this.#all = all;
+  }
+
+  get estimate(): number {
+    return this.#all.size;
+  }
+
+  list(): SlotSet {
+    return subtractSlots(this.#all.view(), this.#condition.peek());
+  }
+
+  peek(): SlotSet {
+    return this.list();
+  }
+
+  narrow(left: SlotSet): SlotSet {
+    return subtractSlots(left, this.#condition.narrow(left));
+  }
+
+  test(slot: number): boolean {
+    return !this.#condition.test(slot);
+  }
 }

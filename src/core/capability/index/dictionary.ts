@@ -18,6 +18,8 @@ export class Term extends Posting {
   /** Where in the text the value begins; `undefined` when there is none. */
   readonly valueAt: number | undefined;
   readonly trait: Trait | undefined;
+  /** The same tag with the other separator, while there is one. */
+  twin: Term | undefined;
   /** Index in the group. */
   place = 0;
   /** For the index, while it changes an entry. */
@@ -122,10 +124,10 @@ export class Dictionary {
   /** Tags that mean the same: the text itself, and the same with the other separator. */
   tagsOfMeaning(text: string): readonly Term[] {
     const term = this.#tags.get(text);
+    if (term !== undefined) return term.twin === undefined ? [term] : [term, term.twin];
     const twin = twinOf(text);
     const other = twin === undefined ? undefined : this.#tags.get(twin);
-    if (term === undefined) return other === undefined ? [] : [other];
-    return other === undefined ? [term] : [term, other];
+    return other === undefined ? [] : [other];
   }
 
   /** Tags of a structured key. */
@@ -173,6 +175,8 @@ export class Dictionary {
     const term = new Term(text, group, valueAt, tag === undefined ? undefined : readTrait(tag));
     this.#tags.set(text, term);
     this.#join(term);
+    const twin = valueAt === undefined ? undefined : this.#tags.get(twinOf(text) ?? "");
+    if (twin !== undefined) [term.twin, twin.twin] = [twin, term];
     const [named, id] = this.#nameOf(term);
     if (id !== undefined) named.set(id, [...named.get(id) ?? [], term]);
     return term;
@@ -196,6 +200,7 @@ export class Dictionary {
     this.#size -= 1;
     if (group instanceof MetadataGroup) group.byValue.delete(term.text);
     else this.#tags.delete(term.text);
+    if (term.twin !== undefined) term.twin.twin = undefined;
     const [named, id] = this.#nameOf(term);
     if (id !== undefined) {
       const others = named.get(id)?.filter((other) => other !== term) ?? [];

@@ -107,7 +107,6 @@ function filterConditions(
   if (minContextLength !== undefined) {
     conditions.push(
       inColumn(
-        tables,
         tables.models,
         (slot) => (table.contextLength[slot] ?? -1) >= minContextLength,
       ),
@@ -116,7 +115,6 @@ function filterConditions(
   if (modalities !== 0) {
     conditions.push(
       inColumn(
-        tables,
         tables.models,
         (slot) => ((table.modalities[slot] ?? 0) & modalities) === modalities,
       ),

@@ -1,13 +1,16 @@
 /**
- * A question to the values of one key: asked once per distinct value that is known, or once per entry that
- * is left, whichever is less.
+ * A question to the values of one key: asked once per distinct value that is known, or of the entries that
+ * are left, whichever is less.
  */
 import { type Condition, inPostings } from "./conditions.ts";
 import type { Group, Term } from "./dictionary.ts";
 import type { IndexTables } from "./index_tables.ts";
+import { filterSlots, type SlotSet } from "./slot_set.ts";
 
-/** A test of a slot looks through all terms of an entry, which takes as long as this many others. */
-const TESTS_PER_ENTRY = 8;
+/** Looking through the terms of an entry takes as long as asking so many values. */
+const VALUES_PER_ENTRY = 2;
+/** Up to here values are asked to know how many entries there are, before anything else. */
+const FEW_VALUES = 16;
 
 /** Satisfied by entries with a term of the group whose value passes. */
 export function withValue(
@@ -16,22 +19,8 @@ export function withValue(
   tables: IndexTables,
 ): Condition {
   if (group === undefined) return inPostings([], tables);
-  const { rows } = tables.table;
-  const isMatch = (term: Term) => {
-    const { value } = term;
-    return value !== undefined && passes(value);
-  };
-  return {
-    estimate: group.rows.size,
-    cost: (group.terms.length + group.rows.size) / TESTS_PER_ENTRY,
-    list: () => inPostings(group.terms.filter(isMatch), tables).list(),
-    test: (slot) => {
-      for (const term of rows[slot]?.terms ?? []) {
-        if (term.group === group && isMatch(term)) return true;
-      }
-      return false;
-    },
-  };
+  const condition = new WithValue(group, passes, tables);
+  return group.terms.length <= FEW_VALUES ? condition.known() : condition;
 }
 
 /** Satisfied by entries with a term of the group whose number is in a range, its ends included. */
@@ -42,4 +31,51 @@ export function withNumber(
   tables: IndexTables,
 ): Condition {
   return inPostings(group?.termsBetween(min, max) ?? [], tables);
+}
+
+class WithValue implements Condition {
+  readonly #group: Group;
+  readonly #passes: (value: string) => boolean;
+  readonly #tables: IndexTables;
+
+  constructor(group: Group, passes: (value: string) => boolean, tables: IndexTables) {
+    this.#group = group;
+    this.#passes = passes;
+    this.#tables = tables;
+  }
+
+  get estimate(): number {
+    return this.#group.rows.size;
+  }
+
+  /** The same when all values were asked. */
+  known(): Condition {
+    return inPostings(this.#group.terms.filter((term) => this.#isMatch(term)), this.#tables);
+  }
+
+  list(): SlotSet {
+    return this.known().list();
+  }
+
+  peek(): SlotSet {
+    return this.known().peek();
+  }
+
+  narrow(left: SlotSet): SlotSet {
+    return left.size * VALUES_PER_ENTRY <= this.#group.terms.length
+      ? filterSlots(left, (slot) => this.test(slot))
+      : this.known().narrow(left);
+  }
+
+  test(slot: number): boolean {
+    for (const term of this.#tables.table.rows[slot]?.terms ?? []) {
+      if (term.group === this.#group && this.#isMatch(term)) return true;
+    }
+    return false;
+  }
+
+  #isMatch(term: Term): boolean {
+    const { value } = term;
+    return value !== undefined && this.#passes(value);
+  }
 }

@@ -63,9 +63,10 @@ export class IndexMatches {
 
   /** Slots that still stand for what they stood for; a list of its own. */
   #current(): Uint32Array {
-    const slots = listSlots(this.slots);
-    if (this.#version === this.#tables.version) return slots.slice();
-    return slots.filter((slot) => this.#isSame(slot));
+    const { size, slots } = this.slots;
+    const list = slots === undefined ? listSlots(this.slots) : slots.slice(0, size);
+    if (this.#version === this.#tables.version) return list;
+    return list.filter((slot) => this.#isSame(slot));
   }
 
   #isSame(slot: number): boolean {

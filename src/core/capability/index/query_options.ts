@@ -1,5 +1,6 @@
 /** How a query is meant, and the conditions that this adds. */
 import { type Condition, inPostings, noneOf } from "./conditions.ts";
+import type { Term } from "./dictionary.ts";
 import type { IndexTables } from "./index_tables.ts";
 
 /** How a query is meant. */
@@ -15,7 +16,7 @@ export interface QueryOptions {
 
 /** Satisfied by entries with the tag. */
 export function withTag(text: string, { rules }: QueryOptions, tables: IndexTables): Condition {
-  return withAnyTag([text], { rules }, tables);
+  return inPostings(termsOf(text, rules, tables), tables);
 }
 
 /** Satisfied by entries with one of the tags. */
@@ -24,13 +25,17 @@ export function withAnyTag(
   { rules }: QueryOptions,
   tables: IndexTables,
 ): Condition {
-  const { dictionary } = tables;
-  return inPostings(
-    texts.flatMap((text) =>
-      rules === "core" ? dictionary.tag(text) ?? [] : dictionary.tagsOfMeaning(text)
-    ),
-    tables,
-  );
+  return inPostings(texts.flatMap((text) => termsOf(text, rules, tables)), tables);
+}
+
+function termsOf(
+  text: string,
+  rules: QueryOptions["rules"],
+  { dictionary }: IndexTables,
+): readonly Term[] {
+  if (rules !== "core") return dictionary.tagsOfMeaning(text);
+  const term = dictionary.tag(text);
+  return term === undefined ? [] : [term];
 }
 
 /** What `stale` asks for. */

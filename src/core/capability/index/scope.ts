@@ -22,7 +22,7 @@ export function inScope(scope: NodeScope, tables: IndexTables): Condition {
   const { table, dictionary } = tables;
   if (scope.kind === "same_subnet") {
     const { isSameSubnet } = scope;
-    return inColumn(tables, tables.all, (slot) => isSameSubnet(table.nodeIds[slot] ?? 0n));
+    return inColumn(tables.all, (slot) => isSameSubnet(table.nodeIds[slot] ?? 0n));
   }
   const hidden = present([dictionary.tag(SUBNET_LOCAL)]);
   if (scope.kind === "any") return without(hidden, tables);
