@@ -5,14 +5,17 @@
  * place of the longest known forwarded one when the table is full, a forwarded one is refused.
  */
 import { TokenBucket } from "../../base/mod.ts";
+import type { SignatureVerifier } from "../crypto/mod.ts";
 import type { Announcement } from "./announcement.ts";
 import {
   ANNOUNCEMENT_LIFE_MS_MAX,
   ORIGIN_BURST,
   ORIGIN_PER_SECOND,
   PAST_ORIGIN_MS,
+  VERIFIERS_MAX,
 } from "./limits.ts";
 
+const NO_HELP: OriginHelp = { isCanonical: false, verifier: undefined };
 const NOTHING: Readonly<Tally> = { count: 0, bytes: 0 };
 /** A full table looks for expired entries this often at most, not on every message. */
 const EXPIRE_GAP_MS = 1_000;
@@ -33,11 +36,23 @@ export interface OriginEntry {
   readonly isStale: boolean;
 }
 
-interface Entry extends OriginEntry {
-  isStale: boolean;
-  place: OriginPlace;
+/** What makes the next announcement of an origin cheaper to take in. */
+export interface OriginHelp {
+  /** It came in canonical form, so that the next one can be compared with it. */
+  readonly isCanonical: boolean;
+  /** Its key, made ready; not for all origins. */
+  readonly verifier: SignatureVerifier | undefined;
+}
+
+/** A live origin, as the table has it. */
+export interface LiveOrigin extends OriginEntry {
+  readonly help: OriginHelp;
+  readonly place: OriginPlace;
+  /** Allowance for new versions. */
   readonly bucket: TokenBucket;
 }
+
+type Entry = { -readonly [Name in keyof LiveOrigin]: LiveOrigin[Name] };
 
 /** What stays of an origin that is gone; its own fields and the announcement's signed ones only. */
 interface PastOrigin {
@@ -71,6 +86,8 @@ export class OriginTable {
   readonly #perNeighbor = new Map<bigint, number>();
   readonly #all: Tally = { count: 0, bytes: 0 };
   readonly #forwarded: Tally = { count: 0, bytes: 0 };
+  /** Keys kept ready. */
+  #verifiers = 0;
   #expiredAt = -Infinity;
 
   constructor(options: OriginTableOptions) {
@@ -87,12 +104,22 @@ export class OriginTable {
     return this.#entries.values();
   }
 
+  /** The entry of a node, even when it expired since the last sweep. */
+  find(nodeId: bigint): LiveOrigin | undefined {
+    return this.#entries.get(nodeId);
+  }
+
   /** The live entry of a node. */
-  live(nodeId: bigint, nowMs: number): OriginEntry | undefined {
+  live(nodeId: bigint, nowMs: number): LiveOrigin | undefined {
     const entry = this.#entries.get(nodeId);
     if (entry === undefined || entry.expiresAt > nowMs) return entry;
     this.retire(nodeId, nowMs);
     return undefined;
+  }
+
+  /** True when one more key may be kept ready. */
+  get hasRoomForVerifier(): boolean {
+    return this.#verifiers < VERIFIERS_MAX;
   }
 
   /** What is remembered of a node that is gone. */
@@ -101,15 +128,18 @@ export class OriginTable {
     return past !== undefined && past.forgetAt > nowMs ? past : undefined;
   }
 
-  /** The allowance of an origin for new versions; a fresh one when it is not known. */
+  /** The allowance of a node that has no entry: what was left of it when it went, or a fresh one. */
   bucket(nodeId: bigint, nowMs: number): TokenBucket {
-    return this.#entries.get(nodeId)?.bucket ?? this.past(nodeId, nowMs)?.bucket ??
+    return this.past(nodeId, nowMs)?.bucket ??
       new TokenBucket({ perSecond: ORIGIN_PER_SECOND, burst: ORIGIN_BURST }, nowMs);
   }
 
-  /** True when {@linkcode OriginTable.set} would keep the bounds. */
-  hasRoom(nodeId: bigint, place: OriginPlace, nowMs: number): boolean {
-    const known = this.#entries.get(nodeId)?.place;
+  /**
+   * True when {@linkcode OriginTable.set} would keep the bounds.
+   *
+   * @param known Place of the node's entry.
+   */
+  hasRoom(known: OriginPlace | undefined, place: OriginPlace, nowMs: number): boolean {
     // A direct one may push forwarded ones out, so only direct ones stand in its way.
     const isFull = () =>
       place.isDirect
@@ -124,7 +154,12 @@ export class OriginTable {
   }
 
   /** Keeps an announcement whose room was checked. */
-  set(announcement: Announcement, place: OriginPlace, bucket: TokenBucket, nowMs: number): void {
+  set(
+    announcement: Announcement,
+    place: OriginPlace,
+    { bucket, help }: { readonly bucket: TokenBucket; readonly help: OriginHelp },
+    nowMs: number,
+  ): void {
     const { nodeId } = announcement;
     this.#remove(nodeId);
     this.#past.delete(nodeId);
@@ -132,8 +167,9 @@ export class OriginTable {
     this.#makeRoom(place, nowMs);
     const lifeMs = Math.min(announcement.ttlSeconds * 1000, ANNOUNCEMENT_LIFE_MS_MAX);
     const expiresAt = nowMs + lifeMs;
-    this.#entries.set(nodeId, { announcement, place, bucket, expiresAt, isStale: false });
+    this.#entries.set(nodeId, { announcement, place, bucket, help, expiresAt, isStale: false });
     this.#count(place, 1);
+    if (help.verifier !== undefined) this.#verifiers += 1;
   }
 
   /** Puts an announcement from before a restart into free room; false when there is none, or a newer. */
@@ -143,7 +179,14 @@ export class OriginTable {
     const place = { from: nodeId, isDirect: false, bytes };
     if (this.#entries.has(nodeId) || this.#exceeds(place, undefined, NOTHING)) return false;
     const bucket = this.bucket(nodeId, nowMs);
-    this.#entries.set(nodeId, { announcement, place, bucket, expiresAt, isStale: true });
+    this.#entries.set(nodeId, {
+      announcement,
+      place,
+      bucket,
+      help: NO_HELP,
+      expiresAt,
+      isStale: true,
+    });
     this.#count(place, 1);
     return true;
   }
@@ -227,6 +270,7 @@ export class OriginTable {
     if (entry === undefined) return undefined;
     this.#entries.delete(nodeId);
     this.#count(entry.place, -1);
+    if (entry.help.verifier !== undefined) this.#verifiers -= 1;
     return entry;
   }
 

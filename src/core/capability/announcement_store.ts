@@ -9,17 +9,19 @@
  * be told an old one again by any member of the mesh.
  */
 import { equalBytes, TokenBucket } from "../../base/mod.ts";
+import { createSignatureVerifier, deriveNodeId } from "../crypto/mod.ts";
 import { type OriginEntry, OriginTable } from "./_origin_table.ts";
 import {
   type Announcement,
   type AnnouncementFault,
   announcementTranscript,
-  decodeAnnouncement,
   encodeAnnouncement,
   forwardAnnouncement,
+  readAnnouncement,
 } from "./announcement.ts";
-import { type AnnouncementForgery, verifyAnnouncement } from "./announcement_signature.ts";
+import type { AnnouncementForgery } from "./announcement_signature.ts";
 import {
+  ANNOUNCEMENT_BYTES_MAX,
   NEIGHBOR_BURST,
   NEIGHBOR_PER_SECOND,
   NEIGHBORS_MAX,
@@ -92,6 +94,8 @@ export class AnnouncementStore {
   readonly #origins: OriginTable;
   readonly #neighbors = new Map<bigint, TokenBucket>();
   readonly #counters = createCounters();
+  /** For what a signature covers, while it is checked. */
+  readonly #room = new Uint8Array(ANNOUNCEMENT_BYTES_MAX);
 
   constructor(options: AnnouncementStoreOptions) {
     const originsMax = options.originsMax ?? ORIGINS_MAX;
@@ -175,9 +179,9 @@ export class AnnouncementStore {
 
   #judge(bytes: Uint8Array, from: bigint, nowMs: number): AnnouncementVerdict {
     if (!this.#neighbor(from, nowMs).take(1, nowMs)) return drop("neighbor_rate");
-    const decoded = decodeAnnouncement(bytes);
+    const decoded = readAnnouncement(bytes, this.#knownOf);
     if (!decoded.ok) return drop(decoded.fault);
-    const { announcement } = decoded;
+    const { announcement, form } = decoded;
     const { nodeId } = announcement;
     const isDirect = announcement.hopCount === 0;
     if (isDirect && nodeId !== from) return drop("not_origin");
@@ -204,22 +208,39 @@ export class AnnouncementStore {
       if (age < 0n || (age === 0n && !isDirect)) return drop("stale");
     }
 
-    const bucket = origins.bucket(nodeId, nowMs);
+    const bucket = known?.bucket ?? origins.bucket(nodeId, nowMs);
     if (!bucket.has(1, nowMs)) return drop("origin_rate");
     const place = { from, isDirect, bytes: bytes.length };
-    if (!origins.hasRoom(nodeId, place, nowMs)) return drop("full");
-    const forgery = verifyAnnouncement(announcement);
-    if (forgery !== undefined) return drop(forgery);
+    if (!origins.hasRoom(known?.place, place, nowMs)) return drop("full");
+    // What is remembered of the origin was verified, its node id too.
+    if (past === undefined && deriveNodeId(announcement.entityId) !== nodeId) {
+      return drop("identity");
+    }
+    const kept = known?.help.verifier;
+    const verifier = kept ?? createSignatureVerifier(announcement.entityId);
+    const transcript = form?.transcript(this.#room) ?? announcementTranscript(announcement);
+    if (verifier?.verify(transcript, announcement.signature) !== true) return drop("signature");
     bucket.take(1, nowMs);
-    origins.set(announcement, place, bucket, nowMs);
+    const keepsVerifier = kept !== undefined || origins.hasRoomForVerifier;
+    const help = {
+      isCanonical: form !== undefined,
+      verifier: keepsVerifier ? verifier : undefined,
+    };
+    origins.set(announcement, place, { bucket, help }, nowMs);
     return {
       kind: "accepted",
       announcement,
       isDirect,
       routeMetric: isDirect ? undefined : announcement.hopCount + 2,
-      forward: forwardAnnouncement(announcement),
+      forward: form === undefined ? forwardAnnouncement(announcement) : form.forward(),
     };
   }
+
+  /** What a node announced, when the text of its next one may be compared with it. */
+  readonly #knownOf = (nodeId: bigint): Announcement | undefined => {
+    const entry = this.#origins.find(nodeId);
+    return entry?.help.isCanonical === true ? entry.announcement : undefined;
+  };
 
   #neighbor(from: bigint, nowMs: number): TokenBucket {
     const found = this.#neighbors.get(from);

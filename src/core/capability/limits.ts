@@ -78,3 +78,9 @@ export const BLOB_HEAT_TAGS_MAX = 64;
  * repetitions, within which its origin has either said something new or is gone.
  */
 export const RESTORED_LIFE_MS = ANNOUNCEMENT_TTL_SECONDS * 1000;
+
+/**
+ * Origins whose key is kept ready: as many as a node can have peers. Each takes 0.6 KB (2.5 MB in all) and
+ * saves a fifth of the work of its next announcement.
+ */
+export const VERIFIERS_MAX = NEIGHBORS_MAX;

@@ -5,7 +5,7 @@
  * Signing and verifying run synchronously on `node:crypto`. Its verifier is laxer than the reference,
  * so small-order and non-canonical encodings are refused here first. Noise keys are `x25519.ts`.
  */
-import { sign as signMessage, verify as verifyMessage } from "node:crypto";
+import { type KeyObject, sign as signMessage, verify as verifyMessage } from "node:crypto";
 import { equalBytes, NetError, type RandomBytes } from "../../base/mod.ts";
 import { exportPublicKey, importPrivateKey, importPublicKey, KEY_BYTES } from "./_okp_keys.ts";
 import { blake2sKeyed } from "./hashes.ts";
@@ -133,6 +133,42 @@ export function deriveRoutingId(nodeId: bigint): number {
   return Number(nodeId & 0xffff_ffffn);
 }
 
+/** A public key made ready to verify with, for signatures that keep coming from one entity. */
+export interface SignatureVerifier {
+  /** As {@linkcode verifySignature}. */
+  verify(message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/**
+ * Makes a public key ready, which is a fifth of the work of verifying; it takes about 0.6 KB.
+ *
+ * @returns `undefined` when the bytes are no acceptable key.
+ */
+export function createSignatureVerifier(entityId: Uint8Array): SignatureVerifier | undefined {
+  if (!isValidEntityId(entityId)) return undefined;
+  let key: KeyObject;
+  try {
+    key = importPublicKey("ed25519", entityId);
+  } catch {
+    // The engine refuses keys that are no curve points by throwing.
+    return undefined;
+  }
+  return {
+    verify: (message, signature) => {
+      if (signature.length !== SIGNATURE_BYTES || !isReducedScalar(signature.subarray(32))) {
+        return false;
+      }
+      if (!isStrictPoint(signature.subarray(0, 32))) return false;
+      try {
+        return verifyMessage(null, message, key, signature);
+      } catch {
+        // Some engines find out only now that the key is no curve point.
+        return false;
+      }
+    },
+  };
+}
+
 /**
  * Verifies strictly: canonical encodings only, no small-order key or R, S below the group order.
  *
@@ -143,16 +179,7 @@ export function verifySignature(
   message: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  if (signature.length !== SIGNATURE_BYTES || !isValidEntityId(entityId)) return false;
-  if (!isStrictPoint(signature.subarray(0, 32)) || !isReducedScalar(signature.subarray(32))) {
-    return false;
-  }
-  try {
-    return verifyMessage(null, message, importPublicKey("ed25519", entityId), signature);
-  } catch {
-    // The engine refuses keys that are no curve points by throwing.
-    return false;
-  }
+  return createSignatureVerifier(entityId)?.verify(message, signature) ?? false;
 }
 
 /**

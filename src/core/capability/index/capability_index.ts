@@ -136,8 +136,11 @@ export class CapabilityIndex {
       tables.all.add(slot, table.capacity);
       addTo(tables.classes, classHash, slot, table.capacity);
     }
-    if (!isSame) this.#setTerms(slot, capabilities);
-    this.#setFacts(slot, facts, known === undefined);
+    if (isSame && this.#hasFacts(slot, facts)) this.#markStale(slot, facts.isStale ?? false);
+    else {
+      this.#setTerms(slot, facts);
+      this.#setFacts(slot, facts, known === undefined);
+    }
     return true;
   }
 
@@ -162,7 +165,9 @@ export class CapabilityIndex {
   setStale(nodeId: bigint, isStale: boolean): void {
     const { table, stale } = this.tables;
     for (const slot of table.slotsOf(nodeId)) {
-      if (isStale ? stale.add(slot, table.capacity) : stale.delete(slot)) this.tables.version += 1;
+      if (stale.has(slot) === isStale) continue;
+      this.#markStale(slot, isStale);
+      this.tables.version += 1;
     }
   }
 
@@ -178,8 +183,21 @@ export class CapabilityIndex {
     }
   }
 
+  #markStale(slot: number, isStale: boolean): void {
+    const { stale, table } = this.tables;
+    if (isStale) stale.add(slot, table.capacity);
+    else stale.delete(slot);
+  }
+
+  /** True when what was set apart from tags and metadata is the same. */
+  #hasFacts(slot: number, { state = "idle", region, hardware }: NodeFacts): boolean {
+    const { table } = this.tables;
+    return table.rows[slot]?.hardware === hardware && table.regions[slot] === region &&
+      NODE_STATES[table.states[slot] ?? 0] === state;
+  }
+
   /** Moves the slot from the terms it had to those it has now. */
-  #setTerms(slot: number, capabilities: CapabilitySet): void {
+  #setTerms(slot: number, { capabilities, hardware }: NodeFacts): void {
     const { table, dictionary, version } = this.tables;
     const old = table.rows[slot]?.terms ?? [];
     const terms: Term[] = [];
@@ -202,7 +220,7 @@ export class CapabilityIndex {
     for (const [key, value] of capabilities.metadata) terms.push(take(value, key));
     for (const term of terms) term.mark = version;
     for (const term of old) if (term.mark !== version) this.#leave(slot, term, terms);
-    table.rows[slot] = { capabilities, terms };
+    table.rows[slot] = { capabilities, terms, hardware };
   }
 
   /** Takes the slot away from a term; from its group too, unless one of `kept` is of it. */
@@ -246,7 +264,7 @@ export class CapabilityIndex {
     table.loadedShare[slot] = models.loadedShare;
     if (models !== NO_MODELS) tables.models.add(slot, capacity);
 
-    if (facts.isStale === true) tables.stale.add(slot, capacity);
+    this.#markStale(slot, facts.isStale ?? false);
     tables.scores.update(slot, table);
   }
 
@@ -262,7 +280,6 @@ export class CapabilityIndex {
     tables.memoryGb.delete(table.memoryGb[slot] ?? 0, slot);
     tables.vramGb.delete(table.vramGb[slot] ?? 0, slot);
     tables.models.delete(slot);
-    tables.stale.delete(slot);
   }
 
   #release(slot: number): void {
@@ -270,6 +287,7 @@ export class CapabilityIndex {
     const { table } = tables;
     for (const term of table.rows[slot]?.terms ?? []) this.#leave(slot, term, []);
     this.#clearFacts(slot);
+    tables.stale.delete(slot);
     deleteFrom(tables.classes, table.classHashes[slot] ?? 0n, slot);
     tables.all.delete(slot);
     table.release(slot);

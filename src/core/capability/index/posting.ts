@@ -6,6 +6,8 @@
  */
 import { EMPTY_SLOTS, placeOf, type SlotSet } from "./slot_set.ts";
 
+/** Room of a list when it is made. */
+const LIST_FIRST = 4;
 /** Up to here a list is always good enough. */
 const LIST_MIN = 16;
 /** Bits become a list again when the list is this many times shorter, so that the form does not flutter. */
@@ -32,8 +34,10 @@ export class Posting {
       this.size = 1;
       return true;
     }
-    const slots = this.#slots ?? Uint32Array.of(this.#only, 0);
-    const at = placeOf(slots, this.size, slot);
+    const slots = this.#slots ?? firstList(this.#only);
+    // Most are added in ascending order.
+    const last = slots[this.size - 1] ?? 0;
+    const at = slot > last ? this.size : placeOf(slots, this.size, slot);
     if (at < this.size && slots[at] === slot) return false;
     this.#slots = insertAt(slots, this.size, at, slot);
     this.size += 1;
@@ -130,14 +134,20 @@ export class Posting {
   }
 }
 
+function firstList(only: number): Uint32Array {
+  const slots = new Uint32Array(LIST_FIRST);
+  slots[0] = only;
+  return slots;
+}
+
 /** The list with one more member; a new one when there was no room. */
 function insertAt(slots: Uint32Array, size: number, at: number, slot: number): Uint32Array {
   let room = slots;
   if (size === slots.length) {
-    room = new Uint32Array(size + Math.max(2, size >>> 1));
+    room = new Uint32Array(2 * size);
     room.set(slots);
   }
-  room.copyWithin(at + 1, at, size);
+  if (at < size) room.copyWithin(at + 1, at, size);
   room[at] = slot;
   return room;
 }

@@ -4,15 +4,18 @@
  * Slots are used again. When a slot got its entry is kept beside it, so that an answer given before can
  * tell that its node is gone.
  */
-import { highHalf, lowHalf, PairMap } from "../../../base/mod.ts";
+import { PairMap } from "../../../base/mod.ts";
 import type { CapabilitySet } from "../capability_set.ts";
 import type { Term } from "./dictionary.ts";
+import type { HardwareFacts } from "./traits.ts";
 
 /** What is kept of an entry beside the columns. */
 export interface Row {
   readonly capabilities: CapabilitySet;
   /** Of the tags, then of the metadata, each in the order of the set. */
   readonly terms: readonly Term[];
+  /** As it was stated; `undefined` when the tags tell. */
+  readonly hardware: HardwareFacts | undefined;
 }
 
 const CAPACITY_MIN = 64;
@@ -42,6 +45,9 @@ export class RowTable {
   #next = new Int32Array(CAPACITY_MIN).fill(NONE);
   /** First entry of each node. */
   readonly #first = new PairMap<number>();
+  /** An id, and the same memory as two halves: no numbers are made on the way. */
+  readonly #whole = new BigUint64Array(1);
+  readonly #halves = new Uint32Array(this.#whole.buffer);
   readonly #free: number[] = [];
   #used = 0;
   #size = 0;
@@ -63,15 +69,18 @@ export class RowTable {
 
   /** Slot of an entry. */
   find(nodeId: bigint, classHash: bigint): number | undefined {
-    for (const slot of this.slotsOf(nodeId)) if (this.classHashes[slot] === classHash) return slot;
+    for (let slot = this.#firstOf(nodeId); slot !== NONE; slot = this.#next[slot] ?? NONE) {
+      if (this.classHashes[slot] === classHash) return slot;
+    }
     return undefined;
   }
 
   /** Slots of all entries of a node. */
   slotsOf(nodeId: bigint): readonly number[] {
     const slots: number[] = [];
-    let slot = this.#first.get(lowHalf(nodeId), highHalf(nodeId)) ?? NONE;
-    for (; slot !== NONE; slot = this.#next[slot] ?? NONE) slots.push(slot);
+    for (let slot = this.#firstOf(nodeId); slot !== NONE; slot = this.#next[slot] ?? NONE) {
+      slots.push(slot);
+    }
     return slots;
   }
 
@@ -88,18 +97,17 @@ export class RowTable {
     this.nodeIds[slot] = nodeId;
     this.classHashes[slot] = classHash;
     this.assignedAt[slot] = version;
-    const [low, high] = [lowHalf(nodeId), highHalf(nodeId)];
-    this.#next[slot] = this.#first.get(low, high) ?? NONE;
-    this.#first.set(low, high, slot);
+    this.#next[slot] = this.#firstOf(nodeId);
+    this.#first.set(this.#halves[0] ?? 0, this.#halves[1] ?? 0, slot);
     return slot;
   }
 
   /** Frees the slot of an entry. */
   release(slot: number): void {
     const nodeId = this.nodeIds[slot] ?? 0n;
-    const [low, high] = [lowHalf(nodeId), highHalf(nodeId)];
     const next = this.#next[slot] ?? NONE;
-    const first = this.#first.get(low, high) ?? NONE;
+    const first = this.#firstOf(nodeId);
+    const [low = 0, high = 0] = this.#halves;
     if (first !== slot) {
       let before = first;
       while (this.#next[before] !== slot) before = this.#next[before] ?? NONE;
@@ -111,6 +119,12 @@ export class RowTable {
     this.assignedAt[slot] = Infinity;
     this.#free.push(slot);
     this.#size -= 1;
+  }
+
+  /** First slot of a node; leaves the id in the halves. */
+  #firstOf(nodeId: bigint): number {
+    this.#whole[0] = nodeId;
+    return this.#first.get(this.#halves[0] ?? 0, this.#halves[1] ?? 0) ?? NONE;
   }
 
   #grow(): void {
