@@ -101,9 +101,9 @@ export class Dictionary {
   readonly loose = new Set<Term>();
   readonly #tagGroups = new Map<string, Group>();
   readonly #metadata = new Map<string, MetadataGroup>();
-  /** Tags that name a model or a tool, by its id. */
-  readonly #models = new Map<string, Term[]>();
-  readonly #tools = new Map<string, Term[]>();
+  /** Tags that name a model or a tool, by its id; strangers may write any number of them for one id. */
+  readonly #models = new Map<string, Set<Term>>();
+  readonly #tools = new Map<string, Set<Term>>();
   #size = 0;
 
   /** Distinct terms. */
@@ -157,12 +157,12 @@ export class Dictionary {
 
   /** Tags that name the model, under whatever index. */
   modelTags(id: string): readonly Term[] {
-    return this.#models.get(id) ?? [];
+    return [...this.#models.get(id) ?? []];
   }
 
   /** Tags that name the tool, under whatever index. */
   toolTags(id: string): readonly Term[] {
-    return this.#tools.get(id) ?? [];
+    return [...this.#tools.get(id) ?? []];
   }
 
   /** The term of a tag, made when it is new. */
@@ -178,7 +178,10 @@ export class Dictionary {
     const twin = valueAt === undefined ? undefined : this.#tags.get(twinOf(text) ?? "");
     if (twin !== undefined) [term.twin, twin.twin] = [twin, term];
     const [named, id] = this.#nameOf(term);
-    if (id !== undefined) named.set(id, [...named.get(id) ?? [], term]);
+    if (id === undefined) return term;
+    const others = named.get(id);
+    if (others === undefined) named.set(id, new Set([term]));
+    else others.add(term);
     return term;
   }
 
@@ -203,9 +206,9 @@ export class Dictionary {
     if (term.twin !== undefined) term.twin.twin = undefined;
     const [named, id] = this.#nameOf(term);
     if (id !== undefined) {
-      const others = named.get(id)?.filter((other) => other !== term) ?? [];
-      if (others.length > 0) named.set(id, others);
-      else named.delete(id);
+      const others = named.get(id);
+      others?.delete(term);
+      if (others?.size === 0) named.delete(id);
     }
     if (group === undefined) {
       this.loose.delete(term);
@@ -218,7 +221,7 @@ export class Dictionary {
   }
 
   /** The id that a tag names, and where such tags are listed. */
-  #nameOf({ trait }: Term): [named: Map<string, Term[]>, id: string | undefined] {
+  #nameOf({ trait }: Term): [named: Map<string, Set<Term>>, id: string | undefined] {
     if (trait?.kind === "model") return [this.#models, trait.id];
     return [this.#tools, trait?.kind === "tool" ? trait.id : undefined];
   }
