@@ -31,6 +31,7 @@ import {
 } from "../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../observe/mod.ts";
+import { SealingPolicies } from "./sealing_policies.ts";
 
 /** A peer remembered across restarts. */
 export interface KnownPeer {
@@ -93,9 +94,6 @@ const ADDRESSES_MAX = 8;
  */
 const KEY_SLOTS = 98_304;
 
-/** Nodes a sealing policy is kept for: as many as peers. */
-const POLICIES_MAX = 4_096;
-
 /** A peer that was not here for a week is not looked for any more; its pin stays. */
 const ABSENT_MS_MAX = 7 * 86_400_000;
 
@@ -107,8 +105,7 @@ export class MeshService implements Service {
   readonly name = "mesh";
   readonly #deps: MeshServiceDeps;
   readonly #options: MeshServiceOptions;
-  /** What is asked of nodes that are known; the pins among them. */
-  readonly #policies = new Map<bigint, SealingPolicy>();
+  readonly #policies = new SealingPolicies();
   #transport: MeshTransport | undefined;
   #dialer: Dialer | undefined;
   #native: NativeAead | undefined;
@@ -202,14 +199,14 @@ export class MeshService implements Service {
 
   /** From now on no session with this node may be unsealed: it says that it seals. */
   requireSealing(nodeId: bigint, entityId: Uint8Array): void {
-    this.#setPolicy(nodeId, { knownEntityId: entityId, isRequired: true });
+    this.#policies.tell(nodeId, { knownEntityId: entityId, isRequired: true });
   }
 
   /** Forgets a peer: its pin, its addresses, the wish to stay connected. */
   async forget(nodeId: bigint): Promise<boolean> {
-    const wasPinned = this.#policies.delete(nodeId);
+    const wasKnown = this.#policies.forget(nodeId);
     this.dialer.remove(nodeId);
-    return await this.#deps.memory.removePeer(nodeId) || wasPinned;
+    return await this.#deps.memory.removePeer(nodeId) || wasKnown;
   }
 
   /** Addresses of the mesh socket, one usable from this machine first. */
@@ -235,21 +232,11 @@ export class MeshService implements Service {
     return { isRequired: this.#options.isSealedOnly };
   }
 
-  #setPolicy(nodeId: bigint, policy: SealingPolicy): void {
-    if (this.#policies.size >= POLICIES_MAX && !this.#policies.has(nodeId)) {
-      const [oldest] = this.#policies.keys();
-      if (oldest !== undefined) this.#policies.delete(oldest);
-    }
-    this.#policies.set(nodeId, policy);
-  }
-
   /** Keeps what a peer proved, so that nobody can ever take its place. */
   async #pin(peer: ProvenPeer): Promise<void> {
     const { memory, log } = this.#deps;
     const { nodeId, entityId, noisePublicKey } = peer;
-    const isNew = this.#policies.get(nodeId)?.isRequired !== true;
-    this.#setPolicy(nodeId, { knownEntityId: entityId, isRequired: true });
-    if (isNew) log.info("peer_pinned", { peer: idToHex(nodeId) });
+    if (this.#policies.pin(nodeId, entityId)) log.info("peer_pinned", { peer: idToHex(nodeId) });
     try {
       const known = (await memory.readPeers()).find((other) => other.nodeId === nodeId);
       const before = known?.addresses ?? [];
@@ -326,8 +313,10 @@ export class MeshService implements Service {
     const { clock, memory, keys } = this.#deps;
     const byId = new Map<bigint, DialTarget>();
     for (const peer of await memory.readPeers()) {
-      if (peer.entityId !== undefined) {
-        this.#setPolicy(peer.nodeId, { knownEntityId: peer.entityId, isRequired: peer.isPinned });
+      const { nodeId, entityId } = peer;
+      if (entityId !== undefined && peer.isPinned) this.#policies.pin(nodeId, entityId);
+      else if (entityId !== undefined) {
+        this.#policies.tell(nodeId, { knownEntityId: entityId, isRequired: false });
       }
       const absentMs = clock.wallMs() - (peer.lastSeenMs ?? clock.wallMs());
       if (peer.addresses.length === 0 || absentMs > ABSENT_MS_MAX) continue;
@@ -344,10 +333,8 @@ export class MeshService implements Service {
         label: ticket.label,
         isPinned: false,
       };
-      if (this.#policies.get(peer.nodeId)?.isRequired !== true) {
-        const isRequired = this.#options.isSealedOnly;
-        this.#setPolicy(peer.nodeId, { knownEntityId: ticket.entityId, isRequired });
-      }
+      const isRequired = this.#options.isSealedOnly;
+      this.#policies.tell(peer.nodeId, { knownEntityId: ticket.entityId, isRequired });
       byId.set(peer.nodeId, toTarget(peer, ["routed"]));
       if (peer.nodeId !== keys.identity.nodeId) await memory.writePeer(peer);
     }
