@@ -13,10 +13,11 @@ import {
   ORIGIN_PER_SECOND,
   PAST_ORIGIN_MS,
   VERIFIERS_MAX,
+  WEIGHT_PER_TERM,
 } from "./limits.ts";
 
 const NO_HELP: OriginHelp = { isCanonical: false, verifier: undefined };
-const NOTHING: Readonly<Tally> = { count: 0, bytes: 0 };
+const NOTHING: Readonly<Tally> = { count: 0, weight: 0 };
 /** A full table looks for expired entries this often at most, not on every message. */
 const EXPIRE_GAP_MS = 1_000;
 
@@ -24,8 +25,8 @@ const EXPIRE_GAP_MS = 1_000;
 export interface OriginPlace {
   readonly from: bigint;
   readonly isDirect: boolean;
-  /** Bytes on the wire. */
-  readonly bytes: number;
+  /** Bytes of memory, as {@linkcode weightOf} counts them. */
+  readonly weight: number;
 }
 
 /** A live origin. */
@@ -61,17 +62,17 @@ interface PastOrigin {
   readonly bucket: TokenBucket;
 }
 
-/** Count and bytes of some entries. */
+/** Count and weight of some entries. */
 interface Tally {
   count: number;
-  bytes: number;
+  weight: number;
 }
 
 /** Options of {@linkcode OriginTable}. */
 export interface OriginTableOptions {
   readonly originsMax: number;
   readonly originsPerNeighborMax: number;
-  readonly bytesMax: number;
+  readonly weightMax: number;
 }
 
 /** Origins by node id. */
@@ -83,9 +84,9 @@ export class OriginTable {
   /** Nodes that ended since the last sweep. */
   readonly #ended = new Set<bigint>();
   /** Forwarded origins per neighbour. */
-  readonly #perNeighbor = new Map<bigint, number>();
-  readonly #all: Tally = { count: 0, bytes: 0 };
-  readonly #forwarded: Tally = { count: 0, bytes: 0 };
+  readonly #perNeighbor = new Map<bigint, Tally>();
+  readonly #all: Tally = { count: 0, weight: 0 };
+  readonly #forwarded: Tally = { count: 0, weight: 0 };
   /** Keys kept ready. */
   #verifiers = 0;
   #expiredAt = -Infinity;
@@ -148,9 +149,17 @@ export class OriginTable {
     if (isFull() && nowMs - this.#expiredAt >= EXPIRE_GAP_MS) this.#expire(nowMs);
     // A caller that does not sweep gets nothing new, instead of a list of ended nodes without bound.
     if (isFull() || this.#ended.size >= 2 * this.#options.originsMax) return false;
-    const isCounted = known !== undefined && !known.isDirect && known.from === place.from;
-    return place.isDirect || isCounted ||
-      (this.#perNeighbor.get(place.from) ?? 0) < this.#options.originsPerNeighborMax;
+    return place.isDirect || this.#isWithinShare(known, place);
+  }
+
+  /** True when what a neighbour forwards, with this, is no more than its part of the table. */
+  #isWithinShare(known: OriginPlace | undefined, { from, weight }: OriginPlace): boolean {
+    const { originsMax, originsPerNeighborMax, weightMax } = this.#options;
+    const { count, weight: held } = this.#perNeighbor.get(from) ?? NOTHING;
+    const isCounted = known !== undefined && !known.isDirect && known.from === from;
+    const replaced = isCounted ? known.weight : 0;
+    const weightShare = weightMax * originsPerNeighborMax / originsMax;
+    return (isCounted || count < originsPerNeighborMax) && held - replaced + weight <= weightShare;
   }
 
   /** Keeps an announcement whose room was checked. */
@@ -173,10 +182,10 @@ export class OriginTable {
   }
 
   /** Puts an announcement from before a restart into free room; false when there is none, or a newer. */
-  restore(announcement: Announcement, bytes: number, expiresAt: number, nowMs: number): boolean {
+  restore(announcement: Announcement, weight: number, expiresAt: number, nowMs: number): boolean {
     const { nodeId } = announcement;
     // As if it had been told by its origin's name alone: neither direct nor held against a neighbour.
-    const place = { from: nodeId, isDirect: false, bytes };
+    const place = { from: nodeId, isDirect: false, weight };
     if (this.#entries.has(nodeId) || this.#exceeds(place, undefined, NOTHING)) return false;
     const bucket = this.bucket(nodeId, nowMs);
     this.#entries.set(nodeId, {
@@ -246,10 +255,10 @@ export class OriginTable {
     replaced: OriginPlace | undefined,
     ignored: Readonly<Tally>,
   ): boolean {
-    const { originsMax, bytesMax } = this.#options;
+    const { originsMax, weightMax } = this.#options;
     const count = this.#all.count - ignored.count - (replaced === undefined ? 0 : 1);
-    const bytes = this.#all.bytes - ignored.bytes - (replaced?.bytes ?? 0);
-    return count >= originsMax || bytes + place.bytes > bytesMax;
+    const weight = this.#all.weight - ignored.weight - (replaced?.weight ?? 0);
+    return count >= originsMax || weight + place.weight > weightMax;
   }
 
   #makeRoom(place: OriginPlace, nowMs: number): void {
@@ -278,13 +287,22 @@ export class OriginTable {
     addTo(this.#all, place, sign);
     if (place.isDirect) return;
     addTo(this.#forwarded, place, sign);
-    const count = (this.#perNeighbor.get(place.from) ?? 0) + sign;
-    if (count > 0) this.#perNeighbor.set(place.from, count);
+    const share = this.#perNeighbor.get(place.from) ?? { count: 0, weight: 0 };
+    addTo(share, place, sign);
+    if (share.count > 0) this.#perNeighbor.set(place.from, share);
     else this.#perNeighbor.delete(place.from);
   }
 }
 
+/**
+ * Bytes of memory that an announcement takes, here and in the index: what it has on the wire, and something
+ * for each tag and entry however short it is.
+ */
+export function weightOf({ capabilities }: Announcement, bytes: number): number {
+  return bytes + WEIGHT_PER_TERM * (capabilities.tags.length + capabilities.metadata.size);
+}
+
 function addTo(tally: Tally, place: OriginPlace, sign: 1 | -1): void {
   tally.count += sign;
-  tally.bytes += sign * place.bytes;
+  tally.weight += sign * place.weight;
 }

@@ -43,14 +43,18 @@ export const ANNOUNCEMENT_LIFE_MS_MAX = 24 * 60 * 60 * 1000;
 /** What is gone leaves its timestamp behind for this long, so that it cannot be replayed. */
 export const PAST_ORIGIN_MS = 600_000;
 
-/**
- * Origins kept: four times the peers a node can have. A usual announcement of 20 tags takes about
- * 1.6 KB here (26 MB in all); the bytes on the wire of all of them together are bounded too.
- */
+/** Origins kept: four times the peers a node can have. */
 export const ORIGINS_MAX = 16_384;
-export const ORIGIN_BYTES_MAX = 32 * 1024 * 1024;
 
-/** One neighbour fills no more than this part of the table with what it forwards. */
+/**
+ * Memory of all announcements kept, as it is counted: bytes on the wire, and 80 for each tag and entry. A
+ * usual one of 20 tags counts as 2.6 KB and takes 1.6 KB. A flood of the shortest tags ends at half a
+ * million of them, which is half of what the index has room for.
+ */
+export const WEIGHT_PER_TERM = 80;
+export const ORIGIN_WEIGHT_MAX = 2_600 * ORIGINS_MAX;
+
+/** One neighbour fills no more than this part of the table, and of its memory, with what it forwards. */
 export const ORIGINS_PER_NEIGHBOR_MAX = ORIGINS_MAX / 2;
 
 /**

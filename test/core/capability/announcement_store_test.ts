@@ -7,6 +7,7 @@ import {
   decodeAnnouncement,
   encodeAnnouncement,
 } from "../../../src/core/capability/mod.ts";
+import { WEIGHT_PER_TERM } from "../../../src/core/capability/limits.ts";
 import { bytesOfText, identityOf, sample, textOfBytes, WALL_MS } from "./samples.ts";
 
 const ME = 42n;
@@ -180,18 +181,39 @@ Deno.test("AnnouncementStore.receive() keeps its bounds, direct origins first", 
   assertCounted(store);
 });
 
-Deno.test("AnnouncementStore.receive() keeps its bound in bytes", () => {
-  const bytes = encodeAnnouncement(hops(sample(), 1)).length;
-  const store = newStore({ bytesMax: 2 * bytes + 100 });
-  const from = (seed: number, hopCount: number, version = 5n) =>
-    outcome(receive(store, hops(sample({ identity: identityOf(seed), version }), hopCount)));
-  assert.deepEqual([from(1, 1), from(2, 1), from(3, 1)], ["accepted", "accepted", "full"]);
-  assert.equal(from(2, 1, 6n), "accepted");
-  const large = sample({ identity: identityOf(4), metadata: [["a", "b".repeat(bytes)]] });
+Deno.test("AnnouncementStore.receive() keeps its bound of memory", () => {
+  const weight = encodeAnnouncement(hops(sample(), 1)).length +
+    WEIGHT_PER_TERM * (sample().capabilities.tags.length + sample().capabilities.metadata.size);
+  const store = newStore({ weightMax: 4 * weight + 100 });
+  const from = (seed: number, hopCount: number, neighbor: bigint, version = 5n) =>
+    outcome(
+      receive(store, hops(sample({ identity: identityOf(seed), version }), hopCount), 0, neighbor),
+    );
+  // One neighbour has half of it, whatever it forwards.
+  assert.deepEqual([from(1, 1, 7n), from(2, 1, 7n), from(3, 1, 7n)], [
+    "accepted",
+    "accepted",
+    "full",
+  ]);
+  assert.deepEqual([from(3, 1, 8n), from(4, 1, 8n), from(5, 1, 9n)], [
+    "accepted",
+    "accepted",
+    "full",
+  ]);
+  assert.equal(from(2, 1, 7n, 6n), "accepted");
+  const large = sample({ identity: identityOf(6), metadata: [["a", "b".repeat(3 * weight)]] });
   assert.equal(outcome(receive(store, large)), "accepted");
   assert.equal(store.size, 1);
-  const larger = sample({ identity: identityOf(5), metadata: [["a", "b".repeat(3 * bytes)]] });
+  const larger = sample({ identity: identityOf(7), metadata: [["a", "b".repeat(4 * weight)]] });
   assert.equal(outcome(receive(store, larger)), "full");
+});
+
+Deno.test("AnnouncementStore.receive() counts short tags for what they take in memory", () => {
+  const tags = Array.from({ length: 500 }, (_, i) => i.toString(36));
+  const store = newStore({ weightMax: 2 * 500 * WEIGHT_PER_TERM });
+  const from = (seed: number) =>
+    outcome(receive(store, hops(sample({ identity: identityOf(seed), tags }), 1), 0, 7n));
+  assert.deepEqual([from(1), from(2)], ["full", "full"]);
 });
 
 Deno.test("AnnouncementStore never exceeds its bounds, whatever comes in which order", () => {

@@ -20,6 +20,9 @@ import {
   type Trait,
 } from "./traits.ts";
 
+/** Class of what nodes announced. */
+const ANNOUNCED = 0n;
+
 /** What is known of a node, in one class. */
 export interface NodeFacts {
   /** As it may be believed: ingested, not as it was announced. */
@@ -113,19 +116,19 @@ export class CapabilityIndex {
   }
 
   /**
-   * Takes in what is known of a node, in place of what was known.
+   * Takes in what is known of a node, in place of what was known. Half of the room is for announcements
+   * alone: whoever is a member of many classes keeps nobody out.
    *
    * @returns False when there is no room: nothing is known of the node in this class then.
    */
   set(nodeId: bigint, facts: NodeFacts): boolean {
     const { tables } = this;
-    const { table, dictionary } = tables;
-    const { capabilities, classHash = 0n } = facts;
+    const { table } = tables;
+    const { capabilities, classHash = ANNOUNCED } = facts;
     const known = table.find(nodeId, classHash);
     const isSame = known !== undefined && table.rows[known]?.capabilities === capabilities;
-    const terms = isSame ? 0 : capabilities.tags.length + capabilities.metadata.size;
-    const isFull = known === undefined && table.size >= this.#rowsMax;
-    if (isFull || dictionary.size + terms > this.#termsMax) {
+    const hasRow = known !== undefined || this.#hasRow(classHash);
+    if (!hasRow || !(isSame || this.#hasTerms(capabilities, classHash))) {
       this.#refused += 1;
       if (known !== undefined) this.#release(known);
       return false;
@@ -183,6 +186,27 @@ export class CapabilityIndex {
     }
   }
 
+  #hasRow(classHash: bigint): boolean {
+    const { table, classes } = this.tables;
+    if (table.size >= this.#rowsMax) return false;
+    const announced = classes.get(ANNOUNCED)?.size ?? 0;
+    return classHash === ANNOUNCED || table.size - announced < this.#rowsMax / 2;
+  }
+
+  /** True when there is room for the terms that no entry has yet. */
+  #hasTerms({ tags, metadata }: CapabilitySet, classHash: bigint): boolean {
+    const { dictionary } = this.tables;
+    const max = classHash === ANNOUNCED ? this.#termsMax : this.#termsMax / 2;
+    if (dictionary.size + tags.length + metadata.size <= max) return true;
+    let size = dictionary.size;
+    for (const tag of tags) if (dictionary.tag(tag) === undefined) size += 1;
+    for (const [key, value] of metadata) {
+      if (dictionary.entry(key, value) === undefined) size += 1;
+    }
+    // An entry that brings in nothing new makes nothing worse.
+    return size === dictionary.size || size <= max;
+  }
+
   #markStale(slot: number, isStale: boolean): void {
     const { stale, table } = this.tables;
     if (isStale) stale.add(slot, table.capacity);
@@ -218,18 +242,20 @@ export class CapabilityIndex {
     };
     for (const tag of capabilities.tags) terms.push(take(tag));
     for (const [key, value] of capabilities.metadata) terms.push(take(value, key));
-    for (const term of terms) term.mark = version;
-    for (const term of old) if (term.mark !== version) this.#leave(slot, term, terms);
+    for (const term of terms) {
+      term.mark = version;
+      if (term.group !== undefined) term.group.mark = version;
+    }
+    for (const term of old) {
+      if (term.mark !== version) this.#leave(slot, term, term.group?.mark === version);
+    }
     table.rows[slot] = { capabilities, terms, hardware };
   }
 
-  /** Takes the slot away from a term; from its group too, unless one of `kept` is of it. */
-  #leave(slot: number, term: Term, kept: readonly Term[]): void {
-    const { group } = term;
+  /** Takes the slot away from a term; from its group too, unless the entry has another one of it. */
+  #leave(slot: number, term: Term, isInGroup: boolean): void {
     term.delete(slot);
-    if (group !== undefined && !kept.some((other) => other.group === group)) {
-      group.rows.delete(slot);
-    }
+    if (!isInGroup) term.group?.rows.delete(slot);
     if (term.size === 0) this.tables.dictionary.drop(term);
   }
 
@@ -285,7 +311,7 @@ export class CapabilityIndex {
   #release(slot: number): void {
     const { tables } = this;
     const { table } = tables;
-    for (const term of table.rows[slot]?.terms ?? []) this.#leave(slot, term, []);
+    for (const term of table.rows[slot]?.terms ?? []) this.#leave(slot, term, false);
     this.#clearFacts(slot);
     tables.stale.delete(slot);
     deleteFrom(tables.classes, table.classHashes[slot] ?? 0n, slot);

@@ -58,6 +58,8 @@ export class Group {
   readonly terms: Term[] = [];
   /** Slots that have at least one of the terms. */
   readonly rows = new Posting();
+  /** For the index, while it changes an entry. */
+  mark = 0;
   /** Terms whose value is a number, in its order; made when first asked for. */
   #numbers: NumberOrder<Term> | undefined;
 

@@ -3,7 +3,8 @@ import { ORIGINS_MAX } from "../limits.ts";
 
 /**
  * Entries: one per origin that the announcement store keeps, and as many again for nodes that are members
- * of further classes. An entry of 20 usual tags takes about 0.6 KB here (20 MB in all).
+ * of further classes, which may not take more than that half. An entry of 20 usual tags takes about 0.6 KB
+ * here (20 MB in all).
  */
 export const INDEX_ROWS_MAX = 2 * ORIGINS_MAX;
 

@@ -96,6 +96,28 @@ Deno.test("CapabilityIndex.set() refuses what has no room, and forgets what it w
   assert.equal(index.counters.refused_total, 2);
 });
 
+Deno.test("CapabilityIndex.set() keeps half of its room for what nodes announced", () => {
+  const index = new CapabilityIndex({ rowsMax: 6, termsMax: 8 });
+  const member = (nodeId: bigint, classHash: bigint, ...tags: string[]) =>
+    index.set(nodeId, { ...tagged(...tags), classHash });
+  // One node may be in many classes.
+  assert.ok(member(1n, 1n, "a") && member(1n, 2n, "b") && member(1n, 3n, "a"));
+  assert.ok(!member(1n, 4n, "a"));
+  assert.ok(!member(1n, 3n, "1", "2", "3"));
+  assert.ok(member(1n, 3n, "1", "2"));
+  for (let id = 2n; id <= 4n; id++) assert.ok(index.set(id, tagged("a", `t${id}`)));
+  assert.ok(!index.set(5n, tagged("a")));
+  assert.equal(findNodes(index, { requireTags: ["a"] }).ids().length, 4);
+});
+
+Deno.test("CapabilityIndex.set() takes in what brings nothing new, however full it is of terms", () => {
+  const index = new CapabilityIndex({ rowsMax: 10, termsMax: 4 });
+  assert.ok(index.set(1n, tagged("a", "b")) && index.set(2n, tagged("c", "d")));
+  assert.ok(index.set(1n, tagged("a", "b")) && index.set(3n, tagged("a", "d")));
+  assert.ok(!index.set(4n, tagged("a", "e")));
+  assert.deepEqual(findNodes(index, { requireTags: ["a"] }).ids(), [1n, 3n]);
+});
+
 Deno.test("IndexMatches leave out nodes that went after the query, and never name another", () => {
   const index = new CapabilityIndex();
   for (let id = 1n; id <= 50n; id++) index.set(id, tagged("a"));
