@@ -8,21 +8,16 @@ const SOURCE = "channels";
 
 /** What nodes announce. */
 export function channelAnnouncements(
-  capabilities: Pick<CapabilityService, "contribute" | "onChange" | "own" | "values">,
+  capabilities: Pick<CapabilityService, "contribute" | "onChange" | "own">,
 ): ChannelAnnouncements {
-  const isOther = (nodeId: bigint) => nodeId !== capabilities.own.nodeId;
   return {
     ownTags: () => capabilities.own.capabilities.tags,
     setTags: (tags) => capabilities.contribute(SOURCE, { tags }),
     onTags: (handler) =>
       capabilities.onChange(({ nodeId, known }) => {
-        if (isOther(nodeId)) handler(nodeId, known?.announcement.capabilities.tags ?? []);
+        if (nodeId === capabilities.own.nodeId) return;
+        handler(nodeId, known?.announcement.capabilities.tags ?? []);
       }),
-    *announced() {
-      for (const { nodeId, capabilities: { tags } } of capabilities.values()) {
-        if (isOther(nodeId)) yield { nodeId, tags };
-      }
-    },
   };
 }
 

@@ -55,8 +55,6 @@ export interface ChannelAnnouncements {
   setTags(tags: readonly string[]): void;
   /** Calls back with all tags of another node whenever they change, none when they no longer hold. */
   onTags(handler: (nodeId: bigint, tags: readonly string[]) => void): () => void;
-  /** What other nodes announced up to now. */
-  announced(): Iterable<{ readonly nodeId: bigint; readonly tags: readonly string[] }>;
 }
 
 /** What the publisher's and the subscriber's side share. */

@@ -118,9 +118,6 @@ export class ChannelService implements Service {
       transport.onPeerChange((peer, isConnected) => this.#onPeerChange(peer, isConnected)),
       announcements.onTags((nodeId, tags) => this.subscriber.onAnnouncement(nodeId, tags)),
     ];
-    for (const { nodeId, tags } of announcements.announced()) {
-      this.subscriber.onAnnouncement(nodeId, tags);
-    }
     for (const peer of transport.connectedPeers()) this.subscriber.onPeerConnected(peer);
   }
 

@@ -136,8 +136,12 @@ export class ChannelSubscriber {
     this.#onOffersChanged(from);
   }
 
-  /** A node announced these tags; none when nothing it announced holds any more. */
+  /**
+   * A node announced these tags; none when nothing it announced holds any more. Those of a node without a
+   * session are looked at when there is one: others can make up any number of such nodes.
+   */
   onAnnouncement(peer: bigint, tags: readonly string[]): void {
+    if (!this.#connected.has(peer)) return;
     this.offers.onAnnouncement(peer, tags);
     this.#onOffersChanged(peer);
   }
@@ -145,6 +149,7 @@ export class ChannelSubscriber {
   /** A session with a peer opened: whatever is wanted of it is asked for. */
   onPeerConnected(peer: bigint): void {
     this.#connected.add(peer);
+    this.offers.onAnnouncement(peer, this.#deps.facts.tagsOf(peer) ?? []);
     for (const wanted of this.#wanted.values()) {
       this.#attach(wanted, peer);
       wanted.attached.get(peer)?.attachment.askSoon(this.#deps.clock.now());

@@ -90,9 +90,6 @@ export class ChannelKit implements Disposable {
           this.#changes.on((nodeId) => {
             if (nodeId !== node.nodeId) handler(nodeId, this.#announced.get(nodeId) ?? []);
           }),
-        announced: () =>
-          Array.from(this.#announced, ([nodeId, told]) => ({ nodeId, tags: told }))
-            .filter(({ nodeId }) => nodeId !== node.nodeId),
       },
     }, {
       unregistered: "warn",
@@ -118,6 +115,12 @@ export class ChannelKit implements Disposable {
   async connect(from: ChannelNode, to: ChannelNode): Promise<void> {
     await this.mesh.connect(from.node, to.node);
     await this.clock.advance(50);
+  }
+
+  /** Everybody hears that a node, which need not be there, announced these tags. */
+  announceFor(nodeId: bigint, tags: readonly string[]): void {
+    this.#announced.set(nodeId, tags);
+    this.#changes.emit(nodeId);
   }
 
   /** Lets time pass until it is so. */

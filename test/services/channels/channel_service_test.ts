@@ -3,12 +3,15 @@ import assert from "node:assert/strict";
 import { NetError, utf8 } from "../../../src/base/mod.ts";
 import {
   type ChannelConfig,
+  channelTag,
   createChannelConfig,
   createPrefixConfig,
   encodeMembership,
   encodeTokenChain,
   issueToken,
   LEASE_MS,
+  offerHash,
+  OFFERING_PEERS_MAX,
   requireChannelId,
   SUBPROTOCOL_MEMBERSHIP,
   TOKEN_SCOPES,
@@ -63,6 +66,22 @@ Deno.test("ChannelService finds publishers of a prefix, and publishers that come
   await late.channels.publish("logs/app/x", [event("from 9")]);
   await kit.clock.advance(100);
   assert.deepEqual(textsOf(subscription), ["from 1", "from 9"]);
+});
+
+Deno.test("ChannelService finds publishers among any number of nodes that are made up", async () => {
+  using kit = new ChannelKit();
+  const subscriber = await kit.node(2);
+  const subscription = subscriber.channels.subscribe("room/a");
+  for (let i = 0; i < OFFERING_PEERS_MAX; i++) {
+    kit.announceFor(1_000_000n + BigInt(i), [channelTag(offerHash("room/a"))]);
+  }
+  const publisher = await kit.node(1);
+  await publisher.channels.create(createChannelConfig("room/a"));
+  await kit.connect(subscriber, publisher);
+  await kit.clock.advance(500);
+  await publisher.channels.publish("room/a", [event("one")]);
+  await kit.clock.advance(100);
+  assert.deepEqual(textsOf(subscription), ["one"]);
 });
 
 Deno.test("ChannelService opens a channel that somebody publishes on, unless it must not", async () => {
