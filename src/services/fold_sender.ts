@@ -32,6 +32,12 @@ const PAUSE_MS = 5;
 /** Messages that wait, five seconds of them: 16 entries for each of 4,096 peers. What is lost is said again. */
 const WAITING_MAX = 65_536;
 
+/** A statement and what is sent of it, to however many. */
+interface Statement {
+  readonly envelope: AnyFoldEnvelope;
+  readonly bytes: Uint8Array;
+}
+
 interface Waiting {
   readonly peer: bigint;
   readonly bytes: Uint8Array;
@@ -54,13 +60,14 @@ export class FoldSender {
 
   /** Says this node's statements to every peer. */
   broadcast(envelopes: readonly AnyFoldEnvelope[]): void {
-    for (const peer of this.#deps.transport.connectedPeers()) this.#queue(peer, envelopes);
+    const statements = envelopes.map(toStatement);
+    for (const peer of this.#deps.transport.connectedPeers()) this.#queue(peer, statements);
     this.#flush();
   }
 
   /** Says this node's statements to one peer. */
   push(peer: bigint, envelopes: readonly AnyFoldEnvelope[]): void {
-    this.#queue(peer, envelopes);
+    this.#queue(peer, envelopes.map(toStatement));
     this.#flush();
   }
 
@@ -81,12 +88,12 @@ export class FoldSender {
     this.#waiting = [];
   }
 
-  #queue(peer: bigint, envelopes: readonly AnyFoldEnvelope[]): void {
+  #queue(peer: bigint, statements: readonly Statement[]): void {
     const { reach } = this.#deps;
-    for (const envelope of envelopes) {
+    for (const { envelope, bytes } of statements) {
       if (!reach.mayReach(envelope.kind, envelope.nodeId, peer)) continue;
       if (this.#waiting.length >= WAITING_MAX) this.droppedTotal += 1;
-      else this.#waiting.push({ peer, bytes: encodeFoldEnvelope(envelope) });
+      else this.#waiting.push({ peer, bytes });
     }
   }
 
@@ -103,4 +110,8 @@ export class FoldSender {
       this.#flush();
     });
   }
+}
+
+function toStatement(envelope: AnyFoldEnvelope): Statement {
+  return { envelope, bytes: encodeFoldEnvelope(envelope) };
 }

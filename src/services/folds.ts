@@ -160,8 +160,8 @@ export class FoldService implements Service {
         "Cannot say membership: class is 0, which holds what is announced; must be another",
       );
     }
-    this.#own.requireRoom(statement);
     const envelope = this.#own.sign(statement);
+    this.#own.requireRoom(envelope);
     const outcome = this.#applyOwn(envelope);
     if (outcome.kind === "rejected") return outcome;
     this.#own.keep(envelope);

@@ -80,14 +80,16 @@ export class OwnStatements {
   }
 
   /**
-   * Makes sure that one more statement can be kept up.
+   * Makes sure that a signed statement can be kept up. One that takes another's place, or is not kept up,
+   * needs no room.
    *
    * @throws NetError `limit` when there are as many of its kind as peers would take.
    */
-  requireRoom(statement: FoldStatement): void {
-    const { kind } = statement;
+  requireRoom(envelope: AnyFoldEnvelope): void {
+    const { kind } = envelope;
+    if (!isRepeated(envelope) || this.#own.has(nameOf(kind, foldKey(envelope)))) return;
     let count = 0;
-    for (const { envelope } of this.#own.values()) if (envelope.kind === kind) count += 1;
+    for (const { envelope: own } of this.#own.values()) if (own.kind === kind) count += 1;
     if (count < OWN_ENTRIES_MAX[kind]) return;
     throw new NetError(
       "limit",

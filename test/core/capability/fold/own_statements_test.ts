@@ -86,6 +86,25 @@ Deno.test("OwnStatements.withdraw() makes a statement that is soon over", () => 
 Deno.test("OwnStatements.requireRoom() keeps up no more than peers take", () => {
   const { own } = start();
   for (let id = 0n; id < 100n; id++) own.keep(own.sign(island(id)));
-  assert.throws(() => own.requireRoom(island(100n)), { code: "limit" });
-  own.requireRoom(reservation(1n));
+  assert.throws(() => own.requireRoom(own.sign(island(100n))), { code: "limit" });
+  own.requireRoom(own.sign(reservation(1n)));
+});
+
+Deno.test("OwnStatements.requireRoom() lets change and give back what is kept up, however much it is", () => {
+  const { own } = start();
+  const held = (resourceId: bigint): FoldStatement => ({
+    kind: 3,
+    classHash: 0n,
+    payload: { resourceId, state: { kind: "active", holder: identity.nodeId, jobId: 1n } },
+  });
+  for (let id = 0n; id < 100n; id++) own.keep(own.sign(held(id)));
+  own.requireRoom(own.sign(held(7n)));
+  const free: FoldStatement = {
+    kind: 3,
+    classHash: 0n,
+    payload: { resourceId: 8n, state: { kind: "free" } },
+  };
+  own.requireRoom(own.sign(free));
+  own.keep(own.sign(free));
+  own.requireRoom(own.sign(held(100n)));
 });
