@@ -1,4 +1,4 @@
-/** Keeps the announcements of others over restarts of this node. */
+/** Keeps the announcements of others, and how far the node's own have come, over restarts. */
 import { type Clock, toNetError } from "../../base/mod.ts";
 import {
   type Announcement,
@@ -6,11 +6,13 @@ import {
   type AnnouncementStore,
   decodeAnnouncement,
   encodeAnnouncement,
+  ORIGINS_MAX,
   RESTORED_LIFE_MS,
 } from "../../core/capability/mod.ts";
 import type { AnnouncementRecord } from "../../core/ledger/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import type { CapabilityMemory } from "./memory.ts";
+import type { OwnCapabilities } from "./own_capabilities.ts";
 
 /** What {@linkcode AnnouncementKeeper} needs. */
 export interface AnnouncementKeeperDeps {
@@ -18,13 +20,20 @@ export interface AnnouncementKeeperDeps {
   readonly log: Log;
   readonly store: AnnouncementStore;
   readonly memory: CapabilityMemory;
+  readonly own: OwnCapabilities;
 }
+
+/** Versions that a crash may leave unwritten: a change of the own announcement takes longer than 2 ms. */
+const VERSIONS_AHEAD = 1_000n;
+/** Nodes that wait to be written while nothing can be. */
+const UNWRITTEN_MAX = 2 * ORIGINS_MAX;
 
 /** Between the announcement store and what survives it. */
 export class AnnouncementKeeper {
   readonly #deps: AnnouncementKeeperDeps;
   /** Nodes whose record is older than what is known. */
   readonly #unwritten = new Set<bigint>();
+  #writtenVersion = 0n;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(deps: AnnouncementKeeperDeps) {
@@ -33,11 +42,28 @@ export class AnnouncementKeeper {
 
   /** What is known of a node has changed. */
   note(nodeId: bigint): void {
-    this.#unwritten.add(nodeId);
+    if (this.#unwritten.size < UNWRITTEN_MAX) this.#unwritten.add(nodeId);
   }
 
-  /** Puts what was kept back into the store; returns what found room there. */
+  /**
+   * Puts what was kept back into the store, and lets the own announcements go on where they were.
+   *
+   * @returns What found room in the store; nothing when it cannot be read, because others say it all again.
+   */
   async restore(): Promise<readonly Announcement[]> {
+    const { log, memory, own } = this.#deps;
+    try {
+      const mark = await memory.readMark();
+      if (mark !== undefined) own.continueFrom(mark);
+      return await this.#restoreOthers();
+    } catch (error) {
+      const { message } = toNetError(error, "Cannot read kept announcements");
+      log.warn("announcements_not_read", { reason: message });
+      return [];
+    }
+  }
+
+  async #restoreOthers(): Promise<readonly Announcement[]> {
     const { clock, log, store, memory } = this.#deps;
     const wallMs = clock.wallMs();
     const now = clock.now();
@@ -56,8 +82,20 @@ export class AnnouncementKeeper {
 
   /** Writes down what changed; one write at a time, and never throws. */
   write(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#writeChanges());
+    this.#writing = this.#writing.then(() => this.#writeChanges()).then(() => this.#writeMark());
     return this.#writing;
+  }
+
+  async #writeMark(): Promise<void> {
+    const { log, memory, own: { mark } } = this.#deps;
+    if (mark.version === this.#writtenVersion) return;
+    try {
+      await memory.writeMark({ ...mark, version: mark.version + VERSIONS_AHEAD });
+      this.#writtenVersion = mark.version;
+    } catch (error) {
+      const { message } = toNetError(error, "Cannot keep announcement");
+      log.warn("announcement_mark_not_kept", { reason: message });
+    }
   }
 
   async #writeChanges(): Promise<void> {
@@ -81,6 +119,9 @@ export class AnnouncementKeeper {
     try {
       await memory.writeAnnouncements({ written, removed });
     } catch (error) {
+      // What is written next time is what is known then.
+      for (const { nodeId } of written) this.note(nodeId);
+      for (const nodeId of removed) this.note(nodeId);
       const { message } = toNetError(error, "Cannot keep announcements");
       log.warn("announcements_not_kept", { reason: message });
     }

@@ -107,7 +107,7 @@ export class CapabilityService implements Service {
     const schedule = new AnnounceSchedule({ repeatMs: options.repeatMs });
     const ttlSeconds = () => schedule.ttlSeconds;
     const own = this.#own = new OwnCapabilities({ clock, identity: keys.identity, ttlSeconds });
-    this.#keeper = new AnnouncementKeeper({ ...deps, store });
+    this.#keeper = new AnnouncementKeeper({ ...deps, store, own });
     const transport = () => mesh.transport;
     this.#broadcaster = new Broadcaster({ clock, transport, own, schedule });
     this.#own.contribute(WIRE_SOURCE, {

@@ -5,6 +5,7 @@ const PINS_MAX = 4_096;
 
 /** Entities by node; the first one counts. */
 export class EntityPins {
+  /** The longest unheard of first. */
   readonly #pins = new Map<bigint, Uint8Array>();
 
   /** The entity of a node. */
@@ -14,9 +15,14 @@ export class EntityPins {
 
   /** Remembers a node's entity; what is known already stays. */
   pin(nodeId: bigint, entityId: Uint8Array): void {
-    if (this.#pins.has(nodeId)) return;
+    const known = this.#pins.get(nodeId);
+    if (known !== undefined) {
+      this.#pins.delete(nodeId);
+      this.#pins.set(nodeId, known);
+      return;
+    }
     if (this.#pins.size >= PINS_MAX) {
-      // A peer that comes back is pinned again by what it says first.
+      // Peers say something every few minutes; one that comes back is pinned again by what it says first.
       for (const oldest of this.#pins.keys()) {
         this.#pins.delete(oldest);
         break;

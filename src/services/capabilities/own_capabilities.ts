@@ -21,6 +21,13 @@ export interface CapabilityFacts {
   readonly metadata?: readonly (readonly [string, string])[];
 }
 
+/** How far the node's announcements have come; others refuse what is behind it. */
+export interface AnnouncementMark {
+  readonly version: bigint;
+  /** Unix milliseconds. */
+  readonly wallMs: number;
+}
+
 /** What {@linkcode OwnCapabilities} needs. */
 export interface OwnCapabilitiesDeps {
   readonly clock: Clock;
@@ -34,12 +41,13 @@ export class OwnCapabilities {
   readonly #deps: OwnCapabilitiesDeps;
   readonly #sources = new Map<string, CapabilityFacts>();
   #baseline = EMPTY_BASELINE;
+  #mark: AnnouncementMark = { version: 0n, wallMs: 0 };
   #announcement: Announcement;
   #bytes: Uint8Array;
 
   constructor(deps: OwnCapabilitiesDeps) {
     this.#deps = deps;
-    this.#announcement = this.#sign(this.#baseline, this.#sources, 0n);
+    this.#announcement = this.#sign(this.#baseline, this.#sources);
     this.#bytes = encodeAnnouncement(this.#announcement);
   }
 
@@ -51,6 +59,11 @@ export class OwnCapabilities {
   /** The newest announcement as it is sent. */
   get bytes(): Uint8Array {
     return this.#bytes;
+  }
+
+  /** How far the announcements have come. */
+  get mark(): AnnouncementMark {
+    return this.#mark;
   }
 
   /** What the operator says. */
@@ -88,32 +101,49 @@ export class OwnCapabilities {
     this.#baseline = baseline;
   }
 
+  /**
+   * Goes on behind what the node announced before it was restarted, also when its clock has been set back:
+   * peers would refuse an older version or time for as long as they remember the last one.
+   */
+  continueFrom(mark: AnnouncementMark): void {
+    this.#advance(mark.version, mark.wallMs);
+    this.renew();
+  }
+
   /** Says the same again, under a new version and time. */
   renew(): void {
     this.#set(this.#baseline, this.#sources);
   }
 
   #set(baseline: CapabilityBaseline, sources: ReadonlyMap<string, CapabilityFacts>): void {
-    const announcement = this.#sign(baseline, sources, this.#announcement.version);
+    const announcement = this.#sign(baseline, sources);
     this.#bytes = encodeAnnouncement(announcement);
     this.#announcement = announcement;
+  }
+
+  #advance(version: bigint, wallMs: number): void {
+    const mark = this.#mark;
+    this.#mark = {
+      version: version > mark.version ? version : mark.version,
+      wallMs: Math.max(wallMs, mark.wallMs),
+    };
   }
 
   #sign(
     baseline: CapabilityBaseline,
     sources: ReadonlyMap<string, CapabilityFacts>,
-    previous: bigint,
   ): Announcement {
     const { clock, identity, ttlSeconds } = this.#deps;
-    const wallMs = clock.wallMs();
+    const version = nextAnnouncementVersion(this.#mark.version, clock.wallMs());
+    this.#advance(version, clock.wallMs());
     // The operator's word on a metadata key counts more than a service's.
     const all = [...sources.values(), baseline];
     return localAnnouncement({
       identity,
       tags: all.flatMap(({ tags }) => tags),
       metadata: all.flatMap(({ metadata = [] }) => metadata),
-      version: nextAnnouncementVersion(previous, wallMs),
-      wallMs,
+      version,
+      wallMs: this.#mark.wallMs,
       ttlSeconds: ttlSeconds(),
       allowedNodes: baseline.allowedNodes,
       allowedSubnets: baseline.allowedSubnets,

@@ -1,9 +1,10 @@
 /** Whole nodes with a capability service, over real sockets on loopback. */
 import { openLedger } from "../../../src/core/ledger/mod.ts";
 import { createRamKeys, type NodeKeys } from "../../../src/core/crypto/mod.ts";
-import { systemClock } from "../../../src/base/mod.ts";
+import { type Clock, systemClock } from "../../../src/base/mod.ts";
 import { createMetricRegistry, silentLog } from "../../../src/observe/mod.ts";
 import {
+  type CapabilityMemory,
   CapabilityService,
   type CapabilityServiceOptions,
   createCapabilityMemory,
@@ -33,14 +34,19 @@ export interface CapableNodeOptions extends CapabilityServiceOptions {
   readonly path?: string;
   /** Node to connect to. */
   readonly join?: CapableNode;
+  /** The wall clock of this node is so far off. */
+  readonly wallOffsetMs?: number;
+  /** In place of what is kept in the ledger. */
+  readonly memory?: Partial<CapabilityMemory>;
 }
 
 /** Starts a node; it is ready when this resolves, its session with `join` is not. */
 export async function startCapableNode(options: CapableNodeOptions = {}): Promise<CapableNode> {
-  const { keys = createRamKeys(), path = ":memory:", join, ...rest } = options;
+  const { keys = createRamKeys(), path = ":memory:", join, wallOffsetMs = 0, ...rest } = options;
+  const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + wallOffsetMs };
   const ledger = openLedger({ path });
   const metrics = createMetricRegistry();
-  const deps = { clock: systemClock, log: silentLog, metrics };
+  const deps = { clock, log: silentLog, metrics };
   const mesh = new MeshService({ ...deps, memory: forgetful(), keys }, {
     udp: { host: LOOPBACK, port: 0 },
     meshSecret: PSK,
@@ -58,7 +64,7 @@ export async function startCapableNode(options: CapableNodeOptions = {}): Promis
     heartbeatMs: 200,
     sessionTimeoutMs: 1_000,
   });
-  const memory = createCapabilityMemory(ledger);
+  const memory = { ...createCapabilityMemory(ledger), ...options.memory };
   const capabilities = new CapabilityService({ ...deps, mesh, keys, memory }, rest);
   await mesh.start();
   await capabilities.start();

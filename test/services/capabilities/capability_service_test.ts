@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { createRamKeys } from "../../../src/core/crypto/mod.ts";
-import type { CapabilityChange } from "../../../src/services/mod.ts";
+import { openLedger, writeSetting } from "../../../src/core/ledger/mod.ts";
+import {
+  type CapabilityChange,
+  type CapabilityMemory,
+  createCapabilityMemory,
+} from "../../../src/services/mod.ts";
 import { startCapableNode, until } from "./capability_kit.ts";
 
 const tagsOf = (tags: readonly string[] | undefined) =>
@@ -89,6 +94,64 @@ Deno.test("a restart answers from what was known, marked stale until it is confi
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("a restart with a clock that was set back is believed at once", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/net.db`;
+    const keys = createRamKeys();
+    await using right = await startCapableNode();
+    const left = await startCapableNode({ keys, path, join: right, facts: { tags: ["before"] } });
+    const seen = () => tagsOf(right.capabilities.get(left.nodeId)?.capabilities.tags)[0];
+    await until("it is known", () => seen() === "before");
+    const { version } = left.capabilities.own;
+    await left.stop();
+    await until("it is gone", () => seen() === undefined);
+
+    const wallOffsetMs = -3_600_000;
+    const facts = { tags: ["after"] };
+    await using again = await startCapableNode({ keys, path, join: right, facts, wallOffsetMs });
+    await until("it is known again", () => seen() === "after");
+    assert.ok(again.capabilities.own.version > version);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a node starts without what it cannot read of others", async () => {
+  const broken = () => Promise.reject(new Error("damaged"));
+  await using node = await startCapableNode({ memory: { readAnnouncements: broken } });
+  assert.deepEqual(node.capabilities.index.counters.entries, 1);
+  await using other = await startCapableNode({ memory: { readMark: broken } });
+  assert.deepEqual(other.capabilities.index.counters.entries, 1);
+});
+
+Deno.test("createCapabilityMemory() says so when what the operator said is damaged", async () => {
+  const ledger = openLedger({ path: ":memory:" });
+  const memory = createCapabilityMemory(ledger);
+  await writeSetting(ledger.db, "capability_baseline", '{"tags":[]}');
+  await assert.rejects(memory.readBaseline(), { code: "data_dir_unusable" });
+  await memory.writeMark({ version: 7n, wallMs: 5.5 });
+  assert.deepEqual(await memory.readMark(), { version: 7n, wallMs: 5 });
+  await writeSetting(ledger.db, "announcement_mark", `{"version":"1","wallMs":${1e18}}`);
+  await assert.rejects(memory.readMark());
+  await ledger.close();
+});
+
+Deno.test("what could not be written is written the next time", async () => {
+  let failures = 1;
+  const written: bigint[] = [];
+  const memory: Partial<CapabilityMemory> = {
+    writeAnnouncements: (changes) => {
+      if (failures-- > 0) return Promise.reject(new Error("disk full"));
+      written.push(...changes.written.map(({ nodeId }) => nodeId));
+      return Promise.resolve();
+    },
+  };
+  await using left = await startCapableNode({ memory });
+  await using right = await startCapableNode({ join: left });
+  await until("it is kept", () => written.includes(right.nodeId));
 });
 
 Deno.test("contribute() changes nothing when the whole does not fit", async () => {
