@@ -1,25 +1,37 @@
 /**
- * The capability index against plain loops over objects that hold a `Set`, and against the Rust core through
- * its addon; how fast announcements are taken in, what a node costs in memory, and growth.
+ * The capability index: questions against plain loops over objects that hold a `Set`, `findNodes` against the
+ * Rust core through its addon, how fast announcements are taken in, memory of a node, and growth.
  *
- * Speed-ups are loop / ours, and of several questions the smallest counts. `find_nodes_ratio` is ours / core.
- * `NET_BENCH_ONLY` names steps to run.
+ * Speed-ups are loop / ours, and of several questions the smallest counts. `find_nodes_ratio` is ours / core,
+ * so below 1 is faster, and the largest counts. `announce_fraction` is the time of checking signatures alone
+ * as part of the whole, for nodes that are known; `announce_first_fraction` for nodes never heard of.
+ * `NET_BENCH_ROUNDS` changes the number of rounds, `NET_BENCH_ONLY` names steps to run.
  */
-import { createSampleNodes } from "./_index_data.ts";
-import { createIndex, createQuestions, type Question } from "./_index_queries.ts";
+import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import { timeInTurns } from "./_in_turns.ts";
-import type { Summary } from "./_summary.ts";
+import { measureAnnouncements } from "./_index_announcements.ts";
+import { createSampleNodes } from "./_index_data.ts";
+import type { IndexMemoryFigures } from "./_index_memory.ts";
+import { createIndex, createQuestions, type Question } from "./_index_queries.ts";
+import type { RustFindFigures } from "./_index_rust_process.ts";
+import { summarize, type Summary } from "./_summary.ts";
 
+const ROUNDS = Number(Deno.env.get("NET_BENCH_ROUNDS") ?? "9");
 const ONLY = Deno.env.get("NET_BENCH_ONLY")?.split(",");
 const NODES = 10_000;
 const GROWTH = [100, 1_000, 10_000, 100_000];
 
 type Results = Record<string, number>;
 
-if (import.meta.main) {
+if (import.meta.main) await main();
+
+async function main(): Promise<void> {
   const results: Results = {};
   const steps: Readonly<Record<string, () => void | Promise<void>>> = {
     queries: () => measureQueries(results),
+    core: () => measureCore(results),
+    announcements: () => measureIntake(results),
+    memory: () => measureMemory(results),
     growth: () => measureGrowth(),
   };
   for (const [name, run] of Object.entries(steps)) {
@@ -32,12 +44,74 @@ function measureQueries(results: Results): void {
   const nodes = createSampleNodes(NODES);
   console.log(`${NODES} nodes with 20 tags: median (low..high) in microseconds`);
   for (const question of createQuestions(createIndex(nodes), nodes)) {
-    const { ours, plain } = timeInTurns({ ours: question.ours, plain: question.plain });
+    const candidates = { ours: question.ours, plain: question.plain };
+    const { ours, plain } = timeInTurns(candidates, { rounds: ROUNDS });
     const speedup = plain.median / ours.median;
     report(question, ours, plain, speedup);
     const key = `${question.group}_speedup`;
     results[key] = Math.min(results[key] ?? Infinity, round(speedup));
   }
+}
+
+/** The core and ours side by side, in a process of their own. */
+async function measureCore(results: Results): Promise<void> {
+  const skip = rustPeerSkipReason();
+  if (skip !== undefined) return console.log(`without the Rust core: ${skip}`);
+  const { filters } = await runProcess("_index_rust_process.ts", []) as RustFindFigures;
+  console.log("findNodes over 200 nodes, ids in order: median (low..high) in microseconds");
+  const ratios = filters.map(({ name, found, ours, theirs }) => {
+    const ratio = ours.median / theirs.median;
+    console.log(
+      `${name.padEnd(32)} ${String(found).padStart(3)} found  ours ${describe(ours).padEnd(24)} ` +
+        `core ${describe(theirs).padEnd(24)} ratio ${ratio.toFixed(3)}`,
+    );
+    return ratio;
+  });
+  results.find_nodes_ratio = round(Math.max(...ratios));
+}
+
+function measureIntake(results: Results): void {
+  const { checking, repeats, firsts, bytes } = measureAnnouncements(ROUNDS);
+  const fraction = (times: readonly number[]) =>
+    summarize(times.map((each, round) => (checking[round] ?? NaN) / each));
+  const [ofRepeats, ofFirsts] = [fraction(repeats), fraction(firsts)];
+  const [check, repeat, first] = [checking, repeats, firsts].map((times) => summarize(times));
+  results.announce_fraction = round(ofRepeats.median);
+  results.announce_first_fraction = round(ofFirsts.median);
+  results.announce_per_s = Math.round(1e6 / (repeat?.median ?? NaN));
+  console.log(`announcements of ${Math.round(bytes)} bytes, microseconds each on one core:`);
+  console.log(`  checking the signature, nothing else  ${spread(check)}`);
+  console.log(
+    `  taking in what a known node repeats   ${spread(repeat)}, part ${spread(ofRepeats)}`,
+  );
+  console.log(`  taking in a node never heard of       ${spread(first)}, part ${spread(ofFirsts)}`);
+}
+
+async function measureMemory(results: Results): Promise<void> {
+  const { allBytes, indexBytes } = await runProcess(
+    "_index_memory.ts",
+    [String(NODES)],
+    "--v8-flags=--expose-gc",
+  ) as IndexMemoryFigures;
+  results.bytes_per_node = allBytes;
+  console.log(
+    `memory per node at ${NODES}: ${allBytes} B with its announcement, tags and metadata; ` +
+      `${indexBytes} B of them in the index`,
+  );
+}
+
+async function runProcess(
+  file: string,
+  args: readonly string[],
+  ...flags: readonly string[]
+): Promise<unknown> {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", ...flags, new URL(`./${file}`, import.meta.url).pathname, ...args],
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) throw new Error(`Cannot measure: ${file} failed`);
+  const lines = new TextDecoder().decode(stdout).trim().split("\n");
+  return JSON.parse(lines.at(-1) ?? "");
 }
 
 function measureGrowth(): void {
@@ -71,6 +145,11 @@ function describe({ median, low, high }: Summary): string {
 
 function micros(nanoseconds: number): string {
   return (nanoseconds / 1000).toPrecision(3);
+}
+
+function spread(summary: Summary | undefined): string {
+  const { median, low, high } = summary ?? { median: NaN, low: NaN, high: NaN };
+  return `${median.toFixed(2)} (${low.toFixed(2)}..${high.toFixed(2)})`;
 }
 
 function round(value: number): number {

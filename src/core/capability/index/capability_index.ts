@@ -53,7 +53,7 @@ export interface IndexEntry {
 export interface CapabilityIndexOptions {
   /** Entries kept; 32768 when left out. */
   readonly rowsMax?: number;
-  /** Distinct tags and metadata entries kept; 1048576 when left out. */
+  /** Distinct tags and metadata entries kept; 524288 when left out. */
   readonly termsMax?: number;
 }
 

@@ -7,6 +7,7 @@
  * its own choice.
  */
 import type { IndexTables } from "./index_tables.ts";
+import type { NumberPostings } from "./number_postings.ts";
 import type { Posting } from "./posting.ts";
 import {
   copySlots,
@@ -40,6 +41,11 @@ export function inPostings(postings: readonly Posting[], tables: IndexTables): C
   const [only] = postings;
   if (only !== undefined && postings.length === 1) return new InPosting(only);
   return new InPostings(postings, tables);
+}
+
+/** Satisfied by entries whose number in a column is not below `least`, which is above 0. */
+export function atLeast(numbers: NumberPostings, column: Float64Array, least: number): Condition {
+  return new AtLeast(numbers.atLeast(least), column, least);
 }
 
 /** Satisfied by members of a posting that pass a test. */
@@ -108,9 +114,7 @@ class InPostings implements Condition {
   }
 
   list(): SlotSet {
-    return this.#postings.length === 0
-      ? EMPTY_SLOTS
-      : uniteSlots(this.#postings.map((posting) => posting.view()));
+    return listPostings(this.#postings);
   }
 
   peek(): SlotSet {
@@ -127,6 +131,41 @@ class InPostings implements Condition {
   test(slot: number): boolean {
     for (const posting of this.#postings) if (posting.has(slot)) return true;
     return false;
+  }
+}
+
+class AtLeast implements Condition {
+  readonly estimate: number;
+  readonly #postings: readonly Posting[];
+  readonly #column: Float64Array;
+  readonly #least: number;
+
+  constructor(postings: readonly Posting[], column: Float64Array, least: number) {
+    let total = 0;
+    for (const { size } of postings) total += size;
+    this.estimate = total;
+    this.#postings = postings;
+    this.#column = column;
+    this.#least = least;
+  }
+
+  list(): SlotSet {
+    return listPostings(this.#postings);
+  }
+
+  peek(): SlotSet {
+    return this.list();
+  }
+
+  narrow(left: SlotSet): SlotSet {
+    const words = this.#postings.length * (this.#column.length >>> 5);
+    return left.size <= Math.min(words, this.estimate)
+      ? filterSlots(left, (slot) => this.test(slot))
+      : intersectSlots(left, this.list());
+  }
+
+  test(slot: number): boolean {
+    return (this.#column[slot] ?? 0) >= this.#least;
   }
 }
 
@@ -165,18 +204,27 @@ class AllOf implements Condition {
   readonly #ordered: readonly Condition[];
 
   constructor(conditions: readonly Condition[]) {
-    this.#ordered = [...conditions].sort((left, right) => left.estimate - right.estimate);
+    // Sorted here, because there are few.
+    const ordered = conditions.slice();
+    for (let i = 1; i < ordered.length; i++) {
+      for (let at = i; at > 0; at--) {
+        const [before, after] = [ordered[at - 1], ordered[at]];
+        if (before === undefined || after === undefined || before.estimate <= after.estimate) break;
+        ordered[at - 1] = after;
+        ordered[at] = before;
+      }
+    }
+    this.#ordered = ordered;
     this.estimate = this.#ordered[0]?.estimate ?? 0;
   }
 
   list(): SlotSet {
-    const [first, ...others] = this.#ordered;
-    let left = first?.peek() ?? EMPTY_SLOTS;
-    for (const condition of others) {
-      if (left.size === 0) return EMPTY_SLOTS;
-      left = condition.narrow(left);
+    const ordered = this.#ordered;
+    let left = ordered[0]?.peek() ?? EMPTY_SLOTS;
+    for (let i = 1; i < ordered.length && left.size > 0; i++) {
+      left = ordered[i]?.narrow(left) ?? EMPTY_SLOTS;
     }
-    return left;
+    return left.size === 0 ? EMPTY_SLOTS : left;
   }
 
   peek(): SlotSet {
@@ -249,4 +297,10 @@ class NoneOf implements Condition {
   test(slot: number): boolean {
     return !this.#condition.test(slot);
   }
+}
+
+function listPostings(postings: readonly Posting[]): SlotSet {
+  const views: SlotSet[] = [];
+  for (const posting of postings) if (posting.size > 0) views.push(posting.view());
+  return views.length === 0 ? EMPTY_SLOTS : uniteSlots(views);
 }

@@ -8,10 +8,11 @@ import type { Predicate } from "../predicate/predicate.ts";
 import { GPU_VENDORS, type GpuVendor } from "../views/hardware_view.ts";
 import { MODALITIES, type Modality } from "../views/modality.ts";
 import type { CapabilityIndex } from "./capability_index.ts";
-import { allOf, type Condition, inColumn, inPostings } from "./conditions.ts";
+import { allOf, atLeast, type Condition, inColumn, inPostings } from "./conditions.ts";
 import type { IndexTables } from "./index_tables.ts";
 import { IndexMatches } from "./matches.ts";
 import { satisfying } from "./predicate_query.ts";
+import type { Posting } from "./posting.ts";
 import { type QueryOptions, staleConditions, withTag } from "./query_options.ts";
 import { inScope, type NodeScope } from "./scope.ts";
 import { bitOfModality } from "./traits.ts";
@@ -91,18 +92,18 @@ function filterConditions(
   const modalities = bitsOfModalities(requireModalities);
   const conditions = requireTags.map((tag) => withTag(tag, options, tables));
   if (requireModels.length > 0) {
-    conditions.push(inPostings(requireModels.flatMap((id) => dictionary.modelTags(id)), tables));
+    conditions.push(withName(requireModels, (id) => dictionary.modelTags(id), tables));
   }
   if (requireTools.length > 0) {
-    conditions.push(inPostings(requireTools.flatMap((id) => dictionary.toolTags(id)), tables));
+    conditions.push(withName(requireTools, (id) => dictionary.toolTags(id), tables));
   }
   if (filter.requireGpu === true) conditions.push(inPostings([tables.gpus], tables));
   if (gpuVendor !== undefined) {
     const posting = tables.gpuVendors[vendorIndex(gpuVendor)];
     if (posting !== undefined) conditions.push(inPostings([posting], tables));
   }
-  if (minMemoryGb > 0) conditions.push(inPostings(tables.memoryGb.atLeast(minMemoryGb), tables));
-  if (minVramGb > 0) conditions.push(inPostings(tables.vramGb.atLeast(minVramGb), tables));
+  if (minMemoryGb > 0) conditions.push(atLeast(tables.memoryGb, table.memoryGb, minMemoryGb));
+  if (minVramGb > 0) conditions.push(atLeast(tables.vramGb, table.vramGb, minVramGb));
   if (options.rules === "core") return conditions;
   if (minContextLength !== undefined) {
     conditions.push(
@@ -121,6 +122,17 @@ function filterConditions(
     );
   }
   return conditions;
+}
+
+/** Satisfied by entries with a tag that gives one of the ids. */
+function withName(
+  ids: readonly string[],
+  tagsOf: (id: string) => readonly Posting[],
+  tables: IndexTables,
+): Condition {
+  const postings: Posting[] = [];
+  for (const id of ids) for (const tag of tagsOf(id)) postings.push(tag);
+  return inPostings(postings, tables);
 }
 
 function bitsOfModalities(names: readonly Modality[]): number {

@@ -9,11 +9,11 @@ import { ORIGINS_MAX } from "../limits.ts";
 export const INDEX_ROWS_MAX = 2 * ORIGINS_MAX;
 
 /**
- * Distinct tags and metadata entries of all nodes together: 32 per entry that no other node has. One takes
- * about 0.3 KB beside its text, so that a flood of tiny tags ends at 300 MB; honest nodes share most of
- * theirs.
+ * Distinct tags and metadata entries of all nodes together: 32 per origin that no other has. One takes up to
+ * 0.5 KB beside its text, when its key is its own too, so that a flood of tiny tags ends at 260 MB; honest
+ * nodes share most of theirs.
  */
-export const INDEX_TERMS_MAX = 32 * INDEX_ROWS_MAX;
+export const INDEX_TERMS_MAX = 32 * ORIGINS_MAX;
 
 /** Sets of weights whose scores are kept: a column of 4 bytes per entry each (0.5 MB in all). */
 export const SCORE_COLUMNS_MAX = 4;

@@ -39,16 +39,17 @@ export class IndexMatches {
    */
   ids(limit = 0): bigint[] {
     const { nodeIds, hasSharedNodes } = this.#tables.table;
-    const slots = this.#current();
-    if (slots.length <= INSERTION_MAX) this.#sortFew(slots);
     const ids: bigint[] = [];
-    if (slots.length <= INSERTION_MAX) {
-      for (const slot of slots) ids.push(nodeIds[slot] ?? 0n);
+    if (this.slots.size <= INSERTION_MAX) {
+      const few = this.#few();
+      this.#sortFew(few);
+      for (const slot of few) ids.push(nodeIds[slot] ?? 0n);
     } else {
+      const slots = this.#current();
       const sorted = new BigUint64Array(slots.length);
       for (let i = 0; i < slots.length; i++) sorted[i] = nodeIds[slots[i] ?? 0] ?? 0n;
       sorted.sort();
-      for (const id of sorted) ids.push(id);
+      for (let i = 0; i < sorted.length; i++) ids.push(sorted[i] ?? 0n);
     }
     const unique = hasSharedNodes ? ids.filter((id, i) => id !== ids[i - 1]) : ids;
     return limit > 0 && limit < unique.length ? unique.slice(0, limit) : unique;
@@ -61,20 +62,33 @@ export class IndexMatches {
     }
   }
 
-  /** Slots that still stand for what they stood for; a list of its own. */
+  /** Slots that still stand for what they stood for. */
   #current(): Uint32Array {
-    const { size, slots } = this.slots;
-    const list = slots === undefined ? listSlots(this.slots) : slots.slice(0, size);
-    if (this.#version === this.#tables.version) return list;
-    return list.filter((slot) => this.#isSame(slot));
+    const slots = listSlots(this.slots);
+    return this.#version === this.#tables.version
+      ? slots
+      : slots.filter((slot) => this.#isSame(slot));
   }
 
   #isSame(slot: number): boolean {
     return (this.#tables.table.assignedAt[slot] ?? Infinity) <= this.#version;
   }
 
+  /** The same for few, as a list of its own. */
+  #few(): number[] {
+    const { size, slots } = this.slots;
+    const list = slots ?? listSlots(this.slots);
+    const isOld = this.#version !== this.#tables.version;
+    const few: number[] = [];
+    for (let i = 0; i < size; i++) {
+      const slot = list[i] ?? 0;
+      if (!isOld || this.#isSame(slot)) few.push(slot);
+    }
+    return few;
+  }
+
   /** Sorts a short list by node id, half by half. */
-  #sortFew(slots: Uint32Array): void {
+  #sortFew(slots: number[]): void {
     const { nodeHalves } = this.#tables.table;
     for (let i = 1; i < slots.length; i++) {
       const slot = slots[i] ?? 0;
