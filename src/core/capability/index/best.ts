@@ -1,6 +1,8 @@
 /** The best of the nodes that pass a filter (`capabilities.md` 8). */
 import type { CapabilityIndex } from "./capability_index.ts";
-import { type FindOptions, type NodeFilter, passing } from "./find.ts";
+import { allOf } from "./conditions.ts";
+import { type FindOptions, modelConditions, type NodeFilter, passing } from "./find.ts";
+import { lowestMatches } from "./matches.ts";
 import type { RowTable } from "./row_table.ts";
 import type { ScoreColumn } from "./score_columns.ts";
 import { listSlots, type SlotSet } from "./slot_set.ts";
@@ -38,7 +40,14 @@ export function findBestNode(
   options: FindOptions = {},
 ): bigint | undefined {
   const { table } = tables;
-  const slots = passing(filter, options, tables).peek();
+  let slots = passing(filter, options, tables).peek();
+  if (options.rules === "core") {
+    // What its search leaves out, its score asks for: who lacks it scores 0, and still counts.
+    const scoring = modelConditions(filter, tables);
+    const scored = scoring.length === 0 ? slots : allOf(scoring, tables).narrow(slots);
+    if (scored.size === 0) return lowestMatches(tables, slots, 1).ids()[0];
+    slots = scored;
+  }
   const best = bestSlot(slots, tables.scores.of(weights, table), table);
   return best === NONE ? undefined : table.nodeIds[best];
 }

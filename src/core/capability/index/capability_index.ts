@@ -31,8 +31,8 @@ export interface NodeFacts {
   readonly classHash?: bigint;
   /** `idle` when left out. */
   readonly state?: NodeState;
+  /** In place of the first that the tags `scope:region:…` tell; likewise the hardware. */
   readonly region?: string;
-  /** In place of what the tags tell. */
   readonly hardware?: HardwareFacts;
   /** From before a restart and not heard again since. */
   readonly isStale?: boolean;
@@ -216,12 +216,13 @@ export class CapabilityIndex {
   /** True when what was set apart from tags and metadata is the same. */
   #hasFacts(slot: number, { state = "idle", region, hardware }: NodeFacts): boolean {
     const { table } = this.tables;
-    return table.rows[slot]?.hardware === hardware && table.regions[slot] === region &&
+    const row = table.rows[slot];
+    return row?.hardware === hardware && row?.region === region &&
       NODE_STATES[table.states[slot] ?? 0] === state;
   }
 
   /** Moves the slot from the terms it had to those it has now. */
-  #setTerms(slot: number, { capabilities, hardware }: NodeFacts): void {
+  #setTerms(slot: number, { capabilities, hardware, region }: NodeFacts): void {
     const { table, dictionary, version } = this.tables;
     const old = table.rows[slot]?.terms ?? [];
     const terms: Term[] = [];
@@ -249,7 +250,7 @@ export class CapabilityIndex {
     for (const term of old) {
       if (term.mark !== version) this.#leave(slot, term, term.group?.mark === version);
     }
-    table.rows[slot] = { capabilities, terms, hardware };
+    table.rows[slot] = { capabilities, terms, hardware, region };
   }
 
   /** Takes the slot away from a term; from its group too, unless the entry has another one of it. */
@@ -271,8 +272,9 @@ export class CapabilityIndex {
     const state = NODE_STATES.indexOf(facts.state ?? "idle");
     table.states[slot] = state;
     tables.states[state]?.add(slot, capacity);
-    table.regions[slot] = facts.region;
-    if (facts.region !== undefined) addTo(tables.regions, facts.region, slot, capacity);
+    const region = facts.region ?? regionOf(facts.capabilities);
+    table.regions[slot] = region;
+    if (region !== undefined) addTo(tables.regions, region, slot, capacity);
 
     const { memoryGb, vramGb, gpuVendor } = hardware;
     const vendor = gpuVendor === undefined ? -1 : GPU_VENDORS.indexOf(gpuVendor);
@@ -328,6 +330,11 @@ function traitsOf(terms: readonly Term[]): readonly Trait[] {
   return traits;
 }
 
+function regionOf({ tags }: CapabilitySet): string | undefined {
+  const tag = tags.find((text) => text.length > REGION_TAG.length && text.startsWith(REGION_TAG));
+  return tag?.slice(REGION_TAG.length);
+}
+
 function addTo<Key>(postings: Map<Key, Posting>, key: Key, slot: number, capacity: number): void {
   let posting = postings.get(key);
   if (posting === undefined) postings.set(key, posting = new Posting());
@@ -358,4 +365,5 @@ export function readEntry(tables: IndexTables, slot: number): IndexEntry {
   };
 }
 
+const REGION_TAG = "scope:region:";
 const EMPTY_SET: CapabilitySet = { tags: [], metadata: new Map() };

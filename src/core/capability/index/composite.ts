@@ -15,7 +15,7 @@ export interface EntryQuery {
   readonly tagsAll?: readonly string[];
   /** At least one of them, when there are some. */
   readonly tagsAny?: readonly string[];
-  /** At least one of each group; nothing is in an empty group. */
+  /** At least one of each group; an empty group asks for nothing. */
   readonly tagGroupsAll?: readonly (readonly string[])[];
   readonly state?: NodeState;
   readonly region?: string;
@@ -63,6 +63,8 @@ function entryConditions(
   if (region !== undefined) add(tables.regions.get(region));
   for (const tag of tagsAll) conditions.push(withTag(tag, options, tables));
   if (tagsAny.length > 0) conditions.push(withAnyTag(tagsAny, options, tables));
-  for (const group of tagGroupsAll) conditions.push(withAnyTag(group, options, tables));
+  for (const group of tagGroupsAll) {
+    if (group.length > 0) conditions.push(withAnyTag(group, options, tables));
+  }
   return conditions;
 }

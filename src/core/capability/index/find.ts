@@ -86,10 +86,8 @@ function filterConditions(
   tables: IndexTables,
 ): Condition[] {
   const { table, dictionary } = tables;
-  const { minMemoryGb = 0, minVramGb = 0, gpuVendor, minContextLength } = filter;
-  const { requireTags = [], requireModels = [], requireTools = [], requireModalities = [] } =
-    filter;
-  const modalities = bitsOfModalities(requireModalities);
+  const { minMemoryGb = 0, minVramGb = 0, gpuVendor } = filter;
+  const { requireTags = [], requireModels = [], requireTools = [] } = filter;
   const conditions = requireTags.map((tag) => withTag(tag, options, tables));
   if (requireModels.length > 0) {
     conditions.push(withName(requireModels, (id) => dictionary.modelTags(id), tables));
@@ -104,11 +102,27 @@ function filterConditions(
   }
   if (minMemoryGb > 0) conditions.push(atLeast(tables.memoryGb, table.memoryGb, minMemoryGb));
   if (minVramGb > 0) conditions.push(atLeast(tables.vramGb, table.vramGb, minVramGb));
-  if (options.rules === "core") return conditions;
+  // Made in any case, because unknown names are refused in any case.
+  const ofModels = modelConditions(filter, tables);
+  if (options.rules === "core") {
+    // To it a node without a GPU has no amount of GPU memory, not even 0.
+    if (filter.minVramGb !== undefined) conditions.push(inPostings([tables.gpus], tables));
+    return conditions;
+  }
+  return [...conditions, ...ofModels];
+}
+
+/** What is asked of models beyond their names; the core's search leaves it out. */
+export function modelConditions(
+  { minContextLength, requireModalities = [] }: NodeFilter,
+  { table, models }: IndexTables,
+): Condition[] {
+  const modalities = bitsOfModalities(requireModalities);
+  const conditions: Condition[] = [];
   if (minContextLength !== undefined) {
     conditions.push(
       inColumn(
-        tables.models,
+        models,
         (slot) => (table.contextLength[slot] ?? -1) >= minContextLength,
       ),
     );
@@ -116,7 +130,7 @@ function filterConditions(
   if (modalities !== 0) {
     conditions.push(
       inColumn(
-        tables.models,
+        models,
         (slot) => ((table.modalities[slot] ?? 0) & modalities) === modalities,
       ),
     );

@@ -6,7 +6,7 @@ import { GPU_VENDORS } from "../views/hardware_view.ts";
 import type { NodeFacts } from "./capability_index.ts";
 import type { HardwareFacts } from "./traits.ts";
 
-/** Facts of a membership that somebody else published; its tags tell of the hardware when it does not. */
+/** Facts of a membership that somebody else published; its tags tell of hardware and region when it does not. */
 export function factsOfMembership(membership: CapabilityMembership): NodeFacts {
   const { tags, metadata, classHash, state, region, hardware } = membership;
   return {

@@ -14,8 +14,9 @@ export interface Row {
   readonly capabilities: CapabilitySet;
   /** Of the tags, then of the metadata, each in the order of the set. */
   readonly terms: readonly Term[];
-  /** As it was stated; `undefined` when the tags tell. */
+  /** As they were stated; `undefined` when the tags tell. */
   readonly hardware: HardwareFacts | undefined;
+  readonly region: string | undefined;
 }
 
 const CAPACITY_MIN = 64;

@@ -19,7 +19,8 @@ export type Trait =
   | { readonly kind: "gpu_vendor"; readonly vendor: GpuVendor }
   | {
     readonly kind: "model";
-    readonly index: number;
+    /** `undefined` for a tag that names a model and belongs to no row. */
+    readonly index: number | undefined;
     readonly field: ModelField;
     /** The number, bits of modalities, or 1 for loaded; `undefined` when it was not readable. */
     readonly amount: number | undefined;
@@ -64,7 +65,7 @@ const U32_MAX = 0xffff_ffff;
 const ROW_KEY = /^(model|tool)\.([^.]*)\.(.*)$/s;
 const GPU: Trait = { kind: "gpu" };
 
-/** What a tag contributes; `undefined` for nearly all of them. */
+/** What a tag contributes; `undefined` for most of them. */
 export function readTrait(tag: Tag): Trait | undefined {
   if (tag.kind !== "present" && tag.kind !== "value") return undefined;
   const value = tag.kind === "value" ? tag.value : undefined;
@@ -87,11 +88,11 @@ export function gatherHardware(traits: readonly Trait[]): HardwareFacts {
 
 /** Puts together what tags say of models. */
 export function gatherModels(traits: readonly Trait[]): ModelFacts {
-  if (!traits.some(({ kind }) => kind === "model")) return NO_MODELS;
   const models = new Map<number, Record<ModelField, number>>();
   for (const trait of traits) {
     if (trait.kind !== "model") continue;
     const { index, field, amount } = trait;
+    if (index === undefined) continue;
     let model = models.get(index);
     if (model === undefined) {
       model = { tokens_per_sec: 0, context_length: 0, modalities: 0, loaded: 0, other: 0 };
@@ -99,6 +100,7 @@ export function gatherModels(traits: readonly Trait[]): ModelFacts {
     }
     model[field] = amount ?? model[field];
   }
+  if (models.size === 0) return NO_MODELS;
   let { tokensPerSecond, contextLength, modalities } = NO_MODELS;
   let loaded = 0;
   for (const model of models.values()) {
@@ -128,27 +130,25 @@ function readHardware(key: string, value: string | undefined): Trait | undefined
 
 function readSoftware(key: string, value: string | undefined): Trait | undefined {
   const [, kind, digits = "", field = ""] = ROW_KEY.exec(key) ?? [];
-  const index = unsignedOfText(digits);
-  if (typeof index !== "number" || index > U32_MAX) return undefined;
   if (kind === "tool") {
     return field === "tool_id" && value !== undefined ? { kind, id: value } : undefined;
   }
+  if (kind !== "model") return undefined;
+  const number = unsignedOfText(digits);
+  const index = typeof number === "number" && number <= U32_MAX ? number : undefined;
+  const id = field === "id" ? value : undefined;
+  // As in the core, a name counts under whatever index.
+  if (index === undefined && id === undefined) return undefined;
   switch (field) {
     case "tokens_per_sec":
     case "context_length":
-      return { kind: "model", index, field, amount: countOf(value), id: undefined };
+      return { kind, index, field, amount: countOf(value), id };
     case "modalities":
-      return { kind: "model", index, field, amount: bitsOf(value ?? ""), id: undefined };
+      return { kind, index, field, amount: bitsOf(value ?? ""), id };
     case "loaded":
-      return { kind: "model", index, field, amount: value === "true" ? 1 : 0, id: undefined };
+      return { kind, index, field, amount: value === "true" ? 1 : 0, id };
     default:
-      return {
-        kind: "model",
-        index,
-        field: "other",
-        amount: undefined,
-        id: field === "id" ? value : undefined,
-      };
+      return { kind, index, field: "other", amount: undefined, id };
   }
 }
 

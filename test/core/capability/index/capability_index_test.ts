@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { createCapabilitySet } from "../../../../src/core/capability/mod.ts";
 import { CapabilityIndex, findNodes } from "../../../../src/core/capability/index/mod.ts";
 import { anyFilter, anyScope, anyStep, type IndexStep } from "./index_samples.ts";
-import { hardwareOf, NaiveIndex } from "./naive_index.ts";
+import { hardwareOf, NaiveIndex, regionOf } from "./naive_index.ts";
 
 const tagged = (...tags: string[]) => ({ capabilities: createCapabilitySet(tags) });
 
@@ -59,7 +59,7 @@ Deno.test("CapabilityIndex.get() gives back what was set, entry by entry", () =>
         classHash,
         capabilities: entry.capabilities,
         state: entry.state ?? "idle",
-        region: entry.region,
+        region: regionOf(entry),
         hardware: hardwareOf(entry),
         isStale: entry.isStale ?? false,
       });

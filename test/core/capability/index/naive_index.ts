@@ -81,6 +81,14 @@ export function hardwareOf({ hardware, capabilities }: NodeFacts): HardwareFacts
   return { memoryGb, vramGb: gpu?.vramGb ?? 0, gpuVendor: gpu?.vendor };
 }
 
+/** The region that counts. */
+export function regionOf({ region, capabilities }: NodeFacts): string | undefined {
+  if (region !== undefined) return region;
+  return capabilities.tags.find((tag) => /^scope:region:./s.test(tag))?.slice(
+    "scope:region:".length,
+  );
+}
+
 /** The models that a node told of. */
 export function modelsOf({ capabilities }: NodeFacts): readonly ModelView[] {
   return readModels(capabilities);
@@ -93,12 +101,13 @@ function passes(entry: NaiveEntry, filter: NodeFilter, { rules }: FindOptions): 
   const any = (wanted: readonly string[] = [], had: readonly string[]) =>
     wanted.length === 0 || wanted.some((id) => had.includes(id));
   const isBasic = (filter.requireTags ?? []).every((tag) => hasTag(capabilities, tag, rules)) &&
-    any(filter.requireModels, named(capabilities, /^model\.[0-9]+\.id$/)) &&
-    any(filter.requireTools, named(capabilities, /^tool\.[0-9]+\.tool_id$/)) &&
+    any(filter.requireModels, named(capabilities, /^model\.[^.]*\.id$/)) &&
+    any(filter.requireTools, named(capabilities, /^tool\.[^.]*\.tool_id$/)) &&
     memoryGb >= (filter.minMemoryGb ?? 0) && vramGb >= (filter.minVramGb ?? 0) &&
     (filter.requireGpu !== true || gpuVendor !== undefined) &&
     (filter.gpuVendor === undefined || gpuVendor === filter.gpuVendor);
-  if (!isBasic || rules === "core") return isBasic;
+  if (!isBasic) return false;
+  if (rules === "core") return filter.minVramGb === undefined || gpuVendor !== undefined;
   const { minContextLength, requireModalities = [] } = filter;
   return (minContextLength === undefined ||
     models.some(({ contextLength }) => contextLength >= minContextLength)) &&

@@ -21,7 +21,15 @@ import {
   type TagMatcher,
 } from "../../../../src/core/capability/index/mod.ts";
 import { anyFacts, anyFilter, anyNodeId, anyTag } from "./index_samples.ts";
-import { hardwareOf, hasTag, idsOf, modelsOf, type NaiveEntry, NaiveIndex } from "./naive_index.ts";
+import {
+  hardwareOf,
+  hasTag,
+  idsOf,
+  modelsOf,
+  type NaiveEntry,
+  NaiveIndex,
+  regionOf,
+} from "./naive_index.ts";
 
 const anyPair = fc.array(fc.tuple(anyNodeId, anyFacts), { maxLength: 60, size: "max" })
   .map((entries) => {
@@ -161,10 +169,10 @@ Deno.test("findEntries() finds by class, state, region and tags together, lowest
       const expected = naive.where((entry) =>
         (asked.classHash === undefined || (entry.classHash ?? 0n) === asked.classHash) &&
         (asked.state === undefined || (entry.state ?? "idle") === asked.state) &&
-        (asked.region === undefined || entry.region === asked.region) &&
+        (asked.region === undefined || regionOf(entry) === asked.region) &&
         tagsAll.every((tag) => has(entry, tag)) &&
         (tagsAny.length === 0 || tagsAny.some((tag) => has(entry, tag))) &&
-        tagGroupsAll.every((group) => group.some((tag) => has(entry, tag)))
+        tagGroupsAll.every((group) => group.length === 0 || group.some((tag) => has(entry, tag)))
       ).sort((left, right) => left.nodeId < right.nodeId ? -1 : 1);
       const found = findEntries(index, asked, { rules });
       const kept = limit > 0 ? expected.slice(0, limit) : expected;
@@ -294,7 +302,7 @@ function bucketsOf(entry: NaiveEntry, asked: GroupBy): readonly string[] {
     case "state":
       return [entry.state ?? "idle"];
     case "region":
-      return [entry.region ?? "(none)"];
+      return [regionOf(entry) ?? "(none)"];
     case "publisher":
       return [`0x${entry.nodeId.toString(16)}`];
     case "tag_stem":
