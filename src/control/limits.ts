@@ -39,6 +39,9 @@ export const LINGER_MS = 1000;
 /** And at most this many bytes of it. */
 export const LINGER_BYTES_MAX = 8 * 1024 * 1024;
 
+/** Read at a time meanwhile: 128 reads reach the bound above. */
+export const LINGER_READ_BYTES = 64 * 1024;
+
 /** Answer time of a socket that is taken for live (`validation.md` 3.3). */
 export const PROBE_MS = 50;
 

@@ -10,6 +10,7 @@ import { looksLikeHttp, RPC_INVALID_REQUEST } from "./json_rpc.ts";
 import {
   LINGER_BYTES_MAX,
   LINGER_MS,
+  LINGER_READ_BYTES,
   PROGRESS_BYTES_MAX,
   QUEUED_BYTES_MAX,
   QUEUED_REQUESTS_MAX,
@@ -268,7 +269,8 @@ export class LineConnection implements RpcLink {
     await this.#conn.closeWrite();
     const cancel = this.#deps.after(LINGER_MS, () => this.close());
     try {
-      const waste = this.#lines.space();
+      // Not the buffer of lines: a line that is too long has filled it, and no room reads as no wait.
+      const waste = new Uint8Array(LINGER_READ_BYTES);
       for (let bytes = 0; bytes < LINGER_BYTES_MAX;) {
         const length = await this.#conn.read(waste);
         if (length === null) break;

@@ -129,6 +129,16 @@ Deno.test("control server closes after a line that is too long", async () => {
   equal(harness.server.counters.connections_oversized_total, 2);
 });
 
+Deno.test("control server serves others after a line that fills its buffer to the last byte", async () => {
+  await using harness = await startHarness({ limits: { lineBytesMax: 5000 } });
+  using client = await harness.connect();
+  await client.send("x".repeat(200_000));
+  equal((await client.json()).error.code, -32600);
+  equal(await client.line(), undefined);
+  using other = await harness.connect();
+  equal(await other.ask(GOOD), GOOD_REPLY);
+});
+
 Deno.test("control server tells HTTP clients what it expects and closes", async () => {
   await using harness = await startHarness();
   for (
