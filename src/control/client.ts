@@ -15,7 +15,7 @@ const CLOSE_FLUSH_MS = 100;
 export interface ControlCallOptions {
   /** Gives the call up and tells the node so. */
   readonly signal?: AbortSignal;
-  /** Asks for progress and takes it. */
+  /** Asks for progress and takes it; when it throws, the call fails with that. */
   readonly onProgress?: (progress: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -79,6 +79,8 @@ export async function connectControl(options: ConnectControlOptions): Promise<Co
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
+  /** Fails the call and tells the node that nobody waits for it. */
+  readonly giveUp: (reason: unknown) => void;
   readonly onProgress: ControlCallOptions["onProgress"];
 }
 
@@ -119,21 +121,23 @@ class Client implements ControlClient {
       return Promise.reject(toNetError(error, `Cannot call "${method}"`));
     }
     return new Promise((resolve, reject) => {
+      const onAbort = () => giveUp(signal?.reason);
       const finish = () => {
         this.#waiting.delete(id);
-        signal?.removeEventListener("abort", giveUp);
+        signal?.removeEventListener("abort", onAbort);
       };
-      const giveUp = () => {
+      const giveUp = (reason: unknown) => {
         finish();
         this.#send(JSON.stringify({ jsonrpc: "2.0", method: CANCEL_METHOD, params: { id } }));
-        reject(signal?.reason);
+        reject(reason);
       };
       this.#waiting.set(id, {
         resolve: (result) => (finish(), resolve(result)),
         reject: (error) => (finish(), reject(error)),
+        giveUp,
         onProgress,
       });
-      signal?.addEventListener("abort", giveUp, { once: true });
+      signal?.addEventListener("abort", onAbort, { once: true });
       this.#send(line);
     });
   }
@@ -204,7 +208,7 @@ class Client implements ControlClient {
     }
     if (message.method === "$/progress") {
       const { id, ...progress } = asRecord(message.params) ?? {};
-      if (typeof id === "number") this.#waiting.get(id)?.onProgress?.(progress);
+      if (typeof id === "number") report(this.#waiting.get(id), progress);
       return;
     }
     const error = asRecord(message.error);
@@ -225,6 +229,15 @@ class Client implements ControlClient {
 
   #rejectAll(error: NetError): void {
     for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
+  }
+}
+
+/** Hands progress on; a caller that fails over it has had enough of the call, not of the connection. */
+function report(waiting: Waiting | undefined, progress: Readonly<Record<string, unknown>>): void {
+  try {
+    waiting?.onProgress?.(progress);
+  } catch (error) {
+    waiting?.giveUp(error);
   }
 }
 

@@ -58,6 +58,16 @@ Deno.test("call() delivers progress before the result, only when asked", async (
   equal(harness.server.counters.progress_total, 3);
 });
 
+Deno.test("call() fails with what its progress handler threw, and the connection goes on", async () => {
+  await using harness = await startHarness();
+  await using client = await connectControl({ socketPath: harness.path });
+  const onProgress = () => {
+    throw new Deno.errors.BrokenPipe("the reader has gone");
+  };
+  await rejects(client.call("test.steps", { steps: 3 }, { onProgress }), Deno.errors.BrokenPipe);
+  deepStrictEqual(await client.call("test.echo", { text: "still here" }), { text: "still here" });
+});
+
 Deno.test("call() given up by its signal cancels the node's work", async () => {
   await using harness = await startHarness();
   await using client = await connectControl({ socketPath: harness.path });
