@@ -1,15 +1,18 @@
 /** `net cap watch`: nodes that come, change and go among those that can do what is asked for. */
 import { buildCommand } from "@stricli/core";
+import { pause } from "../src/base/mod.ts";
 import { QUERY_FLAGS, type QueryFlags, REQUIRED_ARGUMENT, toQuery } from "./cap_query.ts";
 import { nodeRow } from "./cap_find.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS } from "./flags.ts";
-import { listOf, recordOf, textOf } from "./format.ts";
+import { listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { toDocument } from "./output.ts";
 import { runVerb } from "./verb.ts";
 
 const WAIT_STEP_MS = 10_000;
+/** In a large mesh something changes all the time; so often is often enough, for the node as well. */
+const CHANGE_PAUSE_MS = 200;
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -18,8 +21,8 @@ export const capWatchCommand = buildCommand<QueryFlags, string[], NetContext>({
   docs: {
     brief: "Watch which nodes can do something",
     fullDescription: "Prints a line for each node that satisfies the conditions of net cap find, " +
-      "now and whenever one comes, changes or goes, until it is stopped. With --json each line is " +
-      "a document.\n\n" +
+      "now and whenever one comes, changes or goes, until it is stopped; of very many those with " +
+      "the 1000 lowest ids. With --json each line is a document.\n\n" +
       "EXAMPLES\n  net cap watch gpu\n  net cap watch --where 'hardware.memory_gb>=32' --json",
   },
   parameters: {
@@ -49,8 +52,14 @@ export const capWatchCommand = buildCommand<QueryFlags, string[], NetContext>({
             if (before === undefined) print("came", row);
             else if (isChanged(before, row)) print("changed", row);
           }
-          for (const [id, row] of known) if (!found.has(id)) print("went", row);
+          const isWhole = (numberOf(result.omitted) ?? 0) === 0;
+          const last = [...found.keys()].at(-1) ?? "";
+          for (const [id, row] of known) {
+            // What lies behind the end of a list that is cut may still be there.
+            if (!found.has(id) && (isWhole || id <= last)) print("went", row);
+          }
           known = found;
+          await pause(CHANGE_PAUSE_MS, signal);
           const wait = { after_version: result.version, wait_ms: WAIT_STEP_MS };
           result = recordOf(await node.call("cap.find", { ...query, ...wait }, { signal }));
         }

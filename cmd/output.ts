@@ -54,9 +54,19 @@ export function toDocument(verb: string, fields: object): string {
   return toJson({ schema: `net.${verb}.v1`, ...fields });
 }
 
-/** JSON text; a bigint becomes its decimal text. */
+/** JSON text; a bigint becomes its decimal text. Characters that could steer a terminal are escaped. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, member) => typeof member === "bigint" ? String(member) : member);
+  return escapeControls(
+    JSON.stringify(value, (_, member) => typeof member === "bigint" ? String(member) : member),
+  );
+}
+
+/** JSON with escapes for the control characters that `JSON.stringify` leaves as they are. */
+export function escapeControls(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /** How {@linkcode renderError} prints. */

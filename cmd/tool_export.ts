@@ -4,6 +4,7 @@ import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { textOf } from "./format.ts";
+import { escapeControls } from "./output.ts";
 import {
   callPaged,
   filterParams,
@@ -54,7 +55,7 @@ export const toolExportCommand = buildCommand<ToolExportFlags, [], NetContext>({
         output.result(
           "tool.export",
           { format, tools, incomplete },
-          () => terminalJson(tools),
+          () => escapeControls(JSON.stringify(tools, null, 2)),
         );
         for (const tool of incomplete) {
           output.warn(
@@ -69,11 +70,3 @@ export const toolExportCommand = buildCommand<ToolExportFlags, [], NetContext>({
     }, { timeoutMs: TOOL_ANSWER_MS });
   },
 });
-
-/** JSON for people; characters that could steer a terminal are escaped. */
-function terminalJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
-    /[\u007f-\u009f]/g,
-    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
-  );
-}

@@ -146,6 +146,9 @@ Deno.test("cap watch tells who came, changed and went", async () => {
     { nodes: [{ ...FOUND, tags: ["gpu", "more"] }], version: 2 },
     { nodes: [{ ...FOUND, tags: ["gpu", "more"], rtt_ms: 9 }], version: 3 },
     { nodes: [], version: 4 },
+    // A list that is cut says nothing of what lies behind its end.
+    { nodes: [FOUND], version: 5 },
+    { nodes: [{ ...FOUND, node_id: "0000000000000001" }], omitted: 1, version: 6 },
   ];
   let at = 0;
   const { stdout, code } = await runInMemory(["cap", "watch", "gpu", "--json"], {
@@ -160,7 +163,7 @@ Deno.test("cap watch tells who came, changed and went", async () => {
   });
   assert.equal(code, 1);
   const changes = stdout.trim().split("\n").map((line) => JSON.parse(line).change);
-  assert.deepEqual(changes, ["came", "changed", "went"]);
+  assert.deepEqual(changes, ["came", "changed", "went", "came", "came"]);
 });
 
 Deno.test("cap explain shows each condition and exits with 4 when one does not hold", async () => {

@@ -37,6 +37,14 @@ Deno.test("redactSecrets() cuts tickets and leaves words alone", () => {
   assert.equal(redactSecrets("net1 net10 network1"), "net1 net10 network1");
 });
 
+Deno.test("toDocument() has no characters that could steer a terminal", () => {
+  const text = "a\u009b2J\u007f\u001b[2J\u0085";
+  const document = toDocument("x.y", { text });
+  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  assert.doesNotMatch(document, /[\u0000-\u001f\u007f-\u009f]/);
+  assert.equal(JSON.parse(document).text, text);
+});
+
 Deno.test("toDocument() puts the schema first and writes bigint as text", () => {
   assert.equal(toDocument("x.y", { id: 5n }), '{"schema":"net.x.y.v1","id":"5"}');
 });

@@ -1,6 +1,6 @@
 /** Why a node does or does not satisfy a question, as `cap.explain` tells it. */
 import { idToHex, NetError } from "../../base/mod.ts";
-import { explainMatch, formatMatchReport } from "../../core/capability/mod.ts";
+import { explainEntries, formatMatchReport } from "../../core/capability/mod.ts";
 import type { Node } from "../../node.ts";
 import { type QueryParams, readQuery } from "./capability_query.ts";
 import { resolvePeer } from "./peer_ref.ts";
@@ -22,15 +22,17 @@ export function explainQuery(node: Node, params: ExplainParams): object {
   const announced = [...capabilities.values()].map(({ nodeId }) => nodeId);
   const nodeId = resolvePeer(node, params.node, "Cannot explain", announced);
   const query = readQuery(node, params);
-  const [entry] = capabilities.index.get(nodeId);
-  if (entry === undefined) {
+  const { filter, options } = query;
+  const match = { filter, options, predicate: options.where };
+  const explained = explainEntries(match, capabilities.index.get(nodeId), {
+    redactedKeys: params.redact,
+  });
+  if (explained === undefined) {
     throw new NetError("not_found", `Cannot explain "${params.node}": it announced nothing`, {
       next: "see net node peers and net cap find for the nodes that are known",
     });
   }
-  const { filter, options } = query;
-  const match = { filter, options, predicate: options.where };
-  const report = explainMatch(match, entry, { redactedKeys: params.redact });
+  const { entry, report } = explained;
   // The lines are what people read; programs take the conditions.
   const lines = formatMatchReport(report).split("\n").filter((line) => line !== "");
   return { node_id: idToHex(nodeId), stale: entry.isStale, ...report, lines };

@@ -80,6 +80,33 @@ export function explainMatch(
   return { matches: conditions.every(({ holds }) => holds), conditions };
 }
 
+/** An entry of a node, and what became of the conditions there. */
+export interface ExplainedEntry<Entry extends ExplainedNode> {
+  readonly entry: Entry;
+  readonly report: MatchReport;
+}
+
+/**
+ * Explains an answer about a node that has entries in several classes: a search finds it when all
+ * conditions hold in one of them. Told is the one they hold in, else what the node announced.
+ *
+ * @param entries Of one node; at most one per class.
+ * @returns `undefined` when there are none.
+ * @throws NetError as {@linkcode explainMatch}.
+ */
+export function explainEntries<Entry extends ExplainedNode>(
+  query: MatchQuery,
+  entries: readonly Entry[],
+  options: ExplainOptions = {},
+): ExplainedEntry<Entry> | undefined {
+  const explained = entries.map((entry) => ({
+    entry,
+    report: explainMatch(query, entry, options),
+  }));
+  return explained.find(({ report }) => report.matches) ??
+    explained.find(({ entry: { classHash = 0n } }) => classHash === 0n) ?? explained[0];
+}
+
 function explainFilter(query: MatchQuery, node: ExplainedNode): readonly ConditionReport[] {
   const { filter = {}, options = {} } = query;
   const index = new CapabilityIndex();

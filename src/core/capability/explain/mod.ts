@@ -1,7 +1,9 @@
 /** Why a node did or did not match what was asked. */
 export {
   type ConditionReport,
+  type ExplainedEntry,
   type ExplainedNode,
+  explainEntries,
   explainMatch,
   type ExplainOptions,
   type MatchQuery,

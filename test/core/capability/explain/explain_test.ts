@@ -6,6 +6,7 @@ import {
   createCapabilitySet,
   evaluatePredicate,
   type ExplainedNode,
+  explainEntries,
   explainMatch,
   findNodes,
   formatMatchReport,
@@ -166,6 +167,21 @@ Deno.test("explainMatch() comes to the answer of a search", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+Deno.test("explainEntries() tells of the class in which a search finds the node", () => {
+  const announced = { nodeId: 7n, capabilities: createCapabilitySet(["a"]) };
+  const member = { nodeId: 7n, classHash: 5n, capabilities: createCapabilitySet(["b"]) };
+  const index = new CapabilityIndex();
+  index.set(7n, announced);
+  index.set(7n, member);
+  for (const tag of ["a", "b", "c"]) {
+    const filter = { requireTags: [tag] };
+    const explained = explainEntries({ filter }, index.get(7n));
+    assert.equal(explained?.report.matches, findNodes(index, filter).has(7n));
+    assert.equal(explained?.entry.classHash, tag === "b" ? 5n : 0n);
+  }
+  assert.equal(explainEntries({}, []), undefined);
 });
 
 Deno.test("explainMatch() shows nothing that a terminal would obey, and no more than fits", () => {
