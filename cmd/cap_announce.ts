@@ -33,8 +33,8 @@ export interface AnnounceFlags extends SharedFlags {
   readonly out?: string;
 }
 
-/** Largest signed file worth reading. */
-const POLICY_BYTES_MAX = 64 * 1024;
+/** Largest file worth reading: a signed one is below 9 KB. */
+const FILE_BYTES_MAX = 64 * 1024;
 
 /** The verb. */
 export const capAnnounceCommand = buildCommand<AnnounceFlags, [], NetContext>({
@@ -44,11 +44,14 @@ export const capAnnounceCommand = buildCommand<AnnounceFlags, [], NetContext>({
       "themselves, and who may call it. What is given replaces what was said before, unless --add " +
       "or --remove is given; it stays in force over restarts. Peers hear of a change within " +
       "10 seconds.\n\n" +
+      "Ids of subnets and groups are secrets: whoever knows one belongs. Give them as @FILE, with one " +
+      "per line, or @- for standard input; what stands on a command line others can read.\n\n" +
       "With --offline nothing is changed: a signed file is written, which --apply puts into force " +
       "on the node whose key signed it.\n\n" +
       "EXAMPLES\n" +
       "  net cap announce --tag gpu --tag hardware.memory_gb=64 --region eu\n" +
       "  net cap announce --add --meta owner=ada\n" +
+      "  net cap announce --add --allow-group @team.group\n" +
       "  net cap announce --remove --tag gpu\n" +
       "  net cap announce --clear\n" +
       "  net cap announce --offline --tag gpu --version 7 --out policy.json\n" +
@@ -56,13 +59,13 @@ export const capAnnounceCommand = buildCommand<AnnounceFlags, [], NetContext>({
   },
   parameters: {
     flags: bareRecord({
-      tag: listFlag("TAG", "A tag, such as gpu or hardware.memory_gb=64; repeatable"),
+      tag: listFlag("TAG", "A tag, such as gpu or hardware.memory_gb=64, or @FILE; repeatable"),
       meta: listFlag("KEY=VALUE", "A metadata entry; repeatable"),
       tenant: listFlag("NAME", "Found only by those who ask for this tenant; repeatable"),
       region: listFlag("NAME", "Found by those who ask for this region; repeatable"),
       allowNode: listFlag("NODEID", "A node that may call; repeatable"),
-      allowSubnet: listFlag("HEX", "A subnet whose nodes may call; repeatable"),
-      allowGroup: listFlag("HEX", "A group whose nodes may call; repeatable"),
+      allowSubnet: listFlag("HEX", "A subnet whose nodes may call, or @FILE; repeatable"),
+      allowGroup: listFlag("HEX", "A group whose nodes may call, or @FILE; repeatable"),
       add: switchFlag("Add to what was said before"),
       remove: switchFlag("Take away from what was said before"),
       clear: switchFlag("Say nothing, admit everybody"),
@@ -76,12 +79,13 @@ export const capAnnounceCommand = buildCommand<AnnounceFlags, [], NetContext>({
       ...SHARED_FLAGS,
     }),
   },
-  async func(flags) {
-    await runVerb(this, flags, async ({ output, signal }) => {
-      requireOneKind(flags);
+  async func(given) {
+    await runVerb(this, given, async ({ output, signal }) => {
+      requireOneKind(given);
+      const flags = await readListFiles(this, given);
       if (flags.offline) return await signOffline(this, flags, output);
       const params = flags.apply === undefined ? announceParams(flags) : undefined;
-      const policy = flags.apply === undefined ? undefined : await readPolicy(this, flags.apply);
+      const policy = flags.apply === undefined ? undefined : await readWhole(this, flags.apply);
       const node = await connectNode(this, flags, signal);
       try {
         const result = recordOf(
@@ -177,10 +181,40 @@ function requireOneKind(flags: AnnounceFlags): void {
   });
 }
 
-async function readPolicy(context: NetContext, path: string): Promise<string> {
+/** The flags with the lines of the files that stand for tags and ids. */
+async function readListFiles(context: NetContext, flags: AnnounceFlags): Promise<AnnounceFlags> {
+  const linesOf = async (values: readonly string[] = []) => {
+    const lists = values.map(async (value) => {
+      if (!value.startsWith("@")) return [value];
+      const lines = (await readWhole(context, value.slice(1))).split("\n");
+      return lines.map((line) => line.trim()).filter((line) => line !== "");
+    });
+    return (await Promise.all(lists)).flat();
+  };
+  return {
+    ...flags,
+    tag: await linesOf(flags.tag),
+    allowSubnet: await linesOf(flags.allowSubnet),
+    allowGroup: await linesOf(flags.allowGroup),
+  };
+}
+
+/**
+ * Text of a file, of standard input for `-`.
+ *
+ * @throws NetError `not_found` when there is no such file.
+ */
+async function readWhole(context: NetContext, path: string): Promise<string> {
   const { io } = context;
-  const bytes = path === "-"
-    ? await readSome({ read: (into) => io.readStdin(into) }, POLICY_BYTES_MAX)
-    : await readUpTo(resolve(io.cwd, path), POLICY_BYTES_MAX);
-  return new TextDecoder().decode(bytes);
+  try {
+    const bytes = path === "-"
+      ? await readSome({ read: (into) => io.readStdin(into) }, FILE_BYTES_MAX)
+      : await readUpTo(resolve(io.cwd, path), FILE_BYTES_MAX);
+    return new TextDecoder().decode(bytes);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new NetError("not_found", `Cannot announce: there is no file "${path}"`, {
+      next: "name a file that is there, or - for standard input",
+    });
+  }
 }

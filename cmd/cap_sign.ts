@@ -65,7 +65,8 @@ export async function signOffline(
     return;
   }
   const target = resolve(context.io.cwd, flags.out);
-  await Deno.writeTextFile(target, `${text}\n`);
+  // It may name subnets and groups, which are secrets.
+  await Deno.writeTextFile(target, `${text}\n`, { mode: 0o600 });
   const result = {
     file: target,
     node_id: idToHex(identity.nodeId),

@@ -114,6 +114,29 @@ Deno.test("cap announce --offline signs with a key file, and --apply sends it", 
   }
 });
 
+Deno.test("cap announce takes tags and ids out of files, so that no secret stands on a command line", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const id = "0a".repeat(32);
+    await Deno.writeTextFile(`${folder}/team`, `${id}\n\n  ${"0b".repeat(32)}  \n`);
+    await Deno.writeTextFile(`${folder}/tags`, `group:${id}\n`);
+    const args = ["--tag", "gpu", "--tag", "@tags", "--allow-group", "@team"];
+    const { code, stderr, calls } = await runInMemory(["cap", "announce", ...args], {
+      cwd: folder,
+      node: { "cap.announce": OWN },
+    });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(calls[0]?.params.tags, ["gpu", `group:${id}`]);
+    assert.deepEqual(calls[0]?.params.allow_groups, [id, "0b".repeat(32)]);
+    const missing = await runInMemory(["cap", "announce", "--allow-group", "@none"], {
+      cwd: folder,
+    });
+    assert.equal(missing.code, 4);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("cap find asks by tags, requirements and flags, and exits with 4 for nothing", async () => {
   const node = { "cap.find": { nodes: [FOUND], total: 3, omitted: 2, version: 5 } };
   const args = [

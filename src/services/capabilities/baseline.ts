@@ -129,7 +129,7 @@ export function changeBaseline(
  *
  * @param entityId The node's own.
  * @throws NetError `not_allowed` when it is another node's, `integrity` when the signature is bad,
- * `conflict` when it is not newer than the one in force.
+ * `conflict` when it is not newer than the one in force, `usage` for words that are not the operator's.
  */
 export function policyBaseline(
   before: CapabilityBaseline,
@@ -156,8 +156,8 @@ export function policyBaseline(
     );
   }
   return {
-    tags: policy.capabilities.tags,
-    metadata: [...policy.capabilities.metadata],
+    tags: policy.capabilities.tags.map(requireOperatorTag),
+    metadata: [...policy.capabilities.metadata].map(requireOperatorEntry),
     allowedNodes: policy.allowedNodes,
     allowedSubnets: policy.allowedSubnets,
     allowedGroups: policy.allowedGroups,
