@@ -24,6 +24,8 @@ export interface RosterMember<Link> {
   readonly renewedAt: number;
   /** What it takes to send to it, made when it is first needed. */
   link: Link | undefined;
+  /** Revocations of the AuthGuard when it was last asked about this member: no more, no need to ask again. */
+  revocationsSeen: number;
 }
 
 /** Members that share events. */
@@ -127,6 +129,7 @@ export class Roster<Link> {
       standing,
       renewedAt: now,
       link: known?.link,
+      revocationsSeen: -1,
     };
     if (known === undefined) this.#size += 1;
     if (known !== undefined && known.queueGroup === queueGroup) replace(roster, known, member);

@@ -82,10 +82,15 @@ export class Subscribers {
     visibility: Visibility,
     moment: StandingMoment,
   ): boolean {
-    const { peerLow, peerHigh, standing, channel } = member;
-    const { hashLow, hashHigh } = roster;
-    const verdict = this.guard.check(AuthDomain.NodeId, peerLow, peerHigh, hashLow, hashHigh);
-    if (verdict !== AuthVerdict.Allowed) return false;
+    const { standing, channel } = member;
+    const { revoked_total } = this.guard.counters;
+    if (member.revocationsSeen !== revoked_total) {
+      const { peerLow, peerHigh } = member;
+      const { hashLow, hashHigh } = roster;
+      const verdict = this.guard.check(AuthDomain.NodeId, peerLow, peerHigh, hashLow, hashHigh);
+      if (verdict !== AuthVerdict.Allowed) return false;
+      member.revocationsSeen = revoked_total;
+    }
     if (visibility !== "global" && member.peer !== this.#deps.transport.nodeId) {
       if (!this.#deps.reach.isVisible(visibility, member.peer, channel.hash)) return false;
     }
