@@ -38,6 +38,7 @@ export interface StartFlags extends SharedFlags {
   readonly subnet?: string;
   readonly subnetRule?: readonly string[];
   readonly gateway?: boolean;
+  readonly unregisteredChannels?: string;
   readonly label?: string;
   readonly amnesia?: boolean;
   readonly detach?: boolean;
@@ -126,6 +127,10 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     brief: "Read a level of subnets from tags, as region:=0:eu=1,us=2; repeatable",
   },
   gateway: switchFlag("Decide on channels that leave a subnet through this node"),
+  unregisteredChannels: textFlag(
+    "warn|allow|deny",
+    "Publishing on a channel nobody made: open it, or not; default: warn and open",
+  ),
   label: textFlag("TEXT", "Name of the node in tickets; default: the machine's name"),
   amnesia: switchFlag("Keep everything in memory"),
   detach: switchFlag("Run in the background, return when the node answers"),
@@ -187,6 +192,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     subnet: flags.subnet,
     subnetRule: flags.subnetRule,
     gateway: flags.gateway,
+    unregisteredChannels: flags.unregisteredChannels,
     label: flags.label,
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,

@@ -91,6 +91,8 @@ export interface NodeConfig {
   readonly subnetRules: readonly SubnetRuleSpec[];
   /** It decides on channels that leave a subnet through it. */
   readonly isGateway: boolean;
+  /** What publishing on a channel that nobody configured does: open it, open it with a warning, or fail. */
+  readonly unregisteredChannels: "warn" | "allow" | "deny";
   /** Time between snapshots of folds in milliseconds, 0 for only at the end; `undefined` for 5 min. */
   readonly snapshotEveryMs: number | undefined;
   readonly label: string;
@@ -192,6 +194,11 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       SUBNET_RULES_MAX,
     ),
     isGateway: layers.read("gateway", parseSwitch, "must be true or false") ?? false,
+    unregisteredChannels: layers.read(
+      "unregisteredChannels",
+      oneOf("warn", "allow", "deny"),
+      "must be warn, allow or deny",
+    ) ?? "warn",
     announceEveryMs: layers.read("announceEvery", parseEvery, EVERY_REQUIRED),
     snapshotEveryMs: layers.read("snapshotEvery", parseEvery, EVERY_REQUIRED),
     label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??

@@ -45,6 +45,7 @@ const SETTINGS = {
   subnet: ["--subnet", "NET_SUBNET"],
   subnetRule: ["--subnet-rule", "NET_SUBNET_RULES"],
   gateway: ["--gateway", "NET_GATEWAY"],
+  unregisteredChannels: ["--unregistered-channels", "NET_UNREGISTERED_CHANNELS"],
   snapshotEvery: ["--snapshot-every", "NET_SNAPSHOT_EVERY"],
   label: ["--label", "NET_NODE_ID", "NODE_ID"],
   logLevel: ["--log-level", "NET_LOG_LEVEL"],

@@ -17,6 +17,7 @@ import {
   ChannelService,
   channelTokens,
   createChannelMemory,
+  DEFAULT_CHANNEL_POLICIES,
 } from "./channels/mod.ts";
 import { createFoldReach } from "./fold_reach.ts";
 import { createFoldMemory } from "./fold_snapshots.ts";
@@ -135,7 +136,7 @@ export function addOpenServices(
       reach: subnets,
       tokens: channelTokens(tokens, keys.identity, systemClock),
       onChannelsChanged: () => subnets.refresh(),
-    })
+    }, { ...DEFAULT_CHANNEL_POLICIES, unregistered: config.unregisteredChannels })
   );
   subnets.useChannels(() => channels.gated());
   const bench = supervisor.add(() =>

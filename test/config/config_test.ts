@@ -158,6 +158,14 @@ Deno.test("loadNodeConfig() reads tags and the time between announcements", () =
   fails("usage", /--tag/, () => load({ tag: [""] }));
 });
 
+Deno.test("loadNodeConfig() reads what becomes of channels that nobody configured", () => {
+  assert.equal(load({}).unregisteredChannels, "warn");
+  assert.equal(load({ unregisteredChannels: "deny" }).unregisteredChannels, "deny");
+  const env = { ...HOME, NET_UNREGISTERED_CHANNELS: "allow" };
+  assert.equal(load({}, env).unregisteredChannels, "allow");
+  fails("usage", /--unregistered-channels/, () => load({ unregisteredChannels: "maybe" }));
+});
+
 Deno.test("loadNodeConfig() reads subnet, rules and the gateway switch", () => {
   assert.equal(load({}).subnet, undefined);
   assert.deepEqual(load({}).subnetRules, []);
