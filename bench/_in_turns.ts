@@ -13,11 +13,22 @@ export interface TimeInTurnsOptions {
 
 let kept = 0;
 
-/** Nanoseconds per call of each candidate, over the rounds. */
+/** What one candidate took, in nanoseconds per call. */
+export interface Timing extends Summary {
+  /** By round, in order: rounds of candidates that were timed in turns may be compared one by one. */
+  readonly rounds: readonly number[];
+}
+
+/** What `left` takes as a multiple of what `right` takes, the median over the rounds. */
+export function ratioOf(left: Timing, right: Timing): number {
+  return summarize(left.rounds.map((each, round) => each / (right.rounds[round] ?? NaN))).median;
+}
+
+/** Times each candidate over the rounds. */
 export function timeInTurns<Name extends string>(
   candidates: Readonly<Record<Name, Candidate>>,
   options: TimeInTurnsOptions = {},
-): Record<Name, Summary> {
+): Record<Name, Timing> {
   const { rounds = 9, sliceMs = 20 } = options;
   const names = Object.keys(candidates) as Name[];
   const samples = new Map<Name, number[]>(names.map((name) => [name, []]));
@@ -28,9 +39,9 @@ export function timeInTurns<Name extends string>(
       if (round >= 0) samples.get(name)?.push(sample);
     }
   }
-  return Object.fromEntries(
-    names.map((name) => [name, summarize(samples.get(name) ?? [])]),
-  ) as Record<Name, Summary>;
+  const timings = new Map<string, Timing>();
+  for (const [name, list] of samples) timings.set(name, { ...summarize(list), rounds: list });
+  return Object.fromEntries(timings) as Record<Name, Timing>;
 }
 
 function time(run: Candidate, sliceMs: number): number {

@@ -17,16 +17,15 @@ import { pause } from "../src/base/mod.ts";
 import { startAnnouncingNode } from "../test/interop/announcement_node.ts";
 import { loadRustAddon, type RustMesh } from "../test/interop/rust_addon.ts";
 import { createSampleNodes, rackTag } from "./_index_data.ts";
-import { timeInTurns } from "./_in_turns.ts";
-import type { Summary } from "./_summary.ts";
+import { timeInTurns, type Timing } from "./_in_turns.ts";
 
 /** Nanoseconds per call, by filter. */
 export interface RustFindFigures {
   readonly filters: readonly {
     readonly name: string;
     readonly found: number;
-    readonly ours: Summary;
-    readonly theirs: Summary;
+    readonly ours: Timing;
+    readonly theirs: Timing;
   }[];
 }
 

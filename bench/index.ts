@@ -8,7 +8,7 @@
  * `NET_BENCH_ROUNDS` changes the number of rounds, `NET_BENCH_ONLY` names steps to run.
  */
 import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
-import { timeInTurns } from "./_in_turns.ts";
+import { ratioOf, timeInTurns } from "./_in_turns.ts";
 import { measureAnnouncements } from "./_index_announcements.ts";
 import { createSampleNodes } from "./_index_data.ts";
 import type { IndexMemoryFigures } from "./_index_memory.ts";
@@ -46,7 +46,7 @@ function measureQueries(results: Results): void {
   for (const question of createQuestions(createIndex(nodes), nodes)) {
     const candidates = { ours: question.ours, plain: question.plain };
     const { ours, plain } = timeInTurns(candidates, { rounds: ROUNDS });
-    const speedup = plain.median / ours.median;
+    const speedup = ratioOf(plain, ours);
     report(question, ours, plain, speedup);
     const key = `${question.group}_speedup`;
     results[key] = Math.min(results[key] ?? Infinity, round(speedup));
@@ -60,7 +60,7 @@ async function measureCore(results: Results): Promise<void> {
   const { filters } = await runProcess("_index_rust_process.ts", []) as RustFindFigures;
   console.log("findNodes over 200 nodes, ids in order: median (low..high) in microseconds");
   const ratios = filters.map(({ name, found, ours, theirs }) => {
-    const ratio = ours.median / theirs.median;
+    const ratio = ratioOf(ours, theirs);
     console.log(
       `${name.padEnd(32)} ${String(found).padStart(3)} found  ours ${describe(ours).padEnd(24)} ` +
         `core ${describe(theirs).padEnd(24)} ratio ${ratio.toFixed(3)}`,

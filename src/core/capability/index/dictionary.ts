@@ -96,6 +96,8 @@ class MetadataGroup extends Group {
   readonly byValue = new Map<string, Term>();
 }
 
+const NO_TERMS: ReadonlySet<Term> = new Set();
+
 /** Terms and groups by their texts. */
 export class Dictionary {
   readonly #tags = new Map<string, Term>();
@@ -158,13 +160,13 @@ export class Dictionary {
   }
 
   /** Tags that name the model, under whatever index. */
-  modelTags(id: string): readonly Term[] {
-    return [...this.#models.get(id) ?? []];
+  modelTags(id: string): ReadonlySet<Term> {
+    return this.#models.get(id) ?? NO_TERMS;
   }
 
   /** Tags that name the tool, under whatever index. */
-  toolTags(id: string): readonly Term[] {
-    return [...this.#tools.get(id) ?? []];
+  toolTags(id: string): ReadonlySet<Term> {
+    return this.#tools.get(id) ?? NO_TERMS;
   }
 
   /** The term of a tag, made when it is new. */

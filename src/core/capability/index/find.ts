@@ -106,7 +106,7 @@ function filterConditions(
   const ofModels = modelConditions(filter, tables);
   if (options.rules === "core") {
     // To it a node without a GPU has no amount of GPU memory, not even 0.
-    if (filter.minVramGb !== undefined) conditions.push(inPostings([tables.gpus], tables));
+    if (filter.minVramGb === 0) conditions.push(inPostings([tables.gpus], tables));
     return conditions;
   }
   return [...conditions, ...ofModels];
@@ -141,7 +141,7 @@ export function modelConditions(
 /** Satisfied by entries with a tag that gives one of the ids. */
 function withName(
   ids: readonly string[],
-  tagsOf: (id: string) => readonly Posting[],
+  tagsOf: (id: string) => Iterable<Posting>,
   tables: IndexTables,
 ): Condition {
   const postings: Posting[] = [];

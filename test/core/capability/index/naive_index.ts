@@ -107,7 +107,7 @@ function passes(entry: NaiveEntry, filter: NodeFilter, { rules }: FindOptions): 
     (filter.requireGpu !== true || gpuVendor !== undefined) &&
     (filter.gpuVendor === undefined || gpuVendor === filter.gpuVendor);
   if (!isBasic) return false;
-  if (rules === "core") return filter.minVramGb === undefined || gpuVendor !== undefined;
+  if (rules === "core") return filter.minVramGb !== 0 || gpuVendor !== undefined;
   const { minContextLength, requireModalities = [] } = filter;
   return (minContextLength === undefined ||
     models.some(({ contextLength }) => contextLength >= minContextLength)) &&
