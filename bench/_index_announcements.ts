@@ -13,16 +13,23 @@ import {
 } from "../src/core/capability/mod.ts";
 import { createIdentity, type Identity, verifySignature } from "../src/core/crypto/mod.ts";
 import { createSampleNodes, type SampleNode } from "./_index_data.ts";
+import { summarize } from "./_summary.ts";
 
-/** Microseconds per announcement; a list has a figure per round. */
-export interface AnnouncementFigures {
+/** Microseconds per announcement, by round. */
+export interface IntakeFigures {
   /** Checking its signature, and nothing else. */
   readonly checking: readonly number[];
-  /** Taking in what known nodes say again; one in ten has another tag than before. */
-  readonly repeats: readonly number[];
-  /** Taking in nodes never heard of. */
-  readonly firsts: readonly number[];
-  /** Bytes of one on the wire. */
+  /** Taking it in, in turns with that. */
+  readonly whole: readonly number[];
+}
+
+/** What is announced, and how long it takes. */
+export interface AnnouncementFigures {
+  /** What known nodes say again; one in ten has another tag than before. */
+  readonly repeats: IntakeFigures;
+  /** Nodes never heard of. */
+  readonly firsts: IntakeFigures;
+  /** Bytes of one announcement on the wire. */
   readonly bytes: number;
 }
 
@@ -47,27 +54,35 @@ export function measureAnnouncements(rounds: number): AnnouncementFigures {
   const nodes = createSampleNodes(NODES);
   const identities = nodes.map((_, i) => createIdentity(seedOf(i)));
   const known = createReceiver();
-  const [checking, repeats, firsts]: [number[], number[], number[]] = [[], [], []];
-  let bytes = 0;
   known.takeIn(messagesOf(nodes, identities, 0), 0);
+  const repeats = { checking: [] as number[], whole: [] as number[] };
+  const firsts = { checking: [] as number[], whole: [] as number[] };
+  let bytes = 0;
   for (let round = 1; round <= rounds + WARM_UP; round++) {
     const messages = messagesOf(nodes, identities, round);
-    const fresh = createReceiver();
-    const spent: [number, number, number] = [0, 0, 0];
-    // In small turns, so that whatever else the machine does hits all three.
-    for (let start = 0; start < NODES; start += TURN) {
-      const turn = messages.slice(start, start + TURN);
-      spent[0] += time(() => check(turn));
-      spent[1] += time(() => known.takeIn(turn, round));
-      spent[2] += time(() => fresh.takeIn(turn, round));
-    }
-    if (round <= WARM_UP) continue;
-    for (const [at, list] of [checking, repeats, firsts].entries()) {
-      list.push((spent[at] ?? NaN) / NODES);
-    }
     bytes = messages.reduce((sum, message) => sum + message.bytes.length, 0) / NODES;
+    for (const [figures, receiver] of [[repeats, known], [firsts, createReceiver()]] as const) {
+      const [checking, whole] = timeTurns(messages, (turn) => receiver.takeIn(turn, round));
+      if (round <= WARM_UP) continue;
+      figures.checking.push(checking);
+      figures.whole.push(whole);
+    }
   }
-  return { checking, repeats, firsts, bytes };
+  return { repeats, firsts, bytes };
+}
+
+/** In small turns, so that whatever else the machine does hits both; the median turn of each. */
+function timeTurns(
+  messages: readonly Message[],
+  takeIn: (turn: readonly Message[]) => void,
+): readonly [checking: number, whole: number] {
+  const [checking, whole]: [number[], number[]] = [[], []];
+  for (let start = 0; start < messages.length; start += TURN) {
+    const turn = messages.slice(start, start + TURN);
+    checking.push(time(() => check(turn)) / turn.length);
+    whole.push(time(() => takeIn(turn)) / turn.length);
+  }
+  return [summarize(checking).median, summarize(whole).median];
 }
 
 function createReceiver() {

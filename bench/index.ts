@@ -9,7 +9,7 @@
  */
 import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import { ratioOf, timeInTurns } from "./_in_turns.ts";
-import { measureAnnouncements } from "./_index_announcements.ts";
+import { type IntakeFigures, measureAnnouncements } from "./_index_announcements.ts";
 import { createSampleNodes } from "./_index_data.ts";
 import type { IndexMemoryFigures } from "./_index_memory.ts";
 import { createIndex, createQuestions, type Question } from "./_index_queries.ts";
@@ -71,20 +71,19 @@ async function measureCore(results: Results): Promise<void> {
 }
 
 function measureIntake(results: Results): void {
-  const { checking, repeats, firsts, bytes } = measureAnnouncements(ROUNDS);
-  const fraction = (times: readonly number[]) =>
-    summarize(times.map((each, round) => (checking[round] ?? NaN) / each));
-  const [ofRepeats, ofFirsts] = [fraction(repeats), fraction(firsts)];
-  const [check, repeat, first] = [checking, repeats, firsts].map((times) => summarize(times));
-  results.announce_fraction = round(ofRepeats.median);
-  results.announce_first_fraction = round(ofFirsts.median);
-  results.announce_per_s = Math.round(1e6 / (repeat?.median ?? NaN));
+  const { repeats, firsts, bytes } = measureAnnouncements(ROUNDS);
   console.log(`announcements of ${Math.round(bytes)} bytes, microseconds each on one core:`);
-  console.log(`  checking the signature, nothing else  ${spread(check)}`);
-  console.log(
-    `  taking in what a known node repeats   ${spread(repeat)}, part ${spread(ofRepeats)}`,
-  );
-  console.log(`  taking in a node never heard of       ${spread(first)}, part ${spread(ofFirsts)}`);
+  const fraction = (name: string, { checking, whole }: IntakeFigures) => {
+    const part = summarize(checking.map((each, round) => each / (whole[round] ?? NaN)));
+    console.log(
+      `${name.padEnd(28)} ${spread(summarize(whole))}, of which checking the signature takes ` +
+        `${spread(summarize(checking))}: part ${spread(part)}`,
+    );
+    return round(part.median);
+  };
+  results.announce_fraction = fraction("a known node says it again", repeats);
+  results.announce_first_fraction = fraction("a node never heard of", firsts);
+  results.announce_per_s = Math.round(1e6 / summarize(repeats.whole).median);
 }
 
 async function measureMemory(results: Results): Promise<void> {

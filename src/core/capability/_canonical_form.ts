@@ -197,11 +197,12 @@ class SetReader {
     const tags: string[] = [];
     let last = "";
     while (this.#text.charCodeAt(this.at) === QUOTE) {
-      const tag = this.#knownTag() ?? this.#newTag();
+      const tag = this.#knownTag() ?? this.#string();
       if (tag === undefined || compareUtf8(last, tag) >= 0) return undefined;
       tags.push(tag);
       last = tag;
-      if (!this.#take(COMMA)) return tags;
+      // As members of a set the texts are kept once for all nodes, see `capability_set.ts`.
+      if (!this.#take(COMMA)) return [...new Set(tags)];
     }
     // Behind a comma there has to be another.
     return last === "" ? tags : undefined;
@@ -216,12 +217,6 @@ class SetReader {
       return tag;
     }
     return undefined;
-  }
-
-  #newTag(): string | undefined {
-    const tag = this.#string();
-    // As a member of a set the text is kept once for all nodes, see `capability_set.ts`.
-    return tag === undefined ? undefined : [...new Set([tag])][0];
   }
 
   #metadata(): ReadonlyMap<string, string> | undefined {

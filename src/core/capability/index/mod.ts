@@ -22,5 +22,11 @@ export { factsOfMembership } from "./membership_facts.ts";
 export { findByPredicate, indexCardinality } from "./predicate_query.ts";
 export type { QueryOptions } from "./query_options.ts";
 export type { NodeScope } from "./scope.ts";
-export { type TagMatcher, type TagMatcherFault, validateTagMatcher } from "./tag_matcher.ts";
+export {
+  type ParsedTagMatcher,
+  parseTagMatcher,
+  type TagMatcher,
+  type TagMatcherFault,
+  validateTagMatcher,
+} from "./tag_matcher.ts";
 export type { HardwareFacts } from "./traits.ts";

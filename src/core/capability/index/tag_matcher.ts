@@ -33,7 +33,7 @@ export type TagMatcher =
 
 /** Why a matcher matches nothing. */
 export interface TagMatcherFault {
-  readonly code: "axis" | "axis_key" | "pattern" | "version";
+  readonly code: "kind" | "axis" | "axis_key" | "pattern" | "version";
   /** Member of the matcher. */
   readonly field: string;
   readonly value: string;
@@ -72,6 +72,59 @@ export function validateTagMatcher(matcher: TagMatcher): TagMatcherFault | undef
     }
   }
 }
+
+/** What {@linkcode parseTagMatcher} found. */
+export type ParsedTagMatcher =
+  | { readonly ok: true; readonly matcher: TagMatcher }
+  | { readonly ok: false; readonly fault: TagMatcherFault };
+
+/**
+ * Reads a matcher that came as JSON from somebody else, and validates it.
+ *
+ * @param value What `JSON.parse` gave.
+ *
+ * @example
+ * ```ts
+ * import { parseTagMatcher } from "./tag_matcher.ts";
+ * console.assert(parseTagMatcher({ kind: "prefix", value: "hardware.gpu" }).ok);
+ * console.assert(!parseTagMatcher({ kind: "magic" }).ok);
+ * ```
+ */
+export function parseTagMatcher(value: unknown): ParsedTagMatcher {
+  const members = typeof value === "object" && value !== null ? value : {};
+  const read = (name: string): unknown =>
+    Object.entries(members).find(([key]) => key === name)?.[1];
+  const kind = read("kind");
+  const fields = typeof kind === "string" && Object.hasOwn(FIELDS, kind)
+    ? FIELDS[kind as TagMatcher["kind"]]
+    : undefined;
+  if (fields === undefined) {
+    const expected = `one of ${Object.keys(FIELDS).join(", ")}`;
+    return { ok: false, fault: fault("kind", "kind", String(kind), expected) };
+  }
+  const draft: Record<string, unknown> = { kind };
+  for (const field of fields) {
+    const given = read(field) ?? undefined;
+    const isOptional = field === "min" || field === "max";
+    if (typeof given !== "string" && !(isOptional && given === undefined)) {
+      return { ok: false, fault: fault("kind", field, String(given), "a text") };
+    }
+    draft[field] = given;
+  }
+  // All members of the kind were read and are texts.
+  const matcher = draft as unknown as TagMatcher;
+  const found = validateTagMatcher(matcher);
+  return found === undefined ? { ok: true, matcher } : { ok: false, fault: found };
+}
+
+const FIELDS: Readonly<Record<TagMatcher["kind"], readonly string[]>> = {
+  exact: ["value"],
+  prefix: ["value"],
+  axis: ["axis"],
+  axis_key: ["axis", "key"],
+  regex: ["pattern"],
+  version_range: ["axis_key", "min", "max"],
+};
 
 /** Satisfied by entries with a tag that matches. */
 export function matching(

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { createCapabilitySet } from "../../../../src/core/capability/mod.ts";
 import {
   aggregate,
   CapabilityIndex,
+  parseTagMatcher,
   type TagMatcher,
   validateTagMatcher,
 } from "../../../../src/core/capability/index/mod.ts";
@@ -33,6 +35,37 @@ Deno.test("validateTagMatcher() says what is wrong, and where", () => {
     assert.equal(fault?.code, code, JSON.stringify(matcher));
     assert.equal(fault?.field, field);
   }
+});
+
+Deno.test("parseTagMatcher() takes what validates, and nothing else", () => {
+  const good: readonly TagMatcher[] = [
+    { kind: "exact", value: "" },
+    { kind: "axis_key", axis: "hardware", key: "gpu" },
+    { kind: "version_range", axis_key: "software.deno", min: "1.0.0", max: undefined },
+  ];
+  for (const matcher of good) {
+    const parsed = parseTagMatcher({ ...matcher, other: 1 });
+    assert.deepEqual(parsed, { ok: true, matcher });
+  }
+  assert.ok(parseTagMatcher({ kind: "version_range", axis_key: "software.deno", min: null }).ok);
+  const bad: readonly [unknown, string, string][] = [
+    [null, "kind", "kind"],
+    [[], "kind", "kind"],
+    [{ kind: "toString" }, "kind", "kind"],
+    [{ kind: "exact" }, "kind", "value"],
+    [{ kind: "exact", value: 7 }, "kind", "value"],
+    [{ kind: "axis", axis: "Hardware" }, "axis", "axis"],
+    [{ kind: "regex", pattern: "(" }, "pattern", "pattern"],
+    [JSON.parse('{"kind":"exact","__proto__":{"value":"x"}}'), "kind", "value"],
+  ];
+  for (const [value, code, field] of bad) {
+    const parsed = parseTagMatcher(value);
+    assert.ok(!parsed.ok);
+    assert.deepEqual([parsed.fault.code, parsed.fault.field], [code, field], JSON.stringify(value));
+  }
+  fc.assert(fc.property(fc.anything(), (value) => {
+    parseTagMatcher(value);
+  }));
 });
 
 Deno.test("a matcher that is no good matches nothing", () => {
