@@ -215,7 +215,8 @@ function findProblem(descriptor: ToolDescriptor): string | undefined {
     }
   }
   for (const number of [estimatedTimeMs, nodeCount]) {
-    if (!Number.isInteger(number) || number < 0 || number > U32_MAX) {
+    const isCount = Number.isInteger(number) && !Object.is(number, -0);
+    if (!isCount || number < 0 || number > U32_MAX) {
       return `number is ${number}, must be a whole number below 2^32`;
     }
   }

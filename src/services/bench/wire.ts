@@ -181,9 +181,10 @@ export function decodeBenchMessage(bytes: Uint8Array): BenchMessage | undefined 
       const spec = length === STEP_BYTES ? decodeStep(view) : undefined;
       return spec === undefined ? undefined : { ...id, kind: "step", spec };
     }
-    case Kind.Figures:
-      if (length !== FIGURES_BYTES) return undefined;
-      return { ...id, kind: "figures", figures: decodeFigures(view) };
+    case Kind.Figures: {
+      const figures = length === FIGURES_BYTES ? decodeFigures(view) : undefined;
+      return figures === undefined ? undefined : { ...id, kind: "figures", figures };
+    }
     case Kind.Echo:
     case Kind.Echoed: {
       if (length < ECHO_BYTES_MIN) return undefined;
@@ -244,8 +245,11 @@ function decodeStep(view: DataView): BenchStep | undefined {
   };
 }
 
-function decodeFigures(view: DataView): BenchFigures {
-  const value = (i: number) => Number(view.getBigUint64(16 + 8 * i, true));
+/** Figures are counted in numbers; what is none of those was not counted. */
+function decodeFigures(view: DataView): BenchFigures | undefined {
+  const values = [0, 1, 2, 3, 4].map((i) => Number(view.getBigUint64(16 + 8 * i, true)));
+  if (!values.every(Number.isSafeInteger)) return undefined;
+  const value = (i: number) => values[i] ?? 0;
   return {
     isDone: (view.getUint8(8) & 1) !== 0,
     isBroken: (view.getUint8(8) & 2) !== 0,

@@ -112,3 +112,10 @@ Deno.test("encodeToolDescriptor() refuses what nobody would read", () => {
     (error) => error instanceof NetError && error.code === "limit",
   );
 });
+
+Deno.test("decodeToolDescriptor() refuses a count of minus nothing, which JSON can't give back", () => {
+  const text = new TextDecoder().decode(encodeToolDescriptor(tool("a")));
+  const changed = text.replace('"estimated_time_ms":0', '"estimated_time_ms":-0');
+  assert.notEqual(changed, text);
+  assert.ok(!decodeText(changed).ok);
+});

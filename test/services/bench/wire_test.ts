@@ -130,3 +130,23 @@ Deno.test("benchStreamId() gives ids of no other plane, each once", () => {
   }
   assert.equal(ids.size, 5 * 7 * 3);
 });
+
+Deno.test("decodeBenchMessage() refuses figures that are no numbers of events", () => {
+  const bytes = encodeBenchMessage({
+    kind: "figures",
+    run: 1,
+    step: 1,
+    figures: {
+      isDone: true,
+      isBroken: false,
+      events: 1,
+      bytes: 1,
+      spanMs: 1,
+      packets: 1,
+      copies: 0,
+    },
+  });
+  assert.ok(decodeBenchMessage(bytes) !== undefined);
+  bytes.fill(0xff, 16, 24);
+  assert.equal(decodeBenchMessage(bytes), undefined);
+});

@@ -159,5 +159,6 @@ function readEntry(reader: PostcardReader): DetailEntry | undefined {
   const leftMs = Number(reader.u64());
   const publisher = reader.option(() => reader.bytes(ENTITY_ID_BYTES).slice());
   const decoded = decodeFoldEnvelope(reader.byteVector(), { isUnsignedTaken: true });
-  return decoded.ok ? { envelope: decoded.envelope, publisher, leftMs } : undefined;
+  if (!decoded.ok || !Number.isSafeInteger(leftMs)) return undefined;
+  return { envelope: decoded.envelope, publisher, leftMs };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PostcardWriter } from "../../../../../src/base/mod.ts";
 import fc from "fast-check";
 import {
   Aggregator,
@@ -224,4 +225,12 @@ Deno.test("nearestReplica() is the nearest aggregator of the subnet that is well
     9n,
   ]);
   assert.equal(nearestReplica([], SOURCE), undefined);
+});
+
+Deno.test("decodeFoldQueryReply() leaves out entries that last longer than numbers count", () => {
+  const bytes = new PostcardWriter().varint(2).varint(1).varint(1).varint(1)
+    .varint((1n << 64n) - 1n).u8(0).byteVector(new Uint8Array(40)).byteVector(new Uint8Array(0))
+    .finish();
+  const reply = decodeFoldQueryReply(bytes);
+  assert.ok(reply === undefined || (reply.kind === "detail" && reply.entries.length === 0));
 });
