@@ -7,6 +7,7 @@ export * from "./ip_address.ts";
 export * from "./pair_map.ts";
 export * from "./pause.ts";
 export * from "./postcard.ts";
+export * from "./rate_table.ts";
 export * from "./subnet_id.ts";
 export * from "./repeat.ts";
 export * from "./token_bucket.ts";

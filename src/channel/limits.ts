@@ -47,6 +47,13 @@ export const THROTTLE_MS = 30_000;
 /** Peers whose refusals are remembered: as many as the transport holds; the oldest makes room. */
 export const THROTTLED_PEERS_MAX = 16_384;
 
+/**
+ * Chains of one peer that are verified, per second and at once: it may subscribe to all the channels it may
+ * have at once. A chain of 8 costs 0.3 ms, so that the burst takes a third of a second, and a peer that goes
+ * on 0.6 % of a core. Renewing with the same chain verifies nothing.
+ */
+export const CHAIN_RATE = { perSecond: 20, burst: CHANNELS_PER_PEER_MAX };
+
 /** Longest name of a queue group: its length is one byte. */
 export const QUEUE_GROUP_BYTES_MAX = 255;
 

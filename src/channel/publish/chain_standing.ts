@@ -6,8 +6,15 @@
  * and the channel's roots, so that between two changes the last verdict holds: at full rate a look costs a
  * few comparisons.
  */
-import { recheckTokenChain, type RevocationCheck, type TokenAction } from "../token/mod.ts";
-import { type TokenChain, verifyTokenChain } from "../token/mod.ts";
+import { equalBytes } from "../../base/mod.ts";
+import {
+  encodeTokenChain,
+  recheckTokenChain,
+  type RevocationCheck,
+  type TokenAction,
+  type TokenChain,
+  verifyTokenChain,
+} from "../token/mod.ts";
 
 /** Floors that can be seen to have changed. */
 export interface RevocationFloors extends RevocationCheck {
@@ -54,6 +61,14 @@ export class ChainStanding {
   ): ChainStanding | undefined {
     const verdict = verifyTokenChain(bytes, { ...question, ...moment });
     return verdict.ok ? new ChainStanding(verdict.chain, question, moment) : undefined;
+  }
+
+  /** Whether this is the same chain for the same question, so that its signatures hold. */
+  isOf(bytes: Uint8Array, question: StandingQuestion): boolean {
+    const { presenter, action, channelHash, roots } = this.#question;
+    return equalBytes(encodeTokenChain(this.#chain), bytes) && action === question.action &&
+      channelHash === question.channelHash && equalBytes(presenter, question.presenter) &&
+      roots === question.roots;
   }
 
   /** Whether the chain still proves it. */

@@ -2,12 +2,13 @@
  * The peers that are let in to this node's channels, and those that are not (`identity-and-channels.md` 10 to
  * 12): decides on requests, keeps roster and AuthGuard together, and forgets who is gone.
  */
-import { idToHex } from "../../base/mod.ts";
+import { idToHex, RateTable } from "../../base/mod.ts";
 import {
   AckReason,
   AuthDomain,
   AuthGuard,
   AuthVerdict,
+  CHAIN_RATE,
   ChainStanding,
   type ChannelId,
   type ChannelRegistry,
@@ -19,11 +20,13 @@ import {
   Roster,
   type RosterMember,
   type StandingMoment,
+  type StandingQuestion,
   SUBPROTOCOL_MEMBERSHIP,
   type SubscribeMessage,
   type SubscribeRefusal,
   type SubscriberLink,
   type Subscription,
+  THROTTLED_PEERS_MAX,
   type Visibility,
 } from "../../channel/mod.ts";
 import type { ChannelParts, ChannelPolicies } from "./channel_deps.ts";
@@ -38,7 +41,7 @@ export interface SubscriberCounters {
   /** Members of our kind that did not renew. */
   members_lapsed_total: number;
   throttles_total: number;
-  readonly refused: Record<SubscribeRefusal | "roster_full", number>;
+  readonly refused: Record<SubscribeRefusal | "chain_rate" | "roster_full", number>;
 }
 
 /** What {@linkcode Subscribers} needs beside the shared parts. */
@@ -61,6 +64,7 @@ export class Subscribers {
   readonly #deps: SubscribersDeps;
   readonly #policies: ChannelPolicies;
   readonly #throttle = new RefusalThrottle();
+  readonly #verifications = new RateTable(CHAIN_RATE, THROTTLED_PEERS_MAX);
   /** Peers of ours whose session was replaced, and when. */
   readonly #replaced = new Map<bigint, number>();
 
@@ -110,9 +114,17 @@ export class Subscribers {
     const { channel, queueGroup } = message;
     const { facts, reach, registry } = this.#deps;
     const moment = this.moment();
+    const member = this.roster.get(channel.name)?.byPeer.get(peer);
+    let isTooFast = false;
+    const verify = (chain: Uint8Array, question: StandingQuestion): ChainStanding | undefined => {
+      const known = member?.standing;
+      if (known?.isOf(chain, question)) return known.holds(moment) ? known : undefined;
+      isTooFast = !this.#verifications.take(peer, now);
+      return isTooFast ? undefined : ChainStanding.verify(chain, question, moment);
+    };
     const decision = decideSubscribe<ChainStanding>(message, {
       isThrottled: this.#throttle.isThrottled(peer, now),
-      isSubscribed: this.roster.get(channel.name)?.byPeer.has(peer) ?? false,
+      isSubscribed: member !== undefined,
       channels: this.roster.channelsOf(peer),
       channelsMax: this.#policies.channelsPerPeerMax,
       registry,
@@ -123,8 +135,13 @@ export class Subscribers {
       hasTokens: true,
       tags: facts.tagsOf(peer),
       verifyChain: (chain, { presenter, hash: channelHash, roots }) =>
-        ChainStanding.verify(chain, { presenter, action: "subscribe", channelHash, roots }, moment),
+        verify(chain, { presenter, action: "subscribe", channelHash, roots }),
     });
+    if (isTooFast) {
+      this.counters.refused.chain_rate += 1;
+      this.#acknowledge(peer, message.nonce, AckReason.RateLimited);
+      return;
+    }
     if (!decision.isAccepted) {
       this.counters.refused[decision.refusal] += 1;
       // What the throttle itself and a full list answer says nothing about who asks.
@@ -261,6 +278,7 @@ function createCounters(): SubscriberCounters {
       queue_group: 0,
       tags: 0,
       chain: 0,
+      chain_rate: 0,
       roster_full: 0,
     },
   };

@@ -46,6 +46,23 @@ Deno.test("ChainStanding.verify() wants signatures; holds() ends with the chain'
   assert.equal(ChainStanding.verify(chain, question, at(0)), undefined);
 });
 
+Deno.test("ChainStanding.isOf() knows its chain and question, and no others", () => {
+  const moment = { nowSeconds: NOW, revocations: new RevocationRegistry() };
+  const chain = chainOf(TOKEN_SCOPES.subscribe);
+  const standing = ChainStanding.verify(chain, question, moment) ?? assert.fail();
+  assert.ok(standing.isOf(chain, question));
+  assert.ok(!standing.isOf(chain.with(7, 1), question));
+  assert.ok(!standing.isOf(chain.subarray(1), question));
+  for (
+    const other of [
+      { ...question, action: "publish" },
+      { ...question, channelHash: 1n },
+      { ...question, presenter: owner.entityId },
+      { ...question, roots: [] },
+    ] as const
+  ) assert.ok(!standing.isOf(chain, other));
+});
+
 Deno.test("ChainStanding.holds() sees a revocation in the same second", () => {
   const revocations = new RevocationRegistry();
   const moment = { nowSeconds: NOW, revocations };

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { NetError, utf8 } from "../../../src/base/mod.ts";
 import {
+  CHAIN_RATE,
   type ChannelConfig,
   channelTag,
   createChannelConfig,
@@ -354,6 +355,52 @@ Deno.test("ChannelService throttles a peer that is refused too often, on open ch
   ask("room/a");
   await kit.clock.advance(50);
   assert.equal(publisher.channels.publisher.subscribers.roster.size, 1);
+});
+
+Deno.test("ChannelService verifies so many chains of a peer, and the same one once", async () => {
+  const { kit, publisher, others: [subscriber] } = await star(1);
+  using _ = kit;
+  assert.ok(subscriber);
+  const gated = requireChannelId("gated/x");
+  const roots = [publisher.identity.entityId];
+  await publisher.channels.create(createChannelConfig("gated/x", { tokenRoots: roots }));
+  await publisher.channels.create(createChannelConfig("room/a"));
+  const good = encodeTokenChain([issueToken(publisher.identity, {
+    subject: subscriber.identity.entityId,
+    scope: TOKEN_SCOPES.subscribe,
+    channelHash: gated.hash,
+    ttlSeconds: 3_600,
+  }, {
+    nowSeconds: kit.clock.wallMs() / 1_000,
+    random: (length) => new Uint8Array(length),
+  })]);
+  const forged = good.with(good.length - 1, (good.at(-1) ?? 0) ^ 1);
+  const { subscribers } = publisher.channels.publisher;
+  const ask = (name: string, chain: Uint8Array) => {
+    const channel = requireChannelId(name);
+    const message = {
+      kind: "subscribe",
+      nonce: 1n,
+      channel,
+      chain,
+      queueGroup: undefined,
+    } as const;
+    subscribers.onSubscribe(subscriber.nodeId, message);
+  };
+  // One that is let in elsewhere clears the count of refusals, so that alone stops nobody.
+  for (let i = 0; i < CHAIN_RATE.burst + 100; i++) {
+    ask("gated/x", forged);
+    if (i % 8 === 0) ask("room/a", new Uint8Array(0));
+  }
+  const { refused } = subscribers.counters;
+  assert.deepEqual([refused.chain, refused.chain_rate], [CHAIN_RATE.burst, 100]);
+  await kit.clock.advance(1_000);
+  for (let i = 0; i < 100; i++) ask("gated/x", good);
+  assert.equal(refused.chain_rate, 100);
+  assert.ok(subscribers.roster.get("gated/x")?.byPeer.has(subscriber.nodeId));
+  publisher.revocations.revoke(publisher.identity.entityId);
+  ask("gated/x", good);
+  assert.equal(refused.chain, CHAIN_RATE.burst + 1);
 });
 
 Deno.test("ChannelService counts answers of nodes that were not asked, and messages that are none", async () => {

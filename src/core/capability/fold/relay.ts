@@ -5,8 +5,7 @@
  * Nothing that a relay says has to be believed: the publisher's entity makes its node id, the signature
  * covers the rest, and the time it was signed at ends its life whoever keeps sending it.
  */
-import { type Clock, TokenBucket } from "../../../base/mod.ts";
-import { RateTable } from "./_rate_table.ts";
+import { type Clock, RateTable, TokenBucket } from "../../../base/mod.ts";
 import type { FoldTime } from "./entry.ts";
 import { type AnyFoldEnvelope, decodeFoldEnvelope } from "./envelope.ts";
 import type { FoldSet, FoldVerdict } from "./fold_set.ts";
