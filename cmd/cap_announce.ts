@@ -1,7 +1,6 @@
 /** `net cap announce`: says what this node can do, and whom it admits. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
-import { readSome, readUpTo } from "../src/config/mod.ts";
 import { listFlag } from "./cap_query.ts";
 import { capabilityText } from "./cap_show.ts";
 import { connectNode } from "./connect.ts";
@@ -9,7 +8,7 @@ import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
 import { formatDuration, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { signOffline } from "./cap_sign.ts";
-import { resolve } from "node:path";
+import { readInput } from "./input.ts";
 import { runVerb } from "./verb.ts";
 
 /** Values of the flags. */
@@ -199,22 +198,12 @@ async function readListFiles(context: NetContext, flags: AnnounceFlags): Promise
   };
 }
 
-/**
- * Text of a file, of standard input for `-`.
- *
- * @throws NetError `not_found` when there is no such file.
- */
-async function readWhole(context: NetContext, path: string): Promise<string> {
-  const { io } = context;
-  try {
-    const bytes = path === "-"
-      ? await readSome({ read: (into) => io.readStdin(into) }, FILE_BYTES_MAX)
-      : await readUpTo(resolve(io.cwd, path), FILE_BYTES_MAX);
-    return new TextDecoder().decode(bytes);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new NetError("not_found", `Cannot announce: there is no file "${path}"`, {
-      next: "name a file that is there, or - for standard input",
-    });
-  }
+/** Text of a file, of standard input for `-`. */
+async function readWhole(context: NetContext, source: string): Promise<string> {
+  const bytes = await readInput(context, source, {
+    what: "file",
+    bytesMax: FILE_BYTES_MAX,
+    next: "name a file that is there, or - for standard input",
+  });
+  return new TextDecoder().decode(bytes);
 }

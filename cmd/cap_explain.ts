@@ -20,7 +20,7 @@ export const capExplainCommand = buildCommand<ExplainFlags, string[], NetContext
       "what the node has to do with each. The first argument is the node, its id or the first " +
       "digits; the others are asked for. The exit code is 4 when the node does not match.\n\n" +
       "EXAMPLES\n" +
-      "  net cap explain 31a5 gpu hardware.memory_gb>=32\n" +
+      "  net cap explain 31a5 gpu 'hardware.memory_gb>=32'\n" +
       "  net cap explain 31a5 --where '!decommissioned && owner==ada' --redact owner",
   },
   parameters: {
@@ -31,7 +31,11 @@ export const capExplainCommand = buildCommand<ExplainFlags, string[], NetContext
     }),
     positional: {
       ...REQUIRED_ARGUMENT,
-      parameter: { ...REQUIRED_ARGUMENT.parameter, placeholder: "PEER TAG" },
+      parameter: {
+        ...REQUIRED_ARGUMENT.parameter,
+        placeholder: "PEER [TAG...]",
+        brief: "Node id or its first digits, then what is asked for as in net cap find",
+      },
     },
   },
   async func(flags, ...words) {

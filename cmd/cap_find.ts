@@ -29,7 +29,7 @@ export const capFindCommand = buildCommand<FindFlags, string[], NetContext>({
       "listed. The exit code is 4 when there is none.\n\n" +
       "EXAMPLES\n" +
       "  net cap find gpu\n" +
-      "  net cap find hardware.memory_gb>=32 software.os:linux --region eu\n" +
+      "  net cap find 'hardware.memory_gb>=32' software.os:linux --region eu\n" +
       "  net cap find --where 'hardware.gpu || meta.rack==7' --json\n" +
       "  net cap find --model llama-3 --best\n" +
       "  net cap find gpu --wait 30s",

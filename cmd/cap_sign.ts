@@ -5,6 +5,7 @@ import type { AnnounceFlags } from "./cap_announce.ts";
 import { givenMetadata, givenTags } from "./cap_announce.ts";
 import { placeOf } from "./connect.ts";
 import type { NetContext } from "./context.ts";
+import { explainWrite } from "./input.ts";
 import type { Output } from "./output.ts";
 
 const U64_MAX = (1n << 64n) - 1n;
@@ -65,8 +66,12 @@ export async function signOffline(
     return;
   }
   const target = resolve(context.io.cwd, flags.out);
-  // It may name subnets and groups, which are secrets.
-  await Deno.writeTextFile(target, `${text}\n`, { mode: 0o600 });
+  try {
+    // It may name subnets and groups, which are secrets.
+    await Deno.writeTextFile(target, `${text}\n`, { mode: 0o600 });
+  } catch (error) {
+    throw explainWrite(error, "Cannot write signed file", target);
+  }
   const result = {
     file: target,
     node_id: idToHex(identity.nodeId),

@@ -5,19 +5,30 @@ import { listFlag } from "./cap_query.ts";
 import { CHANNEL_ANSWER_MS, CHANNEL_ARGUMENT } from "./channel_common.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
+import {
+  bareRecord,
+  choiceFlag,
+  SHARED_FLAGS,
+  type SharedFlags,
+  switchFlag,
+  textFlag,
+} from "./flags.ts";
 import { recordOf, textOf } from "./format.ts";
+import { readEntity } from "./token_input.ts";
 import { runVerb } from "./verb.ts";
+
+const VISIBILITIES = ["global", "subnet-local", "parent-visible", "exported"] as const;
+const QUEUE_GROUP_POLICIES = ["unrestricted", "deny", "token-bound"] as const;
 
 interface CreateFlags extends SharedFlags {
   readonly prefix?: boolean;
-  readonly visibility?: string;
+  readonly visibility?: (typeof VISIBILITIES)[number];
   readonly requireToken?: boolean;
   readonly root?: readonly string[];
   readonly reliable?: boolean;
   readonly rate?: string;
   readonly priority?: string;
-  readonly queueGroups?: string;
+  readonly queueGroups?: (typeof QUEUE_GROUP_POLICIES)[number];
   readonly publishTag?: readonly string[];
   readonly subscribeTag?: readonly string[];
   readonly bindOrigin?: boolean;
@@ -37,23 +48,20 @@ export const channelCreateCommand = buildCommand<CreateFlags, [string], NetConte
       "per second; this node refuses to publish more.\n\n" +
       "EXAMPLES\n  net channel create room/lobby --reliable\n" +
       "  net channel create logs/ --prefix --rate 1000\n" +
-      "  net channel create vault/keys --root 884b88…9d0b",
+      "  net channel create vault/keys --root owner",
   },
   parameters: {
     flags: bareRecord({
       prefix: switchFlag("All channels whose names begin so"),
-      visibility: textFlag(
-        "REACH",
-        "global, subnet-local, parent-visible or exported; default: global",
-      ),
+      visibility: choiceFlag(VISIBILITIES, "Who may see it; default: global"),
       requireToken: switchFlag("Demand a token of subscribers and publisher"),
-      root: listFlag("HEX", "Entity id that tokens may begin with; repeatable, demands tokens"),
+      root: listFlag("ENTITY", "First issuer of tokens, by entity id or name; demands tokens"),
       reliable: switchFlag("Send lost events again, in order"),
       rate: textFlag("N", "Events per second at most"),
       priority: textFlag("N", "0 to 255, in the packets' headers; default: 0"),
-      queueGroups: textFlag(
-        "POLICY",
-        "unrestricted, deny or token-bound; default: unrestricted",
+      queueGroups: choiceFlag(
+        QUEUE_GROUP_POLICIES,
+        "Who may share events in a group; default: unrestricted",
       ),
       publishTag: listFlag("TAG", "Tag this node must announce to publish; repeatable"),
       subscribeTag: listFlag("TAG", "Tag subscribers must announce; repeatable"),
@@ -64,13 +72,17 @@ export const channelCreateCommand = buildCommand<CreateFlags, [string], NetConte
   },
   async func(flags, name) {
     await runVerb(this, flags, async ({ output, signal }) => {
+      const roots: string[] = [];
+      for (const root of flags.root ?? []) {
+        roots.push((await readEntity(this, flags, root, output)).toHex());
+      }
       const params = {
         name,
         // No name of a channel ends so.
         prefix: flags.prefix ?? name.endsWith("/"),
         visibility: flags.visibility,
         require_token: flags.requireToken,
-        roots: flags.root ?? [],
+        roots,
         reliable: flags.reliable,
         rate: numberFlag("--rate", flags.rate),
         priority: numberFlag("--priority", flags.priority),

@@ -26,6 +26,11 @@ export function hiddenTextFlag(placeholder: string, brief: string) {
   return { ...textFlag(placeholder, brief), hidden: true } as const;
 }
 
+/** A flag that takes one of a few words. */
+export function choiceFlag<const T extends readonly string[]>(values: T, brief: string) {
+  return { kind: "enum", values, optional: true, brief } as const;
+}
+
 /** A flag without a value. */
 export function switchFlag(brief: string) {
   return { kind: "boolean", optional: true, withNegated: false, brief } as const;

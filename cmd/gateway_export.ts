@@ -19,7 +19,7 @@ export const gatewayExportCommand = buildCommand<
     brief: "Export a channel to subnets",
     fullDescription:
       "Exports a channel to subnets and all that lies in them, from now on and over " +
-      "restarts. The channel must have the reach exported, here and on the nodes that publish it.\n\n" +
+      "restarts. The channel must have the visibility exported, here and on the nodes that publish it.\n\n" +
       "EXAMPLES\n  net gateway export room/lobby 2.1\n  net gateway export room/lobby 2 3.7",
   },
   parameters: {
@@ -29,7 +29,7 @@ export const gatewayExportCommand = buildCommand<
       minimum: 2,
       parameter: {
         parse: String,
-        placeholder: "CHANNEL SUBNET",
+        placeholder: "CHANNEL SUBNET...",
         brief: "Name of the channel, or hash: and 16 digits; then subnets, such as 2.1",
       },
     },
@@ -46,13 +46,12 @@ export const gatewayExportCommand = buildCommand<
           result,
           () => `${channel} is exported to ${listOf(result.targets).map(textOf).join(", ")}`,
         );
-        const reach = textOf(result.visibility);
-        if (reach !== "exported") {
+        const visibility = textOf(result.visibility);
+        if (visibility !== "exported") {
+          const now = visibility === "" ? "is not known here" : `has the visibility ${visibility}`;
           output.warn(
-            `the channel ${
-              reach === "" ? "is not known here" : `has the reach ${reach}`
-            }: it crosses ` +
-              "by this table only with the reach exported",
+            `the channel ${now}, must have exported to cross by this table: ` +
+              `run net channel create ${channel} --visibility exported`,
           );
         }
       } finally {

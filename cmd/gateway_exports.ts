@@ -9,9 +9,8 @@ import { type Look, runWatch } from "./watch.ts";
 export const gatewayExportsCommand = buildCommand<SharedFlags, [], NetContext>({
   docs: {
     brief: "List channels and the subnets they are exported to",
-    fullDescription:
-      "Lists the export table of the running node. It counts for channels whose reach " +
-      "is exported: for what this node publishes, and on a gateway for what others do.\n\n" +
+    fullDescription: "Lists the export table of the running node. It counts for channels whose " +
+      "visibility is exported: for what this node publishes, and on a gateway for what others do.\n\n" +
       "EXAMPLES\n  net gateway exports\n  net gateway exports --json",
   },
   parameters: { flags: bareRecord(SHARED_FLAGS) },
@@ -29,5 +28,5 @@ function exportsText({ answer }: Look): string {
     textOf(entry.visibility) || "unknown",
     listOf(entry.targets).map(textOf).join(" "),
   ]);
-  return formatTable([["CHANNEL", "HASH", "REACH", "SUBNETS"], ...rows]);
+  return formatTable([["CHANNEL", "HASH", "VISIBILITY", "SUBNETS"], ...rows]);
 }

@@ -27,7 +27,7 @@ export const gatewayUnexportCommand = buildCommand<
       minimum: 1,
       parameter: {
         parse: String,
-        placeholder: "CHANNEL SUBNET",
+        placeholder: "CHANNEL [SUBNET...]",
         brief: "Name of the channel, or hash: and 16 digits; then subnets, none for all",
       },
     },

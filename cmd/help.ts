@@ -11,11 +11,17 @@ import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { formatTable } from "./format.ts";
 
+/** Width of help; a terminal is rarely narrower. */
+const HELP_COLUMNS = 100;
+
 const ROOT_EXAMPLES = `EXAMPLES
   net node start                       start a node, print a ticket
   net node start --join - < ticket     join the node that printed it
   net blob put big.iso                 store a file, print its address
   net blob get b3:ADDRESS big.iso      fetch it on the other node
+  net cap find gpu --wait 30s          find a node that has one
+  net channel subscribe room/lobby     print the events of a channel
+  net identity new owner               make an identity to issue tokens with
   net validate ipc 127.0.0.1:9900      check that a member behaves
 
 Every verb takes --json, --quiet, --timeout, --socket, --family and --data-dir.
@@ -68,14 +74,14 @@ export function verbHelp(verb: Command<NetContext>, prefix: readonly string[]): 
       : "values" in flag
       ? ` ${flag.values.join("|")}`
       : "";
-    return [`  --${toKebab(name)}${value}`, flag.brief];
+    return [`  --${toKebab(name)}${value}`, flag.brief] as const;
   });
-  const args = positionals(verb).map(({ word, brief }) => [`  ${word}`, brief]);
+  const args = positionals(verb).map(({ word, brief }) => [`  ${word}`, brief] as const);
   return [
     `USAGE\n  ${usageLine(verb, prefix)}`,
     wrap(verb.fullDescription ?? verb.brief),
-    ...(args.length === 0 ? [] : [`ARGUMENTS\n${formatTable(args)}`]),
-    `FLAGS\n${formatTable([...rows, ["  --help, -h", "Print this help"]])}`,
+    ...(args.length === 0 ? [] : [`ARGUMENTS\n${meanings(args)}`]),
+    `FLAGS\n${meanings([...rows, ["  --help, -h", "Print this help"]])}`,
   ].join("\n\n") + "\n";
 }
 
@@ -95,10 +101,34 @@ export function toKebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Breaks lines of prose at 80 columns; lines that fit are left as they are. */
+/** Breaks lines of prose at 80 columns; examples, which are indented, stay as they can be pasted. */
 function wrap(text: string): string {
-  return text.split("\n").map((line) => line.replace(/(.{1,80})(?: |$)/g, "$1\n").trimEnd())
+  return text.split("\n").flatMap((line) => line.startsWith(" ") ? [line] : fold(line, 80))
     .join("\n");
+}
+
+/** Names and what they mean; a meaning that is too long goes on below itself. */
+function meanings(rows: readonly (readonly [name: string, meaning: string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const left = HELP_COLUMNS - width - 2;
+  return formatTable(
+    rows.flatMap(([name, meaning]) =>
+      fold(meaning, left).map((line, i) => [i === 0 ? name : "", line])
+    ),
+  );
+}
+
+/** Breaks a line between words; a word that is longer stays whole. */
+function fold(line: string, columnsMax: number): readonly string[] {
+  const lines: string[] = [];
+  let text = "";
+  for (const word of line.split(" ")) {
+    if (text !== "" && text.length + 1 + word.length > columnsMax) {
+      lines.push(text);
+      text = word;
+    } else text = text === "" ? word : `${text} ${word}`;
+  }
+  return [...lines, text];
 }
 
 function positionals(
@@ -108,7 +138,9 @@ function positionals(
   if (positional === undefined) return [];
   if (positional.kind === "array") {
     const { placeholder, brief } = positional.parameter;
-    return [{ word: `[${placeholder ?? "WORD"}...]`, brief }];
+    const word = placeholder ?? "WORD";
+    // Several arguments in one say themselves which of them may be left out.
+    return [{ word: word.includes("...") ? word : `[${word}...]`, brief }];
   }
   return positional.parameters.map(({ placeholder, optional, brief }) => {
     const name = placeholder ?? "WORD";

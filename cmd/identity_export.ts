@@ -5,6 +5,7 @@ import { absolutePath } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
 import { describeIdentity, NAME_ARGUMENT, openIdentity } from "./identity_place.ts";
+import { explainWrite } from "./input.ts";
 import { runVerb } from "./verb.ts";
 
 interface IdentityExportFlags extends SharedFlags {
@@ -17,7 +18,7 @@ export const identityExportCommand = buildCommand<IdentityExportFlags, [string?]
   docs: {
     brief: "Write an identity with its secret to a new file",
     fullDescription: "Writes seed and generation of an identity, as 74 hex digits, to a new file " +
-      "that only you can read,\nor prints them when told to. Whoever has them is this identity.\n\n" +
+      "that only you can read, or prints them when told to. Whoever has them is this identity.\n\n" +
       "EXAMPLES\n  net identity export owner --out /media/key/owner.key\n" +
       "  net identity export --show-secret",
   },
@@ -45,7 +46,13 @@ export const identityExportCommand = buildCommand<IdentityExportFlags, [string?]
         return;
       }
       const out = absolutePath(flags.out, this.io.cwd);
-      if (!await createOwnerFile(out, `${secret}\n`)) {
+      let isNew: boolean;
+      try {
+        isNew = await createOwnerFile(out, `${secret}\n`);
+      } catch (error) {
+        throw explainWrite(error, "Cannot export", out);
+      }
+      if (!isNew) {
         throw new NetError("conflict", `Cannot export: "${out}" exists`, {
           next: "choose another file with --out",
         });

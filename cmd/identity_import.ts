@@ -1,7 +1,6 @@
 /** `net identity import`: takes an identity in that was exported elsewhere. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
-import { absolutePath, readSome, readUpTo } from "../src/config/mod.ts";
 import type { IdentityState } from "../src/core/crypto/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
@@ -13,6 +12,7 @@ import {
   openIdentity,
   whileIdle,
 } from "./identity_place.ts";
+import { readInput } from "./input.ts";
 import { runVerb } from "./verb.ts";
 
 /** An export is below 100 bytes. */
@@ -33,7 +33,7 @@ export const identityImportCommand = buildCommand<
       brief: "Take in an identity that was exported elsewhere",
       fullDescription:
         "Takes in an identity: 74 hex digits as net identity export writes them, 64 " +
-        "for a seed alone, or\nthe same bytes raw. The node's own can only be changed while the node " +
+        "for a seed alone, or the same bytes raw. The node's own can only be changed while the node " +
         "is stopped.\n\n" +
         "EXAMPLES\n  net identity import owner.key owner\n  net identity import - < owner.key",
     },
@@ -81,18 +81,12 @@ async function readExport(context: NetContext, source: string): Promise<Identity
       },
     );
   }
+  const bytes = await readInput(context, source, {
+    what: "identity",
+    bytesMax: EXPORT_BYTES_MAX,
+    next: "name the file that net identity export wrote, or - for standard input",
+  });
   const where = source === "-" ? "standard input" : `"${source}"`;
-  let bytes: Uint8Array;
-  try {
-    bytes = source === "-"
-      ? await readSome({ read: (into) => context.io.readStdin(into) }, EXPORT_BYTES_MAX)
-      : await readUpTo(absolutePath(source, context.io.cwd), EXPORT_BYTES_MAX);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new NetError("not_found", `Cannot import identity: there is no ${where}`, {
-      next: "name the file that net identity export wrote, or - for standard input",
-    });
-  }
   const { parseIdentityExport } = await import("../src/core/crypto/mod.ts");
   const state = parseIdentityExport(bytes);
   if (state !== undefined) return state;

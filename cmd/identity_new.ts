@@ -18,8 +18,8 @@ export const identityNewCommand = buildCommand<SharedFlags, [string?], NetContex
     brief: "Make an identity: a named one, or the node's own",
     fullDescription:
       "Makes an identity and keeps it in a file that only you can read. A named one " +
-      "lies among your\nconfiguration and serves to issue tokens; without a name the node's own is " +
-      "made. The secret is not\nshown.\n\n" +
+      "lies among your configuration and serves to issue tokens; without a name the node's own is " +
+      "made. The secret is not shown.\n\n" +
       "EXAMPLES\n  net identity new\n  net identity new owner",
   },
   parameters: {
@@ -34,7 +34,9 @@ export const identityNewCommand = buildCommand<SharedFlags, [string?], NetContex
       await whileIdle(this, flags, place, async () => {
         if (await createIdentityFile(place.path, state)) return;
         throw new NetError("conflict", `Cannot make identity: "${place.path}" exists`, {
-          next: "see it with net identity show, or choose another name",
+          next: name === undefined
+            ? "see it with net identity show, or give a name to make another one"
+            : "see it with net identity show, or choose another name",
         });
       });
       const fields = await describeIdentity({ ...place, state });

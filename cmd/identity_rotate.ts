@@ -16,8 +16,8 @@ export const identityRotateCommand = buildCommand<IdentityRotateFlags, [string?]
     brief: "Raise the generation that an identity issues tokens at",
     fullDescription:
       "Raises the generation of an identity; its keys and ids stay. Tokens of earlier generations " +
-      "count\nuntil they are taken back: issue new ones, hand them out, then run net token revoke " +
-      "wherever tokens\nare checked. The node's own identity can only be rotated while the node is " +
+      "count until they are taken back: issue new ones, hand them out, then run net token revoke " +
+      "wherever tokens are checked. The node's own identity can only be rotated while the node is " +
       "stopped.\n\n" +
       "EXAMPLES\n  net identity rotate owner\n  net identity rotate owner --to 7",
   },

@@ -142,8 +142,9 @@ function describeMisuse(error: unknown): string {
       `Cannot read ${externalFlagNameOrPlaceholder} "${input}": ${
         exception instanceof Error ? exception.message : String(exception)
       }`,
+    // A flag that was left out, and one at the end that lacks its value, look the same here.
     UnsatisfiedFlagError: ({ externalFlagName }) =>
-      `Cannot read flag --${toKebab(externalFlagName)}: its value is missing`,
+      `Cannot run: --${toKebab(externalFlagName)} has no value`,
     UnsatisfiedPositionalError: ({ placeholder }) => `Cannot run: ${placeholder} is missing`,
     UnexpectedPositionalError: ({ input }) => `Cannot read argument "${input}": one too many`,
     UnexpectedFlagError: ({ externalFlagName }) =>

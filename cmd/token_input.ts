@@ -1,20 +1,24 @@
 /** What the token verbs are given: tokens, entities, channels, scopes, lives, and the user's own list. */
 import { fromHex, NetError, systemClock } from "../src/base/mod.ts";
-import {
-  absolutePath,
-  defaultRevocationFile,
-  parseDuration,
-  readSome,
-  readUpTo,
-} from "../src/config/mod.ts";
+import { absolutePath, defaultRevocationFile, parseDuration } from "../src/config/mod.ts";
 import type { TokenChain } from "../src/channel/mod.ts";
 import type { NetContext } from "./context.ts";
 import { type SharedFlags, textFlag } from "./flags.ts";
 import { openIdentity } from "./identity_place.ts";
+import { readInput } from "./input.ts";
 import type { Output } from "./output.ts";
 
 /** A chain of eight is below 3 KiB of hex. */
 const TOKEN_TEXT_BYTES_MAX = 8 * 1024;
+
+/** Letters shown of what should have been a token. */
+const TOKEN_WORD_SHOWN = 64;
+
+/** Clocks are forgiven this much at most; readers take more for this (`docs/tokens.md`). */
+const SKEW_SECONDS_MAX = 300;
+
+/** Longest life of a token in seconds: 365 days. */
+const LIFE_SECONDS_MAX = 31_536_000;
 
 /** The argument that is a token. */
 export const TOKEN_ARGUMENT = {
@@ -62,7 +66,7 @@ export async function readToken(context: NetContext, given: string): Promise<Tok
     const single = decodeToken(bytes);
     if (single.ok && isTokenSigned(single.token)) return [single.token];
   }
-  throw tokenError("invalid_format");
+  throw tokenError("invalid_format", describeNoToken(given));
 }
 
 /** The canonical text of a token: its chain in hex. */
@@ -120,31 +124,55 @@ export async function channelHashOf(name: string): Promise<bigint> {
  */
 export async function scopeFlag(text: string | undefined): Promise<number> {
   const { parseScope } = await import("../src/channel/mod.ts");
-  const scope = text === undefined ? 0 : parseScope(text.split(",").filter((word) => word !== ""));
+  const next = "write for example --allow publish,subscribe";
+  if (text === undefined) {
+    throw new NetError("usage", "Cannot run: --allow is missing, which says what is allowed", {
+      next,
+    });
+  }
+  const scope = parseScope(text.split(",").filter((word) => word !== ""));
   if (scope !== undefined && scope > 0 && scope < 16) return scope;
   throw new NetError(
     "usage",
-    `Cannot use --allow: value is "${
-      text ?? ""
-    }", must be words of publish, subscribe, admin, delegate`,
-    { next: "write for example --allow publish,subscribe" },
+    `Cannot use --allow: value is "${text}", must be words of publish, subscribe, admin, delegate`,
+    { next },
   );
 }
 
 /**
- * Whole seconds of a duration up to a year; `parseDuration` reaches a month.
+ * Whole seconds of a token's life.
  *
- * @throws NetError `usage` when it is none.
+ * @throws NetError `usage` when the text is no duration, or none that a token may live.
  */
-export function secondsFlag(name: string, text: string): number {
-  const days = /^([0-9]{1,4})d$/.exec(text)?.[1];
-  const durationMs = days === undefined ? parseDuration(text) : Number(days) * 86_400_000;
-  if (durationMs !== undefined) return Math.floor(durationMs / 1000);
+export function lifeFlag(name: string, text: string): number {
+  const seconds = parseSeconds(text) ?? 0;
+  if (seconds >= 1 && seconds <= LIFE_SECONDS_MAX) return seconds;
   throw new NetError(
     "usage",
-    `Cannot use ${name}: value is "${text}", must be a duration such as 90s, 30m, 12h or 365d`,
+    `Cannot use ${name}: value is "${text}", must be 1s to 365d, such as 90s, 30m or 12h`,
     { next: `write for example ${name} 12h` },
   );
+}
+
+/**
+ * Whole seconds of a clock difference; 0 when left out.
+ *
+ * @throws NetError `usage` when it is no duration, or more than is forgiven.
+ */
+export function skewFlag(text: string | undefined): number {
+  if (text === undefined) return 0;
+  const seconds = parseSeconds(text) ?? Infinity;
+  if (seconds <= SKEW_SECONDS_MAX) return seconds;
+  throw new NetError("usage", `Cannot use --skew: value is "${text}", must be 0s to 5m`, {
+    next: "write for example --skew 60s",
+  });
+}
+
+/** `parseDuration` reaches a month; here days reach further. */
+function parseSeconds(text: string): number | undefined {
+  const days = /^([0-9]{1,4})d$/.exec(text)?.[1];
+  const durationMs = days === undefined ? parseDuration(text) : Number(days) * 86_400_000;
+  return durationMs === undefined ? undefined : Math.floor(durationMs / 1000);
 }
 
 /**
@@ -164,19 +192,24 @@ export function revocationPath(context: NetContext, given: string | undefined): 
   );
 }
 
+/** How to say that an argument is no token; digits are not shown, they may be a secret's. */
+function describeNoToken(given: string): { readonly action: string; readonly next?: string } {
+  if (given === "-") return { action: "Cannot read token from standard input" };
+  if (given.startsWith("@")) return { action: `Cannot read token from "${given.slice(1)}"` };
+  if (given === "" || fromHex(given) !== undefined) return { action: "Cannot read token" };
+  const word = given.slice(0, TOKEN_WORD_SHOWN);
+  return {
+    action: `Cannot read token "${word}"`,
+    next: `for a file write @${word}; else give the token as net token issue printed it`,
+  };
+}
+
 /** Bytes behind the argument; `undefined` when it is a word that is no hex. */
 async function readContent(context: NetContext, given: string): Promise<Uint8Array | undefined> {
-  if (given === "-") {
-    return await readSome({ read: (into) => context.io.readStdin(into) }, TOKEN_TEXT_BYTES_MAX);
-  }
-  if (!given.startsWith("@")) return fromHex(given);
-  const path = absolutePath(given.slice(1), context.io.cwd);
-  try {
-    return await readUpTo(path, TOKEN_TEXT_BYTES_MAX);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new NetError("not_found", `Cannot read token: there is no "${path}"`, {
-      next: "write the token into a file with net token issue … > FILE",
-    });
-  }
+  if (given !== "-" && !given.startsWith("@")) return fromHex(given);
+  return await readInput(context, given === "-" ? given : given.slice(1), {
+    what: "token",
+    bytesMax: TOKEN_TEXT_BYTES_MAX,
+    next: "write the token into a file with net token issue … > FILE",
+  });
 }

@@ -7,10 +7,11 @@ import { openIdentity } from "./identity_place.ts";
 import {
   channelHashOf,
   IDENTITY_FLAG,
+  lifeFlag,
   nowSeconds,
   readEntity,
   scopeFlag,
-  secondsFlag,
+  skewFlag,
   SUBJECT_ARGUMENT,
   tokenText,
 } from "./token_input.ts";
@@ -32,8 +33,8 @@ export const tokenIssueCommand = buildCommand<TokenIssueFlags, [string], NetCont
   docs: {
     brief: "Allow somebody something on a channel",
     fullDescription: "Prints a token, signed by one of your identities: whoever trusts that " +
-      "identity lets the subject do\nwhat it says. Only the subject can use it.\n\n" +
-      "EXAMPLES\n  net token issue ENTITY --channel lab/x --allow subscribe --for 12h\n" +
+      "identity lets the subject do what it says. Only the subject can use it.\n\n" +
+      "EXAMPLES\n  net token issue friend --channel lab/x --allow subscribe > friend.token\n" +
       "  net token issue gateway --identity owner --channel lab/x \\\n" +
       "    --allow subscribe,delegate --depth 2 > gateway.token",
   },
@@ -44,7 +45,10 @@ export const tokenIssueCommand = buildCommand<TokenIssueFlags, [string], NetCont
       allow: textFlag("WORDS", "publish, subscribe, admin, delegate; joined by commas"),
       for: textFlag("DURATION", "Time it counts, at most 365d; default: 1h"),
       depth: textFlag("N", "How often it may be passed on, 0 to 255; default: 0"),
-      skew: textFlag("DURATION", "End earlier by the clock difference that readers forgive"),
+      skew: textFlag(
+        "DURATION",
+        "End earlier by the clock difference that readers forgive, at most 5m",
+      ),
       identity: IDENTITY_FLAG,
       ...SHARED_FLAGS,
     }),
@@ -68,13 +72,16 @@ export const tokenIssueCommand = buildCommand<TokenIssueFlags, [string], NetCont
         subject,
         scope,
         channelHash,
-        ttlSeconds: secondsFlag("--for", flags.for ?? "1h"),
+        ttlSeconds: lifeFlag("--for", flags.for ?? "1h"),
         depth: depthFlag(flags.depth),
-        skewSeconds: flags.skew === undefined ? 0 : secondsFlag("--skew", flags.skew),
+        skewSeconds: skewFlag(flags.skew),
       }, { nowSeconds: nowSeconds(), random: systemRandom });
       const text = await tokenText([token]);
       const links = await describeChain([token]);
       output.result("token.issue", { token: text, links }, () => text);
+      if (token.depth === 0 && (scope & TOKEN_SCOPES.delegate) !== 0) {
+        output.warn("it allows delegate and cannot be passed on: give it a --depth of 1 or more");
+      }
     });
   },
 });

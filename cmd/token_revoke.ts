@@ -21,10 +21,10 @@ export const tokenRevokeCommand = buildCommand<TokenRevokeFlags, [string], NetCo
   docs: {
     brief: "Take the tokens of an issuer back",
     fullDescription: "Takes back all tokens that an issuer signed below a generation, and every " +
-      "chain that rests on one.\nThe list of revocations is yours: it counts for the nodes and " +
-      "programs that you run on this\nmachine, for running ones within seconds. Floors only rise." +
+      "chain that rests on one. The list of revocations is yours: it counts for the nodes and " +
+      "programs that you run on this machine, for running ones within seconds. Floors only rise." +
       "\n\n" +
-      "EXAMPLES\n  net token revoke ENTITY\n  net token revoke owner --below 2",
+      "EXAMPLES\n  net identity rotate owner && net token revoke owner\n  net token revoke owner --below 2",
   },
   parameters: {
     flags: bareRecord({
@@ -59,6 +59,12 @@ export const tokenRevokeCommand = buildCommand<TokenRevokeFlags, [string], NetCo
       const fields = { issuer: issuer.toHex(), asked, floor, file };
       output.result("token.revoke", fields, () => `generations below ${floor} are taken back`);
       if (floor > asked) output.note(`the floor was ${floor} already; floors never fall`);
+      if (own !== undefined && own === floor) {
+        output.note(
+          `tokens of generation ${own} still count: to take them back too, run first\n` +
+            `  net identity rotate ${given}`,
+        );
+      }
       if (own !== undefined && own < floor) {
         output.warn(
           `${given} issues at generation ${own}, which is taken back: ` +

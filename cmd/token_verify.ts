@@ -12,7 +12,7 @@ import {
   readToken,
   revocationPath,
   REVOCATIONS_FLAG,
-  secondsFlag,
+  skewFlag,
   TOKEN_ARGUMENT,
 } from "./token_input.ts";
 import { chainText, describeChain } from "./token_view.ts";
@@ -36,10 +36,10 @@ export const tokenVerifyCommand = buildCommand<TokenVerifyFlags, [string], NetCo
   docs: {
     brief: "Check a token link by link",
     fullDescription: "Checks signatures, times, revocations and how the links follow from each " +
-      "other; with flags also\nwhether it leads from a root to a presenter, for an action on a " +
-      "channel. Exit code 0 when it holds, 5\nwhen it does not.\n\n" +
+      "other; with flags also whether it leads from a root to a presenter, for an action on a " +
+      "channel. Exit code 0 when it holds, 5 when it does not.\n\n" +
       "EXAMPLES\n  net token verify @gateway.token\n" +
-      "  net token verify @gateway.token --root owner --presenter ENTITY \\\n" +
+      "  net token verify @gateway.token --root owner --presenter gateway \\\n" +
       "    --channel lab/x --action subscribe",
   },
   parameters: {
@@ -78,6 +78,7 @@ export const tokenVerifyCommand = buildCommand<TokenVerifyFlags, [string], NetCo
         if (kind === undefined) throw error;
         const fields = { holds: false, kind, not_asked: [], links: [] };
         output.result("token.verify", fields, () => `refused: token: ${kind}`);
+        if (error instanceof NetError) output.note(`${error.message}\nnext: ${error.next}`);
         return REFUSED;
       }
       const question = await readQuestion(this, flags, output);
@@ -117,7 +118,7 @@ async function readQuestion(
     channelHash: flags.channel === undefined ? undefined : await channelHashOf(flags.channel),
     action: flags.action,
     nowSeconds: flags.at === undefined ? nowSeconds() : timeFlag(flags.at),
-    skewSeconds: flags.skew === undefined ? 0 : secondsFlag("--skew", flags.skew),
+    skewSeconds: skewFlag(flags.skew),
     revocations,
   };
 }

@@ -1,5 +1,5 @@
 /** `net tool export`: the tools of the mesh in the format of a provider of models. */
-import { buildChoiceParser, buildCommand } from "@stricli/core";
+import { buildCommand } from "@stricli/core";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
@@ -34,12 +34,9 @@ export const toolExportCommand = buildCommand<ToolExportFlags, [], NetContext>({
   parameters: {
     flags: bareRecord({
       format: {
-        kind: "parsed" as const,
-        parse: buildChoiceParser(FORMATS),
-        proposeCompletions: (partial: string) =>
-          FORMATS.filter((format) => format.startsWith(partial)),
-        placeholder: "FORMAT",
-        brief: "openai, anthropic, gemini or mcp",
+        kind: "enum" as const,
+        values: FORMATS,
+        brief: "Whose form they are printed in",
       },
       ...TOOL_FILTER_FLAGS,
       ...SHARED_FLAGS,

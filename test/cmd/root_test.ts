@@ -96,10 +96,16 @@ Deno.test("runNet() says what was not understood, with a usage line and exit cod
     [["blob", "get"], /TARGET is missing/, /usage: net blob get TARGET \[OUT\] \[FLAGS\]/],
     [["blob", "get", "a", "b", "c"], /"c": one too many/, /net blob get/],
     [["node", "start", "--profile", "big"], /must be one of micro, macro/, /net node start/],
-    [["node", "start", "--port"], /--port: its value is missing/, /net node start/],
+    [["node", "start", "--port"], /--port has no value/, /net node start/],
     [["node", "start", "-z"], /flag -z: unknown/, /net node start/],
     [["node", "status", "--json=no=yes"], /json/, /net node status/],
     [["completions", "csh"], /csh/, /net completions SHELL/],
+    [["tool", "export"], /--format has no value/, /net tool export/],
+    [
+      ["gateway", "export", "a"],
+      /CHANNEL SUBNET/,
+      /net gateway export CHANNEL SUBNET\.\.\. \[FLAGS\]/,
+    ],
   ];
   for (const [args, message, usage] of cases) {
     const { code, stdout, stderr } = await runInMemory(args);

@@ -83,8 +83,8 @@ Deno.test("gateway exports lists channels", async () => {
   for (const verb of ["exports", "ls"]) {
     assert.equal(
       await text(["gateway", verb], "gateway.exports", { exports }),
-      "CHANNEL  HASH              REACH    SUBNETS\n" +
-        "-        00000000000000ff  unknown  1 2.3\n",
+      "CHANNEL  HASH              VISIBILITY  SUBNETS\n" +
+        "-        00000000000000ff  unknown     1 2.3\n",
     );
   }
   assert.equal(
@@ -113,7 +113,9 @@ Deno.test("gateway export and unexport take a channel and subnets", async () => 
 });
 
 Deno.test("gateway export warns about channels that the table does not count for", async () => {
-  for (const [visibility, expected] of [[null, /not known here/], ["global", /reach global/]]) {
+  for (
+    const [visibility, expected] of [[null, /not known here/], ["global", /the visibility global/]]
+  ) {
     const { stderr } = await runInMemory(["gateway", "export", "room", "1"], {
       node: { "gateway.export": { targets: ["1"], visibility } },
     });

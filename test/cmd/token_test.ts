@@ -97,13 +97,14 @@ withPeople("token issue refuses flags that make no token", async ({ run }) => {
       ["--allow publish", /one of --channel and --any-channel/],
       ["--channel a --any-channel --allow publish", /one of --channel and --any-channel/],
       ["--channel A --allow publish", /Cannot use channel "A"/],
-      ["--channel a", /Cannot use --allow/],
+      ["--channel a", /--allow is missing/],
       ["--channel a --allow wildcard", /Cannot use --allow/],
       ["--channel a --allow write", /Cannot use --allow/],
       ["--channel a --allow publish --depth 256", /Cannot use --depth/],
-      ["--channel a --allow publish --for 0s", /token: zero_ttl/],
-      ["--channel a --allow publish --for 366d", /token: ttl_too_long/],
+      ["--channel a --allow publish --for 0s", /--for: value is "0s", must be 1s to 365d/],
+      ["--channel a --allow publish --for 366d", /--for: value is "366d", must be 1s to 365d/],
       ["--channel a --allow publish --for later", /Cannot use --for/],
+      ["--channel a --allow publish --skew 6m", /--skew: value is "6m", must be 0s to 5m/],
     ] as const
   ) {
     const { code, stderr } = await run(`${issue} ${flags}`);
@@ -131,7 +132,7 @@ withPeople("token delegate refuses as the mesh does", async ({ path, print, run 
   );
   await refuses(await issue("--allow subscribe --depth 1"), "gateway", /delegation_not_allowed/);
   const good = await issue("--allow subscribe,delegate --depth 1");
-  await refuses(good, "owner", /token: not_authorized/);
+  await refuses(good, "owner", /is for [0-9a-f]{64}, the signer is [0-9a-f]{64}: token: not_auth/);
   await refuses(forge(good), "gateway", /token: invalid_signature/);
   await Deno.writeTextFile(`${path}/g`, good);
   const { stderr } = await run("token delegate @g agent --identity gateway --allow publish");
@@ -159,7 +160,18 @@ withPeople(
       assert.equal(code, 2);
       assert.match(stderr, /token: invalid_format/);
     }
+    const bare = await run("token show g");
+    assert.match(
+      bare.stderr,
+      /Cannot read token "g": token: invalid.*\nnext: for a file write @g;/s,
+    );
+    // Digits may be a secret that was put in the wrong place.
+    const digits = await run(`token show ${"ab".repeat(32)}`);
+    assert.match(digits.stderr, /^net: Cannot read token: token: invalid_format\n/);
     assert.equal((await run("token show @nowhere")).code, 4);
+    const folder = await run("token show @/tmp");
+    assert.equal(folder.code, 2);
+    assert.match(folder.stderr, /"\/tmp" is a folder, must be a file/);
   },
 );
 

@@ -43,19 +43,27 @@ export const TOKEN_ERROR_KINDS = Object.keys(FACES) as readonly TokenErrorKind[]
 /**
  * The error of a kind, with the text `token: KIND` and the kind in its data.
  *
+ * @param more What was being done, put in front, and what to do next where the kind alone can't say.
+ *
  * @example
  * ```ts
  * import { tokenError } from "./token_error.ts";
  * console.assert(tokenError("expired").message === "token: expired");
  * ```
  */
-export function tokenError(kind: TokenErrorKind): NetError {
+export function tokenError(
+  kind: TokenErrorKind,
+  more: { readonly action?: string; readonly next?: string } = {},
+): NetError {
   const { code, next } = FACES[kind];
-  return new NetError(code, `token: ${kind}`, { next, data: { kind } });
+  const message = more.action === undefined ? `token: ${kind}` : `${more.action}: token: ${kind}`;
+  return new NetError(code, message, { next: more.next ?? next, data: { kind } });
 }
 
 /** The kind of an error that {@linkcode tokenError} made; `undefined` for any other. */
 export function tokenErrorKind(error: unknown): TokenErrorKind | undefined {
-  if (!(error instanceof NetError) || !error.message.startsWith("token: ")) return undefined;
-  return TOKEN_ERROR_KINDS.find((kind) => kind === error.data?.kind);
+  if (!(error instanceof NetError)) return undefined;
+  return TOKEN_ERROR_KINDS.find((kind) =>
+    kind === error.data?.kind && error.message.endsWith(`token: ${kind}`)
+  );
 }
