@@ -46,6 +46,8 @@ export interface StartFlags extends SharedFlags {
   readonly logLevel?: "debug" | "info" | "warn" | "error" | "off";
   readonly logFormat?: "text" | "json";
   readonly snapshotEvery?: string;
+  readonly tokenSweep?: string;
+  readonly capabilitySweep?: string;
   readonly heartbeat?: string;
   readonly sessionTimeout?: string;
 }
@@ -148,6 +150,8 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     brief: "Shape of log records on standard error; default: text",
   },
   snapshotEvery: hiddenTextFlag("DURATION", "Time between snapshots of folds, or never"),
+  tokenSweep: hiddenTextFlag("DURATION", "Time between sweeps of kept tokens, or never"),
+  capabilitySweep: hiddenTextFlag("DURATION", "Time between sweeps of announcements, or never"),
   heartbeat: hiddenTextFlag("DURATION", "Interval of heartbeats"),
   sessionTimeout: hiddenTextFlag("DURATION", "Silence after which a session is lost"),
   ...SHARED_FLAGS,
@@ -197,6 +201,8 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,
     snapshotEvery: flags.snapshotEvery,
+    tokenSweep: flags.tokenSweep,
+    capabilitySweep: flags.capabilitySweep,
     heartbeat: flags.heartbeat,
     sessionTimeout: flags.sessionTimeout,
   };

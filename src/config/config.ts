@@ -95,6 +95,10 @@ export interface NodeConfig {
   readonly unregisteredChannels: "warn" | "allow" | "deny";
   /** Time between snapshots of folds in milliseconds, 0 for only at the end; `undefined` for 5 min. */
   readonly snapshotEveryMs: number | undefined;
+  /** Time between sweeps of kept tokens in milliseconds, 0 for never; `undefined` for 30 s. */
+  readonly tokenSweepMs: number | undefined;
+  /** Time between sweeps of expired announcements in milliseconds, 0 for never; `undefined` for 1 s. */
+  readonly capabilitySweepMs: number | undefined;
   readonly label: string;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
@@ -201,6 +205,8 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
     ) ?? "warn",
     announceEveryMs: layers.read("announceEvery", parseEvery, EVERY_REQUIRED),
     snapshotEveryMs: layers.read("snapshotEvery", parseEvery, EVERY_REQUIRED),
+    tokenSweepMs: layers.read("tokenSweep", parseEvery, EVERY_REQUIRED),
+    capabilitySweepMs: layers.read("capabilitySweep", parseEvery, EVERY_REQUIRED),
     label: layers.read("label", parseLabel, "must be 1 to 64 bytes without control characters") ??
       (options.hostname === undefined ? undefined : parseLabel(options.hostname.slice(0, 63))) ??
       "net",
@@ -359,6 +365,8 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   subnetRules: "subnetRule",
   isGateway: "gateway",
   snapshotEveryMs: "snapshotEvery",
+  tokenSweepMs: "tokenSweep",
+  capabilitySweepMs: "capabilitySweep",
   heartbeatMs: "heartbeat",
   sessionTimeoutMs: "sessionTimeout",
 };

@@ -47,6 +47,8 @@ const SETTINGS = {
   gateway: ["--gateway", "NET_GATEWAY"],
   unregisteredChannels: ["--unregistered-channels", "NET_UNREGISTERED_CHANNELS"],
   snapshotEvery: ["--snapshot-every", "NET_SNAPSHOT_EVERY"],
+  tokenSweep: ["--token-sweep", "NET_TOKEN_SWEEP"],
+  capabilitySweep: ["--capability-sweep", "NET_CAPABILITY_SWEEP"],
   label: ["--label", "NET_NODE_ID", "NODE_ID"],
   logLevel: ["--log-level", "NET_LOG_LEVEL"],
   logFormat: ["--log-format", "NET_LOG_FORMAT"],

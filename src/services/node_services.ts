@@ -66,9 +66,10 @@ export interface OpenServices {
 export function addMeshServices(parts: MeshParts): MeshServices {
   const { supervisor, config, log, metrics, storage, folder, keys, meshSecret, ticket } = parts;
   const deps = { clock: systemClock, log, metrics };
-  const { revocationFile } = config;
+  const { revocationFile, tokenSweepMs } = config;
+  const sweepMs = tokenSweepMs === 0 ? "never" : tokenSweepMs;
   // Before the mesh, so that nobody is let in by a token that was taken back.
-  const tokens = supervisor.add(() => new TokenService(deps, { revocationFile }));
+  const tokens = supervisor.add(() => new TokenService(deps, { revocationFile, sweepMs }));
   const mesh = supervisor.add(() =>
     new MeshService({ ...deps, memory: storage.memory, keys }, {
       udp: config.udp,
@@ -87,6 +88,7 @@ export function addMeshServices(parts: MeshParts): MeshServices {
       { ...deps, mesh, keys, memory: createCapabilityMemory(storage.ledger) },
       {
         repeatMs: config.announceEveryMs,
+        sweepMs: config.capabilitySweepMs,
         facts: { tags: config.tags.map(requireOperatorTag) },
       },
     )

@@ -155,6 +155,8 @@ Deno.test("loadNodeConfig() reads tags and the time between announcements", () =
   fails("usage", /--announce-every/, () => load({ announceEvery: "9s" }));
   assert.equal(load({ snapshotEvery: "1m" }).snapshotEveryMs, 60_000);
   assert.equal(load({}).snapshotEveryMs, undefined);
+  assert.equal(load({ tokenSweep: "never" }).tokenSweepMs, 0);
+  assert.equal(load({}, { ...HOME, NET_CAPABILITY_SWEEP: "1m" }).capabilitySweepMs, 60_000);
   fails("usage", /--tag/, () => load({ tag: [""] }));
 });
 

@@ -233,6 +233,12 @@ export class OriginTable {
   /** Ends what expired; returns the nodes that ended since the last sweep, for whatever reason. */
   sweep(nowMs: number): bigint[] {
     this.#expire(nowMs);
+    return this.takeEnded();
+  }
+
+  /** The nodes that ended since they were taken last, for whatever reason. */
+  takeEnded(): bigint[] {
+    if (this.#ended.size === 0) return [];
     const ended = [...this.#ended];
     this.#ended.clear();
     return ended;

@@ -177,6 +177,11 @@ export class AnnouncementStore {
     return this.#origins.sweep(nowMs);
   }
 
+  /** As {@linkcode AnnouncementStore.sweep}, but leaves what expired and nobody looked at. */
+  takeEnded(): bigint[] {
+    return this.#origins.takeEnded();
+  }
+
   #judge(bytes: Uint8Array, from: bigint, nowMs: number): AnnouncementVerdict {
     if (!this.#neighbor(from, nowMs).take(1, nowMs)) return drop("neighbor_rate");
     const decoded = readAnnouncement(bytes, this.#knownOf);

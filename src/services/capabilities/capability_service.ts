@@ -50,6 +50,11 @@ export interface CapabilityServiceDeps {
 export interface CapabilityServiceOptions {
   /** Time between repetitions in milliseconds, 0 for none; 150000 when left out. */
   readonly repeatMs?: number;
+  /**
+   * Time between looks for what expired in milliseconds, 0 for never; 1000 when left out. What is not looked for
+   * is found until its origin says something new, or room is needed.
+   */
+  readonly sweepMs?: number;
   /** What the command line adds to the operator's words, for this run. */
   readonly facts?: CapabilityFacts;
 }
@@ -98,10 +103,12 @@ export class CapabilityService implements Service {
   readonly #broadcaster: Broadcaster;
   #stops: (() => void)[] = [];
   #memberships: (nodeId: bigint) => Iterable<GatedEntry> = () => [];
+  readonly #sweepMs: number;
   #isRunning = false;
 
   constructor(deps: CapabilityServiceDeps, options: CapabilityServiceOptions = {}) {
     this.#deps = deps;
+    this.#sweepMs = options.sweepMs ?? SWEEP_MS;
     const { clock, keys, mesh } = deps;
     const store = this.#store = new AnnouncementStore({ nodeId: keys.identity.nodeId });
     const schedule = new AnnounceSchedule({ repeatMs: options.repeatMs });
@@ -142,7 +149,7 @@ export class CapabilityService implements Service {
       transport.onMessage(SUBPROTOCOL_ANNOUNCEMENT, (message) => this.#receive(message)),
       transport.onPeerChange((peer, isConnected) => this.#onPeerChange(peer, isConnected)),
       transport.onProven(({ nodeId, entityId }) => this.#pins.pin(nodeId, entityId)),
-      repeat(clock, SWEEP_MS, () => this.#sweep()),
+      this.#sweepMs === 0 ? () => {} : repeat(clock, this.#sweepMs, () => this.#sweep()),
       repeat(clock, WRITE_MS, () => void this.#keeper.write()),
       () => this.#broadcaster.stop(),
     ];
@@ -341,6 +348,7 @@ export class CapabilityService implements Service {
   #receive(message: SubprotocolMessage): void {
     const { clock, log, mesh } = this.#deps;
     const verdict = this.#store.receive(message.payload, message.from, clock.now());
+    if (this.#sweepMs === 0) { for (const nodeId of this.#store.takeEnded()) this.#end(nodeId); }
     if (verdict.kind === "dropped") {
       log.debug("announcement_dropped", { peer: idToHex(message.from), reason: verdict.reason });
       return;

@@ -216,6 +216,17 @@ Deno.test("AnnouncementStore.receive() counts short tags for what they take in m
   assert.deepEqual([from(1), from(2)], ["full", "full"]);
 });
 
+Deno.test("AnnouncementStore.takeEnded() tells of nodes that ended, and looks for none", () => {
+  const store = newStore();
+  receive(store, sample({ identity: identityOf(1), ttlSeconds: 1 }));
+  receive(store, sample({ identity: identityOf(2), ttlSeconds: 1 }));
+  assert.deepEqual(store.takeEnded(), []);
+  assert.equal(store.get(identityOf(1).nodeId, 2_000), undefined);
+  assert.deepEqual(store.takeEnded(), [identityOf(1).nodeId]);
+  assert.deepEqual(store.takeEnded(), []);
+  assert.deepEqual(store.sweep(2_000), [identityOf(2).nodeId]);
+});
+
 Deno.test("AnnouncementStore never exceeds its bounds, whatever comes in which order", () => {
   const announcements = [1, 2, 3, 4, 5].flatMap((seed) =>
     [1n, 2n, 3n].map((version) =>

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { createRamKeys } from "../../../src/core/crypto/mod.ts";
+import {
+  encodeAnnouncement,
+  localAnnouncement,
+  SUBPROTOCOL_ANNOUNCEMENT,
+} from "../../../src/core/capability/mod.ts";
+import { createIdentity, createRamKeys } from "../../../src/core/crypto/mod.ts";
 import { openLedger, writeSetting } from "../../../src/core/ledger/mod.ts";
 import {
   type CapabilityChange,
@@ -58,6 +63,25 @@ Deno.test("onChange() tells of nodes that come, change and go", async () => {
   await right.stop();
   await until("it goes", () => last()?.known === undefined);
   assert.equal(left.capabilities.get(right.nodeId), undefined);
+});
+
+Deno.test("what expired is swept, unless sweeping is switched off", async () => {
+  await using sweeping = await startCapableNode();
+  await using keeping = await startCapableNode({ sweepMs: 0 });
+  const identity = createIdentity(new Uint8Array(32).fill(77));
+  const own = { identity, tags: ["short"], version: 1n, wallMs: 0, ttlSeconds: 1 };
+  const bytes = encodeAnnouncement({ ...localAnnouncement(own), hopCount: 1 });
+  for (const node of [sweeping, keeping]) {
+    await using peer = await startCapableNode({ join: node });
+    const { transport } = peer.mesh;
+    await until("there is a session", () => transport.connectedPeers().length > 0);
+    transport.sendMessage(node.nodeId, SUBPROTOCOL_ANNOUNCEMENT, 0x0c00n, bytes);
+    const isFound = () => node.capabilities.index.get(identity.nodeId).length > 0;
+    await until("it is known", isFound);
+    await until("it expired", () => node.capabilities.get(identity.nodeId) === undefined);
+    if (node === sweeping) await until("it is swept", () => !isFound());
+    else assert.ok(isFound());
+  }
 });
 
 Deno.test("a restart answers from what was known, marked stale until it is confirmed", async () => {
