@@ -23,14 +23,18 @@ export const STEERING_METADATA_KEYS: ReadonlySet<string> = new Set([
 const HEAT = "heat:";
 const BLOB_HEAT = "heat:blob:";
 const CHAIN = "causal:";
+const TOOL = "ai-tool:";
+const SERVICE = "nrpc:";
 
 /**
  * The set as it is indexed: without steering metadata, without the heat of chains that the node does not
- * claim to hold, and with the heat of a bounded number of blobs. The same object when there is nothing to
- * leave out.
+ * claim to hold, with the heat of a bounded number of blobs, and without tools that the node does not serve
+ * (promise C12). The same object when there is nothing to leave out.
  */
 export function ingestCapabilities(set: CapabilitySet): CapabilitySet {
-  const tags = hasHeat(set) ? coolTags(set.tags) : set.tags;
+  let { tags } = set;
+  if (hasTag(tags, HEAT)) tags = coolTags(tags);
+  if (hasTag(tags, TOOL)) tags = servedTools(tags);
   const hasSteering = set.metadata.size > 0 &&
     [...STEERING_METADATA_KEYS].some((key) => set.metadata.has(key));
   if (tags === set.tags && !hasSteering) return set;
@@ -40,19 +44,29 @@ export function ingestCapabilities(set: CapabilitySet): CapabilitySet {
   );
 }
 
-function hasHeat({ tags }: CapabilitySet): boolean {
-  return tags.some((tag) => tag.startsWith(HEAT));
+function hasTag(tags: readonly string[], prefix: string): boolean {
+  return tags.some((tag) => tag.startsWith(prefix));
 }
 
+/** The same list when every tool is served. */
+function servedTools(tags: readonly string[]): readonly string[] {
+  const known = new Set(tags);
+  const isServed = (tag: string) =>
+    !tag.startsWith(TOOL) || known.has(SERVICE + tag.slice(TOOL.length));
+  return tags.every(isServed) ? tags : tags.filter(isServed);
+}
+
+/** The same list when all heat is believed. */
 function coolTags(tags: readonly string[]): readonly string[] {
   const chains = new Set<string>();
   for (const tag of tags) if (tag.startsWith(CHAIN)) chains.add(chainOf(tag.slice(CHAIN.length)));
   let blobs = 0;
-  return tags.filter((tag) => {
+  const kept = tags.filter((tag) => {
     if (!tag.startsWith(HEAT)) return true;
     if (tag.startsWith(BLOB_HEAT)) return ++blobs <= BLOB_HEAT_TAGS_MAX;
     return chains.has(chainOf(tag.slice(HEAT.length)));
   });
+  return kept.length === tags.length ? tags : kept;
 }
 
 /** The hex digits a reserved tag's body begins with. */
