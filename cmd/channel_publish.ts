@@ -63,6 +63,9 @@ export const channelPublishCommand = buildCommand<PublishFlags, [string, string]
         if (isStream) await publishLines(this, node, channel, token, sums, signal);
         else await publishAll(node, channel, [utf8(text)], token, sums, "best_effort", signal);
         report(output, channel, sums);
+      } catch (error) {
+        if (sums.events > 0) output.note(`${publishedText(sums)}, then it ended`);
+        throw error;
       } finally {
         await node.close();
       }
@@ -87,7 +90,21 @@ async function publishLines(
       signal,
     });
     if (events === undefined) return;
-    await publishAll(node, channel, events, token, sums, "collect", signal);
+    try {
+      await publishAll(node, channel, events, token, sums, "collect", signal);
+    } catch (error) {
+      const fault = error instanceof NetError ? error.data ?? {} : {};
+      const before = numberOf(fault.event_index);
+      if (before === undefined) throw error;
+      // The node takes none of a call with an event that is too long: those before it go alone.
+      await publishAll(node, channel, events.slice(0, before), token, sums, "collect", signal);
+      throw new NetError(
+        "limit",
+        `Cannot publish line ${sums.events + 1}: it has ${textOf(fault.bytes)} bytes, must be at ` +
+          `most ${textOf(fault.bytes_max)}`,
+        { cause: error, next: "store it with net blob put and publish its address" },
+      );
+    }
   }
 }
 
@@ -128,13 +145,17 @@ async function publishAll(
 }
 
 function report(output: Output, channel: string, sums: Sums): void {
-  const { events, attempted, delivered, failed } = sums;
-  output.result("channel.publish", { channel, ...sums }, () => {
-    const what = events === 1 ? "1 event" : `${formatCount(events)} events`;
-    if (attempted === 0) return `published ${what}, nobody is subscribed`;
-    return `published ${what}, ${formatCount(delivered)} of ${formatCount(attempted)} delivered`;
-  });
+  const { failed } = sums;
+  output.result("channel.publish", { channel, ...sums }, () => publishedText(sums));
   if (failed === 0) return;
   const { node_id, message } = recordOf(sums.errors[0]);
-  output.warn(`${failed} deliveries failed; the last at ${textOf(node_id)}: ${textOf(message)}`);
+  const what = failed === 1 ? "1 of them was not sent" : `${failed} of them were not sent`;
+  output.warn(`${what}; the last to ${textOf(node_id)}: ${textOf(message)}`);
+}
+
+/** What became of the events: sent, which is not yet arrived. */
+function publishedText({ events, attempted, delivered }: Sums): string {
+  const what = events === 1 ? "1 event" : `${formatCount(events)} events`;
+  if (attempted === 0) return `published ${what}, nobody is subscribed`;
+  return `published ${what}, ${formatCount(delivered)} of ${formatCount(attempted)} sent`;
 }

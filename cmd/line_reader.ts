@@ -1,7 +1,11 @@
 /** Lines of a byte source, in the pieces they come in. */
+import { NetError } from "../src/base/mod.ts";
 
 const CHUNK_BYTES = 65_536;
 const LINE_FEED = 0x0a;
+
+/** Longest line held: a source without line feeds must not fill the memory. */
+const LINE_BYTES_MAX = 1_048_576;
 
 /** Bounds of one look. */
 export interface NextLinesOptions {
@@ -33,6 +37,9 @@ export class LineReader {
   #lines: Uint8Array[] = [];
   /** The beginning of a line whose end has not come. */
   #rest: Uint8Array[] = [];
+  #restBytes = 0;
+  /** Lines handed out. */
+  #count = 0;
   #isEnd = false;
 
   /** @param read Fills the array and says how far; `null` at the end. */
@@ -40,12 +47,17 @@ export class LineReader {
     this.#read = read;
   }
 
-  /** The next lines, at least one and none that is still to come; `undefined` at the end. */
+  /**
+   * The next lines, at least one and none that is still to come; `undefined` at the end.
+   *
+   * @throws NetError `limit` for a line of more than 1 MiB; the signal's reason when it aborts.
+   */
   async next({ linesMax, bytesMax, signal }: NextLinesOptions): Promise<Uint8Array[] | undefined> {
     while (this.#lines.length === 0) {
       signal?.throwIfAborted();
       if (this.#isEnd) return undefined;
-      const length = await this.#read(this.#chunk);
+      this.#requireBounded();
+      const length = await orAborted(this.#read(this.#chunk), signal);
       if (length !== null) this.#take(this.#chunk.slice(0, length));
       else {
         this.#isEnd = true;
@@ -59,7 +71,17 @@ export class LineReader {
       bytes += line.length;
       count += 1;
     }
+    this.#count += count;
     return this.#lines.splice(0, count);
+  }
+
+  #requireBounded(): void {
+    if (this.#restBytes <= LINE_BYTES_MAX) return;
+    throw new NetError(
+      "limit",
+      `Cannot read line ${this.#count + 1}: it has more than ${LINE_BYTES_MAX} bytes`,
+      { next: "look whether the input is text in lines" },
+    );
   }
 
   #take(bytes: Uint8Array): void {
@@ -70,12 +92,15 @@ export class LineReader {
       this.#endLine(bytes.subarray(start, end));
       start = end + 1;
     }
-    if (start < bytes.length) this.#rest.push(bytes.subarray(start));
+    if (start === bytes.length) return;
+    this.#rest.push(bytes.subarray(start));
+    this.#restBytes += bytes.length - start;
   }
 
   #endLine(end: Uint8Array): void {
     const parts = [...this.#rest, end];
     this.#rest = [];
+    this.#restBytes = 0;
     const line = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of parts) {
@@ -83,5 +108,18 @@ export class LineReader {
       at += part.length;
     }
     this.#lines.push(line);
+  }
+}
+
+/** What was read, unless the signal aborts first; the read itself can't be called off. */
+async function orAborted<T>(reading: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await reading;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([reading, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }

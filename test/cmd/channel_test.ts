@@ -65,7 +65,7 @@ Deno.test("net channel publish sends one event, or a line each, and says what be
     }),
   };
   const one = await runInMemory(["channel", "publish", "room/a", "hello"], { node });
-  assert.equal(one.stdout, "published 1 event, 2 of 2 delivered\n");
+  assert.equal(one.stdout, "published 1 event, 2 of 2 sent\n");
   assert.deepEqual(decode(one.calls[0]?.params.events), ["hello"]);
   assert.equal(one.calls[0]?.params.on_failure, "best_effort");
   const stdin = "first\n\nthird";
@@ -97,13 +97,38 @@ Deno.test("net channel publish keeps a channel's rate by waiting", async () => {
   };
   const stdin = "1\n2\n3\n4\n5\n";
   const result = await runInMemory(["channel", "publish", "room/a", "-"], { node, stdin });
-  assert.equal(result.stdout, "published 5 events, 5 of 5 delivered\n");
+  assert.equal(result.stdout, "published 5 events, 5 of 5 sent\n");
   assert.deepEqual(result.calls.map(({ params }) => decode(params.events)), [
     ["1", "2", "3", "4", "5"],
     ["3", "4", "5"],
     ["3", "4", "5"],
     ["5"],
   ]);
+});
+
+Deno.test("net channel publish says which line is too long, and sends those before it", async () => {
+  const node = {
+    "channel.publish": ({ events }: Record<string, unknown>) => {
+      const index = decode(events).indexOf("long");
+      if (index >= 0) {
+        throw new NetError("limit", "too long", {
+          data: { event_index: index, bytes: 9000, bytes_max: 8104 },
+        });
+      }
+      const { length } = events as string[];
+      return { events: length, attempted: length, delivered: length, failed: 0, errors: [] };
+    },
+  };
+  const stdin = "1\n2\nlong\n4\n";
+  const { code, stdout, stderr, calls } = await runInMemory(
+    ["channel", "publish", "room/a", "-"],
+    { node, stdin },
+  );
+  assert.equal(code, 12);
+  assert.equal(stdout, "");
+  assert.deepEqual(decode(calls.at(-1)?.params.events), ["1", "2"]);
+  assert.match(stderr, /^published 2 events, 2 of 2 sent, then it ended\n/);
+  assert.match(stderr, /Cannot publish line 3: it has 9000 bytes, must be at most 8104/);
 });
 
 Deno.test("net channel publish warns of subscribers that were not reached", async () => {
@@ -113,7 +138,7 @@ Deno.test("net channel publish warns of subscribers that were not reached", asyn
   };
   const result = await runInMemory(["channel", "publish", "room/a", "x"], { node });
   assert.equal(result.code, 0);
-  assert.match(result.stderr, /1 deliveries failed; the last at 31a56ab7724a0b59: no room/);
+  assert.match(result.stderr, /1 of them was not sent; the last to 31a56ab7724a0b59: no room/);
 });
 
 Deno.test("net channel subscribe prints events as they come, and notes what publishers say", async () => {

@@ -36,6 +36,31 @@ Deno.test("LineReader keeps to the bounds of a look, and hands out a long line a
   assert.deepEqual(await readAll(readerOf([text]), 9, 5), [["aa", "bb"], ["cc"], ["dddddd"]]);
 });
 
+Deno.test("LineReader hands out what came before a line without an end, then refuses that", async () => {
+  const endless = new Uint8Array(60_000).fill(0x61);
+  let reads = 0;
+  const reader = new LineReader((into) => {
+    const chunk = reads++ === 0 ? utf8("one\ntwo\nx") : endless;
+    into.set(chunk);
+    return Promise.resolve(chunk.length);
+  });
+  const lines = await reader.next({ linesMax: 9, bytesMax: 100 });
+  assert.equal(lines?.length, 2);
+  await assert.rejects(
+    reader.next({ linesMax: 9, bytesMax: 100 }),
+    /Cannot read line 3: it has more than 1048576 bytes/,
+  );
+  assert.ok(reads < 25, "and reads no further");
+});
+
+Deno.test("LineReader gives up when its signal aborts while a read is waiting", async () => {
+  const controller = new AbortController();
+  const reader = new LineReader(() => new Promise(() => {}));
+  const waiting = reader.next({ linesMax: 9, bytesMax: 100, signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assert.rejects(waiting, /enough/);
+});
+
 Deno.test("LineReader finds the lines of a text however it is cut", async () => {
   const chunks = fc.array(fc.string({ maxLength: 12 }).map((text) => text.replaceAll("x", "\n")));
   await fc.assert(fc.asyncProperty(chunks, async (texts) => {

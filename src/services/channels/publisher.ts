@@ -140,7 +140,7 @@ export class ChannelPublisher {
       options;
     signal?.throwIfAborted();
     const published = this.#published(requireChannelId(name));
-    for (const event of events) requireSize(name, event);
+    events.forEach((event, index) => requireSize(name, event, index));
     this.#pass(published);
     if (published.opening !== undefined) await published.opening;
     const tally = new PublishTally();
@@ -253,11 +253,14 @@ export class ChannelPublisher {
   }
 }
 
-function requireSize(name: string, { length }: Uint8Array): void {
+function requireSize(name: string, { length }: Uint8Array, index: number): void {
   if (length <= MAX_EVENT_BYTES) return;
   throw new NetError(
     "limit",
     `Cannot publish on "${name}": the event has ${length} bytes, must be at most ${MAX_EVENT_BYTES}`,
-    { next: "store it with net blob put and publish its address" },
+    {
+      next: "store it with net blob put and publish its address",
+      data: { event_index: index, bytes: length, bytes_max: MAX_EVENT_BYTES },
+    },
   );
 }
