@@ -33,7 +33,10 @@ export const channelSubscribeCommand = buildCommand<SubscribeFlags, [string], Ne
   },
   parameters: {
     flags: bareRecord({
-      from: listFlag("NODE", "Only events of this publisher; repeatable"),
+      from: listFlag(
+        "PEER",
+        "Only events of this publisher, a node id or its first digits; repeatable",
+      ),
       group: textFlag("NAME", "Share the events with the other members of a queue group"),
       count: textFlag("N", "End after so many events"),
       token: TOKEN_FLAG,
@@ -51,14 +54,15 @@ export const channelSubscribeCommand = buildCommand<SubscribeFlags, [string], Ne
         ...await chainParam(this, flags.token),
       };
       const node = await connectNode(this, flags, signal);
+      const noteStatus = createStatusNotes(output, channel, flags.token);
       const onProgress = (report: unknown) => {
-        const { events, status } = recordOf(report);
-        if (status !== undefined) noteStatus(output, channel, recordOf(status));
+        const { events, status, waiting } = recordOf(report);
+        if (waiting === true) output.note(`waiting for events of ${channel}`);
+        if (status !== undefined) noteStatus(recordOf(status));
         const lines = listOf(events).map((event) => lineOf(this, output, channel, recordOf(event)));
         if (lines.length > 0) this.io.writeOut(lines.join(""));
       };
       try {
-        output.note(`waiting for events of ${channel}`);
         const result = recordOf(
           await node.call("channel.subscribe", params, { signal, onProgress }),
         );
@@ -84,22 +88,39 @@ function lineOf(
   return `${context.io.isStdoutTerminal ? textOf(text.replace(/\t/g, "  ")) : text}\n`;
 }
 
-function noteStatus(
-  output: Output,
-  channel: string,
-  status: Readonly<Record<string, unknown>>,
-): void {
-  const publisher = textOf(status.publisher);
-  switch (status.state) {
-    case "active":
-      return output.note(`subscribed to ${channel} at ${publisher}`);
-    case "refused":
-      return output.warn(`${publisher} refused ${channel}: ${textOf(status.reason)}`);
-    case "unanswered":
-      return output.note(`no answer of ${publisher}, asking again`);
-    case "lost":
-      return output.note(`${publisher} is gone, waiting for it`);
-  }
+/** Tells how it goes at each publisher, each time it goes differently. */
+function createStatusNotes(output: Output, channel: string, token: string | undefined) {
+  const told = new Map<string, string>();
+  let isHinted = false;
+  return (status: Readonly<Record<string, unknown>>): void => {
+    const publisher = textOf(status.publisher);
+    const news = `${textOf(status.state)} ${textOf(status.reason)}`;
+    if (told.get(publisher) === news) return;
+    told.set(publisher, news);
+    switch (status.state) {
+      case "active":
+        return output.note(`subscribed to ${channel} at ${publisher}`);
+      case "refused":
+        output.warn(`${publisher} refuses ${channel}: ${textOf(status.reason)}; it is asked again`);
+        if (status.reason === "unauthorized" && !isHinted) output.note(hintOf(channel, token));
+        isHinted = true;
+        return;
+      case "unanswered":
+        return output.note(`no answer of ${publisher}, asking again`);
+      case "lost":
+        return output.note(`${publisher} is gone, waiting for it`);
+    }
+  };
+}
+
+/** What whoever is not let in can do. */
+function hintOf(channel: string, token: string | undefined): string {
+  return token === undefined
+    ? "next: show a token with --token @FILE, if it demands one; it may also be for other subnets or tags"
+    : `next: look into the token with net token verify ${
+      token.startsWith("@") ? token : "TOKEN"
+    } ` +
+      `--channel ${channel} --action subscribe`;
 }
 
 function parseCount(text: string | undefined): number | undefined {

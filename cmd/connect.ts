@@ -51,7 +51,21 @@ export async function connectNode(
       failure ??= error;
     }
   }
-  throw failure ?? notRunning(`no node is recorded in "${config.dataDir ?? ""}"`);
+  const message = failure?.message ??
+    `Cannot reach a node: no node is recorded in "${config.dataDir ?? ""}"`;
+  throw new NetError("not_running", message, {
+    cause: failure,
+    next: `start one with ${commandAt("net node start", flags)}`,
+  });
+}
+
+/** A command that means the same node as the flags do. */
+export function commandAt(command: string, flags: SharedFlags): string {
+  const given = { family: flags.family, "data-dir": flags.dataDir, socket: socketFlag(flags) };
+  const words = Object.entries(given).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name} ${value}`]
+  );
+  return [command, ...words].join(" ");
 }
 
 /**
@@ -114,10 +128,4 @@ async function readNodeFile(dataDir: string): Promise<string | undefined> {
 
 function isNotRunning(error: unknown): error is NetError {
   return error instanceof NetError && error.code === "not_running";
-}
-
-function notRunning(reason: string): NetError {
-  return new NetError("not_running", `Cannot reach a node: ${reason}`, {
-    next: "start one with net node start",
-  });
 }

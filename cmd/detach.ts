@@ -182,7 +182,7 @@ async function report(
   }
   const fields = { ...ready, log: logPath, ...(ticket === undefined ? {} : { ticket }) };
   const { schema: _, ...rest } = recordOf(fields);
-  output.result("node.start", rest, () => startText(rest, ticket));
+  output.result("node.start", rest, () => startText(rest, ticket, flags));
 }
 
 function fail(context: NetContext, output: Output, text: string, exitCode: number): number {

@@ -16,9 +16,10 @@ import {
   withDataDir,
 } from "../src/config/mod.ts";
 import { createLog, type LogLevel } from "../src/observe/mod.ts";
+import { commandAt } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { NodeHandle } from "./doors.ts";
-import { bareRecord, durationFlag } from "./flags.ts";
+import { bareRecord, durationFlag, type SharedFlags } from "./flags.ts";
 import { formatFields, listOf, recordOf, textOf } from "./format.ts";
 import type { Output } from "./output.ts";
 import { ensureMeshSocket } from "./self_command.ts";
@@ -176,13 +177,14 @@ async function announce(
     (context.io.isStdoutTerminal && !output.isJson);
   const ticket = isTicketWanted ? textOf(recordOf(await node.ticket()).ticket) : undefined;
   const fields = { ...status, mode: config.profile, ...(ticket === undefined ? {} : { ticket }) };
-  output.result("node.start", fields, () => startText(fields, ticket));
+  output.result("node.start", fields, () => startText(fields, ticket, flags));
 }
 
 /** Human text of a node that is up. */
 export function startText(
   status: Readonly<Record<string, unknown>>,
   ticket: string | undefined,
+  flags: SharedFlags,
 ): string {
   const fields = formatFields([
     ["mode", textOf(status.mode)],
@@ -193,7 +195,7 @@ export function startText(
     ["tcp", textOf(status.tcp)],
     ["data", textOf(status.data_dir) || "in memory"],
     ["log", textOf(status.log)],
-    ["ticket", ticket ?? "run net node ticket to print a ticket to join with"],
+    ["ticket", ticket ?? `run ${commandAt("net node ticket", flags)} to print one to join with`],
   ]);
   return `${PROGRAM_NAME} ${PROGRAM_VERSION}\n${fields}`;
 }

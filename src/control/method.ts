@@ -96,6 +96,7 @@ export function defineMethod<S extends ParamsSchema>(options: DefineMethodOption
         throw new NetError(
           "usage",
           `Invalid params for "${name}": ${describeIssues(parsed.issues)}`,
+          { next: "correct them; --help of the verb, or capabilities.list, says what there is" },
         );
       }
       return handle(parsed.output, context);
@@ -165,15 +166,26 @@ function checkName(name: string): void {
 function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
   return issues.slice(0, 3).map((issue) => {
     const path = v.getDotPath(issue);
-    const expected = issue.expected === null ? "a valid value" : issue.expected;
+    const expected = expectation(issue);
     return path === null
       ? `value must be ${expected}`
       : `"${path}" is ${received(issue)}, must be ${expected}`;
   }).join("; ");
 }
 
+/** What would be right, in words; without the quotes and brackets of a type. */
+function expectation({ type, kind, expected }: v.BaseIssue<unknown>): string {
+  if (type === "regex" || expected === null) return "of the right form";
+  const words = expected.replaceAll(/[()"]/g, "").replaceAll(" | ", ", ");
+  if (type === "picklist") return `one of ${words}`;
+  if (kind !== "validation") return words;
+  const bound = words.replace(">=", "at least ").replace("<=", "at most ");
+  return type.endsWith("_length") ? `${bound} long` : bound;
+}
+
 function received(issue: v.BaseIssue<unknown>): string {
   const { input } = issue;
+  if (issue.type.endsWith("_length")) return `${issue.received} long`;
   if (input === undefined) return "missing";
   if (input === null) return "null";
   return Array.isArray(input) ? "an array" : `of type ${typeof input}`;

@@ -159,7 +159,7 @@ Deno.test("net channel subscribe prints events as they come, and notes what publ
   assert.equal(plain.code, 0, plain.stderr);
   assert.equal(plain.stdout, "a\x1b[2Jb\nbase64:/w==\n");
   assert.match(plain.stderr, /subscribed to room\/a at 31a56ab7724a0b59/);
-  assert.match(plain.stderr, /2b2b refused room\/a: unauthorized/);
+  assert.match(plain.stderr, /2b2b refuses room\/a: unauthorized/);
   assert.match(plain.stderr, /3 events were missed/);
   assert.deepEqual(plain.calls[0]?.params, {
     channel: "room/a",
@@ -179,6 +179,32 @@ Deno.test("net channel subscribe prints events as they come, and notes what publ
   });
   const wrong = await runInMemory(["channel", "subscribe", "a", "--count", "0"], { node });
   assert.equal(wrong.code, 2);
+});
+
+Deno.test("net channel subscribe tells news of a publisher once, and what to do about a refusal", async () => {
+  const status = (state: string, reason: string | null = null) => ({
+    status: { publisher: "31a56ab7724a0b59", state, reason },
+  });
+  const node = {
+    "channel.subscribe": (_: unknown, report: (progress: object) => void) => {
+      report({ waiting: true });
+      for (let i = 0; i < 3; i++) report(status("refused", "unauthorized"));
+      report(status("active"));
+      report(status("refused", "unauthorized"));
+      return { channel: "room/a", received: 0, dropped: 0 };
+    },
+  };
+  const { stderr } = await runInMemory(["channel", "subscribe", "room/a"], { node });
+  assert.deepEqual(stderr.trimEnd().split("\n").map((line) => line.replace(/: .*/, "")), [
+    "waiting for events of room/a",
+    "net",
+    "next",
+    "subscribed to room/a at 31a56ab7724a0b59",
+    "net",
+  ]);
+  assert.match(stderr, /refuses room\/a: unauthorized; it is asked again\nnext: show a token/);
+  const absent = await runInMemory(["channel", "subscribe", "room/a"]);
+  assert.doesNotMatch(absent.stderr, /waiting/, "nothing is waited for where nothing runs");
 });
 
 Deno.test("channelTable() marks shared hashes, prefixes and what is gone after a restart", () => {

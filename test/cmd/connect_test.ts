@@ -37,6 +37,14 @@ Deno.test("connectNode() takes the standard place of the family", async () => {
   assert.deepEqual(sockets, ["/run/std/net-g.sock"]);
 });
 
+Deno.test("connectNode() says how to start the node that was meant", async () => {
+  for (const [args, next] of [[[], ""], [["--family", "f"], " --family f"]] as const) {
+    const { code, stderr } = await runInMemory(["node", "status", ...args]);
+    assert.equal(code, 6);
+    assert.match(stderr, new RegExp(`^next: start one with net node start${next}$`, "m"));
+  }
+});
+
 Deno.test("connectNode() reads the socket from a data folder that was named", async () => {
   await withDataDir({ pid: 1, socket: "/x/y.sock" }, async (folder) => {
     assert.deepEqual(await socketsOf("--data-dir", folder), ["/x/y.sock"]);
@@ -50,7 +58,7 @@ Deno.test("connectNode() asks no other node when the data folder names none", as
       const { code, sockets, stderr } = await runInMemory(args, { node: STATUS });
       assert.equal(code, 6);
       assert.deepEqual(sockets, []);
-      assert.match(stderr, /^next: start one with net node start$/m);
+      assert.ok(stderr.includes(`\nnext: start one with net node start --data-dir ${folder}\n`));
     });
   }
 });

@@ -31,6 +31,22 @@ Deno.test("defineMethod() checks parameters and says what is wrong without their
       error.message.includes('"inner.key" is null'),
   );
   throws(() => method("a.b").call({}, context), /"n" is missing/);
+  const bounded = defineMethod({
+    name: "a.c",
+    access: "privileged",
+    summary: "Has bounds",
+    isReadOnly: true,
+    params: v.object({
+      name: v.pipe(v.string(), v.minLength(1)),
+      kind: v.picklist(["round", "square"]),
+      size: v.pipe(v.number(), v.maxValue(9)),
+    }),
+    handle: () => 0,
+  });
+  throws(
+    () => bounded.call({ name: "", kind: "oval", size: 10 }, context),
+    /"name" is 0 long, must be at least 1 long; "kind" is of type string, must be one of round, square; "size" is of type number, must be at most 9$/,
+  );
 });
 
 Deno.test("defineMethod() refuses names that are reserved or not dotted lower case", () => {

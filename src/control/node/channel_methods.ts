@@ -185,6 +185,7 @@ async function streamEvents(
   });
   let received = 0;
   try {
+    await context.send({ waiting: true });
     while (received < countMax && !queue.isClosed) {
       if (refusal !== undefined) throw refusal;
       for (const status of statuses.splice(0)) {

@@ -135,13 +135,15 @@ export function describeChannelStats(node: ChannelNode, name: string | undefined
   };
 }
 
-/** What this node published, and to whom it goes. */
-function describePublished({ channels }: ChannelNode, wanted: string | undefined) {
+/** What this node published, and to whom it goes; what only its own programs wait for is no more than that. */
+function describePublished({ channels, mesh }: ChannelNode, wanted: string | undefined) {
   const { publisher } = channels;
   const { roster } = publisher.subscribers;
+  const isForPeers = ({ byPeer }: { readonly byPeer: ReadonlyMap<bigint, unknown> }) =>
+    byPeer.size > (byPeer.has(mesh.transport.nodeId) ? 1 : 0);
   const names = new Set([
     ...publisher.publishedNames(),
-    ...Array.from(roster.values(), ({ channel }) => channel.name),
+    ...[...roster.values()].filter(isForPeers).map(({ channel }) => channel.name),
   ]);
   return [...names].filter((name) => wanted === undefined || name === wanted).sort().map((name) => {
     const counters = publisher.published(name)?.counters;

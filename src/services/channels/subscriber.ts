@@ -179,11 +179,12 @@ export class ChannelSubscriber {
     const known = this.#wanted.get(id.name);
     if (known !== undefined) {
       if (known.queueGroup === queueGroup) return known;
-      const group = known.queueGroup === undefined ? "no queue group" : `group ${known.queueGroup}`;
+      const asked = queueGroup === undefined ? "" : ` in group "${queueGroup}"`;
+      const now = known.queueGroup === undefined ? "no group" : `group "${known.queueGroup}"`;
       throw new NetError(
         "conflict",
-        `Cannot subscribe to "${id.name}": this node is subscribed to it in ${group}`,
-        { next: "use the same queue group, or another node" },
+        `Cannot subscribe to "${id.name}"${asked}: this node is subscribed to it in ${now}`,
+        { next: "end that subscription, ask for the same group, or use another node" },
       );
     }
     for (const other of this.#wanted.values()) {

@@ -101,10 +101,11 @@ export class Subscribers {
     return standing === undefined || standing.holds(moment);
   }
 
-  /** A member may get no more events. */
-  onFallen({ channel, peer }: ChannelMember): void {
+  /** A member may get no more events; a node of ours asks again when its stream ends, and hears so. */
+  onFallen({ channel, peer, link }: ChannelMember): void {
     this.counters.members_fallen_total += 1;
     this.#deps.log.info("subscriber_removed", { channel: channel.name, peer: idToHex(peer) });
+    if (link instanceof StreamLink && this.#deps.facts.isOurs(peer)) link.abort();
     this.#remove(channel.name, peer);
   }
 
@@ -186,13 +187,19 @@ export class Subscribers {
     this.#replaced.set(peer, this.#deps.clock.now());
   }
 
-  /** To be called every few seconds. */
+  /** To be called every few seconds: puts out who lost what had let them in, and who did not renew. */
   sweep(): void {
     const { clock, facts, transport } = this.#deps;
     const now = clock.now();
+    const moment = this.moment();
     this.#throttle.sweep(now);
     for (const { channel, byPeer } of [...this.roster.values()]) {
-      for (const { peer, renewedAt } of [...byPeer.values()]) {
+      for (const member of [...byPeer.values()]) {
+        const { peer, renewedAt, standing } = member;
+        if (standing !== undefined && !standing.holds(moment)) {
+          this.onFallen(member);
+          continue;
+        }
         const replacedAt = this.#replaced.get(peer);
         const isLate = now - renewedAt > LEASE_MS ||
           (replacedAt !== undefined && renewedAt < replacedAt &&

@@ -318,12 +318,44 @@ Deno.test("ChannelService lets in by token, and puts out when the token is taken
   await publisher.channels.publish("gated/x", [event("secret")]);
   await kit.clock.advance(100);
   assert.deepEqual(textsOf(subscription), ["secret"]);
+  subscription.onStatus.on((status) => statuses.push(status));
+  statuses.length = 0;
   publisher.revocations.revoke(owner.entityId);
   const report = await publisher.channels.publish("gated/x", [event("more")]);
   assert.equal(report.attempted, 0);
   assert.equal(publisher.counters().net_channel_members_fallen_total, 1);
   await kit.clock.advance(100);
   assert.deepEqual(textsOf(subscription), []);
+  // Whoever was put out hears so at once, and not only when it renews.
+  await kit.clock.advance(1_000);
+  assert.deepEqual(statuses.map(({ state, reason }) => [state, reason])[0], ["refused", 1]);
+});
+
+Deno.test("ChannelService puts out on a quiet channel as well", async () => {
+  const { kit, publisher, others: [subscriber] } = await star(1);
+  using _ = kit;
+  assert.ok(subscriber);
+  const owner = publisher.identity;
+  const chain = encodeTokenChain([issueToken(owner, {
+    subject: subscriber.identity.entityId,
+    scope: TOKEN_SCOPES.subscribe,
+    channelHash: requireChannelId("gated/x").hash,
+    ttlSeconds: 20,
+  }, {
+    nowSeconds: kit.clock.wallMs() / 1_000,
+    random: (length) => new Uint8Array(length),
+  })]);
+  await publisher.channels.create(createChannelConfig("gated/x", { tokenRoots: [owner.entityId] }));
+  const statuses: PublisherStatus[] = [];
+  const subscription = subscriber.channels.subscribe("gated/x", { chain });
+  subscription.onStatus.on((status) => statuses.push(status));
+  await kit.clock.advance(100);
+  await publisher.channels.publish("gated/x", [event("secret")]);
+  await kit.clock.advance(15_000);
+  assert.equal(publisher.counters().net_channel_subscribers, 1);
+  await kit.clock.advance(12_000);
+  assert.equal(publisher.counters().net_channel_subscribers, 0, "its token has expired");
+  assert.deepEqual(statuses.map(({ state }) => state).slice(0, 2), ["active", "refused"]);
 });
 
 Deno.test("ChannelService throttles a peer that is refused too often, on open channels too", async () => {
