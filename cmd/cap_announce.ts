@@ -70,7 +70,10 @@ export const capAnnounceCommand = buildCommand<AnnounceFlags, [], NetContext>({
       clear: switchFlag("Say nothing, admit everybody"),
       apply: textFlag("FILE", "Put a signed file into force; - for standard input"),
       offline: switchFlag("Write a signed file instead of changing a node"),
-      key: textFlag("FILE", "With --offline: identity to sign with; default: the node's own"),
+      key: textFlag(
+        "FILE",
+        "With --offline: identity to sign with, a file or a name; default: the node's own",
+      ),
       version: textFlag("N", "With --offline: version, above the one in force; default: 1"),
       ttlSecs: textFlag("SECONDS", "With --offline: time to live; default: 300"),
       nodeId: textFlag("NODEID", "With --offline: the node id that the key must have"),

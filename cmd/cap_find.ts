@@ -26,7 +26,8 @@ export const capFindCommand = buildCommand<FindFlags, string[], NetContext>({
     brief: "Find the nodes that can do something",
     fullDescription: "Finds the nodes that have every TAG, satisfy the predicate and all other " +
       "conditions; this node is one of them if it does. Without a condition every known node is " +
-      "listed. The exit code is 4 when there is none.\n\n" +
+      "listed. KNOWN is stale for what was heard before this node started, away when no way leads to " +
+      "the node now. The exit code is 4 when there is none.\n\n" +
       "EXAMPLES\n" +
       "  net cap find gpu\n" +
       "  net cap find 'hardware.memory_gb>=32' software.os:linux --region eu\n" +
@@ -84,16 +85,23 @@ export function nodeRow(node: Readonly<Record<string, unknown>>): readonly strin
   const rttMs = numberOf(node.rtt_ms);
   return [
     textOf(node.node_id),
-    node.own === true ? "own" : node.stale === true ? "stale" : "fresh",
+    knownText(node),
     textOf(node.hops),
     rttMs === undefined ? "-" : formatTimeMs(rttMs),
     tagsText(listOf(node.tags).map(textOf)),
   ];
 }
 
+/** How sure it is that the node is there and still says so. */
+function knownText(node: Readonly<Record<string, unknown>>): string {
+  if (node.own === true) return "own";
+  if (node.stale === true) return "stale";
+  return node.reachable === false ? "away" : "fresh";
+}
+
 function tagsText(tags: readonly string[]): string {
   // What the program says of itself is not what people look for.
-  const shown = tags.filter((tag) => !tag.startsWith("net."));
+  const shown = tags.filter((tag) => !/^(net\.|channel:)/.test(tag));
   let text = "";
   for (const [i, tag] of shown.entries()) {
     const more = ` +${shown.length - i}`;

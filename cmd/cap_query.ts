@@ -34,7 +34,7 @@ export const QUERY_FLAGS = {
   minMemory: textFlag("GB", "Has so much memory"),
   minVram: textFlag("GB", "Has so much memory on its GPUs"),
   minContext: textFlag("TOKENS", "Has a model with a context so long"),
-  gpu: switchFlag("Has a GPU"),
+  gpu: switchFlag("Has a GPU: says hardware.gpu"),
   gpuVendor: textFlag("NAME", "Has a GPU of this maker, such as nvidia"),
   tenant: listFlag("NAME", "Of one of these tenants, or of none; repeatable"),
   region: listFlag("NAME", "Of one of these regions, or of none; repeatable"),
@@ -56,9 +56,11 @@ export const REQUIRED_ARGUMENT = {
 /**
  * The query of flags and arguments, as `cap.find` takes it.
  *
- * @throws NetError `usage` for a number that is none.
+ * @throws NetError `usage` for a number that is none, and for a word that is meant as a comparison and
+ * would be a tag.
  */
 export function toQuery(flags: QueryFlags, required: readonly string[]) {
+  for (const word of required) refuseMistake(word);
   return {
     required,
     where: flags.where,
@@ -76,6 +78,25 @@ export function toQuery(flags: QueryFlags, required: readonly string[]) {
     same_subnet: flags.sameSubnet,
     fresh: flags.fresh,
   };
+}
+
+/** Comparisons that there are not: taken for tags they would find nothing, and nobody would know why. */
+const MISTAKE = /^([a-z0-9_.:-]*[a-z0-9_])(=>|=<|!=|<|>)([^=<>\s]+)$/;
+
+function refuseMistake(word: string): void {
+  if (word === "") {
+    throw new NetError("usage", 'Cannot ask for "": it is empty', {
+      next: "write a tag such as gpu, or nothing at all to list every node",
+    });
+  }
+  const [, key = "", sign = "", value = ""] = MISTAKE.exec(word) ?? [];
+  if (sign === "") return;
+  const meant = sign === "!="
+    ? `--where '${key}!=${value}'`
+    : `'${key}${sign.includes(">") ? ">=" : "<="}${value}'`;
+  throw new NetError("usage", `Cannot ask for "${word}": ${sign} is no comparison`, {
+    next: `write ${meant}`,
+  });
 }
 
 function numberFlag(name: string, text: string | undefined): number | undefined {

@@ -42,7 +42,8 @@ export function capabilityText(result: Readonly<Record<string, unknown>>): strin
   const tags = listOf(result.tags).map((tag) => `  ${textOf(tag)}`);
   const counts = (["allowed_nodes", "allowed_subnets", "allowed_groups"] as const).map((name) => {
     const count = listOf(result[name]).length;
-    return count === 0 ? "" : `${count} ${name.slice("allowed_".length)}`;
+    const kind = name.slice("allowed_".length);
+    return count === 0 ? "" : `${count} ${count === 1 ? kind.slice(0, -1) : kind}`;
   }).filter((text) => text !== "");
   return [
     formatFields([

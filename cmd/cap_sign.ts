@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { idToHex, NetError, parseId } from "../src/base/mod.ts";
 import type { AnnounceFlags } from "./cap_announce.ts";
 import { givenMetadata, givenTags } from "./cap_announce.ts";
+import { identityPath } from "../src/config/mod.ts";
 import { placeOf } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { explainWrite } from "./input.ts";
@@ -30,11 +31,11 @@ export async function signOffline(
     readBaselineChange,
     reviewBaseline,
   } = await import("../src/services/mod.ts");
-  const path = keyPath(context, flags);
+  const path = await keyPath(context, flags);
   const file = await readIdentityFile(path);
   if (file === undefined) {
     throw new NetError("not_found", `Cannot sign: there is no identity in "${path}"`, {
-      next: "name one with --key FILE, or make one with net identity new",
+      next: "name a file or an identity with --key, see net identity ls",
     });
   }
   for (const warning of file.warnings) output.warn(warning);
@@ -84,13 +85,27 @@ export async function signOffline(
   );
 }
 
-function keyPath(context: NetContext, flags: AnnounceFlags): string {
-  if (flags.key !== undefined) return resolve(context.io.cwd, flags.key);
+/** A word that is no file here may be the name of an identity. */
+async function keyPath(context: NetContext, flags: AnnounceFlags): Promise<string> {
+  if (flags.key !== undefined) {
+    const path = resolve(context.io.cwd, flags.key);
+    const isName = /^[A-Za-z0-9_-]{1,63}$/.test(flags.key) && !await isFile(path);
+    return isName ? identityPath(flags.key, context.io.env, context.io.cwd) : path;
+  }
   const { dataDir } = placeOf(context, flags);
   if (dataDir !== undefined) return `${dataDir}/identity.key`;
   throw new NetError("usage", "Cannot sign: there is no data folder to take the identity from", {
     next: "name the identity's file with --key FILE",
   });
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    // Absent or out of reach: either way there is no key to read.
+    return false;
+  }
 }
 
 /** The node id given is a confirmation only: it follows from the key. */

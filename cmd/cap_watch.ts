@@ -72,7 +72,7 @@ export const capWatchCommand = buildCommand<QueryFlags, string[], NetContext>({
 
 /** True when a node says something else, not only again. */
 function isChanged(before: Row, now: Row): boolean {
-  return ["tags", "metadata", "stale"].some((name) =>
+  return ["tags", "metadata", "stale", "reachable"].some((name) =>
     JSON.stringify(before[name]) !== JSON.stringify(now[name])
   );
 }

@@ -1,5 +1,6 @@
 /** `net cap`: what is asked of the node, what is printed, what is refused before that. */
 import assert from "node:assert/strict";
+import { findText } from "../../cmd/cap_find.ts";
 import { decodeAnnouncement, verifyAnnouncement } from "../../src/core/capability/mod.ts";
 import { runInMemory } from "./_harness.ts";
 
@@ -44,7 +45,7 @@ Deno.test("cap announce replaces, adds, removes, and says when peers hear of it"
     allow_subnets: [],
     allow_groups: [],
   });
-  assert.match(stdout, /^admits +1 nodes$/m);
+  assert.match(stdout, /^admits +1 node$/m);
   assert.match(stdout, /^ {2}rack = 7$/m);
   assert.match(stderr, /peers hear of it in 4 s/);
   assert.match(stderr, /warning: nobody knows the property hardware\.memory/);
@@ -94,6 +95,18 @@ Deno.test("cap announce --offline signs with a key file, and --apply sends it", 
     assert.deepEqual([announcement.version, announcement.ttlSeconds], [9n, 60]);
     assert.deepEqual(announcement.capabilities.tags, ["gpu"]);
 
+    const config = `${folder}/config/net/identities`;
+    await Deno.mkdir(config, { recursive: true });
+    await Deno.copyFile(key, `${config}/ada.key`);
+    const named = await runInMemory(
+      ["cap", "announce", "--offline", "--key", "ada", "--tag", "gpu", "--out", "named.json"],
+      { cwd: folder, env: { XDG_CONFIG_HOME: `${folder}/config` } },
+    );
+    assert.equal(named.code, 0, named.stderr);
+    const astray = await sign("--tag", "gpu", "--out", "nowhere/p.json");
+    assert.equal(astray.code, 4);
+    assert.match(astray.stderr, /Cannot write signed file: there is no folder ".*nowhere"/);
+
     const wrong = await sign("--tag", "gpu", "--node-id", "1");
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /the key is that of/);
@@ -109,6 +122,9 @@ Deno.test("cap announce --offline signs with a key file, and --apply sends it", 
     });
     assert.equal(applied.code, 0, applied.stderr);
     assert.match(String(applied.calls[0]?.params.announcement), /"tags":\["gpu"\]/);
+    const missing = await runInMemory(["cap", "announce", "--apply", "q.json"], { cwd: folder });
+    assert.equal(missing.code, 4);
+    assert.match(missing.stderr, /there is no ".*q\.json"\n/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -161,6 +177,31 @@ Deno.test("cap find asks by tags, requirements and flags, and exits with 4 for n
   assert.equal(none.code, 4);
   assert.equal(JSON.parse(none.stdout).total, 0);
   assert.equal((await runInMemory(["cap", "find", "--min-vram", "x"], { node })).code, 2);
+});
+
+Deno.test("cap find refuses what is meant as a comparison and would be a tag", async () => {
+  const node = { "cap.find": { nodes: [], total: 0, omitted: 0, version: 5 } };
+  for (
+    const [word, next] of [
+      ["hardware.memory_gb>32", "write 'hardware.memory_gb>=32'"],
+      ["hardware.memory_gb=<32", "write 'hardware.memory_gb<=32'"],
+      ["software.os!=linux", "write --where 'software.os!=linux'"],
+      ["", "write a tag such as gpu"],
+    ] as const
+  ) {
+    const { code, stderr, calls } = await runInMemory(["cap", "find", word], { node });
+    assert.equal(code, 2, word);
+    assert.ok(stderr.includes(`Cannot ask for "${word}"`) && stderr.includes(next), stderr);
+    assert.equal(calls.length, 0);
+  }
+  for (const word of ["a<=1", "a>=1", "a==1", "a=1", "scope:x", "a->b c>d"]) {
+    assert.equal((await runInMemory(["cap", "find", word], { node })).code, 4, word);
+  }
+});
+
+Deno.test("findText() shows who is away, and tags that people gave", () => {
+  const row = { ...FOUND, stale: false, reachable: false, tags: ["channel:00ff", "gpu", "net.x"] };
+  assert.match(findText({ nodes: [row] }), /^00000000000000aa +away +2 +1\.50ms +gpu$/m);
 });
 
 Deno.test("cap watch tells who came, changed and went", async () => {

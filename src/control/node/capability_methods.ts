@@ -14,7 +14,7 @@ import { explainQuery } from "./capability_explanation.ts";
 import {
   answerBest,
   answerQuery,
-  describeNode,
+  describeNodes,
   QUERY_PARAMS,
   readQuery,
 } from "./capability_query.ts";
@@ -107,7 +107,7 @@ export function capabilityMethods(node: Node): readonly Method[] {
         const found = params.best ? answerBest(node, query) : answerQuery(node, query);
         const shown = found.slice(0, params.limit ?? ROWS_MAX);
         return {
-          nodes: shown.map((nodeId) => describeNode(node, nodeId)),
+          nodes: describeNodes(node, shown),
           total: found.length,
           omitted: found.length - shown.length,
           version: capabilities.index.version,

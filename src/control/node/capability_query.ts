@@ -98,8 +98,23 @@ export function answerBest(node: Node, { filter, options }: CapabilityQuery): re
   return best === undefined ? [] : [best];
 }
 
-/** One node of an answer. */
-export function describeNode(node: Node, nodeId: bigint): object {
+/** The nodes of an answer. */
+export function describeNodes(node: Node, nodeIds: readonly bigint[]): readonly object[] {
+  const { transport } = node.mesh;
+  let ways: ReadonlyMap<bigint, boolean> | undefined;
+  const isReachable = (nodeId: bigint) => {
+    if (transport.peer(nodeId)?.state === "connected") return true;
+    ways ??= new Map(transport.routes().map((route) => [route.nodeId, !route.isSuspected]));
+    return ways.get(nodeId) ?? false;
+  };
+  return nodeIds.map((nodeId) => describeNode(node, nodeId, isReachable));
+}
+
+function describeNode(
+  node: Node,
+  nodeId: bigint,
+  isReachable: (nodeId: bigint) => boolean,
+): object {
   const entries = node.capabilities.index.get(nodeId);
   const announced = entries.find(({ classHash }) => classHash === ANNOUNCED_CLASS) ?? entries[0];
   const own = node.capabilities.own.nodeId === nodeId;
@@ -109,6 +124,7 @@ export function describeNode(node: Node, nodeId: bigint): object {
     node_id: idToHex(nodeId),
     own,
     stale: announced?.isStale ?? false,
+    reachable: own || isReachable(nodeId),
     hops: own ? 0 : peer?.state === "connected" ? 1 : (announcement?.hopCount ?? 0) + 1,
     rtt_ms: peer?.rttMs ?? null,
     tags: announced?.capabilities.tags ?? [],
