@@ -68,15 +68,23 @@ export function commandAt(command: string, flags: SharedFlags): string {
   return [command, ...words].join(" ");
 }
 
+/** Options of {@linkcode connectOrOpen}. */
+export interface ConnectOrOpenOptions {
+  /** Refuses a data folder that no node was started in, instead of making keys there. */
+  readonly isForReading?: boolean;
+}
+
 /**
  * Like {@linkcode connectNode}; without a running node the data folder is opened in this process.
  *
- * @throws NetError `not_running` when there is neither a node nor a data folder.
+ * @throws NetError `not_running` when there is neither a node nor a data folder, `not_found` when there is
+ * nothing to read in it.
  */
 export async function connectOrOpen(
   context: NetContext,
   flags: SharedFlags,
   signal: AbortSignal,
+  { isForReading = false }: ConnectOrOpenOptions = {},
 ): Promise<NodeCaller> {
   try {
     return await connectNode(context, flags, signal);
@@ -84,9 +92,27 @@ export async function connectOrOpen(
     // Somebody who names a socket means that node and no other.
     const config = placeOf(context, flags);
     if (!isNotRunning(error) || config.socketPath !== undefined) throw error;
+    if (isForReading && config.dataDir !== undefined) await requireKeys(config.dataDir, flags);
     const prepared = await prepareDataDir(config);
     if (prepared.dataDir === undefined) throw error;
     return await context.doors.openStandalone(withDataDir(config, prepared.dataDir));
+  }
+}
+
+async function requireKeys(dataDir: string, flags: SharedFlags): Promise<void> {
+  try {
+    await Deno.lstat(`${dataDir}/identity.key`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) return;
+    throw new NetError(
+      "not_found",
+      `Cannot find the node's identity: "${dataDir}" holds none yet`,
+      {
+        next: `make one with ${commandAt("net node start", flags)}, or with ${
+          commandAt("net identity new", flags)
+        }`,
+      },
+    );
   }
 }
 

@@ -30,7 +30,7 @@ export const identityShowCommand = buildCommand<SharedFlags, [string?], NetConte
         output.result("identity.show", fields, () => identityText(fields));
         return;
       }
-      const node = await connectOrOpen(this, flags, signal);
+      const node = await connectOrOpen(this, flags, signal, { isForReading: true });
       try {
         const result = recordOf(await node.call("identity.show", {}, { signal }));
         output.result("identity.show", result, () =>

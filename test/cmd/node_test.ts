@@ -166,9 +166,15 @@ Deno.test("identity show works with and without a node", async () => {
   assert.deepEqual(JSON.parse(running.stdout), { schema: "net.identity.show.v1", ...identity });
   const folder = await Deno.makeTempDir();
   try {
-    const alone = await runInMemory(["identity", "show", "--data-dir", folder], {
-      standalone: { "identity.show": identity },
-    });
+    const show = () =>
+      runInMemory(["identity", "show", "--data-dir", folder], {
+        standalone: { "identity.show": identity },
+      });
+    const none = await show();
+    assert.deepEqual([none.code, none.configs], [4, []], "looking makes no identity");
+    assert.match(none.stderr, /holds none yet\n.*\nnext: make one with net node start --data-dir/s);
+    await Deno.writeTextFile(`${folder}/identity.key`, "");
+    const alone = await show();
     assert.equal(alone.code, 0);
     assert.match(alone.stdout, /^node {7}01\n/);
     assert.equal(alone.configs[0]?.dataDir, folder);
