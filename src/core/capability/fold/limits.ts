@@ -32,8 +32,8 @@ export const FOLD_BYTES_MAX: Readonly<Record<FoldKindNumber, number>> = {
 };
 
 /**
- * Entries of one publisher. The transport takes 20 envelopes a second from a neighbour, and an entry has
- * to be said twice within its life to survive a loss: 10 a second times 60, 300, 30 and 30 s.
+ * Entries of one publisher. Of one neighbour's own envelopes 20 a second are expected, and an entry has to be
+ * said twice within its life to survive a loss: 10 a second times 60, 300, 30 and 30 s.
  */
 export const PUBLISHER_ENTRIES_MAX: Readonly<Record<FoldKindNumber, number>> = {
   1: 600,
@@ -73,7 +73,7 @@ export const RELAY_SEEN_MAX = 30_000;
 
 /**
  * Entries of its own that this node keeps up. Each is said three times within its life, at no more than half
- * of the 20 envelopes a second that a neighbour takes: 10 a second times 20, 100, 10 and 10 s.
+ * of the 20 envelopes a second that a neighbour expects: 10 a second times 20, 100, 10 and 10 s.
  */
 export const OWN_ENTRIES_MAX: Readonly<Record<FoldKindNumber, number>> = {
   1: 200,
