@@ -114,6 +114,11 @@ export function toNetError(error: unknown, action: string): NetError {
   return new NetError("failed", `${action}: ${message}`, { cause: error });
 }
 
+/** True when a path leads to nothing: no such file, or a file where a folder should be. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+}
+
 /** True for "no space left" and "quota exceeded" errors of the operating system. */
 export function isNoSpace(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

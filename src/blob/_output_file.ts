@@ -4,7 +4,14 @@
  * It is written beside its place as `.NAME.net-<random>.part`, locked by its writer. A part whose lock is
  * free belongs to a writer that was killed; the next writer of the same name removes it.
  */
-import { isNoSpace, NetError, type RandomBytes, toHex, toNetError } from "../base/mod.ts";
+import {
+  isMissing,
+  isNoSpace,
+  NetError,
+  type RandomBytes,
+  toHex,
+  toNetError,
+} from "../base/mod.ts";
 import { syncFolder } from "./file_chunk_store.ts";
 
 /** File names have at most 255 bytes; this leaves room for what is put around the name. */
@@ -203,7 +210,7 @@ function toOutputError(error: unknown, path: string): NetError {
     });
   }
   if (error instanceof Deno.errors.AlreadyExists) return fileExists(path);
-  if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+  if (isMissing(error)) {
     return new NetError("usage", `Cannot write "${path}": its folder does not exist`, {
       cause: error,
       next: "make the folder, or choose another one",

@@ -6,7 +6,7 @@
  * the service follows it, so that a revocation counts within seconds and without a restart. Floors only
  * rise: a file that shrinks or breaks while the node runs takes nothing back.
  */
-import { type Clock, toNetError } from "../base/mod.ts";
+import { type Clock, isMissing, toNetError } from "../base/mod.ts";
 import {
   readRevocationFile,
   RevocationRegistry,
@@ -126,7 +126,7 @@ async function describeFile(path: string): Promise<string> {
     const { ino, size, mtime } = await Deno.stat(path);
     return `${ino} ${size} ${mtime?.getTime()}`;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "missing";
+    if (isMissing(error)) return "missing";
     throw toNetError(error, `Cannot read revocations "${path}"`);
   }
 }

@@ -5,7 +5,7 @@
  * Writers take turns by a lock on `<file>.lock`, read again what others wrote, and replace the file in
  * one step. Readers need no lock.
  */
-import { isNoSpace, NetError, pause, toNetError } from "../../base/mod.ts";
+import { isMissing, isNoSpace, NetError, pause, toNetError } from "../../base/mod.ts";
 import { readSmallFile, replaceOwnerFile } from "../../core/crypto/mod.ts";
 import { REVOCATION_FILE_BYTES_MAX } from "./limits.ts";
 import { formatRevocationList, parseRevocationList } from "./revocation_list.ts";
@@ -31,7 +31,7 @@ export async function readRevocationFile(path: string): Promise<readonly Revocat
   try {
     bytes = await readSmallFile(path, REVOCATION_FILE_BYTES_MAX);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
+    if (isMissing(error)) return [];
     throw fileError(error, `Cannot read revocations "${path}"`);
   }
   const parsed = parseRevocationList(bytes);
