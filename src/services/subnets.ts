@@ -149,6 +149,11 @@ export class SubnetService implements Service {
     return this.#given !== undefined;
   }
 
+  /** Where others with the same rules take this node to be: what its tags say. */
+  get byTags(): number {
+    return subnetOfTags(this.policy, this.#deps.capabilities.own.capabilities.tags);
+  }
+
   /** Subnet of a peer by its own word; `undefined` when it never announced itself here. */
   subnetOf(peer: bigint): number | undefined {
     return peer === this.#deps.capabilities.own.nodeId

@@ -44,6 +44,26 @@ Deno.test("subnet show says where the node is and why", async () => {
   );
 });
 
+Deno.test("subnet show says where others look for the node, when that is elsewhere", async () => {
+  const answer = {
+    local_subnet: "9",
+    depth: 1,
+    source: "given",
+    by_tags: "global",
+    known_peer_count: 0,
+    is_gateway: false,
+  };
+  const { stdout, stderr } = await runInMemory(["subnet", "show"], {
+    node: { "subnet.show": answer },
+  });
+  assert.match(stdout, /^others see +global$/m);
+  assert.match(stderr, /^others go by tags and take this node to be in global/);
+  assert.doesNotMatch(
+    await text(["subnet", "show"], "subnet.show", { ...answer, by_tags: "9" }),
+    /others/,
+  );
+});
+
 Deno.test("subnet ls and tree show members", async () => {
   const list = await text(["subnet", "ls"], "subnet.ls", { subnets: SUBNETS });
   assert.equal(

@@ -10,12 +10,13 @@ import type { SubnetService } from "../../services/mod.ts";
 
 /** Result of `subnet.show`. */
 export function describeSubnet(subnets: SubnetService): object {
-  const { local, isGiven } = subnets;
+  const { local, isGiven, byTags } = subnets;
   const peers = subnets.members().reduce((sum, { members }) => sum + members.length, 0) - 1;
   return {
     local_subnet: formatSubnetId(local),
     depth: subnetDepth(local),
     source: isGiven ? "given" : "tags",
+    by_tags: formatSubnetId(byTags),
     known_peer_count: peers,
     is_gateway: subnets.gateway !== undefined,
   };

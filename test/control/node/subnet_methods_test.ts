@@ -29,6 +29,7 @@ Deno.test("subnet.show, ls, tree and policy tell where everybody is", async () =
     local_subnet: "1.2",
     depth: 2,
     source: "given",
+    by_tags: "global",
     known_peer_count: 1,
     is_gateway: true,
   });
