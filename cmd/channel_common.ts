@@ -15,7 +15,7 @@ const PROPOSE_MS = 500;
 async function proposeChannels(this: NetContext, partial: string): Promise<readonly string[]> {
   const signal = AbortSignal.timeout(PROPOSE_MS);
   try {
-    const node = await connectNode(this, {}, signal);
+    const node = await connectNode(this, this.typed ?? {}, signal);
     try {
       const { channels } = recordOf(await node.call("channel.ls", {}, { signal }));
       const names = listOf(channels).map((channel) => textOf(recordOf(channel).name));

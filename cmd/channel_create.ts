@@ -14,6 +14,7 @@ import {
   textFlag,
 } from "./flags.ts";
 import { recordOf, textOf } from "./format.ts";
+import { proposeIdentities } from "./identity_place.ts";
 import { readEntity } from "./token_input.ts";
 import { runVerb } from "./verb.ts";
 
@@ -55,7 +56,10 @@ export const channelCreateCommand = buildCommand<CreateFlags, [string], NetConte
       prefix: switchFlag("All channels whose names begin so"),
       visibility: choiceFlag(VISIBILITIES, "Who may see it; default: global"),
       requireToken: switchFlag("Demand a token of subscribers and publisher"),
-      root: listFlag("ENTITY", "First issuer of tokens, by entity id or name; demands tokens"),
+      root: {
+        ...listFlag("ENTITY", "First issuer of tokens, by entity id or name; demands tokens"),
+        proposeCompletions: proposeIdentities,
+      },
       reliable: switchFlag("Send lost events again, in order"),
       rate: textFlag("N", "Events per second at most"),
       priority: textFlag("N", "0 to 255, in the packets' headers; default: 0"),

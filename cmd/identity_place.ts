@@ -1,6 +1,6 @@
 /** Which identity a verb works on: the node's own, a named one, or one in any file. */
 import { NetError } from "../src/base/mod.ts";
-import { identityPath, prepareDataDir } from "../src/config/mod.ts";
+import { identityPath, prepareDataDir, requireIdentityFolder } from "../src/config/mod.ts";
 import type { IdentityState } from "../src/core/crypto/mod.ts";
 import { placeOf } from "./connect.ts";
 import type { NetContext } from "./context.ts";
@@ -20,12 +20,28 @@ export interface OpenedIdentity extends IdentityPlace {
   readonly state: IdentityState;
 }
 
+/** Names of this user's identities that begin with `partial`. */
+export async function proposeIdentities(
+  this: NetContext,
+  partial: string,
+): Promise<readonly string[]> {
+  try {
+    const { listNamedIdentities } = await import("../src/core/crypto/mod.ts");
+    const names = await listNamedIdentities(requireIdentityFolder(this.io.env));
+    return names.filter((name) => name.startsWith(partial));
+  } catch {
+    // Whoever presses Tab wants proposals or nothing.
+    return [];
+  }
+}
+
 /** The argument that names an identity. */
 export const NAME_ARGUMENT = {
   parse: String,
   placeholder: "NAME",
   brief: "Named identity, or a file with / in its path; default: the node's own",
   optional: true,
+  proposeCompletions: proposeIdentities,
 } as const;
 
 /**

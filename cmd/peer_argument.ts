@@ -13,7 +13,7 @@ export async function proposePeers(
 ): Promise<readonly string[]> {
   const signal = AbortSignal.timeout(PROPOSE_MS);
   try {
-    const node = await connectNode(this, {}, signal);
+    const node = await connectNode(this, this.typed ?? {}, signal);
     try {
       const { peers } = recordOf(await node.call("node.peers", {}, { signal }));
       const ids = listOf(peers).map((peer) => textOf(recordOf(peer).node_id));

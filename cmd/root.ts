@@ -19,7 +19,7 @@ import { NetError } from "../src/base/mod.ts";
 import { COMPLETE_WORD } from "./completions.ts";
 import type { NetContext } from "./context.ts";
 import type { Doors } from "./doors.ts";
-import { SHARED_VALUE_FLAGS } from "./flags.ts";
+import { SHARED_VALUE_FLAGS, type SharedFlags } from "./flags.ts";
 import { helpIntegration, isRouteMap, type Target, toKebab, usageLine } from "./help.ts";
 import type { Io } from "./io.ts";
 import { rootRoutes } from "./tree.ts";
@@ -191,7 +191,8 @@ async function printProposals(
   const typed = words.length === 0 ? [""] : words;
   const isFlagWanted = (typed.at(-1) ?? "").startsWith("-");
   const hidden = hiddenFlags(findTarget(app, typed).target);
-  const proposals = (await proposeCompletions(app, typed, context)).filter(({ completion }) =>
+  const asked = { ...context, typed: placeTyped(typed) };
+  const proposals = (await proposeCompletions(app, typed, asked)).filter(({ completion }) =>
     completion.startsWith("-")
       ? isFlagWanted && completion !== "--" && !hidden.has(completion)
       : true
@@ -199,6 +200,23 @@ async function printProposals(
   for (const { completion, brief } of proposals.slice(0, PROPOSALS_MAX)) {
     context.io.writeOut(`${completion}\t${brief}\n`);
   }
+}
+
+/** The node that is meant by flags typed already. */
+function placeTyped(words: readonly string[]): SharedFlags {
+  const valueOf = (flag: string) => {
+    const at = words.indexOf(flag);
+    // What follows the last word is still to be typed.
+    const isWhole = at >= 0 && at + 1 < words.length - 1;
+    return isWhole
+      ? words[at + 1]
+      : words.find((word) => word.startsWith(`${flag}=`))?.slice(flag.length + 1);
+  };
+  return {
+    family: valueOf("--family"),
+    dataDir: valueOf("--data-dir"),
+    socket: valueOf("--socket"),
+  };
 }
 
 /** Flags that help leaves out, as typed. */

@@ -4,7 +4,7 @@ import { absolutePath, defaultRevocationFile, parseDuration } from "../src/confi
 import type { TokenChain } from "../src/channel/mod.ts";
 import type { NetContext } from "./context.ts";
 import { type SharedFlags, textFlag } from "./flags.ts";
-import { openIdentity } from "./identity_place.ts";
+import { openIdentity, proposeIdentities } from "./identity_place.ts";
 import { readInput } from "./input.ts";
 import type { Output } from "./output.ts";
 
@@ -32,10 +32,14 @@ export const SUBJECT_ARGUMENT = {
   parse: String,
   placeholder: "SUBJECT",
   brief: "Who may: an entity id of 64 hex digits, or a named identity",
+  proposeCompletions: proposeIdentities,
 } as const;
 
 /** Flag of the identity that signs. */
-export const IDENTITY_FLAG = textFlag("NAME", "Identity that signs; default: the node's own");
+export const IDENTITY_FLAG = {
+  ...textFlag("NAME", "Identity that signs; default: the node's own"),
+  proposeCompletions: proposeIdentities,
+} as const;
 
 /** Flag of the revocations file. */
 export const REVOCATIONS_FLAG = textFlag(

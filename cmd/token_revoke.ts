@@ -4,7 +4,7 @@ import { fromHex } from "../src/base/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
 import { parseGeneration } from "./identity_rotate.ts";
-import { openIdentity } from "./identity_place.ts";
+import { openIdentity, proposeIdentities } from "./identity_place.ts";
 import { readEntity, revocationPath, REVOCATIONS_FLAG } from "./token_input.ts";
 import { runVerb } from "./verb.ts";
 
@@ -41,6 +41,7 @@ export const tokenRevokeCommand = buildCommand<TokenRevokeFlags, [string], NetCo
         parse: String,
         placeholder: "ISSUER",
         brief: "Whose tokens: an entity id of 64 hex digits, or a named identity",
+        proposeCompletions: proposeIdentities,
       }],
     },
   },

@@ -4,6 +4,7 @@ import { NetError } from "../src/base/mod.ts";
 import type { TokenChain, TokenChainQuestion } from "../src/channel/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
+import { proposeIdentities } from "./identity_place.ts";
 import type { Output } from "./output.ts";
 import {
   channelHashOf,
@@ -50,9 +51,13 @@ export const tokenVerifyCommand = buildCommand<TokenVerifyFlags, [string], NetCo
         optional: true,
         variadic: true,
         placeholder: "ENTITY",
+        proposeCompletions: proposeIdentities,
         brief: "Trusted first issuer, by entity id or name; repeatable",
       },
-      presenter: textFlag("ENTITY", "Who presents it, by entity id or name"),
+      presenter: {
+        ...textFlag("ENTITY", "Who presents it, by entity id or name"),
+        proposeCompletions: proposeIdentities,
+      },
       channel: textFlag("NAME", "Channel to use it on"),
       action: {
         kind: "enum",

@@ -38,6 +38,43 @@ Deno.test("__complete proposes peers of the running node, and nothing without on
   }
 });
 
+Deno.test("__complete asks the node that the words mean", async () => {
+  const node = { "channel.ls": { channels: [{ name: "room/a" }] }, "node.peers": { peers: [] } };
+  for (
+    const [words, socket] of [
+      [["channel", "rm", "--family", "f", "r"], "/run/std/net-f.sock"],
+      [["channel", "rm", "--family=f", "r"], "/run/std/net-f.sock"],
+      [["node", "trace", "--socket", "/a.sock", "3"], "/a.sock"],
+      [["channel", "rm", "r"], "/run/std/net.sock"],
+    ] as const
+  ) {
+    const { sockets } = await runInMemory(["__complete", ...words], { node });
+    assert.deepEqual(sockets, [socket], words.join(" "));
+  }
+});
+
+Deno.test("__complete proposes this user's identities wherever one is named", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    const env = { HOME: home };
+    await runInMemory(["identity", "new", "owner"], { env });
+    for (
+      const words of [
+        ["identity", "show", "o"],
+        ["token", "issue", "o"],
+        ["token", "issue", "a", "--identity", "o"],
+        ["channel", "create", "a/b", "--root", "o"],
+        ["token", "verify", "t", "--presenter", "o"],
+      ]
+    ) {
+      const { stdout } = await runInMemory(["__complete", ...words], { env });
+      assert.match(stdout, /^owner\t/, words.join(" "));
+    }
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
 Deno.test("completions prints the script of each shell", async () => {
   for (const shell of ["bash", "zsh", "fish"] as const) {
     const { stdout, code } = await runInMemory(["completions", shell]);
