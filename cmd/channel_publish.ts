@@ -5,7 +5,7 @@ import { chainParam, CHANNEL_ANSWER_MS, CHANNEL_ARGUMENT, TOKEN_FLAG } from "./c
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { NodeCaller } from "./doors.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
+import { bareRecord, durationFlag, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
 import { formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { LineReader } from "./line_reader.ts";
 import type { Output } from "./output.ts";
@@ -13,11 +13,14 @@ import { runVerb } from "./verb.ts";
 
 interface PublishFlags extends SharedFlags {
   readonly token?: string;
+  readonly wait?: string;
 }
 
 /** Events and bytes of one call: its base64 fits the line of a request. */
 const CALL_EVENTS_MAX = 1_024;
 const CALL_BYTES_MAX = 512 * 1024;
+/** How often a waiting publisher looks for subscribers. */
+const SUBSCRIBER_LOOK_MS = 100;
 /** Longest wait for a channel's rate at a time. */
 const RATE_PAUSE_MS_MAX = 1_000;
 
@@ -40,10 +43,15 @@ export const channelPublishCommand = buildCommand<PublishFlags, [string, string]
       "a reliable channel slow subscribers are waited for, and a channel's rate is kept by " +
       "waiting.\n\n" +
       "EXAMPLES\n  net channel publish room/lobby 'hello'\n" +
-      "  tail -f app.log | net channel publish logs/app -",
+      "  tail -f app.log | net channel publish logs/app -\n" +
+      "  net channel publish room/lobby 'hello' --wait 30s",
   },
   parameters: {
-    flags: bareRecord({ token: TOKEN_FLAG, ...SHARED_FLAGS }),
+    flags: bareRecord({
+      token: TOKEN_FLAG,
+      wait: textFlag("DURATION", "Wait so long for the first subscriber"),
+      ...SHARED_FLAGS,
+    }),
     positional: {
       kind: "tuple",
       parameters: [CHANNEL_ARGUMENT, {
@@ -57,9 +65,11 @@ export const channelPublishCommand = buildCommand<PublishFlags, [string, string]
     const isStream = text === "-";
     await runVerb(this, flags, async ({ output, signal }) => {
       const token = await chainParam(this, flags.token);
+      const waitMs = durationFlag("--wait", flags.wait);
       const node = await connectNode(this, flags, signal);
       const sums: Sums = { events: 0, attempted: 0, delivered: 0, failed: 0, errors: [] };
       try {
+        if (waitMs !== undefined) await untilSubscribed(this, node, channel, waitMs, signal);
         if (isStream) await publishLines(this, node, channel, token, sums, signal);
         else await publishAll(node, channel, [utf8(text)], token, sums, "best_effort", signal);
         report(output, channel, sums);
@@ -69,9 +79,47 @@ export const channelPublishCommand = buildCommand<PublishFlags, [string, string]
       } finally {
         await node.close();
       }
-    }, isStream ? {} : { timeoutMs: CHANNEL_ANSWER_MS });
+    }, isStream || flags.wait !== undefined ? {} : { timeoutMs: CHANNEL_ANSWER_MS });
   },
 });
+
+/**
+ * Waits for the first subscriber of a channel.
+ *
+ * @throws NetError `timeout` when none comes in time.
+ */
+async function untilSubscribed(
+  { io }: NetContext,
+  node: NodeCaller,
+  channel: string,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = io.now() + waitMs;
+  while (!await isSubscribed(node, channel, signal)) {
+    if (io.now() >= deadline) {
+      throw new NetError("timeout", `Cannot publish on "${channel}": nobody subscribed in time`, {
+        next: `subscribe on another node with net channel subscribe ${channel}`,
+      });
+    }
+    await pause(SUBSCRIBER_LOOK_MS, signal);
+  }
+}
+
+async function isSubscribed(
+  node: NodeCaller,
+  channel: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const { published } = recordOf(await node.call("channel.stats", { channel }, { signal }));
+    return listOf(published).some((row) => listOf(recordOf(row).subscribers).length > 0);
+  } catch (error) {
+    // Nothing is known of the channel yet.
+    if (error instanceof NetError && error.code === "not_found") return false;
+    throw error;
+  }
+}
 
 /** Publishes lines as they come; those that came together go together. */
 async function publishLines(

@@ -2,7 +2,7 @@
 import { NetError } from "../src/base/mod.ts";
 import { identityPath, prepareDataDir, requireIdentityFolder } from "../src/config/mod.ts";
 import type { IdentityState } from "../src/core/crypto/mod.ts";
-import { placeOf } from "./connect.ts";
+import { commandAt, placeOf } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { SharedFlags } from "./flags.ts";
 import { formatFields } from "./format.ts";
@@ -101,7 +101,13 @@ export async function whileIdle<T>(
   if (dataDir === undefined) return await write();
   await prepareDataDir({ ...placeOf(context, flags), isDataDirExplicit: true });
   const { takeDataFolder } = await import("../src/kernel/mod.ts");
-  const folder = await takeDataFolder(dataDir);
+  const folder = await takeDataFolder(dataDir).catch((error) => {
+    if (!(error instanceof NetError) || error.code !== "data_dir_locked") throw error;
+    throw new NetError(error.code, error.message, {
+      cause: error,
+      next: `stop the node first with ${commandAt("net node stop", flags)}`,
+    });
+  });
   try {
     return await write();
   } finally {

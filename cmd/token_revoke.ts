@@ -62,8 +62,8 @@ export const tokenRevokeCommand = buildCommand<TokenRevokeFlags, [string], NetCo
       if (floor > asked) output.note(`the floor was ${floor} already; floors never fall`);
       if (own !== undefined && own === floor) {
         output.note(
-          `tokens of generation ${own} still count: to take them back too, run first\n` +
-            `  net identity rotate ${given}`,
+          `tokens of generation ${own} still count; run net identity rotate ${given} first to take ` +
+            "them back too",
         );
       }
       if (own !== undefined && own < floor) {

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly standalone?: Answers;
   readonly handle?: NodeHandle;
   readonly doors?: Partial<Doors>;
+  /** Milliseconds that never go backwards; stands still when left out. */
+  readonly now?: () => number;
   /** Called with a way to raise signals once the program listens to them. */
   readonly onListening?: (raise: (signal: string) => void) => void;
 }
@@ -107,7 +109,7 @@ export async function runInMemory(
     exit: (code) => {
       throw new ProcessExit(code);
     },
-    now: () => 0,
+    now: options.now ?? (() => 0),
   };
   options.onListening?.((signal) => {
     for (const handler of handlers.get(signal) ?? []) handler();

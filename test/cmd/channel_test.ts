@@ -106,6 +106,33 @@ Deno.test("net channel publish keeps a channel's rate by waiting", async () => {
   ]);
 });
 
+Deno.test("net channel publish --wait publishes once somebody is subscribed, or not at all", async () => {
+  let looks = 0;
+  const node = {
+    "channel.stats": () => {
+      looks += 1;
+      if (looks === 1) throw new NetError("not_found", "nothing is known of it");
+      return { published: [{ channel: "a/b", subscribers: looks < 3 ? [] : [{}] }] };
+    },
+    "channel.publish": { events: 1, attempted: 1, delivered: 1, failed: 0, errors: [] },
+  };
+  const line = ["channel", "publish", "a/b", "hello", "--wait", "5s"];
+  const { code, calls } = await runInMemory(line, { node });
+  assert.equal(code, 0);
+  assert.deepEqual(calls.map(({ method }) => method.slice("channel.".length)), [
+    "stats",
+    "stats",
+    "stats",
+    "publish",
+  ]);
+  const nobody = { ...node, "channel.stats": { published: [] } };
+  const clock = { now: 0 };
+  const late = await runInMemory(line, { node: nobody, now: () => clock.now += 2_000 });
+  assert.equal(late.code, 7);
+  assert.match(late.stderr, /Cannot publish on "a\/b": nobody subscribed in time/);
+  assert.ok(!late.calls.some(({ method }) => method === "channel.publish"));
+});
+
 Deno.test("net channel publish says which line is too long, and sends those before it", async () => {
   const node = {
     "channel.publish": ({ events }: Record<string, unknown>) => {

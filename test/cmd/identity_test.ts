@@ -62,6 +62,8 @@ inHome("identity ls and show tell what was made, and no secret", async (home) =>
   assert.equal(ada.schema, "net.identity.show.v1");
   assert.equal(ada.issuer_generation, 0);
   const secret = (await Deno.readTextFile(String(ada.file))).trim();
+  const entity = await home.run("identity show ada --entity");
+  assert.equal(entity.stdout, `${ada.entity_id}\n`);
   const shown = await home.run("identity show ada");
   assert.ok(!shown.stdout.includes(secret) && shown.stdout.includes(String(ada.entity_id)));
   const { code, stderr } = await home.run("identity show bob");

@@ -177,6 +177,10 @@ Deno.test("identity show works with and without a node", async () => {
     const alone = await show();
     assert.equal(alone.code, 0);
     assert.match(alone.stdout, /^node {7}01\n/);
+    const entity = await runInMemory(["identity", "show", "--entity"], {
+      node: { "identity.show": identity },
+    });
+    assert.equal(entity.stdout, "02\n");
     assert.equal(alone.configs[0]?.dataDir, folder);
     assert.equal(alone.openCount, 0);
   } finally {
