@@ -13,20 +13,27 @@ import {
   ORIGIN_PER_SECOND,
   PAST_ORIGIN_MS,
   VERIFIERS_MAX,
-  WEIGHT_PER_TERM,
 } from "./limits.ts";
 
 const NO_HELP: OriginHelp = { isCanonical: false, verifier: undefined };
-const NOTHING: Readonly<Tally> = { count: 0, weight: 0 };
+const NOTHING: Readonly<OriginLoad> = { count: 0, bytes: 0, terms: 0 };
 /** A full table looks for expired entries this often at most, not on every message. */
 const EXPIRE_GAP_MS = 1_000;
+
+/** What announcements take; one, or many together. */
+export interface OriginLoad {
+  count: number;
+  /** On the wire. */
+  bytes: number;
+  /** Tags and metadata entries. */
+  terms: number;
+}
 
 /** Where an announcement came from and what it takes. */
 export interface OriginPlace {
   readonly from: bigint;
   readonly isDirect: boolean;
-  /** Bytes of memory, as {@linkcode weightOf} counts them. */
-  readonly weight: number;
+  readonly load: Readonly<OriginLoad>;
 }
 
 /** A live origin. */
@@ -62,37 +69,42 @@ interface PastOrigin {
   readonly bucket: TokenBucket;
 }
 
-/** Count and weight of some entries. */
-interface Tally {
-  count: number;
-  weight: number;
-}
-
 /** Options of {@linkcode OriginTable}. */
 export interface OriginTableOptions {
   readonly originsMax: number;
   readonly originsPerNeighborMax: number;
-  readonly weightMax: number;
+  readonly bytesMax: number;
+  readonly termsMax: number;
 }
 
 /** Origins by node id. */
 export class OriginTable {
-  readonly #options: OriginTableOptions;
+  readonly #originsMax: number;
+  readonly #loadMax: Readonly<OriginLoad>;
+  /** Part of one neighbour that forwards. */
+  readonly #shareMax: Readonly<OriginLoad>;
   readonly #entries = new Map<bigint, Entry>();
   /** In the order they went. */
   readonly #past = new Map<bigint, PastOrigin>();
   /** Nodes that ended since the last sweep. */
   readonly #ended = new Set<bigint>();
   /** Forwarded origins per neighbour. */
-  readonly #perNeighbor = new Map<bigint, Tally>();
-  readonly #all: Tally = { count: 0, weight: 0 };
-  readonly #forwarded: Tally = { count: 0, weight: 0 };
+  readonly #perNeighbor = new Map<bigint, OriginLoad>();
+  readonly #all: OriginLoad = { ...NOTHING };
+  readonly #forwarded: OriginLoad = { ...NOTHING };
   /** Keys kept ready. */
   #verifiers = 0;
   #expiredAt = -Infinity;
 
-  constructor(options: OriginTableOptions) {
-    this.#options = options;
+  constructor({ originsMax, originsPerNeighborMax, bytesMax, termsMax }: OriginTableOptions) {
+    const share = originsPerNeighborMax / originsMax;
+    this.#originsMax = originsMax;
+    this.#loadMax = { count: originsMax, bytes: bytesMax, terms: termsMax };
+    this.#shareMax = {
+      count: originsPerNeighborMax,
+      bytes: bytesMax * share,
+      terms: termsMax * share,
+    };
   }
 
   /** Live origins, expired ones included until they are swept. */
@@ -142,24 +154,21 @@ export class OriginTable {
    */
   hasRoom(known: OriginPlace | undefined, place: OriginPlace, nowMs: number): boolean {
     // A direct one may push forwarded ones out, so only direct ones stand in its way.
-    const isFull = () =>
-      place.isDirect
-        ? this.#exceeds(place, known?.isDirect ? known : undefined, this.#forwarded)
-        : this.#exceeds(place, known, NOTHING);
+    const ignored = place.isDirect ? this.#forwarded : NOTHING;
+    const isReplaced = known !== undefined && (known.isDirect || !place.isDirect);
+    const replaced = isReplaced ? known.load : NOTHING;
+    const isFull = () => !fits(place.load, this.#all, ignored, replaced, this.#loadMax);
     if (isFull() && nowMs - this.#expiredAt >= EXPIRE_GAP_MS) this.#expire(nowMs);
     // A caller that does not sweep gets nothing new, instead of a list of ended nodes without bound.
-    if (isFull() || this.#ended.size >= 2 * this.#options.originsMax) return false;
+    if (isFull() || this.#ended.size >= 2 * this.#originsMax) return false;
     return place.isDirect || this.#isWithinShare(known, place);
   }
 
   /** True when what a neighbour forwards, with this, is no more than its part of the table. */
-  #isWithinShare(known: OriginPlace | undefined, { from, weight }: OriginPlace): boolean {
-    const { originsMax, originsPerNeighborMax, weightMax } = this.#options;
-    const { count, weight: held } = this.#perNeighbor.get(from) ?? NOTHING;
+  #isWithinShare(known: OriginPlace | undefined, { from, load }: OriginPlace): boolean {
+    const held = this.#perNeighbor.get(from) ?? NOTHING;
     const isCounted = known !== undefined && !known.isDirect && known.from === from;
-    const replaced = isCounted ? known.weight : 0;
-    const weightShare = weightMax * originsPerNeighborMax / originsMax;
-    return (isCounted || count < originsPerNeighborMax) && held - replaced + weight <= weightShare;
+    return fits(load, held, isCounted ? known.load : NOTHING, NOTHING, this.#shareMax);
   }
 
   /** Keeps an announcement whose room was checked. */
@@ -182,11 +191,17 @@ export class OriginTable {
   }
 
   /** Puts an announcement from before a restart into free room; false when there is none, or a newer. */
-  restore(announcement: Announcement, weight: number, expiresAt: number, nowMs: number): boolean {
+  restore(
+    announcement: Announcement,
+    load: Readonly<OriginLoad>,
+    expiresAt: number,
+    nowMs: number,
+  ): boolean {
     const { nodeId } = announcement;
     // As if it had been told by its origin's name alone: neither direct nor held against a neighbour.
-    const place = { from: nodeId, isDirect: false, weight };
-    if (this.#entries.has(nodeId) || this.#exceeds(place, undefined, NOTHING)) return false;
+    const place = { from: nodeId, isDirect: false, load };
+    const isFull = !fits(load, this.#all, NOTHING, NOTHING, this.#loadMax);
+    if (this.#entries.has(nodeId) || isFull) return false;
     const bucket = this.bucket(nodeId, nowMs);
     this.#entries.set(nodeId, {
       announcement,
@@ -216,7 +231,7 @@ export class OriginTable {
     const entry = this.#remove(nodeId);
     if (entry === undefined) return;
     this.#ended.add(nodeId);
-    if (this.#past.size >= this.#options.originsMax) {
+    if (this.#past.size >= this.#originsMax) {
       for (const oldest of this.#past.keys()) {
         this.#past.delete(oldest);
         break;
@@ -255,20 +270,8 @@ export class OriginTable {
     }
   }
 
-  /** True when one more does not fit beside all entries but `replaced` and `ignored`. */
-  #exceeds(
-    place: OriginPlace,
-    replaced: OriginPlace | undefined,
-    ignored: Readonly<Tally>,
-  ): boolean {
-    const { originsMax, weightMax } = this.#options;
-    const count = this.#all.count - ignored.count - (replaced === undefined ? 0 : 1);
-    const weight = this.#all.weight - ignored.weight - (replaced?.weight ?? 0);
-    return count >= originsMax || weight + place.weight > weightMax;
-  }
-
-  #makeRoom(place: OriginPlace, nowMs: number): void {
-    while (this.#exceeds(place, undefined, NOTHING)) {
+  #makeRoom({ load }: OriginPlace, nowMs: number): void {
+    while (!fits(load, this.#all, NOTHING, NOTHING, this.#loadMax)) {
       const victim = this.#oldestForwarded();
       if (victim === undefined) return;
       this.retire(victim, nowMs);
@@ -289,26 +292,37 @@ export class OriginTable {
     return entry;
   }
 
-  #count(place: OriginPlace, sign: 1 | -1): void {
-    addTo(this.#all, place, sign);
-    if (place.isDirect) return;
-    addTo(this.#forwarded, place, sign);
-    const share = this.#perNeighbor.get(place.from) ?? { count: 0, weight: 0 };
-    addTo(share, place, sign);
-    if (share.count > 0) this.#perNeighbor.set(place.from, share);
-    else this.#perNeighbor.delete(place.from);
+  #count({ from, isDirect, load }: OriginPlace, sign: 1 | -1): void {
+    addTo(this.#all, load, sign);
+    if (isDirect) return;
+    addTo(this.#forwarded, load, sign);
+    const share = this.#perNeighbor.get(from) ?? { ...NOTHING };
+    addTo(share, load, sign);
+    if (share.count > 0) this.#perNeighbor.set(from, share);
+    else this.#perNeighbor.delete(from);
   }
 }
 
-/**
- * Bytes of memory that an announcement takes, here and in the index: what it has on the wire, and something
- * for each tag and entry however short it is.
- */
-export function weightOf({ capabilities }: Announcement, bytes: number): number {
-  return bytes + WEIGHT_PER_TERM * (capabilities.tags.length + capabilities.metadata.size);
+/** What one announcement takes that has so many bytes on the wire. */
+export function loadOf({ capabilities }: Announcement, bytes: number): Readonly<OriginLoad> {
+  return { count: 1, bytes, terms: capabilities.tags.length + capabilities.metadata.size };
 }
 
-function addTo(tally: Tally, place: OriginPlace, sign: 1 | -1): void {
-  tally.count += sign;
-  tally.weight += sign * place.weight;
+/** True when one more fits beside all that is held but `ignored` and `replaced`. */
+function fits(
+  more: Readonly<OriginLoad>,
+  held: Readonly<OriginLoad>,
+  ignored: Readonly<OriginLoad>,
+  replaced: Readonly<OriginLoad>,
+  max: Readonly<OriginLoad>,
+): boolean {
+  return held.count - ignored.count - replaced.count + more.count <= max.count &&
+    held.bytes - ignored.bytes - replaced.bytes + more.bytes <= max.bytes &&
+    held.terms - ignored.terms - replaced.terms + more.terms <= max.terms;
+}
+
+function addTo(sum: OriginLoad, load: Readonly<OriginLoad>, sign: 1 | -1): void {
+  sum.count += sign * load.count;
+  sum.bytes += sign * load.bytes;
+  sum.terms += sign * load.terms;
 }

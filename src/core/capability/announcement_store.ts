@@ -10,7 +10,7 @@
  */
 import { equalBytes, TokenBucket } from "../../base/mod.ts";
 import { createSignatureVerifier, deriveNodeId } from "../crypto/mod.ts";
-import { type OriginEntry, OriginTable, weightOf } from "./_origin_table.ts";
+import { loadOf, type OriginEntry, OriginTable } from "./_origin_table.ts";
 import {
   type Announcement,
   type AnnouncementFault,
@@ -25,7 +25,8 @@ import {
   NEIGHBOR_BURST,
   NEIGHBOR_PER_SECOND,
   NEIGHBORS_MAX,
-  ORIGIN_WEIGHT_MAX,
+  ORIGIN_BYTES_MAX,
+  ORIGIN_TERMS_MAX,
   ORIGINS_MAX,
   ORIGINS_PER_NEIGHBOR_MAX,
 } from "./limits.ts";
@@ -84,8 +85,10 @@ export interface AnnouncementStoreOptions {
   readonly originsMax?: number;
   /** Origins kept that one neighbour told of; half of all when left out. */
   readonly originsPerNeighborMax?: number;
-  /** Bytes of memory of all announcements kept, as `weightOf` counts them; 42 MiB when left out. */
-  readonly weightMax?: number;
+  /** Bytes on the wire of all announcements kept; 32 MiB when left out. */
+  readonly bytesMax?: number;
+  /** Tags and metadata entries of all announcements kept; 393216 when left out. */
+  readonly termsMax?: number;
 }
 
 /** Latest announcement per origin, and the gate in front of it. */
@@ -104,7 +107,8 @@ export class AnnouncementStore {
       originsMax,
       originsPerNeighborMax: options.originsPerNeighborMax ??
         Math.min(ORIGINS_PER_NEIGHBOR_MAX, Math.ceil(originsMax / 2)),
-      weightMax: options.weightMax ?? ORIGIN_WEIGHT_MAX,
+      bytesMax: options.bytesMax ?? ORIGIN_BYTES_MAX,
+      termsMax: options.termsMax ?? ORIGIN_TERMS_MAX,
     });
   }
 
@@ -151,8 +155,8 @@ export class AnnouncementStore {
    */
   restore(announcement: Announcement, expiresAt: number, nowMs: number): boolean {
     if (announcement.nodeId === this.#nodeId || expiresAt <= nowMs) return false;
-    const weight = weightOf(announcement, encodeAnnouncement(announcement).length);
-    return this.#origins.restore(announcement, weight, expiresAt, nowMs);
+    const load = loadOf(announcement, encodeAnnouncement(announcement).length);
+    return this.#origins.restore(announcement, load, expiresAt, nowMs);
   }
 
   /** All valid announcements, in no particular order. */
@@ -215,7 +219,7 @@ export class AnnouncementStore {
 
     const bucket = known?.bucket ?? origins.bucket(nodeId, nowMs);
     if (!bucket.has(1, nowMs)) return drop("origin_rate");
-    const place = { from, isDirect, weight: weightOf(announcement, bytes.length) };
+    const place = { from, isDirect, load: loadOf(announcement, bytes.length) };
     if (!origins.hasRoom(known?.place, place, nowMs)) return drop("full");
     // What is remembered of the origin was verified, its node id too.
     if (past === undefined && deriveNodeId(announcement.entityId) !== nodeId) {

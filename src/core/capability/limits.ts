@@ -47,12 +47,12 @@ export const PAST_ORIGIN_MS = 600_000;
 export const ORIGINS_MAX = 16_384;
 
 /**
- * Memory of all announcements kept, as it is counted: bytes on the wire, and 80 for each tag and entry. A
- * usual one of 20 tags counts as 2.6 KB and takes 1.6 KB. A flood of the shortest tags ends at half a
- * million of them, which is half of what the index has room for.
+ * Bytes on the wire of all announcements kept, and tags and metadata entries: 2 KB and 24 of each origin,
+ * where a usual one has 1 KB and 20. The shortest tags take far more memory than bytes, so both are bounded;
+ * the index has room for a third more terms than these.
  */
-export const WEIGHT_PER_TERM = 80;
-export const ORIGIN_WEIGHT_MAX = 2_600 * ORIGINS_MAX;
+export const ORIGIN_BYTES_MAX = 2_048 * ORIGINS_MAX;
+export const ORIGIN_TERMS_MAX = 24 * ORIGINS_MAX;
 
 /** One neighbour fills no more than this part of the table, and of its memory, with what it forwards. */
 export const ORIGINS_PER_NEIGHBOR_MAX = ORIGINS_MAX / 2;

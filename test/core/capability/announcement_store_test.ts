@@ -7,7 +7,6 @@ import {
   decodeAnnouncement,
   encodeAnnouncement,
 } from "../../../src/core/capability/mod.ts";
-import { WEIGHT_PER_TERM } from "../../../src/core/capability/limits.ts";
 import { bytesOfText, identityOf, sample, textOfBytes, WALL_MS } from "./samples.ts";
 
 const ME = 42n;
@@ -181,15 +180,33 @@ Deno.test("AnnouncementStore.receive() keeps its bounds, direct origins first", 
   assertCounted(store);
 });
 
-Deno.test("AnnouncementStore.receive() keeps its bound of memory", () => {
-  const weight = encodeAnnouncement(hops(sample(), 1)).length +
-    WEIGHT_PER_TERM * (sample().capabilities.tags.length + sample().capabilities.metadata.size);
-  const store = newStore({ weightMax: 4 * weight + 100 });
+Deno.test("AnnouncementStore.receive() keeps its bound in bytes", () => {
+  const bytes = encodeAnnouncement(hops(sample(), 1)).length;
+  const store = newStore({ bytesMax: 4 * bytes + 100 });
   const from = (seed: number, hopCount: number, neighbor: bigint, version = 5n) =>
     outcome(
       receive(store, hops(sample({ identity: identityOf(seed), version }), hopCount), 0, neighbor),
     );
   // One neighbour has half of it, whatever it forwards.
+  const first = [from(1, 1, 7n), from(2, 1, 7n), from(3, 1, 7n)];
+  assert.deepEqual(first, ["accepted", "accepted", "full"]);
+  const second = [from(3, 1, 8n), from(4, 1, 8n), from(5, 1, 9n)];
+  assert.deepEqual(second, ["accepted", "accepted", "full"]);
+  assert.equal(from(2, 1, 7n, 6n), "accepted");
+  const large = sample({ identity: identityOf(6), metadata: [["a", "b".repeat(3 * bytes)]] });
+  assert.equal(outcome(receive(store, large)), "accepted");
+  assert.equal(store.size, 1);
+  const larger = sample({ identity: identityOf(7), metadata: [["a", "b".repeat(4 * bytes)]] });
+  assert.equal(outcome(receive(store, larger)), "full");
+});
+
+Deno.test("AnnouncementStore.receive() keeps its bound in tags, which are short", () => {
+  const tags = Array.from({ length: 100 }, (_, i) => i.toString(36));
+  const store = newStore({ termsMax: 450 });
+  const from = (seed: number, hopCount: number, neighbor?: bigint) => {
+    const announcement = sample({ identity: identityOf(seed), tags, metadata: [] });
+    return outcome(receive(store, hops(announcement, hopCount), 0, neighbor));
+  };
   assert.deepEqual([from(1, 1, 7n), from(2, 1, 7n), from(3, 1, 7n)], [
     "accepted",
     "accepted",
@@ -200,20 +217,8 @@ Deno.test("AnnouncementStore.receive() keeps its bound of memory", () => {
     "accepted",
     "full",
   ]);
-  assert.equal(from(2, 1, 7n, 6n), "accepted");
-  const large = sample({ identity: identityOf(6), metadata: [["a", "b".repeat(3 * weight)]] });
-  assert.equal(outcome(receive(store, large)), "accepted");
-  assert.equal(store.size, 1);
-  const larger = sample({ identity: identityOf(7), metadata: [["a", "b".repeat(4 * weight)]] });
-  assert.equal(outcome(receive(store, larger)), "full");
-});
-
-Deno.test("AnnouncementStore.receive() counts short tags for what they take in memory", () => {
-  const tags = Array.from({ length: 500 }, (_, i) => i.toString(36));
-  const store = newStore({ weightMax: 2 * 500 * WEIGHT_PER_TERM });
-  const from = (seed: number) =>
-    outcome(receive(store, hops(sample({ identity: identityOf(seed), tags }), 1), 0, 7n));
-  assert.deepEqual([from(1), from(2)], ["full", "full"]);
+  assert.equal(from(6, 0), "accepted");
+  assert.equal(store.size, 4);
 });
 
 Deno.test("AnnouncementStore.takeEnded() tells of nodes that ended, and looks for none", () => {

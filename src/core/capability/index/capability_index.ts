@@ -8,7 +8,7 @@
 import type { CapabilitySet } from "../capability_set.ts";
 import { NODE_STATES, type NodeState } from "../fold/membership.ts";
 import { GPU_VENDORS } from "../views/hardware_view.ts";
-import { INDEX_ROWS_MAX, INDEX_TERMS_MAX } from "./limits.ts";
+import { INDEX_ROWS_MAX, INDEX_TERMS_MAX, MEMBER_TERMS_SHARE } from "./limits.ts";
 import type { Term } from "./dictionary.ts";
 import { IndexTables } from "./index_tables.ts";
 import { Posting } from "./posting.ts";
@@ -87,6 +87,8 @@ export class CapabilityIndex {
   readonly #rowsMax: number;
   readonly #termsMax: number;
   #refused = 0;
+  /** Terms that came with other classes than that of announcements. */
+  #memberTerms = 0;
 
   constructor(options: CapabilityIndexOptions = {}) {
     this.#rowsMax = options.rowsMax ?? INDEX_ROWS_MAX;
@@ -116,8 +118,8 @@ export class CapabilityIndex {
   }
 
   /**
-   * Takes in what is known of a node, in place of what was known. Half of the room is for announcements
-   * alone: whoever is a member of many classes keeps nobody out.
+   * Takes in what is known of a node, in place of what was known. Half of the entries and most of the terms
+   * are for announcements alone: whoever is a member of many classes keeps nobody out.
    *
    * @returns False when there is no room: nothing is known of the node in this class then.
    */
@@ -196,15 +198,17 @@ export class CapabilityIndex {
   /** True when there is room for the terms that no entry has yet. */
   #hasTerms({ tags, metadata }: CapabilitySet, classHash: bigint): boolean {
     const { dictionary } = this.tables;
-    const max = classHash === ANNOUNCED ? this.#termsMax : this.#termsMax / 2;
-    if (dictionary.size + tags.length + metadata.size <= max) return true;
-    let size = dictionary.size;
-    for (const tag of tags) if (dictionary.tag(tag) === undefined) size += 1;
+    const inAll = this.#termsMax - dictionary.size;
+    const ofMembers = this.#termsMax * MEMBER_TERMS_SHARE - this.#memberTerms;
+    const left = classHash === ANNOUNCED ? inAll : Math.min(inAll, ofMembers);
+    if (tags.length + metadata.size <= left) return true;
+    let fresh = 0;
+    for (const tag of tags) if (dictionary.tag(tag) === undefined) fresh += 1;
     for (const [key, value] of metadata) {
-      if (dictionary.entry(key, value) === undefined) size += 1;
+      if (dictionary.entry(key, value) === undefined) fresh += 1;
     }
     // An entry that brings in nothing new makes nothing worse.
-    return size === dictionary.size || size <= max;
+    return fresh === 0 || fresh <= left;
   }
 
   #markStale(slot: number, isStale: boolean): void {
@@ -222,7 +226,8 @@ export class CapabilityIndex {
   }
 
   /** Moves the slot from the terms it had to those it has now. */
-  #setTerms(slot: number, { capabilities, hardware, region }: NodeFacts): void {
+  #setTerms(slot: number, facts: NodeFacts): void {
+    const { capabilities, classHash = ANNOUNCED, hardware, region } = facts;
     const { table, dictionary, version } = this.tables;
     const old = table.rows[slot]?.terms ?? [];
     const terms: Term[] = [];
@@ -238,6 +243,10 @@ export class CapabilityIndex {
       const term = key === undefined
         ? dictionary.ensureTag(text)
         : dictionary.ensureEntry(key, text);
+      if (term.size === 0 && classHash !== ANNOUNCED) {
+        term.isMembers = true;
+        this.#memberTerms += 1;
+      }
       if (term.add(slot, table.capacity)) term.group?.rows.add(slot, table.capacity);
       return term;
     };
@@ -257,7 +266,9 @@ export class CapabilityIndex {
   #leave(slot: number, term: Term, isInGroup: boolean): void {
     term.delete(slot);
     if (!isInGroup) term.group?.rows.delete(slot);
-    if (term.size === 0) this.tables.dictionary.drop(term);
+    if (term.size > 0) return;
+    if (term.isMembers) this.#memberTerms -= 1;
+    this.tables.dictionary.drop(term);
   }
 
   #setFacts(slot: number, facts: NodeFacts, isNew: boolean): void {

@@ -22,6 +22,8 @@ export class Term extends Posting {
   twin: Term | undefined;
   /** Index in the group. */
   place = 0;
+  /** It came with another class than that of announcements. */
+  isMembers = false;
   /** For the index, while it changes an entry. */
   mark = 0;
 

@@ -11,9 +11,11 @@ export const INDEX_ROWS_MAX = 2 * ORIGINS_MAX;
 /**
  * Distinct tags and metadata entries of all nodes together: 32 per origin that no other has. One takes up to
  * 0.5 KB beside its text, when its key is its own too, so that a flood of tiny tags ends at 260 MB; honest
- * nodes share most of theirs.
+ * nodes share most of theirs. Announcements bring in no more than three quarters (`ORIGIN_TERMS_MAX`), members
+ * of further classes a fifth, so that neither keeps the other out.
  */
 export const INDEX_TERMS_MAX = 32 * ORIGINS_MAX;
+export const MEMBER_TERMS_SHARE = 1 / 5;
 
 /** Sets of weights whose scores are kept: a column of 4 bytes per entry each (0.5 MB in all). */
 export const SCORE_COLUMNS_MAX = 4;

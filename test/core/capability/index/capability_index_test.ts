@@ -97,7 +97,7 @@ Deno.test("CapabilityIndex.set() refuses what has no room, and forgets what it w
 });
 
 Deno.test("CapabilityIndex.set() keeps half of its room for what nodes announced", () => {
-  const index = new CapabilityIndex({ rowsMax: 6, termsMax: 8 });
+  const index = new CapabilityIndex({ rowsMax: 6, termsMax: 20 });
   const member = (nodeId: bigint, classHash: bigint, ...tags: string[]) =>
     index.set(nodeId, { ...tagged(...tags), classHash });
   // One node may be in many classes.
@@ -105,6 +105,9 @@ Deno.test("CapabilityIndex.set() keeps half of its room for what nodes announced
   assert.ok(!member(1n, 4n, "a"));
   assert.ok(!member(1n, 3n, "1", "2", "3"));
   assert.ok(member(1n, 3n, "1", "2"));
+  assert.ok(!member(1n, 2n, "b", "3"));
+  index.remove(1n, 3n);
+  assert.ok(member(1n, 2n, "b", "3") && member(1n, 3n, "a"));
   for (let id = 2n; id <= 4n; id++) assert.ok(index.set(id, tagged("a", `t${id}`)));
   assert.ok(!index.set(5n, tagged("a")));
   assert.equal(findNodes(index, { requireTags: ["a"] }).ids().length, 4);
