@@ -124,7 +124,7 @@ export function givenMetadata(flags: AnnounceFlags): [string, string][] {
   return (flags.meta ?? []).map((text) => {
     const at = text.indexOf("=");
     if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-    throw new NetError("usage", `Cannot use --meta "${text}": must be KEY=VALUE`, {
+    throw new NetError("usage", `Cannot use --meta: value is "${text}", must be KEY=VALUE`, {
       next: "write for example --meta owner=ada",
     });
   });

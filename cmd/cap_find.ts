@@ -117,7 +117,7 @@ function limitOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const limit = Number(text);
   if (Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) return limit;
-  throw new NetError("usage", `Cannot use --limit "${text}": must be 1 to ${LIMIT_MAX}`, {
+  throw new NetError("usage", `Cannot use --limit: value is "${text}", must be 1 to ${LIMIT_MAX}`, {
     next: "write for example --limit 100",
   });
 }

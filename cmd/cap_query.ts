@@ -102,7 +102,7 @@ function refuseMistake(word: string): void {
 function numberFlag(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^[0-9]{1,15}(\.[0-9]+)?$/.test(text)) return Number(text);
-  throw new NetError("usage", `Cannot use ${name} "${text}": must be a number`, {
+  throw new NetError("usage", `Cannot use ${name}: value is "${text}", must be a number`, {
     next: `write for example ${name} 32`,
   });
 }

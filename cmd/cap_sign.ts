@@ -119,7 +119,11 @@ function confirmNodeId(text: string | undefined, nodeId: bigint): void {
 function wholeFlag(name: string, text: string | undefined, otherwise: bigint, max: bigint): bigint {
   if (text === undefined) return otherwise;
   if (/^[0-9]{1,20}$/.test(text) && BigInt(text) <= max) return BigInt(text);
-  throw new NetError("usage", `Cannot use ${name} "${text}": must be a whole number up to ${max}`, {
-    next: `write for example ${name} ${otherwise}`,
-  });
+  throw new NetError(
+    "usage",
+    `Cannot use ${name}: value is "${text}", must be a whole number up to ${max}`,
+    {
+      next: `write for example ${name} ${otherwise}`,
+    },
+  );
 }

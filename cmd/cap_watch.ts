@@ -66,7 +66,7 @@ export const capWatchCommand = buildCommand<QueryFlags, string[], NetContext>({
       } finally {
         await node.close();
       }
-    });
+    }, { isEndless: true });
   },
 });
 

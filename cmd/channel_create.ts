@@ -114,7 +114,7 @@ export const channelCreateCommand = buildCommand<CreateFlags, [string], NetConte
 function numberFlag(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^[0-9]{1,9}$/.test(text)) return Number(text);
-  throw new NetError("usage", `Cannot use ${name} "${text}": must be a whole number`, {
+  throw new NetError("usage", `Cannot use ${name}: value is "${text}", must be a whole number`, {
     next: `write for example ${name} 10`,
   });
 }

@@ -81,7 +81,7 @@ function rulesText(channel: Readonly<Record<string, unknown>>): string {
 function parseHash(text: string): string {
   const digits = text.toLowerCase().replace(/^0x/, "");
   if (/^[0-9a-f]{4}$/.test(digits)) return digits;
-  throw new NetError("usage", `Cannot use --hash "${text}": must be four hex digits`, {
+  throw new NetError("usage", `Cannot use --hash: value is "${text}", must be four hex digits`, {
     next: "see the HASH column of net channel ls",
   });
 }

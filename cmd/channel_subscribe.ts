@@ -71,7 +71,7 @@ export const channelSubscribeCommand = buildCommand<SubscribeFlags, [string], Ne
       } finally {
         await node.close();
       }
-    });
+    }, { isEndless: true });
   },
 });
 
@@ -127,7 +127,11 @@ function parseCount(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const count = Number(text);
   if (Number.isSafeInteger(count) && count >= 1) return count;
-  throw new NetError("usage", `Cannot use --count "${text}": must be a whole number above 0`, {
-    next: "write for example --count 1",
-  });
+  throw new NetError(
+    "usage",
+    `Cannot use --count: value is "${text}", must be a whole number above 0`,
+    {
+      next: "write for example --count 1",
+    },
+  );
 }

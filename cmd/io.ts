@@ -4,6 +4,7 @@
  * Handed to every verb, so that tests run the whole program in memory.
  */
 import type { Environment } from "../src/config/mod.ts";
+import { createGoneCheck } from "./output_reader.ts";
 
 /** A process as the verbs see it. */
 export interface Io {
@@ -18,6 +19,8 @@ export interface Io {
   writeOut(text: string): void;
   /** Writes bytes to standard output. */
   writeOutBytes(bytes: Uint8Array): Promise<void>;
+  /** Asks, without writing, whether the reader of standard output has left. */
+  isOutGone(): boolean;
   /** Writes text to standard error; a closed one is ignored. */
   writeErr(text: string): void;
   /** Reads from standard input; `null` at its end. */
@@ -32,6 +35,7 @@ export interface Io {
 
 /** The real process. */
 export function systemIo(): Io {
+  let isOutGone: (() => boolean) | undefined;
   return {
     env: Deno.env.toObject(),
     cwd: workingFolder(),
@@ -43,6 +47,10 @@ export function systemIo(): Io {
     writeOutBytes: async (bytes) => {
       let offset = 0;
       while (offset < bytes.length) offset += await Deno.stdout.write(bytes.subarray(offset));
+    },
+    isOutGone: () => {
+      isOutGone ??= createGoneCheck();
+      return isOutGone();
     },
     writeErr: (text) => {
       try {

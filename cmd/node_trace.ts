@@ -78,7 +78,7 @@ function parseCount(text: string | undefined): number {
   if (text === undefined) return 5;
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= COUNT_MAX) return count;
-  throw new NetError("usage", `Cannot use --count "${text}": must be 1 to ${COUNT_MAX}`, {
+  throw new NetError("usage", `Cannot use --count: value is "${text}", must be 1 to ${COUNT_MAX}`, {
     next: "write for example --count 20",
   });
 }

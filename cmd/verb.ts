@@ -9,6 +9,9 @@ import { createOutput, isColorWanted, type Output, renderError } from "./output.
 /** Time a verb has to clean up after it was told to stop. */
 const CLEAN_UP_MS = 2000;
 
+/** How often a verb that prints until it is stopped looks whether anybody reads it. */
+const GONE_LOOK_MS = 500;
+
 /** What the body of a verb works with. */
 export interface VerbScope {
   readonly output: Output;
@@ -22,6 +25,8 @@ export interface RunVerbOptions {
   readonly timeoutMs?: number;
   /** True when the verb looks after signals and time by itself. */
   readonly isSelfTimed?: boolean;
+  /** True when it prints until it is stopped, and so until nobody reads it any more. */
+  readonly isEndless?: boolean;
 }
 
 /**
@@ -44,7 +49,8 @@ export async function runVerb(
       return;
     }
     const timeoutMs = durationFlag("--timeout", flags.timeout) ?? options.timeoutMs;
-    context.exitCode = await runBounded(context, timeoutMs, (signal) => body({ output, signal }));
+    const bounds = { timeoutMs, isEndless: options.isEndless ?? false };
+    context.exitCode = await runBounded(context, bounds, (signal) => body({ output, signal }));
   } catch (error) {
     // Whoever read our output has seen enough, as with head.
     if (error instanceof Deno.errors.BrokenPipe) return;
@@ -70,7 +76,7 @@ class Interrupted extends Error {
 
 async function runBounded(
   context: NetContext,
-  timeoutMs: number | undefined,
+  { timeoutMs, isEndless }: { readonly timeoutMs: number | undefined; readonly isEndless: boolean },
   body: (signal: AbortSignal) => Promise<number | void>,
 ): Promise<number> {
   const { io } = context;
@@ -94,10 +100,16 @@ async function runBounded(
       }),
     );
   }, timeoutMs);
+  const looking = isEndless
+    ? setInterval(() => {
+      if (io.isOutGone()) stop(new Deno.errors.BrokenPipe("nobody reads the output any more"));
+    }, GONE_LOOK_MS)
+    : undefined;
   try {
     return await orAborted(body(controller.signal), controller.signal);
   } finally {
     clearTimeout(timer);
+    clearInterval(looking);
     for (const release of releases) release();
   }
 }

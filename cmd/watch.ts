@@ -76,5 +76,5 @@ export async function runWatch(
     } finally {
       await node.close();
     }
-  }, flags.watch ? {} : { timeoutMs: ANSWER_MS });
+  }, flags.watch ? { isEndless: true } : { timeoutMs: ANSWER_MS });
 }

@@ -28,6 +28,7 @@ export interface RunOptions {
   readonly standalone?: Answers;
   readonly handle?: NodeHandle;
   readonly doors?: Partial<Doors>;
+  readonly isOutGone?: () => boolean;
   /** Milliseconds that never go backwards; stands still when left out. */
   readonly now?: () => number;
   /** Called with a way to raise signals once the program listens to them. */
@@ -93,6 +94,7 @@ export async function runInMemory(
       stdout += new TextDecoder().decode(bytes);
       return Promise.resolve();
     },
+    isOutGone: options.isOutGone ?? (() => false),
     writeErr: (text) => void (stderr += text),
     readStdin: (into) => {
       if (offset >= input.length) return Promise.resolve(null);

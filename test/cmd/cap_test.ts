@@ -230,6 +230,20 @@ Deno.test("cap watch tells who came, changed and went", async () => {
   assert.deepEqual(changes, ["came", "changed", "went", "came", "came"]);
 });
 
+Deno.test("cap watch ends when nobody reads it any more, though nothing changes", async () => {
+  let asked = 0;
+  const { code, stderr, openCount } = await runInMemory(["cap", "watch", "gpu"], {
+    node: {
+      "cap.find": () =>
+        asked++ === 0 ? { nodes: [FOUND], version: 1 } : new Promise((_, reject) => {
+          setTimeout(() => reject(new Error("the connection was closed")), 1_000);
+        }),
+    },
+    isOutGone: () => true,
+  });
+  assert.deepEqual([code, stderr, openCount], [0, "", 0]);
+});
+
 Deno.test("cap explain shows each condition and exits with 4 when one does not hold", async () => {
   const answer = {
     node_id: "00000000000000aa",
