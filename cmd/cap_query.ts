@@ -1,18 +1,21 @@
 /** What verbs that look for nodes ask for: the flags they share, and the query as the node takes it. */
 import { NetError } from "../src/base/mod.ts";
-import { type SharedFlags, switchFlag, textFlag } from "./flags.ts";
+import { choiceFlag, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
+
+const GPU_VENDORS = ["nvidia", "amd", "intel", "apple", "qualcomm", "unknown"] as const;
+const MODALITIES = ["text", "image", "audio", "video", "code", "embedding", "tool_use"] as const;
 
 /** Values of the flags. */
 export interface QueryFlags extends SharedFlags {
   readonly where?: string;
   readonly model?: readonly string[];
   readonly tool?: readonly string[];
-  readonly modality?: readonly string[];
+  readonly modality?: readonly (typeof MODALITIES)[number][];
   readonly minMemory?: string;
   readonly minVram?: string;
   readonly minContext?: string;
   readonly gpu?: boolean;
-  readonly gpuVendor?: string;
+  readonly gpuVendor?: (typeof GPU_VENDORS)[number];
   readonly tenant?: readonly string[];
   readonly region?: readonly string[];
   readonly globalOnly?: boolean;
@@ -30,12 +33,15 @@ export const QUERY_FLAGS = {
   where: textFlag("EXPR", "A predicate, such as 'hardware.memory_gb>=32 && !meta.draining'"),
   model: listFlag("ID", "Has one of these models; repeatable"),
   tool: listFlag("ID", "Has one of these tools; repeatable"),
-  modality: listFlag("NAME", "Has a model for each of these, such as image; repeatable"),
+  modality: {
+    ...choiceFlag(MODALITIES, "Has a model for each of these; repeatable"),
+    variadic: true,
+  },
   minMemory: textFlag("GB", "Has so much memory"),
   minVram: textFlag("GB", "Has so much memory on its GPUs"),
   minContext: textFlag("TOKENS", "Has a model with a context so long"),
   gpu: switchFlag("Has a GPU: says hardware.gpu"),
-  gpuVendor: textFlag("NAME", "Has a GPU of this maker, such as nvidia"),
+  gpuVendor: choiceFlag(GPU_VENDORS, "Has a GPU of this maker"),
   tenant: listFlag("NAME", "Of one of these tenants, or of none; repeatable"),
   region: listFlag("NAME", "Of one of these regions, or of none; repeatable"),
   globalOnly: switchFlag("Of no tenant and no region"),

@@ -11,6 +11,9 @@ import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { formatTable } from "./format.ts";
 
+/** Longest choice of words shown beside a flag; a longer one is told behind it. */
+const CHOICE_COLUMNS = 24;
+
 /** Width of help; a terminal is rarely narrower. */
 const HELP_COLUMNS = 100;
 
@@ -69,12 +72,16 @@ export function groupHelp(routes: RouteMap<NetContext>, prefix: readonly string[
 export function verbHelp(verb: Command<NetContext>, prefix: readonly string[]): string {
   const flags = Object.entries(verb.parameters.flags ?? {}).filter(([, flag]) => !flag.hidden);
   const rows = flags.map(([name, flag]) => {
+    const words = "values" in flag ? flag.values : [];
+    const choice = words.join("|");
+    const isShort = choice.length <= CHOICE_COLUMNS;
     const value = "placeholder" in flag && flag.placeholder !== undefined
-      ? ` ${flag.placeholder}`
-      : "values" in flag
-      ? ` ${flag.values.join("|")}`
-      : "";
-    return [`  --${toKebab(name)}${value}`, flag.brief] as const;
+      ? flag.placeholder
+      : isShort
+      ? choice
+      : "WORD";
+    const meaning = isShort ? flag.brief : `${flag.brief}; one of ${words.join(", ")}`;
+    return [`  --${toKebab(name)} ${value}`.trimEnd(), meaning] as const;
   });
   const args = positionals(verb).map(({ word, brief }) => [`  ${word}`, brief] as const);
   return [

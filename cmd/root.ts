@@ -139,7 +139,7 @@ function describeMisuse(error: unknown): string {
         values.join(", ")
       }`,
     ArgumentParseError: ({ externalFlagNameOrPlaceholder, input, exception }) =>
-      `Cannot read ${externalFlagNameOrPlaceholder} "${input}": ${
+      `Cannot read ${nameOf(externalFlagNameOrPlaceholder)} "${input}": ${
         exception instanceof Error ? exception.message : String(exception)
       }`,
     // A flag that was left out, and one at the end that lacks its value, look the same here.
@@ -152,6 +152,12 @@ function describeMisuse(error: unknown): string {
     InvalidNegatedFlagSyntaxError: ({ externalFlagName }) =>
       `Cannot read flag --${toKebab(externalFlagName)}: it takes no value`,
   });
+}
+
+/** A flag, or the word that stands for an argument, as help names it. */
+function nameOf(flagOrPlaceholder: string): string {
+  const isFlag = flagOrPlaceholder !== flagOrPlaceholder.toUpperCase();
+  return isFlag ? `flag --${toKebab(flagOrPlaceholder)}` : flagOrPlaceholder;
 }
 
 function misuseError(

@@ -63,7 +63,7 @@ export const tokenVerifyCommand = buildCommand<TokenVerifyFlags, [string], NetCo
         kind: "enum",
         values: ["publish", "subscribe", "admin", "delegate"],
         optional: true,
-        brief: "What to do there: publish, subscribe, admin or delegate",
+        brief: "What to do there",
       },
       at: textFlag("TIME", "When, such as 2030-01-31T12:00:00Z; default: now"),
       skew: textFlag("DURATION", "Clock difference to forgive, at most 5m; default: 0s"),

@@ -177,6 +177,11 @@ Deno.test("cap find asks by tags, requirements and flags, and exits with 4 for n
   assert.equal(none.code, 4);
   assert.equal(JSON.parse(none.stdout).total, 0);
   assert.equal((await runInMemory(["cap", "find", "--min-vram", "x"], { node })).code, 2);
+  const kinds = ["--modality", "image", "--modality", "text", "--gpu-vendor", "amd"];
+  const { params } = (await runInMemory(["cap", "find", ...kinds], { node })).calls[0] ?? {};
+  assert.deepEqual([params?.modalities, params?.gpu_vendor], [["image", "text"], "amd"]);
+  const odd = await runInMemory(["cap", "find", "--modality", "smell"], { node });
+  assert.match(odd.stderr, /--modality: value is "smell", must be one of text, image/);
 });
 
 Deno.test("cap find refuses what is meant as a comparison and would be a tag", async () => {

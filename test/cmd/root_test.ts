@@ -100,6 +100,7 @@ Deno.test("runNet() says what was not understood, with a usage line and exit cod
     [["node", "start", "-z"], /flag -z: unknown/, /net node start/],
     [["node", "status", "--json=no=yes"], /json/, /net node status/],
     [["completions", "csh"], /csh/, /net completions SHELL/],
+    [["node", "status", "--json=x"], /flag --json "x"/, /net node status/],
     [["tool", "export"], /--format has no value/, /net tool export/],
     [
       ["gateway", "export", "a"],

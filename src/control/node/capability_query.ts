@@ -167,8 +167,7 @@ function readScopeOf(node: Node, params: QueryParams): FindOptions["scope"] {
   if (given.filter((is) => is).length > 1) {
     throw new NetError(
       "usage",
-      "Cannot find nodes: tenants, regions, global_only and same_subnet " +
-        "exclude each other",
+      "Cannot find nodes: tenant, region, global-only and same-subnet exclude each other",
       { next: "ask for one of them" },
     );
   }

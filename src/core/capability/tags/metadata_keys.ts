@@ -39,7 +39,11 @@ export function requireUserMetadataKey(key: string): void {
     throw refuse(key, "it steers work", "set it with setSteering");
   }
   if (key.startsWith(TOOL_METADATA_PREFIX)) {
-    throw refuse(key, `prefix ${TOOL_METADATA_PREFIX} is reserved`, "describe tools with setTools");
+    throw refuse(
+      key,
+      `prefix ${TOOL_METADATA_PREFIX} is reserved`,
+      "leave it to the tools that run, which describe themselves",
+    );
   }
   const prefix = reservedPrefixOf(key);
   if (prefix !== undefined) {
