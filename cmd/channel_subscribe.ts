@@ -10,6 +10,9 @@ import { formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { type Output, toDocument } from "./output.ts";
 import { runVerb } from "./verb.ts";
 
+/** Publishers out of reach that are named. */
+const OUT_OF_REACH_SHOWN = 3;
+
 interface SubscribeFlags extends SharedFlags {
   readonly from?: readonly string[];
   readonly group?: string;
@@ -56,8 +59,11 @@ export const channelSubscribeCommand = buildCommand<SubscribeFlags, [string], Ne
       const node = await connectNode(this, flags, signal);
       const noteStatus = createStatusNotes(output, channel, flags.token);
       const onProgress = (report: unknown) => {
-        const { events, status, waiting } = recordOf(report);
-        if (waiting === true) output.note(`waiting for events of ${channel}`);
+        const { events, status, waiting, out_of_reach } = recordOf(report);
+        if (waiting === true) {
+          output.note(`waiting for events of ${channel}`);
+          noteOutOfReach(output, channel, listOf(out_of_reach).map(textOf));
+        }
         if (status !== undefined) noteStatus(recordOf(status));
         const lines = listOf(events).map((event) => lineOf(this, output, channel, recordOf(event)));
         if (lines.length > 0) this.io.writeOut(lines.join(""));
@@ -111,6 +117,19 @@ function createStatusNotes(output: Output, channel: string, token: string | unde
         return output.note(`${publisher} is gone, waiting for it`);
     }
   };
+}
+
+/** Tells of publishers that are known and not heard, so that nobody waits for them in vain. */
+function noteOutOfReach(output: Output, channel: string, nodes: readonly string[]): void {
+  if (nodes.length === 0) return;
+  const shown = nodes.slice(0, OUT_OF_REACH_SHOWN).join(" ");
+  const who = nodes.length > OUT_OF_REACH_SHOWN ? `${shown} and others` : shown;
+  output.note(
+    `${who} ${
+      nodes.length === 1 ? "offers" : "offer"
+    } ${channel} without being a peer of this node: ` +
+      "to hear it, join with a ticket of that node",
+  );
 }
 
 /** What whoever is not let in can do. */

@@ -230,6 +230,14 @@ Deno.test("net channel subscribe tells news of a publisher once, and what to do 
     "net",
   ]);
   assert.match(stderr, /refuses room\/a: unauthorized; it is asked again\nnext: show a token/);
+  const far = {
+    "channel.subscribe": (_: unknown, report: (progress: object) => void) => {
+      report({ waiting: true, out_of_reach: ["00000000000000ab"] });
+      return { channel: "room/a", received: 0, dropped: 0 };
+    },
+  };
+  const told = await runInMemory(["channel", "subscribe", "room/a"], { node: far });
+  assert.match(told.stderr, /^00000000000000ab offers room\/a without being a peer/m);
   const absent = await runInMemory(["channel", "subscribe", "room/a"]);
   assert.doesNotMatch(absent.stderr, /waiting/, "nothing is waited for where nothing runs");
 });

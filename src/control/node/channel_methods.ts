@@ -29,6 +29,7 @@ import {
   describeEvent,
   describeReport,
   describeStatus,
+  offeredOutOfReach,
 } from "./channel_view.ts";
 import { resolvePeer } from "./peer_ref.ts";
 
@@ -185,7 +186,8 @@ async function streamEvents(
   });
   let received = 0;
   try {
-    await context.send({ waiting: true });
+    const outOfReach = options.from === undefined ? offeredOutOfReach(node, channel) : [];
+    await context.send({ waiting: true, out_of_reach: outOfReach.map(idToHex) });
     while (received < countMax && !queue.isClosed) {
       if (refusal !== undefined) throw refusal;
       for (const status of statuses.splice(0)) {

@@ -4,9 +4,13 @@ import {
   AckReason,
   type ChannelConfig,
   type ChannelEvent,
+  type ChannelId,
   channelId,
+  channelTag,
+  offerHashesOf,
   type PublishReport,
 } from "../../channel/mod.ts";
+import { findNodes } from "../../core/capability/mod.ts";
 import type { Node } from "../../node.ts";
 import type { PublisherStatus } from "../../services/mod.ts";
 
@@ -93,6 +97,23 @@ export function describeEvent({ capabilities }: ChannelNode, event: ChannelEvent
     index,
     ...payloadOf(bytes),
   };
+}
+
+/**
+ * Nodes that announce the channel, or a prefix of it, and have no session with this one: a subscription
+ * does not reach them.
+ */
+export function offeredOutOfReach({ capabilities, mesh }: ChannelNode, id: ChannelId): bigint[] {
+  const { transport } = mesh;
+  const near = new Set([transport.nodeId, ...transport.connectedPeers()]);
+  const found = new Set<bigint>();
+  for (const hash of offerHashesOf(id)) {
+    const { index } = capabilities;
+    for (const nodeId of findNodes(index, { requireTags: [channelTag(hash)] }).ids()) {
+      if (!near.has(nodeId) && found.size < ERRORS_MAX) found.add(nodeId);
+    }
+  }
+  return [...found];
 }
 
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

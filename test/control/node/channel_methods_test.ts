@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { NetError, toHex, utf8 } from "../../../src/base/mod.ts";
-import { createChannelConfig } from "../../../src/channel/mod.ts";
+import { channelTag, createChannelConfig, offerHash } from "../../../src/channel/mod.ts";
+import { CapabilityIndex, createCapabilitySet } from "../../../src/core/capability/mod.ts";
 import { channelMethods } from "../../../src/control/node/channel_methods.ts";
 import type { ChannelNode as MethodNode } from "../../../src/control/node/channel_view.ts";
 import { MethodTable } from "../../../src/control/mod.ts";
@@ -11,6 +12,7 @@ type Row = Record<string, unknown>;
 /** Calls methods of a node of the kit; what is sent in pieces is kept. */
 function methodsOf(kit: ChannelKit, node: ChannelNode) {
   const told: Row[] = [];
+  const index = new CapabilityIndex();
   const table = new MethodTable();
   const view = {
     channels: node.channels,
@@ -19,6 +21,7 @@ function methodsOf(kit: ChannelKit, node: ChannelNode) {
       dialer: { targets: () => [] },
     },
     capabilities: {
+      index,
       originHashOf: (peer: bigint) =>
         kit.nodes.find(({ nodeId }) => nodeId === peer)?.identity.originHash,
     },
@@ -31,7 +34,7 @@ function methodsOf(kit: ChannelKit, node: ChannelNode) {
       progress: () => {},
       send: (data) => Promise.resolve(void told.push(data as Row)),
     }) as Row;
-  return { call, told };
+  return { call, told, index };
 }
 
 async function pair() {
@@ -105,6 +108,25 @@ Deno.test("channel.subscribe sends events and what publishers say, until so many
   assert.deepEqual([got[0]?.publisher, got[0]?.origin, got[0]?.sequence], [publisher, origin, 0]);
   const statuses = asBob.told.flatMap(({ status }) => status === undefined ? [] : [status as Row]);
   assert.deepEqual(statuses.map(({ state }) => state), ["active"]);
+});
+
+Deno.test("channel.subscribe names nodes that offer the channel and are no peers", async () => {
+  const { kit, alice, asBob } = await pair();
+  using _ = kit;
+  const facts = (name: string) => ({
+    capabilities: createCapabilitySet([channelTag(offerHash(name))], []),
+  });
+  asBob.index.set(0xabn, facts("logs/"));
+  asBob.index.set(0xacn, facts("logs/app"));
+  asBob.index.set(0xadn, facts("logs/other"));
+  asBob.index.set(alice.nodeId, facts("logs/app"));
+  const controller = new AbortController();
+  const waiting = asBob.call("channel.subscribe", { channel: "logs/app" }, controller.signal);
+  await kit.clock.advance(100);
+  const outOfReach = asBob.told.find(({ waiting }) => waiting === true)?.out_of_reach as string[];
+  assert.deepEqual(outOfReach.toSorted(), ["00000000000000ab", "00000000000000ac"]);
+  controller.abort(new Error("enough"));
+  await assert.rejects(waiting, /enough/);
 });
 
 Deno.test("channel.subscribe fails when the publisher that was named refuses", async () => {
