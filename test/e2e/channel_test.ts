@@ -50,10 +50,10 @@ Deno.test("channel publish reaches every subscriber, over a restart of the publi
   const second = await subscribe(workspace, carol, ["room/lobby"]);
   await t.step("one event, and a line each", async () => {
     const one = await publish(alice.home, "room/lobby", "hello");
-    assert.equal(one.stdout, "published 1 event, 2 of 2 delivered\n", describe(one));
+    assert.equal(one.stdout, "published 1 event, 2 of 2 sent\n", describe(one));
     const lines = Array.from({ length: 500 }, (_, i) => `line ${i}`);
     const many = await publish(alice.home, "room/lobby", "-", `${lines.join("\n")}\n`);
-    assert.equal(many.stdout, "published 500 events, 1,000 of 1,000 delivered\n", describe(many));
+    assert.equal(many.stdout, "published 500 events, 1,000 of 1,000 sent\n", describe(many));
     const expected = `${["hello", ...lines].join("\n")}\n`;
     for (const program of [first, second]) {
       await waitFor("all events came", () => program.stdout().length >= expected.length);
@@ -76,7 +76,7 @@ Deno.test("channel publish reaches every subscriber, over a restart of the publi
       return (channels as Record<string, unknown>[])[0]?.subscribers === 2;
     }, 60_000);
     const after = await publish(again.home, "room/lobby", "back");
-    assert.equal(after.stdout, "published 1 event, 2 of 2 delivered\n", describe(after));
+    assert.equal(after.stdout, "published 1 event, 2 of 2 sent\n", describe(after));
     for (const program of [first, second]) {
       await waitFor("it came", () => program.stdout().endsWith("back\n"));
     }
@@ -124,7 +124,7 @@ Deno.test("channel subscribe counts, groups, and follows tokens", async (t) => {
     const args = ["vault", "--token", `@${file}`, "--from", String(nodeId)];
     const program = await subscribe(workspace, bob, args);
     const report = await publish(alice.home, "vault", "secret");
-    assert.match(report.stdout, /1 of 1 delivered/);
+    assert.match(report.stdout, /1 of 1 sent/);
     await waitFor("it came", () => program.stdout() === "secret\n");
     const revoked = await alice.home.net(["token", "revoke", String(owner)]);
     assert.equal(revoked.code, 0, describe(revoked));
