@@ -80,7 +80,7 @@ export interface RenderErrorOptions {
  *
  * @example
  * ```ts
- * import type { NetError } from "../src/base/mod.ts";
+ * import { NetError } from "../src/base/mod.ts";
  * import { renderError } from "./output.ts";
  * const error = new NetError("usage", "Cannot use --port", { next: "see net node start --help" });
  * console.assert(
