@@ -1,11 +1,17 @@
 /** `net cap announce`: says what this node can do, and whom it admits. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
-import { listFlag } from "./cap_query.ts";
 import { capabilityText } from "./cap_show.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
+import {
+  bareRecord,
+  listFlag,
+  SHARED_FLAGS,
+  type SharedFlags,
+  switchFlag,
+  textFlag,
+} from "./flags.ts";
 import { formatDuration, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { signOffline } from "./cap_sign.ts";
 import { readInput } from "./input.ts";

@@ -1,10 +1,10 @@
 /** `net cap explain`: why a node is or is not among those that `net cap find` finds. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
-import { listFlag, QUERY_FLAGS, type QueryFlags, REQUIRED_ARGUMENT, toQuery } from "./cap_query.ts";
+import { QUERY_FLAGS, type QueryFlags, REQUIRED_ARGUMENT, toQuery } from "./cap_query.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS } from "./flags.ts";
+import { bareRecord, listFlag, SHARED_FLAGS } from "./flags.ts";
 import { listOf, recordOf, textOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 

@@ -1,6 +1,6 @@
 /** What verbs that look for nodes ask for: the flags they share, and the query as the node takes it. */
 import { NetError } from "../src/base/mod.ts";
-import { choiceFlag, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
+import { choiceFlag, listFlag, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
 
 const GPU_VENDORS = ["nvidia", "amd", "intel", "apple", "qualcomm", "unknown"] as const;
 const MODALITIES = ["text", "image", "audio", "video", "code", "embedding", "tool_use"] as const;
@@ -21,11 +21,6 @@ export interface QueryFlags extends SharedFlags {
   readonly globalOnly?: boolean;
   readonly sameSubnet?: boolean;
   readonly fresh?: boolean;
-}
-
-/** A flag that may be given several times. */
-export function listFlag(placeholder: string, brief: string) {
-  return { ...textFlag(placeholder, brief), variadic: true } as const;
 }
 
 /** Declarations of the flags. */

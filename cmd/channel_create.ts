@@ -1,13 +1,13 @@
 /** `net channel create`: runs a channel, or a prefix of channels, or changes its rules. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
-import { listFlag } from "./cap_query.ts";
 import { CHANNEL_ANSWER_MS, CHANNEL_ARGUMENT } from "./channel_common.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import {
   bareRecord,
   choiceFlag,
+  listFlag,
   SHARED_FLAGS,
   type SharedFlags,
   switchFlag,

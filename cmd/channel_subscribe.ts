@@ -1,11 +1,10 @@
 /** `net channel subscribe`: prints the events of a channel as they come. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
-import { listFlag } from "./cap_query.ts";
 import { chainParam, CHANNEL_ARGUMENT, TOKEN_FLAG } from "./channel_common.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
+import { bareRecord, listFlag, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
 import { formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { type Output, toDocument } from "./output.ts";
 import { runVerb } from "./verb.ts";

@@ -21,6 +21,11 @@ export function textFlag(placeholder: string, brief: string) {
   return { kind: "parsed", parse: String, optional: true, placeholder, brief } as const;
 }
 
+/** A flag that may be given several times. */
+export function listFlag(placeholder: string, brief: string) {
+  return { ...textFlag(placeholder, brief), variadic: true } as const;
+}
+
 /** A flag that takes a text and is left out of help. */
 export function hiddenTextFlag(placeholder: string, brief: string) {
   return { ...textFlag(placeholder, brief), hidden: true } as const;

@@ -5,6 +5,7 @@ import type { NodeFlags } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import {
   hiddenTextFlag,
+  listFlag,
   oneSpelling,
   SHARED_FLAGS,
   type SharedFlags,
@@ -62,22 +63,8 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   bind: textFlag("ADDR", "Address that goes with --port"),
   http: textFlag("ADDR:PORT", "HTTP gateway; not part of this version"),
   join: textFlag("TICKET", "Join with a ticket: a word, - for standard input, or @FILE"),
-  peer: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    variadic: true,
-    placeholder: "ADDR#NODEID#NOISEKEY",
-    brief: "Connect to a peer without a ticket; repeatable",
-  },
-  expect: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    variadic: true,
-    placeholder: "NODEID",
-    brief: "Accept the direct handshake of this node; repeatable",
-  },
+  peer: listFlag("ADDR#NODEID#NOISEKEY", "Connect to a peer without a ticket; repeatable"),
+  expect: listFlag("NODEID", "Accept the direct handshake of this node; repeatable"),
   peers: textFlag("sealed|any", "Sessions to accept: only sealed ones, or any; default: any"),
   pskFile: textFlag("FILE", "Mesh secret: 32 bytes, or 64 hex digits"),
   identity: textFlag(
@@ -104,14 +91,10 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     optional: true,
     brief: "How much the node runs; default: micro",
   },
-  tag: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    variadic: true,
-    placeholder: "TAG",
-    brief: "Something this node can do, such as gpu or hardware.memory_gb=64; repeatable",
-  },
+  tag: listFlag(
+    "TAG",
+    "Something this node can do, such as gpu or hardware.memory_gb=64; repeatable",
+  ),
   announceEvery: textFlag(
     "DURATION",
     "Time between announcements, or never; default: 150s. Others forget after twice that",
@@ -120,14 +103,10 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     "ID",
     "Subnet of the node, such as 1.2; default: what the rules make of its tags",
   ),
-  subnetRule: {
-    kind: "parsed",
-    parse: String,
-    optional: true,
-    variadic: true,
-    placeholder: "PREFIX=LEVEL:NAME=NUMBER,…",
-    brief: "Read a level of subnets from tags, as region:=0:eu=1,us=2; repeatable",
-  },
+  subnetRule: listFlag(
+    "PREFIX=LEVEL:NAME=NUMBER,…",
+    "Read a level of subnets from tags, as region:=0:eu=1,us=2; repeatable",
+  ),
   gateway: switchFlag("Decide on channels that leave a subnet through this node"),
   unregisteredChannels: textFlag(
     "warn|allow|deny",

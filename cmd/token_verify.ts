@@ -3,7 +3,7 @@ import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
 import type { TokenChain, TokenChainQuestion } from "../src/channel/mod.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
+import { bareRecord, listFlag, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
 import { proposeIdentities } from "./identity_place.ts";
 import type { Output } from "./output.ts";
 import {
@@ -46,13 +46,8 @@ export const tokenVerifyCommand = buildCommand<TokenVerifyFlags, [string], NetCo
   parameters: {
     flags: bareRecord({
       root: {
-        kind: "parsed",
-        parse: String,
-        optional: true,
-        variadic: true,
-        placeholder: "ENTITY",
+        ...listFlag("ENTITY", "Trusted first issuer, by entity id or name; repeatable"),
         proposeCompletions: proposeIdentities,
-        brief: "Trusted first issuer, by entity id or name; repeatable",
       },
       presenter: {
         ...textFlag("ENTITY", "Who presents it, by entity id or name"),

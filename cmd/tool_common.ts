@@ -1,5 +1,6 @@
 /** What the tool verbs share: filters, and answers that come in pages. */
 import type { NodeCaller } from "./doors.ts";
+import { listFlag } from "./flags.ts";
 import { listOf, recordOf } from "./format.ts";
 
 /** Time the node has to answer. */
@@ -14,13 +15,10 @@ export interface ToolFilterFlags {
   readonly tool?: readonly string[];
 }
 
-const repeated = (placeholder: string, brief: string) =>
-  ({ kind: "parsed", parse: String, variadic: true, optional: true, placeholder, brief }) as const;
-
 /** Declarations of the flags that choose tools. */
 export const TOOL_FILTER_FLAGS = {
-  tag: repeated("TAG", "Only tools with this tag; repeat it for any of several"),
-  tool: repeated("ID", "Only this tool; repeat it for several"),
+  tag: listFlag("TAG", "Only tools with this tag; repeat it for any of several"),
+  tool: listFlag("ID", "Only this tool; repeat it for several"),
 };
 
 /** Parameters of a call, from the flags. */

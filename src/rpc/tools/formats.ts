@@ -14,11 +14,6 @@ export const TOOL_FORMATS = ["openai", "anthropic", "gemini", "mcp"] as const;
 /** A provider's format. */
 export type ToolFormat = (typeof TOOL_FORMATS)[number];
 
-/** True for one of {@linkcode TOOL_FORMATS}. */
-export function isToolFormat(text: string): text is ToolFormat {
-  return (TOOL_FORMATS as readonly string[]).includes(text);
-}
-
 /** Schema of a tool that takes no arguments, or does not say which. */
 const NO_ARGUMENTS: JsonObject = { type: "object", properties: {} };
 

@@ -50,9 +50,6 @@ export interface ModelFacts {
   readonly loadedShare: number;
 }
 
-/** Nothing is told of the hardware. */
-export const NO_HARDWARE: HardwareFacts = { memoryGb: 0, vramGb: 0, gpuVendor: undefined };
-
 /** There is no model. */
 export const NO_MODELS: ModelFacts = {
   tokensPerSecond: 0,

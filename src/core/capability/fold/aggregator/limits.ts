@@ -24,9 +24,6 @@ export const SUMMARY_SUBNETS_MAX = 64;
 export const SUMMARY_CACHE_MS = 5_000;
 export const SUMMARY_CACHE_MAX = 1_024;
 
-/** How long a client waits for an answer. */
-export const QUERY_DEADLINE_MS = 3_000;
-
 /** Body of an answer with entries: one event, with room for what the call puts around it. */
 export const DETAIL_BYTES_MAX = 7_168;
 

@@ -3,7 +3,7 @@ export * from "./aggregator.ts";
 export * from "./detail_query.ts";
 export * from "./fold_query.ts";
 export * from "./fold_query_wire.ts";
-export { DETAIL_BYTES_MAX, QUERY_DEADLINE_MS, SUMMARY_INTERVAL_MS } from "./limits.ts";
+export { DETAIL_BYTES_MAX, SUMMARY_INTERVAL_MS } from "./limits.ts";
 export * from "./registry_wire.ts";
 export * from "./replicas.ts";
 export { type SummaryScope } from "./summarise.ts";
