@@ -1,0 +1,4 @@
+/** Placeholder of the client: see the owner of `client/`. */
+export interface CancelToken {
+  readonly id: number;
+}

@@ -1,0 +1,7 @@
+/** Layouts of nRPC frames (`nrpc.md` 2 to 4). */
+export * from "./bodies.ts";
+export * from "./dispatch.ts";
+export * from "./fragment.ts";
+export * from "./frame.ts";
+export * from "./headers.ts";
+export * from "./limits.ts";
