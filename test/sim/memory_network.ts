@@ -110,6 +110,7 @@ class MemorySocket implements DatagramSocket {
   readonly #network: MemoryNetwork;
   #buffer: Uint8Array | undefined;
   #onDatagram: ((length: number, from: SocketAddress) => void) | undefined;
+  #isClosed = false;
 
   constructor(network: MemoryNetwork, address: SocketAddress) {
     this.#network = network;
@@ -122,11 +123,12 @@ class MemorySocket implements DatagramSocket {
   }
 
   send(bytes: Uint8Array, to: SocketAddress, onSent: () => void): void {
-    this.#network.inject(bytes, this.localAddress, to);
+    if (!this.#isClosed) this.#network.inject(bytes, this.localAddress, to);
     onSent();
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#onDatagram = undefined;
     this.#network.forget(this.localAddress);
   }

@@ -228,8 +228,11 @@ class Scenario {
   #restart({ node: number, downMs }: RestartPlan): void {
     const node = this.#node(number);
     if (node.transport === undefined) return;
-    this.#log.info("restarted", { node: number, down_ms: Math.round(downMs) });
-    node.stop();
+    // Some crash, some stop in good order.
+    const isCrash = Math.round(downMs) % 2 === 0;
+    this.#log.info("restarted", { node: number, down_ms: Math.round(downMs), crash: isCrash });
+    if (isCrash) node.crash();
+    else node.stop();
     this.#clock.after(downMs, () => this.#start(node));
   }
 

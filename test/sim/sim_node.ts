@@ -11,6 +11,7 @@ import {
 } from "../../src/core/crypto/mod.ts";
 import {
   checkCounters,
+  type DatagramSocket,
   Dialer,
   MeshTransport,
   type SealingPolicy,
@@ -51,6 +52,7 @@ export class SimNode {
   readonly faults: string[] = [];
   datagrams = 0;
   readonly #seed: Uint8Array;
+  #socket: DatagramSocket | undefined;
 
   constructor(readonly number: number, readonly plan: NodePlan, clock: Clock) {
     this.#seed = new Uint8Array(32).fill(number + 1);
@@ -63,8 +65,9 @@ export class SimNode {
   /** Begins a life of the node. */
   start({ network, log, expected, policyOf, takesAckRanges }: SimNodeStart): void {
     const { clock, identity } = this;
+    const socket = this.#socket = network.open(this.address.host, this.address.port);
     const transport = this.transport = new MeshTransport({
-      socket: network.open(this.address.host, this.address.port),
+      socket,
       cipher: createPacketCipher({ memoryBytes: CIPHER_BYTES, keySlots: 512 }),
       clock,
       log,
@@ -84,6 +87,12 @@ export class SimNode {
     });
     transport.start();
     this.dialer = new Dialer({ transport, clock, log });
+  }
+
+  /** Ends a life of the node so suddenly that it can tell nobody. */
+  crash(): void {
+    this.#socket?.close();
+    this.stop();
   }
 
   /** Ends a life of the node; its counters are looked at a last time. */

@@ -151,6 +151,7 @@ export function createMeshParts(deps: MeshTransportDeps, options: MeshTransportO
     conduct,
     liveness,
     paths,
+    onFarewell: (session) => life.onFarewell(session),
     messageHandlers: messages.handlers,
   });
   const receiver = new PacketReceiver({

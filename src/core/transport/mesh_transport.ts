@@ -78,7 +78,7 @@ export class MeshTransport implements MeshLink {
     return this.#parts.intake.failure;
   }
 
-  /** Ends every session and closes the socket; idempotent. */
+  /** Takes leave of every peer that understands it, ends all sessions and closes the socket; idempotent. */
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
@@ -90,7 +90,10 @@ export class MeshTransport implements MeshLink {
     parts.pingwaves.stop();
     parts.handshaker.stop();
     parts.paths.stop();
-    for (const session of parts.sessions.values()) parts.sessions.end(session);
+    for (const session of parts.sessions.values()) {
+      session.sendFarewell();
+      parts.sessions.end(session);
+    }
     this.#socket.close();
   }
 

@@ -32,6 +32,8 @@ export interface PacketDispatchDeps {
   readonly conduct: ConductTable;
   readonly liveness: Liveness;
   readonly paths: Paths;
+  /** A peer said that it stops. */
+  readonly onFarewell: (session: Session) => void;
   /** Handlers of subprotocols that planes above registered. */
   readonly messageHandlers: ReadonlyMap<number, MessageHandler>;
 }
@@ -127,8 +129,12 @@ export class PacketDispatch {
     cursor.reset(this.#memory, payloadAt, header.payloadLength, header.eventCount);
     while (cursor.next()) {
       const message = decodeSealedMessage(this.#memory.slice(cursor.start, cursor.end));
+      if (message.kind === "farewell" && session.isOpen) {
+        this.#deps.onFarewell(session);
+        return false;
+      }
       if (message.kind !== "proof") {
-        const isTaken = message.kind !== "malformed" &&
+        const isTaken = "data" in message &&
           paths.receive(session, message, from, isRouted);
         if (!isTaken) counters.drop_sealed_message_total += 1;
         continue;

@@ -164,6 +164,12 @@ export class SealedNet implements Disposable {
     return arrived.sort((a, b) => a - b);
   }
 
+  /** Ends a node so suddenly that it can tell nobody. */
+  crash({ socket, transport }: SealedNode): void {
+    socket.close();
+    transport.stop();
+  }
+
   [Symbol.dispose](): void {
     for (const { transport } of this.#nodes) {
       assert.deepEqual(checkCounters(transport.counters), []);

@@ -28,7 +28,7 @@ Deno.test("streams of a session that its peer replaced end with `session replace
   await net.dial(a, b);
   const { ends, stream } = watchStreams(b, a);
   // The peer restarted: it knows nothing of the session and makes a new one.
-  a.transport.stop();
+  net.crash(a);
   await net.dial(net.node(1), b);
   assert.deepEqual(ends, ["replaced"]);
   assert.throws(() => stream.trySend(new Uint8Array(1)), {

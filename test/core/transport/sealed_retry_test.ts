@@ -190,7 +190,7 @@ Deno.test("a peer of a lost session is told so while strangers flood with packet
   using net = new SealedNet();
   const [a, b] = [net.node(1), net.node(2)];
   await net.dial(a, b);
-  b.transport.stop();
+  net.crash(b);
   const again = net.node(2);
   const stray = new Uint8Array(84);
   stray.set([0x45, 0x4e, 1, 0x20]);

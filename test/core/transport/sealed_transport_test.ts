@@ -123,7 +123,7 @@ Deno.test("a restarted peer is back within one second, whichever side had initia
     else await net.dial(a, b);
     await net.clock.advance(6_000);
     const gone = restarted === "responder" ? b : a;
-    gone.transport.stop();
+    net.crash(gone);
     await net.clock.advance(100);
     const again = net.node(restarted === "responder" ? 2 : 1);
     const other = restarted === "responder" ? a : b;

@@ -8,6 +8,7 @@ import {
   decodeSealedBlock,
   decodeSealedDatagram,
   decodeSealedMessage,
+  encodeFarewell,
   encodeMessage1Payload,
   encodePathChallenge,
   encodePathResponse,
@@ -84,6 +85,7 @@ function validMessages(): readonly Uint8Array[] {
     ...proofs,
     encodePathChallenge(random.bytes(8)),
     encodePathResponse(random.bytes(8)),
+    encodeFarewell(),
   ];
 }
 
@@ -96,7 +98,9 @@ function messageTarget(): FuzzTarget {
       if (message.kind === "proof") assertSame(encodeProof(message.proof), bytes);
       else if (message.kind === "path_challenge") {
         assertSame(encodePathChallenge(message.data), bytes);
-      } else assertSame(encodePathResponse(message.data), bytes);
+      } else if (message.kind === "path_response") {
+        assertSame(encodePathResponse(message.data), bytes);
+      } else assertSame(encodeFarewell(), bytes);
       return message;
     },
   };

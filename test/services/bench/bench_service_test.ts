@@ -240,5 +240,5 @@ Deno.test("BenchService.measure() says when the peer does not answer, is lost or
   const measuring = measure(a, b, { seconds: 5 });
   await kit.clock.advance(500);
   b.node.transport.stop();
-  await assert.rejects(kit.settle(measuring), { code: "timeout", next: /net node trace/ });
+  await assert.rejects(kit.settle(measuring), { code: "unreachable", next: /net node peers/ });
 });

@@ -22,6 +22,7 @@ export const PATH_BYTES = 1 + PATH_DATA_BYTES;
 const KIND_PROOF = 1;
 const KIND_PATH_CHALLENGE = 2;
 const KIND_PATH_RESPONSE = 3;
+const KIND_FAREWELL = 5;
 const ROLE_CODES = { initiator: 0, responder: 1 } as const;
 const RESET_TAG_AT = 3;
 const SIGNATURE_AT = RESET_TAG_AT + RESET_TAG_BYTES;
@@ -43,6 +44,8 @@ export type SealedMessage =
   | { readonly kind: "proof"; readonly proof: IdentityProof }
   | { readonly kind: "path_challenge"; readonly data: Uint8Array }
   | { readonly kind: "path_response"; readonly data: Uint8Array }
+  /** The sender stops, and with it the session. */
+  | { readonly kind: "farewell" }
   /** To be dropped and counted. */
   | { readonly kind: "malformed"; readonly fault: "kind" | "length" | "role" | "ack" };
 
@@ -143,6 +146,11 @@ export function encodePathResponse(data: Uint8Array): Uint8Array<ArrayBuffer> {
   return encodePath(KIND_PATH_RESPONSE, data);
 }
 
+/** Encodes the word that the sender stops. */
+export function encodeFarewell(): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(KIND_FAREWELL);
+}
+
 /** Reads any message of the subprotocol; never throws. */
 export function decodeSealedMessage(bytes: Uint8Array): SealedMessage {
   switch (bytes[0]) {
@@ -154,6 +162,8 @@ export function decodeSealedMessage(bytes: Uint8Array): SealedMessage {
       const kind = bytes[0] === KIND_PATH_CHALLENGE ? "path_challenge" : "path_response";
       return { kind, data: bytes.slice(1) };
     }
+    case KIND_FAREWELL:
+      return bytes.length === 1 ? { kind: "farewell" } : malformed("length");
     case undefined:
       return malformed("length");
     default:

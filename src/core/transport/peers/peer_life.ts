@@ -90,14 +90,12 @@ export class PeerLife {
 
   /** The peer lost its side of the session: it restarted. */
   onReset(session: Session): void {
-    const { peer } = session;
-    const isInUse = peer.session === session;
-    this.#deps.sessions.end(session);
-    if (!isInUse) return;
-    this.#deps.routing.onSessionLost(peer);
-    this.#deps.log.info("session_lost", { peer: idToHex(peer.nodeId) });
-    this.#tellChange(peer, false);
-    this.onSilence(peer.nodeId);
+    if (this.#lose(session, "session_lost")) this.onSilence(session.peer.nodeId);
+  }
+
+  /** The peer said that it stops: nothing need be waited for, and nobody need be asked for. */
+  onFarewell(session: Session): void {
+    this.#lose(session, "peer_left");
   }
 
   /** A plane above waited in vain for the peer, or its session is lost. */
@@ -147,6 +145,19 @@ export class PeerLife {
     breakers.close(peer.slot);
     conduct.reset(peer.slot);
     rates.reset(peer.slot);
+  }
+
+  /** Ends a session that its peer no longer has; false when it was not the one in use. */
+  #lose(session: Session, event: string): boolean {
+    const { sessions, routing, log } = this.#deps;
+    const { peer } = session;
+    const isInUse = peer.session === session;
+    sessions.end(session);
+    if (!isInUse) return false;
+    routing.onSessionLost(peer);
+    log.info(event, { peer: idToHex(peer.nodeId) });
+    this.#tellChange(peer, false);
+    return true;
   }
 
   #tellChange(peer: Peer, isConnected: boolean): void {

@@ -4,6 +4,7 @@
  */
 
 import {
+  encodeFarewell,
   EpochKeys,
   FLAG_EPOCH_PARITY,
   type PacketCipher,
@@ -271,6 +272,12 @@ export class Session implements SealingSession, ControlWriter {
     const id = SUBPROTOCOL_SEALED;
     const sequence = this.#sealedSequence++;
     return this.#sendMessage(at, id, id, 0, message, 0, sequence, route);
+  }
+
+  /** Says on a sealed session that is in use that this node stops; once, for who misses it waits as ever. */
+  sendFarewell(): void {
+    if (!this.isSealed || !this.isOpen || !this.isConfirmed || this.isEnded) return;
+    if (this.supersededAt === undefined) this.sendSealedMessage(encodeFarewell());
   }
 
   /**

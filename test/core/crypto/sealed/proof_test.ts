@@ -5,6 +5,7 @@ import {
   checkProof,
   createIdentity,
   decodeSealedMessage,
+  encodeFarewell,
   encodePathChallenge,
   encodePathResponse,
   encodeProof,
@@ -143,6 +144,14 @@ Deno.test("encodePathChallenge() and encodePathResponse() round trip and want 8 
   assert.throws(() => encodeProof({ ...proof, signature: new Uint8Array(65) }), RangeError);
 });
 
+Deno.test("encodeFarewell() round trips, and a longer one is none", () => {
+  assert.deepEqual(decodeSealedMessage(encodeFarewell()), { kind: "farewell" });
+  assert.deepEqual(decodeSealedMessage(Uint8Array.of(5, 0)), {
+    kind: "malformed",
+    fault: "length",
+  });
+});
+
 Deno.test("decodeSealedMessage() survives hostile bytes", () => {
   const anyLength = fc.constantFrom(0, 1, 8, 9, 10, 82, 83, 84, 300);
   fc.assert(
@@ -158,7 +167,9 @@ Deno.test("decodeSealedMessage() survives hostile bytes", () => {
           ? encodeProof(message.proof)
           : message.kind === "path_challenge"
           ? encodePathChallenge(message.data)
-          : encodePathResponse(message.data);
+          : message.kind === "path_response"
+          ? encodePathResponse(message.data)
+          : encodeFarewell();
         assert.deepEqual(again, bytes);
       },
     ),
