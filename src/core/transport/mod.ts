@@ -27,4 +27,5 @@ export type {
   StreamSendInfo,
 } from "./streams/stream_info.ts";
 export * from "./types.ts";
+export * from "./nat/mod.ts";
 export { openUdpSocket } from "./socket/udp_socket.ts";
