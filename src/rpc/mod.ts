@@ -1,7 +1,7 @@
 /** Calls between nodes (`nrpc.md`), and the tools that are offered through them. */
 export * from "./error.ts";
 export * from "./link/link.ts";
-export * from "./metrics/service_meter.ts";
+export * from "./metrics/mod.ts";
 export * from "./tools/mod.ts";
 export * from "./types.ts";
 export * from "./wire/mod.ts";

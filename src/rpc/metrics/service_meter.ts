@@ -65,9 +65,25 @@ export class ServiceMeter {
   responsesDropped = 0;
   /** Requests refused because too many ran. */
   overloaded = 0;
+  /**
+   * Parts that keep this meter for longer than one call, as a server does while it serves; add one and take it
+   * back. While there are any it stays in the table, so that what they count is seen.
+   */
+  holders = 0;
 
   constructor(service: string) {
     this.service = service;
+  }
+
+  /** True when nothing was counted, nothing runs, and nobody keeps it. */
+  get isUnused(): boolean {
+    return this.holders === 0 && this.inFlight === 0 && this.handlersRunning === 0 &&
+      this.calls === 0 && this.latency.count === 0 && this.handlerInvocations === 0 &&
+      this.handlerDuration.count === 0 && this.capabilityDenied === 0 &&
+      this.errorsNoRoute + this.errorsTimeout + this.errorsServer + this.errorsTransport === 0 &&
+      this.handlerPanics + this.streamChunksEmitted + this.streamChunksDropped === 0 &&
+      this.relayedFlowControlledRejected + this.packetOriginMismatchDropped === 0 &&
+      this.responsesDropped + this.overloaded === 0;
   }
 }
 
