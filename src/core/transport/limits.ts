@@ -66,6 +66,9 @@ export const ROOM_RETRY_MS = 1;
 /** Streams of a session; the longest idle one makes room. */
 export const STREAMS_MAX = 4_096;
 
+/** Stream ids taken of whichever peer begins them: every stream that a session may have. */
+export const ACCEPTED_STREAMS_MAX = STREAMS_MAX;
+
 /** A stream without traffic is forgotten after this. */
 export const STREAM_IDLE_MS = 300_000;
 

@@ -99,6 +99,7 @@ export function createMeshParts(deps: MeshTransportDeps, options: MeshTransportO
       prover: options.sealing,
       onEvent: (...event) => streams.onEvent(...event),
       hasEventHandler: () => streams.handler !== undefined,
+      acceptStream: (session, low, high) => streams.accept(session, low, high),
       onBusy: (session) => upkeep.markBusy(session),
     }),
     onSession: (peer, isReplacement) => life.onSession(peer, isReplacement),
@@ -250,9 +251,9 @@ function createWays({ cipher, clock, random, counters, peers, sender, ...own }: 
 /** What all sessions share; the planes they serve are handed in. */
 function createSessionContext(
   { cipher, sender, counters, clock, guard }: Ground,
-  { egress, prover, onEvent, hasEventHandler, onBusy }: Pick<
+  { egress, prover, onEvent, hasEventHandler, acceptStream, onBusy }: Pick<
     SessionContext,
-    "egress" | "prover" | "onEvent" | "hasEventHandler" | "onBusy"
+    "egress" | "prover" | "onEvent" | "hasEventHandler" | "acceptStream" | "onBusy"
   >,
 ): SessionContext {
   const store = new PacketStore(cipher);
@@ -272,6 +273,7 @@ function createSessionContext(
     prover,
     onEvent,
     hasEventHandler,
+    acceptStream,
     onBusy,
   };
 }

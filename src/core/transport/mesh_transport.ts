@@ -19,6 +19,7 @@ import type { DatagramSocket } from "./socket/socket.ts";
 import type { StreamInfo } from "./streams/stream_info.ts";
 import type { EventHandler } from "./streams/stream_plane.ts";
 import type {
+  AcceptStream,
   DiscoveredNode,
   EndReceiving,
   FailureCounts,
@@ -312,6 +313,17 @@ export class MeshTransport implements MeshLink {
     options: OpenReceiveStreamOptions = {},
   ): ReceiveStreamHandle {
     return this.#parts.streams.receive(peer, streamId, handler, options);
+  }
+
+  /**
+   * Takes a stream of any peer from now on, as soon as a packet for it comes on a session; `accept` says how.
+   * A stream that somebody opened by `receiveStream` stays with whom opened it.
+   *
+   * @returns Ends that; streams that were taken go on.
+   * @throws NetError `conflict` when the stream is accepted already, `limit` when too many are.
+   */
+  acceptStream(streamId: bigint, accept: AcceptStream): () => void {
+    return this.#parts.streams.acceptFrom(streamId, accept);
   }
 
   /**

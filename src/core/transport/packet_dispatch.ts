@@ -96,6 +96,8 @@ export class PacketDispatch {
         payloadLength,
         eventCount,
         now,
+        header.originLow,
+        header.originHigh,
       );
     } else if (isStreamControl(subprotocol)) {
       counters.rx_control_packets_total += 1;

@@ -286,11 +286,28 @@ export interface StreamReader extends AsyncIterable<Uint8Array>, AsyncDisposable
 export interface ReceiveStreamHandle {
   /** True when the sender repeats what was lost; known with the first packet. */
   readonly isReliable: boolean;
+  /**
+   * Origin hash that the header of the packet says which came last, in halves: during `onEvent` the packet
+   * the event came in, on streams that are not ordered. Sealed peers of ours say 0.
+   */
+  readonly packetOriginLow: number;
+  readonly packetOriginHigh: number;
   /** Counts bytes that came and were not taken yet; negative ones are taken by now. */
   hold(bytes: number): void;
   /** Ends receiving. */
   readonly end: EndReceiving;
 }
+
+/** How a stream is taken that a peer began. */
+export interface AcceptedStream {
+  readonly handler: ReceiveStreamHandler;
+  readonly options?: OpenReceiveStreamOptions;
+  /** Gets the handle before the first event. */
+  readonly attach?: (handle: ReceiveStreamHandle) => void;
+}
+
+/** Says how a stream of a peer is taken; `undefined` treats it as if nobody had asked for it. */
+export type AcceptStream = (peer: bigint) => AcceptedStream | undefined;
 
 /**
  * Ends receiving. With `abort` the sender is told to stop as well (RESET), for what will never be wanted;

@@ -68,6 +68,7 @@ export function createSessionKit(options: SessionKitOptions = {}) {
     replayWindows: new ReplayWindows(),
     onEvent: () => {},
     hasEventHandler: () => true,
+    acceptStream: () => false,
     onBusy: () => {},
     /** Every session of the kit is a compat one. */
     reorderBudget: new ReorderBudget(),

@@ -42,6 +42,8 @@ export interface SessionContext {
   ) => void;
   /** True while somebody takes those. */
   readonly hasEventHandler: () => boolean;
+  /** A packet came for a stream that nobody reads; true when somebody does from now on. */
+  readonly acceptStream: (session: Session, low: number, high: number) => boolean;
   /** Who this node proves to be on sealed sessions; `undefined` where there are none. */
   readonly prover: SessionProver | undefined;
   /** A packet now waits for an acknowledgement, or a gap for its filling. */

@@ -65,6 +65,26 @@ export class SendStreamHandle implements SendStream {
   }
 
   /**
+   * Queues events that are framed already as one packet: each a little-endian u32 length and its bytes, one
+   * behind the other. Copied once, before the call returns.
+   *
+   * @param start Where the first frame begins in `bytes`.
+   * @param length Bytes of all frames, at most {@linkcode SendStreamHandle.payloadBytesMax}.
+   * @param count Number of events.
+   * @returns False when the caller has to wait for {@linkcode SendStreamHandle.ready}.
+   * @throws NetError `unreachable` once the stream has ended; RangeError when it is too long.
+   */
+  trySendFramed(bytes: Uint8Array, start: number, length: number, count: number): boolean {
+    this.#assertOpen();
+    const bytesMax = this.payloadBytesMax;
+    if (length > bytesMax) {
+      throw new RangeError(`Cannot send events: they have ${length} bytes, at most ${bytesMax}`);
+    }
+    if (!this.#state.canSend(length)) return this.#refuse();
+    return this.#sender.sendFramed(this.#stream, this.#state, bytes, start, length, count);
+  }
+
+  /**
    * Queues as many of `events` as fit, many per packet.
    *
    * @returns How many were taken, counted from `start`.
@@ -72,11 +92,7 @@ export class SendStreamHandle implements SendStream {
   trySendAll(events: readonly Uint8Array[], start = 0): number {
     this.#assertOpen();
     const sender = this.#sender;
-    // A packet dearer than the whole window could never leave.
-    const { windowBytes } = this.#state;
-    const payloadMax = windowBytes === 0
-      ? sender.payloadMax
-      : Math.min(sender.payloadMax, windowBytes - PACKET_OVERHEAD_BYTES);
+    const payloadMax = this.payloadBytesMax;
     let taken = start;
     while (taken < events.length) {
       let length = 0;
@@ -212,12 +228,21 @@ export class SendStreamHandle implements SendStream {
 
   /** Largest event there will ever be room for. */
   get eventBytesMax(): number {
+    return Math.max(0, this.payloadBytesMax - FRAME_PREFIX_BYTES);
+  }
+
+  /** Bytes of framed events that one packet holds; a packet dearer than the whole window could never leave. */
+  get payloadBytesMax(): number {
     const { windowBytes } = this.#state;
-    const payloadMax = this.#sender.payloadMax;
-    const fitting = windowBytes === 0
+    const { payloadMax } = this.#sender;
+    return windowBytes === 0
       ? payloadMax
       : Math.min(payloadMax, windowBytes - PACKET_OVERHEAD_BYTES);
-    return Math.max(0, fitting - FRAME_PREFIX_BYTES);
+  }
+
+  /** Bytes that may still be sent before the peer grants more, 84 a packet included. */
+  get creditBytes(): number {
+    return this.#state.creditBytes;
   }
 
   #assertOpen(): void {

@@ -90,6 +90,7 @@ export class SessionStreams {
    *
    * @param sequence The packet's number; absurd ones arrive as `Infinity` and are out of horizon.
    * @param at Start of the plaintext in the cipher's memory.
+   * @param originLow What its header says of its origin.
    */
   receive(
     low: number,
@@ -100,6 +101,8 @@ export class SessionStreams {
     length: number,
     count: number,
     now: number,
+    originLow = 0,
+    originHigh = 0,
   ): void {
     const { counters, store } = this.#context;
     let stream = this.#byId.get(low, high);
@@ -109,6 +112,9 @@ export class SessionStreams {
       this.sendReset(low, high);
       return;
     }
+    if (
+      stream?.handler === undefined && this.#context.acceptStream(this.#session, low, high)
+    ) stream = this.#byId.get(low, high);
     if (!this.#isRead(stream) && (stream?.receive?.isReliable ?? isReliable)) {
       // Acknowledging it would promise a delivery; unacknowledged it comes again, and a reader that
       // opens the stream meanwhile, perhaps because its session was replaced, misses nothing.
@@ -117,6 +123,8 @@ export class SessionStreams {
     }
     stream ??= this.touch(low, high);
     stream.lastActiveAt = now;
+    stream.originLow = originLow;
+    stream.originHigh = originHigh;
     const state = stream.receive ??= new ReceiveState({ isReliable });
     // Whoever waits for a stream cannot know its mode; the first packet says it.
     if (state.packets + state.refused === 0) {

@@ -51,6 +51,9 @@ export class Stream {
   creditPauseMs = 0;
   /** Events handed to a reader. */
   eventsReceived = 0;
+  /** Origin hash in the header of its latest packet. */
+  originLow = 0;
+  originHigh = 0;
   /** Puts packets in order before they are handed on; left out, they go as they arrive. */
   reorder: ReorderBuffer | undefined;
   /** When to tell which packets behind a gap arrived; made when that is first wanted. */

@@ -2,9 +2,9 @@
  * Streams as the planes above open them: sending halves, handlers, readers, and who takes the events of
  * streams that nobody opened (`wire.md` 7).
  */
-import { highHalf, lowHalf } from "../../../base/mod.ts";
+import { highHalf, idToHex, lowHalf, NetError, PairMap } from "../../../base/mod.ts";
 import type { TransportCounters } from "../counters.ts";
-import { STREAM_WINDOW_BYTES } from "../limits.ts";
+import { ACCEPTED_STREAMS_MAX, STREAM_WINDOW_BYTES } from "../limits.ts";
 import { ReceiveState } from "./receive_state.ts";
 import { SendStreamHandle } from "./send_stream.ts";
 import type { Session } from "../session/session.ts";
@@ -12,6 +12,7 @@ import type { SessionsInUse } from "../session/sessions_in_use.ts";
 import { QueuedStreamReader } from "./stream_reader.ts";
 import type { Stream } from "./stream.ts";
 import type {
+  AcceptStream,
   EndReceiving,
   MeshEvent,
   OpenReceiveStreamOptions,
@@ -31,6 +32,15 @@ export interface StreamPlaneDeps {
   readonly sessions: SessionsInUse;
 }
 
+/** What is known of a stream that ended before it began. */
+const NO_STREAM: ReceiveStreamHandle = {
+  isReliable: false,
+  packetOriginLow: 0,
+  packetOriginHigh: 0,
+  hold: () => {},
+  end: () => {},
+};
+
 /** A reader may hold this many windows before packets are refused: what is in flight fits twice. */
 const HELD_WINDOWS = 2;
 /** It may hold at least this much, so that a sender without a window is not stuck. */
@@ -40,6 +50,8 @@ const HELD_BYTES_MIN = 4 * STREAM_WINDOW_BYTES;
 export class StreamPlane {
   /** Takes events of streams that nobody diverted. */
   handler: EventHandler | undefined;
+  /** Streams that are taken of whoever begins them. */
+  readonly #accepted = new PairMap<AcceptStream>();
   readonly #deps: StreamPlaneDeps;
 
   constructor(deps: StreamPlaneDeps) {
@@ -71,9 +83,40 @@ export class StreamPlane {
     options: OpenReceiveStreamOptions,
   ): ReceiveStreamHandle {
     const session = this.#deps.sessions.get(peer);
-    if (session !== undefined) return this.#divert(session, streamId, handler, options);
+    if (session !== undefined) {
+      return this.#divert(session, lowHalf(streamId), highHalf(streamId), handler, options);
+    }
     handler.onEnd("peer_lost");
-    return { isReliable: false, hold: () => {}, end: () => {} };
+    return NO_STREAM;
+  }
+
+  /** See `MeshTransport.acceptStream`. */
+  acceptFrom(streamId: bigint, accept: AcceptStream): () => void {
+    const [low, high] = [lowHalf(streamId), highHalf(streamId)];
+    const accepted = this.#accepted;
+    if (accepted.get(low, high) !== undefined) {
+      throw new NetError("conflict", `Cannot accept stream ${idToHex(streamId)}: it is already`);
+    }
+    if (accepted.size >= ACCEPTED_STREAMS_MAX) {
+      throw new NetError(
+        "limit",
+        `Cannot accept stream ${idToHex(streamId)}: ${accepted.size} are accepted, must be at ` +
+          `most ${ACCEPTED_STREAMS_MAX}`,
+      );
+    }
+    accepted.set(low, high, accept);
+    return () => {
+      if (accepted.get(low, high) === accept) accepted.delete(low, high);
+    };
+  }
+
+  /** A packet came for a stream that nobody reads; true when somebody does now. */
+  accept(session: Session, low: number, high: number): boolean {
+    const accepted = this.#accepted.get(low, high)?.(session.peer.nodeId);
+    if (accepted === undefined) return false;
+    const { handler, options = {}, attach } = accepted;
+    attach?.(this.#divert(session, low, high, handler, options));
+    return true;
   }
 
   /** See `MeshTransport.readStream`. */
@@ -81,7 +124,10 @@ export class StreamPlane {
     const session = this.#deps.sessions.require(peer);
     options.signal?.throwIfAborted();
     const reader = new QueuedStreamReader(peer, streamId);
-    const handle = this.#divert(session, streamId, reader, { ...options, isHeld: true });
+    const handle = this.#divert(session, lowHalf(streamId), highHalf(streamId), reader, {
+      ...options,
+      isHeld: true,
+    });
     const onAbort = () => reader.cancel({ abort: true });
     options.signal?.addEventListener("abort", onAbort, { once: true });
     reader.attach({
@@ -114,12 +160,13 @@ export class StreamPlane {
 
   #divert(
     session: Session,
-    streamId: bigint,
+    low: number,
+    high: number,
     handler: ReceiveStreamHandler,
     options: OpenReceiveStreamOptions,
   ): ReceiveStreamHandle {
     const { streams } = session;
-    const stream = streams.touch(lowHalf(streamId), highHalf(streamId));
+    const stream = streams.touch(low, high);
     const windowBytes = options.windowBytes ?? STREAM_WINDOW_BYTES;
     const state = stream.receive ??= new ReceiveState({ isReliable: true, windowBytes });
     stream.grantThresholdBytes = windowBytes / 4;
@@ -143,6 +190,12 @@ export class StreamPlane {
     return {
       get isReliable() {
         return state.isReliable;
+      },
+      get packetOriginLow() {
+        return stream.originLow;
+      },
+      get packetOriginHigh() {
+        return stream.originHigh;
       },
       hold: (bytes) => {
         if (stream.handler !== handler) return;

@@ -23,6 +23,8 @@ export class StreamSender {
   readonly #context: SessionContext;
   readonly #session: Session;
   readonly #flight = new Flight();
+  /** Place in the line of the scheduled packet that is being written. */
+  #queued: ScheduledPacket | undefined;
 
   constructor(context: SessionContext, session: Session) {
     this.#context = context;
@@ -77,32 +79,67 @@ export class StreamSender {
     end: number,
     length: number,
   ): boolean {
-    const wireBytes = PACKET_OVERHEAD_BYTES + length;
+    const at = this.#place(stream, state, length);
+    if (at === NO_ROOM) return false;
+    writeEventFrames(this.#context.store.memory, this.#session.view, at, events, start, end);
+    this.#leave(stream, state, at, length, end - start);
+    return true;
+  }
+
+  /**
+   * Sends events that are framed already as one packet of the stream.
+   *
+   * @param bytes `length` bytes from `start` on are the frames of `count` events.
+   * @returns As {@linkcode StreamSender.send}.
+   */
+  sendFramed(
+    stream: Stream,
+    state: SendState,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    count: number,
+  ): boolean {
+    const at = this.#place(stream, state, length);
+    if (at === NO_ROOM) return false;
+    this.#context.store.memory.set(bytes.subarray(start, start + length), at);
+    this.#leave(stream, state, at, length, count);
+    return true;
+  }
+
+  /** Where the plaintext of a packet is to be written; {@linkcode NO_ROOM} when there is none now. */
+  #place(stream: Stream, state: SendState, length: number): number {
     // A probe goes out whatever else is in flight: nothing may ever come back for that.
-    if (state.isReliable && !state.isProbing && !this.#flight.hasRoom(wireBytes)) {
+    if (
+      state.isReliable && !state.isProbing &&
+      !this.#flight.hasRoom(PACKET_OVERHEAD_BYTES + length)
+    ) {
       this.#flight.wait(stream);
-      return false;
+      return NO_ROOM;
     }
-    if (stream.queue !== NO_QUEUE) return this.#schedule(stream, state, events, start, end, length);
-    const session = this.#session;
+    if (stream.queue !== NO_QUEUE) return this.#placeScheduled(stream, length);
     const { store, clock, counters } = this.#context;
-    const slotAt = session.begin(length);
+    const slotAt = this.#session.begin(length);
     const at = slotAt === NO_ROOM || !state.isReliable ? slotAt : store.take(length);
     if (at === NO_ROOM) {
       if (slotAt !== NO_ROOM) counters.tx_store_full_total += 1;
       clock.after(ROOM_RETRY_MS, () => stream.wake());
-      return false;
     }
-    writeEventFrames(store.memory, session.view, at, events, start, end);
-    if (state.isReliable) this.#flight.add(wireBytes);
+    return at;
+  }
+
+  /** Books a packet whose plaintext has been written, and sends it or has its turn come. */
+  #leave(stream: Stream, state: SendState, at: number, length: number, count: number): void {
+    const { clock } = this.#context;
+    if (state.isReliable) this.#flight.add(PACKET_OVERHEAD_BYTES + length);
+    state.eventsSent += count;
     const now = clock.now();
-    const sequence = state.record(at, length, end - start, now);
-    state.eventsSent += end - start;
-    const flags = state.isReliable ? FLAG_RELIABLE : 0;
-    this.#seal(flags, stream, sequence, length, end - start, now, at);
     stream.lastActiveAt = now;
-    if (state.isReliable) this.#context.onBusy(session);
-    return true;
+    if (stream.queue !== NO_QUEUE) return this.#queue(stream, state, at, length, count);
+    const sequence = state.record(at, length, count, now);
+    const flags = state.isReliable ? FLAG_RELIABLE : 0;
+    this.#seal(flags, stream, sequence, length, count, now, at);
+    if (state.isReliable) this.#context.onBusy(this.#session);
   }
 
   /** Seals and sends a packet whose turn has come. */
@@ -184,15 +221,8 @@ export class StreamSender {
     session.send(flags, 0, low, high, sequence, length, count, now, at, route, label);
   }
 
-  /** Takes events for a packet that leaves when it is the stream's turn. */
-  #schedule(
-    stream: Stream,
-    state: SendState,
-    events: readonly Uint8Array[],
-    start: number,
-    end: number,
-    length: number,
-  ): boolean {
+  /** Room for a packet that leaves when it is the stream's turn; its place in the line is taken as well. */
+  #placeScheduled(stream: Stream, length: number): number {
     const session = this.#session;
     const { store, clock, counters, egress, scheduled } = this.#context;
     const isOpen = session.isOpen && !session.isEnded;
@@ -203,21 +233,25 @@ export class StreamSender {
       else if (isOpen) counters.tx_store_full_total += 1;
       scheduled.release(item);
       clock.after(ROOM_RETRY_MS, () => stream.wake());
-      return false;
+      return NO_ROOM;
     }
-    writeEventFrames(store.memory, session.view, at, events, start, end);
-    if (state.isReliable) this.#flight.add(PACKET_OVERHEAD_BYTES + length);
+    this.#queued = item;
+    return at;
+  }
+
+  /** Says what the packet is whose place in the line was just taken. */
+  #queue(stream: Stream, state: SendState, at: number, length: number, count: number): void {
+    const item = this.#queued;
+    this.#queued = undefined;
+    if (item === undefined) return;
     // It cannot be overdue before it has left.
-    item.sequence = state.record(at, length, end - start, Infinity);
-    state.eventsSent += end - start;
+    item.sequence = state.record(at, length, count, Infinity);
     item.sender = this;
     item.stream = stream;
     item.state = state;
     item.at = state.isReliable ? NO_ROOM : at;
     item.length = length;
-    item.count = end - start;
-    stream.lastActiveAt = clock.now();
-    return true;
+    item.count = count;
   }
 
   /**
