@@ -1,6 +1,6 @@
 /** Calls between nodes (`nrpc.md`), and the tools that are offered through them. */
 export * from "./error.ts";
-export * from "./link/link.ts";
+export * from "./link/mod.ts";
 export * from "./metrics/mod.ts";
 export * from "./tools/mod.ts";
 export * from "./types.ts";

@@ -39,6 +39,12 @@ export const FLIGHT_BYTES_INITIAL = 1_048_576;
 export const FLIGHT_BYTES_MAX = 4_194_304;
 export const FLIGHT_BYTES_MIN = STREAM_WINDOW_BYTES;
 
+/**
+ * Of credit, congestion window and bytes in flight an eighth is left for others by those who send in bulk: 4 of
+ * the first 32 packets.
+ */
+export const BULK_RESERVE_SHARE = 8;
+
 /** Disjoint runs of received packets a receiver keeps above a gap. */
 export const RECEIVE_RUNS_MAX = 32;
 

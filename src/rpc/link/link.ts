@@ -24,10 +24,11 @@ export interface FrameLink {
   /** Where reserved frames are written. It may be another array after the next `reserve`. */
   readonly bytes: Uint8Array;
   /**
-   * Makes room for one frame of up to `frameBytesMax` bytes. It has to be written before anything is awaited; it
-   * leaves by itself, together with others of the same turn.
+   * Makes room for one frame of up to `frameBytesMax` bytes. All of it has to be written before anything is
+   * awaited; it leaves by itself, together with others of the same turn.
    *
    * @returns Where it begins, or {@linkcode NO_LINK_ROOM}: then `ready` tells when to try again.
+   * @throws RangeError when it is longer than one packet holds.
    */
   reserve(length: number): number;
   /**
@@ -49,6 +50,24 @@ export interface FrameLink {
   ready(signal?: AbortSignal): Promise<void>;
 }
 
+/** A frame in fragments that was not taken, so that the peer may be told; what follows of it is dropped. */
+export interface RefusedFrame {
+  /** Dispatch of the whole. */
+  readonly dispatch: number;
+  /** What its head says of its origin. */
+  readonly originLow: number;
+  readonly originHigh: number;
+  readonly callLow: number;
+  readonly callHigh: number;
+  readonly item: number;
+  /**
+   * `budget`: there is no room to join it now, try again after `retryAfterMs`; `too_large`: it will never be
+   * taken; `malformed`: its parts do not fit together; `late`: the rest of it did not come.
+   */
+  readonly reason: "budget" | "too_large" | "malformed" | "late";
+  readonly retryAfterMs: number;
+}
+
 /** Takes what comes from a peer on one channel. */
 export interface FrameSink {
   /**
@@ -57,6 +76,8 @@ export interface FrameSink {
    * @param bytes A view that is valid only during the call, unless `isOwned`.
    */
   onFrame(bytes: Uint8Array, isOwned: boolean): void;
+  /** A frame in fragments was not taken. A server answers, a caller gives the call up. */
+  onRefused(frame: RefusedFrame): void;
   /** Nothing more comes. */
   onEnd(reason: LinkEnd): void;
 }
@@ -80,6 +101,8 @@ export interface ClientLinks {
 /** Takes the answers that come for a caller, on any of its links. */
 export interface ClientSink {
   onFrame(link: FrameLink, bytes: Uint8Array, isOwned: boolean): void;
+  /** An answer in fragments was not taken: its call gets none. */
+  onRefused(link: FrameLink, frame: RefusedFrame): void;
   /** Calls on this link get no more answers. */
   onEnd(link: FrameLink, reason: LinkEnd): void;
 }

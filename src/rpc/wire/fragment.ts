@@ -11,6 +11,8 @@
  * | 4 | 4 | bytes of the whole body |
  * | 8 | 4 | offset of this part |
  * | 12 | … | the part, at least one byte |
+ *
+ * A sender that gives a frame up in the middle says so with a fragment without a part, total and offset 0.
  */
 import { readU32, writeU32 } from "./frame.ts";
 
@@ -41,13 +43,19 @@ export class FragmentBody {
   offset = 0;
   partAt = 0;
 
+  /** True when nothing more comes of the frame. */
+  get isAbandoned(): boolean {
+    return this.total === 0;
+  }
+
   /** Reads a part that begins at `start` and reaches to the end of `bytes`. */
   read(bytes: Uint8Array, start: number): boolean {
     this.partAt = start + FRAGMENT_HEAD_BYTES;
-    if (this.partAt >= bytes.length) return false;
+    if (this.partAt > bytes.length) return false;
     this.dispatch = bytes[start] as number;
     this.total = readU32(bytes, start + 4);
     this.offset = readU32(bytes, start + 8);
+    if (this.partAt === bytes.length) return this.total === 0 && this.offset === 0;
     return this.offset + (bytes.length - this.partAt) <= this.total;
   }
 }

@@ -5,7 +5,12 @@
  * Grows with what is acknowledged and halves once for all that was in flight when something was lost
  * (the congestion manager of RFC 3124, reduced to what is needed here). Pure.
  */
-import { FLIGHT_BYTES_INITIAL, FLIGHT_BYTES_MAX, FLIGHT_BYTES_MIN } from "../limits.ts";
+import {
+  BULK_RESERVE_SHARE,
+  FLIGHT_BYTES_INITIAL,
+  FLIGHT_BYTES_MAX,
+  FLIGHT_BYTES_MIN,
+} from "../limits.ts";
 
 /** A stream that waits for room. */
 export interface FlightWaiter {
@@ -39,6 +44,12 @@ export class Flight {
   /** True when a packet of so many bytes may leave; one packet always may. */
   hasRoom(bytes: number): boolean {
     return this.#bytes === 0 || this.#bytes + bytes <= this.#limitBytes;
+  }
+
+  /** The same, if an eighth of the room is left for others. */
+  hasBulkRoom(bytes: number): boolean {
+    const limitBytes = this.#limitBytes - this.#limitBytes / BULK_RESERVE_SHARE;
+    return this.#bytes === 0 || this.#bytes + bytes <= limitBytes;
   }
 
   /** A packet leaves for the first time. */

@@ -4,6 +4,7 @@
  */
 
 import {
+  BULK_RESERVE_SHARE,
   CONGESTION_WINDOW_INITIAL,
   CONGESTION_WINDOW_MIN,
   CREDIT_PATIENCE_MS,
@@ -122,6 +123,17 @@ export class SendState {
     if (size > 0 && end - base > this.#spanMax) return false;
     return this.#isProbeAllowed ||
       (hasCredit && size < Math.min(Math.floor(this.congestionWindow), this.#trackedMax));
+  }
+
+  /** The same, if an eighth of credit and congestion window is left for others; the first packet always may. */
+  canSendBulk(payloadLength: number): boolean {
+    if (!this.canSend(payloadLength)) return false;
+    const { size } = this.unacked;
+    if (size === 0 && this.isReliable) return true;
+    const reserveBytes = this.windowBytes / BULK_RESERVE_SHARE;
+    if (this.creditBytes - PACKET_OVERHEAD_BYTES - payloadLength < reserveBytes) return false;
+    const packetsMax = Math.min(Math.floor(this.congestionWindow), this.#trackedMax);
+    return !this.isReliable || size < packetsMax - packetsMax / BULK_RESERVE_SHARE;
   }
 
   /**

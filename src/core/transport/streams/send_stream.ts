@@ -245,6 +245,17 @@ export class SendStreamHandle implements SendStream {
     return this.#state.creditBytes;
   }
 
+  /**
+   * True when a packet of framed events may leave and an eighth of what there is room for is left to others:
+   * what sends much of its own accord asks this, so that what is urgent need not wait behind it.
+   *
+   * @param length Bytes of all frames.
+   */
+  canSendBulk(length: number): boolean {
+    return this.#endedBy === undefined && this.#state.canSendBulk(length) &&
+      this.#sender.canSendBulk(length);
+  }
+
   #assertOpen(): void {
     const reason = this.#endedBy;
     if (reason === undefined) return;

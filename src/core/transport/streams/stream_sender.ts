@@ -36,6 +36,11 @@ export class StreamSender {
     return this.#session.payloadMax;
   }
 
+  /** True when a reliable packet leaves room in flight for those of others. */
+  canSendBulk(length: number): boolean {
+    return this.#flight.hasBulkRoom(PACKET_OVERHEAD_BYTES + length);
+  }
+
   /** Gives the stream a sending half. */
   open(stream: Stream, options: OpenSendStreamOptions): SendState {
     const { store, egress } = this.#context;
