@@ -18,6 +18,7 @@ export { MeshTransport } from "./mesh_transport.ts";
 export type { DatagramSocket, SocketCounters } from "./socket/socket.ts";
 export type { PingwaveFacts } from "./routing/pingwaves.ts";
 export { type GatedPacket, GateVerdict, type RelayGate } from "./routing/relay_gate.ts";
+export * from "./port_mapping/mod.ts";
 export type { SendStreamHandle } from "./streams/send_stream.ts";
 export type { EventHandler } from "./streams/stream_plane.ts";
 export type {
