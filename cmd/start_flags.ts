@@ -39,6 +39,7 @@ export interface StartFlags extends SharedFlags {
   readonly subnet?: string;
   readonly subnetRule?: readonly string[];
   readonly gateway?: boolean;
+  readonly portMap?: "auto" | "on" | "off";
   readonly unregisteredChannels?: string;
   readonly label?: string;
   readonly amnesia?: boolean;
@@ -108,6 +109,12 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     "Read a level of subnets from tags, as region:=0:eu=1,us=2; repeatable",
   ),
   gateway: switchFlag("Decide on channels that leave a subnet through this node"),
+  portMap: {
+    kind: "enum",
+    values: ["auto", "on", "off"],
+    optional: true,
+    brief: "Ask the router for a port: auto, for peers outside its network; default: auto",
+  },
   unregisteredChannels: textFlag(
     "warn|allow|deny",
     "Publishing on a channel nobody made: open it, or not; default: warn and open",
@@ -175,6 +182,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     subnet: flags.subnet,
     subnetRule: flags.subnetRule,
     gateway: flags.gateway,
+    portMap: flags.portMap,
     unregisteredChannels: flags.unregisteredChannels,
     label: flags.label,
     logLevel: flags.logLevel,

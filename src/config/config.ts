@@ -91,6 +91,8 @@ export interface NodeConfig {
   readonly subnetRules: readonly SubnetRuleSpec[];
   /** It decides on channels that leave a subnet through it. */
   readonly isGateway: boolean;
+  /** When the gateway is asked to let others reach the mesh's port: when there is a need, always, never. */
+  readonly portMap: "auto" | "on" | "off";
   /** What publishing on a channel that nobody configured does: open it, open it with a warning, or fail. */
   readonly unregisteredChannels: "warn" | "allow" | "deny";
   /** Time between snapshots of folds in milliseconds, 0 for only at the end; `undefined` for 5 min. */
@@ -198,6 +200,8 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       SUBNET_RULES_MAX,
     ),
     isGateway: layers.read("gateway", parseSwitch, "must be true or false") ?? false,
+    portMap: layers.read("portMap", oneOf("auto", "on", "off"), "must be auto, on or off") ??
+      "auto",
     unregisteredChannels: layers.read(
       "unregisteredChannels",
       oneOf("warn", "allow", "deny"),

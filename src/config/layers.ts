@@ -45,6 +45,7 @@ const SETTINGS = {
   subnet: ["--subnet", "NET_SUBNET"],
   subnetRule: ["--subnet-rule", "NET_SUBNET_RULES"],
   gateway: ["--gateway", "NET_GATEWAY"],
+  portMap: ["--port-map", "NET_PORT_MAP"],
   unregisteredChannels: ["--unregistered-channels", "NET_UNREGISTERED_CHANNELS"],
   snapshotEvery: ["--snapshot-every", "NET_SNAPSHOT_EVERY"],
   tokenSweep: ["--token-sweep", "NET_TOKEN_SWEEP"],

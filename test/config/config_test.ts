@@ -168,6 +168,13 @@ Deno.test("loadNodeConfig() reads what becomes of channels that nobody configure
   fails("usage", /--unregistered-channels/, () => load({ unregisteredChannels: "maybe" }));
 });
 
+Deno.test("loadNodeConfig() reads when the router is asked for a port", () => {
+  assert.equal(load({}).portMap, "auto");
+  assert.equal(load({ portMap: "off" }, { NET_PORT_MAP: "on" }).portMap, "off");
+  assert.equal(load({}, { NET_PORT_MAP: "on" }).portMap, "on");
+  fails("usage", /--port-map/, () => load({ portMap: "yes" }));
+});
+
 Deno.test("loadNodeConfig() reads subnet, rules and the gateway switch", () => {
   assert.equal(load({}).subnet, undefined);
   assert.deepEqual(load({}).subnetRules, []);

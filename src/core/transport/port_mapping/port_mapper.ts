@@ -41,6 +41,8 @@ export interface PortMapperDeps {
   readonly onMapped: (mapping: PortMapping) => void;
   /** It can't be reached there any more. */
   readonly onLost: (mapping: PortMapping, why: string) => void;
+  /** The mapping was renewed. */
+  readonly onRenewed?: () => void;
 }
 
 /** Outcome of one try in one language, or of looking for a gateway. */
@@ -176,6 +178,7 @@ export class PortMapper {
       if (signal.aborted || this.#mapping !== mapping) return;
       this.#renewals += 1;
       this.#adopt(renewed);
+      this.#deps.onRenewed?.();
     } catch (error) {
       if (signal.aborted || this.#mapping !== mapping) return;
       this.#failures += 1;

@@ -5,7 +5,7 @@
  * gateway and have us announce whatever address it likes. Control goes to the host that answered, over
  * plain HTTP, without redirects.
  */
-import type { RandomBytes, SocketAddress } from "../../../base/mod.ts";
+import { parseIpAddress, type RandomBytes, type SocketAddress } from "../../../base/mod.ts";
 import { exchange, type ExchangeDeps } from "./gateway_exchange.ts";
 import { isLocalIpv4, isPublicIpv4 } from "./ipv4_ranges.ts";
 import {
@@ -60,7 +60,10 @@ export function createUpnpClient(
     const { gateway, internalHost, internalPort } = request;
     const { values } = await call(service, "GetExternalIPAddress", [], signal);
     const host = values.get("NewExternalIPAddress") ?? "";
-    if (!isExternal(host)) throw doubleNat(gateway, printableHost(host));
+    if (host !== "" && parseIpAddress(host) === undefined) {
+      throw new PortMapError("malformed", `${gateway} has an address outside that can't be read`);
+    }
+    if (!isExternal(host)) throw doubleNat(gateway, host === "" ? "no address" : host);
     let { externalPort, leaseSeconds } = request;
     let mustBeSame = false;
     for (let ports = 1; ports <= EXTERNAL_PORTS_MAX;) {
@@ -182,12 +185,6 @@ async function findServices(
   const services = findWanServices(root, location, gateway);
   if (services.length > 0) return services;
   throw new PortMapError("unsupported", `${gateway} offers no WAN connection by UPnP`);
-}
-
-/** What a gateway calls its address, cut down to what an address is made of. */
-function printableHost(host: string): string {
-  const text = host.replace(/[^0-9a-fA-F.:]/g, "").slice(0, 45);
-  return text === "" ? "no address" : text;
 }
 
 /** A port from the dynamic range. */

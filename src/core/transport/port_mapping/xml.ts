@@ -34,6 +34,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 const REFERENCE_CHARACTERS_MAX = 8;
 const NAME = /[A-Za-z_][A-Za-z0-9_.-]*(?::[A-Za-z_][A-Za-z0-9_.-]*)?/y;
 const SPACE = /[ \t\r\n]*/y;
+// deno-lint-ignore no-control-regex -- control characters are what is refused
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/;
 
 /**
  * The root of a document; `undefined` for what is no well-formed one within the bounds.
@@ -73,6 +75,7 @@ class XmlReader {
   }
 
   read(): XmlElement | undefined {
+    if (CONTROL.test(this.#text)) return undefined;
     if (this.#text.startsWith("<?xml") && !this.#skipPast("?>")) return undefined;
     while (this.#at < this.#text.length) {
       if (!this.#readPiece()) return undefined;
