@@ -9,7 +9,8 @@ import type { OwnProcess } from "./self_command.ts";
 /** Options of one call to a node. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: unknown) => void;
+  /** May return a promise; the node is not heard further before that has settled. */
+  readonly onProgress?: (progress: unknown) => void | Promise<void>;
 }
 
 /** Something that answers a node's methods: a running node or an opened data folder. */

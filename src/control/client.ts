@@ -15,8 +15,11 @@ const CLOSE_FLUSH_MS = 100;
 export interface ControlCallOptions {
   /** Gives the call up and tells the node so. */
   readonly signal?: AbortSignal;
-  /** Asks for progress and takes it; when it throws, the call fails with that. */
-  readonly onProgress?: (progress: Readonly<Record<string, unknown>>) => void;
+  /**
+   * Asks for progress and takes it; when it throws, the call fails with that. Nothing more is read from the
+   * connection until a promise that it returns has settled, so that a slow reader slows the node.
+   */
+  readonly onProgress?: (progress: Readonly<Record<string, unknown>>) => void | Promise<void>;
 }
 
 /** A connection to a node. */
@@ -93,6 +96,8 @@ class Client implements ControlClient {
   #out = "";
   #lastId = 0;
   #isClosed = false;
+  /** Ends the wait for a reader of progress. */
+  readonly #closed = Promise.withResolvers<void>();
 
   constructor(conn: Deno.Conn) {
     this.#conn = conn;
@@ -145,6 +150,7 @@ class Client implements ControlClient {
   async close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true;
+      this.#closed.resolve();
       this.#rejectAll(connectionLost("it was closed"));
       // What was said last may be a cancellation, which the node should hear.
       const closeConn = () => closeQuietly(this.#conn);
@@ -188,7 +194,8 @@ class Client implements ControlClient {
         if (length === null) break;
         this.#lines.commit(length);
         for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
-          this.#take(line);
+          const taking = this.#take(line);
+          if (taking !== undefined) await Promise.race([taking, this.#closed.promise]);
         }
         if (this.#lines.isOversized) {
           this.#end(connectionLost(`a reply is longer than ${REPLY_LINE_BYTES_MAX} bytes`));
@@ -200,16 +207,16 @@ class Client implements ControlClient {
     }
   }
 
-  #take(line: Uint8Array): void {
+  /** @returns What has to be waited for before the next line. */
+  #take(line: Uint8Array): Promise<void> | undefined {
     const message = parseObject(line);
     if (message === undefined) {
       this.#end(connectionLost("a reply is not JSON-RPC"));
-      return;
+      return undefined;
     }
     if (message.method === "$/progress") {
       const { id, ...progress } = asRecord(message.params) ?? {};
-      if (typeof id === "number") report(this.#waiting.get(id), progress);
-      return;
+      return typeof id === "number" ? report(this.#waiting.get(id), progress) : undefined;
     }
     const error = asRecord(message.error);
     if (typeof message.id === "number") {
@@ -218,11 +225,13 @@ class Client implements ControlClient {
       if (error !== undefined) waiting?.reject(rebuildError(error));
       else waiting?.resolve(message.result);
     } else if (error !== undefined) this.#end(rebuildError(error));
+    return undefined;
   }
 
   #end(error: NetError): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closed.resolve();
     this.#conn.close();
     this.#rejectAll(error);
   }
@@ -233,11 +242,16 @@ class Client implements ControlClient {
 }
 
 /** Hands progress on; a caller that fails over it has had enough of the call, not of the connection. */
-function report(waiting: Waiting | undefined, progress: Readonly<Record<string, unknown>>): void {
+function report(
+  waiting: Waiting | undefined,
+  progress: Readonly<Record<string, unknown>>,
+): Promise<void> | undefined {
   try {
-    waiting?.onProgress?.(progress);
+    const taking = waiting?.onProgress?.(progress);
+    return taking instanceof Promise ? taking.catch((error) => waiting?.giveUp(error)) : undefined;
   } catch (error) {
     waiting?.giveUp(error);
+    return undefined;
   }
 }
 

@@ -50,12 +50,45 @@ Deno.test("call() delivers progress before the result, only when asked", async (
   await using client = await connectControl({ socketPath: harness.path });
   const seen: unknown[] = [];
   const result = await client.call("test.steps", { steps: 3 }, {
-    onProgress: (progress) => seen.push(progress),
+    onProgress: (progress) => void seen.push(progress),
   });
   deepStrictEqual(result, { steps: 3 });
   deepStrictEqual(seen, [{ done: 1 }, { done: 2 }, { done: 3 }]);
   await client.call("test.steps", { steps: 3 });
   equal(harness.server.counters.progress_total, 3);
+});
+
+Deno.test("call() reads no further while its progress handler is busy, and closes all the same", async () => {
+  await using harness = await startHarness();
+  const client = await connectControl({ socketPath: harness.path });
+  const doors = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const came = Promise.withResolvers<void>();
+  const seen: unknown[] = [];
+  const running = client.call("test.steps", { steps: 3 }, {
+    onProgress: (progress) => {
+      seen.push(progress);
+      came.resolve();
+      return doors[seen.length - 1]?.promise;
+    },
+  });
+  await came.promise;
+  const other = client.call("test.echo", { text: "behind it" });
+  let isAnswered = false;
+  other.then(() => isAnswered = true);
+  // Whatever the node sent has long come by the time that a second client was answered twice.
+  await using second = await connectControl({ socketPath: harness.path });
+  for (let i = 0; i < 2; i++) await second.call("test.echo", { text: "elsewhere" });
+  deepStrictEqual([seen.length, isAnswered], [1, false]);
+  for (const { resolve } of doors) resolve();
+  deepStrictEqual(await running, { steps: 3 });
+  deepStrictEqual(await other, { text: "behind it" });
+  equal(seen.length, 3);
+  const stuck = client.call("test.steps", { steps: 1 }, {
+    onProgress: () => new Promise(() => {}),
+  });
+  stuck.catch(() => {});
+  await client.close();
+  await rejects(stuck, withCode("unreachable"));
 });
 
 Deno.test("call() fails with what its progress handler threw, and the connection goes on", async () => {

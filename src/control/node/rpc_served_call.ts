@@ -1,0 +1,137 @@
+/** One call that a program serves: what came in is taken by the program, what goes out is pushed by it. */
+import { idToHex, NetError } from "../../base/mod.ts";
+import { type CallShape, type RpcContext, RpcStatusError, Status } from "../../rpc/mod.ts";
+import {
+  describeBody,
+  type GatherBudget,
+  ItemGatherer,
+  ItemQueue,
+  PIECE_BYTES_MAX,
+} from "./rpc_items.ts";
+
+/** Longest body that is told together with its call. */
+const INLINE_BYTES_MAX = 65_536;
+
+const NOTHING_MORE = { items: [], more: false, end: true };
+
+/** A call while it runs. */
+export class ServedCall {
+  readonly #number: number;
+  readonly #shape: CallShape;
+  readonly #context: RpcContext;
+  readonly #source: Uint8Array | AsyncIterator<Uint8Array>;
+  readonly #answers = new ItemQueue();
+  readonly #gatherer: ItemGatherer;
+  /** What is left of the item that is being taken. */
+  #rest: Uint8Array | undefined;
+  #isTaking = false;
+  #isTaken = false;
+
+  /**
+   * @param number By which the program names the call.
+   * @param given The body, or the items that come.
+   */
+  constructor(
+    number: number,
+    shape: CallShape,
+    given: Uint8Array | AsyncIterable<Uint8Array>,
+    context: RpcContext,
+    budget: GatherBudget,
+  ) {
+    this.#number = number;
+    this.#shape = shape;
+    this.#context = context;
+    this.#source = given instanceof Uint8Array ? given : given[Symbol.asyncIterator]();
+    this.#gatherer = new ItemGatherer(budget);
+    if (given instanceof Uint8Array) this.#rest = given;
+  }
+
+  /** The items that the program answers with. */
+  get answers(): AsyncIterable<Uint8Array> {
+    return this.#answers;
+  }
+
+  /**
+   * The one body that the program answers with.
+   *
+   * @throws RpcStatusError when there are several.
+   */
+  async onlyAnswer(): Promise<Uint8Array> {
+    const first = await this.#answers.next();
+    if (first === undefined) return new Uint8Array(0);
+    if (await this.#answers.next() === undefined) return first;
+    throw new RpcStatusError(Status.internal, "the program answered with more than one body");
+  }
+
+  /** The call as the program is told of it; a short body comes along, others are taken. */
+  describe(): object {
+    const { service, caller, origin, callId, deadlineMs, headers, trace } = this.#context;
+    const body = this.#source instanceof Uint8Array && this.#source.length <= INLINE_BYTES_MAX
+      ? this.#source.toBase64()
+      : undefined;
+    if (body !== undefined) this.#isTaken = true;
+    return {
+      call: this.#number,
+      service,
+      shape: this.#shape,
+      caller: idToHex(caller),
+      origin: idToHex(origin),
+      call_id: idToHex(callId),
+      deadline_ms: deadlineMs ?? null,
+      headers: headers.map(({ name, value }) => ({ name, ...describeBody(value) })),
+      trace_id: trace?.traceId ?? null,
+      ...(body === undefined ? {} : { body }),
+    };
+  }
+
+  /**
+   * The next piece of what the caller sends; waits for it.
+   *
+   * @throws NetError `conflict` while another request waits for one; whatever ended the upload.
+   */
+  async take(): Promise<object> {
+    if (this.#isTaking) {
+      throw new NetError("conflict", "Cannot take item: another request waits for it already");
+    }
+    this.#isTaking = true;
+    try {
+      if (this.#rest === undefined || this.#isTaken) {
+        const next = this.#source instanceof Uint8Array ? undefined : await this.#source.next();
+        if (next === undefined || next.done) return NOTHING_MORE;
+        this.#rest = next.value;
+        this.#isTaken = false;
+      }
+      const piece = this.#rest.subarray(0, PIECE_BYTES_MAX);
+      this.#rest = this.#rest.subarray(piece.length);
+      this.#isTaken = this.#rest.length === 0;
+      return { items: [piece.toBase64()], more: !this.#isTaken, end: false };
+    } finally {
+      this.#isTaking = false;
+    }
+  }
+
+  /**
+   * Takes what the program answers; resolves when the caller has room for more.
+   *
+   * @param more The last item goes on with the next request.
+   * @param end This was all.
+   */
+  async answer(items: readonly string[], more: boolean, end: boolean): Promise<void> {
+    const whole = this.#gatherer.addAll(items, more);
+    if (end && this.#gatherer.isOpen) {
+      throw new NetError("usage", "Cannot end the answer: its last item is not whole");
+    }
+    if (whole.length > 0) await this.#answers.push(whole);
+    if (end) this.#answers.end();
+  }
+
+  /** Ends the answer with an error. */
+  fail(error: unknown): void {
+    this.#answers.fail(error);
+  }
+
+  /** Frees what is held. */
+  end(): void {
+    this.#gatherer.clear();
+  }
+}
