@@ -32,6 +32,8 @@ export interface RpcErrorDetails {
   readonly target?: bigint;
   /** The tag that was asked for, with `capability_denied`. */
   readonly capability?: string;
+  /** Milliseconds that were waited, with `timeout`. */
+  readonly elapsedMs?: number;
   readonly cause?: unknown;
   /** What to do now. */
   readonly next?: string;
@@ -45,9 +47,10 @@ export class RpcError extends NetError {
   readonly retryAfterMs: number | undefined;
   readonly target: bigint | undefined;
   readonly capability: string | undefined;
+  readonly elapsedMs: number | undefined;
 
   constructor(kind: RpcErrorKind, message: string, details: RpcErrorDetails = {}) {
-    const { status, retryAfterMs, target, capability } = details;
+    const { status, retryAfterMs, target, capability, elapsedMs } = details;
     super(codeOf(kind, status), message, {
       cause: details.cause,
       next: details.next,
@@ -57,6 +60,7 @@ export class RpcError extends NetError {
         ...(retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs }),
         ...(target === undefined ? {} : { target: target.toString(16).padStart(16, "0") }),
         ...(capability === undefined ? {} : { capability }),
+        ...(elapsedMs === undefined ? {} : { elapsed_ms: elapsedMs }),
       },
     });
     this.kind = kind;
@@ -65,10 +69,14 @@ export class RpcError extends NetError {
     this.retryAfterMs = retryAfterMs;
     this.target = target;
     this.capability = capability;
+    this.elapsedMs = elapsedMs;
   }
 
   /** The text that bindings of the Rust core give errors of this kind. */
   get bindingText(): string {
+    if (this.kind === "timeout" && this.elapsedMs !== undefined) {
+      return `nrpc:timeout: elapsed_ms=${this.elapsedMs}`;
+    }
     if (this.kind !== "server_error") return `nrpc:${this.kind}: ${this.message}`;
     const status = (this.status ?? Status.internal).toString(16).padStart(4, "0");
     return `nrpc:server_error: status=0x${status} message=${this.message}`;

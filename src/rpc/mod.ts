@@ -1,4 +1,5 @@
 /** Calls between nodes (`nrpc.md`), and the tools that are offered through them. */
+export * from "./client/mod.ts";
 export * from "./error.ts";
 export * from "./link/mod.ts";
 export * from "./metrics/mod.ts";

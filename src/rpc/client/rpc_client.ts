@@ -1,0 +1,185 @@
+/**
+ * Calls of one given node in the four shapes (`nrpc.md` 5 to 10). Which node is called, and whether again, is
+ * decided above.
+ */
+import type { ClientSink, FrameLink, LinkEnd } from "../link/link.ts";
+import type { CallOptions } from "../types.ts";
+import {
+  Dispatch,
+  FRAME_BYTES,
+  FrameHead,
+  NO_HEADERS,
+  readRequestGrant,
+  ResponseBody,
+  RpcFlag,
+  type RpcHeader,
+} from "../wire/mod.ts";
+import { cancelledError, linkError, unsendableError } from "./call_errors.ts";
+import { CallTable } from "./call_table.ts";
+import type { CancelTokens } from "./cancel_token.ts";
+import type { ClientCall } from "./client_call.ts";
+import type { RpcClientDeps } from "./deps.ts";
+import { UNARY_TIMEOUT_MS } from "./limits.ts";
+import { requestHeaders } from "./request_headers.ts";
+import { sendRequest, trySendRequest } from "./request_sender.ts";
+import { ServiceNames } from "./service_names.ts";
+import { UnaryCall } from "./unary_call.ts";
+
+const NO_OPTIONS: CallOptions = Object.freeze({});
+
+/** What the engine counts beside what it counts per service. */
+export interface RpcClientCounters {
+  /** Calls that wait for an answer now. */
+  readonly pending: number;
+  /** Answers to nobody's call: it is over, or never was. */
+  readonly unknownDropped: number;
+  /** Answers from a peer that was not called; an alarm, part of `peer_auth_rejections`. */
+  readonly forgedDropped: number;
+  /** Frames that are none, or none that a server sends. */
+  readonly malformedDropped: number;
+  /** Cancels that never left. */
+  readonly cancelsDropped: number;
+  /** Cancel tokens forgotten because too many were known. */
+  readonly tokensForgotten: number;
+}
+
+/** The caller's engine. */
+export class RpcClient implements ClientSink {
+  readonly #deps: RpcClientDeps;
+  readonly #table: CallTable;
+  readonly #services = new ServiceNames();
+  readonly #head = new FrameHead();
+  readonly #response = new ResponseBody();
+  #unknown = 0;
+  #forged = 0;
+  #malformed = 0;
+
+  /** @param callsMax Calls that wait at a time; 65536 when left out. */
+  constructor(deps: RpcClientDeps, callsMax?: number) {
+    this.#deps = deps;
+    this.#table = new CallTable(deps, callsMax);
+  }
+
+  /** Tokens that calls of this node may be given. */
+  get cancelTokens(): CancelTokens {
+    return this.#table.tokens;
+  }
+
+  get counters(): RpcClientCounters {
+    return {
+      pending: this.#table.size,
+      unknownDropped: this.#unknown,
+      forgedDropped: this.#forged,
+      malformedDropped: this.#malformed,
+      cancelsDropped: this.#table.cancels.dropped,
+      tokensForgotten: this.#table.tokens.forgotten,
+    };
+  }
+
+  /**
+   * One body, one answer.
+   *
+   * @param body Not to be changed until this resolves.
+   * @throws RpcError, once, within the deadline, when there is no answer.
+   */
+  call(
+    target: bigint,
+    service: string,
+    body: Uint8Array,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<Uint8Array> {
+    const call = new UnaryCall(this.#table, target, this.#services.of(service));
+    call.requestBytes = body.length;
+    if (call.begin(options, UNARY_TIMEOUT_MS)) {
+      const headers = readHeaders(call, options);
+      if (headers !== undefined) this.#send(call, headers, flagsOf(options), body);
+    }
+    return call.answer;
+  }
+
+  onFrame(link: FrameLink, bytes: Uint8Array, isOwned: boolean): void {
+    const head = this.#head;
+    if (!head.read(bytes)) {
+      this.#malformed += 1;
+      return;
+    }
+    const call = this.#table.get(head.callLow, head.callHigh);
+    if (call === undefined) {
+      this.#unknown += 1;
+      return;
+    }
+    if (call.link !== link) {
+      this.#forged += 1;
+      return;
+    }
+    if (head.dispatch === Dispatch.response) {
+      if (this.#response.read(bytes, FRAME_BYTES)) call.onResponse(head, this.#response, isOwned);
+      else call.onUndecodable("it is no response");
+    } else if (head.dispatch === Dispatch.requestGrant) {
+      const credits = readRequestGrant(bytes, FRAME_BYTES, head.callLow, head.callHigh);
+      if (credits === undefined) this.#malformed += 1;
+      else call.onRequestGrant(credits);
+    } else this.#malformed += 1;
+  }
+
+  onEnd(link: FrameLink, reason: LinkEnd): void {
+    this.#table.onLinkEnd(link, reason);
+  }
+
+  /** Cancels every call, and begins no more. */
+  stop(): void {
+    this.#table.stop((call) => cancelledError(call, "this node stops"));
+  }
+
+  #send(
+    call: UnaryCall,
+    headers: readonly RpcHeader[],
+    flags: number,
+    body: Uint8Array,
+  ): void {
+    const link = this.#deps.links.ready(call.target, call.service.text);
+    call.link = link;
+    if (link !== undefined && trySendRequest(call, link, flags, headers, body, 0)) return;
+    void this.#sendLater(call, headers, flags, body);
+  }
+
+  async #sendLater(
+    call: ClientCall,
+    headers: readonly RpcHeader[],
+    flags: number,
+    body: Uint8Array,
+  ): Promise<void> {
+    try {
+      call.link ??= await this.#open(call);
+      await sendRequest(call, call.link, flags, headers, body, 0);
+      call.dropSendSignal();
+    } catch (error) {
+      call.fail(linkError(call, error), true);
+    }
+  }
+
+  async #open(call: ClientCall): Promise<FrameLink> {
+    const signal = call.sendSignal();
+    const link = await this.#deps.links.open(call.target, call.service.text, signal);
+    signal.throwIfAborted();
+    return link;
+  }
+}
+
+/** Headers of a request; `undefined` when they cannot be sent, and the call has ended. */
+function readHeaders(
+  call: ClientCall,
+  options: CallOptions,
+  windows: readonly RpcHeader[] = NO_HEADERS,
+): readonly RpcHeader[] | undefined {
+  try {
+    return requestHeaders(options, windows);
+  } catch (error) {
+    call.fail(unsendableError(call, error), false);
+    return undefined;
+  }
+}
+
+function flagsOf(options: CallOptions): number {
+  return options.trace === undefined ? 0 : RpcFlag.trace;
+}
