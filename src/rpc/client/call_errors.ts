@@ -1,7 +1,7 @@
 /** What a call fails with, in words (`nrpc.md` 12). */
 import { idToHex } from "../../base/mod.ts";
 import { RpcError, type RpcErrorKind } from "../error.ts";
-import type { LinkEnd } from "../link/link.ts";
+import type { LinkEnd, RefusedFrame } from "../link/link.ts";
 import { HeaderName, headerNumber, type ResponseBody, Status } from "../wire/mod.ts";
 
 const decoder = new TextDecoder();
@@ -86,6 +86,30 @@ export function tooLargeError(call: CallName, bytes: number, bytesMax: number): 
       `it has ${bytes} bytes, and with its headers must be at most ${bytesMax}`,
     { target: call.target, next: "send less at once, or a stream of smaller items" },
   );
+}
+
+/** A long answer that was not joined here. */
+export function refusedError(call: CallName, frame: RefusedFrame): RpcError {
+  const { reason, retryAfterMs } = frame;
+  const said = `Cannot take answer of ${describeCall(call)}`;
+  const { target } = call;
+  switch (reason) {
+    case "budget":
+      return new RpcError("backpressure", `${said}: there is no room to join it now`, {
+        target,
+        retryAfterMs,
+        next: "call again later, or fewer at a time",
+      });
+    case "too_large":
+      return new RpcError("too_large", `${said}: body too large`, {
+        target,
+        next: "ask for less at once, or for a stream",
+      });
+    case "malformed":
+      return new RpcError("codec_decode", `${said}: its parts do not fit together`, { target });
+    case "late":
+      return new RpcError("transport", `${said}: the rest of it did not come`, { target });
+  }
 }
 
 /** What came cannot be read as an answer. */

@@ -4,7 +4,7 @@
  */
 import { joinHalves } from "../../base/mod.ts";
 import type { RpcError } from "../error.ts";
-import type { FrameLink, LinkEnd } from "../link/link.ts";
+import type { FrameLink, LinkEnd, RefusedFrame } from "../link/link.ts";
 import type { CallOutcome, ServiceMeter } from "../metrics/service_meter.ts";
 import type { CallOptions } from "../types.ts";
 import type { FrameHead, ResponseBody } from "../wire/mod.ts";
@@ -13,6 +13,7 @@ import {
   deniedError,
   linkEndError,
   pendingFullError,
+  refusedError,
   timeoutError,
   undecodableError,
   unsendableError,
@@ -149,6 +150,11 @@ export abstract class ClientCall extends Timed implements Cancellable, EventList
   /** A frame for it that cannot be read. */
   onUndecodable(what: string): void {
     this.fail(undecodableError(this, what), true);
+  }
+
+  /** An answer in fragments was not taken. */
+  onRefused(frame: RefusedFrame): void {
+    this.fail(refusedError(this, frame), true);
   }
 
   /** Its link has ended. */

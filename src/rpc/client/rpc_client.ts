@@ -2,7 +2,7 @@
  * Calls of one given node in the four shapes (`nrpc.md` 5 to 10). Which node is called, and whether again, is
  * decided above.
  */
-import type { ClientSink, FrameLink, LinkEnd } from "../link/link.ts";
+import type { ClientSink, FrameLink, LinkEnd, RefusedFrame } from "../link/mod.ts";
 import type { CallOptions } from "../types.ts";
 import {
   Dispatch,
@@ -103,15 +103,8 @@ export class RpcClient implements ClientSink {
       this.#malformed += 1;
       return;
     }
-    const call = this.#table.get(head.callLow, head.callHigh);
-    if (call === undefined) {
-      this.#unknown += 1;
-      return;
-    }
-    if (call.link !== link) {
-      this.#forged += 1;
-      return;
-    }
+    const call = this.#find(link, head.callLow, head.callHigh);
+    if (call === undefined) return;
     if (head.dispatch === Dispatch.response) {
       if (this.#response.read(bytes, FRAME_BYTES)) call.onResponse(head, this.#response, isOwned);
       else call.onUndecodable("it is no response");
@@ -122,6 +115,10 @@ export class RpcClient implements ClientSink {
     } else this.#malformed += 1;
   }
 
+  onRefused(link: FrameLink, frame: RefusedFrame): void {
+    this.#find(link, frame.callLow, frame.callHigh)?.onRefused(frame);
+  }
+
   onEnd(link: FrameLink, reason: LinkEnd): void {
     this.#table.onLinkEnd(link, reason);
   }
@@ -129,6 +126,15 @@ export class RpcClient implements ClientSink {
   /** Cancels every call, and begins no more. */
   stop(): void {
     this.#table.stop((call) => cancelledError(call, "this node stops"));
+  }
+
+  /** The call that a peer may answer; others are counted. */
+  #find(link: FrameLink, callLow: number, callHigh: number): ClientCall | undefined {
+    const call = this.#table.get(callLow, callHigh);
+    if (call === undefined) this.#unknown += 1;
+    else if (call.link === link) return call;
+    else this.#forged += 1;
+    return undefined;
   }
 
   #send(

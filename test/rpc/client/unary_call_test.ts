@@ -278,6 +278,33 @@ Deno.test("call() refuses at once what the peer cannot take", async () => {
   assert.deepEqual([...plain.link.take(), ...ours.link.take()], []);
 });
 
+Deno.test("call() fails when its long answer was not taken here", async () => {
+  const kinds = {
+    budget: "backpressure",
+    too_large: "too_large",
+    malformed: "codec_decode",
+    late: "transport",
+  } as const;
+  for (const [reason, kind] of Object.entries(kinds)) {
+    const kit = createClientKit();
+    const { outcome, request } = call(kit);
+    const { callLow, callHigh } = request;
+    kit.client.onRefused(kit.link, {
+      dispatch: Dispatch.response,
+      originLow: 1,
+      originHigh: 2,
+      callLow,
+      callHigh,
+      item: 0,
+      reason: reason as keyof typeof kinds,
+      retryAfterMs: 70,
+    });
+    await kit.clock.advance(0);
+    assert.equal(outcome.error?.kind, kind);
+    assert.equal(outcome.error?.retryAfterMs, kind === "backpressure" ? 70 : undefined);
+  }
+});
+
 Deno.test("call() asks the caller gate first", async () => {
   const kit = createClientKit();
   kit.denied.add(PEER);
