@@ -3,7 +3,7 @@
  * probe, and route withdrawal (12).
  */
 
-import { encodeReflexResponse } from "./wire/nat_frames.ts";
+import { decodeReflexResponse, encodeReflexResponse } from "./wire/nat_frames.ts";
 import type { Routing } from "./routing/routing.ts";
 import type { Session } from "./session/session.ts";
 import { SUBPROTOCOL_REFLEX, SUBPROTOCOL_ROUTE_WITHDRAWAL } from "./wire/subprotocols.ts";
@@ -54,9 +54,11 @@ function receiveReflex({ session, now }: BuiltinContext, event: Uint8Array): voi
   }
   if (peer.probedAt === undefined) return;
   const rttMs = now - peer.probedAt;
+  const reflex = decodeReflexResponse(event);
   peer.rttMs = rttMs;
+  peer.reflex = reflex;
   peer.probedAt = undefined;
   const waiting = peer.onProbeAnswer;
   peer.onProbeAnswer = undefined;
-  for (const resolve of waiting ?? []) resolve(rttMs);
+  for (const resolve of waiting ?? []) resolve(rttMs, reflex);
 }

@@ -12,12 +12,15 @@ import { ANNOUNCEMENT_FAN_OUT } from "./mesh_limits.ts";
 import type { MeshTransportDeps, MeshTransportOptions } from "./mesh_options.ts";
 import { createMeshParts, type MeshParts } from "./mesh_parts.ts";
 import type { MessageHandler, SendMessageOptions } from "./message_plane.ts";
+import { REFLEX_TIMEOUT_MS } from "./nat/mod.ts";
+import type { KeepAliveHandler } from "./packet_receiver.ts";
 import type { PingwaveFacts } from "./routing/pingwaves.ts";
 import type { RelayGate } from "./routing/relay_gate.ts";
 import type { SendStreamHandle } from "./streams/send_stream.ts";
 import type { DatagramSocket } from "./socket/socket.ts";
 import type { StreamInfo } from "./streams/stream_info.ts";
 import type { EventHandler } from "./streams/stream_plane.ts";
+import { encodeKeepAlive } from "./wire/nat_frames.ts";
 import type {
   AcceptStream,
   DiscoveredNode,
@@ -168,6 +171,26 @@ export class MeshTransport implements MeshLink {
    */
   ping(nodeId: bigint, timeoutMs: number): Promise<number | undefined> {
     return this.#parts.lifeSigns.measure(nodeId, timeoutMs);
+  }
+
+  /**
+   * Asks a peer where it sees this node (`nrpc.md` 16).
+   *
+   * @throws NatError `peer-not-reachable` without a session, `reflex-timeout` without an answer,
+   * `transport` when the answer is no address.
+   */
+  queryReflex(nodeId: bigint, timeoutMs = REFLEX_TIMEOUT_MS): Promise<SocketAddress> {
+    return this.#parts.lifeSigns.queryReflex(nodeId, timeoutMs);
+  }
+
+  /** Sends a keep-alive datagram, which opens a hole in a NAT and says nothing else. */
+  sendKeepAlive(punchId: number, to: SocketAddress): void {
+    this.#parts.sender.sendRaw(encodeKeepAlive({ senderNodeId: this.nodeId, punchId }), to);
+  }
+
+  /** Sets who takes keep-alive datagrams; without one they are counted and dropped. */
+  setKeepAliveHandler(handler: KeepAliveHandler | undefined): void {
+    this.#parts.receiver.keepAliveHandler = handler;
   }
 
   reportSilence(peer: bigint): void {

@@ -18,6 +18,7 @@ import {
   readHeader,
   validatePacket,
 } from "./wire/header.ts";
+import { decodeKeepAlive, type KeepAlive } from "./wire/nat_frames.ts";
 import type { PacketDispatch } from "./packet_dispatch.ts";
 import type { PeerTable } from "./peers/peers.ts";
 import type { Pingwaves } from "./routing/pingwaves.ts";
@@ -28,6 +29,9 @@ import type { SealedDatagrams } from "./handshake/sealed_datagrams.ts";
 import type { SessionResets } from "./session/session_resets.ts";
 import type { SessionRegistry } from "./session/session_registry.ts";
 import type { SocketAddress } from "./types.ts";
+
+/** Takes keep-alive datagrams; nothing about them is authentic, the source least of all. */
+export type KeepAliveHandler = (keepAlive: KeepAlive, from: SocketAddress) => void;
 
 /** What {@linkcode PacketReceiver} needs. */
 export interface PacketReceiverDeps {
@@ -50,6 +54,8 @@ export interface PacketReceiverDeps {
 
 /** Receives datagrams. */
 export class PacketReceiver {
+  /** Takes keep-alive datagrams; without one they are counted and dropped. */
+  keepAliveHandler: KeepAliveHandler | undefined;
   readonly #deps: PacketReceiverDeps;
   readonly #low: number;
   readonly #high: number;
@@ -96,6 +102,7 @@ export class PacketReceiver {
         break;
       case DatagramClass.KeepAlive:
         counters.rx_keepalives_total += 1;
+        this.#receiveKeepAlive(at, length, from);
         break;
       case DatagramClass.RouteHop:
         counters.drop_route_hop_total += 1;
@@ -103,6 +110,13 @@ export class PacketReceiver {
       default:
         counters.drop_unknown_class_total += 1;
     }
+  }
+
+  #receiveKeepAlive(at: number, length: number, from: SocketAddress): void {
+    // Read only while somebody waits for one: anybody may send them.
+    if (this.keepAliveHandler === undefined) return;
+    const keepAlive = decodeKeepAlive(this.#memory.subarray(at, at + length));
+    if (keepAlive !== undefined) this.keepAliveHandler(keepAlive, from);
   }
 
   #receivePingwave(at: number, from: SocketAddress): void {

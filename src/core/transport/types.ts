@@ -32,6 +32,8 @@ export interface PeerInfo {
   readonly streams: number;
   /** Smoothed round-trip time in milliseconds; `undefined` before the first sample. */
   readonly rttMs: number | undefined;
+  /** Where it said last that it sees this node; behind a relay, where it sees the relay. */
+  readonly reflex: SocketAddress | undefined;
   /** Milliseconds since the last authentic packet. */
   readonly idleMs: number;
   readonly packetsSent: number;

@@ -1,8 +1,10 @@
 /** Signs of life: those this node gives its peers, and those it asks them for (`wire.md` 11, 13.1). */
-import type { Clock } from "../../../base/mod.ts";
+import { type Clock, idToHex } from "../../../base/mod.ts";
 import { requestReflex } from "../builtin_messages.ts";
+import { NatError } from "../nat/mod.ts";
 import type { Peer, PeerTable } from "./peers.ts";
 import type { Pingwaves } from "../routing/pingwaves.ts";
+import type { SocketAddress } from "../types.ts";
 
 /** What {@linkcode LifeSigns} needs. */
 export interface LifeSignsDeps {
@@ -55,6 +57,27 @@ export class LifeSigns {
         resolve(undefined);
       });
     });
+  }
+
+  /**
+   * Asks the peer where it sees this node (`nrpc.md` 16).
+   *
+   * @throws NatError `peer-not-reachable` without a session, `reflex-timeout` without an answer in time,
+   * `transport` when the answer is no address.
+   */
+  async queryReflex(nodeId: bigint, timeoutMs: number): Promise<SocketAddress> {
+    const peer = this.#deps.peers.get(nodeId);
+    const who = `Cannot learn the own address from node ${idToHex(nodeId)}`;
+    if (peer?.session === undefined) {
+      throw new NatError("peer-not-reachable", `${who}: no session with it`);
+    }
+    if (await this.measure(nodeId, timeoutMs) === undefined) {
+      throw new NatError("reflex-timeout", `${who}: no answer within ${timeoutMs} ms`);
+    }
+    if (peer.reflex === undefined) {
+      throw new NatError("transport", `${who}: what it answered is no address`);
+    }
+    return peer.reflex;
   }
 
   #ask(peer: Peer): void {

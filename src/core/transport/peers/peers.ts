@@ -40,8 +40,10 @@ export class Peer implements PacketRoute {
   rttMs: number | undefined;
   /** When it was asked for a sign of life that did not come yet. */
   probedAt: number | undefined;
-  /** Who waits for that sign, and gets the round-trip time. */
-  onProbeAnswer: ((rttMs: number) => void)[] | undefined;
+  /** Who waits for that sign, and gets the round-trip time and the address of ours that came with it. */
+  onProbeAnswer: ((rttMs: number, reflex: SocketAddress | undefined) => void)[] | undefined;
+  /** Where it says that it sees this node; its last answer counts. */
+  reflex: SocketAddress | undefined;
   /** Where it last proved itself on a sealed session. */
   provenAt: SocketAddress | undefined;
   /** When it last looked as if another node had the same identity. */
@@ -135,6 +137,7 @@ export class Peer implements PacketRoute {
       sessionAgeMs: this.session === undefined ? 0 : now - this.session.openedAt,
       streams: this.session?.streamsIfAny?.size ?? 0,
       rttMs: this.rttMs,
+      reflex: this.reflex,
       idleMs: now - this.lastReceivedAt,
       packetsSent: this.packetsSent,
       packetsReceived: this.packetsReceived,

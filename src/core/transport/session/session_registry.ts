@@ -105,7 +105,7 @@ export class SessionRegistry {
     if (current !== undefined && !current.isConfirmed && !current.isInitiator) {
       // The peer may never have completed what it began, so that cannot win; it may still come true.
       peer.candidate ??= current;
-    } else if (this.#losesCrossing(peer, session)) {
+    } else if (this.#losesCrossing(peer, session, result)) {
       session.supersededAt = clock.now();
       return session;
     }
@@ -192,7 +192,7 @@ export class SessionRegistry {
     session.peer = peer;
     session.isConfirmed = true;
     const entityId = result.sealed?.peer.entityId;
-    if (this.#losesCrossing(peer, session, entityId)) session.supersededAt = clock.now();
+    if (this.#losesCrossing(peer, session, result, entityId)) session.supersededAt = clock.now();
     else this.#use(session, result);
     this.#deps.onProven(peer, result);
     settle();
@@ -215,7 +215,7 @@ export class SessionRegistry {
     peer.candidate = undefined;
     const result = this.#pending.get(session);
     this.#pending.delete(session);
-    if (result === undefined || this.#losesCrossing(peer, session)) {
+    if (result === undefined || this.#losesCrossing(peer, session, result)) {
       session.supersededAt = this.#deps.clock.now();
       return;
     }
@@ -331,10 +331,18 @@ export class SessionRegistry {
    *
    * @param entityId Who the peer has just proven to be, on a sealed session.
    */
-  #losesCrossing(peer: Peer, session: Session, entityId?: Uint8Array): boolean {
+  #losesCrossing(
+    peer: Peer,
+    session: Session,
+    { isRelayed }: HandshakeResult,
+    entityId?: Uint8Array,
+  ): boolean {
     const current = peer.session;
     if (current === undefined || current.isInitiator === session.isInitiator) return false;
     if (session.isSealed !== current.isSealed) return !session.isSealed;
+    // A way without a relay was sought on purpose, maybe right behind the one that has one.
+    const hadRelay = peer.relayTo !== undefined;
+    if (isRelayed !== hadRelay && isCrossing(current, session)) return isRelayed;
     // What comes true only now, but was begun long before the one in use, is a leftover.
     if (!isCrossing(current, session)) return session.openedAt < current.openedAt;
     const isOursLower = this.#isOursLower(peer, entityId);

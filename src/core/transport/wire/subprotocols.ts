@@ -12,6 +12,9 @@ export const SUBPROTOCOL_ROUTE_WITHDRAWAL = 0x0c01;
 /** Reflex requests and responses (`wire.md` 13.1). */
 export const SUBPROTOCOL_REFLEX = 0x0d00;
 
+/** Introductions of peers that punch (`wire.md` 13.2). */
+export const SUBPROTOCOL_RENDEZVOUS = 0x0d01;
+
 /** True for control events of streams. */
 export function isStreamControl(subprotocol: number): boolean {
   return subprotocol >= SUBPROTOCOL_GRANT && subprotocol <= SUBPROTOCOL_SACK;

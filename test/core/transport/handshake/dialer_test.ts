@@ -55,6 +55,7 @@ class FakeTransport implements DialTransport {
       streams: this.streams,
       initiator: true,
       rttMs: undefined,
+      reflex: undefined,
       idleMs: this.clock.now() - this.heardAt,
       packetsSent: 0,
       packetsReceived: 0,

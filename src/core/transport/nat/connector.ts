@@ -1,0 +1,320 @@
+/**
+ * Reaching a peer without a relay where NATs allow it, and through one where they do not (`nrpc.md` 16):
+ * what the pair of classes says, then whatever is left that may still work, each way with its outcome.
+ *
+ * The specification's two ways are dialling or one punch. Classes cannot tell which packets a NAT lets in,
+ * so a dial that fails is followed by a punch where a coordinator is there.
+ */
+import { type Clock, idToHex, NetError } from "../../../base/mod.ts";
+import { isSameAddress } from "../address.ts";
+import { chooseCoordinators, isDirect, isUp } from "./coordinators.ts";
+import type { NatCounters } from "./counters.ts";
+import { CONNECT_TIMEOUT_MS, CONNECTS_MAX, DIAL_ADDRESSES_MAX } from "./limits.ts";
+import type { MeshTransport } from "../mesh_transport.ts";
+import { decidePair } from "./pair_decision.ts";
+import { PathLog } from "./path_log.ts";
+import { PunchWay } from "./punch_way.ts";
+import type { RendezvousPlane } from "./rendezvous.ts";
+import {
+  type ConnectDirectOptions,
+  type NatClass,
+  NatError,
+  type PairAction,
+  type PathAttempt,
+  type PathReport,
+} from "./types.ts";
+import type { SocketAddress } from "../types.ts";
+
+/** What is known of a node to be reached. */
+export interface PeerKnowledge {
+  readonly natClass: NatClass;
+  /** The address it announced. */
+  readonly reflex: SocketAddress | undefined;
+  /** It announced that its gateway maps that address. */
+  readonly isMapped: boolean;
+  /** Where it was reached before. */
+  readonly addresses: readonly SocketAddress[];
+  /** Its Noise static key; `undefined` when this node never learned it. */
+  readonly noisePublicKey: Uint8Array | undefined;
+}
+
+/** What the connector does with a transport. */
+export type ConnectorTransport = Pick<
+  MeshTransport,
+  "nodeId" | "dial" | "peer" | "peers" | "routes" | "ping" | "queryReflex"
+>;
+
+/** What {@linkcode DirectConnector} needs. */
+export interface DirectConnectorDeps {
+  readonly clock: Clock;
+  readonly counters: NatCounters;
+  readonly transport: ConnectorTransport;
+  readonly rendezvous: Pick<RendezvousPlane, "ask">;
+  /** Class and address of this node. */
+  readonly own: () => { readonly natClass: NatClass; readonly reflex: SocketAddress | undefined };
+  readonly know: (peer: bigint) => Promise<PeerKnowledge>;
+  readonly isRelayCapable: (peer: bigint) => boolean;
+}
+
+/** How one attempt differs from what {@linkcode ConnectDirectOptions} says. */
+export interface ConnectOptions extends ConnectDirectOptions {
+  /** No relay is looked for when every other way failed: there is a relayed session. */
+  readonly isUpgrade?: boolean;
+}
+
+/** One connection being sought. */
+interface Search {
+  readonly peer: bigint;
+  readonly known: PeerKnowledge;
+  readonly noisePublicKey: Uint8Array;
+  readonly addresses: readonly SocketAddress[];
+  readonly coordinators: readonly bigint[];
+  readonly log: PathLog;
+  readonly signal: AbortSignal;
+}
+
+/** Patience of handshakes without a punch; the last one is for slow ways. */
+const DIAL_PATIENCE_MS: readonly number[] = [500, 1_000, 2_000];
+const PING_MS = 2_000;
+
+/** Looks for ways to peers. */
+export class DirectConnector {
+  readonly #deps: DirectConnectorDeps;
+  readonly #punches: PunchWay;
+  readonly #running = new Map<bigint, Promise<PathReport>>();
+
+  constructor(deps: DirectConnectorDeps) {
+    this.#deps = deps;
+    this.#punches = new PunchWay(deps);
+  }
+
+  /**
+   * Tries every way, in order, until one leads to the peer without a relay.
+   *
+   * @returns What was tried; the outcome may be a relayed session, or none.
+   * @throws NetError `usage` for this node itself, `limit` when too many are sought at once; the signal's
+   * reason when it is aborted.
+   */
+  connect(peer: bigint, options: ConnectOptions = {}): Promise<PathReport> {
+    if (peer === this.#deps.transport.nodeId) {
+      return Promise.reject(
+        new NetError("usage", "Cannot connect to this node itself: name another node", {
+          next: "see net node peers for the nodes that are known",
+        }),
+      );
+    }
+    const running = this.#running.get(peer);
+    if (running !== undefined) return untilAborted(running, options.signal);
+    if (this.#running.size >= CONNECTS_MAX) {
+      return Promise.reject(
+        new NetError(
+          "limit",
+          `Cannot connect to node ${idToHex(peer)}: too many are being sought`,
+          {
+            next: "repeat the command in a moment",
+          },
+        ),
+      );
+    }
+    const search = this.#connect(peer, options).finally(() => this.#running.delete(peer));
+    this.#running.set(peer, search);
+    return search;
+  }
+
+  async #connect(peer: bigint, options: ConnectOptions): Promise<PathReport> {
+    const { clock, own, know, transport, isRelayCapable } = this.#deps;
+    options.signal?.throwIfAborted();
+    const log = new PathLog(clock);
+    const abort = new AbortController();
+    const cancel = clock.after(options.timeoutMs ?? CONNECT_TIMEOUT_MS, () => {
+      abort.abort(new NetError("timeout", "no time was left"));
+    });
+    const onAbort = () => abort.abort(options.signal?.reason);
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      const known = await know(peer);
+      const action = decidePair(own().natClass, known.natClass);
+      const coordinators = chooseCoordinators(peer, {
+        peers: transport.peers(),
+        routes: transport.routes(),
+        isRelayCapable,
+      });
+      const noisePublicKey = options.noisePublicKey ?? known.noisePublicKey;
+      if (isDirect(transport.peer(peer) ?? NOBODY)) this.#noteExisting(peer, log);
+      else if (noisePublicKey === undefined) noteUnknownKey(log);
+      else {
+        const addresses = this.#addresses(known, options.addresses);
+        const signal = abort.signal;
+        await this.#search(
+          { peer, known, noisePublicKey, addresses, coordinators, log, signal },
+          action,
+          options.isUpgrade ?? false,
+        );
+      }
+      options.signal?.throwIfAborted();
+      return this.#report(peer, known, action, log.attempts);
+    } finally {
+      cancel();
+      options.signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #search(search: Search, action: PairAction, isUpgrade: boolean): Promise<void> {
+    const { log } = search;
+    if (action === "direct" && await this.#dial(search)) return;
+    if (action === "relay") {
+      log.skip("punch", "unsupported", "no punch gets through these two NATs");
+    } else if (await this.#punches.run(search)) return;
+    // Addresses that the pair table says nothing of: where the peer was before, or the caller knows.
+    const isUntried = action !== "direct" &&
+      search.addresses.length > (search.known.reflex ? 1 : 0);
+    if (isUntried && await this.#dial(search)) return;
+    if (!isUpgrade) await this.#relay(search);
+  }
+
+  async #dial({ peer, known, noisePublicKey, addresses, log, signal }: Search): Promise<boolean> {
+    const { counters, transport } = this.#deps;
+    const kind = known.isMapped ? "mapped" : "direct";
+    const [address] = addresses;
+    if (address === undefined) {
+      log.skip(kind, "peer-not-reachable", "the peer announced no address and none is known");
+      return false;
+    }
+    counters.direct_attempted_total += 1;
+    const attempt = log.begin(kind, { address });
+    let failure: unknown;
+    for (const patienceMs of DIAL_PATIENCE_MS) {
+      if (signal.aborted) break;
+      try {
+        const target = { nodeId: peer, noisePublicKey, addresses, form: "routed" } as const;
+        await transport.dial(target, patienceMs, signal);
+      } catch (error) {
+        failure = error;
+      }
+      const there = transport.peer(peer);
+      if (there !== undefined && isDirect(there)) {
+        counters.direct_succeeded_total += 1;
+        attempt.connected("it answered", there.address);
+        return true;
+      }
+      if (failure instanceof NetError && failure.code === "handshake_refused") break;
+    }
+    attempt.failed(errorOf(failure, signal));
+    return false;
+  }
+
+  async #relay({ peer, noisePublicKey, coordinators, log, signal }: Search): Promise<void> {
+    const { counters, transport } = this.#deps;
+    const there = transport.peer(peer);
+    if (there !== undefined && isUp(there) && there.isRelayed) {
+      const via = transport.peers().find((other) =>
+        isDirect(other) && isSameAddress(other.address, there.address)
+      )?.nodeId;
+      const attempt = log.begin("relay", { address: there.address, via });
+      if (await transport.ping(peer, PING_MS) !== undefined) {
+        counters.relay_fallbacks += 1;
+        attempt.connected("the relayed session stays");
+        return;
+      }
+      attempt.failed(new NatError("peer-not-reachable", "the relayed session does not answer"));
+    }
+    if (coordinators.length === 0) {
+      log.skip("relay", "rendezvous-no-relay", "no peer could relay");
+      return;
+    }
+    for (const via of coordinators) {
+      const relay = transport.peer(via);
+      if (relay === undefined || !isDirect(relay) || signal.aborted) continue;
+      const attempt = log.begin("relay", { address: relay.address, via });
+      let failure: unknown;
+      for (const patienceMs of DIAL_PATIENCE_MS.slice(0, 2)) {
+        if (signal.aborted) break;
+        try {
+          const addresses = [relay.address];
+          const target = { nodeId: peer, noisePublicKey, addresses, form: "routed" } as const;
+          await transport.dial(target, patienceMs, signal);
+        } catch (error) {
+          failure = error;
+        }
+        if (isUp(transport.peer(peer) ?? NOBODY)) break;
+      }
+      if (isUp(transport.peer(peer) ?? NOBODY)) {
+        counters.relay_fallbacks += 1;
+        attempt.connected("it answered through the relay");
+        return;
+      }
+      attempt.failed(errorOf(failure, signal));
+    }
+  }
+
+  #noteExisting(peer: bigint, log: PathLog): void {
+    const address = this.#deps.transport.peer(peer)?.address;
+    log.begin("direct", { address }).connected("there is a direct session already");
+  }
+
+  /** Where to dial: the announced address first. */
+  #addresses(
+    known: PeerKnowledge,
+    more: readonly SocketAddress[] = [],
+  ): readonly SocketAddress[] {
+    const addresses: SocketAddress[] = [];
+    const given = known.reflex === undefined ? [] : [known.reflex];
+    for (const address of [...given, ...more, ...known.addresses]) {
+      if (address.port === 0 || addresses.some((other) => isSameAddress(other, address))) continue;
+      if (addresses.length < DIAL_ADDRESSES_MAX) addresses.push(address);
+    }
+    return addresses;
+  }
+
+  #report(
+    peer: bigint,
+    known: PeerKnowledge,
+    action: PairAction,
+    attempts: readonly PathAttempt[],
+  ): PathReport {
+    const there = this.#deps.transport.peer(peer);
+    const outcome = there === undefined || !isUp(there)
+      ? "none"
+      : there.isRelayed
+      ? "relayed"
+      : "direct";
+    const ownClass = this.#deps.own().natClass;
+    return { peer, outcome, ownClass, peerClass: known.natClass, action, attempts };
+  }
+}
+
+const NOBODY = { state: "connecting", isRelayed: false } as const;
+
+function noteUnknownKey(log: PathLog): void {
+  log.skip(
+    "direct",
+    "unsupported",
+    "the peer's Noise key is unknown; join with its ticket or give its key",
+  );
+}
+
+/** What a failed handshake says of the way. */
+function errorOf(failure: unknown, signal: AbortSignal): NatError {
+  if (signal.aborted) return new NatError("peer-not-reachable", "no time was left");
+  if (failure instanceof NetError && failure.code === "handshake_refused") {
+    return new NatError("transport", failure.message, { cause: failure });
+  }
+  if (failure === undefined) {
+    return new NatError("peer-not-reachable", "another node stood in between");
+  }
+  return new NatError("peer-not-reachable", "no answer to the handshake", { cause: failure });
+}
+
+/** The promise's outcome, or the signal's reason if that comes first. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
