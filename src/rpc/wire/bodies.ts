@@ -6,6 +6,7 @@
  */
 import { readU32, readU32BigEndian, writeU32, writeU32BigEndian } from "./frame.ts";
 import { headersLength, NO_HEADERS, readHeaders, type RpcHeader, writeHeaders } from "./headers.ts";
+import { readStreamHeaders, streamHeaderBytes } from "./stream_headers.ts";
 
 const EMPTY = new Uint8Array(0);
 const NS_PER_MS = 1_000_000;
@@ -112,7 +113,8 @@ export class ChunkBody {
 
 /** Bytes of a response. */
 export function responseLength(headers: readonly RpcHeader[], body: Uint8Array): number {
-  return 2 + headersLength(headers) + 4 + body.length;
+  const headerBytes = streamHeaderBytes(headers)?.length ?? headersLength(headers);
+  return 2 + headerBytes + 4 + body.length;
 }
 
 /** Writes a response; returns where it ends. */
@@ -192,8 +194,13 @@ function writeTail(
   body: Uint8Array,
 ): number {
   let at = start;
+  const known = streamHeaderBytes(headers);
   if (headers.length === 0) target[at++] = 0;
-  else at = writeHeaders(target, at, headers);
+  else if (known === undefined) at = writeHeaders(target, at, headers);
+  else {
+    target.set(known, at);
+    at += known.length;
+  }
   writeU32(target, at, body.length);
   target.set(body, at + 4);
   return at + 4 + body.length;
@@ -207,7 +214,10 @@ function readTail(
   let at = start + 1;
   into.headers = NO_HEADERS;
   if (bytes[start] !== 0) {
-    const read = readHeaders(bytes, start);
+    const known = readStreamHeaders(bytes, start);
+    const read = known === undefined
+      ? readHeaders(bytes, start)
+      : { headers: known, end: start + (streamHeaderBytes(known) as Uint8Array).length };
     if (read === undefined) return false;
     into.headers = read.headers;
     at = read.end;
@@ -217,16 +227,13 @@ function readTail(
   return true;
 }
 
-/** Unix nanoseconds, exact to what a double of milliseconds holds. */
+/** Unix nanoseconds, to the microsecond: in halves, as doubles do not hold them. */
 function writeDeadline(target: Uint8Array, at: number, ms: number): void {
-  if (ms === 0) {
-    writeU32(target, at, 0);
-    writeU32(target, at + 4, 0);
-    return;
-  }
-  const ns = BigInt(Math.round(ms * 1000)) * 1000n;
-  writeU32(target, at, Number(ns & 0xffff_ffffn));
-  writeU32(target, at + 4, Number((ns >> 32n) & 0xffff_ffffn));
+  const us = Math.round(ms * 1000);
+  const low = (us % 0x1_0000_0000) * 1000;
+  writeU32(target, at, low % 0x1_0000_0000);
+  const high = Math.floor(us / 0x1_0000_0000) * 1000;
+  writeU32(target, at + 4, high + Math.floor(low / 0x1_0000_0000));
 }
 
 function readDeadline(bytes: Uint8Array, at: number): number {

@@ -4,6 +4,11 @@
  * Ids stay in 32-bit halves here. What lies in bytes 20 to 24, a checksum that nRPC does not use, numbers the
  * items of a stream between nodes of ours, from 1, so that they may arrive in any order
  * (docs/rpc-bodies.md); to others it is 0.
+ *
+ * Each side of a call numbers what it sends by itself. Request items of an upload: the REQUEST is 1, each chunk
+ * the next; an END chunk without an item takes a number too, and so the receiver knows what is missing in front
+ * of it. Response items of a stream: from 1, and the end, or the failure, takes the next. Requests and answers
+ * that stand alone, and all else, are 0. A stream that begins with 0 is in order of arrival.
  */
 import { FRAME_BYTES } from "./limits.ts";
 

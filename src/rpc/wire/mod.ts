@@ -5,3 +5,4 @@ export * from "./fragment.ts";
 export * from "./frame.ts";
 export * from "./headers.ts";
 export * from "./limits.ts";
+export { CONTINUE_HEADERS, END_HEADERS } from "./stream_headers.ts";
