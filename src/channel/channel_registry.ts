@@ -7,6 +7,9 @@ import { type ChannelConfig, configChannel } from "./channel_config.ts";
 import type { ChannelId } from "./channel_id.ts";
 import { CHANNELS_MAX, PREFIXES_MAX } from "./limits.ts";
 
+/** What prefixes end with. */
+const SEPARATORS: ReadonlySet<string> = new Set("/.");
+
 /** One channel that is registered by name. */
 export interface RegisteredChannel {
   readonly id: ChannelId;
@@ -36,14 +39,13 @@ export interface ResolvedChannel {
  */
 export class ChannelRegistry {
   readonly #exact = new Map<string, RegisteredChannel>();
-  /** Longest first. */
-  #prefixes: ChannelConfig[] = [];
+  readonly #prefixes = new Map<string, ChannelConfig>();
   readonly #byHash = new Map<bigint, ChannelConfig[]>();
   readonly #byWireHash = new Map<number, RegisteredChannel[]>();
 
   /** Number of names and prefixes. */
   get size(): number {
-    return this.#exact.size + this.#prefixes.length;
+    return this.#exact.size + this.#prefixes.size;
   }
 
   /**
@@ -57,7 +59,7 @@ export class ChannelRegistry {
     if (!isKnown) this.#requireRoom(config);
     else this.delete(config.name);
     if (id === undefined) {
-      this.#prefixes = [...this.#prefixes, config].sort((a, b) => b.name.length - a.name.length);
+      this.#prefixes.set(config.name, config);
       return;
     }
     this.#exact.set(config.name, { id, config });
@@ -68,10 +70,9 @@ export class ChannelRegistry {
 
   /** Removes a name or prefix; false when it was not there. */
   delete(name: string): boolean {
-    const before = this.#prefixes.length;
-    this.#prefixes = this.#prefixes.filter((prefix) => prefix.name !== name);
+    const wasPrefix = this.#prefixes.delete(name);
     const registered = this.#exact.get(name);
-    if (registered === undefined) return this.#prefixes.length < before;
+    if (registered === undefined) return wasPrefix;
     this.#exact.delete(name);
     const { hash, wireHash } = registered.id;
     remove(this.#byHash, hash, (config) => config.name === name);
@@ -81,17 +82,21 @@ export class ChannelRegistry {
 
   /** The configuration registered under exactly this name or prefix. */
   get(name: string): ChannelConfig | undefined {
-    return this.#exact.get(name)?.config ?? this.#prefixes.find((prefix) => prefix.name === name);
+    return this.#exact.get(name)?.config ?? this.#prefixes.get(name);
   }
 
   /** The configuration that a channel is run by. */
   resolve(name: string): ResolvedChannel | undefined {
     const exact = this.#exact.get(name);
     if (exact !== undefined) return { config: exact.config, suffix: undefined };
-    const config = this.#prefixes.find((prefix) =>
-      name.length > prefix.name.length && name.startsWith(prefix.name)
-    );
-    return config === undefined ? undefined : { config, suffix: name.slice(config.name.length) };
+    if (this.#prefixes.size === 0) return undefined;
+    // Prefixes end with a / or . and are shorter than the name; the longest one counts.
+    for (let end = name.length - 1; end > 0; end--) {
+      if (!SEPARATORS.has(name.charAt(end - 1))) continue;
+      const config = this.#prefixes.get(name.slice(0, end));
+      if (config !== undefined) return { config, suffix: name.slice(end) };
+    }
+    return undefined;
   }
 
   /** The configuration of the one registered name with this canonical hash; none when several have it. */
@@ -119,12 +124,12 @@ export class ChannelRegistry {
   /** Everything registered, in the order of names. */
   values(): ChannelConfig[] {
     const exact = Array.from(this.#exact.values(), ({ config }) => config);
-    return [...exact, ...this.#prefixes].sort((a, b) => a.name < b.name ? -1 : 1);
+    return [...exact, ...this.#prefixes.values()].sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
   #requireRoom({ name, isPrefix }: ChannelConfig): void {
     const [size, max] = isPrefix
-      ? [this.#prefixes.length, PREFIXES_MAX]
+      ? [this.#prefixes.size, PREFIXES_MAX]
       : [this.#exact.size, CHANNELS_MAX];
     if (size < max) return;
     const what = isPrefix ? "prefixes" : "channels";

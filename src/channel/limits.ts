@@ -16,9 +16,9 @@ export const SUBNET_ASSIGNMENTS_MAX = 16_384;
 export const EXPORTS_MAX = 1_024;
 export const EXPORT_TARGETS_MAX = 64;
 
-/** Channels, and prefixes of channels, that a node may run: 4,096 × about 1 KB; prefixes are compared one by one. */
+/** Channels, and prefixes of channels, that a node may run: 4,096 × about 1 KB each. */
 export const CHANNELS_MAX = 4_096;
-export const PREFIXES_MAX = 256;
+export const PREFIXES_MAX = 4_096;
 
 /** Entities that may begin a chain for one channel; each is compared with its first issuer. */
 export const TOKEN_ROOTS_MAX = 32;

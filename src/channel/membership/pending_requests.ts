@@ -48,6 +48,11 @@ export class PendingRequests<Request> {
     return { kind: "answer", request: pending.request };
   }
 
+  /** Takes out one request: nobody wants the answer any more. */
+  remove(nonce: bigint): void {
+    this.#byNonce.delete(nonce);
+  }
+
   /** Takes out the requests whose time is over. */
   expire(now: number): Request[] {
     const expired: Request[] = [];

@@ -221,6 +221,8 @@ export interface OpenSendStreamOptions {
   readonly weight?: number;
   /** What the headers of its packets say beside; nothing when left out. */
   readonly label?: PacketLabel;
+  /** The stream ended without our asking, or was given up by `abort`. */
+  readonly onEnd?: (reason: StreamEnd) => void;
   /**
    * Silence does not end it, as long as this half is open so; opened again without, it may end. Both sides
    * must agree: who ends a stream alone and begins again with number 0 is not understood by the other.

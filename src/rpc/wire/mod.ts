@@ -1,5 +1,6 @@
 /** Layouts of nRPC frames (`nrpc.md` 2 to 4). */
 export * from "./bodies.ts";
+export * from "./channel_names.ts";
 export * from "./dispatch.ts";
 export * from "./fragment.ts";
 export * from "./frame.ts";

@@ -25,9 +25,17 @@ export interface AskCounters {
   peer_auth_rejections_total: number;
 }
 
+/** What became of a request that another service made. */
+export type MembershipAnswer =
+  | { readonly kind: "accepted" }
+  | { readonly kind: "refused"; readonly reason: AckReason }
+  /** The session was lost or replaced. */
+  | { readonly kind: "lost" };
+
 /** A request that waits for its Ack. */
 type Asked =
   | { readonly kind: "subscribe"; readonly attached: AttachedChannel }
+  | { readonly kind: "service"; readonly onAnswer: (answer: MembershipAnswer) => void }
   | {
     readonly kind: "unsubscribe";
     readonly peer: bigint;
@@ -80,6 +88,25 @@ export class Asker {
     });
   }
 
+  /**
+   * Asks a publisher for a channel on behalf of another service, which takes its events off the stream itself,
+   * repeats the request as it sees fit, and gives it up in time.
+   *
+   * @returns Gives the request up; `undefined` when too many wait.
+   */
+  ask(
+    peer: bigint,
+    channel: ChannelId,
+    onAnswer: (answer: MembershipAnswer) => void,
+  ): (() => void) | undefined {
+    if (this.isFull) return undefined;
+    const nonce = this.#nonce();
+    this.#pending.add(nonce, peer, { kind: "service", onAnswer }, Infinity);
+    this.#counters.subscribes_sent_total += 1;
+    this.#send(peer, { kind: "subscribe", nonce, channel, chain: NO_CHAIN, queueGroup: undefined });
+    return () => this.#pending.remove(nonce);
+  }
+
   /** Tells a publisher that nobody here wants the channel any more; some times, if it does not answer. */
   unsubscribe(peer: bigint, id: ChannelId, tries = 1): void {
     const nonce = this.#nonce();
@@ -100,9 +127,13 @@ export class Asker {
     const matched = this.#pending.match(nonce, from);
     if (matched.kind === "not_asked") counters.peer_auth_rejections_total += 1;
     else if (matched.kind === "unknown") counters.drop_ack_unknown_total += 1;
-    if (matched.kind !== "answer" || matched.request.kind !== "subscribe") return undefined;
+    if (matched.kind !== "answer" || matched.request.kind === "unsubscribe") return undefined;
     if (isAccepted) counters.acks_accepted_total += 1;
     else counters.acks_refused_total += 1;
+    if (matched.request.kind === "service") {
+      matched.request.onAnswer(isAccepted ? { kind: "accepted" } : { kind: "refused", reason });
+      return undefined;
+    }
     const { attached } = matched.request;
     attached.attachment.onAck(isAccepted, reason, this.#deps.clock.now());
     return attached;
@@ -122,7 +153,10 @@ export class Asker {
       if (asked.kind === "subscribe") {
         asked.attached.attachment.onUnanswered(now);
         unanswered.push(asked.attached);
-      } else if (asked.tries < UNSUBSCRIBE_TRIES && !isWantedOf(asked.peer, asked.id)) {
+      } else if (
+        asked.kind === "unsubscribe" && asked.tries < UNSUBSCRIBE_TRIES &&
+        !isWantedOf(asked.peer, asked.id)
+      ) {
         this.unsubscribe(asked.peer, asked.id, asked.tries + 1);
       }
     }
@@ -131,7 +165,9 @@ export class Asker {
 
   /** Nothing that was asked of the peer will be answered. */
   forget(peer: bigint): void {
-    this.#pending.takeOf(peer);
+    for (const asked of this.#pending.takeOf(peer)) {
+      if (asked.kind === "service") asked.onAnswer({ kind: "lost" });
+    }
   }
 
   #send(peer: bigint, message: MembershipMessage): boolean {

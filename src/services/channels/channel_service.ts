@@ -77,6 +77,8 @@ export class ChannelService implements Service {
   #messages = 0;
   /** Channels and prefixes that stay over a restart. */
   readonly #kept = new Set<string>();
+  /** Those that another service of this node runs: neither shown nor told of. */
+  readonly #lent = new Set<string>();
   #stops: (() => void)[] = [];
   #publisher: ChannelPublisher | undefined;
   #subscriber: ChannelSubscriber | undefined;
@@ -136,8 +138,7 @@ export class ChannelService implements Service {
 
   /** Everything registered, and whether it stays over a restart. */
   channels(): { readonly config: ChannelConfig; readonly isKept: boolean }[] {
-    const configs = this.publisher.registry.values();
-    return configs.map((config) => ({ config, isKept: this.#kept.has(config.name) }));
+    return this.#shown().map((config) => ({ config, isKept: this.#kept.has(config.name) }));
   }
 
   /** Channels as gateways between subnets want to know them. */
@@ -150,17 +151,23 @@ export class ChannelService implements Service {
   /**
    * Registers a channel or prefix, now and over restarts, or changes its rules.
    *
-   * @throws NetError `limit` when there are too many.
+   * @throws NetError `limit` when there are too many, `conflict` when another service runs it.
    */
   async create(config: ChannelConfig): Promise<void> {
+    this.#requireOwn(config.name);
     this.publisher.configure(config);
     this.#kept.add(config.name);
     this.#onChanged([config]);
     await this.#deps.memory.writeChannel(config);
   }
 
-  /** Removes a channel or prefix; false when it was not there. */
+  /**
+   * Removes a channel or prefix; false when it was not there.
+   *
+   * @throws NetError `conflict` when another service runs it.
+   */
   async remove(name: string): Promise<boolean> {
+    this.#requireOwn(name);
     if (!this.publisher.remove(name)) return false;
     this.#onChanged([]);
     if (this.#kept.delete(name)) await this.#deps.memory.removeChannel(name);
@@ -179,6 +186,46 @@ export class ChannelService implements Service {
   /** See {@linkcode ChannelSubscriber.subscribe}. */
   subscribe(name: string, options?: SubscribeOptions): ChannelSubscription {
     return this.subscriber.subscribe(name, options);
+  }
+
+  /**
+   * Registers a channel or prefix that another service of this node runs: peers are let in by the same rules,
+   * but it is not told of, and what is sent on it is that service's business.
+   *
+   * @returns Takes it away again.
+   * @throws NetError `limit` when there are too many, `conflict` when it is registered already.
+   */
+  lend(config: ChannelConfig): () => void {
+    const { name } = config;
+    if (this.publisher.registry.get(name) !== undefined) {
+      throw new NetError("conflict", `Cannot use channel "${name}": it is registered already`, {
+        next: `remove it first with net channel rm ${name}`,
+      });
+    }
+    this.publisher.configure(config);
+    this.#lent.add(name);
+    return () => {
+      if (this.#lent.delete(name)) this.publisher.remove(name);
+    };
+  }
+
+  /** Peers subscribed to a channel, this node left out. */
+  *peersOn(name: string): Generator<bigint, void, undefined> {
+    const { nodeId } = this.#deps.mesh.transport;
+    for (const peer of this.#publisher?.subscribers.roster.get(name)?.byPeer.keys() ?? []) {
+      if (peer !== nodeId) yield peer;
+    }
+  }
+
+  #requireOwn(name: string): void {
+    if (!this.#lent.has(name)) return;
+    throw new NetError("conflict", `Cannot change channel "${name}": calls go over it`, {
+      next: "choose another name, or end the service that is called",
+    });
+  }
+
+  #shown(): ChannelConfig[] {
+    return this.publisher.registry.values().filter(({ name }) => !this.#lent.has(name));
   }
 
   #createSides(parts: ChannelParts): void {
@@ -229,7 +276,8 @@ export class ChannelService implements Service {
     const { subscribers } = this.publisher;
     if (isConnected) {
       this.subscriber.onPeerConnected(peer);
-      if (this.publisher.registry.size > ADVERTISED_MAX) this.#offer([peer], this.#offered());
+      const offered = this.#offered();
+      if (offered.length > ADVERTISED_MAX) this.#offer([peer], offered);
       return;
     }
     // A session that took another one's place is told of as lost and there again in one go.
@@ -256,7 +304,7 @@ export class ChannelService implements Service {
   }
 
   #offered(): bigint[] {
-    return this.publisher.registry.values().map(({ name }) => offerHash(name));
+    return this.#shown().map(({ name }) => offerHash(name));
   }
 
   #offer(peers: readonly bigint[], hashes: readonly bigint[]): void {

@@ -1,4 +1,5 @@
 /** Channels as a running service. */
+export { type MembershipAnswer } from "./asker.ts";
 export * from "./channel_announcements.ts";
 export * from "./channel_deps.ts";
 export * from "./channel_memory.ts";

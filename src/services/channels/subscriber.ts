@@ -16,7 +16,7 @@ import {
   requireChannelId,
   type SubscriberLink,
 } from "../../channel/mod.ts";
-import { type AskCounters, Asker } from "./asker.ts";
+import { type AskCounters, Asker, type MembershipAnswer } from "./asker.ts";
 import type { ChannelParts } from "./channel_deps.ts";
 import { ChannelReceiver } from "./receiver.ts";
 import { ChannelSubscription, type SubscribeOptions } from "./subscription.ts";
@@ -117,6 +117,23 @@ export class ChannelSubscriber {
     const wanted = this.#wanted.get(id.name);
     if (wanted !== undefined) return wanted.localLink(clock, transport.nodeId, isPatient);
     throw new NetError("unreachable", `Cannot hand events of "${id.name}" out: nobody reads it`);
+  }
+
+  // --- What other services want ----------------------------------------------------------------
+
+  /** See `Asker.ask`. */
+  ask(
+    peer: bigint,
+    channel: ChannelId,
+    onAnswer: (answer: MembershipAnswer) => void,
+  ): (() => void) | undefined {
+    return this.#asker.ask(peer, channel, onAnswer);
+  }
+
+  /** Tells a publisher that a service wants a channel no more. */
+  withdraw(peer: bigint, channel: ChannelId): void {
+    this.#asker.unsubscribe(peer, channel);
+    this.#wake();
   }
 
   // --- What others say -------------------------------------------------------------------------

@@ -29,6 +29,7 @@ import {
   THROTTLED_PEERS_MAX,
   type Visibility,
 } from "../../channel/mod.ts";
+import { isReplyChannel } from "../../rpc/mod.ts";
 import type { ChannelParts, ChannelPolicies } from "./channel_deps.ts";
 import { StreamLink } from "./stream_link.ts";
 
@@ -145,8 +146,12 @@ export class Subscribers {
     }
     if (!decision.isAccepted) {
       this.counters.refused[decision.refusal] += 1;
-      // What the throttle itself and a full list answer says nothing about who asks.
-      if (decision.refusal !== "throttled" && decision.refusal !== "too_many_channels") {
+      // What the throttle itself and a full list answer says nothing about who asks, nor does it that somebody
+      // looks for a service that is not here, or not yet.
+      const isNamesake = decision.refusal === "unknown_channel" && isReplyChannel(channel.name);
+      if (
+        decision.refusal !== "throttled" && decision.refusal !== "too_many_channels" && !isNamesake
+      ) {
         if (this.#throttle.onRefused(peer, now)) this.counters.throttles_total += 1;
       }
       this.#acknowledge(peer, message.nonce, decision.reason);

@@ -37,6 +37,8 @@ export class Stream {
   heldBytesMax = Infinity;
   /** Takes the events; events without one go to the transport's own handler. */
   handler: ReceiveStreamHandler | undefined;
+  /** Whoever sends on it hears of its end. */
+  onSendEnd: ((reason: StreamEnd) => void) | undefined;
   /** Bytes accepted that make a grant due at once. */
   grantThresholdBytes = 0;
   /** `totalConsumed` of the last grant sent. */
@@ -86,10 +88,13 @@ export class Stream {
     this.ended = reason;
     this.send?.clear();
     this.reorder?.discard();
-    const handler = this.handler;
+    const { handler, onSendEnd } = this;
     this.handler = undefined;
+    this.onSendEnd = undefined;
     this.wake();
-    if (reason !== "closed") handler?.onEnd(reason);
+    if (reason === "closed") return;
+    handler?.onEnd(reason);
+    onSendEnd?.(reason);
   }
 
   /** True when neither half is in use any more. */

@@ -56,6 +56,7 @@ export class StreamSender {
     } else if (isScheduled) egress.setWeight(stream.queue, weight);
     if (options.label !== undefined) stream.label = toStreamLabel(options.label);
     stream.isSendKept = options.isKept ?? false;
+    if (options.onEnd !== undefined) stream.onSendEnd = options.onEnd;
     stream.send ??= new SendState({
       windowBytes,
       isReliable,
