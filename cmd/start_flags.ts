@@ -34,6 +34,7 @@ export interface StartFlags extends SharedFlags {
   readonly pcap?: string;
   readonly bench?: "proven" | "any" | "off";
   readonly profile?: "micro" | "macro";
+  readonly nat?: "auto" | "off";
   readonly tag?: readonly string[];
   readonly announceEvery?: string;
   readonly subnet?: string;
@@ -91,6 +92,12 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     values: ["micro", "macro"],
     optional: true,
     brief: "How much the node runs; default: micro",
+  },
+  nat: {
+    kind: "enum",
+    values: ["auto", "off"],
+    optional: true,
+    brief: "Look for ways through NATs, and introduce others; default: auto",
   },
   tag: listFlag(
     "TAG",
@@ -177,6 +184,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     revocations: flags.revocations,
     pcap: flags.pcap,
     bench: flags.bench,
+    nat: flags.nat,
     tag: flags.tag,
     announceEvery: flags.announceEvery,
     subnet: flags.subnet,

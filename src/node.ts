@@ -36,6 +36,7 @@ import {
   type FoldService,
   type MeshService,
   type MeshServices,
+  type NatService,
   type OpenServices,
   openStorage,
   type PeerRow,
@@ -122,6 +123,11 @@ export class Node {
   /** What this node and others can do. */
   get capabilities(): CapabilityService {
     return required(this.#meshServices?.capabilities, "capabilities");
+  }
+
+  /** Ways through NATs. */
+  get nat(): NatService {
+    return required(this.#meshServices?.nat, "nat");
   }
 
   /** Which nodes suit what needs one. */

@@ -82,6 +82,8 @@ export interface NodeConfig {
   readonly pcapFile: string | undefined;
   /** Whose measurements the node takes part in. */
   readonly bench: "proven" | "any" | "off";
+  /** Whether the node looks for ways through NATs, for itself and for others. */
+  readonly nat: "auto" | "off";
   /** Tags announced for this run, beside what the operator said before. */
   readonly tags: readonly string[];
   /** Time between announcements in milliseconds, 0 for only on change; `undefined` for 150 s. */
@@ -187,6 +189,7 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       oneOf("proven", "any", "off"),
       "must be proven, any or off",
     ) ?? "proven",
+    nat: layers.read("nat", oneOf("auto", "off"), "must be auto or off") ?? "auto",
     tags: layers.readAll("tag", parseTagText, "must be 1 to 1024 bytes of UTF-8", TAGS_MAX),
     subnet: layers.read(
       "subnet",

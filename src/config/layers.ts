@@ -40,6 +40,7 @@ const SETTINGS = {
   revocations: ["--revocations", "NET_REVOCATIONS"],
   pcap: ["--pcap", "NET_PCAP"],
   bench: ["--bench", "NET_BENCH"],
+  nat: ["--nat", "NET_NAT"],
   tag: ["--tag", "NET_TAGS"],
   announceEvery: ["--announce-every", "NET_ANNOUNCE_EVERY"],
   subnet: ["--subnet", "NET_SUBNET"],

@@ -202,6 +202,15 @@ export class MeshService implements Service {
     this.#policies.tell(nodeId, { knownEntityId: entityId, isRequired: true });
   }
 
+  /** How a node is reached, as far as it was ever told or proven; `undefined` for a stranger. */
+  async findPeer(
+    nodeId: bigint,
+  ): Promise<Pick<KnownPeer, "noisePublicKey" | "addresses"> | undefined> {
+    const dialled = this.#dialer?.targets().find(({ target }) => target.nodeId === nodeId)?.target;
+    if (dialled !== undefined) return dialled;
+    return (await this.#deps.memory.readPeers()).find((peer) => peer.nodeId === nodeId);
+  }
+
   /** Forgets a peer: its pin, its addresses, the wish to stay connected. */
   async forget(nodeId: bigint): Promise<boolean> {
     const wasKnown = this.#policies.forget(nodeId);

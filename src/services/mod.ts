@@ -8,6 +8,7 @@ export * from "./fold_snapshots.ts";
 export * from "./folds.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";
+export * from "./nat/mod.ts";
 export * from "./node_services.ts";
 export * from "./peer_list.ts";
 export * from "./placement.ts";

@@ -23,6 +23,7 @@ import { createFoldReach } from "./fold_reach.ts";
 import { createFoldMemory } from "./fold_snapshots.ts";
 import { FoldService } from "./folds.ts";
 import { type KnownPeer, MeshService } from "./mesh.ts";
+import { NatService } from "./nat/mod.ts";
 import { PlacementService } from "./placement.ts";
 import type { Storage } from "./storage.ts";
 import { createSubnetMemory, SubnetService } from "./subnets.ts";
@@ -51,6 +52,7 @@ export interface MeshServices {
   readonly tokens: TokenService;
   readonly mesh: MeshService;
   readonly capabilities: CapabilityService;
+  readonly nat: NatService;
   readonly placement: PlacementService;
   readonly subnets: SubnetService;
   readonly folds: FoldService;
@@ -93,6 +95,11 @@ export function addMeshServices(parts: MeshParts): MeshServices {
       },
     )
   );
+  const nat = supervisor.add(() =>
+    new NatService({ ...deps, random: systemRandom, mesh, capabilities }, {
+      isOn: config.nat === "auto",
+    })
+  );
   const rttMs = (nodeId: bigint) => mesh.transport.peer(nodeId)?.rttMs;
   const placement = supervisor.add(() => new PlacementService({ ...deps, capabilities, rttMs }));
   const subnets = supervisor.add(() =>
@@ -116,7 +123,7 @@ export function addMeshServices(parts: MeshParts): MeshServices {
     })
   );
 
-  return { tokens, mesh, capabilities, placement, subnets, folds };
+  return { tokens, mesh, capabilities, nat, placement, subnets, folds };
 }
 
 /** Adds what serves those who wait: readers of channels, measurements. */

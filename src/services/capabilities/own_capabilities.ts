@@ -19,6 +19,8 @@ import { type CapabilityBaseline, EMPTY_BASELINE } from "./baseline.ts";
 export interface CapabilityFacts {
   readonly tags: readonly string[];
   readonly metadata?: readonly (readonly [string, string])[];
+  /** `ip:port` or `[ipv6]:port` at which others see this node; of several the last one counts. */
+  readonly reflexAddress?: string;
 }
 
 /** How far the node's announcements have come; others refuse what is behind it. */
@@ -145,6 +147,8 @@ export class OwnCapabilities {
       version,
       wallMs: this.#mark.wallMs,
       ttlSeconds: ttlSeconds(),
+      reflexAddress: [...sources.values()].findLast((facts) => facts.reflexAddress !== undefined)
+        ?.reflexAddress,
       allowedNodes: baseline.allowedNodes,
       allowedSubnets: baseline.allowedSubnets,
       allowedGroups: baseline.allowedGroups,

@@ -54,6 +54,8 @@ export interface DirectConnectorDeps {
   readonly own: () => { readonly natClass: NatClass; readonly reflex: SocketAddress | undefined };
   readonly know: (peer: bigint) => Promise<PeerKnowledge>;
   readonly isRelayCapable: (peer: bigint) => boolean;
+  /** False where this node takes no part in punching. */
+  readonly canPunch: () => boolean;
 }
 
 /** How one attempt differs from what {@linkcode ConnectDirectOptions} says. */

@@ -68,10 +68,15 @@ export class NatPlane {
       puncher: this.#puncher,
       send,
     });
-    this.connector = new DirectConnector({ ...deps, counters, rendezvous: this.#rendezvous });
+    this.connector = new DirectConnector({
+      ...deps,
+      counters,
+      rendezvous: this.#rendezvous,
+      canPunch: () => this.#unsubscribe !== undefined,
+    });
   }
 
-  /** Begins to take messages of others. */
+  /** Begins to take messages of others; before that this node neither punches nor introduces. */
   start(): void {
     this.#unsubscribe ??= this.#transport.onMessage(
       SUBPROTOCOL_RENDEZVOUS,

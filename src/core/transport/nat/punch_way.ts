@@ -24,6 +24,8 @@ export interface PunchWayDeps {
   readonly transport: Pick<MeshTransport, "dial" | "peer" | "queryReflex">;
   readonly rendezvous: Pick<RendezvousPlane, "ask">;
   readonly own: () => { readonly reflex: SocketAddress | undefined };
+  /** False where this node takes no part in punching. */
+  readonly canPunch: () => boolean;
 }
 
 /** Whom to punch towards, and whom to ask. */
@@ -53,8 +55,12 @@ export class PunchWay {
 
   /** Asks coordinators in turn until one introduces; true when the peer has a direct session now. */
   async run(target: PunchTarget): Promise<boolean> {
-    const { counters } = this.#deps;
+    const { counters, canPunch } = this.#deps;
     const { coordinators, log, signal } = target;
+    if (!canPunch()) {
+      log.skip("punch", "unsupported", "traversal is switched off on this node");
+      return false;
+    }
     if (coordinators.length === 0) {
       counters.rendezvous_no_relay += 1;
       log.skip("punch", "rendezvous-no-relay", "no peer could introduce the two");
