@@ -103,6 +103,8 @@ export interface CallOptions {
   readonly requestWindow?: number;
   /** The program grants credit itself, by `grant`. */
   readonly isManualGrant?: boolean;
+  /** Called when the request begins to leave; as long as it was not, no handler can have run. Must not throw. */
+  readonly onSent?: () => void;
 }
 
 /** What every call with a stream in it can tell and do. */

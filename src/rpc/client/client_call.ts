@@ -37,14 +37,14 @@ export abstract class ClientCall extends Timed implements Cancellable, EventList
   link: FrameLink | undefined;
   /** Unix milliseconds for the request; 0 for none. */
   deadlineWallMs = 0;
-  /** The server may know of it. */
-  isSent = false;
+  #isSent = false;
   isOver = false;
   requestBytes = 0;
   responseBytes = 0;
   #signal: AbortSignal | undefined;
   #token: CancelToken | undefined;
   #aborter: AbortController | undefined;
+  #onSent: (() => void) | undefined;
 
   constructor(table: CallTable, target: bigint, service: ServiceName) {
     super();
@@ -77,6 +77,7 @@ export abstract class ClientCall extends Timed implements Cancellable, EventList
   begin(options: CallOptions, timeoutMsDefault: number): boolean {
     this.table.count(this);
     const { signal, cancelToken, timeoutMs = timeoutMsDefault } = options;
+    this.#onSent = options.onSent;
     if (signal?.aborted) return this.#refuse(cancelledError(this, signal.reason));
     if (this.table.isStopped) return this.#refuse(cancelledError(this, "this node has stopped"));
     if (!this.service.isValid) {
@@ -114,6 +115,17 @@ export abstract class ClientCall extends Timed implements Cancellable, EventList
   /** The request has left: nothing waits for {@linkcode sendSignal} any more. */
   dropSendSignal(): void {
     this.#aborter = undefined;
+  }
+
+  /** The server may know of it. */
+  get isSent(): boolean {
+    return this.#isSent;
+  }
+
+  /** To be called before the first byte of it leaves. */
+  markSent(): void {
+    this.#isSent = true;
+    this.#onSent?.();
   }
 
   /** Ends it well; false when it had ended. */

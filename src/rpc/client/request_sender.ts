@@ -36,7 +36,7 @@ export function trySendRequest(
   const { callLow, callHigh } = call;
   const start = writeFrameHead(bytes, at, Dispatch.request, link.route, callLow, callHigh, item);
   writeRequest(bytes, start, service, call.deadlineWallMs, flags, headers, body);
-  call.isSent = true;
+  call.markSent();
   return true;
 }
 
@@ -116,7 +116,7 @@ async function sendFrame(call: ClientCall, link: FrameLink, frame: Frame): Promi
     if (!link.isExtended) throw tooLargeError(call, bodyBytes, link.frameBytesMax);
     const body = new Uint8Array(frame.length);
     frame.write(body, 0);
-    call.isSent = true;
+    call.markSent();
     return await link.sendLarge(dispatch, callLow, callHigh, item, body, signal);
   }
   for (;;) {
@@ -126,7 +126,7 @@ async function sendFrame(call: ClientCall, link: FrameLink, frame: Frame): Promi
     if (at !== NO_LINK_ROOM) {
       const start = writeFrameHead(link.bytes, at, dispatch, link.route, callLow, callHigh, item);
       frame.write(link.bytes, start);
-      call.isSent = true;
+      call.markSent();
       return;
     }
     await link.ready(signal);

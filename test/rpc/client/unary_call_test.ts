@@ -411,3 +411,17 @@ Deno.test("stop() ends every call, and refuses new ones", async () => {
   assert.equal(late.error?.kind, "cancelled");
   assert.equal(kit.client.counters.pending, 0);
 });
+
+Deno.test("call() says when its request leaves", () => {
+  const kit = createClientKit();
+  const said: string[] = [];
+  const begin = (target: bigint, name: string, signal?: AbortSignal) =>
+    new Outcome(
+      kit.client.call(target, SERVICE, bodyOf(1), { signal, onSent: () => said.push(name) }),
+    );
+  begin(PEER, "ready");
+  begin(PEER, "aborted", AbortSignal.abort());
+  begin(PEER + 1n, "no link");
+  assert.deepEqual(said, ["ready"]);
+  kit.client.stop();
+});
