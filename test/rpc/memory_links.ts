@@ -1,14 +1,18 @@
 /** Links in memory that a test scripts: how much room there is, what is said back, when they end. */
 import {
+  ChunkBody,
   type ClientLinks,
   type ClientSink,
+  CONTINUE_HEADERS,
   Dispatch,
+  END_HEADERS,
   FRAME_BYTES,
   FrameHead,
   type FrameLink,
   type FrameRoute,
   type LinkEnd,
   NO_LINK_ROOM,
+  readStreamGrant,
   RequestBody,
   RpcError,
   type RpcHeader,
@@ -254,6 +258,32 @@ export function encodeAnswer(to: SentFrame, answer: Answer): Uint8Array<ArrayBuf
   const at = writeFrameHead(bytes, 0, Dispatch.response, ROUTE, to.callLow, to.callHigh, item);
   writeResponse(bytes, at, status, headers, body);
   return bytes;
+}
+
+/** Answers of a stream, numbered from `first`; 0 for no numbers. */
+export function streamAnswers(bodies: readonly Uint8Array[], first: number): Answer[] {
+  const answers: Answer[] = bodies.map((body, at) => ({
+    headers: CONTINUE_HEADERS,
+    body,
+    item: first === 0 ? 0 : first + at,
+  }));
+  answers.push({ headers: END_HEADERS, item: first === 0 ? 0 : first + bodies.length });
+  return answers;
+}
+
+/** The chunk in a frame that a link has sent. */
+export function chunkOf(frame: SentFrame): ChunkBody {
+  const chunk = new ChunkBody();
+  if (frame.dispatch !== Dispatch.requestChunk || !chunk.read(frame.bytes, FRAME_BYTES)) {
+    throw new Error("it is no chunk");
+  }
+  return chunk;
+}
+
+/** Credits of the stream grants among frames. */
+export function streamGrants(frames: readonly SentFrame[]): number[] {
+  return frames.filter(({ dispatch }) => dispatch === Dispatch.streamGrant)
+    .map(({ bytes }) => readStreamGrant(bytes, FRAME_BYTES) ?? NaN);
 }
 
 /** The request in a frame that a link has sent. */

@@ -19,6 +19,8 @@ export class CallTable {
   readonly tokens: CancelTokens;
   readonly cancels = new CancelFrames();
   readonly callsMax: number;
+  /** Items of streams that came twice. */
+  duplicates = 0;
   readonly #deps: RpcClientDeps;
   readonly #ids: CallIds;
   readonly #pending = new PairMap<ClientCall>(64);

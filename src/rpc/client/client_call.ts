@@ -39,6 +39,8 @@ export abstract class ClientCall extends Timed implements Cancellable, EventList
   deadlineWallMs = 0;
   #isSent = false;
   isOver = false;
+  /** What it failed with, once it is over. */
+  outcome: RpcError | undefined;
   requestBytes = 0;
   responseBytes = 0;
   #signal: AbortSignal | undefined;
@@ -182,6 +184,7 @@ export abstract class ClientCall extends Timed implements Cancellable, EventList
   #end(error: RpcError | undefined): boolean {
     if (this.isOver) return false;
     this.isOver = true;
+    this.outcome = error;
     this.#signal?.removeEventListener("abort", this);
     if (this.#token !== undefined) this.table.tokens.release(this.#token, this);
     this.table.remove(this, error);

@@ -5,6 +5,7 @@
 import { createPredicateHeader, traceHeaders } from "../../core/capability/mod.ts";
 import type { CallOptions } from "../types.ts";
 import {
+  CREDITS_MAX,
   HEADER_NAME_BYTES_MAX,
   HEADER_VALUE_BYTES_MAX,
   HEADERS_MAX,
@@ -37,6 +38,19 @@ export function requestHeaders(
   headers.push(...own);
   check(headers);
   return headers;
+}
+
+/** The header that says how many items may come before more are granted. */
+export function windowHeader(name: string, window: number): RpcHeader {
+  return textHeader(name, String(window));
+}
+
+/** @throws RangeError when a window is none; without one nothing could ever be sent. */
+export function checkWindow(what: "stream" | "request", window: number | undefined): void {
+  if (window === undefined) return;
+  if (!Number.isInteger(window) || window < 1 || window > CREDITS_MAX) {
+    throw new RangeError(`its ${what} window is ${window}, must be 1 to ${CREDITS_MAX}`);
+  }
 }
 
 function check(headers: readonly RpcHeader[]): void {

@@ -3,11 +3,12 @@
  * decided above.
  */
 import type { ClientSink, FrameLink, LinkEnd, RefusedFrame } from "../link/mod.ts";
-import type { CallOptions } from "../types.ts";
+import type { CallOptions, ClientStreamCall, DuplexCall, RpcResponses } from "../types.ts";
 import {
   Dispatch,
   FRAME_BYTES,
   FrameHead,
+  HeaderName,
   NO_HEADERS,
   readRequestGrant,
   ResponseBody,
@@ -19,10 +20,12 @@ import { CallTable } from "./call_table.ts";
 import type { CancelTokens } from "./cancel_token.ts";
 import type { ClientCall } from "./client_call.ts";
 import type { RpcClientDeps } from "./deps.ts";
-import { UNARY_TIMEOUT_MS } from "./limits.ts";
-import { requestHeaders } from "./request_headers.ts";
+import { REQUEST_WINDOW, STREAM_WINDOW, UNARY_TIMEOUT_MS } from "./limits.ts";
+import { checkWindow, requestHeaders, windowHeader } from "./request_headers.ts";
 import { sendRequest, trySendRequest } from "./request_sender.ts";
+import type { RequestStreamOptions } from "./request_stream.ts";
 import { ServiceNames } from "./service_names.ts";
+import { Duplex, ServerStreamCall, TwoWayCall, Upload, UploadCall } from "./stream_calls.ts";
 import { UnaryCall } from "./unary_call.ts";
 
 const NO_OPTIONS: CallOptions = Object.freeze({});
@@ -37,6 +40,8 @@ export interface RpcClientCounters {
   readonly forgedDropped: number;
   /** Frames that are none, or none that a server sends. */
   readonly malformedDropped: number;
+  /** Items of streams that came twice. */
+  readonly duplicateDropped: number;
   /** Cancels that never left. */
   readonly cancelsDropped: number;
   /** Cancel tokens forgotten because too many were known. */
@@ -71,6 +76,7 @@ export class RpcClient implements ClientSink {
       unknownDropped: this.#unknown,
       forgedDropped: this.#forged,
       malformedDropped: this.#malformed,
+      duplicateDropped: this.#table.duplicates,
       cancelsDropped: this.#table.cancels.dropped,
       tokensForgotten: this.#table.tokens.forgotten,
     };
@@ -92,9 +98,73 @@ export class RpcClient implements ClientSink {
     call.requestBytes = body.length;
     if (call.begin(options, UNARY_TIMEOUT_MS)) {
       const headers = readHeaders(call, options);
-      if (headers !== undefined) this.#send(call, headers, flagsOf(options), body);
+      if (headers !== undefined) void this.#send(call, headers, flagsOf(options), body);
     }
     return call.answer;
+  }
+
+  /**
+   * One body, a stream of them.
+   *
+   * @returns Once the request has left.
+   * @throws RpcError when it never does.
+   */
+  callStream(
+    target: bigint,
+    service: string,
+    body: Uint8Array,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<RpcResponses> {
+    const { streamWindow: window = STREAM_WINDOW, isManualGrant = false } = options;
+    const name = this.#services.of(service);
+    const call = new ServerStreamCall(this.#table, target, name, {
+      window,
+      isManualGrant,
+      isDuplex: false,
+    });
+    call.requestBytes = body.length;
+    if (call.begin(options, 0)) {
+      const headers = readHeaders(call, options, [windowHeader(HeaderName.streamWindow, window)]);
+      const flags = flagsOf(options) | RpcFlag.streamingResponse;
+      if (headers !== undefined) {
+        const sending = this.#send(call, headers, flags, body);
+        if (sending !== undefined) return sending.then(() => heldOr(call, call.responses));
+      }
+    }
+    return heldOr(call, call.responses);
+  }
+
+  /**
+   * A stream of bodies, one answer. The request leaves with the first of them.
+   *
+   * @returns Once the way to the server is open.
+   * @throws RpcError when it cannot be opened.
+   */
+  async callClientStream(
+    target: bigint,
+    service: string,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<ClientStreamCall> {
+    const call = new UploadCall(this.#table, target, this.#services.of(service));
+    const requests = await this.#openUpload(call, options, 0, []);
+    return heldOr(call, new Upload(call, call.start(requests)));
+  }
+
+  /** A stream of bodies both ways; as {@linkcode callClientStream}. */
+  async callDuplex(
+    target: bigint,
+    service: string,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<DuplexCall> {
+    const { streamWindow: window = STREAM_WINDOW, isManualGrant = false } = options;
+    const call = new TwoWayCall(this.#table, target, this.#services.of(service), {
+      window,
+      isManualGrant,
+      isDuplex: true,
+    });
+    const windows = [windowHeader(HeaderName.streamWindow, window)];
+    const requests = await this.#openUpload(call, options, RpcFlag.streamingResponse, windows);
+    return heldOr(call, new Duplex(call, call.start(requests)));
   }
 
   onFrame(link: FrameLink, bytes: Uint8Array, isOwned: boolean): void {
@@ -137,16 +207,17 @@ export class RpcClient implements ClientSink {
     return undefined;
   }
 
+  /** Sends a request; a promise when it has to wait, which never fails: the call does. */
   #send(
-    call: UnaryCall,
+    call: ClientCall,
     headers: readonly RpcHeader[],
     flags: number,
     body: Uint8Array,
-  ): void {
+  ): Promise<void> | undefined {
     const link = this.#deps.links.ready(call.target, call.service.text);
     call.link = link;
-    if (link !== undefined && trySendRequest(call, link, flags, headers, body, 0)) return;
-    void this.#sendLater(call, headers, flags, body);
+    if (link !== undefined && trySendRequest(call, link, flags, headers, body, 0)) return undefined;
+    return this.#sendLater(call, headers, flags, body);
   }
 
   async #sendLater(
@@ -161,6 +232,32 @@ export class RpcClient implements ClientSink {
       call.dropSendSignal();
     } catch (error) {
       call.fail(linkError(call, error), true);
+    }
+  }
+
+  /** Begins a call whose first frame leaves with its first item. */
+  async #openUpload(
+    call: ClientCall,
+    options: CallOptions,
+    flags: number,
+    windows: readonly RpcHeader[],
+  ): Promise<RequestStreamOptions> {
+    if (!call.begin(options, 0)) throw call.outcome;
+    try {
+      const link = this.#deps.links.ready(call.target, call.service.text) ?? await this.#open(call);
+      call.link = link;
+      // A window keeps what waits at the server small; of others it is asked only when the program wants it, as
+      // they drop windowed uploads that come through a relay (`nrpc.md` 8).
+      const window = options.requestWindow ?? (link.isExtended ? REQUEST_WINDOW : undefined);
+      const all = window === undefined
+        ? windows
+        : [...windows, windowHeader(HeaderName.requestWindow, window)];
+      const headers = readHeaders(call, options, all);
+      if (headers === undefined) throw call.outcome;
+      return { link, flags: flags | flagsOf(options), headers, window };
+    } catch (error) {
+      call.fail(linkError(call, error), false);
+      throw call.outcome;
     }
   }
 
@@ -179,11 +276,19 @@ function readHeaders(
   windows: readonly RpcHeader[] = NO_HEADERS,
 ): readonly RpcHeader[] | undefined {
   try {
+    const { streamWindow, requestWindow } = options;
+    checkWindow("stream", streamWindow);
+    checkWindow("request", requestWindow);
     return requestHeaders(options, windows);
   } catch (error) {
     call.fail(unsendableError(call, error), false);
     return undefined;
   }
+}
+
+/** What a program gets of a call that has begun, unless it has failed meanwhile. */
+function heldOr<T>(call: ClientCall, held: T): Promise<T> {
+  return call.outcome === undefined ? Promise.resolve(held) : Promise.reject(call.outcome);
 }
 
 function flagsOf(options: CallOptions): number {
