@@ -126,6 +126,7 @@ export abstract class ClientCall extends Timed implements Cancellable, EventList
 
   /** To be called before the first byte of it leaves. */
   markSent(): void {
+    if (this.#isSent) return;
     this.#isSent = true;
     this.#onSent?.();
   }
