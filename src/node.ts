@@ -41,6 +41,7 @@ import {
   openStorage,
   type PeerRow,
   type PlacementService,
+  type RpcService,
   type Storage,
   type SubnetService,
   type TokenService,
@@ -158,6 +159,11 @@ export class Node {
   /** Blobs from here and from peers. */
   get blobs(): BlobService {
     return required(this.#blobs, "blobs");
+  }
+
+  /** Calls from and to this node. */
+  get rpc(): RpcService {
+    return required(this.#openServices?.rpc, "rpc");
   }
 
   /** Measurements with peers. */

@@ -25,6 +25,7 @@ import { FoldService } from "./folds.ts";
 import { type KnownPeer, MeshService } from "./mesh.ts";
 import { NatService } from "./nat/mod.ts";
 import { PlacementService } from "./placement.ts";
+import { createRpcAnnouncements, RpcService } from "./rpc/mod.ts";
 import type { Storage } from "./storage.ts";
 import { createSubnetMemory, SubnetService } from "./subnets.ts";
 import { TokenService } from "./tokens.ts";
@@ -61,6 +62,7 @@ export interface MeshServices {
 /** Services that keep callers of the control surface waiting, so that they stop before it. */
 export interface OpenServices {
   readonly channels: ChannelService;
+  readonly rpc: RpcService;
   readonly bench: BenchService;
 }
 
@@ -133,6 +135,7 @@ export function addOpenServices(
 ): OpenServices {
   const { supervisor, config, log, metrics, storage, keys } = parts;
   const deps = { clock: systemClock, log, metrics };
+  const facts = channelPeerFacts(capabilities, mesh);
   const channels = supervisor.add(() =>
     new ChannelService({
       ...deps,
@@ -141,18 +144,30 @@ export function addOpenServices(
       identity: keys.identity,
       memory: createChannelMemory(storage.ledger, log),
       announcements: channelAnnouncements(capabilities),
-      facts: channelPeerFacts(capabilities, mesh),
+      facts,
       reach: subnets,
       tokens: channelTokens(tokens, keys.identity, systemClock),
       onChannelsChanged: () => subnets.refresh(),
     }, { ...DEFAULT_CHANNEL_POLICIES, unregistered: config.unregisteredChannels })
   );
   subnets.useChannels(() => channels.gated());
+  const rpc = supervisor.add(() =>
+    new RpcService({
+      ...deps,
+      random: systemRandom,
+      mesh,
+      identity: keys.identity,
+      facts,
+      channels,
+      announcements: createRpcAnnouncements(capabilities),
+      gates: capabilities,
+    }, { sessionTimeoutMs: config.sessionTimeoutMs })
+  );
   const bench = supervisor.add(() =>
     new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
   );
 
-  return { channels, bench };
+  return { channels, rpc, bench };
 }
 
 function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {

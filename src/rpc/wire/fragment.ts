@@ -16,6 +16,9 @@
  */
 import { readU32, writeU32 } from "./frame.ts";
 
+/** Tag by which a node says that it takes fragments and numbers of items. */
+export const TAG_RPC_BODIES = "net.rpc-bodies@1";
+
 /** Bytes in front of a part. */
 export const FRAGMENT_HEAD_BYTES = 12;
 

@@ -314,6 +314,11 @@ export class CapabilityService implements Service {
     await this.#deps.memory.writeBaseline(baseline);
   }
 
+  /** Sends the own announcement to one peer now, which may have missed it. */
+  announceTo(peer: bigint): void {
+    this.#broadcaster.push(peer);
+  }
+
   /** Milliseconds until peers are told of the latest change; `undefined` when they were. */
   get untilBroadcastMs(): number | undefined {
     return this.#broadcaster.untilBroadcastMs;

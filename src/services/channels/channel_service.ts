@@ -9,6 +9,7 @@ import { NetError, toNetError } from "../../base/mod.ts";
 import {
   ADVERTISED_MAX,
   type ChannelConfig,
+  type ChannelId,
   CHANNELS_PER_PEER_MAX,
   channelTag,
   decodeMembership,
@@ -31,6 +32,7 @@ import type {
   ChannelPolicies,
   ChannelTransport,
 } from "./channel_deps.ts";
+import type { MembershipAnswer } from "./asker.ts";
 import { ChannelPublisher, type PublishOptions } from "./publisher.ts";
 import { ChannelSubscriber } from "./subscriber.ts";
 import type { ChannelSubscription, SubscribeOptions } from "./subscription.ts";
@@ -186,6 +188,25 @@ export class ChannelService implements Service {
   /** See {@linkcode ChannelSubscriber.subscribe}. */
   subscribe(name: string, options?: SubscribeOptions): ChannelSubscription {
     return this.subscriber.subscribe(name, options);
+  }
+
+  /**
+   * Asks a peer for a channel on behalf of another service, which takes its events off the stream itself and
+   * repeats the request as it sees fit.
+   *
+   * @returns Gives the request up; `undefined` when too many wait.
+   */
+  ask(
+    peer: bigint,
+    channel: ChannelId,
+    onAnswer: (answer: MembershipAnswer) => void,
+  ): (() => void) | undefined {
+    return this.subscriber.ask(peer, channel, onAnswer);
+  }
+
+  /** Tells a peer that such a channel is not wanted any more. */
+  withdraw(peer: bigint, channel: ChannelId): void {
+    this.subscriber.withdraw(peer, channel);
   }
 
   /**

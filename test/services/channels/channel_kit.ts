@@ -28,6 +28,8 @@ export interface ChannelNode {
   readonly revocations: RevocationRegistry;
   /** Further tags it announces. */
   announce(...tags: readonly string[]): void;
+  /** The same on behalf of a service. */
+  announceAs(source: string, tags: readonly string[]): void;
   counters(): Readonly<Record<string, number>>;
 }
 
@@ -45,6 +47,7 @@ export class ChannelKit implements Disposable {
   readonly mesh = new MeshKit();
   readonly nodes: ChannelNode[] = [];
   readonly #announced = new Map<bigint, readonly string[]>();
+  readonly #hidden = new Set<bigint>();
   readonly #changes = new Emitter<[nodeId: bigint]>();
 
   get clock() {
@@ -104,6 +107,7 @@ export class ChannelKit implements Disposable {
       channels,
       revocations,
       announce: (...added) => announce("test", added),
+      announceAs: announce,
       counters: () => metrics.snapshot(),
     };
     this.nodes.push(made);
@@ -123,12 +127,38 @@ export class ChannelKit implements Disposable {
     this.#changes.emit(nodeId);
   }
 
+  /** What a node announced, as everybody knows it. */
+  tagsOf(nodeId: bigint): readonly string[] | undefined {
+    return this.#announced.get(nodeId);
+  }
+
+  /** Calls back when somebody announced something; the result stops that. */
+  onAnnounced(handler: (nodeId: bigint) => void): () => void {
+    return this.#changes.on(handler);
+  }
+
+  /** Origin hash of a node. */
+  originHashOf(nodeId: bigint): bigint | undefined {
+    return this.#identityOf(nodeId)?.originHash;
+  }
+
   /** Lets time pass until it is so. */
   async until(isSo: () => boolean, limitMs = 20_000): Promise<boolean> {
     return await this.clock.advanceUntil(isSo, limitMs);
   }
 
+  /** Nobody knows who a node is, as if its announcement had been lost. */
+  hideIdentity(nodeId: bigint): void {
+    this.#hidden.add(nodeId);
+  }
+
+  /** Everybody knows again. */
+  showIdentity(nodeId: bigint): void {
+    this.#hidden.delete(nodeId);
+  }
+
   #identityOf(peer: bigint): Identity | undefined {
+    if (this.#hidden.has(peer)) return undefined;
     return this.nodes.find(({ nodeId }) => nodeId === peer)?.identity;
   }
 

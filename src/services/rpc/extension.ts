@@ -1,0 +1,33 @@
+/** Which peers take fragments and numbers of items (docs/rpc-bodies.md). */
+import { TAG_RPC_BODIES } from "../../rpc/mod.ts";
+import { ANNOUNCEMENT_MS } from "./limits.ts";
+import type { LinkParts } from "./rpc_parts.ts";
+
+type ExtensionParts = Pick<LinkParts, "clock" | "transport" | "announcements">;
+
+/**
+ * Whether a peer takes them. It says so in its announcement; where that has not come, a sealed peer is taken to:
+ * nobody but nodes of ours seals, and none of them makes or takes calls without the extension.
+ */
+export function isExtendedPeer(parts: ExtensionParts, peer: bigint): boolean {
+  const tags = parts.announcements.tagsOf(peer);
+  if (tags !== undefined) return tags.includes(TAG_RPC_BODIES);
+  return parts.transport.peer(peer)?.isSealed === true;
+}
+
+/** Waits for a sealed peer's announcement, for a short time. */
+export async function awaitAnnouncement(
+  { clock, transport, announcements }: ExtensionParts,
+  peer: bigint,
+): Promise<void> {
+  const isKnown = () => announcements.tagsOf(peer) !== undefined;
+  if (isKnown() || transport.peer(peer)?.isSealed !== true) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.after(ANNOUNCEMENT_MS, resolve);
+  const stop = announcements.onAnnounced((nodeId) => {
+    if (nodeId === peer && isKnown()) resolve();
+  });
+  await promise;
+  cancel();
+  stop();
+}

@@ -1,0 +1,4 @@
+/** Calls between nodes as a running service. */
+export * from "./rpc_announcements.ts";
+export type { RpcAnnouncements, RpcChannels, RpcTransport } from "./rpc_parts.ts";
+export * from "./rpc_service.ts";

@@ -1,0 +1,160 @@
+/**
+ * The call service: what this node calls, and what it serves (`nrpc.md`). It makes the engines of both sides and
+ * the links they work on, and ties them to sessions, channels, announcements and gates.
+ */
+import { type Clock, NetError, type RandomBytes } from "../../base/mod.ts";
+import type { PeerFacts } from "../../channel/mod.ts";
+import type { Identity } from "../../core/crypto/mod.ts";
+import { SESSION_TIMEOUT_MS } from "../../core/transport/mod.ts";
+import type { Service, ServiceHealth } from "../../kernel/mod.ts";
+import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
+import {
+  createLinkCounters,
+  JoinBudget,
+  RpcClient,
+  RpcMetrics,
+  type ServerLinks,
+  serviceTag,
+} from "../../rpc/mod.ts";
+import { Allowances } from "./allowances.ts";
+import { PeerClientLinks } from "./client_links.ts";
+import { LoopbackLinks } from "./loopback_links.ts";
+import type { LinkParts, RpcAnnouncements, RpcChannels, RpcTransport } from "./rpc_parts.ts";
+import { PeerServerLinks } from "./server_links.ts";
+import { SilenceWatch } from "./silence_watch.ts";
+
+/** Who may call what (`nrpc.md` 11). */
+export interface RpcGates {
+  /** Whether this node may ask `target` for what a tag names. */
+  mayExecute(target: bigint, tag: string): boolean;
+  /** Whether `caller` may ask this node. */
+  mayAdmit(caller: bigint, tag: string): boolean;
+}
+
+/** What {@linkcode RpcService} needs. */
+export interface RpcServiceDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: RandomBytes;
+  readonly metrics: MetricRegistry;
+  /** Its transport is asked for when the service starts. */
+  readonly mesh: { readonly transport: RpcTransport };
+  readonly identity: Pick<Identity, "originHash">;
+  readonly facts: Pick<PeerFacts, "isOurs" | "originHashOf">;
+  readonly channels: RpcChannels;
+  readonly announcements: RpcAnnouncements;
+  readonly gates: RpcGates;
+}
+
+/** Options of {@linkcode RpcService}. */
+export interface RpcServiceOptions {
+  /** That of the transport; 30 s when left out. */
+  readonly sessionTimeoutMs?: number;
+}
+
+/** What runs while the service does. */
+interface Running {
+  readonly parts: LinkParts;
+  readonly loopback: LoopbackLinks;
+  readonly clientLinks: PeerClientLinks;
+  readonly serverLinks: PeerServerLinks;
+  readonly client: RpcClient;
+}
+
+/** Calls of a node. */
+export class RpcService implements Service {
+  readonly name = "rpc";
+  /** What is measured of calls, by service. */
+  readonly meters: RpcMetrics;
+  readonly #deps: RpcServiceDeps;
+  readonly #options: RpcServiceOptions;
+  readonly #counters = createLinkCounters();
+  #running: Running | undefined;
+
+  constructor(deps: RpcServiceDeps, options: RpcServiceOptions = {}) {
+    this.#deps = deps;
+    this.#options = options;
+    this.meters = new RpcMetrics(deps);
+  }
+
+  /** Calls of one given node. */
+  get client(): RpcClient {
+    return this.#required.client;
+  }
+
+  /** Where services of this node hear their callers. */
+  get serverLinks(): ServerLinks {
+    return this.#required.serverLinks;
+  }
+
+  start(): Promise<void> {
+    const { announcements, metrics } = this.#deps;
+    announcements.offer([]);
+    this.#running = this.#create();
+    metrics.register("rpc_link", () => this.#linkCounters());
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return Promise.resolve();
+    running.clientLinks.stop();
+    running.serverLinks.stop();
+    running.loopback.stop();
+    running.parts.watch.stop();
+    return Promise.resolve();
+  }
+
+  health(): ServiceHealth {
+    return { state: "healthy" };
+  }
+
+  #create(): Running {
+    const { clock, log, random, identity, facts, channels, announcements, mesh } = this.#deps;
+    const { transport } = mesh;
+    const { sessionTimeoutMs = SESSION_TIMEOUT_MS } = this.#options;
+    const parts: LinkParts = {
+      clock,
+      log,
+      transport,
+      originHash: identity.originHash,
+      facts,
+      channels,
+      announcements,
+      counters: this.#counters,
+      budget: new JoinBudget(),
+      allowances: new Allowances(),
+      watch: new SilenceWatch({ clock, transport }, sessionTimeoutMs),
+    };
+    const loopback = new LoopbackLinks(parts);
+    const clientLinks = new PeerClientLinks(parts, loopback);
+    const serverLinks = new PeerServerLinks(parts);
+    loopback.useServices((service) => serverLinks.local(service));
+    const client = new RpcClient({
+      clock,
+      random,
+      links: clientLinks,
+      meters: this.meters,
+      nodeId: transport.nodeId,
+      mayExecute: (target, service) => this.#deps.gates.mayExecute(target, serviceTag(service)),
+    });
+    clientLinks.useSink(client);
+    return { parts, loopback, clientLinks, serverLinks, client };
+  }
+
+  #linkCounters(): CounterSet {
+    const { parts, clientLinks, serverLinks } = this.#required;
+    return {
+      ...this.#counters,
+      links_ready: clientLinks.size,
+      links_opening: clientLinks.opening,
+      callers: serverLinks.callers,
+      joining_bytes: parts.budget.bytes,
+    };
+  }
+
+  get #required(): Running {
+    if (this.#running !== undefined) return this.#running;
+    throw new NetError("not_ready", "Cannot use calls: the node has not started them");
+  }
+}
