@@ -32,10 +32,10 @@ for (const own of NAT_KINDS) {
 
 async function runPair(own: NatKind, other: NatKind, seed: number): Promise<void> {
   using kit = new NatKit(seed);
-  const coordinators = [kit.node("open"), kit.node("open")] as const;
+  const coordinators = [kit.traverser("open"), kit.traverser("open")] as const;
   const [coordinator] = coordinators;
-  const from = kit.node(own);
-  const to = kit.node(other);
+  const from = kit.traverser(own);
+  const to = kit.traverser(other);
   for (const node of [from, to]) {
     for (const outside of coordinators) await kit.join(node, outside);
     await kit.classify(node, coordinators);
