@@ -130,6 +130,7 @@ export function createMeshParts(deps: MeshTransportDeps, options: MeshTransportO
     peers,
     guard,
     onMoved: (peer) => life.onMoved(peer),
+    onUnrelayed: (peer) => life.onUnrelayed(peer),
   });
 
   const { handshaker, resets, sealedDatagrams } = createHandshakes(ground, options, {

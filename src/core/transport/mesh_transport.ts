@@ -183,6 +183,18 @@ export class MeshTransport implements MeshLink {
     return this.#parts.lifeSigns.queryReflex(nodeId, timeoutMs);
   }
 
+  /**
+   * Asks a relayed peer on its sealed session whether it receives at an address, and takes the relay out of
+   * the way if so: nothing that is under way on the session is lost.
+   *
+   * @returns False when it did not answer from there within a second, or has no such session.
+   */
+  leaveRelay(nodeId: bigint, address: SocketAddress): Promise<boolean> {
+    const peer = this.#parts.peers.get(nodeId);
+    if (peer?.session === undefined || peer.relayTo === undefined) return Promise.resolve(false);
+    return this.#parts.paths.seek(peer.session, address);
+  }
+
   /** Sends a keep-alive datagram, which opens a hole in a NAT and says nothing else. */
   sendKeepAlive(punchId: number, to: SocketAddress): void {
     this.#parts.sender.sendRaw(encodeKeepAlive({ senderNodeId: this.nodeId, punchId }), to);

@@ -1,6 +1,9 @@
 /**
- * Takes relayed peers off their relay when the NATs allow it and nothing is under way (`nrpc.md` 16,
+ * Takes relayed peers off their relay when the NATs allow it and nothing is lost by it (`nrpc.md` 16,
  * `wire.md` 13.4). Of two nodes the one with the lower id does it.
+ *
+ * A sealed session moves to the new way with all that is under way on it. A compat one cannot: a new
+ * session takes its place, which would end its streams, so it has to be idle.
  */
 import { type Clock, idToHex, type RandomBytes, repeat } from "../../base/mod.ts";
 import {
@@ -86,10 +89,11 @@ export class Upgrader {
       if (this.#running.has(nodeId) || !this.#mayWork(nodeId)) continue;
       if (transport.peer(nodeId)?.state !== "connected") continue;
       if (!this.#schedule.isDue(nodeId, now)) continue;
-      if (this.#isBusy(nodeId)) {
+      const isBusy = this.#isBusy(nodeId);
+      if (isBusy && transport.peer(nodeId)?.isSealed !== true) {
         counters.upgrades_deferred_busy += 1;
         this.#schedule.onDeferred(nodeId, now);
-      } else void this.#upgrade(nodeId);
+      } else void this.#upgrade(nodeId, !isBusy);
     }
   }
 
@@ -107,13 +111,14 @@ export class Upgrader {
     );
   }
 
-  async #upgrade(nodeId: bigint): Promise<void> {
+  async #upgrade(nodeId: bigint, mayReplace: boolean): Promise<void> {
     const { clock, log, counters, connector } = this.#deps;
     this.#running.add(nodeId);
     counters.upgrades_attempted += 1;
     try {
       const { outcome, attempts } = await connector.connect(nodeId, {
         isUpgrade: true,
+        mayReplace,
         timeoutMs: UPGRADE_TIMEOUT_MS,
         signal: this.#abort.signal,
       });

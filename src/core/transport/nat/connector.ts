@@ -41,7 +41,7 @@ export interface PeerKnowledge {
 /** What the connector does with a transport. */
 export type ConnectorTransport = Pick<
   MeshTransport,
-  "nodeId" | "dial" | "peer" | "peers" | "routes" | "ping" | "queryReflex"
+  "nodeId" | "dial" | "leaveRelay" | "peer" | "peers" | "routes" | "ping" | "queryReflex"
 >;
 
 /** What {@linkcode DirectConnector} needs. */
@@ -62,6 +62,8 @@ export interface DirectConnectorDeps {
 export interface ConnectOptions extends ConnectDirectOptions {
   /** No relay is looked for when every other way failed: there is a relayed session. */
   readonly isUpgrade?: boolean;
+  /** False where a new session would end streams that are in use: the present one is moved or stays. */
+  readonly mayReplace?: boolean;
 }
 
 /** One connection being sought. */
@@ -71,6 +73,7 @@ interface Search {
   readonly noisePublicKey: Uint8Array;
   readonly addresses: readonly SocketAddress[];
   readonly coordinators: readonly bigint[];
+  readonly mayReplace: boolean;
   readonly log: PathLog;
   readonly signal: AbortSignal;
 }
@@ -146,9 +149,10 @@ export class DirectConnector {
       else if (noisePublicKey === undefined) noteUnknownKey(log);
       else {
         const addresses = this.#addresses(known, options.addresses);
-        const signal = abort.signal;
+        const { signal } = abort;
+        const { mayReplace = true } = options;
         await this.#search(
-          { peer, known, noisePublicKey, addresses, coordinators, log, signal },
+          { peer, known, noisePublicKey, addresses, coordinators, mayReplace, log, signal },
           action,
           options.isUpgrade ?? false,
         );
@@ -174,7 +178,8 @@ export class DirectConnector {
     if (!isUpgrade) await this.#relay(search);
   }
 
-  async #dial({ peer, known, noisePublicKey, addresses, log, signal }: Search): Promise<boolean> {
+  async #dial(search: Search): Promise<boolean> {
+    const { peer, known, noisePublicKey, addresses, mayReplace, log, signal } = search;
     const { counters, transport } = this.#deps;
     const kind = known.isMapped ? "mapped" : "direct";
     const [address] = addresses;
@@ -184,8 +189,13 @@ export class DirectConnector {
     }
     counters.direct_attempted_total += 1;
     const attempt = log.begin(kind, { address });
+    if (await transport.leaveRelay(peer, address)) {
+      counters.direct_succeeded_total += 1;
+      attempt.connected("the session left its relay", address);
+      return true;
+    }
     let failure: unknown;
-    for (const patienceMs of DIAL_PATIENCE_MS) {
+    for (const patienceMs of mayReplace ? DIAL_PATIENCE_MS : []) {
       if (signal.aborted) break;
       try {
         const target = { nodeId: peer, noisePublicKey, addresses, form: "routed" } as const;
@@ -201,7 +211,8 @@ export class DirectConnector {
       }
       if (failure instanceof NetError && failure.code === "handshake_refused") break;
     }
-    attempt.failed(errorOf(failure, signal));
+    const silence = () => new NatError("peer-not-reachable", "the peer does not answer there");
+    attempt.failed(mayReplace ? errorOf(failure, signal) : silence());
     return false;
   }
 

@@ -21,7 +21,7 @@ import type { SocketAddress } from "../types.ts";
 export interface PunchWayDeps {
   readonly clock: Clock;
   readonly counters: NatCounters;
-  readonly transport: Pick<MeshTransport, "dial" | "peer" | "queryReflex">;
+  readonly transport: Pick<MeshTransport, "dial" | "leaveRelay" | "peer" | "queryReflex">;
   readonly rendezvous: Pick<RendezvousPlane, "ask">;
   readonly own: () => { readonly reflex: SocketAddress | undefined };
   /** False where this node takes no part in punching. */
@@ -34,6 +34,8 @@ export interface PunchTarget {
   readonly noisePublicKey: Uint8Array;
   /** The best first. */
   readonly coordinators: readonly bigint[];
+  /** False where a new session would end streams that are in use. */
+  readonly mayReplace: boolean;
   readonly log: PathLog;
   readonly signal: AbortSignal;
 }
@@ -100,7 +102,7 @@ export class PunchWay {
   }
 
   async #shakeHands(
-    { peer, noisePublicKey, signal }: PunchTarget,
+    { peer, noisePublicKey, mayReplace, signal }: PunchTarget,
     train: PunchTrain,
     attempt: OpenAttempt,
   ): Promise<boolean> {
@@ -111,11 +113,16 @@ export class PunchWay {
       clock.now() < train.firesAt + HEARD_PATIENCE_MS
     ) await this.#wait(LOOK_MS, signal);
     for (let number = 0; clock.now() < deadline && !signal.aborted; number++) {
-      if (this.#isDirect(peer)) break;
+      const holes = holesOf(train);
+      if (this.#isDirect(peer) || await this.#leaveRelay(peer, holes, signal)) break;
+      if (!mayReplace) {
+        await this.#wait(LOOK_MS, signal);
+        continue;
+      }
       const patienceMs = PATIENCE_MS[Math.min(number, PATIENCE_MS.length - 1)] ?? LOOK_MS;
       try {
         await transport.dial(
-          { nodeId: peer, noisePublicKey, addresses: holesOf(train), form: "routed" },
+          { nodeId: peer, noisePublicKey, addresses: holes, form: "routed" },
           Math.min(patienceMs, Math.max(LOOK_MS, deadline - clock.now())),
           signal,
         );
@@ -135,6 +142,19 @@ export class PunchWay {
       ? "nothing came from the peer"
       : "the peer's packets come through, ours do not";
     attempt.failed(new NatError("punch-failed", `no hole opened: ${heard}`));
+    return false;
+  }
+
+  /** Moves a relayed session to where the hole is, if it can be moved. */
+  async #leaveRelay(
+    peer: bigint,
+    holes: readonly SocketAddress[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    for (const hole of holes) {
+      if (signal.aborted) return false;
+      if (await this.#deps.transport.leaveRelay(peer, hole)) return true;
+    }
     return false;
   }
 

@@ -88,6 +88,18 @@ export class PeerLife {
     events.moved.emit(peer.nodeId, address);
   }
 
+  /** The peer is reached without its relay; its session, and all that uses it, goes on. */
+  onUnrelayed(peer: Peer): void {
+    const { routing, pingwaves, log, events } = this.#deps;
+    const { address } = peer;
+    routing.onSession(peer);
+    log.info("peer_unrelayed", { peer: idToHex(peer.nodeId), address: formatAddress(address) });
+    // The first packet on the new way tells the peer of it.
+    peer.session?.sendHeartbeat();
+    pingwaves.announceTo(peer);
+    events.moved.emit(peer.nodeId, address);
+  }
+
   /** The peer lost its side of the session: it restarted. */
   onReset(session: Session): void {
     if (this.#lose(session, "session_lost")) this.onSilence(session.peer.nodeId);

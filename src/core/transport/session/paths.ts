@@ -5,6 +5,9 @@
  *
  * For sealed sessions only, and for packets that no relay brought: a routing header says nothing of where
  * the peer is. A challenge is answered to where it came from, so both sides may move.
+ *
+ * In the same way a session leaves its relay: a path that a punch or a dial may have opened is checked, and
+ * what is under way on the session goes on over it (`nrpc.md` 16).
  */
 import {
   type Clock,
@@ -49,6 +52,8 @@ export interface PathsDeps {
   readonly guard: AddressGuard;
   /** The peer is reached at another address from now on; nothing else has changed. */
   readonly onMoved: (peer: Peer) => void;
+  /** The peer is reached without the relay there was. */
+  readonly onUnrelayed: (peer: Peer) => void;
 }
 
 /** A path being checked. */
@@ -61,6 +66,8 @@ interface Probe {
   creditBytes: number;
   challengesLeft: number;
   cancel: () => void;
+  /** Told whether the session moved; once. */
+  readonly settle: (hasMoved: boolean) => void;
 }
 
 /** Follows peers to new addresses. */
@@ -96,10 +103,26 @@ export class Paths {
       session.source = from;
       return;
     }
-    if (!isNewest || peer.session !== session || peer.relayTo !== undefined) return;
+    if (!isNewest || peer.session !== session) return;
     const probe = this.#probes.get(session);
-    if (probe === undefined) this.#begin(session, from, bytes);
+    if (probe === undefined) this.#begin(session, from, credit(bytes), () => {});
     else if (isSameAddress(from, probe.address)) probe.creditBytes += credit(bytes);
+  }
+
+  /**
+   * Checks a path that this node believes in, and moves the session there if it holds.
+   *
+   * @returns False when nobody answered there within a second, or another path is being checked.
+   */
+  seek(session: Session, address: SocketAddress): Promise<boolean> {
+    if (!session.isSealed || !session.isOpen || this.#probes.has(session)) {
+      return Promise.resolve(false);
+    }
+    return new Promise((resolve) => {
+      if (!this.#begin(session, address, PATH_CHALLENGES * PATH_PACKET_BYTES, resolve)) {
+        resolve(false);
+      }
+    });
   }
 
   /**
@@ -116,7 +139,6 @@ export class Paths {
   ): boolean {
     const { peer } = session;
     if (!session.isOpen || isRouted || peer.session !== session) return false;
-    if (peer.relayTo !== undefined) return false;
     return message.kind === "path_challenge"
       ? this.#answer(session, message.data, from)
       : this.#finish(session, message.data, from);
@@ -127,29 +149,37 @@ export class Paths {
     for (const session of [...this.#probes.keys()]) this.#forget(session);
   }
 
-  #begin(session: Session, address: SocketAddress, bytes: number): void {
+  /** False when it may not be checked. */
+  #begin(
+    session: Session,
+    address: SocketAddress,
+    creditBytes: number,
+    settle: Probe["settle"],
+  ): boolean {
     const { clock, random, counters, peers } = this.#deps;
     const isFull = this.#probes.size >= PATH_PROBES_MAX;
     if (isFull || !this.#begun.take(1, clock.now())) {
       counters.drop_path_limit_total += 1;
-      return;
+      return false;
     }
     // Where another peer lives and speaks, this one cannot: somebody forwards its packets.
     const owner = peers.ownerOf(address);
     if (owner !== undefined && owner !== session.peer && owner.isConnected) {
       counters.drop_path_owned_total += 1;
-      return;
+      return false;
     }
     const probe: Probe = {
       address,
       data: random(PATH_DATA_BYTES),
       isOver: false,
-      creditBytes: credit(bytes),
+      creditBytes,
       challengesLeft: PATH_CHALLENGES,
       cancel: () => {},
+      settle,
     };
     this.#probes.set(session, probe);
     this.#challenge(session, probe);
+    return true;
   }
 
   #challenge(session: Session, probe: Probe): void {
@@ -178,7 +208,7 @@ export class Paths {
   }
 
   #finish(session: Session, data: Uint8Array, from: SocketAddress): boolean {
-    const { clock, counters, peers, onMoved } = this.#deps;
+    const { clock, counters, peers, onMoved, onUnrelayed } = this.#deps;
     const probe = this.#probes.get(session);
     if (probe === undefined || probe.isOver || !isSameAddress(from, probe.address)) return false;
     if (!equalBytesConstantTime(data, probe.data)) return false;
@@ -187,14 +217,22 @@ export class Paths {
     probe.cancel = clock.after(PATH_REST_MS, () => this.#forget(session));
     counters.paths_moved_total += 1;
     session.source = from;
-    peers.setRoute(session.peer, { address: from, relayTo: undefined }, true);
-    onMoved(session.peer);
+    const { peer } = session;
+    const wasRelayed = peer.relayTo !== undefined;
+    peers.setRoute(peer, { address: from, relayTo: undefined }, true);
+    // None came through the relay: the silence that counts begins now.
+    if (wasRelayed) peer.lastHeartbeatAt = clock.now();
+    (wasRelayed ? onUnrelayed : onMoved)(peer);
+    probe.settle(true);
     return true;
   }
 
   #forget(session: Session): void {
-    this.#probes.get(session)?.cancel();
+    const probe = this.#probes.get(session);
+    if (probe === undefined) return;
+    probe.cancel();
     this.#probes.delete(session);
+    probe.settle(false);
   }
 }
 
