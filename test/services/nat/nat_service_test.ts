@@ -145,6 +145,62 @@ Deno.test("Upgrader takes an idle peer off its relay, from the side with the low
   await kit.transfer(high, low);
 });
 
+/** A relayed pair whose NATs can be punched through, the node with the lower id first. */
+async function relayedPair(kit: NatServiceKit, isSealing: boolean) {
+  const coordinators = await kit.coordinators();
+  const [coordinator] = coordinators;
+  assert.ok(coordinator);
+  const [low, high] = byId(
+    await kit.serve("port_restricted", { isSealing }),
+    await kit.serve("full_cone", { isSealing }),
+  );
+  for (const node of [low, high]) await joined(kit, node, coordinators);
+  await kit.clock.advance(1_000);
+  await kit.join(low, high, coordinator);
+  return [low, high] as const;
+}
+
+Deno.test("Upgrader moves a busy sealed session with its streams", async () => {
+  using kit = new NatServiceKit();
+  const [low, high] = await relayedPair(kit, true);
+  const ends: string[] = [];
+  const arrived: number[] = [];
+  high.transport.openReceiveStream(low.nodeId, 5n, {
+    onEvent: (_, payload) => void arrived.push(payload[0] ?? -1),
+    onEnd: (reason) => void ends.push(reason),
+  });
+  const stream = low.transport.openSendStream(high.nodeId, 5n);
+  assert.ok(stream.trySend(Uint8Array.of(1)));
+  await kit.clock.advance(6_000);
+  assert.equal(low.transport.peer(high.nodeId)?.isRelayed, false);
+  assert.equal(high.transport.peer(low.nodeId)?.isRelayed, false);
+  assert.ok(stream.trySend(Uint8Array.of(2)));
+  await kit.settle(stream.close());
+  assert.deepEqual([arrived, ends], [[1, 2], []]);
+  const { upgrades_succeeded, upgrades_deferred_busy } = low.nat.stats();
+  assert.deepEqual([upgrades_succeeded, upgrades_deferred_busy], [1, 0]);
+});
+
+Deno.test("Upgrader waits until a compat session is idle, and counts the waits", async () => {
+  using kit = new NatServiceKit();
+  const [low, high] = await relayedPair(kit, false);
+  high.transport.openReceiveStream(low.nodeId, 5n, { onEvent: () => {}, onEnd: () => {} });
+  const stream = low.transport.openSendStream(high.nodeId, 5n);
+  assert.ok(stream.trySend(Uint8Array.of(1)));
+  await kit.clock.advance(10_000);
+  assert.equal(low.transport.peer(high.nodeId)?.isRelayed, true);
+  const { upgrades_attempted, upgrades_deferred_busy } = low.nat.stats();
+  assert.equal(upgrades_attempted, 0);
+  assert.ok(upgrades_deferred_busy >= 2 && upgrades_deferred_busy <= 5);
+
+  await kit.settle(stream.close());
+  await kit.clock.advance(12_000);
+  assert.equal(low.transport.peer(high.nodeId)?.isRelayed, false);
+  assert.equal(high.transport.peer(low.nodeId)?.isRelayed, false);
+  assert.equal(low.nat.stats().upgrades_succeeded, 1);
+  await kit.transfer(low, high);
+});
+
 Deno.test("Upgrader leaves hopeless pairs alone", async () => {
   using kit = new NatServiceKit();
   const coordinators = await kit.coordinators();
