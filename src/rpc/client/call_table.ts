@@ -3,6 +3,7 @@ import { type Clock, PairMap } from "../../base/mod.ts";
 import type { RpcError } from "../error.ts";
 import type { FrameLink, LinkEnd } from "../link/link.ts";
 import type { RpcMeters, ServiceMeter } from "../metrics/service_meter.ts";
+import { BodyCopies } from "./body_copies.ts";
 import { CallIds } from "./call_ids.ts";
 import { CancelFrames } from "./cancel_frames.ts";
 import { CancelTokens } from "./cancel_token.ts";
@@ -18,6 +19,7 @@ export class CallTable {
   readonly timers: TimerHeap;
   readonly tokens: CancelTokens;
   readonly cancels = new CancelFrames();
+  readonly copies = new BodyCopies();
   readonly callsMax: number;
   /** Items of streams that came twice. */
   duplicates = 0;

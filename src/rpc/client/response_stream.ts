@@ -145,7 +145,8 @@ export class ResponseStream implements RpcResponses, AsyncIterator<Uint8Array> {
       if (said === undefined) kind = "only";
       else if (said !== "continue") return undefined;
     }
-    return { kind, body: isOwned ? response.body : response.body.slice() };
+    const { body } = response;
+    return { kind, body: isOwned ? body : this.#call.table.copies.copy(body) };
   }
 
   #onUnnumbered(answer: StreamAnswer): void {

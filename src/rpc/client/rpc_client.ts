@@ -86,6 +86,7 @@ export class RpcClient implements ClientSink {
    * One body, one answer.
    *
    * @param body Not to be changed until this resolves.
+   * @returns Bytes of its own, which may share a buffer with those of other answers.
    * @throws RpcError, once, within the deadline, when there is no answer.
    */
   call(

@@ -60,7 +60,7 @@ export class UploadCall extends ClientCall {
       this.fail(statusError(this, response), false);
       return;
     }
-    this.#body = isOwned ? response.body : response.body.slice();
+    this.#body = isOwned ? response.body : this.table.copies.copy(response.body);
     this.succeed();
   }
 

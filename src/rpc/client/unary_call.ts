@@ -30,7 +30,7 @@ export class UnaryCall extends ClientCall {
       this.fail(statusError(this, response), false);
       return;
     }
-    this.#body = isOwned ? response.body : response.body.slice();
+    this.#body = isOwned ? response.body : this.table.copies.copy(response.body);
     this.succeed();
   }
 
