@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { systemClock, systemRandom } from "../../src/base/mod.ts";
 import {
+  type Announcement,
   AnnouncementStore,
   encodeAnnouncement,
   localAnnouncement,
@@ -73,6 +74,8 @@ export interface MeshNode extends Reachable, Disposable {
   announce(peer: bigint, tags: readonly string[], more?: Partial<LocalAnnouncementOptions>): void;
   /** True when the node's announcement has arrived here. */
   hasAnnouncementOf(nodeId: bigint): boolean;
+  /** What a node announced last. */
+  announcementOf(nodeId: bigint): Announcement | undefined;
 }
 
 /** Starts a transport on a loopback port. */
@@ -120,6 +123,7 @@ export function startMeshNode(options: MeshNodeOptions): MeshNode {
       const announcement = localAnnouncement({ identity, tags, version, wallMs, ...more });
       sendAnnouncement(transport, peer, encodeAnnouncement(announcement));
     },
+    announcementOf: (nodeId) => store.get(nodeId, systemClock.now()),
     hasAnnouncementOf: (nodeId) => store.get(nodeId, systemClock.now()) !== undefined,
     [Symbol.dispose]: () => transport.stop(),
   };

@@ -108,6 +108,14 @@ export interface RustBlobAdapter {
   exists(ref: RustBlobRef): Promise<boolean>;
 }
 
+/** Counters of traversal, as far as used. */
+export interface RustTraversalStats {
+  readonly punchesAttempted: bigint;
+  readonly punchesSucceeded: bigint;
+  readonly relayFallbacks: bigint;
+  readonly punchRejections: bigint;
+}
+
 /** A node of the Rust core. */
 export interface RustMesh {
   nodeId(): bigint;
@@ -128,6 +136,13 @@ export interface RustMesh {
   addRoute(nodeId: bigint, address: string): void;
   /** States the address others are to reach this node at, in the next announcement; its class is open then. */
   setReflexOverride(address: string): void;
+  /** `open`, `cone`, `symmetric` or `unknown`. */
+  natType(): string;
+  /** The same of another node, as that announced it. */
+  peerNatType(nodeId: bigint): string;
+  /** Asks its peers where they see it, now. */
+  reclassifyNat(): Promise<void>;
+  traversalStats(): RustTraversalStats;
   start(): Promise<void>;
   shutdown(): Promise<void>;
   /** Sends one event to a direct peer's address on stream 0, unreliable. */

@@ -100,6 +100,16 @@ export function createHandlers(addon: RustAddon): Handlers {
       nodeOf(args.node).setReflexOverride(args.address);
       return null;
     },
+    classify: async (args) => {
+      await nodeOf(args.node).reclassifyNat();
+      return nodeOf(args.node).natType();
+    },
+    peerClass: (args) => nodeOf(args.node).peerNatType(args.peer),
+    traversal: (args) => {
+      const { punchesAttempted, punchesSucceeded, relayFallbacks } = nodeOf(args.node)
+        .traversalStats();
+      return { punchesAttempted, punchesSucceeded, relayFallbacks };
+    },
     start: async (args) => {
       await nodeOf(args.node).start();
       return null;

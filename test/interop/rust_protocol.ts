@@ -135,6 +135,14 @@ export interface RustOperations {
   ];
   addRoute: [{ node: number; peer: bigint; address: string }, null];
   setReflex: [{ node: number; address: string }, null];
+  /** Asks its peers where they see it; the class that comes of it. */
+  classify: [{ node: number }, string];
+  /** The class that another node announced. */
+  peerClass: [{ node: number; peer: bigint }, string];
+  traversal: [
+    { node: number },
+    { punchesAttempted: bigint; punchesSucceeded: bigint; relayFallbacks: bigint },
+  ];
   start: [{ node: number }, null];
   shutdown: [{ node: number }, null];
   counts: [{ node: number }, { peers: number; discovered: number; rssBytes: number }];
