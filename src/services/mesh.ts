@@ -83,6 +83,8 @@ export interface MeshServiceOptions {
   readonly pcapFile?: string;
   readonly heartbeatMs?: number;
   readonly sessionTimeoutMs?: number;
+  /** Microseconds for which the socket is polled after traffic, 0 for none; 50 when left out. */
+  readonly pollMicroseconds?: number;
 }
 
 /** Addresses a ticket holds at most. */
@@ -304,16 +306,17 @@ export class MeshService implements Service {
   async #bind(udp: SocketAddress) {
     const kept = udp.port === 0 ? await this.#deps.memory.readUdpPort() : undefined;
     const { log } = this.#deps;
-    if (kept === undefined) return openBestUdpSocket(udp, { log });
+    const options = { log, pollMicroseconds: this.#options.pollMicroseconds };
+    if (kept === undefined) return openBestUdpSocket(udp, options);
     try {
-      return openBestUdpSocket({ host: udp.host, port: kept }, { log });
+      return openBestUdpSocket({ host: udp.host, port: kept }, options);
     } catch (error) {
       if (!(error instanceof NetError) || error.code !== "address_in_use") throw error;
       log.warn("udp_port_taken", {
         port: kept,
         hint: "another one is used, so tickets given out before show the wrong port",
       });
-      return openBestUdpSocket(udp, { log });
+      return openBestUdpSocket(udp, options);
     }
   }
 

@@ -26,14 +26,23 @@ export interface ChannelingNode extends AsyncDisposable {
   connect(rust: RustNodeInfo): Promise<void>;
 }
 
+/** Options of {@linkcode startChannelNode}. */
+export interface ChannelingNodeOptions {
+  readonly seed?: Uint8Array;
+  readonly join?: ChannelingNode;
+  /** See `MeshServiceOptions`. */
+  readonly pollMicroseconds?: number;
+}
+
 /** Starts a node. */
 export async function startChannelNode(
-  options: { readonly seed?: Uint8Array; readonly join?: ChannelingNode } = {},
+  options: ChannelingNodeOptions = {},
 ): Promise<ChannelingNode> {
   const keys = options.seed === undefined
     ? createRamKeys()
     : createRamKeys(systemRandom, { identity: { seed: options.seed, issuerGeneration: 0 } });
-  const capable = await startCapableNode({ keys, join: options.join?.capable });
+  const { pollMicroseconds } = options;
+  const capable = await startCapableNode({ keys, join: options.join?.capable, pollMicroseconds });
   const metrics = createMetricRegistry();
   const revocations = new RevocationRegistry();
   const { capabilities, mesh } = capable;

@@ -34,6 +34,8 @@ export interface CapableNodeOptions extends CapabilityServiceOptions {
   readonly path?: string;
   /** Node to connect to. */
   readonly join?: CapableNode;
+  /** See `MeshServiceOptions`. */
+  readonly pollMicroseconds?: number;
   /** The wall clock of this node is so far off. */
   readonly wallOffsetMs?: number;
   /** In place of what is kept in the ledger. */
@@ -42,7 +44,8 @@ export interface CapableNodeOptions extends CapabilityServiceOptions {
 
 /** Starts a node; it is ready when this resolves, its session with `join` is not. */
 export async function startCapableNode(options: CapableNodeOptions = {}): Promise<CapableNode> {
-  const { keys = createRamKeys(), path = ":memory:", join, wallOffsetMs = 0, ...rest } = options;
+  const { keys = createRamKeys(), path = ":memory:", join, wallOffsetMs = 0, ...others } = options;
+  const { pollMicroseconds, ...rest } = others;
   const clock: Clock = { ...systemClock, wallMs: () => systemClock.wallMs() + wallOffsetMs };
   const ledger = openLedger({ path });
   const metrics = createMetricRegistry();
@@ -63,6 +66,7 @@ export async function startCapableNode(options: CapableNodeOptions = {}): Promis
     isSealedOnly: false,
     heartbeatMs: 200,
     sessionTimeoutMs: 1_000,
+    pollMicroseconds,
   });
   const memory = { ...createCapabilityMemory(ledger), ...options.memory };
   const capabilities = new CapabilityService({ ...deps, mesh, keys, memory }, rest);

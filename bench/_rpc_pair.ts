@@ -1,0 +1,47 @@
+/** Two nodes of ours that call each other, each in a process of its own: what `_rust_rpc_pair.ts` is to Rust. */
+import { type LineProcess, startLineProcess } from "../test/interop/line_process.ts";
+import type { CallFigures, CallLoad } from "./_call_load.ts";
+import type { RpcOperations } from "./_rpc_process.ts";
+
+/** A caller and a server. */
+export interface OwnRpcPair extends AsyncDisposable {
+  readonly caller: LineProcess<RpcOperations>;
+  readonly server: LineProcess<RpcOperations>;
+  /** Body bytes count twice: each comes back. */
+  calls(load: CallLoad): Promise<CallFigures>;
+  /** CPU seconds of the serving process so far. */
+  serverCpuSeconds(): Promise<number>;
+}
+
+/** Options of {@linkcode openRpcPair}. */
+export interface OwnRpcPairOptions {
+  /** Microseconds that both poll their sockets after traffic, 0 for none; 50 when left out. */
+  readonly pollMicroseconds?: number;
+  /** Options of the engine, as `--v8-flags` takes them. */
+  readonly v8Flags?: readonly string[];
+}
+
+/** Starts and connects them. */
+export async function openRpcPair(options: OwnRpcPairOptions = {}): Promise<OwnRpcPair> {
+  await using stack = new AsyncDisposableStack();
+  const program = new URL("./_rpc_process.ts", import.meta.url);
+  const { pollMicroseconds, v8Flags } = options;
+  const start = (name: string): LineProcess<RpcOperations> =>
+    stack.use(startLineProcess<RpcOperations>(program, { name, v8Flags }));
+  const caller = start("our caller");
+  const server = start("our server");
+  await caller.call("start", { pollMicroseconds });
+  const info = await server.call("start", { pollMicroseconds });
+  await server.call("serve", {});
+  await caller.call("connect", info);
+  const peer = info.nodeId;
+  await caller.call("calls", { peer, count: 200, inFlight: 1, bodyBytes: 64 });
+  const owned = stack.move();
+  return {
+    caller,
+    server,
+    calls: (load) => caller.call("calls", { ...load, peer }),
+    serverCpuSeconds: () => server.call("cpuSeconds", {}),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
