@@ -4,6 +4,7 @@
  */
 import type { Predicate, TraceContext } from "../core/capability/mod.ts";
 import type { CancelToken } from "./client/cancel_token.ts";
+import type { CircuitBreaker, HedgeOptions, RetryOptions } from "./resilience/mod.ts";
 import type { RpcHeader } from "./wire/mod.ts";
 
 /** How many messages each side sends. */
@@ -105,6 +106,17 @@ export interface CallOptions {
   readonly isManualGrant?: boolean;
   /** Called when the request begins to leave; as long as it was not, no handler can have run. Must not throw. */
   readonly onSent?: () => void;
+  /**
+   * Running twice does no harm: when the node that was picked stays silent, another one is asked as well. Without it
+   * another one is asked only when no handler can have run.
+   */
+  readonly isIdempotent?: boolean;
+  /** The call is made again when it fails for a while; streams until they are open. Once when left out. */
+  readonly retry?: RetryOptions;
+  /** Several nodes are asked, the first answer wins; unary calls only. */
+  readonly hedge?: HedgeOptions;
+  /** Refuses the call while what it calls keeps failing. */
+  readonly breaker?: CircuitBreaker;
 }
 
 /** What every call with a stream in it can tell and do. */
