@@ -1,6 +1,8 @@
-/** Starts the program: arguments in, exit code out. */
+/** Starts the program: arguments in, exit code out; or, as a worker, what its name says. */
 import { systemIo } from "./cmd/io.ts";
 import { runNet } from "./cmd/root.ts";
+import { isModuleWorker, runModuleWorker } from "./cmd/rpc_module_worker.ts";
 import { systemDoors } from "./cmd/system_doors.ts";
 
-if (import.meta.main) Deno.exit(await runNet(Deno.args, systemIo(), systemDoors()));
+if (isModuleWorker()) runModuleWorker();
+else if (import.meta.main) Deno.exit(await runNet(Deno.args, systemIo(), systemDoors()));

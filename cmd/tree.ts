@@ -42,6 +42,12 @@ import { nodeStopCommand } from "./node_stop.ts";
 import { nodeStreamsCommand } from "./node_streams.ts";
 import { nodeTicketCommand } from "./node_ticket.ts";
 import { nodeTraceCommand } from "./node_trace.ts";
+import { rpcBenchCommand } from "./rpc_bench.ts";
+import { rpcCallCommand } from "./rpc_call.ts";
+import { rpcLsCommand } from "./rpc_ls.ts";
+import { rpcServeCommand } from "./rpc_serve.ts";
+import { rpcStatsCommand } from "./rpc_stats.ts";
+import { rpcWatchCommand } from "./rpc_watch.ts";
 import { subnetLsCommand } from "./subnet_ls.ts";
 import { subnetPolicyCommand } from "./subnet_policy.ts";
 import { subnetShowCommand } from "./subnet_show.ts";
@@ -109,6 +115,19 @@ const channelRoutes = buildRouteMap<string, NetContext>({
     stats: channelStatsCommand,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm", pub: "publish", sub: "subscribe" }),
+});
+
+const rpcRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Call services of other nodes, and serve some" },
+  routes: bareRecord({
+    call: rpcCallCommand,
+    serve: rpcServeCommand,
+    ls: rpcLsCommand,
+    watch: rpcWatchCommand,
+    stats: rpcStatsCommand,
+    bench: rpcBenchCommand,
+  }),
+  aliases: bareRecord({ list: "ls" }),
 });
 
 const toolRoutes = buildRouteMap<string, NetContext>({
@@ -191,6 +210,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     blob: blobRoutes,
     cap: capRoutes,
     channel: channelRoutes,
+    rpc: rpcRoutes,
     tool: toolRoutes,
     bench: benchRoutes,
     identity: identityRoutes,

@@ -23,6 +23,8 @@ export interface VerbScope {
 export interface RunVerbOptions {
   /** Time limit without `--timeout`; none when left out. */
   readonly timeoutMs?: number;
+  /** How much longer than `--timeout` the verb may take, where the node keeps that limit itself. */
+  readonly graceMs?: number;
   /** True when the verb looks after signals and time by itself. */
   readonly isSelfTimed?: boolean;
   /** True when it prints until it is stopped, and so until nobody reads it any more. */
@@ -48,7 +50,8 @@ export async function runVerb(
       context.exitCode = (await body({ output, signal: new AbortController().signal })) ?? 0;
       return;
     }
-    const timeoutMs = durationFlag("--timeout", flags.timeout) ?? options.timeoutMs;
+    const givenMs = durationFlag("--timeout", flags.timeout);
+    const timeoutMs = givenMs === undefined ? options.timeoutMs : givenMs + (options.graceMs ?? 0);
     const bounds = { timeoutMs, isEndless: options.isEndless ?? false };
     context.exitCode = await runBounded(context, bounds, (signal) => body({ output, signal }));
   } catch (error) {

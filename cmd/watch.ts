@@ -38,6 +38,8 @@ export interface Look {
 /** What is asked and how it is shown. */
 export interface WatchOptions {
   readonly method: string;
+  /** Words of the verb joined by dots, for its document; the method when left out. */
+  readonly verb?: string;
   readonly params?: Readonly<Record<string, unknown>>;
   /** Human text of one look. */
   readonly text: (look: Look) => string;
@@ -52,7 +54,7 @@ export async function runWatch(
   options: WatchOptions,
 ): Promise<void> {
   const { io } = context;
-  const { method, params = {}, text, check } = options;
+  const { method, verb = method, params = {}, text, check } = options;
   await runVerb(context, flags, async ({ output, signal }) => {
     const node = await connectNode(context, flags, signal);
     const isScreen = flags.watch && io.isStdoutTerminal && !output.isJson;
@@ -66,7 +68,7 @@ export async function runWatch(
         // Elsewhere an empty line stands between two looks.
         if (isScreen) io.writeOut(CLEAR);
         else if (before !== undefined && !output.isJson) io.writeOut("\n");
-        output.result(method, answer, () => text(look));
+        output.result(verb, answer, () => text(look));
         check?.(look, output);
         if (!flags.watch) return;
         before = answer;

@@ -15,7 +15,7 @@ import { RpcWatch } from "./rpc_watch.ts";
 
 /** What the methods see of a node. */
 export interface RpcNode extends ServiceView {
-  readonly rpc: Rpc & { readonly metrics: RpcMetrics };
+  readonly rpc: Rpc & { readonly meters: RpcMetrics };
   readonly metrics: {
     register(subsystem: string, source: () => Readonly<Record<string, number>>): unknown;
   };
@@ -43,7 +43,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
   const budget = new GatherBudget();
   const calls = new RpcCalls(node, budget);
   const servings = new RpcServings(node, budget);
-  const watch = new RpcWatch(() => node.rpc.metrics);
+  const watch = new RpcWatch(() => node.rpc.meters);
   node.metrics.register("rpc_programs", () => ({
     uploads: calls.uploadCount,
     servings: servings.count,
@@ -141,9 +141,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
       isReadOnly: true,
       params: v.object({ format: v.optional(v.picklist(["json", "prometheus"]), "json") }),
       handle: ({ format }) =>
-        format === "json"
-          ? node.rpc.metrics.snapshot()
-          : { text: node.rpc.metrics.prometheusText() },
+        format === "json" ? node.rpc.meters.snapshot() : { text: node.rpc.meters.prometheusText() },
     }),
     defineMethod({
       name: "nrpc.watch",

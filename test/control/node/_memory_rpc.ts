@@ -31,7 +31,7 @@ interface Service {
 
 /** Calls within one process. */
 export class MemoryRpc implements Rpc {
-  readonly metrics = new RpcMetrics({ clock: { soon: (action) => queueMicrotask(action) } });
+  readonly meters = new RpcMetrics({ clock: { soon: (action) => queueMicrotask(action) } });
   readonly services = new Map<string, Service>();
   /** Options of every call so far. */
   readonly options: CallOptions[] = [];

@@ -1,92 +1,12 @@
 /** The methods about calls, over calls that stay in this process. */
 import assert from "node:assert/strict";
 import { concatBytes, NetError, utf8 } from "../../../src/base/mod.ts";
-import { createCapabilitySet } from "../../../src/core/capability/mod.ts";
-import { rpcMethods, type RpcNode } from "../../../src/control/node/rpc_methods.ts";
 import { PIECE_BYTES_MAX } from "../../../src/control/node/rpc_items.ts";
-import { MethodTable } from "../../../src/control/mod.ts";
 import { RpcStatusError } from "../../../src/rpc/mod.ts";
-import { MEMORY_NODE, MemoryRpc } from "./_memory_rpc.ts";
+import { MEMORY_NODE } from "./_memory_rpc.ts";
+import { makeRpcNode } from "./_rpc_node.ts";
 
 type Row = Record<string, unknown>;
-
-/** One method call: what it told, what became of it, and a way to end it. */
-interface Running {
-  readonly told: Row[];
-  readonly result: Promise<Row>;
-  leave(): void;
-  /** The next thing it tells that fulfils the condition. */
-  until(condition: (row: Row) => boolean): Promise<Row>;
-}
-
-function makeNode(announced: readonly (readonly [bigint, readonly string[]])[] = []) {
-  const rpc = new MemoryRpc();
-  const table = new MethodTable();
-  const areas: Record<string, () => Readonly<Record<string, number>>> = {};
-  const node = {
-    rpc,
-    metrics: {
-      register: (area: string, read: () => Record<string, number>) => (areas[area] = read),
-    },
-    mesh: {
-      transport: {
-        nodeId: MEMORY_NODE,
-        peers: () => [],
-        peer: (id: bigint) =>
-          id === 2n
-            ? { state: "connected", isSealed: true, isRelayed: true, rttMs: 1.5 }
-            : undefined,
-        routes: () => [],
-        discovered: () => [],
-      },
-      dialer: { targets: () => [] },
-    },
-    capabilities: {
-      values: () =>
-        announced.map(([nodeId, tags]) => ({ nodeId, capabilities: createCapabilitySet(tags) })),
-    },
-  };
-  table.register(...rpcMethods(node as unknown as RpcNode));
-  const start = (name: string, params: Row = {}): Running => {
-    const told: Row[] = [];
-    const controller = new AbortController();
-    const waiting = new Set<() => void>();
-    const tell = (data: object) => {
-      told.push(data as Row);
-      for (const wake of waiting) wake();
-    };
-    const result = (async () =>
-      await table.lookup(name)?.call(params, {
-        transport: "unix",
-        signal: controller.signal,
-        progress: tell,
-        send: (data) => {
-          controller.signal.throwIfAborted();
-          tell(data);
-          return Promise.resolve();
-        },
-      }) as Row)();
-    result.catch(() => {});
-    return {
-      told,
-      result,
-      leave: () => controller.abort(new NetError("failed", "left")),
-      until: async (condition) => {
-        for (;;) {
-          const row = told.find(condition);
-          if (row !== undefined) return row;
-          await new Promise<void>((resolve) => waiting.add(resolve));
-        }
-      },
-    };
-  };
-  return {
-    rpc,
-    areas,
-    start,
-    call: (name: string, params: Row = {}) => start(name, params).result,
-  };
-}
 
 const hasCode = (code: string) => (error: unknown) =>
   error instanceof NetError && error.code === code;
@@ -97,7 +17,7 @@ const itemsOf = (rows: readonly Row[]) =>
   );
 
 Deno.test("nrpc.call answers a unary call in its reply, as text or base64", async () => {
-  const { rpc, call } = makeNode();
+  const { rpc, call } = makeRpcNode();
   rpc.serve("upper", (body) => utf8(new TextDecoder().decode(body).toUpperCase()));
   rpc.serve("bytes", () => new Uint8Array([0xff]));
   const reply = await call("nrpc.call", { service: "upper", body: "hello" });
@@ -110,7 +30,7 @@ Deno.test("nrpc.call answers a unary call in its reply, as text or base64", asyn
 });
 
 Deno.test("nrpc.call hands options on, and refuses those that can't be read", async () => {
-  const { rpc, call } = makeNode();
+  const { rpc, call } = makeRpcNode();
   rpc.serve("echo", (body) => body);
   const trace = { parent: `00-${"a1".repeat(16)}-${"b2".repeat(8)}-01` };
   await call("nrpc.call", {
@@ -151,7 +71,7 @@ Deno.test("nrpc.call hands options on, and refuses those that can't be read", as
 });
 
 Deno.test("nrpc.call tells the status and the body that a server refused with", async () => {
-  const { rpc, call } = makeNode();
+  const { rpc, call } = makeRpcNode();
   rpc.serve("no", () => {
     throw new RpcStatusError(0x8001, "not today", utf8('{"why":"rain"}'));
   });
@@ -168,7 +88,7 @@ Deno.test("nrpc.call tells the status and the body that a server refused with", 
 });
 
 Deno.test("a body longer than a line goes and comes in pieces", async () => {
-  const { rpc, start, call, areas } = makeNode();
+  const { rpc, start, call, areas } = makeRpcNode();
   rpc.serve("echo", (body) => body);
   const running = start("nrpc.call", { service: "echo", open: true, answer: "progress" });
   const { call: id } = await running.until((row) => row.call !== undefined);
@@ -191,7 +111,7 @@ Deno.test("a body longer than a line goes and comes in pieces", async () => {
 });
 
 Deno.test("an upload is taken item by item, and what it is answered with comes back", async () => {
-  const { rpc, start, call } = makeNode();
+  const { rpc, start, call } = makeRpcNode();
   rpc.serveClientStream("count", async (items) => {
     let count = 0;
     for await (const item of items) count += item.length;
@@ -217,7 +137,7 @@ Deno.test("an upload is taken item by item, and what it is answered with comes b
 });
 
 Deno.test("a program that leaves cancels its call", async () => {
-  const { rpc, start, areas } = makeNode();
+  const { rpc, start, areas } = makeRpcNode();
   rpc.serveStream("ticks", async function* (_, { signal }) {
     yield utf8("tick");
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -242,7 +162,7 @@ Deno.test("a program that leaves cancels its call", async () => {
 });
 
 Deno.test("nrpc.serve tells of calls and answers them as the program says", async () => {
-  const { rpc, start, call, areas } = makeNode();
+  const { rpc, start, call, areas } = makeRpcNode();
   const serving = start("nrpc.serve", { service: "upper", running_max: 3 });
   const { serving: id } = await serving.until((row) => row.serving !== undefined);
   assert.equal(rpc.services.get("upper")?.options.runningMax, 3);
@@ -282,7 +202,7 @@ Deno.test("nrpc.serve tells of calls and answers them as the program says", asyn
 });
 
 Deno.test("nrpc.serve hands a long body and an upload over as the program takes them", async () => {
-  const { rpc, start, call } = makeNode();
+  const { rpc, start, call } = makeRpcNode();
   const unary = start("nrpc.serve", { service: "size" });
   const { serving: id } = await unary.until((row) => row.serving !== undefined);
   const answering = rpc.call("size", new Uint8Array(PIECE_BYTES_MAX + 5));
@@ -316,7 +236,7 @@ Deno.test("nrpc.serve hands a long body and an upload over as the program takes 
 });
 
 Deno.test("nrpc.serve tells a program that its caller is gone, and a caller that the program is", async () => {
-  const { rpc, start } = makeNode();
+  const { rpc, start } = makeRpcNode();
   const serving = start("nrpc.serve", { service: "slow", shape: "server_stream" });
   await serving.until((row) => row.serving !== undefined);
   const controller = new AbortController();
@@ -335,7 +255,7 @@ Deno.test("nrpc.serve tells a program that its caller is gone, and a caller that
 });
 
 Deno.test("a name is served once", async () => {
-  const { start } = makeNode();
+  const { start } = makeRpcNode();
   const first = start("nrpc.serve", { service: "a" });
   await first.until((row) => row.serving !== undefined);
   await assert.rejects(start("nrpc.serve", { service: "a" }).result, hasCode("conflict"));
@@ -344,7 +264,7 @@ Deno.test("a name is served once", async () => {
 });
 
 Deno.test("nrpc.ls lists services, who offers them, and the shape of our own", async () => {
-  const { call, start } = makeNode([
+  const { call, start } = makeRpcNode([
     [MEMORY_NODE, ["nrpc:own", "gpu"]],
     [2n, ["nrpc:own", "nrpc:far"]],
   ]);
@@ -373,7 +293,7 @@ Deno.test("nrpc.ls lists services, who offers them, and the shape of our own", a
 });
 
 Deno.test("nrpc.watch tells every watcher of calls, and nobody once all have left", async () => {
-  const { rpc, start } = makeNode();
+  const { rpc, start } = makeRpcNode();
   const all = start("nrpc.watch", {});
   const one = start("nrpc.watch", { service: "b", direction: "inbound", count: 1 });
   await one.until((row) => row.watching === true);
@@ -389,8 +309,8 @@ Deno.test("nrpc.watch tells every watcher of calls, and nobody once all have lef
     direction: "outbound" as const,
     unixMs: 6,
   };
-  rpc.metrics.tell(event);
-  rpc.metrics.tell({
+  rpc.meters.tell(event);
+  rpc.meters.tell({
     ...event,
     method: "b",
     direction: "inbound",
@@ -412,14 +332,14 @@ Deno.test("nrpc.watch tells every watcher of calls, and nobody once all have lef
     direction: "outbound",
     ts_unix_ms: 6,
   });
-  assert.ok(rpc.metrics.isObserved);
+  assert.ok(rpc.meters.isObserved);
   all.leave();
   await assert.rejects(all.result);
-  assert.ok(!rpc.metrics.isObserved);
+  assert.ok(!rpc.meters.isObserved);
 });
 
 Deno.test("nrpc.bench measures calls, and says why none can be made", async () => {
-  const { rpc, call } = makeNode();
+  const { rpc, call } = makeRpcNode();
   let count = 0;
   rpc.serve("sometimes", (body) => {
     if (++count % 10 === 0) throw new RpcStatusError(6, "no");
@@ -436,8 +356,8 @@ Deno.test("nrpc.bench measures calls, and says why none can be made", async () =
 });
 
 Deno.test("nrpc.stats gives the snapshot, or text for Prometheus", async () => {
-  const { rpc, call } = makeNode();
-  rpc.metrics.of("echo").calls = 2;
+  const { rpc, call } = makeRpcNode();
+  rpc.meters.of("echo").calls = 2;
   const { services } = await call("nrpc.stats") as { services: Row[] };
   assert.deepEqual(services.map(({ service, calls_total: total }) => [service, total]), [[
     "echo",
