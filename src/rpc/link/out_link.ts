@@ -54,8 +54,10 @@ export class OutLink implements FrameLink {
   #idleTurns = 0;
   #writtenBefore = 0;
   #written = 0;
-  /** The port had no room: nothing is tried until it has. */
+  /** The port had no room, at all or for bulk: nothing of it is tried until it has. */
   #isStalled = false;
+  #isBulkStalled = false;
+  #isWaiting = false;
   readonly #send = (bytes: Uint8Array, start: number, length: number, count: number): boolean => {
     if (!this.#port.trySendFramed(bytes, start, length, count)) return false;
     this.#counters.packets_sent_total += 1;
@@ -194,14 +196,15 @@ export class OutLink implements FrameLink {
 
   /** Sends what waits, as far as there is room. */
   flush(): void {
-    if (this.#endedBy !== undefined || this.#isStalled) return;
+    if (this.#endedBy !== undefined) return;
     try {
-      const isDone = this.#arena.sendAll(this.#send) && this.#large.pump();
-      if (!isDone) void this.#wait();
+      if (!this.#isStalled) this.#isStalled = !this.#arena.sendAll(this.#send);
+      if (!this.#isStalled && !this.#isBulkStalled) this.#isBulkStalled = !this.#large.pump();
     } catch {
       // The stream has ended under it; whoever watches it ends the link.
-      void this.#wait();
+      this.#isStalled = true;
     }
+    if (this.#isStalled || this.#isBulkStalled) this.#waitForRoom();
     if (this.#waiters.length > 0) this.#wakeWaiters();
   }
 
@@ -236,22 +239,30 @@ export class OutLink implements FrameLink {
 
   #sendFull(): void {
     try {
-      if (!this.#arena.sendFull(this.#send)) void this.#wait();
+      this.#isStalled = !this.#arena.sendFull(this.#send);
     } catch {
-      void this.#wait();
+      this.#isStalled = true;
     }
+    if (this.#isStalled) this.#waitForRoom();
+  }
+
+  #waitForRoom(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    void this.#wait();
   }
 
   /** Goes on when the port has room. */
   async #wait(): Promise<void> {
-    this.#isStalled = true;
     try {
       await this.#port.ready();
     } catch {
       // The port has ended, which ends the link from outside.
       return;
     }
+    this.#isWaiting = false;
     this.#isStalled = false;
+    this.#isBulkStalled = false;
     this.flush();
   }
 

@@ -253,7 +253,7 @@ export class SendStreamHandle implements SendStream {
    */
   canSendBulk(length: number): boolean {
     return this.#endedBy === undefined && this.#state.canSendBulk(length) &&
-      this.#sender.canSendBulk(length);
+      this.#sender.canSendBulk(this.#stream, length);
   }
 
   #assertOpen(): void {

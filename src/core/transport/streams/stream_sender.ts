@@ -36,9 +36,11 @@ export class StreamSender {
     return this.#session.payloadMax;
   }
 
-  /** True when a reliable packet leaves room in flight for those of others. */
-  canSendBulk(length: number): boolean {
-    return this.#flight.hasBulkRoom(PACKET_OVERHEAD_BYTES + length);
+  /** True when a reliable packet leaves room in flight for those of others; else the stream is woken for it. */
+  canSendBulk(stream: Stream, length: number): boolean {
+    if (this.#flight.hasBulkRoom(PACKET_OVERHEAD_BYTES + length)) return true;
+    this.#flight.wait(stream);
+    return false;
   }
 
   /** Gives the stream a sending half. */
