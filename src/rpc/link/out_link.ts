@@ -49,11 +49,14 @@ export class OutLink implements FrameLink {
   readonly #large: LargeFrames;
   #waiters: Waiter[] = [];
   #endedBy: RpcError | undefined;
-  /** A flush will run; turns of the microtask queue in which nothing was written, and what was by the last. */
+  /** A flush will run. */
   #isFlushDue = false;
-  #idleTurns = 0;
-  #writtenBefore = 0;
+  /** Frames written since the last one, how many it was then, and how many they were at the last turn. */
   #written = 0;
+  #expected = 1;
+  #writtenBefore = 0;
+  /** Turns of the microtask queue in which nothing was written. */
+  #idleTurns = 0;
   /** The port had no room, at all or for bulk: nothing of it is tried until it has. */
   #isStalled = false;
   #isBulkStalled = false;
@@ -64,16 +67,20 @@ export class OutLink implements FrameLink {
     this.#counters.frames_sent_total += count;
     return true;
   };
+  /** As many frames as left together the last time are not waited behind: likely these are all. */
   readonly #onTurn = () => {
-    if (this.#written !== this.#writtenBefore) {
-      this.#writtenBefore = this.#written;
-      this.#idleTurns = 0;
-    } else this.#idleTurns += 1;
-    if (this.#idleTurns < FLUSH_TURNS) {
-      this.#defer(this.#onTurn);
-      return;
+    const written = this.#written;
+    if (written !== this.#expected) {
+      this.#idleTurns = written === this.#writtenBefore ? this.#idleTurns + 1 : 0;
+      this.#writtenBefore = written;
+      if (this.#idleTurns < FLUSH_TURNS) {
+        this.#defer(this.#onTurn);
+        return;
+      }
     }
     this.#isFlushDue = false;
+    if (written > 0) this.#expected = written;
+    this.#written = 0;
     this.flush();
   };
 
@@ -234,6 +241,7 @@ export class OutLink implements FrameLink {
     if (this.#isFlushDue || this.#endedBy !== undefined) return;
     this.#isFlushDue = true;
     this.#idleTurns = 0;
+    this.#writtenBefore = this.#written;
     this.#defer(this.#onTurn);
   }
 
