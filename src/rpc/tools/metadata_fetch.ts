@@ -2,7 +2,8 @@
  * `tool.metadata.fetch`: the whole descriptor of a tool, asked of a node that offers it
  * (`capabilities.md` 15), for texts that its announcement had no room for.
  */
-import { type RpcReply, STATUS_BAD_REQUEST, STATUS_OK } from "./rpc_port.ts";
+import { RpcStatusError } from "../error.ts";
+import { Status } from "../wire/mod.ts";
 import {
   readToolDescriptor,
   type ToolDescriptor,
@@ -71,24 +72,27 @@ export function decodeMetadataAnswer(body: Uint8Array): DecodedMetadataAnswer {
   }
 }
 
-/** The service itself: what a host with these tools answers to a body. */
+/**
+ * The service itself: what a host with these tools answers to a body.
+ *
+ * @throws RpcStatusError `badRequest` when the body is no question.
+ */
 export function answerMetadataFetch(
   body: Uint8Array,
   tools: ReadonlyMap<string, ToolDescriptor>,
-): RpcReply {
+): Uint8Array<ArrayBuffer> {
   const toolId = decodeMetadataRequest(body);
   if (toolId === undefined) {
-    const text = 'typed handler: bad request body: must be {"name": tool id}';
-    return { status: STATUS_BAD_REQUEST, body: new TextEncoder().encode(text) };
+    throw new RpcStatusError(
+      Status.badRequest,
+      'typed handler: bad request body: must be {"name": tool id}',
+    );
   }
   const descriptor = tools.get(toolId);
-  return {
-    status: STATUS_OK,
-    body: encodeMetadataAnswer(
-      // This host alone offers it, as far as its answer goes.
-      descriptor === undefined
-        ? { kind: "not_found", toolId }
-        : { kind: "found", descriptor: { ...descriptor, nodeCount: 1 } },
-    ),
-  };
+  return encodeMetadataAnswer(
+    // This host alone offers it, as far as its answer goes.
+    descriptor === undefined
+      ? { kind: "not_found", toolId }
+      : { kind: "found", descriptor: { ...descriptor, nodeCount: 1 } },
+  );
 }

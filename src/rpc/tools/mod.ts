@@ -14,7 +14,6 @@ export {
 export * from "./list_tools.ts";
 export * from "./metadata_fetch.ts";
 export * from "./provider_calls.ts";
-export * from "./rpc_port.ts";
 export * from "./tool_call.ts";
 export * from "./tool_event.ts";
 export * from "./tool_facts.ts";

@@ -3,17 +3,11 @@
  * last one.
  */
 import { NetError } from "../../base/mod.ts";
+import type { CallOptions, Rpc } from "../types.ts";
 import type { ToolDescriptor } from "./descriptor.ts";
 import { decodeText, encodeJson, type JsonValue, parseJson } from "./json.ts";
 import { TOOL_BODY_BYTES_MAX } from "./limits.ts";
 import { decodeMetadataAnswer, encodeMetadataRequest } from "./metadata_fetch.ts";
-import {
-  type RpcCallOptions,
-  type RpcPort,
-  type RpcReply,
-  STATUS_BAD_REQUEST,
-  STATUS_OK,
-} from "./rpc_port.ts";
 import {
   CODE_MISSING_TERMINAL,
   decodeToolEvent,
@@ -22,28 +16,20 @@ import {
 } from "./tool_event.ts";
 import { TOOL_METADATA_SERVICE } from "./tool_facts.ts";
 
-/** Bytes of another node's words that an error repeats. */
-const REASON_BYTES_MAX = 500;
-
-/** Options of a call. */
-export type CallToolOptions = RpcCallOptions;
-
 /**
  * Calls a tool that answers once.
  *
- * @throws NetError `usage` when the tool could not read the input, `failed` when it failed or its reply
- * is no JSON; whatever the call itself throws.
+ * @throws RpcError whatever the call itself throws: `server_error` with the status `badRequest` when the
+ * tool could not read the input, `handlerError` when it failed; NetError `failed` when its reply is no JSON.
  */
 export async function callTool(
-  rpc: Pick<RpcPort, "call">,
+  rpc: Pick<Rpc, "call">,
   toolId: string,
   input: JsonValue,
-  options: CallToolOptions = {},
+  options: CallOptions = {},
 ): Promise<JsonValue> {
   const body = encodeJson(input, "tool input", TOOL_BODY_BYTES_MAX);
-  const reply = await rpc.call(toolId, body, options);
-  refuseStatus(reply, `Cannot call tool "${toolId}"`);
-  const text = decodeText(reply.body, TOOL_BODY_BYTES_MAX);
+  const text = decodeText(await rpc.call(toolId, body, options), TOOL_BODY_BYTES_MAX);
   const output = text === undefined ? undefined : parseJson(text);
   if (output !== undefined) return output;
   throw new NetError("failed", `Cannot call tool "${toolId}": its reply is no JSON`, {
@@ -53,10 +39,10 @@ export async function callTool(
 
 /** Calls a tool that answers once, and gives its reply as the one event of a stream. */
 export async function* callToolAsEvents(
-  rpc: Pick<RpcPort, "call">,
+  rpc: Pick<Rpc, "call">,
   toolId: string,
   input: JsonValue,
-  options: CallToolOptions = {},
+  options: CallOptions = {},
 ): AsyncGenerator<ToolEvent, void, undefined> {
   yield { kind: "result", data: await callTool(rpc, toolId, input, options) };
 }
@@ -68,13 +54,14 @@ export async function* callToolAsEvents(
  * @throws NetError `failed` when an event cannot be read; whatever the call itself throws.
  */
 export async function* callStreamingTool(
-  rpc: Pick<RpcPort, "callStream">,
+  rpc: Pick<Rpc, "callStream">,
   toolId: string,
   input: JsonValue,
-  options: CallToolOptions = {},
+  options: CallOptions = {},
 ): AsyncGenerator<ToolEvent, void, undefined> {
   const body = encodeJson(input, "tool input", TOOL_BODY_BYTES_MAX);
-  for await (const bytes of rpc.callStream(toolId, body, options)) {
+  await using events = await rpc.callStream(toolId, body, options);
+  for await (const bytes of events) {
     const decoded = decodeToolEvent(bytes);
     if (!decoded.ok) {
       throw new NetError(
@@ -100,14 +87,13 @@ export async function* callStreamingTool(
  * or is about another tool.
  */
 export async function fetchToolMetadata(
-  rpc: Pick<RpcPort, "call">,
+  rpc: Pick<Rpc, "call">,
   toolId: string,
-  options: CallToolOptions,
+  options: CallOptions,
 ): Promise<ToolDescriptor> {
   const action = `Cannot fetch the descriptor of "${toolId}"`;
   const reply = await rpc.call(TOOL_METADATA_SERVICE, encodeMetadataRequest(toolId), options);
-  refuseStatus(reply, action);
-  const decoded = decodeMetadataAnswer(reply.body);
+  const decoded = decodeMetadataAnswer(reply);
   if (!decoded.ok) throw new NetError("failed", `${action}: the answer is ${decoded.fault}`);
   const { answer } = decoded;
   if (answer.kind === "not_found") {
@@ -117,14 +103,4 @@ export async function fetchToolMetadata(
   }
   if (answer.descriptor.toolId === toolId) return answer.descriptor;
   throw new NetError("failed", `${action}: the answer is about another tool`);
-}
-
-function refuseStatus({ status, body }: RpcReply, action: string): void {
-  if (status === STATUS_OK) return;
-  const reason = decodeText(body.subarray(0, REASON_BYTES_MAX), REASON_BYTES_MAX) ?? "";
-  throw new NetError(
-    status === STATUS_BAD_REQUEST ? "usage" : "failed",
-    `${action}: status is 0x${status.toString(16)}, must be 0: ${reason}`,
-    { next: "see net tool show for what the tool takes", data: { status } },
-  );
 }

@@ -6,35 +6,31 @@
  * service that answers for descriptors, and goes with the last.
  */
 import { NetError } from "../../base/mod.ts";
+import { RpcStatusError } from "../error.ts";
+import type { Rpc, RpcContext, ServeHandle, StreamHandler, UnaryHandler } from "../types.ts";
+import { Status } from "../wire/mod.ts";
 import { createToolDescriptor, type ToolDescriptor } from "./descriptor.ts";
 import { decodeText, encodeJson, type JsonValue, parseJson } from "./json.ts";
 import { HOSTED_TOOLS_MAX, TOOL_BODY_BYTES_MAX } from "./limits.ts";
 import { answerMetadataFetch } from "./metadata_fetch.ts";
-import {
-  type RpcCallContext,
-  type RpcHandler,
-  type RpcPort,
-  type RpcReply,
-  type RpcStreamHandler,
-  STATUS_BAD_REQUEST,
-  STATUS_HANDLER_ERROR,
-  STATUS_OK,
-} from "./rpc_port.ts";
 import { CODE_HANDLER_ERROR, encodeToolEvent, isTerminal, type ToolEvent } from "./tool_event.ts";
 import { TOOL_METADATA_SERVICE } from "./tool_facts.ts";
 
 /** Does the work of a tool that answers once. */
-export type ToolHandler = (input: JsonValue, context: RpcCallContext) => Promise<JsonValue>;
+export type ToolHandler = (
+  input: JsonValue,
+  context: RpcContext,
+) => JsonValue | Promise<JsonValue>;
 
 /** Does the work of a tool that answers with events; `start` is sent for it. */
 export type StreamingToolHandler = (
   input: JsonValue,
-  context: RpcCallContext,
+  context: RpcContext,
 ) => AsyncIterable<ToolEvent>;
 
 /** What {@linkcode ToolHost} needs. */
 export interface ToolHostDeps {
-  readonly rpc: Pick<RpcPort, "serve" | "serveStream">;
+  readonly rpc: Pick<Rpc, "serve" | "serveStream">;
   /**
    * Puts these tools, and no others, into the node's own announcement before it returns; telling the
    * mesh may follow.
@@ -45,17 +41,20 @@ export interface ToolHostDeps {
 }
 
 /** A tool being served. */
-export interface ServedTool extends Disposable {
+export interface ServedTool extends AsyncDisposable {
   readonly descriptor: ToolDescriptor;
-  /** Ends the service and takes the tool out of the announcement; a second call does nothing. */
-  close(): void;
+  /**
+   * Takes no more calls and takes the tool out of the announcement at once; resolves when the calls that
+   * run have answered.
+   */
+  close(): Promise<void>;
 }
 
 /** Serves tools. */
 export class ToolHost {
   readonly #deps: ToolHostDeps;
   readonly #tools = new Map<string, ToolDescriptor>();
-  #stopMetadata: (() => void) | undefined;
+  #metadata: ServeHandle | undefined;
 
   constructor(deps: ToolHostDeps) {
     this.#deps = deps;
@@ -89,32 +88,31 @@ export class ToolHost {
 
   #serve(
     unchecked: ToolDescriptor,
-    listen: (rpc: ToolHostDeps["rpc"], toolId: string) => () => void,
+    listen: (rpc: ToolHostDeps["rpc"], toolId: string) => ServeHandle,
   ): ServedTool {
     const descriptor = createToolDescriptor(unchecked);
     const { toolId } = descriptor;
     this.#refuse(toolId);
-    const undo: (() => void)[] = [];
-    let stopTool: () => void;
+    let served: ServeHandle;
+    this.#tools.set(toolId, descriptor);
     try {
-      this.#tools.set(toolId, descriptor);
-      undo.push(() => this.#withdraw(toolId));
       this.#announce();
       this.#serveMetadata();
-      stopTool = listen(this.#deps.rpc, toolId);
+      served = listen(this.#deps.rpc, toolId);
     } catch (error) {
-      for (const step of undo.reverse()) step();
+      // Answers for descriptors take no time, so that nobody waits for those that run.
+      void this.#withdraw(toolId);
       throw error;
     }
-    let isOpen = true;
-    const close = () => {
-      if (!isOpen) return;
-      isOpen = false;
-      // Whoever still calls is told that there is no such service, not that a tool fails.
-      stopTool();
-      this.#withdraw(toolId);
-    };
-    return { descriptor, close, [Symbol.dispose]: close };
+    let closing: Promise<void> | undefined;
+    const close = () =>
+      closing ??= (async () => {
+        // Whoever still calls is told that there is no such service, not that a tool fails.
+        const answered = served.close();
+        await this.#withdraw(toolId);
+        await answered;
+      })();
+    return { descriptor, close, [Symbol.asyncDispose]: close };
   }
 
   #refuse(toolId: string): void {
@@ -143,37 +141,43 @@ export class ToolHost {
   }
 
   #serveMetadata(): void {
-    this.#stopMetadata ??= this.#deps.rpc.serve(
+    this.#metadata ??= this.#deps.rpc.serve(
       TOOL_METADATA_SERVICE,
-      (body) => Promise.resolve(answerMetadataFetch(body, this.#tools)),
+      (body) => answerMetadataFetch(body, this.#tools),
     );
   }
 
   /** Announces what is left; fewer tools always have room. */
-  #withdraw(toolId: string): void {
+  #withdraw(toolId: string): Promise<void> {
     this.#tools.delete(toolId);
-    if (this.#tools.size === 0) {
-      this.#stopMetadata?.();
-      this.#stopMetadata = undefined;
-    }
+    const unused = this.#tools.size === 0 ? this.#metadata : undefined;
+    if (unused !== undefined) this.#metadata = undefined;
+    const answered = unused?.close();
     this.#announce();
+    return answered ?? Promise.resolve();
   }
 }
 
-function answerOnce(handler: ToolHandler): RpcHandler {
+function answerOnce(handler: ToolHandler): UnaryHandler {
   return async (body, context) => {
     const input = readInput(body);
-    if (!input.ok) return badRequest("typed handler");
+    if (!input.ok) {
+      throw new RpcStatusError(
+        Status.badRequest,
+        "typed handler: bad request body: it is no JSON",
+      );
+    }
     try {
       const output = await handler(input.value, context);
-      return { status: STATUS_OK, body: encodeJson(output, "tool result", TOOL_BODY_BYTES_MAX) };
+      return encodeJson(output, "tool result", TOOL_BODY_BYTES_MAX);
     } catch (error) {
-      return { status: STATUS_HANDLER_ERROR, body: new TextEncoder().encode(textOf(error)) };
+      if (error instanceof RpcStatusError) throw error;
+      throw new RpcStatusError(Status.handlerError, textOf(error));
     }
   };
 }
 
-function answerWithEvents(toolId: string, handler: StreamingToolHandler): RpcStreamHandler {
+function answerWithEvents(toolId: string, handler: StreamingToolHandler): StreamHandler {
   return async function* (body, context) {
     const { callId } = context;
     yield encodeToolEvent({ kind: "start", toolId, callId });
@@ -204,11 +208,6 @@ function readInput(body: Uint8Array): Input {
   const text = decodeText(body, TOOL_BODY_BYTES_MAX);
   const value = text === undefined ? undefined : parseJson(text);
   return value === undefined ? { ok: false } : { ok: true, value };
-}
-
-function badRequest(who: string): RpcReply {
-  const text = `${who}: bad request body: it is no JSON`;
-  return { status: STATUS_BAD_REQUEST, body: new TextEncoder().encode(text) };
 }
 
 function textOf(error: unknown): string {

@@ -5,7 +5,7 @@
  * has to say `resync`; the watching side understands it all the same.
  */
 import { NetError } from "../../base/mod.ts";
-import type { RpcCallOptions, RpcPort, RpcStreamHandler } from "./rpc_port.ts";
+import type { CallOptions, Rpc, ServeHandle, StreamHandler } from "../types.ts";
 import {
   decodeToolWatchFrame,
   encodeToolWatchFrame,
@@ -14,12 +14,12 @@ import {
 } from "./tool_watch_frame.ts";
 import { watchTools, type WatchToolsDeps } from "./watch_tools.ts";
 
-/** Serves `tool.watch` from now on; the result ends that. */
+/** Serves `tool.watch` from now on. */
 export function serveToolWatch(
-  rpc: Pick<RpcPort, "serveStream">,
+  rpc: Pick<Rpc, "serveStream">,
   deps: WatchToolsDeps,
-): () => void {
-  const handler: RpcStreamHandler = async function* (_body, { signal }) {
+): ServeHandle {
+  const handler: StreamHandler = async function* (_body, { signal }) {
     for await (const change of watchTools(deps, { signal })) yield encodeToolWatchFrame(change);
   };
   return rpc.serveStream(TOOL_WATCH_SERVICE, handler);
@@ -31,10 +31,11 @@ export function serveToolWatch(
  * @throws NetError `failed` when a frame cannot be read; whatever the call itself throws.
  */
 export async function* followToolWatch(
-  rpc: Pick<RpcPort, "callStream">,
-  options: RpcCallOptions,
+  rpc: Pick<Rpc, "callStream">,
+  options: CallOptions,
 ): AsyncGenerator<ToolWatchFrame, void, undefined> {
-  for await (const bytes of rpc.callStream(TOOL_WATCH_SERVICE, new Uint8Array(0), options)) {
+  await using frames = await rpc.callStream(TOOL_WATCH_SERVICE, new Uint8Array(0), options);
+  for await (const bytes of frames) {
     const decoded = decodeToolWatchFrame(bytes);
     if (!decoded.ok) {
       throw new NetError(

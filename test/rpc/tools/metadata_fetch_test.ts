@@ -9,8 +9,8 @@ import {
   encodeMetadataAnswer,
   encodeMetadataRequest,
   encodeToolWatchFrame,
-  STATUS_BAD_REQUEST,
-  STATUS_OK,
+  RpcStatusError,
+  Status,
 } from "../../../src/rpc/mod.ts";
 import { anyTool, tool } from "./samples.ts";
 
@@ -50,14 +50,16 @@ Deno.test("decodeMetadataAnswer() and decodeToolWatchFrame() never throw", () =>
 Deno.test("answerMetadataFetch() answers with the descriptor, or that there is none", () => {
   const tools = new Map([["a", tool("a", { inputSchema: '{"x":1}' })]]);
   const found = answerMetadataFetch(encodeMetadataRequest("a"), tools);
-  assert.equal(found.status, STATUS_OK);
-  assert.deepEqual(decodeMetadataAnswer(found.body), {
+  assert.deepEqual(decodeMetadataAnswer(found), {
     ok: true,
     answer: { kind: "found", descriptor: { ...tools.get("a"), nodeCount: 1 } },
   });
   const missing = answerMetadataFetch(encodeMetadataRequest("b"), tools);
-  assert.equal(textOf(missing.body), '{"type":"not_found","name":"b"}');
-  assert.equal(answerMetadataFetch(utf8("?"), tools).status, STATUS_BAD_REQUEST);
+  assert.equal(textOf(missing), '{"type":"not_found","name":"b"}');
+  assert.throws(
+    () => answerMetadataFetch(utf8("?"), tools),
+    (error) => error instanceof RpcStatusError && error.status === Status.badRequest,
+  );
 });
 
 Deno.test("encodeToolWatchFrame() and decodeToolWatchFrame() are each other's reverse", () => {

@@ -10,7 +10,8 @@ import {
   watchTools,
 } from "../../../src/rpc/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
-import { collect, MemoryRpc, tool } from "./samples.ts";
+import { MemoryRpc } from "./memory_rpc.ts";
+import { collect, tool } from "./samples.ts";
 
 function listed(toolId: string, nodeCount = 1, tags: readonly string[] = []): ListedTool {
   const descriptor = { ...tool(toolId, { tags }), nodeCount };
@@ -108,7 +109,7 @@ Deno.test("watchTools() lists no more often than its interval", async () => {
 Deno.test("followToolWatch() sees what serveToolWatch() tells", async () => {
   const { deps, set } = setUp();
   const rpc = new MemoryRpc();
-  const stop = serveToolWatch(rpc, deps);
+  const served = serveToolWatch(rpc, deps);
   set(listed("a"), listed("b", 2));
   const frames = followToolWatch(rpc, { target: 1n });
   const next = async () => (await frames.next()).value;
@@ -121,7 +122,7 @@ Deno.test("followToolWatch() sees what serveToolWatch() tells", async () => {
     previousNodeCount: 2,
   });
   assert.deepEqual(await next(), { kind: "removed", descriptor: listed("a").descriptor });
-  stop();
+  await served.close();
   rpc.serveStream("tool.watch", async function* () {
     yield utf8('{"type":"resync"}');
     yield utf8("{}");
