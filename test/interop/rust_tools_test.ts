@@ -7,7 +7,7 @@ import {
   toolFacts,
   ToolHost,
 } from "../../src/rpc/mod.ts";
-import { MemoryRpc } from "../rpc/tools/samples.ts";
+import { MemoryRpc } from "../rpc/tools/memory_rpc.ts";
 import { PSK, startCapableNode, until } from "../services/capabilities/capability_kit.ts";
 import { startAnnouncingNode } from "./announcement_node.ts";
 import type { AnnouncementOperations, RustTool } from "./announcement_peer_process.ts";
@@ -85,7 +85,7 @@ rustPeerTest("toolFacts() make the core list our tools, and take them away again
   };
   const tools = await list(({ length }) => length === 2);
   assert.deepEqual(tools, [asRust(plain, 1), asRust(full, 1)]);
-  served.close();
+  await served.close();
   const left = await list(({ length }) => length === 1);
   assert.deepEqual(left, [asRust(full, 1)]);
 });
