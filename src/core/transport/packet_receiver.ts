@@ -209,6 +209,8 @@ export class PacketReceiver {
       relay.receiveUnwrapped(at, length, sessionLow, sessionHigh, from, clock.now())
     ) return;
     counters.drop_unknown_session_total += 1;
+    // What overtook the answer to a handshake is of the session to come, which nobody lost.
+    if (this.#deps.handshaker.isDialled(from)) return;
     resets?.answer(sessionLow, sessionHigh, from, isRouted, length);
   }
 }

@@ -194,6 +194,11 @@ export class Handshaker {
     return true;
   }
 
+  /** True while an answer to an attempt of ours may come from there. */
+  isDialled(address: SocketAddress): boolean {
+    return this.#attempts.isDialled(address);
+  }
+
   /** Forgets what time has made meaningless; to be called now and then. */
   sweep(): void {
     this.#deps.budget.sweep();

@@ -84,6 +84,8 @@ export class HandshakeAttempts {
   readonly #direct = new Map<string, Attempt>();
   /** Routed attempts by what a RETRY repeats of them. */
   readonly #byEphemeral = new Map<string, Attempt>();
+  /** How many routed attempts went to each address. */
+  readonly #dialled = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -133,6 +135,11 @@ export class HandshakeAttempts {
     return this.#routed.get(routingId);
   }
 
+  /** True when an answer to a routed attempt may come from there. */
+  isDialled(address: SocketAddress): boolean {
+    return this.#dialled.size > 0 && this.#dialled.has(addressKey(address));
+  }
+
   /** The direct attempt to this address. */
   direct(address: SocketAddress): Attempt | undefined {
     return this.#direct.size === 0 ? undefined : this.#direct.get(addressKey(address));
@@ -162,7 +169,11 @@ export class HandshakeAttempts {
       this.#routed.get(key)?.finish(superseded);
       this.#routed.set(key, attempt);
       this.#byEphemeral.set(attempt.ephemeral, attempt);
+      this.#countDialled(target, 1);
+      let isForgotten = false;
       return () => {
+        if (!isForgotten) this.#countDialled(target, -1);
+        isForgotten = true;
         if (this.#routed.get(key) === attempt) this.#routed.delete(key);
         this.#byEphemeral.delete(attempt.ephemeral);
       };
@@ -175,6 +186,15 @@ export class HandshakeAttempts {
     return () => {
       if (this.#direct.get(key) === attempt) this.#direct.delete(key);
     };
+  }
+
+  #countDialled({ addresses }: HandshakeTarget, change: 1 | -1): void {
+    for (const address of addresses) {
+      const key = addressKey(address);
+      const count = (this.#dialled.get(key) ?? 0) + change;
+      if (count > 0) this.#dialled.set(key, count);
+      else this.#dialled.delete(key);
+    }
   }
 }
 
