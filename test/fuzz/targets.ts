@@ -7,6 +7,7 @@ import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { INDEX_TARGETS } from "./targets/index_targets.ts";
+import { NAT_TARGETS } from "./targets/nat_targets.ts";
 import { PORT_MAPPING_TARGETS } from "./targets/port_mapping_targets.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
@@ -35,5 +36,6 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...TOKEN_TARGETS,
   ...CAPABILITY_TARGETS,
   ...INDEX_TARGETS,
+  ...NAT_TARGETS,
   ...PORT_MAPPING_TARGETS,
 };

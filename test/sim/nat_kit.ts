@@ -4,10 +4,13 @@ import {
   classifyReflex,
   NatPlane,
   type PathReport,
+  type SocketAddress,
   UNKNOWN_NAT,
 } from "../../src/core/transport/mod.ts";
 import { NatNet, type NatNetNode, type NatNodeOptions } from "./nat_net.ts";
 import type { NatKind } from "./nat_network.ts";
+
+const ASKS_MAX = 6;
 
 /** One node. */
 export interface NatNode extends NatNetNode {
@@ -45,10 +48,23 @@ export class NatKit extends NatNet {
   /** Asks the coordinators where they see the node, and takes over what that says. */
   async classify(node: NatNode, coordinators: readonly NatNode[]): Promise<void> {
     const { transport } = node;
-    const asked = coordinators.map(({ nodeId }) => transport.queryReflex(nodeId));
-    const answers = await this.settle(Promise.all(asked));
+    const answers: SocketAddress[] = [];
+    for (const coordinator of coordinators) answers.push(await this.#ask(node, coordinator));
     const { port } = transport.localAddress;
     node.announced = classifyReflex(answers, { host: "0.0.0.0", port });
+  }
+
+  /** As often as it takes: packets may be lost, and with the last of a handshake the session. */
+  async #ask(node: NatNode, coordinator: NatNode): Promise<SocketAddress> {
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.settle(node.transport.queryReflex(coordinator.nodeId));
+      } catch (error) {
+        if (tries === ASKS_MAX) throw error;
+        if (node.transport.peer(coordinator.nodeId)?.state === "connected") continue;
+        await this.join(node, coordinator);
+      }
+    }
   }
 
   /** Connects two nodes and lets the time pass that it takes. */

@@ -15,6 +15,7 @@ import { NatBox, type NatKind } from "./nat_network.ts";
 
 const SECRET = new Uint8Array(32).fill(9);
 const PORT = 4_000;
+const JOIN_TRIES_MAX = 5;
 
 /** One node. */
 export interface NatNetNode {
@@ -94,19 +95,28 @@ export class NatNet implements Disposable {
     return node;
   }
 
-  /** Opens a session from a node to one in the open, or through one. */
+  /** Opens a session from a node to one in the open, or through one; again where packets are lost. */
   async join(from: NatNetNode, to: NatNetNode, via = to): Promise<void> {
-    const dialled = from.transport.dial({
+    const target = {
       nodeId: to.nodeId,
       noisePublicKey: to.publicKey,
       addresses: [via.transport.localAddress],
       form: "routed",
-    }, 2_000);
-    await this.settle(dialled);
+    } as const;
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.settle(from.transport.dial(target, 2_000));
+      } catch (error) {
+        if (tries === JOIN_TRIES_MAX) throw error;
+      }
+    }
   }
 
   /** Sends events over a reliable stream; fails unless each arrives once. */
   async transfer(from: NatNetNode, to: NatNetNode, count = 20): Promise<void> {
+    // Who was dialled learns a little later that the session is in use.
+    const isKnown = () => to.transport.connectedPeers().includes(from.nodeId);
+    assert.ok(await this.clock.advanceUntil(isKnown, 5_000, 10), "the peer never knew");
     const arrived: number[] = [];
     const streamId = ++this.#streams;
     const end = to.transport.openReceiveStream(from.nodeId, streamId, {

@@ -45,6 +45,9 @@ interface Mapping {
   usedAt: number;
 }
 
+/** Addresses of the network behind a NAT. */
+const LOCAL = "192.168.";
+const LOCAL_DELAY_MS = 0.1;
 const PORT_MIN = 20_000;
 const PORT_COUNT = 40_000;
 
@@ -56,6 +59,8 @@ export class NatBox {
   /** By inside address, and for symmetric NATs destination too. */
   readonly #mappings = new Map<string, Mapping>();
   readonly #ports = new Set<number>();
+  /** Sockets behind it: they reach each other without it. */
+  readonly #inside = new Map<string, NattedSocket>();
 
   constructor(options: NatBoxOptions) {
     this.#options = { ...options, lifetimeMs: options.lifetimeMs ?? 30_000 };
@@ -64,7 +69,9 @@ export class NatBox {
 
   /** A socket behind the NAT. */
   open(host: string, port: number): DatagramSocket {
-    return new NattedSocket(this, { host, port });
+    const socket = new NattedSocket(this, { host, port });
+    this.#inside.set(addressKey(socket.localAddress), socket);
+    return socket;
   }
 
   /** Public addresses in use now. */
@@ -77,6 +84,12 @@ export class NatBox {
     const { clock, publicHost } = this.#options;
     // No hairpin: what goes to the NAT's own public host is dropped.
     if (to.host === publicHost) return;
+    if (to.host.startsWith(LOCAL)) {
+      const copy = bytes.slice();
+      const neighbour = this.#inside.get(addressKey(to));
+      clock.after(LOCAL_DELAY_MS, () => neighbour?.deliver(copy, inside.localAddress));
+      return;
+    }
     const mapping = this.#mapping(inside, to);
     mapping.usedAt = clock.now();
     mapping.sentTo.set(this.#filterKey(to), clock.now());
@@ -85,6 +98,7 @@ export class NatBox {
 
   /** Forgets what a closed socket had. */
   close(inside: NattedSocket): void {
+    this.#inside.delete(addressKey(inside.localAddress));
     for (const [key, mapping] of this.#mappings) {
       if (mapping.inside === inside) this.#forget(key, mapping);
     }

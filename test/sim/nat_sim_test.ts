@@ -34,6 +34,29 @@ for (const own of NAT_KINDS) {
   }
 }
 
+Deno.test("DirectConnector finds a way for every pair where packets are lost, late and out of order", async () => {
+  const conditions = { lossRate: 0.05, duplicateRate: 0.02, delayMs: 50, jitterMs: 30 };
+  for (const own of NAT_KINDS) {
+    for (const other of NAT_KINDS) {
+      using kit = new NatKit(5, conditions);
+      const { from, to } = await createScene(kit, own, other);
+      const isHopeless = expectedKinds(own, other).at(-1) === "relay";
+      // A lost introduction costs one try: the upgrader makes as many as it takes.
+      for (let tries = 0; tries < 3; tries++) {
+        const report = await kit.connect(from, to);
+        const trace = `${own} to ${other}: ${describe(report)}`;
+        assert.notEqual(report.outcome, "none", trace);
+        if (isHopeless) assert.equal(report.outcome, "relayed", trace);
+        await kit.transfer(from, to);
+        await kit.transfer(to, from);
+        if (isHopeless || report.outcome === "direct") break;
+        assert.ok(tries < 2, trace);
+        await kit.clock.advance(10_000);
+      }
+    }
+  }
+});
+
 interface Scene {
   readonly coordinators: readonly NatNode[];
   readonly from: NatNode;

@@ -6,6 +6,7 @@ import { type Clock, NetError, type RandomBytes, toNetError } from "../../base/m
 import {
   type Classification,
   type ConnectDirectOptions,
+  type ConnectOptions,
   createNatCounters,
   formatAddress,
   type NatClass,
@@ -24,6 +25,7 @@ import type { CapabilityService } from "../capabilities/mod.ts";
 import type { MeshService } from "../mesh.ts";
 import { ClassificationLoop } from "./classification_loop.ts";
 import { NAT_TAG_PREFIX, PeerFacts, TAG_PORT_MAPPED, TAG_RELAY_CAPABLE } from "./peer_knowledge.ts";
+import { RelayFallback } from "./relay_fallback.ts";
 import { Upgrader } from "./upgrader.ts";
 
 /** What {@linkcode NatService} needs. */
@@ -58,6 +60,7 @@ interface Running {
   readonly plane: NatPlane;
   readonly loop: ClassificationLoop;
   readonly upgrader: Upgrader;
+  readonly fallback: RelayFallback;
 }
 
 /** Finds ways through NATs. */
@@ -96,21 +99,24 @@ export class NatService implements Service, NatTraversal {
       transport,
       onChange: () => this.#announce(),
     });
+    const { connector } = plane;
+    const fallback = new RelayFallback({ ...this.#deps, transport, connector });
     const upgrader = new Upgrader({
       ...this.#deps,
       counters,
       transport,
-      connector: plane.connector,
+      connect: (peer, options) => this.#connect(peer, options),
       ownClass: () => this.classification,
       peerClass: (peer) => facts.natClass(peer),
       peerReflex: (peer) => facts.reflex(peer),
     });
-    this.#running = { plane, loop, upgrader };
+    this.#running = { plane, loop, upgrader, fallback };
     metrics.register("nat", () => this.#counters());
     if (!this.#isOn) return Promise.resolve();
     plane.start();
     if (this.#override === undefined) loop.start();
     upgrader.start();
+    fallback.start();
     this.#announce();
     return Promise.resolve();
   }
@@ -118,6 +124,7 @@ export class NatService implements Service, NatTraversal {
   stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
+    running?.fallback.stop();
     running?.upgrader.stop();
     running?.loop.stop();
     running?.plane.stop();
@@ -172,7 +179,7 @@ export class NatService implements Service, NatTraversal {
   }
 
   connectDirect(peer: bigint, options: ConnectDirectOptions = {}): Promise<PathReport> {
-    return this.#require().plane.connector.connect(peer, options);
+    return this.#connect(peer, options);
   }
 
   /**
@@ -196,6 +203,13 @@ export class NatService implements Service, NatTraversal {
   get #own(): Classification {
     if (this.#override !== undefined) return { natClass: "open", reflex: this.#override.address };
     return this.#running?.loop.result ?? UNKNOWN_NAT;
+  }
+
+  async #connect(peer: bigint, options: ConnectOptions = {}): Promise<PathReport> {
+    const { plane, fallback } = this.#require();
+    const report = await plane.connector.connect(peer, options);
+    fallback.watch(report);
+    return report;
   }
 
   #require(): Running {

@@ -27,7 +27,7 @@ export interface UpgraderDeps {
     MeshTransport,
     "nodeId" | "peer" | "connectedPeers" | "streams" | "onPeerChange" | "onPeerMoved"
   >;
-  readonly connector: Pick<DirectConnector, "connect">;
+  readonly connect: DirectConnector["connect"];
   readonly ownClass: () => NatClass;
   readonly peerClass: (nodeId: bigint) => NatClass;
   readonly peerReflex: (nodeId: bigint) => SocketAddress | undefined;
@@ -112,11 +112,11 @@ export class Upgrader {
   }
 
   async #upgrade(nodeId: bigint, mayReplace: boolean): Promise<void> {
-    const { clock, log, counters, connector } = this.#deps;
+    const { clock, log, counters, connect } = this.#deps;
     this.#running.add(nodeId);
     counters.upgrades_attempted += 1;
     try {
-      const { outcome, attempts } = await connector.connect(nodeId, {
+      const { outcome, attempts } = await connect(nodeId, {
         isUpgrade: true,
         mayReplace,
         timeoutMs: UPGRADE_TIMEOUT_MS,

@@ -288,3 +288,82 @@ Deno.test("NatService.queryReflex() times out with its own kind", async () => {
     (error) => error instanceof NatError && error.kind === "peer-not-reachable",
   );
 });
+
+Deno.test("NatService goes back to a relay when a hole closes, and opens another one", async () => {
+  using kit = new NatServiceKit();
+  const [low, high] = await relayedPair(kit, true);
+  await kit.clock.advance(6_000);
+  assert.equal(low.transport.peer(high.nodeId)?.isRelayed, false);
+
+  const hosts = [low, high].map(({ box }) => box?.publicAddresses()[0]?.host);
+  kit.network.filter = (_, from, to) => !(hosts.includes(from.host) && hosts.includes(to.host));
+  await kit.clock.advance(75_000);
+  const relayed = low.transport.peer(high.nodeId);
+  assert.deepEqual([relayed?.state, relayed?.isRelayed], ["connected", true]);
+  assert.equal(low.nat.stats().relay_fallbacks, 1);
+  await kit.transfer(low, high);
+  await kit.transfer(high, low);
+
+  kit.network.filter = undefined;
+  await kit.clock.advance(90_000);
+  assert.equal(low.transport.peer(high.nodeId)?.isRelayed, false);
+  assert.equal(high.transport.peer(low.nodeId)?.isRelayed, false);
+  await kit.transfer(high, low);
+});
+
+Deno.test("NatService.connectDirect() asked twice at once seeks once", async () => {
+  using kit = new NatServiceKit();
+  const coordinators = await kit.coordinators();
+  const [node, other] = [await kit.serve("full_cone"), await kit.serve("full_cone")];
+  for (const one of [node, other]) await joined(kit, one, coordinators);
+  await kit.clock.advance(1_000);
+  const both = Promise.all([1, 2].map(() => node.nat.connectDirect(other.nodeId)));
+  const [first, second] = await kit.settle(both);
+  assert.equal(first, second);
+  assert.equal(node.nat.stats().punches_attempted, 1);
+  const again = await node.nat.connectDirect(other.nodeId);
+  assert.match(again.attempts[0]?.reason ?? "", /already/);
+});
+
+Deno.test("NatService.connectDirect() ends in time, and at once when aborted", async () => {
+  using kit = new NatServiceKit();
+  const coordinators = await kit.coordinators();
+  const [node, other] = [await kit.serve("full_cone"), await kit.serve("full_cone")];
+  for (const one of [node, other]) await joined(kit, one, coordinators);
+  await kit.clock.advance(1_000);
+  kit.network.filter = () => false;
+  const startedAt = kit.clock.now();
+  const report = await kit.settle(node.nat.connectDirect(other.nodeId, { timeoutMs: 2_000 }));
+  assert.equal(report.outcome, "none");
+  assert.ok(kit.clock.now() - startedAt <= 4_100);
+
+  const abort = new AbortController();
+  const aborted = assert.rejects(
+    () => node.nat.connectDirect(other.nodeId, { signal: abort.signal }),
+    /enough/,
+  );
+  abort.abort(new Error("enough"));
+  await kit.clock.advance(2_000);
+  await aborted;
+});
+
+Deno.test("NatService.connectDirect() finds a neighbour behind the same NAT by a local address", async () => {
+  using kit = new NatServiceKit();
+  const coordinators = await kit.coordinators();
+  const node = await kit.serve("full_cone");
+  const other = await kit.serve("full_cone", { box: node.box });
+  for (const one of [node, other]) await joined(kit, one, coordinators);
+  await kit.clock.advance(1_000);
+  // The NAT does not send back in what is addressed to its own public side.
+  const relayed = await kit.settle(node.nat.connectDirect(other.nodeId));
+  assert.equal(relayed.outcome, "relayed");
+  const direct = await kit.settle(
+    node.nat.connectDirect(other.nodeId, { addresses: [other.transport.localAddress] }),
+  );
+  assert.deepEqual(direct.attempts.map(({ kind, outcome }) => [kind, outcome]), [
+    ["punch", "failed"],
+    ["direct", "connected"],
+  ]);
+  assert.deepEqual(node.transport.peer(other.nodeId)?.address, other.transport.localAddress);
+  await kit.transfer(node, other);
+});

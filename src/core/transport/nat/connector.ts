@@ -126,8 +126,34 @@ export class DirectConnector {
     return search;
   }
 
+  /**
+   * Opens a session through a relay, in place of a direct one that fell silent: the hole closed.
+   *
+   * @returns True when it stands, or when the peer is heard directly again.
+   */
+  async fallBack(peer: bigint, signal: AbortSignal): Promise<boolean> {
+    const { clock, know, transport } = this.#deps;
+    const known = await know(peer);
+    const { noisePublicKey } = known;
+    if (signal.aborted || noisePublicKey === undefined) return false;
+    const coordinators = this.#coordinators(peer);
+    const log = new PathLog(clock);
+    const mayReplace = true;
+    const addresses: SocketAddress[] = [];
+    await this.#relay(
+      { peer, known, noisePublicKey, addresses, coordinators, mayReplace, log, signal },
+    );
+    return transport.peer(peer)?.state === "connected";
+  }
+
+  #coordinators(peer: bigint): bigint[] {
+    const { transport, isRelayCapable } = this.#deps;
+    const [peers, routes] = [transport.peers(), transport.routes()];
+    return chooseCoordinators(peer, { peers, routes, isRelayCapable });
+  }
+
   async #connect(peer: bigint, options: ConnectOptions): Promise<PathReport> {
-    const { clock, own, know, transport, isRelayCapable } = this.#deps;
+    const { clock, own, know, transport } = this.#deps;
     options.signal?.throwIfAborted();
     const log = new PathLog(clock);
     const abort = new AbortController();
@@ -139,11 +165,7 @@ export class DirectConnector {
     try {
       const known = await know(peer);
       const action = decidePair(own().natClass, known.natClass);
-      const coordinators = chooseCoordinators(peer, {
-        peers: transport.peers(),
-        routes: transport.routes(),
-        isRelayCapable,
-      });
+      const coordinators = this.#coordinators(peer);
       const noisePublicKey = options.noisePublicKey ?? known.noisePublicKey;
       if (isDirect(transport.peer(peer) ?? NOBODY)) this.#noteExisting(peer, log);
       else if (noisePublicKey === undefined) noteUnknownKey(log);
@@ -249,9 +271,9 @@ export class DirectConnector {
         } catch (error) {
           failure = error;
         }
-        if (isUp(transport.peer(peer) ?? NOBODY)) break;
+        if (transport.peer(peer)?.state === "connected") break;
       }
-      if (isUp(transport.peer(peer) ?? NOBODY)) {
+      if (transport.peer(peer)?.state === "connected") {
         counters.relay_fallbacks += 1;
         attempt.connected("it answered through the relay");
         return;

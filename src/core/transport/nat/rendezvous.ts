@@ -41,6 +41,9 @@ interface Asked {
   readonly settle: (outcome: PunchTrain | NatError) => void;
 }
 
+/** A request without an answer is made once more after this. */
+const REQUEST_REPEAT_MS = 1_000;
+
 type Introduce = Extract<Rendezvous, { readonly kind: "introduce" }>;
 type Ack = Extract<Rendezvous, { readonly kind: "ack" }>;
 type Reject = Extract<Rendezvous, { readonly kind: "reject" }>;
@@ -63,7 +66,7 @@ export class RendezvousPlane {
   }
 
   /**
-   * Asks `coordinator` for an introduction to `peer`.
+   * Asks `coordinator` for an introduction to `peer`; once more after a second without an answer.
    *
    * @param ownReflex Where this node is to be punched at; its host has to be the one the coordinator sees.
    * @returns The train that was begun with it.
@@ -82,12 +85,8 @@ export class RendezvousPlane {
       throw new NatError("transport", "Cannot ask for an introduction: too many are under way");
     }
     const punchId = new DataView(random(4).buffer).getUint32(0);
-    const isSent = send(coordinator, {
-      kind: "request",
-      target: peer,
-      punchId,
-      selfReflex: ownReflex,
-    });
+    const request = { kind: "request", target: peer, punchId, selfReflex: ownReflex } as const;
+    const isSent = send(coordinator, request);
     const who = `node ${idToHex(coordinator)}`;
     if (!isSent) {
       throw new NatError("transport", `Cannot ask ${who} for an introduction: no session with it`);
@@ -95,6 +94,7 @@ export class RendezvousPlane {
     const { promise, resolve, reject } = Promise.withResolvers<PunchTrain>();
     const finish = () => {
       cancel();
+      cancelRepeat();
       signal.removeEventListener("abort", onAbort);
       this.#asked.delete(peer);
     };
@@ -102,6 +102,8 @@ export class RendezvousPlane {
       finish();
       reject(signal.reason);
     };
+    // Messages are not repeated by themselves; the coordinator's budget has room for a second one.
+    const cancelRepeat = clock.after(REQUEST_REPEAT_MS, () => void send(coordinator, request));
     const cancel = clock.after(PUNCH_DEADLINE_MS, () => {
       finish();
       counters.punch_timeouts += 1;

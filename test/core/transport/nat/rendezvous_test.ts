@@ -91,6 +91,18 @@ Deno.test("ask() begins a train with the introduction of the coordinator it aske
   assert.equal(train.firesAt - train.introducedAt, 500);
 });
 
+Deno.test("ask() asks once more after a second, and no more once it is answered", async () => {
+  const kit = new Kit();
+  const asking = kit.ask();
+  await kit.clock.advance(1_000);
+  assert.equal(kit.sent.length, 2);
+  assert.deepEqual(kit.sent[1], kit.sent[0]);
+  kit.introduce(COORDINATOR);
+  await asking;
+  await kit.clock.advance(10_000);
+  assert.equal(kit.sent.length, 2);
+});
+
 Deno.test("ask() takes no introduction on another session than the coordinator's", async () => {
   const kit = new Kit();
   const asking = assert.rejects(() => kit.ask(), isKind("punch-failed"));

@@ -170,6 +170,34 @@ Deno.test("crossing dials: the session of the lower node id is kept", async () =
   }
 });
 
+Deno.test("of a relayed and a direct session made at once the direct one is kept, whoever is lower", () => {
+  for (const peerId of [LOW, HIGH]) {
+    for (const isDirectOurs of [true, false]) {
+      for (const order of ["direct first", "relayed first"]) {
+        const { registry, peers, find } = create();
+        const open = (isOurs: boolean, isRelayed: boolean) => {
+          const result = resultOf(peerId, { isInitiator: isOurs, isRelayed });
+          if (isOurs) registry.initiate(result);
+          else registry.accept(result);
+          const session = find(result) ?? assert.fail();
+          if (!isOurs) registry.confirm(session);
+          return session;
+        };
+        const steps = [
+          () => open(isDirectOurs, false),
+          () => open(!isDirectOurs, true),
+        ];
+        const [direct] = order === "direct first"
+          ? steps.map((step) => step())
+          : steps.toReversed().map((step) => step()).toReversed();
+        const trace = `${order}, peer ${peerId}, direct ${isDirectOurs ? "ours" : "theirs"}`;
+        assert.equal(peers.get(peerId)?.session, direct, trace);
+        assert.equal(peers.get(peerId)?.relayTo, undefined, trace);
+      }
+    }
+  }
+});
+
 Deno.test("a dial that comes later than crossing takes over, whoever is lower", async () => {
   const { registry, peers, accept, initiate, clock } = create();
   const ours = initiate(HIGH);
