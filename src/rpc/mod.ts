@@ -6,5 +6,6 @@ export * from "./link/mod.ts";
 export * from "./metrics/mod.ts";
 export * from "./resilience/mod.ts";
 export * from "./tools/mod.ts";
+export * from "./typed/mod.ts";
 export * from "./types.ts";
 export * from "./wire/mod.ts";
