@@ -44,6 +44,10 @@ export interface RpcAnnouncements {
    * @throws NetError `limit` when that is too much for an announcement; nothing has changed then.
    */
   offer(services: readonly string[]): void;
+  /** Nodes that announce a service, this one included, in no order. */
+  nodesOffering(service: string): Iterable<bigint>;
+  /** Moves on with every change of what is announced, or of who admits whom. */
+  readonly version: number;
 }
 
 /** What links share. */

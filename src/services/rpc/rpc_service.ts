@@ -9,11 +9,18 @@ import { SESSION_TIMEOUT_MS } from "../../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
 import {
+  type CallOptions,
+  type CancelTokens,
+  type ClientStreamCall,
   createLinkCounters,
+  type DuplexCall,
   JoinBudget,
   RpcClient,
   RpcMetrics,
+  type RpcResponses,
   type ServerLinks,
+  ServiceCaller,
+  ServiceDirectory,
   serviceTag,
 } from "../../rpc/mod.ts";
 import { Allowances } from "./allowances.ts";
@@ -59,6 +66,8 @@ interface Running {
   readonly clientLinks: PeerClientLinks;
   readonly serverLinks: PeerServerLinks;
   readonly client: RpcClient;
+  readonly directory: ServiceDirectory;
+  readonly caller: ServiceCaller;
 }
 
 /** Calls of a node. */
@@ -82,6 +91,40 @@ export class RpcService implements Service {
     return this.#required.client;
   }
 
+  /** Tokens that end many calls at once; see `CallOptions.cancelToken`. */
+  get cancelTokens(): CancelTokens {
+    return this.client.cancelTokens;
+  }
+
+  // --- Calling ---------------------------------------------------------------------------------
+
+  /** See `Rpc.call`. */
+  call(service: string, body: Uint8Array, options?: CallOptions): Promise<Uint8Array> {
+    return this.#required.caller.call(service, body, options);
+  }
+
+  /** See `Rpc.callStream`. */
+  callStream(service: string, body: Uint8Array, options?: CallOptions): Promise<RpcResponses> {
+    return this.#required.caller.callStream(service, body, options);
+  }
+
+  /** See `Rpc.callClientStream`. */
+  callClientStream(service: string, options?: CallOptions): Promise<ClientStreamCall> {
+    return this.#required.caller.callClientStream(service, options);
+  }
+
+  /** See `Rpc.callDuplex`. */
+  callDuplex(service: string, options?: CallOptions): Promise<DuplexCall> {
+    return this.#required.caller.callDuplex(service, options);
+  }
+
+  /** See `Rpc.findServiceNodes`. */
+  findServiceNodes(service: string): readonly bigint[] {
+    return this.#required.caller.findServiceNodes(service);
+  }
+
+  // --- Running ---------------------------------------------------------------------------------
+
   /** Where services of this node hear their callers. */
   get serverLinks(): ServerLinks {
     return this.#required.serverLinks;
@@ -92,12 +135,14 @@ export class RpcService implements Service {
     announcements.offer([]);
     this.#running = this.#create();
     metrics.register("rpc_link", () => this.#linkCounters());
+    metrics.register("rpc", () => this.#callCounters());
     return Promise.resolve();
   }
 
   stop(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return Promise.resolve();
+    running.client.stop();
     running.clientLinks.stop();
     running.serverLinks.stop();
     running.loopback.stop();
@@ -139,7 +184,27 @@ export class RpcService implements Service {
       mayExecute: (target, service) => this.#deps.gates.mayExecute(target, serviceTag(service)),
     });
     clientLinks.useSink(client);
-    return { parts, loopback, clientLinks, serverLinks, client };
+    const directory = this.#createDirectory(transport);
+    const caller = new ServiceCaller({
+      clock,
+      random: () => new DataView(random(4).buffer).getUint32(0) / 0x1_0000_0000,
+      targets: client,
+      directory,
+      meters: this.meters,
+      nodeId: transport.nodeId,
+    });
+    return { parts, loopback, clientLinks, serverLinks, client, directory, caller };
+  }
+
+  #createDirectory(transport: RpcTransport): ServiceDirectory {
+    const { announcements, gates } = this.#deps;
+    return new ServiceDirectory({
+      nodesOffering: (service) => announcements.nodesOffering(service),
+      mayExecute: (node, service) => gates.mayExecute(node, serviceTag(service)),
+      version: () => announcements.version,
+      isHealthy: (node) => transport.peer(node)?.state !== "failed",
+      roundTripMs: (node) => node === transport.nodeId ? 0 : transport.peer(node)?.rttMs,
+    });
   }
 
   #linkCounters(): CounterSet {
@@ -151,6 +216,18 @@ export class RpcService implements Service {
       callers: serverLinks.callers,
       joining_bytes: parts.budget.bytes,
     };
+  }
+
+  #callCounters(): CounterSet {
+    const { client, directory } = this.#required;
+    const { pending, ...counted } = client.counters;
+    const named: CounterSet = { calls_pending: pending, ...this.meters.counters };
+    for (const [name, value] of Object.entries(counted)) {
+      named[`client_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`] =
+        value;
+    }
+    const { services, services_forgotten } = directory.counters;
+    return { ...named, looked_up: services, looked_up_forgotten_total: services_forgotten };
   }
 
   get #required(): Running {

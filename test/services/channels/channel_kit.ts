@@ -47,6 +47,8 @@ export class ChannelKit implements Disposable {
   readonly mesh = new MeshKit();
   readonly nodes: ChannelNode[] = [];
   readonly #announced = new Map<bigint, readonly string[]>();
+  /** Announcements so far. */
+  changes = 0;
   readonly #hidden = new Set<bigint>();
   readonly #changes = new Emitter<[nodeId: bigint]>();
 
@@ -68,6 +70,7 @@ export class ChannelKit implements Disposable {
         options.isOurs !== false || !/^(net|channel)\b/.test(tag)
       );
       this.#announced.set(node.nodeId, told);
+      this.changes += 1;
       this.#changes.emit(node.nodeId);
     };
     const channels = new ChannelService({
@@ -130,6 +133,11 @@ export class ChannelKit implements Disposable {
   /** What a node announced, as everybody knows it. */
   tagsOf(nodeId: bigint): readonly string[] | undefined {
     return this.#announced.get(nodeId);
+  }
+
+  /** Nodes that announced a tag. */
+  *nodesAnnouncing(tag: string): Generator<bigint, void, undefined> {
+    for (const [nodeId, tags] of this.#announced) if (tags.includes(tag)) yield nodeId;
   }
 
   /** Calls back when somebody announced something; the result stops that. */

@@ -31,6 +31,7 @@ export class RpcKit extends ChannelKit {
     const { transport } = node;
     const metrics = createMetricRegistry();
     const announcedTo: bigint[] = [];
+    const versionOf = () => this.changes;
     const rpc = new RpcService({
       clock: this.clock,
       log: silentLog,
@@ -47,6 +48,10 @@ export class RpcKit extends ChannelKit {
         tagsOf: (peer) => this.tagsOf(peer),
         announceTo: (peer) => void announcedTo.push(peer),
         onAnnounced: (handler) => this.onAnnounced(handler),
+        nodesOffering: (service) => this.nodesAnnouncing(serviceTag(service)),
+        get version() {
+          return versionOf();
+        },
         offer: (services) => {
           const tags = services.map(serviceTag);
           made.announceAs("rpc", options.isExtended === false ? tags : [TAG_RPC_BODIES, ...tags]);
