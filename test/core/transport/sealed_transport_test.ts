@@ -85,7 +85,8 @@ Deno.test("MeshTransport opens a sealed handshake at 30 % loss", async () => {
     dialer.add({ ...net.target(b), forms: ["routed"] });
     const start = net.clock.now();
     const isUp = () => b.transport.peer(a.nodeId)?.isSealed && a.transport.peer(b.nodeId)?.isSealed;
-    assert.ok(await net.clock.advanceUntil(() => isUp() === true, 30_000), `seed ${seed}`);
+    // Half of the attempts lose one of their two messages: of 40 runs some need a dozen of them.
+    assert.ok(await net.clock.advanceUntil(() => isUp() === true, 60_000), `seed ${seed}`);
     tookMs.push(net.clock.now() - start);
     assert.ok(b.transport.counters.sessions_proven_total > 0);
     dialer.stop();
