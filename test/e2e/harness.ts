@@ -58,6 +58,8 @@ export interface StartNodeOptions {
   readonly stdin?: string;
   /** Control socket to wait for, when the flags name another one. */
   readonly socketPath?: string;
+  /** A command that becomes the program, such as one that enters a network namespace. */
+  readonly through?: readonly string[];
 }
 
 /** A node process. */
@@ -111,6 +113,7 @@ export async function makeWorkspace(): Promise<Workspace> {
         env: options.isBare ? { ...options.env } : { ...home.env, ...options.env },
         cwd: `${home.dir}/cwd`,
         stdin: options.stdin,
+        through: options.through,
       });
       programs.push(program);
       const startMs = performance.now();

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array<ArrayBuffer>;
   /** Longest wait in milliseconds; the process is killed then and the run fails. */
   readonly timeoutMs?: number;
+  /** Words before the program's own: a command that becomes it. */
+  readonly through?: readonly string[];
 }
 
 /** A program that was started, with what it has printed so far. */
@@ -61,7 +63,7 @@ export function programWords(): readonly [string, ...string[]] {
 
 /** Starts the program with piped output; `stdin` is closed behind the given bytes. */
 export function spawnProgram(args: readonly string[], options: RunOptions): RunningProgram {
-  const [command, ...words] = programWords();
+  const [command = "", ...words] = [...options.through ?? [], ...programWords()];
   const child = new Deno.Command(command, {
     args: [...words, ...args],
     cwd: options.cwd,
