@@ -83,6 +83,13 @@ const GOOD_SCORE = 50;
 function peerNotes(peer: Answer): string[] {
   const id = textOf(peer.node_id);
   const notes: string[] = [];
+  if (peer.trust === "unproven") {
+    notes.push(
+      peer.relayed === true
+        ? `${id}: not sealed: its relay and members of the mesh can read it`
+        : `${id}: not sealed: members of the mesh that see it pass can read it`,
+    );
+  }
   if (peer.has_double === true) notes.push(`${id}: its identity seems to be in use twice`);
   const { score, ...observed } = recordOf(peer.conduct);
   if ((numberOf(score) ?? GOOD_SCORE) < GOOD_SCORE) {

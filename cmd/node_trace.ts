@@ -64,7 +64,12 @@ export const nodeTraceCommand = buildCommand<TraceFlags, [string], NetContext>({
         );
         output.result("node.trace", result, () => traceText(result));
         if (result.session === false) {
-          output.note("without a session it can't be probed: join it with its ticket");
+          output.note(
+            `without a session it can't be probed: net node connect ${
+              textOf(result.node_id)
+            }, or ` +
+              "join it with its ticket",
+          );
         }
         return numberOf(result.received) === 0 ? 6 : 0;
       } finally {
@@ -101,9 +106,12 @@ export function traceText(result: Answer): string {
       textOf(result.metric)
     }, confirmed ${formatDuration(ageMs)} ago`;
   }
+  const relayText = result.relayed === true
+    ? `through the relay ${textOf(result.relay) || "that is shown"}\n`
+    : "";
   const loss = (numberOf(result.loss) ?? 0) * 100;
   const answered = `${textOf(result.received)} of ${textOf(result.sent)} answered`;
-  return `${table}\n${answered}, ${loss.toFixed(0)} % lost, ${timesText(result)}`;
+  return `${table}\n${relayText}${answered}, ${loss.toFixed(0)} % lost, ${timesText(result)}`;
 }
 
 function timesText(result: Answer): string {

@@ -32,9 +32,11 @@ import { identityLsCommand } from "./identity_ls.ts";
 import { identityNewCommand } from "./identity_new.ts";
 import { identityRotateCommand } from "./identity_rotate.ts";
 import { identityShowCommand } from "./identity_show.ts";
+import { nodeConnectCommand } from "./node_connect.ts";
 import { nodeCountersCommand } from "./node_counters.ts";
 import { nodeForgetCommand } from "./node_forget.ts";
 import { nodePeersCommand } from "./node_peers.ts";
+import { nodePingCommand } from "./node_ping.ts";
 import { nodeRoutesCommand } from "./node_routes.ts";
 import { nodeStartCommand } from "./node_start.ts";
 import { nodeStatusCommand } from "./node_status.ts";
@@ -74,6 +76,8 @@ const nodeRoutes = buildRouteMap<string, NetContext>({
     streams: nodeStreamsCommand,
     routes: nodeRoutesCommand,
     counters: nodeCountersCommand,
+    connect: nodeConnectCommand,
+    ping: nodePingCommand,
     trace: nodeTraceCommand,
     forget: nodeForgetCommand,
   }),

@@ -4,7 +4,14 @@
  * `createNode` builds it, `start` takes the folder and runs the services under the supervisor, `stop`
  * ends them in a bounded time. Control surfaces are handed in as factories, because they stand above.
  */
-import { idToHex, NetError, systemClock, systemRandom, toHex } from "./base/mod.ts";
+import {
+  idToHex,
+  NetError,
+  type SocketAddress,
+  systemClock,
+  systemRandom,
+  toHex,
+} from "./base/mod.ts";
 import { type NodeConfig, PROGRAM_VERSION } from "./config/mod.ts";
 import {
   createRamKeys,
@@ -14,6 +21,7 @@ import {
   type NodeKeys,
   requireIdentityFile,
   type Ticket,
+  TICKET_ADDRESSES_MAX,
 } from "./core/crypto/mod.ts";
 import {
   type DataFolder,
@@ -41,6 +49,7 @@ import {
   openStorage,
   type PeerRow,
   type PlacementService,
+  type PortMappingService,
   type RpcService,
   type Storage,
   type SubnetService,
@@ -129,6 +138,11 @@ export class Node {
   /** Ways through NATs. */
   get nat(): NatService {
     return required(this.#meshServices?.nat, "nat");
+  }
+
+  /** The mesh's port at the gateway. */
+  get portMapping(): PortMappingService {
+    return required(this.#meshServices?.portMapping, "port mapping");
   }
 
   /** Which nodes suit what needs one. */
@@ -277,7 +291,7 @@ export class Node {
       entityId: identity.entityId,
       noisePublicKey: noise.publicKey,
       meshSecret,
-      addresses: this.mesh.addresses(),
+      addresses: this.#ticketAddresses(),
       label: options.label ?? this.config.label,
     });
     return {
@@ -290,6 +304,13 @@ export class Node {
   /** All counters. */
   counters(): CounterSet {
     return this.metrics.snapshot();
+  }
+
+  /** Where whoever holds a ticket finds this node; the one it is reached at from outside is among them. */
+  #ticketAddresses(): SocketAddress[] {
+    const stated = this.nat.reflexOverride?.address;
+    const own = this.mesh.addresses();
+    return stated === undefined ? own : [...own.slice(0, TICKET_ADDRESSES_MAX - 1), stated];
   }
 
   async #open(): Promise<void> {

@@ -58,6 +58,18 @@ export interface MeshMemory {
   removePeer(nodeId: bigint): Promise<boolean>;
 }
 
+/**
+ * Who said where a peer is: the ticket this node joined with, a flag of its start, what it kept of a peer
+ * that proved itself, or of one that did not.
+ */
+export type AddressSource = "ticket" | "flag" | "pin" | "memory";
+
+/** An address of a peer. */
+export interface KnownAddress {
+  readonly address: SocketAddress;
+  readonly source: AddressSource;
+}
+
 /** What {@linkcode MeshService} needs. */
 export interface MeshServiceDeps {
   readonly clock: Clock;
@@ -211,6 +223,20 @@ export class MeshService implements Service {
     const dialled = this.#dialer?.targets().find(({ target }) => target.nodeId === nodeId)?.target;
     if (dialled !== undefined) return dialled;
     return (await this.#deps.memory.readPeers()).find((peer) => peer.nodeId === nodeId);
+  }
+
+  /** Every address that this node was told of a peer or remembers of it, with who said so. */
+  async addressesOf(nodeId: bigint): Promise<readonly KnownAddress[]> {
+    const { ticket, peers } = this.#options;
+    const isTicket = ticket !== undefined && deriveNodeId(ticket.entityId) === nodeId;
+    const known = (await this.#deps.memory.readPeers()).find((peer) => peer.nodeId === nodeId);
+    const from = (source: AddressSource, addresses: readonly SocketAddress[] = []) =>
+      addresses.map((address) => ({ address, source }));
+    return [
+      ...from("ticket", isTicket ? ticket.addresses : []),
+      ...from("flag", peers.find((peer) => peer.nodeId === nodeId)?.addresses),
+      ...from(known?.isPinned ? "pin" : "memory", known?.addresses),
+    ];
   }
 
   /** Forgets a peer: its pin, its addresses, the wish to stay connected. */

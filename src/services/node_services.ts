@@ -23,7 +23,7 @@ import { createFoldReach } from "./fold_reach.ts";
 import { createFoldMemory } from "./fold_snapshots.ts";
 import { FoldService } from "./folds.ts";
 import { type KnownPeer, MeshService } from "./mesh.ts";
-import { NatService } from "./nat/mod.ts";
+import { NatService, PortMappingService, systemPortMapMachine } from "./nat/mod.ts";
 import { PlacementService } from "./placement.ts";
 import { createRpcAnnouncements, RpcService } from "./rpc/mod.ts";
 import type { Storage } from "./storage.ts";
@@ -54,6 +54,7 @@ export interface MeshServices {
   readonly mesh: MeshService;
   readonly capabilities: CapabilityService;
   readonly nat: NatService;
+  readonly portMapping: PortMappingService;
   readonly placement: PlacementService;
   readonly subnets: SubnetService;
   readonly folds: FoldService;
@@ -98,9 +99,17 @@ export function addMeshServices(parts: MeshParts): MeshServices {
     )
   );
   const nat = supervisor.add(() =>
-    new NatService({ ...deps, random: systemRandom, mesh, capabilities }, {
+    new NatService({ ...deps, random: systemRandom, mesh, capabilities, ownHosts }, {
       isOn: config.nat === "auto",
     })
+  );
+  // Who switched traversal off wants no port opened for its sake either.
+  const mode = config.nat === "off" && config.portMap === "auto" ? "off" : config.portMap;
+  const portMapping = supervisor.add(() =>
+    new PortMappingService(
+      { ...deps, random: systemRandom, mesh, nat, machine: systemPortMapMachine },
+      { mode },
+    )
   );
   const rttMs = (nodeId: bigint) => mesh.transport.peer(nodeId)?.rttMs;
   const placement = supervisor.add(() => new PlacementService({ ...deps, capabilities, rttMs }));
@@ -125,7 +134,7 @@ export function addMeshServices(parts: MeshParts): MeshServices {
     })
   );
 
-  return { tokens, mesh, capabilities, nat, placement, subnets, folds };
+  return { tokens, mesh, capabilities, nat, portMapping, placement, subnets, folds };
 }
 
 /** Adds what serves those who wait: readers of channels, measurements. */
@@ -168,6 +177,11 @@ export function addOpenServices(
   );
 
   return { channels, rpc, bench };
+}
+
+/** Addresses of this machine. */
+function ownHosts(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
 }
 
 function toKnownPeer(peer: NodeConfig["peers"][number]): KnownPeer {

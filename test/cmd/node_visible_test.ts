@@ -57,10 +57,11 @@ Deno.test("peerTable() says below what speaks against a peer", () => {
   const table = peerTable([{ ...PEER, has_double: true, conduct }]);
   assertFits(table);
   assert.deepEqual(table.split("\n").slice(2), [
+    "31a56ab7724a0b59: not sealed: members of the mesh that see it pass can read it",
     "31a56ab7724a0b59: its identity seems to be in use twice",
     "31a56ab7724a0b59: conduct 35 of 100: heartbeats late 7, floods 12K, loops 3",
   ]);
-  const good = { ...PEER, has_double: false, conduct: { ...conduct, score: 50 } };
+  const good = { ...PEER, trust: "proven", has_double: false, conduct: { ...conduct, score: 50 } };
   assert.equal(peerTable([good]).split("\n").length, 2);
 });
 
@@ -264,6 +265,12 @@ Deno.test("node trace prints hops, loss and times, and every probe on standard e
       "2    bb    -              1.25ms\n" +
       "3 of 4 answered, 25 % lost, min 1.00ms  p50 1.25ms  avg 2.50ms  max 12.3ms\n",
   );
+});
+
+Deno.test("node trace names the relay", async () => {
+  const node = { "node.trace": { ...TRACE, relayed: true, relay: "aa" } };
+  const { stdout } = await runInMemory(["node", "trace", "bb"], { node });
+  assert.match(stdout, /^through the relay aa$/m);
 });
 
 Deno.test("node trace tells the way to a node without a session, and exits 6", async () => {

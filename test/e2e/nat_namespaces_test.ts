@@ -11,11 +11,16 @@ import {
   type TestNode,
   ticketOf,
   untilConnected,
+  waitFor,
   type Workspace,
 } from "./harness.ts";
 import { missingForNamespaces, NamespaceNet, publicHost } from "./nat_namespaces.ts";
 
 type Row = Record<string, unknown>;
+
+const BLOB_BYTES = 300_000;
+/** A packet holds 8,108 bytes at most. */
+const BLOB_PACKETS = Math.floor(BLOB_BYTES / 8_108);
 
 const missing = await missingForNamespaces();
 if (missing !== undefined) console.log(`NAT with network namespaces is not tested: ${missing}`);
@@ -36,10 +41,38 @@ async function peerRow(node: TestNode, peer: TestNode): Promise<Row | undefined>
 /** A blob put at one node and fetched at another one. */
 async function carries(workspace: Workspace, from: TestNode, to: TestNode, seed: number) {
   const [source, copy] = [`${workspace.dir}/source-${seed}`, `${workspace.dir}/copy-${seed}`];
-  await Deno.writeFile(source, patternBytes(300_000, seed));
+  await Deno.writeFile(source, patternBytes(BLOB_BYTES, seed));
   const { address } = await from.home.json(["blob", "put", source]);
   await to.home.json(["blob", "get", String(address), copy]);
   assert.ok(await equalFiles(source, copy));
+}
+
+/** Waits until both nodes know what they are behind, and of each other what the other one is behind. */
+async function untilClassified(left: TestNode, right: TestNode, natClass: string): Promise<void> {
+  for (const [node, other] of [[left, right], [right, left]] as const) {
+    const { node_id } = await other.status();
+    await waitFor(`both know that they are behind ${natClass} NATs`, async () => {
+      const { nat } = await node.call("node.reach", { peer: node_id, try: false });
+      return (nat as Row).own === natClass && (nat as Row).peer === natClass;
+    });
+  }
+}
+
+/** What `net doctor --peer` says. */
+async function examine(node: TestNode, peer: TestNode) {
+  const { node_id } = await peer.status();
+  const { code, stdout } = await node.home.net(["doctor", "--peer", String(node_id), "--json"]);
+  return { code, result: JSON.parse(stdout) as Row };
+}
+
+/** Packets that both public nodes relayed so far. */
+async function relayedPackets(nodes: readonly TestNode[]): Promise<number> {
+  let packets = 0;
+  for (const node of nodes) {
+    const { counters } = await node.call("node.counters");
+    packets += Number((counters as Row).net_transport_relayed_packets_total);
+  }
+  return packets;
 }
 
 Deno.test({
@@ -83,9 +116,50 @@ Deno.test({
 
     await t.step("a pair that can't punch stays with its relay, which carries", async () => {
       await untilConnected(adaSymmetric, bobSymmetric);
+      await untilClassified(adaSymmetric, bobSymmetric, "symmetric");
+      const { code, result } = await examine(bobSymmetric, adaSymmetric);
+      assert.equal(code, 1);
+      assert.equal((result.nat as Row).action, "relay");
+      assert.match(String((result.next as string[])[0]), /no punch gets through/);
+      const punch = (result.paths as Row[]).find(({ kind }) => kind === "punch");
+      assert.deepEqual([punch?.outcome, punch?.error], ["skipped", "unsupported"]);
+      const hubId = String((await hub.status()).node_id);
+      assert.equal((result.session as Row).relay, hubId);
       const row = await peerRow(bobSymmetric, adaSymmetric);
       assert.deepEqual([row?.relayed, row?.trust], [true, "proven"]);
+      const before = await relayedPackets([hub, other]);
       await carries(workspace, adaSymmetric, bobSymmetric, 1);
+      assert.ok(await relayedPackets([hub, other]) - before > BLOB_PACKETS);
+    });
+
+    await t.step("a pair that can punch does, and carries", async () => {
+      await untilConnected(adaCone, bobCone);
+      await untilClassified(adaCone, bobCone, "cone");
+      const adaId = String((await adaCone.status()).node_id);
+      const connected = await bobCone.home.json(["node", "connect", adaId]);
+      assert.equal(connected.outcome, "direct");
+      for (
+        const [node, peer, home] of [[bobCone, adaCone, ada], [adaCone, bobCone, bob]] as const
+      ) {
+        const row = await peerRow(node, peer);
+        assert.deepEqual([row?.relayed, row?.trust, row?.state], [false, "proven", "connected"]);
+        // Where the other router sends from: no relay stands in between.
+        assert.match(String(row?.address), new RegExp(`^${home.address}:`));
+      }
+      const before = await relayedPackets([hub, other]);
+      await carries(workspace, adaCone, bobCone, 2);
+      assert.ok(await relayedPackets([hub, other]) - before < BLOB_PACKETS);
+      const pinged = await bobCone.home.json(["node", "ping", adaId, "-c", "3", "-i", "20ms"]);
+      assert.deepEqual([pinged.received, pinged.relayed], [3, false]);
+      // One of the two asked for the introduction, by itself or as it was told.
+      const examined = [await examine(bobCone, adaCone), await examine(adaCone, bobCone)];
+      for (const { code, result } of examined) {
+        assert.deepEqual([code, (result.nat as Row).action], [0, "punch"]);
+      }
+      const punches = examined.flatMap(({ result }) => result.paths as Row[]).filter((path) =>
+        path.kind === "punch" && path.outcome === "connected"
+      );
+      assert.equal(punches.length, 1, JSON.stringify(examined));
     });
   },
 });

@@ -14,6 +14,7 @@ import { createControlServer } from "../control_server.ts";
 import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../health.ts";
 import { type Method, MethodTable } from "../method.ts";
 import { meshMethods } from "./mesh_methods.ts";
+import { natMethods } from "./nat_methods.ts";
 import { nodeMethods } from "./node_methods.ts";
 import { subnetMethods } from "./subnet_methods.ts";
 import { toolMethods } from "./tool_methods.ts";
@@ -118,6 +119,7 @@ function allMethods(node: Node): readonly Method[] {
   return [
     ...nodeMethods(node),
     ...meshMethods(node),
+    ...natMethods(node),
     ...capabilityMethods(node),
     ...subnetMethods(node),
     ...channelMethods(node),

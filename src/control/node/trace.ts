@@ -50,12 +50,20 @@ export async function tracePeer(
     session: true,
     state: peer.state,
     trust: peer.isSealed ? "proven" : "unproven",
+    relayed: peer.isRelayed,
+    relay: relayIdOf(node, peer),
     hops: hopsOf(node, peer, times[times.length >> 1]),
     sent: count,
     received: times.length,
     loss: round(1 - times.length / count),
     rtt_ms: summarize(times),
   };
+}
+
+/** The peer in between; `null` without one, or where it is not known which one it is. */
+function relayIdOf(node: MeshView, peer: PeerInfo): string | null {
+  const relay = peer.isRelayed ? relayOf(node, peer.nodeId) : undefined;
+  return relay === undefined ? null : idToHex(relay);
 }
 
 /** Hops to a peer, as far as they are known. */
@@ -97,6 +105,8 @@ function traceRoute(node: MeshView, nodeId: bigint): object {
     session: false,
     state: null,
     trust: null,
+    relayed: route.hops > 1,
+    relay: route.hops > 1 ? idToHex(route.via) : null,
     hops: [
       {
         node_id: idToHex(route.via),

@@ -25,6 +25,8 @@ export interface ClassificationLoopDeps {
     MeshTransport,
     "localAddress" | "peers" | "peer" | "connectedPeers" | "queryReflex" | "onPeerChange"
   >;
+  /** Addresses of this machine in canonical text, for a socket bound to all of them. */
+  readonly ownHosts?: () => readonly string[];
   /** The result, when it is another one than before. */
   readonly onChange: (result: Classification) => void;
 }
@@ -83,7 +85,7 @@ export class ClassificationLoop {
 
   async #ask(): Promise<void> {
     if (this.#sweep !== undefined) return;
-    const { counters, transport, onChange } = this.#deps;
+    const { counters, transport, ownHosts, onChange } = this.#deps;
     const peers = this.#directPeers();
     if (peers.length < REFLEX_ANSWERS_MIN) return;
     const sweep = this.#sweep = Symbol();
@@ -97,7 +99,7 @@ export class ClassificationLoop {
       else counters.reflex_failures_total += 1;
     }
     const before = this.#result;
-    const result = this.#result = classifyReflex(answers, transport.localAddress);
+    const result = this.#result = classifyReflex(answers, transport.localAddress, ownHosts?.());
     const isSame = before.natClass === result.natClass &&
       before.reflex?.host === result.reflex?.host && before.reflex?.port === result.reflex?.port;
     if (!isSame) onChange(result);

@@ -36,6 +36,8 @@ export interface NatServiceDeps {
   readonly metrics: MetricRegistry;
   readonly mesh: Pick<MeshService, "transport" | "findPeer">;
   readonly capabilities: Pick<CapabilityService, "contribute" | "get">;
+  /** Addresses of this machine in canonical text, for a socket bound to all of them. */
+  readonly ownHosts?: () => readonly string[];
 }
 
 /** Options of {@linkcode NatService}. */
@@ -97,6 +99,7 @@ export class NatService implements Service, NatTraversal {
       clock,
       counters,
       transport,
+      ownHosts: this.#deps.ownHosts,
       onChange: () => this.#announce(),
     });
     const { connector } = plane;
@@ -180,6 +183,14 @@ export class NatService implements Service, NatTraversal {
 
   connectDirect(peer: bigint, options: ConnectDirectOptions = {}): Promise<PathReport> {
     return this.#connect(peer, options);
+  }
+
+  /** What the last search for a peer came to, and how long ago; searches of this run only. */
+  lastReport(peer: bigint): { readonly report: PathReport; readonly ageMs: number } | undefined {
+    const kept = this.#require().plane.connector.lastReport(peer);
+    return kept === undefined
+      ? undefined
+      : { report: kept.report, ageMs: this.#deps.clock.now() - kept.atMs };
   }
 
   /**

@@ -26,6 +26,8 @@ Deno.test("tracePeer() probes a neighbour", async () => {
     session: true,
     state: "connected",
     trust: "proven",
+    relayed: false,
+    relay: null,
     hops: [{ node_id: id, rtt_ms: 1, address: formatAddress(b.address) }],
     sent: 1,
     received: 1,
@@ -49,6 +51,7 @@ Deno.test("tracePeer() names the relay in between", async () => {
     [[idToHex(relay.nodeId), formatAddress(relay.address)], [idToHex(b.nodeId), null]],
   );
   assert.equal(traced.hops[1]?.rtt_ms, 2);
+  assert.deepEqual([traced.relayed, traced.relay], [true, idToHex(relay.nodeId)]);
 });
 
 Deno.test("tracePeer() counts what does not come back", async () => {
@@ -70,6 +73,7 @@ Deno.test("tracePeer() tells what is known of a node that only a route leads to"
   await kit.clock.advance(6_000);
   const traced = await tracePeer(viewOf(a), idToHex(c.nodeId), 3, callContext()) as Traced;
   assert.equal(traced.session, false);
+  assert.deepEqual([traced.relayed, traced.relay], [true, idToHex(b.nodeId)]);
   assert.deepEqual(
     traced.hops.map(({ node_id, address }) => [node_id, address]),
     [[idToHex(b.nodeId), formatAddress(b.address)], [idToHex(c.nodeId), null]],

@@ -367,3 +367,32 @@ Deno.test("NatService.connectDirect() finds a neighbour behind the same NAT by a
   assert.deepEqual(node.transport.peer(other.nodeId)?.address, other.transport.localAddress);
   await kit.transfer(node, other);
 });
+
+Deno.test("NatService.lastReport() keeps what a search came to, and how long ago that was", async () => {
+  using kit = new NatServiceKit();
+  const coordinators = await kit.coordinators();
+  const left = await joined(kit, await kit.serve("symmetric"), coordinators);
+  const right = await joined(kit, await kit.serve("symmetric"), coordinators);
+  await kit.clock.advance(2_000);
+  assert.equal(left.nat.lastReport(right.nodeId), undefined);
+  const report = await kit.settle(left.nat.connectDirect(right.nodeId));
+  assert.equal(report.outcome, "relayed");
+  await kit.clock.advance(5_000);
+  const kept = left.nat.lastReport(right.nodeId);
+  assert.equal(kept?.report, report);
+  assert.ok(kept.ageMs >= 5_000 && kept.ageMs < 6_000, `${kept.ageMs}`);
+});
+
+Deno.test("NatService.connectDirect() dials no address that another peer answers at", async () => {
+  using kit = new NatServiceKit();
+  const coordinators = await kit.coordinators();
+  const left = await joined(kit, await kit.serve("symmetric"), coordinators);
+  const right = await joined(kit, await kit.serve("symmetric"), coordinators);
+  await kit.clock.advance(2_000);
+  const addresses = coordinators.map(({ transport }) => transport.localAddress);
+  const { attempts } = await kit.settle(left.nat.connectDirect(right.nodeId, { addresses }));
+  assert.deepEqual(attempts.map(({ kind, outcome }) => [kind, outcome]), [
+    ["punch", "skipped"],
+    ["relay", "connected"],
+  ]);
+});

@@ -23,6 +23,8 @@ export const UNKNOWN: Classification = { natClass: "unknown", reflex: undefined 
  *
  * @param answers Where different peers see this node; no relay may stand between.
  * @param bound Where the socket is bound; a wildcard host stands for every address of the machine.
+ * @param ownHosts Those addresses. Most routers leave a port as it is where they can, and with a wildcard
+ * would look like none; left out, what peers see counts as an address of the machine.
  *
  * @example
  * ```ts
@@ -35,6 +37,7 @@ export const UNKNOWN: Classification = { natClass: "unknown", reflex: undefined 
 export function classifyReflex(
   answers: readonly SocketAddress[],
   bound: SocketAddress,
+  ownHosts?: readonly string[],
 ): Classification {
   const outside = answers.filter(({ host }) => isPublicAddress(host));
   const counted = outside.length >= REFLEX_ANSWERS_MIN ? outside : answers;
@@ -42,9 +45,9 @@ export function classifyReflex(
   if (first === undefined || counted.length < REFLEX_ANSWERS_MIN) return UNKNOWN;
   const reflex = mostFrequent(counted);
   const isWildcard = bound.host === "0.0.0.0" || bound.host === "::";
-  const isOpen = counted.every(({ host, port }) =>
-    port === bound.port && (isWildcard || host === bound.host)
-  );
+  const isOwn = (host: string) =>
+    isWildcard ? ownHosts?.includes(host) ?? true : host === bound.host;
+  const isOpen = counted.every(({ host, port }) => port === bound.port && isOwn(host));
   if (isOpen) return { natClass: "open", reflex };
   const isCone = counted.every(({ port }) => port === first.port);
   return { natClass: isCone ? "cone" : "symmetric", reflex };

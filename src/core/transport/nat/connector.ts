@@ -9,7 +9,7 @@ import { type Clock, idToHex, NetError } from "../../../base/mod.ts";
 import { isSameAddress } from "../address.ts";
 import { chooseCoordinators, isDirect, isUp } from "./coordinators.ts";
 import type { NatCounters } from "./counters.ts";
-import { CONNECT_TIMEOUT_MS, CONNECTS_MAX, DIAL_ADDRESSES_MAX } from "./limits.ts";
+import { CONNECT_TIMEOUT_MS, CONNECTS_MAX, DIAL_ADDRESSES_MAX, REPORTS_MAX } from "./limits.ts";
 import type { MeshTransport } from "../mesh_transport.ts";
 import { decidePair } from "./pair_decision.ts";
 import { PathLog } from "./path_log.ts";
@@ -66,6 +66,13 @@ export interface ConnectOptions extends ConnectDirectOptions {
   readonly mayReplace?: boolean;
 }
 
+/** What came of the last search for a peer. */
+export interface KeptReport {
+  readonly report: PathReport;
+  /** By the clock of the connector. */
+  readonly atMs: number;
+}
+
 /** One connection being sought. */
 interface Search {
   readonly peer: bigint;
@@ -87,6 +94,8 @@ export class DirectConnector {
   readonly #deps: DirectConnectorDeps;
   readonly #punches: PunchWay;
   readonly #running = new Map<bigint, Promise<PathReport>>();
+  /** The least recent first. */
+  readonly #kept = new Map<bigint, KeptReport>();
 
   constructor(deps: DirectConnectorDeps) {
     this.#deps = deps;
@@ -152,6 +161,11 @@ export class DirectConnector {
     return chooseCoordinators(peer, { peers, routes, isRelayCapable });
   }
 
+  /** What the last search for a peer came to; of the {@linkcode REPORTS_MAX} peers sought last. */
+  lastReport(peer: bigint): KeptReport | undefined {
+    return this.#kept.get(peer);
+  }
+
   async #connect(peer: bigint, options: ConnectOptions): Promise<PathReport> {
     const { clock, own, know, transport } = this.#deps;
     options.signal?.throwIfAborted();
@@ -167,10 +181,11 @@ export class DirectConnector {
       const action = decidePair(own().natClass, known.natClass);
       const coordinators = this.#coordinators(peer);
       const noisePublicKey = options.noisePublicKey ?? known.noisePublicKey;
-      if (isDirect(transport.peer(peer) ?? NOBODY)) this.#noteExisting(peer, log);
+      const wasDirect = isDirect(transport.peer(peer) ?? NOBODY);
+      if (wasDirect) this.#noteExisting(peer, log);
       else if (noisePublicKey === undefined) noteUnknownKey(log);
       else {
-        const addresses = this.#addresses(known, options.addresses);
+        const addresses = this.#addresses(peer, known, options.addresses);
         const { signal } = abort;
         const { mayReplace = true } = options;
         await this.#search(
@@ -180,7 +195,9 @@ export class DirectConnector {
         );
       }
       options.signal?.throwIfAborted();
-      return this.#report(peer, known, action, log.attempts);
+      const report = this.#report(peer, known, action, log.attempts);
+      if (!wasDirect) this.#keep(report);
+      return report;
     } finally {
       cancel();
       options.signal?.removeEventListener("abort", onAbort);
@@ -193,9 +210,12 @@ export class DirectConnector {
     if (action === "relay") {
       log.skip("punch", "unsupported", "no punch gets through these two NATs");
     } else if (await this.#punches.run(search)) return;
-    // Addresses that the pair table says nothing of: where the peer was before, or the caller knows.
+    // Addresses that the pair table says nothing of: where the peer was before, or the caller knows; and
+    // the announced one where nobody could introduce, as some routers forward the port.
+    const isAnnouncedUntried = search.coordinators.length === 0 &&
+      search.known.reflex !== undefined;
     const isUntried = action !== "direct" &&
-      search.addresses.length > (search.known.reflex ? 1 : 0);
+      (isAnnouncedUntried || search.addresses.length > (search.known.reflex ? 1 : 0));
     if (isUntried && await this.#dial(search)) return;
     if (!isUpgrade) await this.#relay(search);
   }
@@ -282,6 +302,16 @@ export class DirectConnector {
     }
   }
 
+  #keep(report: PathReport): void {
+    const { peer } = report;
+    this.#kept.delete(peer);
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size < REPORTS_MAX) break;
+      this.#kept.delete(oldest);
+    }
+    this.#kept.set(peer, { report, atMs: this.#deps.clock.now() });
+  }
+
   #noteExisting(peer: bigint, log: PathLog): void {
     const address = this.#deps.transport.peer(peer)?.address;
     log.begin("direct", { address }).connected("there is a direct session already");
@@ -289,13 +319,19 @@ export class DirectConnector {
 
   /** Where to dial: the announced address first. */
   #addresses(
+    peer: bigint,
     known: PeerKnowledge,
     more: readonly SocketAddress[] = [],
   ): readonly SocketAddress[] {
     const addresses: SocketAddress[] = [];
     const given = known.reflex === undefined ? [] : [known.reflex];
+    const others = this.#deps.transport.peers().filter((other) =>
+      other.nodeId !== peer && isDirect(other)
+    );
     for (const address of [...given, ...more, ...known.addresses]) {
       if (address.port === 0 || addresses.some((other) => isSameAddress(other, address))) continue;
+      // Another node answers there, and would only relay.
+      if (others.some((other) => isSameAddress(other.address, address))) continue;
       if (addresses.length < DIAL_ADDRESSES_MAX) addresses.push(address);
     }
     return addresses;

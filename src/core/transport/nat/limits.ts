@@ -30,6 +30,8 @@ export const CONNECTS_MAX = 64;
 export const COORDINATORS_MAX = 3;
 /** Addresses a handshake is sent to at once, as many as a ticket holds. */
 export const DIAL_ADDRESSES_MAX = 8;
+/** Reports kept of the peers sought last: 256 × about 2 KB. */
+export const REPORTS_MAX = 256;
 /** Longest time for all ways to a peer together. */
 export const CONNECT_TIMEOUT_MS = 20_000;
 

@@ -4,6 +4,7 @@ export {
   type ConnectOptions,
   DirectConnector,
   type DirectConnectorDeps,
+  type KeptReport,
   type PeerKnowledge,
 } from "./connector.ts";
 export { PunchCoordinator, RejectReason } from "./coordinator.ts";

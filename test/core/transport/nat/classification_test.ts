@@ -24,6 +24,17 @@ Deno.test("classifyReflex() wants the bound host too, unless that is a wildcard"
   assert.equal(natClass("::"), "open");
 });
 
+Deno.test("classifyReflex() tells a router that keeps ports from none, by the machine's addresses", () => {
+  const answers = [at("203.0.113.7", 4_000), at("203.0.113.7", 4_000)];
+  const natClass = (...own: string[]) => classifyReflex(answers, BOUND, own).natClass;
+  assert.equal(natClass("127.0.0.1", "192.168.0.2"), "cone");
+  assert.equal(natClass("127.0.0.1", "203.0.113.7"), "open");
+  assert.equal(natClass(), "cone");
+  // Peers on this side see the machine's own address, and don't count beside two that do not.
+  const near = [at("192.168.0.2", 4_000), ...answers];
+  assert.equal(classifyReflex(near, BOUND, ["192.168.0.2"]).natClass, "cone");
+});
+
 Deno.test("classifyReflex() says cone for one port and symmetric for several", () => {
   const one = [at("203.0.113.7", 9_000), at("203.0.113.7", 9_000)];
   const several = [...one, at("203.0.113.7", 9_001)];
