@@ -181,7 +181,7 @@ export class RpcService implements Service {
       links: clientLinks,
       meters: this.meters,
       nodeId: transport.nodeId,
-      mayExecute: (target, service) => this.#deps.gates.mayExecute(target, serviceTag(service)),
+      mayExecute: (target, service) => this.#mayExecute(target, serviceTag(service)),
     });
     clientLinks.useSink(client);
     const directory = this.#createDirectory(transport);
@@ -205,6 +205,15 @@ export class RpcService implements Service {
       isHealthy: (node) => transport.peer(node)?.state !== "failed",
       roundTripMs: (node) => node === transport.nodeId ? 0 : transport.peer(node)?.rttMs,
     });
+  }
+
+  /**
+   * The caller's gate keeps this node from a service that a node says it does not offer to it. One that says
+   * nothing of the service, or nothing at all, may still have it: it is asked.
+   */
+  #mayExecute(target: bigint, tag: string): boolean {
+    const { announcements, gates } = this.#deps;
+    return announcements.tagsOf(target)?.includes(tag) !== true || gates.mayExecute(target, tag);
   }
 
   #linkCounters(): CounterSet {
