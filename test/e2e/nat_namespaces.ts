@@ -20,6 +20,10 @@ export interface HomeHost {
 
 /** A router and the hosts behind it. */
 export interface HomeNetwork {
+  /** Namespace of the router. */
+  readonly router: string;
+  /** Its address inside. */
+  readonly gateway: string;
   /** Its address on the public segment. */
   readonly address: string;
   readonly hosts: readonly HomeHost[];
@@ -116,7 +120,7 @@ export class NamespaceNet implements AsyncDisposable {
     await run("ip", ["netns", "exec", router, "sysctl", "-qw", "net.ipv4.ip_forward=1"]);
     const rules = hosts.map(({ address }, i) => ({ address, kind: kinds[i] ?? "cone" }));
     await masquerade(router, "out", rules);
-    return { address, hosts };
+    return { router, gateway: lan(1), address, hosts };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -173,6 +177,28 @@ async function masquerade(
     await chain("in", "filter", "input");
     await inside("nft", `add rule ip home in iifname ${device} drop`);
   }
+}
+
+/**
+ * Sends what arrives at a port of this namespace's router on to a host behind it; false takes that back.
+ *
+ * @param to `HOST:PORT`.
+ */
+export async function forwardPort(port: number, to: string, isOn: boolean): Promise<void> {
+  const rule = `-i out -p udp --dport ${port} -j DNAT --to-destination ${to}`;
+  try {
+    const words = `-t nat ${isOn ? "-A" : "-D"} PREROUTING ${rule}`;
+    return await run("iptables", words.split(" "));
+  } catch (error) {
+    if (!(error instanceof MissingCommand)) throw error;
+  }
+  // A table of its own, so that taking it back is simple.
+  const table = `forward${port}`;
+  const nft = (text: string) => run("nft", text.split(" "));
+  if (!isOn) return await nft(`delete table ip ${table}`);
+  await nft(`add table ip ${table}`);
+  await nft(`add chain ip ${table} pre { type nat hook prerouting priority -100 ; }`);
+  await nft(`add rule ip ${table} pre iifname out udp dport ${port} dnat to ${to}`);
 }
 
 /** A program is not there. */

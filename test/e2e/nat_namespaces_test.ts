@@ -1,7 +1,8 @@
 /**
  * Nodes behind real NATs: network namespaces with masquerading routers, and the program itself in them.
  *
- * One pair punches through, one pair can't and stays with its relay; both carry a payload.
+ * One pair punches through, one pair can't and stays with its relay, and one node has its router open a
+ * port; all of them carry a payload.
  */
 import assert from "node:assert/strict";
 import {
@@ -14,7 +15,12 @@ import {
   waitFor,
   type Workspace,
 } from "./harness.ts";
-import { missingForNamespaces, NamespaceNet, publicHost } from "./nat_namespaces.ts";
+import {
+  type HomeNetwork,
+  missingForNamespaces,
+  NamespaceNet,
+  publicHost,
+} from "./nat_namespaces.ts";
 
 type Row = Record<string, unknown>;
 
@@ -73,6 +79,32 @@ async function relayedPackets(nodes: readonly TestNode[]): Promise<number> {
     packets += Number((counters as Row).net_transport_relayed_packets_total);
   }
   return packets;
+}
+
+/** A router that gives ports out. */
+async function startRouter(net: NamespaceNet, home: HomeNetwork) {
+  const [command = "", ...through] = net.through(home.router);
+  const script = new URL("./nat_pmp_router.ts", import.meta.url).pathname;
+  const child = new Deno.Command(command, {
+    args: [...through, Deno.execPath(), "run", "-A", "--no-check", script, home.gateway]
+      .concat(home.address),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let said = "";
+  const reading = (async () => {
+    for await (const part of child.stdout) said += new TextDecoder().decode(part);
+  })();
+  await waitFor("the router listens", () => said.includes("ready"));
+  return {
+    said: () => said,
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL");
+      await child.status;
+      await reading;
+    },
+  };
 }
 
 Deno.test({
@@ -160,6 +192,40 @@ Deno.test({
         path.kind === "punch" && path.outcome === "connected"
       );
       assert.equal(punches.length, 1, JSON.stringify(examined));
+    });
+
+    await t.step("a port at the router leads in, until the node stops", async () => {
+      const cyd = await net.addHome(13, ["symmetric"]);
+      await using router = await startRouter(net, cyd);
+      const [{ namespace } = assert.fail()] = cyd.hosts;
+      const node = await home(namespace, "--port-map", "on");
+      const port = await waitFor("the router gave a port", async () => {
+        const { counters } = await node.call("node.counters");
+        const given = /^gave ([0-9]+) to /m.exec(router.said())?.[1];
+        return (counters as Row).net_port_mapping_active === 1 && given;
+      });
+      const external = `${cyd.address}:${port}`;
+      const { node_id } = await node.status();
+      // Behind the worst of NATs it is dialled as if it were in the open.
+      const flag = await peerFlag(node, external);
+      const connected = await bobSymmetric.home.json(["node", "connect", flag]);
+      assert.equal(connected.outcome, "direct", JSON.stringify(connected));
+      const row = await peerRow(bobSymmetric, node);
+      assert.deepEqual([row?.address, row?.relayed], [external, false]);
+      await carries(workspace, node, bobSymmetric, 3);
+      await waitFor("its announcement says that the port is open", async () => {
+        const params = { peer: node_id, try: false };
+        const { nat } = await bobSymmetric.call("node.reach", params);
+        return (nat as Row).peer === "open" && (nat as Row).peer_reflex === external;
+      });
+      const bobId = String((await bobSymmetric.status()).node_id);
+      const { stdout } = await node.home.net(["doctor", "--peer", bobId]);
+      assert.match(
+        stdout,
+        new RegExp(`^own port +${external} at the router ${cyd.gateway}, by nat-pmp$`, "m"),
+      );
+      await node.kill("SIGTERM");
+      await waitFor("the router took it back", () => router.said().includes(`took ${port} back`));
     });
   },
 });
