@@ -14,6 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["node.ts"],
   ["control", "gateway", "host"],
   ["validate", "deck"],
+  ["library"],
   ["mod.ts"],
 ];
 

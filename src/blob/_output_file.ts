@@ -12,6 +12,7 @@ import {
   toHex,
   toNetError,
 } from "../base/mod.ts";
+import type { BlobSink } from "./fetch.ts";
 import { syncFolder } from "./file_chunk_store.ts";
 
 /** File names have at most 255 bytes; this leaves room for what is put around the name. */
@@ -23,7 +24,7 @@ const RANDOM_BYTES = 8;
 const ENTRIES_MAX = 100_000;
 
 /** A file in the making. */
-export interface OutputFile {
+export interface OutputFile extends BlobSink {
   /** Appends; throws NetError `no_space` on a full disk. */
   write(bytes: Uint8Array): Promise<void>;
   /** Puts everything on the disk and gives the file its name. */

@@ -28,14 +28,28 @@ export interface BlobFetcherDeps {
   readonly log: Log;
 }
 
+/** Options of {@linkcode BlobFetcher.getInto}. */
+export interface GetIntoOptions {
+  readonly onProgress?: OnBlobProgress;
+  readonly signal?: AbortSignal;
+}
+
 /** Options of {@linkcode BlobFetcher.get}. */
-export interface GetBlobOptions {
+export interface GetBlobOptions extends GetIntoOptions {
   /** Path of the file to make. */
   readonly output: string;
   /** Replaces a file that exists. */
   readonly overwrite?: boolean;
-  readonly onProgress?: OnBlobProgress;
-  readonly signal?: AbortSignal;
+}
+
+/** Where the bytes of a blob go. */
+export interface BlobSink {
+  /** Takes the next bytes, its own; each chunk was verified, the whole was not yet. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Everything came and was verified. */
+  commit(): Promise<void>;
+  /** It is over; what was not committed is no blob. */
+  discard(): Promise<void>;
 }
 
 /** A blob that was got. */
@@ -71,6 +85,17 @@ export interface BlobFetcher {
    * `usage`; the signal's reason. Nothing is left of the file then.
    */
   get(target: BlobTarget, options: GetBlobOptions): Promise<GotBlob>;
+  /**
+   * Gives a blob to a sink, in order, no faster than that takes it.
+   *
+   * @param open Called once it is known where the blob is described.
+   * @throws As `get`, and what the sink throws.
+   */
+  getInto(
+    target: BlobTarget,
+    open: () => Promise<BlobSink>,
+    options?: GetIntoOptions,
+  ): Promise<GotBlob>;
 }
 
 /** Creates the fetcher of a node, or of a data folder without one. */
@@ -128,9 +153,19 @@ class StoreBlobFetcher implements BlobFetcher {
     return { ref: { ...small, size: 0 }, peer: undefined, isSizeKnown: false };
   }
 
-  async get(target: BlobTarget, options: GetBlobOptions): Promise<GotBlob> {
-    const { clock, log, random, store, transfer } = this.#deps;
-    const { onProgress, overwrite = false, signal } = options;
+  get(target: BlobTarget, options: GetBlobOptions): Promise<GotBlob> {
+    const { output, overwrite = false, ...others } = options;
+    const { random } = this.#deps;
+    return this.getInto(target, () => openOutputFile(output, { overwrite, random }), others);
+  }
+
+  async getInto(
+    target: BlobTarget,
+    open: () => Promise<BlobSink>,
+    options: GetIntoOptions = {},
+  ): Promise<GotBlob> {
+    const { clock, log, store, transfer } = this.#deps;
+    const { onProgress, signal } = options;
     const gate = createProgressGate(clock, onProgress);
     gate.finish({ stage: "resolve", doneBytes: 0, totalBytes: undefined });
     const located = await this.locate(target, { signal });
@@ -138,7 +173,7 @@ class StoreBlobFetcher implements BlobFetcher {
     const totalBytes = located.isSizeKnown || ref.size > 0 ? ref.size : undefined;
     const book = transfer?.createBook();
     if (peer !== undefined) book?.noteHolder(peer);
-    const file = await openOutputFile(options.output, { overwrite, random });
+    const sink = await open();
     try {
       const from = new Set<bigint>();
       const whole = createBlake3();
@@ -160,7 +195,7 @@ class StoreBlobFetcher implements BlobFetcher {
       for await (
         const chunk of inOrder(chunksOf(ref), work, { windowMax: GET_CHUNKS_MAX, signal })
       ) {
-        await file.write(chunk.bytes);
+        await sink.write(chunk.bytes);
         whole.update(chunk.bytes);
         coming.delete(chunk.index);
         doneBytes += chunk.bytes.length;
@@ -175,11 +210,11 @@ class StoreBlobFetcher implements BlobFetcher {
       }
       gate.finish({ stage: "finish", doneBytes, totalBytes: doneBytes });
       signal?.throwIfAborted();
-      await file.commit();
+      await sink.commit();
       store.counters.dataforts_blobs_fetched_total += 1;
       return { address: formatAddress(hash), size: doneBytes, from: [...from] };
     } finally {
-      await file.discard();
+      await sink.discard();
     }
   }
 

@@ -7,15 +7,19 @@ import { type Clock, NetError, systemRandom, toNetError } from "../base/mod.ts";
 import {
   type BlobFetcher,
   type BlobRecord,
+  type BlobSink,
   type BlobTarget,
   type BlobTransfer,
+  type ByteSource,
   createBlobFetcher,
   createBlobTransfer,
   describeTarget,
   type GetBlobOptions,
+  type GetIntoOptions,
   type GotBlob,
   type OnBlobProgress,
   parseAddress,
+  type PutBlobOptions,
   type StoredBlob,
 } from "../blob/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
@@ -124,6 +128,20 @@ export class BlobService implements Service {
     const startedAt = clock.now();
     const got = await this.#fetcher().get(target, options);
     return { ...got, seconds: (clock.now() - startedAt) / 1000 };
+  }
+
+  /** Gives a blob to a sink, from here or from peers; see {@linkcode BlobFetcher.getInto}. */
+  getInto(
+    target: BlobTarget,
+    open: () => Promise<BlobSink>,
+    options?: GetIntoOptions,
+  ): Promise<GotBlob> {
+    return this.#fetcher().getInto(target, open, options);
+  }
+
+  /** Stores everything that a source gives. */
+  put(source: ByteSource, options: PutBlobOptions = {}): Promise<StoredBlob> {
+    return this.#deps.storage.blobs.put(source, options);
   }
 
   /** Record of a blob that is here. */

@@ -6,14 +6,10 @@ import {
   findBestNode,
   findNodes,
   type FindOptions,
-  formatTagKey,
   GPU_VENDORS,
   MODALITIES,
   type NodeFilter,
-  parsePredicate,
-  type Predicate,
-  readRequiredCapability,
-  type RequiredCapability,
+  readRequirements,
 } from "../../core/capability/mod.ts";
 import type { Node } from "../../node.ts";
 
@@ -61,12 +57,10 @@ export interface CapabilityQuery {
  * each other.
  */
 export function readQuery(node: Node, params: QueryParams): CapabilityQuery {
-  const required = params.required.map(readRequired);
-  const clauses = required.map(toClause).filter((clause) => clause !== undefined);
-  if (params.where !== undefined) clauses.push(parsePredicate(params.where));
+  const { requireTags, where } = readRequirements(params.required, params.where);
   return {
     filter: {
-      requireTags: required.flatMap((one) => one.kind === "tag" ? [one.tag] : []),
+      requireTags,
       requireModels: params.models,
       requireTools: params.tools,
       requireModalities: params.modalities,
@@ -79,7 +73,7 @@ export function readQuery(node: Node, params: QueryParams): CapabilityQuery {
     options: {
       scope: readScopeOf(node, params),
       stale: params.fresh ? "exclude" : "include",
-      where: clauses.length === 0 ? undefined : { kind: "and", children: clauses },
+      where,
     },
   };
 }
@@ -133,34 +127,6 @@ function describeNode(
 }
 
 /** A requirement; a tag that users don't write can still be asked for. */
-function readRequired(text: string): RequiredCapability {
-  const read = readRequiredCapability(text);
-  if (read.ok) return read.required;
-  if (read.fault === "tag" && text.isWellFormed()) return { kind: "tag", tag: text };
-  throw new NetError("usage", `Cannot ask for "${text}": it is no requirement (${read.fault})`, {
-    next: "write a tag, axis.key==value, axis.key>=number or axis.key<=number",
-  });
-}
-
-function toClause(required: RequiredCapability): Predicate | undefined {
-  switch (required.kind) {
-    case "tag":
-      return undefined;
-    case "axis_key":
-      return { kind: "exists", key: required.key };
-    case "axis_value":
-      return { kind: "equals", key: required.key, value: required.value };
-    case "axis_at_least":
-      return { kind: "numeric_at_least", key: required.key, threshold: required.threshold };
-    case "axis_at_most":
-      return { kind: "numeric_at_most", key: required.key, threshold: required.threshold };
-    case "axis_any":
-      throw new NetError("usage", `Cannot ask for the whole axis ${required.axis}`, {
-        next: `name a property, such as ${formatTagKey({ axis: required.axis, key: "gpu" })}`,
-      });
-  }
-}
-
 function readScopeOf(node: Node, params: QueryParams): FindOptions["scope"] {
   const { tenants, regions, global_only, same_subnet } = params;
   const given = [tenants.length > 0, regions.length > 0, global_only, same_subnet];

@@ -1,0 +1,20 @@
+/**
+ * The library: what a TypeScript program needs to be a node of the mesh (`docs/library.md`).
+ *
+ * {@linkcode startNode} makes a node and, given a ticket, joins with it. The node publishes, subscribes, puts, gets and
+ * finds, until it is closed.
+ *
+ * @example
+ * ```ts
+ * import { startNode, toText } from "./mod.ts";
+ * await using alice = await startNode({ listen: "127.0.0.1:0" });
+ * await using bob = await startNode({ listen: "127.0.0.1:0", join: alice.ticket() });
+ * const { address } = await alice.put("a letter");
+ * console.assert(toText(await bob.get(address)) === "a letter");
+ * ```
+ */
+export { type ErrorCode, idToHex, NetError, parseId } from "./base/mod.ts";
+export type { BlobProgress, OnBlobProgress } from "./blob/mod.ts";
+export type { ChannelConfig, Overflow, PublishReport } from "./channel/mod.ts";
+export * from "./library/mod.ts";
+export type { PublishOptions, SubscribeOptions } from "./services/mod.ts";
