@@ -1,7 +1,12 @@
 /** Two nodes of ours that call each other, each in a process of its own: what `_rust_rpc_pair.ts` is to Rust. */
+import { pause } from "../src/base/mod.ts";
 import { type LineProcess, startLineProcess } from "../test/interop/line_process.ts";
 import type { CallFigures, CallLoad } from "./_call_load.ts";
 import type { RpcOperations } from "./_rpc_process.ts";
+
+const WARM_CALLS = 200;
+const WARM_TRIES_MAX = 50;
+const WARM_PAUSE_MS = 100;
 
 /** A caller and a server. */
 export interface OwnRpcPair extends AsyncDisposable {
@@ -35,7 +40,7 @@ export async function openRpcPair(options: OwnRpcPairOptions = {}): Promise<OwnR
   await server.call("serve", {});
   await caller.call("connect", info);
   const peer = info.nodeId;
-  await caller.call("calls", { peer, count: 200, inFlight: 1, bodyBytes: 64 });
+  await warmUp((count) => caller.call("calls", { peer, count, inFlight: 1, bodyBytes: 64 }));
   const owned = stack.move();
   return {
     caller,
@@ -44,4 +49,14 @@ export async function openRpcPair(options: OwnRpcPairOptions = {}): Promise<OwnR
     serverCpuSeconds: () => server.call("cpuSeconds", {}),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Calls until the server's announcement has come, without which this side's gate lets no call through. */
+async function warmUp(calls: (count: number) => Promise<CallFigures>): Promise<void> {
+  for (let attempt = 0; attempt < WARM_TRIES_MAX; attempt++) {
+    if ((await calls(1)).failed === 0) break;
+    await pause(WARM_PAUSE_MS);
+  }
+  const { failed, failure } = await calls(WARM_CALLS);
+  if (failed > 0) throw new Error(`Cannot measure calls: ${failure}`);
 }

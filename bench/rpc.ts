@@ -1,61 +1,106 @@
 /**
- * Calls of the Rust core driven through its addon, and of NATS with its server in between, on this machine: caller
- * and server are processes of their own, all of it in alternation.
+ * Calls between two nodes of ours, of the Rust core driven through its addon, and of NATS with its server in between,
+ * on this machine: caller and server are processes of their own, all of it in alternation.
  *
- * Calls are timed from the call to its result in JavaScript. `NET_BENCH_ROUNDS` changes the number of rounds,
- * `NET_BENCH_ONLY` names steps to run.
+ * Calls are timed from the call to its result in JavaScript. Rates are ours / theirs, so above 1 is faster; times are
+ * ours / theirs, so below 1 is faster. `NET_BENCH_ROUNDS` changes the number of rounds, `NET_BENCH_ONLY` names steps
+ * to run.
  */
 import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import type { CallFigures, CallLoad } from "./_call_load.ts";
 import { natsSkipReason, openNatsPair } from "./_nats_pair.ts";
-import { openRustRpcPair, type StreamShape } from "./_rust_rpc_pair.ts";
-import { summarize } from "./_summary.ts";
+import { openRpcPair } from "./_rpc_pair.ts";
+import {
+  reportSide,
+  type Results,
+  round,
+  type SideMedians,
+  type SideRounds,
+} from "./_rpc_report.ts";
+import { measureStreams } from "./_rpc_streams.ts";
+import { openRustRpcPair } from "./_rust_rpc_pair.ts";
 
 const ROUNDS = Number(Deno.env.get("NET_BENCH_ROUNDS") ?? "5");
 const ONLY = Deno.env.get("NET_BENCH_ONLY")?.split(",");
-/** The core sometimes drops an item and then ends no stream; such a round is repeated, so often at most. */
-const STALLS_MAX = 10;
 
-interface Load extends CallLoad {
-  /** Part of the keys. */
-  readonly key: string;
-  readonly name: string;
-}
-
-const SEQUENTIAL: Load = {
-  key: "1",
-  name: "64 B, one after the other",
-  count: 4_000,
-  inFlight: 1,
-  bodyBytes: 64,
-};
-
-const LOADS: readonly Load[] = [
-  SEQUENTIAL,
-  { key: "16", name: "64 B, 16 in flight", count: 30_000, inFlight: 16, bodyBytes: 64 },
-  { key: "64", name: "64 B, 64 in flight", count: 30_000, inFlight: 64, bodyBytes: 64 },
-  { key: "1k_16", name: "1 KiB, 16 in flight", count: 20_000, inFlight: 16, bodyBytes: 1024 },
-];
-
-interface StreamLoad {
-  readonly key: string;
-  readonly name: string;
-  readonly shape: StreamShape;
-  readonly count: number;
-}
-
-const STREAM_LOADS: readonly StreamLoad[] = [
-  { key: "stream", name: "server stream, 64 B items", shape: "serverStream", count: 20_000 },
-  { key: "upload", name: "client stream, 64 B items", shape: "clientStream", count: 20_000 },
-  { key: "duplex", name: "duplex, 64 B there and back", shape: "duplex", count: 4_000 },
-];
-
-interface Caller extends AsyncDisposable {
+interface Side extends AsyncDisposable {
   calls(load: CallLoad): Promise<CallFigures>;
   serverCpuSeconds(): Promise<number>;
 }
 
-type Results = Record<string, number>;
+/** Each of our rounds and theirs takes about a second. */
+interface Load {
+  readonly name: string;
+  readonly inFlight: number;
+  readonly bodyBytes: number;
+  readonly ourCount: number;
+  readonly theirCount: number;
+  readonly sides: readonly SideName[];
+}
+
+const OPENERS = {
+  "ours": () => openRpcPair(),
+  "ours, sleeping": () => openRpcPair({ pollMicroseconds: 0 }),
+  "Rust core": openRustRpcPair,
+  "NATS": openNatsPair,
+} satisfies Readonly<Record<string, () => Promise<Side>>>;
+
+type SideName = keyof typeof OPENERS;
+
+const ALL = ["ours", "Rust core", "NATS"] as const;
+
+const LOADS = {
+  sequential: {
+    name: "64 B, 1 in flight",
+    inFlight: 1,
+    bodyBytes: 64,
+    ourCount: 20_000,
+    theirCount: 4_000,
+    sides: ["ours", "ours, sleeping", "Rust core", "NATS"],
+  },
+  inFlight16: {
+    name: "64 B, 16 in flight",
+    inFlight: 16,
+    bodyBytes: 64,
+    ourCount: 120_000,
+    theirCount: 30_000,
+    sides: ALL,
+  },
+  inFlight64: {
+    name: "64 B, 64 in flight",
+    inFlight: 64,
+    bodyBytes: 64,
+    ourCount: 150_000,
+    theirCount: 30_000,
+    sides: ALL,
+  },
+  kib16: {
+    name: "1 KiB, 16 in flight",
+    inFlight: 16,
+    bodyBytes: 1024,
+    ourCount: 80_000,
+    theirCount: 20_000,
+    sides: ALL,
+  },
+  kib64: {
+    name: "1 KiB, 64 in flight",
+    inFlight: 64,
+    bodyBytes: 1024,
+    ourCount: 80_000,
+    theirCount: 1_000,
+    sides: ALL,
+  },
+  mib: {
+    name: "1 MiB, 4 in flight",
+    inFlight: 4,
+    bodyBytes: 1_048_576,
+    ourCount: 200,
+    theirCount: 0,
+    sides: ["ours"],
+  },
+} satisfies Readonly<Record<string, Load>>;
+
+type Medians = Partial<Record<SideName, SideMedians>>;
 
 if (import.meta.main) await main();
 
@@ -65,87 +110,82 @@ async function main(): Promise<void> {
   const withoutNats = natsSkipReason();
   if (withoutRust !== undefined) console.log(`without the Rust core: ${withoutRust}`);
   if (withoutNats !== undefined) console.log(`without NATS: ${withoutNats}`);
-  const rivals: [string, () => Promise<Caller>][] = [];
-  if (withoutRust === undefined) rivals.push(["rust", openRustRpcPair]);
-  if (withoutNats === undefined) rivals.push(["nats", openNatsPair]);
+  const isThere = (side: SideName) =>
+    (side !== "Rust core" || withoutRust === undefined) &&
+    (side !== "NATS" || withoutNats === undefined);
+  const run = (load: Load) => measureLoad({ ...load, sides: load.sides.filter(isThere) });
   const steps: Readonly<Record<string, () => Promise<void>>> = {
-    calls: () => measureAll(rivals, results),
-    streams: async () => {
-      if (withoutRust === undefined) await measureStreams(results);
+    sequential: async () => keepTimes(await run(LOADS.sequential), results),
+    qps16: async () => keepRates(await run(LOADS.inFlight16), "qps16", results),
+    qps64: async () => {
+      const medians = await run(LOADS.inFlight64);
+      keepRates(medians, "qps64", results);
+      keepRatio("p99_64", medians, ({ p99Us }) => p99Us, results);
     },
+    kib16: async () => keepRates(await run(LOADS.kib16), "qps_1k_16", results),
+    kib64: async () => {
+      const { ours } = await run(LOADS.kib64);
+      if (ours !== undefined) results.qps_1k_64 = Math.round(ours.perSecond);
+    },
+    mib: async () => {
+      const { ours } = await run(LOADS.mib);
+      // Each body comes back, so it crosses twice; counted once.
+      if (ours !== undefined) results.body1m_mb_s = round(ours.perSecond * 1.048576);
+    },
+    streams: () => measureStreams(ROUNDS, withoutRust === undefined, results),
   };
-  for (const [name, run] of Object.entries(steps)) {
-    if (ONLY === undefined || ONLY.includes(name)) await run();
+  for (const [name, step] of Object.entries(steps)) {
+    if (ONLY === undefined || ONLY.includes(name)) await step();
   }
   console.log(`RESULT ${JSON.stringify(results)}`);
 }
 
-async function measureAll(
-  callers: readonly (readonly [string, () => Promise<Caller>])[],
-  results: Results,
-): Promise<void> {
-  for (const load of LOADS) {
-    const rounds = new Map<string, CallFigures[]>(callers.map(([name]) => [name, []]));
-    const serverUs = new Map<string, number[]>(callers.map(([name]) => [name, []]));
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, open] of callers) {
-        await using caller = await open();
-        await caller.calls({ ...load, count: load.count >> 3 });
-        const before = await caller.serverCpuSeconds();
-        rounds.get(name)?.push(await caller.calls(load));
-        const seconds = await caller.serverCpuSeconds() - before;
-        serverUs.get(name)?.push(1e6 * seconds / load.count);
-      }
-    }
-    for (const [name, figures] of rounds) {
-      report(name, load, figures, serverUs.get(name) ?? [], results);
+async function measureLoad(load: Load): Promise<Medians> {
+  const rounds = new Map<SideName, SideRounds>(
+    load.sides.map((side) => [side, { figures: [], serverUs: [] }]),
+  );
+  for (let count = 0; count < ROUNDS; count++) {
+    for (const [side, { figures, serverUs }] of rounds) {
+      await using pair: Side = await OPENERS[side]();
+      const isOurs = side.startsWith("ours");
+      const calls = { ...load, count: isOurs ? load.ourCount : load.theirCount };
+      await pair.calls({ ...calls, count: calls.count >> 2 });
+      const beforeSeconds = await pair.serverCpuSeconds();
+      figures.push(await pair.calls(calls));
+      serverUs.push(1e6 * (await pair.serverCpuSeconds() - beforeSeconds) / calls.count);
     }
   }
+  const medians: Medians = {};
+  for (const [side, each] of rounds) medians[side] = reportSide(side, load.name, each);
+  return medians;
 }
 
-function report(
-  side: string,
-  { key, name }: Load,
-  figures: readonly CallFigures[],
-  serverUs: readonly number[],
+function keepRates(medians: Medians, key: string, results: Results): void {
+  const { ours, "Rust core": rust, NATS: nats } = medians;
+  if (ours !== undefined) results[key] = Math.round(ours.perSecond);
+  if (rust !== undefined) results[`rust_${key}`] = Math.round(rust.perSecond);
+  if (nats !== undefined) results[`nats_${key}`] = Math.round(nats.perSecond);
+  keepRatio(key, medians, ({ perSecond }) => perSecond, results);
+}
+
+function keepTimes(medians: Medians, results: Results): void {
+  const { ours, "ours, sleeping": sleeping, "Rust core": rust, NATS: nats } = medians;
+  if (ours !== undefined) results.p50_polling_us = round(ours.p50Us);
+  if (sleeping !== undefined) results.p50_us = round(sleeping.p50Us);
+  if (rust !== undefined) results.rust_p50_us = round(rust.p50Us);
+  if (nats !== undefined) results.nats_p50_us = round(nats.p50Us);
+  keepRatio("p50_polling", medians, ({ p50Us }) => p50Us, results);
+  keepRatio("p50", { ...medians, ours: sleeping }, ({ p50Us }) => p50Us, results);
+}
+
+function keepRatio(
+  key: string,
+  { ours, "Rust core": rust }: Medians,
+  read: (medians: SideMedians) => number,
   results: Results,
 ): void {
-  const of = (read: (each: CallFigures) => number) => summarize(figures.map(read)).median;
-  const [rate, p50, p99] = [of((f) => f.perSecond), of((f) => f.p50Us), of((f) => f.p99Us)];
-  results[`${side}_qps${key}`] = Math.round(rate);
-  results[`${side}_p50_${key}_us`] = round(p50);
-  results[`${side}_p99_${key}_us`] = round(p99);
-  const failed = figures.reduce((sum, each) => sum + each.failed, 0);
-  console.log(
-    `${side.padEnd(6)} ${name.padEnd(28)} ${Math.round(rate)} calls/s, p50 ${p50.toFixed(0)} us, ` +
-      `p99 ${p99.toFixed(0)} us; CPU per call: caller ${
-        of((f) => f.cpuUsPerCall).toFixed(1)
-      } us, ` +
-      `server ${summarize(serverUs).median.toFixed(1)} us` +
-      (failed === 0 ? "" : `; ${failed} failed: ${figures.find((f) => f.failed > 0)?.failure}`),
-  );
-}
-
-async function measureStreams(results: Results): Promise<void> {
-  for (const { key, name, shape, count } of STREAM_LOADS) {
-    const rates: number[] = [];
-    let stalls = 0;
-    while (rates.length < ROUNDS) {
-      await using pair = await openRustRpcPair();
-      const { perSecond, lost } = await pair.items(shape, { count, bodyBytes: 64 });
-      if (lost === 0) rates.push(perSecond);
-      else if (++stalls > STALLS_MAX) throw new Error(`Cannot measure ${name}: items are lost`);
-    }
-    const { median, low, high } = summarize(rates);
-    results[`rust_${key}_per_s`] = Math.round(median);
-    console.log(
-      `rust   ${name.padEnd(28)} ${Math.round(median)} per second ` +
-        `(${Math.round(low)}..${Math.round(high)})` +
-        (stalls === 0 ? "" : `; items were lost in ${stalls} rounds, which were repeated`),
-    );
-  }
-}
-
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000;
+  if (ours === undefined || rust === undefined) return;
+  const ratio = round(read(ours) / read(rust));
+  results[`${key}_ratio`] = ratio;
+  console.log(`  ${key}_ratio ${ratio}`);
 }
