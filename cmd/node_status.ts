@@ -63,6 +63,7 @@ export function statusText(status: Readonly<Record<string, unknown>>): string {
     ["data", textOf(status.data_dir) || "in memory"],
     ["peers", peersText(status, peers.length)],
     ["failures", failuresText(status)],
+    ["nat", natText(status.nat)],
     ["dropped", dropsText(status)],
   ]);
   return peers.length === 0 ? fields : `${fields}\n\n${peerTable(peers)}`;
@@ -77,6 +78,20 @@ function peersText(status: Answer, count: number): string {
   return `${count}; sessions: ${textOf(sealed)} sealed, ${textOf(compat)} compat, ${
     textOf(relayed)
   } relayed`;
+}
+
+/** What the node is behind, and how finding ways through it went; once there is something to say. */
+function natText(nat: unknown): string | undefined {
+  const facts = recordOf(nat);
+  const reflex = textOf(facts.reflex);
+  if (reflex === "") return undefined;
+  const parts = [`${textOf(facts.class)}, seen at ${reflex}`];
+  if (facts.stated_by === "port_mapping") parts.push("a port at the router");
+  const punches = numberOf(facts.punches_attempted) ?? 0;
+  if (punches > 0) parts.push(`${textOf(facts.punches_succeeded)} of ${punches} punches`);
+  const fallbacks = numberOf(facts.relay_fallbacks) ?? 0;
+  if (fallbacks > 0) parts.push(`${fallbacks} times relayed after all`);
+  return parts.join("; ");
 }
 
 function failuresText(status: Answer): string | undefined {

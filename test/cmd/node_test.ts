@@ -66,6 +66,29 @@ Deno.test("node status prints aligned text and a table of peers", async () => {
   assert.match(stdout, /^dropped {4}duplicate 1,234, replay 5, bad_tag 2; see net node counters$/m);
 });
 
+Deno.test("node status says what the node is behind, once that is known", async () => {
+  const nat = {
+    enabled: true,
+    class: "open",
+    reflex: "198.51.100.3:8",
+    stated_by: "port_mapping",
+    punches_attempted: 4,
+    punches_succeeded: 3,
+    relay_fallbacks: 1,
+  };
+  const shown = async (change: object) => {
+    const status = { ...STATUS, nat: { ...nat, ...change } };
+    return (await runInMemory(["node", "status"], { node: { "node.status": status } })).stdout;
+  };
+  assert.match(
+    await shown({}),
+    /^nat {8}open, seen at 198\.51\.100\.3:8; a port at the router; 3 of 4 punches; 1 times relayed/m,
+  );
+  const plain = { class: "cone", stated_by: null, punches_attempted: 0, relay_fallbacks: 0 };
+  assert.match(await shown(plain), /^nat {8}cone, seen at 198\.51\.100\.3:8$/m);
+  assert.doesNotMatch(await shown({ class: "unknown", reflex: null }), /^nat/m);
+});
+
 Deno.test("node peers says when there are none", async () => {
   const { stdout } = await runInMemory(["node", "peers"], {
     node: { "node.peers": { peers: [] } },

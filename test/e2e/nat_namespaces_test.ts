@@ -82,9 +82,9 @@ async function relayedPackets(nodes: readonly TestNode[]): Promise<number> {
 }
 
 /** A router that gives ports out. */
-async function startRouter(net: NamespaceNet, home: HomeNetwork) {
+async function startRouter(net: NamespaceNet, home: HomeNetwork, protocol: "nat-pmp" | "upnp") {
   const [command = "", ...through] = net.through(home.router);
-  const script = new URL("./nat_pmp_router.ts", import.meta.url).pathname;
+  const script = new URL(`./${protocol.replace("-", "_")}_router.ts`, import.meta.url).pathname;
   const child = new Deno.Command(command, {
     args: [...through, Deno.execPath(), "run", "-A", "--no-check", script, home.gateway]
       .concat(home.address),
@@ -194,9 +194,9 @@ Deno.test({
       assert.equal(punches.length, 1, JSON.stringify(examined));
     });
 
-    await t.step("a port at the router leads in, until the node stops", async () => {
-      const cyd = await net.addHome(13, ["symmetric"]);
-      await using router = await startRouter(net, cyd);
+    const mapped = async (number: number, protocol: "nat-pmp" | "upnp") => {
+      const cyd = await net.addHome(number, ["symmetric"]);
+      await using router = await startRouter(net, cyd, protocol);
       const [{ namespace } = assert.fail()] = cyd.hosts;
       const node = await home(namespace, "--port-map", "on");
       const port = await waitFor("the router gave a port", async () => {
@@ -212,7 +212,7 @@ Deno.test({
       assert.equal(connected.outcome, "direct", JSON.stringify(connected));
       const row = await peerRow(bobSymmetric, node);
       assert.deepEqual([row?.address, row?.relayed], [external, false]);
-      await carries(workspace, node, bobSymmetric, 3);
+      await carries(workspace, node, bobSymmetric, number);
       await waitFor("its announcement says that the port is open", async () => {
         const params = { peer: node_id, try: false };
         const { nat } = await bobSymmetric.call("node.reach", params);
@@ -222,10 +222,19 @@ Deno.test({
       const { stdout } = await node.home.net(["doctor", "--peer", bobId]);
       assert.match(
         stdout,
-        new RegExp(`^own port +${external} at the router ${cyd.gateway}, by nat-pmp$`, "m"),
+        new RegExp(`^own port +${external} at the router ${cyd.gateway}, by ${protocol}$`, "m"),
       );
       await node.kill("SIGTERM");
       await waitFor("the router took it back", () => router.said().includes(`took ${port} back`));
-    });
+    };
+
+    await t.step(
+      "a port that the router gives by NAT-PMP leads in, until the node stops",
+      () => mapped(13, "nat-pmp"),
+    );
+    await t.step(
+      "a port that the router gives by UPnP leads in, until the node stops",
+      () => mapped(14, "upnp"),
+    );
   },
 });

@@ -34,6 +34,7 @@ import {
 } from "../../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../../observe/mod.ts";
+import type { NatService } from "./nat_service.ts";
 
 /** When the gateway is asked: when there is a need, always, or never. */
 export type PortMapMode = "auto" | "on" | "off";
@@ -59,10 +60,12 @@ export interface PortMappingDeps {
   readonly metrics: MetricRegistry;
   readonly random: RandomBytes;
   readonly mesh: { readonly transport: Pick<MeshTransport, "localAddress" | "peers"> };
-  readonly nat: Pick<
-    NatTraversal,
-    "reflexAddress" | "setReflexOverride" | "clearReflexOverride" | "notePortMapping"
-  >;
+  readonly nat:
+    & Pick<
+      NatTraversal,
+      "reflexAddress" | "setReflexOverride" | "clearReflexOverride" | "notePortMapping"
+    >
+    & Pick<NatService, "reflexOverride">;
   readonly machine: PortMapMachine;
   /** The languages, in the order they are tried; all of them when left out. */
   readonly clients?: (
@@ -101,6 +104,7 @@ export class PortMappingService implements Service {
   readonly #counters = createPortMapCounters();
   #mapper: PortMapper | undefined;
   #stopLooking = () => {};
+  #isStopping = false;
 
   constructor(deps: PortMappingDeps, options: { readonly mode: PortMapMode }) {
     this.#deps = deps;
@@ -113,6 +117,7 @@ export class PortMappingService implements Service {
   }
 
   start(): Promise<void> {
+    this.#isStopping = false;
     if (this.#mode === "on") this.#begin();
     else if (this.#mode === "auto") {
       this.#stopLooking = repeat(this.#deps.clock, NEED_LOOK_MS, () => {
@@ -124,6 +129,7 @@ export class PortMappingService implements Service {
 
   /** Takes the mapping back; waits for the gateway 1.5 s at most. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     this.#stopLooking();
     await this.#mapper?.stop();
   }
@@ -157,11 +163,14 @@ export class PortMappingService implements Service {
   /** A peer sees this node at an address that it does not have, or stands in the internet itself. */
   #isNeeded(): boolean {
     const { mesh, nat, machine } = this.#deps;
+    // Who stated an address otherwise has forwarded the port already.
+    if (nat.reflexOverride !== undefined) return false;
     const reflex = nat.reflexAddress;
-    const own = machine.interfaces();
-    if (reflex !== undefined) return own.every(({ address }) => address !== reflex.host);
-    return own.every(({ address }) => !isPublicIpv4(address)) &&
-      mesh.transport.peers().some(({ address }) => isPublicIpv4(address.host));
+    if (reflex !== undefined) {
+      return machine.interfaces().every(({ address }) => address !== reflex.host);
+    }
+    return mesh.transport.peers().some(({ address }) => isPublicIpv4(address.host)) &&
+      machine.interfaces().every(({ address }) => !isPublicIpv4(address));
   }
 
   #begin(): void {
@@ -185,7 +194,8 @@ export class PortMappingService implements Service {
         note();
       },
       onLost: (mapping, why) => {
-        log.warn("port_mapping_lost", { ...describe(mapping), reason: why });
+        const level = this.#isStopping ? "info" : "warn";
+        log[level]("port_mapping_lost", { ...describe(mapping), reason: why });
         nat.clearReflexOverride();
         note();
       },

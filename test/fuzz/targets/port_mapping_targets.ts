@@ -13,7 +13,7 @@ import {
   gatewayUrl,
 } from "../../../src/core/transport/port_mapping/upnp_description.ts";
 import { parseXml, type XmlElement } from "../../../src/core/transport/port_mapping/xml.ts";
-import { describeGateway, searchAnswer } from "../../core/transport/port_mapping/gateway_kit.ts";
+import { describeGateway, searchAnswer } from "../../core/transport/port_mapping/upnp_words.ts";
 import type { CreateTarget, FuzzTarget } from "../fuzz.ts";
 
 const ENCODER = new TextEncoder();

@@ -14,13 +14,10 @@ import {
   type PortMapMode,
   type PortMappingDeps,
   PortMappingService,
+  type ReflexOverride,
 } from "../../../src/services/nat/mod.ts";
-import {
-  HOST,
-  HttpGateway,
-  searchAnswer,
-  UdpGateway,
-} from "../../core/transport/port_mapping/gateway_kit.ts";
+import { HOST, HttpGateway, UdpGateway } from "../../core/transport/port_mapping/gateway_kit.ts";
+import { searchAnswer } from "../../core/transport/port_mapping/upnp_words.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 
 const HEADING = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT";
@@ -45,6 +42,7 @@ class Kit {
   readonly metrics = createMetricRegistry();
   readonly told: string[] = [];
   reflex: SocketAddress | undefined;
+  stated: ReflexOverride | undefined;
   peers: Partial<PeerInfo>[] = [];
   local: SocketAddress = { host: "0.0.0.0", port: 4000 };
   machine: PortMapMachine = {
@@ -57,6 +55,7 @@ class Kit {
   service(mode: PortMapMode, clients?: PortMappingDeps["clients"]): PortMappingService {
     const localOf = () => this.local;
     const reflexOf = () => this.reflex;
+    const statedOf = () => this.stated;
     const transport = {
       get localAddress() {
         return localOf();
@@ -72,6 +71,9 @@ class Kit {
       nat: {
         get reflexAddress() {
           return reflexOf();
+        },
+        get reflexOverride() {
+          return statedOf();
         },
         setReflexOverride: ({ host, port }, source) =>
           void this.told.push(`set ${host}:${port} ${source}`),
@@ -160,8 +162,12 @@ Deno.test("PortMappingService in mode auto asks nobody while all peers are near"
   await kit.clock.advance(60_000);
   assert.equal(service.report().state, "idle");
   assert.equal(gateway.heard.length, 0);
-  // Now somebody sees it elsewhere than it is.
+  // Now somebody sees it elsewhere than it is; which does not count where an operator says where it is.
   kit.reflex = { host: "198.51.100.7", port: 61_000 };
+  kit.stated = { address: kit.reflex, source: "operator" };
+  await kit.clock.advance(60_000);
+  assert.equal(gateway.heard.length, 0);
+  kit.stated = undefined;
   await kit.clock.advance(2_000);
   await kit.until(() => service.report().state === "active");
   await service.stop();

@@ -22,7 +22,7 @@ import {
   gatewayUrl,
 } from "../../../../src/core/transport/port_mapping/upnp_description.ts";
 import { parseXml, xmlChild } from "../../../../src/core/transport/port_mapping/xml.ts";
-import { describeGateway, searchAnswer } from "./gateway_kit.ts";
+import { describeGateway, searchAnswer } from "./upnp_words.ts";
 
 const TEXT = new TextEncoder();
 

@@ -2,16 +2,14 @@ import assert from "node:assert/strict";
 import { createUpnpClient } from "../../../../src/core/transport/mod.ts";
 import {
   clientDeps,
-  describeGateway,
   grantAll,
   HOST,
   HttpGateway,
   type HttpGatewayOptions,
   REQUEST,
-  searchAnswer,
-  type SoapCall,
   UdpGateway,
 } from "./gateway_kit.ts";
+import { describeGateway, searchAnswer, type SoapCall } from "./upnp_words.ts";
 
 const isExternal = (host: string) => host.startsWith("198.51.100.");
 
