@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { equalBytes, idToHex, parseId } from "../../src/base/mod.ts";
 import { type RustNode, rustPeerTest, startRustPeer } from "../interop/rust_peer.ts";
 import { fillPattern } from "../interop/rust_protocol.ts";
-import { makeWorkspace, type TestNode, waitFor, type Workspace } from "./harness.ts";
+import { makeWorkspace, type TestNode, ticketOf, waitFor, type Workspace } from "./harness.ts";
 import { describe } from "./program.ts";
 
 const MIB = 1024 * 1024;
@@ -65,6 +65,45 @@ rustPeerTest("node start --expect lets a Rust node connect directly", async () =
   });
   await rust.call("start", {});
   await untilPeer(node, rust);
+});
+
+rustPeerTest("a session with a Rust node through a relay says who can read it", async () => {
+  await using workspace = await makeWorkspace();
+  await using peer = await startRustPeer();
+  const rust = await peer.createNode({ psk: PSK });
+  await rust.call("start", {});
+  const rustId = idToHex(rust.nodeId);
+  const psk = ["--psk-file", await pskFile(workspace)];
+  const key = rust.publicKey.toHex();
+  const flags = [...UDP, ...psk, "--peer", `${rust.address}#${rustId}#${key}`];
+  const relay = await workspace.startNode({ flags });
+  await untilPeer(relay, rust);
+  const { udp } = await relay.status();
+  // Its only address of the Rust node is the relay's.
+  const through = `${(udp as readonly string[])[0]}#${rustId}#${key}`;
+  const stdin = await ticketOf(relay);
+  const node = await workspace.startNode({
+    flags: [...UDP, "--join", "-", "--peer", through],
+    stdin,
+  });
+  const { home } = node;
+  await waitFor("the Rust node is a relayed peer", async () => {
+    const { peers } = await home.json(["node", "peers"]);
+    return (peers as readonly Record<string, unknown>[]).some(({ node_id, state, relayed }) =>
+      node_id === rustId && state === "connected" && relayed === true
+    );
+  });
+  const { stdout } = await home.net(["node", "peers"]);
+  assert.match(stdout, new RegExp(`^${rustId} .* relayed +unproven `, "m"));
+  const note = `^${rustId}: not sealed: its relay and members of the mesh can read it$`;
+  assert.match(stdout, new RegExp(note, "m"));
+  const examined = await home.net(["doctor", "--peer", rustId]);
+  assert.equal(examined.code, 1, describe(examined));
+  assert.match(
+    examined.stdout,
+    /^readable by +the relay, and members of the mesh .*: it is not sealed$/m,
+  );
+  assert.match(examined.stdout, /^next: the session is not sealed: /m);
 });
 
 async function untilPeer(node: TestNode, rust: RustNode): Promise<void> {
