@@ -10,39 +10,21 @@ import { isSameAddress } from "../address.ts";
 import { chooseCoordinators, isDirect, isUp } from "./coordinators.ts";
 import type { NatCounters } from "./counters.ts";
 import { CONNECT_TIMEOUT_MS, CONNECTS_MAX, DIAL_ADDRESSES_MAX, REPORTS_MAX } from "./limits.ts";
-import type { MeshTransport } from "../mesh_transport.ts";
+import { DialWay } from "./dial_way.ts";
 import { decidePair } from "./pair_decision.ts";
 import { PathLog } from "./path_log.ts";
 import { PunchWay } from "./punch_way.ts";
+import { RelayWay } from "./relay_way.ts";
 import type { RendezvousPlane } from "./rendezvous.ts";
-import {
-  type ConnectDirectOptions,
-  type NatClass,
-  NatError,
-  type PairAction,
-  type PathAttempt,
-  type PathReport,
+import type { ConnectorTransport, PeerKnowledge, Search } from "./search.ts";
+import type {
+  ConnectDirectOptions,
+  NatClass,
+  PairAction,
+  PathAttempt,
+  PathReport,
 } from "./types.ts";
 import type { SocketAddress } from "../types.ts";
-
-/** What is known of a node to be reached. */
-export interface PeerKnowledge {
-  readonly natClass: NatClass;
-  /** The address it announced. */
-  readonly reflex: SocketAddress | undefined;
-  /** It announced that its gateway maps that address. */
-  readonly isMapped: boolean;
-  /** Where it was reached before. */
-  readonly addresses: readonly SocketAddress[];
-  /** Its Noise static key; `undefined` when this node never learned it. */
-  readonly noisePublicKey: Uint8Array | undefined;
-}
-
-/** What the connector does with a transport. */
-export type ConnectorTransport = Pick<
-  MeshTransport,
-  "nodeId" | "dial" | "leaveRelay" | "peer" | "peers" | "routes" | "ping" | "queryReflex"
->;
 
 /** What {@linkcode DirectConnector} needs. */
 export interface DirectConnectorDeps {
@@ -73,33 +55,21 @@ export interface KeptReport {
   readonly atMs: number;
 }
 
-/** One connection being sought. */
-interface Search {
-  readonly peer: bigint;
-  readonly known: PeerKnowledge;
-  readonly noisePublicKey: Uint8Array;
-  readonly addresses: readonly SocketAddress[];
-  readonly coordinators: readonly bigint[];
-  readonly mayReplace: boolean;
-  readonly log: PathLog;
-  readonly signal: AbortSignal;
-}
-
-/** Patience of handshakes without a punch; the last one is for slow ways. */
-const DIAL_PATIENCE_MS: readonly number[] = [500, 1_000, 2_000];
-const PING_MS = 2_000;
-
 /** Looks for ways to peers. */
 export class DirectConnector {
   readonly #deps: DirectConnectorDeps;
+  readonly #dials: DialWay;
   readonly #punches: PunchWay;
+  readonly #relays: RelayWay;
   readonly #running = new Map<bigint, Promise<PathReport>>();
   /** The least recent first. */
   readonly #kept = new Map<bigint, KeptReport>();
 
   constructor(deps: DirectConnectorDeps) {
     this.#deps = deps;
+    this.#dials = new DialWay(deps);
     this.#punches = new PunchWay(deps);
+    this.#relays = new RelayWay(deps);
   }
 
   /**
@@ -141,7 +111,7 @@ export class DirectConnector {
    * @returns True when it stands, or when the peer is heard directly again.
    */
   async fallBack(peer: bigint, signal: AbortSignal): Promise<boolean> {
-    const { clock, know, transport } = this.#deps;
+    const { clock, know } = this.#deps;
     const known = await know(peer);
     const { noisePublicKey } = known;
     if (signal.aborted || noisePublicKey === undefined) return false;
@@ -149,10 +119,9 @@ export class DirectConnector {
     const log = new PathLog(clock);
     const mayReplace = true;
     const addresses: SocketAddress[] = [];
-    await this.#relay(
+    return await this.#relays.run(
       { peer, known, noisePublicKey, addresses, coordinators, mayReplace, log, signal },
     );
-    return transport.peer(peer)?.state === "connected";
   }
 
   #coordinators(peer: bigint): bigint[] {
@@ -206,7 +175,7 @@ export class DirectConnector {
 
   async #search(search: Search, action: PairAction, isUpgrade: boolean): Promise<void> {
     const { log } = search;
-    if (action === "direct" && await this.#dial(search)) return;
+    if (action === "direct" && await this.#dials.run(search)) return;
     if (action === "relay") {
       log.skip("punch", "unsupported", "no punch gets through these two NATs");
     } else if (await this.#punches.run(search)) return;
@@ -216,90 +185,8 @@ export class DirectConnector {
       search.known.reflex !== undefined;
     const isUntried = action !== "direct" &&
       (isAnnouncedUntried || search.addresses.length > (search.known.reflex ? 1 : 0));
-    if (isUntried && await this.#dial(search)) return;
-    if (!isUpgrade) await this.#relay(search);
-  }
-
-  async #dial(search: Search): Promise<boolean> {
-    const { peer, known, noisePublicKey, addresses, mayReplace, log, signal } = search;
-    const { counters, transport } = this.#deps;
-    const kind = known.isMapped ? "mapped" : "direct";
-    const [address] = addresses;
-    if (address === undefined) {
-      log.skip(kind, "peer-not-reachable", "the peer announced no address and none is known");
-      return false;
-    }
-    counters.direct_attempted_total += 1;
-    const attempt = log.begin(kind, { address });
-    if (await transport.leaveRelay(peer, address)) {
-      counters.direct_succeeded_total += 1;
-      attempt.connected("the session left its relay", address);
-      return true;
-    }
-    let failure: unknown;
-    for (const patienceMs of mayReplace ? DIAL_PATIENCE_MS : []) {
-      if (signal.aborted) break;
-      try {
-        const target = { nodeId: peer, noisePublicKey, addresses, form: "routed" } as const;
-        await transport.dial(target, patienceMs, signal);
-      } catch (error) {
-        failure = error;
-      }
-      const there = transport.peer(peer);
-      if (there !== undefined && isDirect(there)) {
-        counters.direct_succeeded_total += 1;
-        attempt.connected("it answered", there.address);
-        return true;
-      }
-      if (failure instanceof NetError && failure.code === "handshake_refused") break;
-    }
-    const silence = () => new NatError("peer-not-reachable", "the peer does not answer there");
-    attempt.failed(mayReplace ? errorOf(failure, signal) : silence());
-    return false;
-  }
-
-  async #relay({ peer, noisePublicKey, coordinators, log, signal }: Search): Promise<void> {
-    const { counters, transport } = this.#deps;
-    const there = transport.peer(peer);
-    if (there !== undefined && isUp(there) && there.isRelayed) {
-      const via = transport.peers().find((other) =>
-        isDirect(other) && isSameAddress(other.address, there.address)
-      )?.nodeId;
-      const attempt = log.begin("relay", { address: there.address, via });
-      if (await transport.ping(peer, PING_MS) !== undefined) {
-        counters.relay_fallbacks += 1;
-        attempt.connected("the relayed session stays");
-        return;
-      }
-      attempt.failed(new NatError("peer-not-reachable", "the relayed session does not answer"));
-    }
-    if (coordinators.length === 0) {
-      log.skip("relay", "rendezvous-no-relay", "no peer could relay");
-      return;
-    }
-    for (const via of coordinators) {
-      const relay = transport.peer(via);
-      if (relay === undefined || !isDirect(relay) || signal.aborted) continue;
-      const attempt = log.begin("relay", { address: relay.address, via });
-      let failure: unknown;
-      for (const patienceMs of DIAL_PATIENCE_MS.slice(0, 2)) {
-        if (signal.aborted) break;
-        try {
-          const addresses = [relay.address];
-          const target = { nodeId: peer, noisePublicKey, addresses, form: "routed" } as const;
-          await transport.dial(target, patienceMs, signal);
-        } catch (error) {
-          failure = error;
-        }
-        if (transport.peer(peer)?.state === "connected") break;
-      }
-      if (transport.peer(peer)?.state === "connected") {
-        counters.relay_fallbacks += 1;
-        attempt.connected("it answered through the relay");
-        return;
-      }
-      attempt.failed(errorOf(failure, signal));
-    }
+    if (isUntried && await this.#dials.run(search)) return;
+    if (!isUpgrade) await this.#relays.run(search);
   }
 
   #keep(report: PathReport): void {
@@ -362,18 +249,6 @@ function noteUnknownKey(log: PathLog): void {
     "unsupported",
     "the peer's Noise key is unknown; join with its ticket or give its key",
   );
-}
-
-/** What a failed handshake says of the way. */
-function errorOf(failure: unknown, signal: AbortSignal): NatError {
-  if (signal.aborted) return new NatError("peer-not-reachable", "no time was left");
-  if (failure instanceof NetError && failure.code === "handshake_refused") {
-    return new NatError("transport", failure.message, { cause: failure });
-  }
-  if (failure === undefined) {
-    return new NatError("peer-not-reachable", "another node stood in between");
-  }
-  return new NatError("peer-not-reachable", "no answer to the handshake", { cause: failure });
 }
 
 /** The promise's outcome, or the signal's reason if that comes first. */

@@ -5,7 +5,6 @@ export {
   DirectConnector,
   type DirectConnectorDeps,
   type KeptReport,
-  type PeerKnowledge,
 } from "./connector.ts";
 export { PunchCoordinator, RejectReason } from "./coordinator.ts";
 export { isDirect as isDirectPeer } from "./coordinators.ts";
@@ -15,5 +14,6 @@ export { decidePair } from "./pair_decision.ts";
 export { NatPlane, type NatPlaneDeps } from "./nat_plane.ts";
 export { keepAliveOffsetMs, Puncher, punchLeadMs, type PunchTrain } from "./puncher.ts";
 export { RendezvousPlane } from "./rendezvous.ts";
+export type { PeerKnowledge } from "./search.ts";
 export * from "./types.ts";
 export { UpgradeSchedule } from "./upgrade_schedule.ts";

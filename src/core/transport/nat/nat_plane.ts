@@ -1,12 +1,13 @@
 /** The parts of traversal tied together on one transport (`nrpc.md` 16); who a node is comes from above. */
 import type { Clock, RandomBytes } from "../../../base/mod.ts";
-import { DirectConnector, type DirectConnectorDeps, type PeerKnowledge } from "./connector.ts";
+import { DirectConnector, type DirectConnectorDeps } from "./connector.ts";
 import { PunchCoordinator } from "./coordinator.ts";
 import { isDirect } from "./coordinators.ts";
 import { createNatCounters, type NatCounters } from "./counters.ts";
 import type { MeshTransport } from "../mesh_transport.ts";
 import { Puncher } from "./puncher.ts";
 import { RendezvousPlane } from "./rendezvous.ts";
+import type { PeerKnowledge } from "./search.ts";
 import type { NatStats, PortMappingState } from "./types.ts";
 import { formatAddress } from "../address.ts";
 import type { SocketAddress } from "../types.ts";

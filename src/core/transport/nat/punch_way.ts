@@ -109,7 +109,7 @@ export class PunchWay {
     const { clock, counters, transport } = this.#deps;
     const deadline = train.introducedAt + PUNCH_DEADLINE_MS;
     while (
-      !signal.aborted && train.heardFrom === undefined && !this.#isDirect(peer) &&
+      !signal.aborted && train.heardFrom.length === 0 && !this.#isDirect(peer) &&
       clock.now() < train.firesAt + HEARD_PATIENCE_MS
     ) await this.#wait(LOOK_MS, signal);
     for (let number = 0; clock.now() < deadline && !signal.aborted; number++) {
@@ -138,7 +138,7 @@ export class PunchWay {
       return true;
     }
     counters.punch_timeouts += 1;
-    const heard = train.heardFrom === undefined
+    const heard = train.heardFrom.length === 0
       ? "nothing came from the peer"
       : "the peer's packets come through, ours do not";
     attempt.failed(new NatError("punch-failed", `no hole opened: ${heard}`));
@@ -176,11 +176,10 @@ export class PunchWay {
   }
 }
 
-/** Where the peer may be reached: as introduced, and where its keep-alive came from. */
+/** Where the peer may be reached: where its keep-alives came from, and as introduced. */
 function holesOf({ reflex, heardFrom }: PunchTrain): SocketAddress[] {
-  return heardFrom === undefined || isSameAddress(heardFrom, reflex)
-    ? [reflex]
-    : [heardFrom, reflex];
+  const others = heardFrom.filter((hole) => !isSameAddress(hole, reflex));
+  return others.length < heardFrom.length ? [reflex, ...others] : [...others, reflex];
 }
 
 function asNatError(error: unknown, signal: AbortSignal): NatError {

@@ -7,6 +7,7 @@
  * symmetric NAT gave it for this node.
  */
 import type { Clock } from "../../../base/mod.ts";
+import { isSameAddress } from "../address.ts";
 import type { NatCounters } from "./counters.ts";
 import { PUNCH_DEADLINE_MS, PUNCH_TRAINS_MAX } from "./limits.ts";
 import type { SocketAddress } from "../types.ts";
@@ -38,13 +39,13 @@ export interface PunchTrain extends Introduction {
   /** When it was introduced, and when the first datagram leaves; by the clock. */
   readonly introducedAt: number;
   readonly firesAt: number;
-  /** Where the peer's first keep-alive came from; `undefined` before. */
-  readonly heardFrom: SocketAddress | undefined;
+  /** Where keep-alives in the peer's name came from, the latest last; a few at the most. */
+  readonly heardFrom: readonly SocketAddress[];
   readonly isOver: boolean;
 }
 
 interface RunningTrain extends PunchTrain {
-  heardFrom: SocketAddress | undefined;
+  readonly heardFrom: SocketAddress[];
   isOver: boolean;
   sent: number;
   readonly onHeard: () => void;
@@ -55,6 +56,8 @@ const KEEP_ALIVE_ID = 0;
 /** Times after the first datagram; then every 250 ms. */
 const BURST_MS: readonly number[] = [0, 100, 250];
 const PACE_MS = 250;
+/** One that was forged must not hide the peer's own. */
+const HEARD_MAX = 4;
 
 /** Milliseconds from an introduction to its first datagram, whatever the two wall clocks say. */
 export function punchLeadMs(fireAtMs: number, wallMs: number): number {
@@ -109,7 +112,7 @@ export class Puncher {
       ...introduction,
       introducedAt,
       firesAt: introducedAt + leadMs,
-      heardFrom: undefined,
+      heardFrom: [],
       isOver: false,
       sent: 0,
       onHeard,
@@ -164,8 +167,9 @@ export class Puncher {
       return;
     }
     counters.keepalives_heard_total += 1;
-    if (train.heardFrom !== undefined) return;
-    train.heardFrom = from;
-    train.onHeard();
+    const { heardFrom } = train;
+    if (heardFrom.length >= HEARD_MAX || heardFrom.some((one) => isSameAddress(one, from))) return;
+    heardFrom.push(from);
+    if (heardFrom.length === 1) train.onHeard();
   }
 }

@@ -102,8 +102,16 @@ Deno.test("Puncher hears the peer's first keep-alive, from its host, once", asyn
   kit.hear(other);
   kit.hear(REFLEX);
   assert.equal(kit.heard, 1);
-  assert.deepEqual(train?.heardFrom, other);
+  assert.deepEqual(train?.heardFrom, [other, REFLEX]);
   assert.equal(kit.counters.keepalives_heard_total, 2);
+});
+
+Deno.test("Puncher remembers a few ports of the peer's host, each once", async () => {
+  const kit = new Kit();
+  const train = kit.begin(0);
+  await kit.clock.advance(50);
+  for (let port = 1; port <= 9; port++) kit.hear({ host: REFLEX.host, port: 1 + port % 6 });
+  assert.deepEqual(train?.heardFrom.map(({ port }) => port), [2, 3, 4, 5]);
 });
 
 Deno.test("Puncher runs 8 trains at once, one towards each peer", () => {
