@@ -5,6 +5,7 @@ export * from "./error.ts";
 export * from "./link/mod.ts";
 export * from "./metrics/mod.ts";
 export * from "./resilience/mod.ts";
+export * from "./server/mod.ts";
 export * from "./tools/mod.ts";
 export * from "./typed/mod.ts";
 export * from "./types.ts";

@@ -131,12 +131,20 @@ export interface ServerSink {
   onPeer(peer: ServerPeer): FrameSink;
 }
 
+/** A service whose callers are heard. */
+export interface Listening {
+  /** Says that it is offered no more; those who call it are still heard. */
+  withdraw(): void;
+  /** Hears nobody any more; withdraws it as well. */
+  end(): void;
+}
+
 /** Where servers hear their callers. */
 export interface ServerLinks {
   /**
    * Takes requests for a service from now on: every peer's, of those with a session and those to come.
    *
-   * @returns Ends that.
+   * @throws RpcError `serve_failed` when the name is served already, or is none.
    */
-  listen(service: string, sink: ServerSink): () => void;
+  listen(service: string, sink: ServerSink): Listening;
 }

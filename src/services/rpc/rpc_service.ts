@@ -12,16 +12,24 @@ import {
   type CallOptions,
   type CancelTokens,
   type ClientStreamCall,
+  type ClientStreamHandler,
   createLinkCounters,
   type DuplexCall,
+  type DuplexHandler,
   JoinBudget,
+  type Rpc,
   RpcClient,
   RpcMetrics,
   type RpcResponses,
+  RpcServer,
+  type ServeHandle,
+  type ServeOptions,
   type ServerLinks,
   ServiceCaller,
   ServiceDirectory,
   serviceTag,
+  type StreamHandler,
+  type UnaryHandler,
 } from "../../rpc/mod.ts";
 import { Allowances } from "./allowances.ts";
 import { PeerClientLinks } from "./client_links.ts";
@@ -66,12 +74,13 @@ interface Running {
   readonly clientLinks: PeerClientLinks;
   readonly serverLinks: PeerServerLinks;
   readonly client: RpcClient;
+  readonly server: RpcServer;
   readonly directory: ServiceDirectory;
   readonly caller: ServiceCaller;
 }
 
 /** Calls of a node. */
-export class RpcService implements Service {
+export class RpcService implements Service, Rpc {
   readonly name = "rpc";
   /** What is measured of calls, by service. */
   readonly meters: RpcMetrics;
@@ -123,6 +132,37 @@ export class RpcService implements Service {
     return this.#required.caller.findServiceNodes(service);
   }
 
+  // --- Serving ---------------------------------------------------------------------------------
+
+  /** Services of this node. */
+  get services(): readonly ServeHandle[] {
+    return this.#required.server.services;
+  }
+
+  /** See `Rpc.serve`. */
+  serve(service: string, handler: UnaryHandler, options?: ServeOptions): ServeHandle {
+    return this.#required.server.serve(service, handler, options);
+  }
+
+  /** See `Rpc.serveStream`. */
+  serveStream(service: string, handler: StreamHandler, options?: ServeOptions): ServeHandle {
+    return this.#required.server.serveStream(service, handler, options);
+  }
+
+  /** See `Rpc.serveClientStream`. */
+  serveClientStream(
+    service: string,
+    handler: ClientStreamHandler,
+    options?: ServeOptions,
+  ): ServeHandle {
+    return this.#required.server.serveClientStream(service, handler, options);
+  }
+
+  /** See `Rpc.serveDuplex`. */
+  serveDuplex(service: string, handler: DuplexHandler, options?: ServeOptions): ServeHandle {
+    return this.#required.server.serveDuplex(service, handler, options);
+  }
+
   // --- Running ---------------------------------------------------------------------------------
 
   /** Where services of this node hear their callers. */
@@ -139,15 +179,17 @@ export class RpcService implements Service {
     return Promise.resolve();
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     const running = this.#running;
-    if (running === undefined) return Promise.resolve();
+    if (running === undefined) return;
+    running.server.stop();
     running.client.stop();
+    // What both said last leaves before the ways close.
+    await new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
     running.clientLinks.stop();
     running.serverLinks.stop();
     running.loopback.stop();
     running.parts.watch.stop();
-    return Promise.resolve();
   }
 
   health(): ServiceHealth {
@@ -184,6 +226,15 @@ export class RpcService implements Service {
       mayExecute: (target, service) => this.#mayExecute(target, serviceTag(service)),
     });
     clientLinks.useSink(client);
+    const server = new RpcServer({
+      clock,
+      log,
+      links: serverLinks,
+      meters: this.meters,
+      nodeId: transport.nodeId,
+      mayAdmit: (peer, service) => this.#deps.gates.mayAdmit(peer, serviceTag(service)),
+      admissionVersion: () => announcements.version,
+    });
     const directory = this.#createDirectory(transport);
     const caller = new ServiceCaller({
       clock,
@@ -193,7 +244,7 @@ export class RpcService implements Service {
       meters: this.meters,
       nodeId: transport.nodeId,
     });
-    return { parts, loopback, clientLinks, serverLinks, client, directory, caller };
+    return { parts, loopback, clientLinks, serverLinks, client, server, directory, caller };
   }
 
   #createDirectory(transport: RpcTransport): ServiceDirectory {
@@ -228,12 +279,19 @@ export class RpcService implements Service {
   }
 
   #callCounters(): CounterSet {
-    const { client, directory } = this.#required;
-    const { pending, ...counted } = client.counters;
-    const named: CounterSet = { calls_pending: pending, ...this.meters.counters };
-    for (const [name, value] of Object.entries(counted)) {
-      named[`client_${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_total`] =
-        value;
+    const { client, server, directory } = this.#required;
+    const { pending, ...called } = client.counters;
+    const { running, ...served } = server.counters;
+    const named: CounterSet = {
+      calls_pending: pending,
+      handlers_running: running,
+      ...this.meters.counters,
+    };
+    for (const [side, counted] of [["client", called], ["server", served]] as const) {
+      for (const [name, value] of Object.entries(counted)) {
+        const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+        named[`${side}_${snake}_total`] = value;
+      }
     }
     const { services, services_forgotten } = directory.counters;
     return { ...named, looked_up: services, looked_up_forgotten_total: services_forgotten };

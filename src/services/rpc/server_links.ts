@@ -6,6 +6,7 @@ import { NetError } from "../../base/mod.ts";
 import { createChannelConfig, createPrefixConfig, requireChannelId } from "../../channel/mod.ts";
 import {
   isServiceName,
+  type Listening,
   replyChannelPrefix,
   requestChannelName,
   RpcError,
@@ -40,7 +41,7 @@ export class PeerServerLinks implements ServerLinks {
     return served?.isServed === true ? served : undefined;
   }
 
-  listen(service: string, sink: ServerSink): () => void {
+  listen(service: string, sink: ServerSink): Listening {
     if (!isServiceName(service)) {
       throw new RpcError(
         "serve_failed",
@@ -68,10 +69,13 @@ export class PeerServerLinks implements ServerLinks {
     }
     served.serve(sink);
     this.#services.set(service, served);
-    return () => {
-      for (const stop of stops.splice(0)) stop();
-      served.close(sink);
-      this.#forget(service);
+    return {
+      withdraw: () => this.#withdraw(service),
+      end: () => {
+        for (const stop of stops.splice(0)) stop();
+        served.close(sink);
+        this.#forget(service);
+      },
     };
   }
 
@@ -86,16 +90,18 @@ export class PeerServerLinks implements ServerLinks {
     const requests = requestChannelName(served.service);
     // Said before anybody is heard: the own entry is what the gate of the callee looks at (promise C8).
     this.#offered.add(served.service);
-    stops.push(() => {
-      this.#offered.delete(served.service);
-      announcements.offer([...this.#offered]);
-    });
+    stops.push(() => this.#withdraw(served.service));
     announcements.offer([...this.#offered]);
     stops.push(channels.lend(createChannelConfig(requests, { isReliable: true })));
     const replies = { isReliable: true, bindsOrigin: true };
     stops.push(channels.lend(createPrefixConfig(replyChannelPrefix(served.service), replies)));
     const { streamId } = requireChannelId(requests);
     stops.push(transport.acceptStream(streamId, (peer) => served.accept(peer)));
+  }
+
+  /** Says no more that a service is offered. */
+  #withdraw(service: string): void {
+    if (this.#offered.delete(service)) this.#parts.announcements.offer([...this.#offered]);
   }
 
   /** A service that is neither served nor has callers needs nothing more. */

@@ -86,10 +86,10 @@ Deno.test("RpcService says at once that a peer does not offer a service", async 
     );
     assert.ok(kit.clock.now() - before < 100);
   }
-  const end = server.rpc.serverLinks.listen("gone", new EchoSink());
+  const listening = server.rpc.serverLinks.listen("gone", new EchoSink());
   const call = () => client.rpc.client.call(server.nodeId, "gone", text("here"));
   assert.equal(textOf(await kit.settled(call())), "here");
-  end();
+  listening.end();
   assert.ok(!kit.tagsOf(server.nodeId)?.includes("nrpc:gone"));
   await assert.rejects(kit.settled(call()), isNotFound);
   server.rpc.serverLinks.listen("gone", new EchoSink());

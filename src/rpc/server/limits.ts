@@ -1,0 +1,50 @@
+/** Bounds of the serving engine, each with its reason. */
+
+/** Handlers that run at a time for one service, over all callers, when nothing else is said. */
+export const RUNNING_MAX = 4_096;
+
+/** Handlers that run at a time in a node: about 30 MB of bookkeeping. */
+export const RUNNING_TOTAL_MAX = 65_536;
+
+/** Milliseconds a handler may take when nothing else is said; streams: between two items. */
+export const HANDLER_TIMEOUT_MS = 60_000;
+
+/** A caller's clock may be behind or ahead of ours by so much (`nrpc.md` 6). */
+export const DEADLINE_TOLERANCE_MS = 10_000;
+
+/** What an overloaded service says about trying again. */
+export const RETRY_AFTER_MS_MIN = 10;
+export const RETRY_AFTER_MS_MAX = 5_000;
+/** The same before any handler has ended. */
+export const RETRY_AFTER_MS_FIRST = 250;
+
+/** Answers of one service that wait for room on the way back, and their bytes. */
+export const REPLIES_WAITING_MAX = 16_384;
+export const REPLY_BYTES_WAITING_MAX = 67_108_864;
+
+/** Bytes of long answers under way, in a node: four of the greatest length. */
+export const LARGE_REPLY_BYTES_MAX = 268_435_456;
+
+/** Calls that have ended and are remembered, so that a request that comes again runs nothing: twice as many. */
+export const RECENT_CALLS = 32_768;
+
+/** Items of an upload that a caller may send before the handler takes them, when nothing else is said. */
+export const UPLOAD_WINDOW = 64;
+
+/** Items and bytes of one upload that wait for a handler when the caller minds no window. */
+export const UPLOAD_ITEMS_MAX = 4_096;
+export const UPLOAD_BYTES_MAX = 16_777_216;
+
+/** Bytes of one upload that wait when the caller minds its window: four bodies of the greatest length. */
+export const WINDOWED_BYTES_MAX = 268_435_456;
+
+/** Milliseconds to wait for a missing item of an upload while later ones are there. */
+export const UPLOAD_GAP_MS = 10_000;
+
+/** Items that overtook their request, per caller: how many, how many bytes, how long they wait. */
+export const EARLY_ITEMS_MAX = 1_024;
+export const EARLY_BYTES_MAX = 4_194_304;
+export const EARLY_MS = 10_000;
+
+/** Text of a failure that is sent back; the rest is cut off. */
+export const FAILURE_TEXT_BYTES_MAX = 1_024;

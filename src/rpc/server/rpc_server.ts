@@ -1,0 +1,155 @@
+/** Services of this node in the four shapes (`nrpc.md` 5 to 11). */
+import type { Clock } from "../../base/mod.ts";
+import type { Log } from "../../observe/mod.ts";
+import { BodyCopies } from "../client/body_copies.ts";
+import { TimerHeap } from "../client/timer_heap.ts";
+import { RpcError } from "../error.ts";
+import type { ServerLinks } from "../link/mod.ts";
+import type { RpcMeters } from "../metrics/mod.ts";
+import type {
+  ClientStreamHandler,
+  DuplexHandler,
+  ServeHandle,
+  ServeOptions,
+  StreamHandler,
+  UnaryHandler,
+} from "../types.ts";
+import { ByteBudget } from "./byte_budget.ts";
+import type { RpcServerDeps } from "./deps.ts";
+import { LARGE_REPLY_BYTES_MAX, RUNNING_TOTAL_MAX } from "./limits.ts";
+import { RecentCalls } from "./recent_calls.ts";
+import { ServedName, type ShapedHandler } from "./served_name.ts";
+
+/** What the engine counts beside what it counts per service. */
+export interface RpcServerCounters {
+  /** Frames that are none, or none that a caller sends. */
+  malformed: number;
+  /** Frames whose route word names another channel. */
+  misrouted: number;
+  /** Requests that name another service than their channel does. */
+  misnamed: number;
+  /** Requests and items that came twice. */
+  duplicates: number;
+  /** Items for calls that are over. */
+  late: number;
+  /** Items that overtook their request, and found no room or waited in vain. */
+  earlyDropped: number;
+}
+
+/** What services share. */
+export interface ServerEngine {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly links: ServerLinks;
+  readonly meters: RpcMeters;
+  readonly nodeId: bigint;
+  readonly timers: TimerHeap;
+  readonly copies: BodyCopies;
+  readonly recent: RecentCalls;
+  readonly largeReplies: ByteBudget;
+  readonly counters: RpcServerCounters;
+  readonly runningMax: number;
+  /** Handlers that run. */
+  running: number;
+  mayAdmit(caller: bigint, service: string): boolean;
+  admissionVersion(): number | undefined;
+}
+
+const NO_OPTIONS: ServeOptions = Object.freeze({});
+
+/** The serving engine. */
+export class RpcServer {
+  readonly #engine: ServerEngine;
+  readonly #services = new Map<string, ServedName>();
+
+  constructor(deps: RpcServerDeps) {
+    const { clock, log, links, meters, nodeId } = deps;
+    this.#engine = {
+      clock,
+      log,
+      links,
+      meters,
+      nodeId,
+      timers: new TimerHeap(clock),
+      copies: new BodyCopies(),
+      recent: new RecentCalls(),
+      largeReplies: new ByteBudget(LARGE_REPLY_BYTES_MAX),
+      counters: {
+        malformed: 0,
+        misrouted: 0,
+        misnamed: 0,
+        duplicates: 0,
+        late: 0,
+        earlyDropped: 0,
+      },
+      runningMax: RUNNING_TOTAL_MAX,
+      running: 0,
+      mayAdmit: (caller, service) => deps.mayAdmit(caller, service),
+      admissionVersion: () => deps.admissionVersion?.(),
+    };
+  }
+
+  get counters(): Readonly<RpcServerCounters> & { readonly running: number } {
+    return { ...this.#engine.counters, running: this.#engine.running };
+  }
+
+  /** Names that are served, in the order they began to be. */
+  get services(): readonly ServeHandle[] {
+    return [...this.#services.values()];
+  }
+
+  /**
+   * Serves a name from now on.
+   *
+   * @throws RpcError `serve_failed` when it is served already, or is none; RangeError for senseless options.
+   */
+  serve(service: string, handle: UnaryHandler, options?: ServeOptions): ServeHandle {
+    return this.#serve(service, { shape: "unary", handle }, options);
+  }
+
+  /** As {@linkcode RpcServer.serve}, answered with a stream. */
+  serveStream(service: string, handle: StreamHandler, options?: ServeOptions): ServeHandle {
+    return this.#serve(service, { shape: "server_stream", handle }, options);
+  }
+
+  /** As {@linkcode RpcServer.serve}, for uploads. */
+  serveClientStream(
+    service: string,
+    handle: ClientStreamHandler,
+    options?: ServeOptions,
+  ): ServeHandle {
+    return this.#serve(service, { shape: "client_stream", handle }, options);
+  }
+
+  /** As {@linkcode RpcServer.serve}, with streams both ways. */
+  serveDuplex(service: string, handle: DuplexHandler, options?: ServeOptions): ServeHandle {
+    return this.#serve(service, { shape: "duplex", handle }, options);
+  }
+
+  /** Ends what runs, telling the callers, and serves nothing any more. */
+  stop(): void {
+    // Handlers that do not mind their signal are not waited for.
+    for (const service of this.#services.values()) service.stop("the serving node stops");
+    this.#engine.timers.stop();
+  }
+
+  #serve(service: string, handler: ShapedHandler, options = NO_OPTIONS): ServeHandle {
+    const known = this.#services.get(service);
+    if (known !== undefined && !known.isClosing) {
+      throw new RpcError("serve_failed", `Cannot serve "${service}": it is served already`, {
+        next: "close it first, or choose another name",
+      });
+    }
+    if (known !== undefined) {
+      throw new RpcError("serve_failed", `Cannot serve "${service}": it is being closed`, {
+        next: "wait until close() has resolved",
+      });
+    }
+    const named = new ServedName(this.#engine, service, handler, options, () => {
+      if (this.#services.get(service) === named) this.#services.delete(service);
+    });
+    named.listen();
+    this.#services.set(service, named);
+    return named;
+  }
+}

@@ -1,0 +1,172 @@
+/** One name that is served: its handler, how much of it may run, who calls it. */
+import { highHalf, idToHex, lowHalf, utf8 } from "../../base/mod.ts";
+import { deriveChannelHash } from "../../core/crypto/mod.ts";
+import type { FrameSink, Listening, ServerPeer, ServerSink } from "../link/mod.ts";
+import type { ServiceMeter } from "../metrics/mod.ts";
+import type {
+  CallShape,
+  ClientStreamHandler,
+  DuplexHandler,
+  ServeHandle,
+  ServeOptions,
+  StreamHandler,
+  UnaryHandler,
+} from "../types.ts";
+import { requestChannelName } from "../wire/mod.ts";
+import { CallerSink } from "./caller_sink.ts";
+import { HANDLER_TIMEOUT_MS, RUNNING_MAX, UPLOAD_WINDOW } from "./limits.ts";
+import { ReplyQueue } from "./reply_queue.ts";
+import type { ServerEngine } from "./rpc_server.ts";
+import type { ServerCall } from "./server_call.ts";
+
+/** A handler and what kind of calls it is for. */
+export type ShapedHandler =
+  | { readonly shape: "unary"; readonly handle: UnaryHandler }
+  | { readonly shape: "server_stream"; readonly handle: StreamHandler }
+  | { readonly shape: "client_stream"; readonly handle: ClientStreamHandler }
+  | { readonly shape: "duplex"; readonly handle: DuplexHandler };
+
+/** A service, as the program that serves it sees it. */
+export class ServedName implements ServerSink, ServeHandle {
+  readonly name: string;
+  readonly handler: ShapedHandler;
+  readonly meter: ServiceMeter;
+  readonly replies: ReplyQueue;
+  readonly channelLow: number;
+  readonly channelHigh: number;
+  readonly runningMax: number;
+  readonly runningPerPeerMax: number;
+  readonly handlerTimeoutMs: number;
+  readonly requestWindow: number;
+  running = 0;
+  /** New calls are refused. */
+  isClosing = false;
+  readonly #engine: ServerEngine;
+  readonly #bytes: Uint8Array;
+  readonly #callers = new Set<CallerSink>();
+  readonly #onClosed: () => void;
+  #listening: Listening | undefined;
+  #closed: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  /** @throws RangeError when an option is no sensible number. */
+  constructor(
+    engine: ServerEngine,
+    name: string,
+    handler: ShapedHandler,
+    options: ServeOptions,
+    onClosed: () => void,
+  ) {
+    const { runningMax = RUNNING_MAX, handlerTimeoutMs = HANDLER_TIMEOUT_MS } = options;
+    const { runningPerPeerMax = runningMax, requestWindow = UPLOAD_WINDOW } = options;
+    checkCount("runningMax", runningMax, 1);
+    checkCount("runningPerPeerMax", runningPerPeerMax, 1);
+    checkCount("handlerTimeoutMs", handlerTimeoutMs, 0);
+    checkCount("requestWindow", requestWindow, 1);
+    this.#engine = engine;
+    this.name = name;
+    this.handler = handler;
+    this.meter = engine.meters.of(name);
+    this.replies = new ReplyQueue(this.meter);
+    const hash = deriveChannelHash(requestChannelName(name));
+    this.channelLow = lowHalf(hash);
+    this.channelHigh = highHalf(hash);
+    this.runningMax = runningMax;
+    this.runningPerPeerMax = runningPerPeerMax;
+    this.handlerTimeoutMs = handlerTimeoutMs;
+    this.requestWindow = requestWindow;
+    this.#bytes = utf8(name);
+    this.#onClosed = onClosed;
+  }
+
+  get service(): string {
+    return this.name;
+  }
+
+  get shape(): CallShape {
+    return this.handler.shape;
+  }
+
+  /** Begins to take calls. */
+  listen(): void {
+    this.#listening = this.#engine.links.listen(this.name, this);
+  }
+
+  /** True when the text at this place is the service's name. */
+  isNamed(bytes: Uint8Array, at: number, length: number): boolean {
+    const name = this.#bytes;
+    if (length !== name.length) return false;
+    for (let index = 0; index < length; index++) {
+      if (bytes[at + index] !== name[index]) return false;
+    }
+    return true;
+  }
+
+  onPeer(peer: ServerPeer): FrameSink {
+    const caller = new CallerSink(this.#engine, this, peer);
+    this.#callers.add(caller);
+    return caller;
+  }
+
+  /** A caller is gone. */
+  forget(caller: CallerSink): void {
+    this.#callers.delete(caller);
+  }
+
+  /** Books a handler that begins. */
+  onHandlerStart(): void {
+    this.running += 1;
+    this.#engine.running += 1;
+    this.meter.handlerInvocations += 1;
+    this.meter.handlersRunning += 1;
+  }
+
+  /** Books a handler that is through. */
+  onHandlerEnd(durationMs: number): void {
+    this.running -= 1;
+    this.#engine.running -= 1;
+    this.meter.handlersRunning -= 1;
+    this.meter.handlerDuration.observe(durationMs);
+    if (this.running === 0) this.#onIdle?.();
+  }
+
+  /** A handler threw what it should not have. */
+  onPanic(call: ServerCall, text: string): void {
+    this.meter.handlerPanics += 1;
+    this.#engine.log.warn("rpc_handler_failed", {
+      service: this.name,
+      caller: idToHex(call.caller),
+      reason: text,
+    });
+  }
+
+  close(options: { readonly isPatient?: boolean } = {}): Promise<void> {
+    const { isPatient = true } = options;
+    this.isClosing = true;
+    this.#listening?.withdraw();
+    if (!isPatient) this.stop(`service "${this.name}" was closed`);
+    return this.#closed ??= this.#finish();
+  }
+
+  /** Ends what runs: callers are told at once. */
+  stop(why: string): void {
+    this.isClosing = true;
+    for (const caller of this.#callers) caller.stop(why);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Waits for what runs, then hears nobody any more. */
+  async #finish(): Promise<void> {
+    if (this.running > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
+    this.#listening?.end();
+    this.#onClosed();
+  }
+}
+
+function checkCount(name: string, value: number, min: number): void {
+  if (Number.isSafeInteger(value) && value >= min) return;
+  throw new RangeError(`Cannot serve: ${name} is ${value}, must be a whole number from ${min} on`);
+}
