@@ -50,18 +50,27 @@ export class ServiceCaller implements ServiceCalls {
     body: Uint8Array,
     options: CallOptions = NO_OPTIONS,
   ): Promise<Uint8Array> {
-    const { targets } = this.#deps;
-    if (options.target !== undefined && isPlain(options)) {
-      return targets.call(options.target, service, body, options);
+    const { targets, clock } = this.#deps;
+    const deadlineMs = clock.now() + (options.timeoutMs ?? UNARY_TIMEOUT_MS);
+    const attemptsUntil = (endMs: number): NodeAttempt<Uint8Array> => (node, signal, onSent) =>
+      targets.call(node, service, body, this.#optionsFor(options, endMs, signal, onSent));
+    if (isPlain(options)) {
+      const nodes = this.#nodesOrError(service, options);
+      if (nodes instanceof RpcError) return Promise.reject(nodes);
+      const [node] = nodes;
+      if (nodes.length === 1 && node !== undefined) {
+        return targets.call(node, service, body, options);
+      }
+      return this.#ask(nodes, attemptsUntil(deadlineMs), options, deadlineMs);
     }
-    const deadlineMs = this.#deps.clock.now() + (options.timeoutMs ?? UNARY_TIMEOUT_MS);
-    return this.#again(options, deadlineMs, (endMs) => {
-      const at: NodeAttempt<Uint8Array> = (node, signal, onSent) =>
-        targets.call(node, service, body, this.#optionsFor(options, endMs, signal, onSent));
-      return options.hedge === undefined
-        ? this.#ask(this.#nodesFor(service, options), at, options, endMs)
-        : this.#hedge(service, at, options);
-    });
+    return this.#again(
+      options,
+      deadlineMs,
+      (endMs) =>
+        options.hedge === undefined
+          ? this.#ask(this.#nodesFor(service, options), attemptsUntil(endMs), options, endMs)
+          : this.#hedge(service, attemptsUntil(endMs), options),
+    );
   }
 
   callStream(
@@ -146,12 +155,20 @@ export class ServiceCaller implements ServiceCalls {
   }
 
   #nodesFor(service: string, options: CallOptions): readonly bigint[] {
+    const nodes = this.#nodesOrError(service, options);
+    if (nodes instanceof RpcError) throw nodes;
+    return nodes;
+  }
+
+  #nodesOrError(service: string, options: CallOptions): readonly bigint[] | RpcError {
     if (options.target !== undefined) return [options.target];
     try {
-      return this.#deps.directory.candidates(service, options).slice(0, CANDIDATES_ASKED_MAX);
+      const nodes = this.#deps.directory.candidates(service, options);
+      return nodes.length > CANDIDATES_ASKED_MAX ? nodes.slice(0, CANDIDATES_ASKED_MAX) : nodes;
     } catch (error) {
-      if (error instanceof RpcError) this.#count(service, error);
-      throw error;
+      if (!(error instanceof RpcError)) throw error;
+      this.#count(service, error);
+      return error;
     }
   }
 

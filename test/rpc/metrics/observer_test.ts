@@ -107,7 +107,7 @@ Deno.test("tell() drops and counts what a slow observer leaves no room for", asy
   assert.equal(metrics.counters.observer_waiting, 0);
 });
 
-Deno.test("observe() replaces the observer between two events without losing one", async () => {
+Deno.test("observe() replaces the observer between two events without losing one (promise N9)", async () => {
   const { clock, metrics, heard } = createObserved();
   metrics.tell(sample({ method: "a" }));
   await clock.advance(0);
@@ -134,7 +134,7 @@ Deno.test("observe() replaces an observer that never ends", async () => {
   assert.deepEqual(later, ["b"]);
 });
 
-Deno.test("observe() without an observer ends the worker and drops what waits", async () => {
+Deno.test("observe() without an observer ends the worker and drops what waits (promise N9)", async () => {
   const { clock, metrics, heard } = createObserved();
   metrics.tell(sample());
   metrics.observe(undefined);

@@ -77,7 +77,7 @@ Deno.test("prometheusText() shows no calls in flight below 0", () => {
   assert.equal(metrics.snapshot().services[0]?.in_flight, -1);
 });
 
-Deno.test("prometheusText() escapes backslash, quote, LF and CR in labels", () => {
+Deno.test("prometheusText() escapes backslash, quote, LF and CR in labels (promise 69)", () => {
   const metrics = createMetrics();
   metrics.of('a\\b"c\nd\re').calls = 1;
   assert.ok(

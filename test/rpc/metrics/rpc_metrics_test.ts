@@ -74,7 +74,7 @@ Deno.test("of() makes room by services that were never used", () => {
   assert.equal(metrics.counters.services_evicted, METERED_SERVICES_MAX);
 });
 
-Deno.test("snapshot() evicts services with zero counters, nothing in flight and nobody to keep them", () => {
+Deno.test("snapshot() evicts services with zero counters and nothing in flight (promise 69)", () => {
   const metrics = createMetrics();
   metrics.of("unused");
   metrics.of("flying").inFlight = 1;

@@ -63,7 +63,7 @@ Deno.test("retry() makes another attempt only for what may pass", async () => {
   }
 });
 
-Deno.test("retry() takes another test of what is worth it", async () => {
+Deno.test("retry() takes another test of what is worth it (promise 63)", async () => {
   const isOdd = (error: unknown) => error === "odd";
   const { clock, at } = failing(["odd", "even"], { isRetryable: isOdd });
   await clock.advance(10_000);

@@ -54,7 +54,7 @@ Deno.test("call() that finds nobody is counted and told to the observer", async 
   assert.deepEqual(heard, [`${SERVICE} error`]);
 });
 
-Deno.test("capability_denied is never retried, whatever is asked for", async () => {
+Deno.test("capability_denied is never retried, whatever is asked for (promise N7)", async () => {
   const kit = createServiceKit([1n]);
   kit.mesh.denying.add(1n);
   const result = call(kit, { retry: { attempts: 5 } });
@@ -70,7 +70,7 @@ Deno.test("capability_denied is never retried, whatever is asked for", async () 
   assert.equal(kit.targets.calls.length, 1);
 });
 
-Deno.test("call() asks the next node when the first is busy, until one takes it", async () => {
+Deno.test("call() asks the next node when the first is busy, until one takes it (promise N2)", async () => {
   const kit = createServiceKit();
   const result = call(kit);
   callOf(kit, 0).fail(busy());
@@ -106,7 +106,7 @@ Deno.test("call() that left is asked of nobody else when the node is silent or b
   assert.equal(kit.targets.calls.length, 2);
 });
 
-Deno.test("call() that may run twice is asked of the next node after a fair share of the time", async () => {
+Deno.test("call() that may run twice is asked of the next node after a fair share of the time (N2)", async () => {
   const kit = createServiceKit();
   const result = call(kit, { timeoutMs: 900, isIdempotent: true });
   await kit.clock.advance(299);
@@ -158,7 +158,7 @@ Deno.test("call() asks nobody else once the caller has given up", async () => {
   assert.equal(kit.targets.calls.length, 1);
 });
 
-Deno.test("retry finds the nodes afresh at each attempt", async () => {
+Deno.test("retry finds the nodes afresh at each attempt (promise 63)", async () => {
   const kit = createServiceKit([1n]);
   const result = call(kit, { retry: { hasJitter: false } });
   callOf(kit, 0).fail(internal());
@@ -180,7 +180,7 @@ Deno.test("retry shares one deadline, and sends the body that was given", async 
   assert.ok(kit.targets.calls.every(({ body }) => body === BODY));
 });
 
-Deno.test("hedge asks the nodes of the service, none of them twice", async () => {
+Deno.test("hedge asks the nodes of the service, none of them twice (promise 64)", async () => {
   const kit = createServiceKit([1n, 2n]);
   const result = call(kit, { hedge: { hedges: 5 } });
   await kit.clock.advance(1000);
@@ -213,7 +213,7 @@ Deno.test("breaker refuses calls while the service keeps failing", async () => {
   assert.equal(kit.targets.calls.length, 1);
 });
 
-Deno.test("callStream() picks and gates as call() does", async () => {
+Deno.test("callStream() picks and gates as call() does (promise N5)", async () => {
   const kit = createServiceKit([1n, 2n]);
   kit.mesh.denying.add(1n);
   const opening = kit.caller.callStream(SERVICE, BODY);
@@ -305,6 +305,6 @@ Deno.test("callStream() refuses to hedge", async () => {
   await assert.rejects(kit.caller.callStream(SERVICE, BODY, { hedge: {} }), TypeError);
 });
 
-Deno.test("findServiceNodes() names all nodes that announce the service", () => {
+Deno.test("findServiceNodes() names all nodes that announce the service (promise 61)", () => {
   assert.deepEqual(createServiceKit([2n, 1n]).caller.findServiceNodes(SERVICE), [1n, 2n]);
 });

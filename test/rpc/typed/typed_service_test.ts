@@ -111,7 +111,7 @@ Deno.test("createTypedClient() hands on the options of a call before its default
   assert.deepEqual(rpc.options, [{ timeoutMs: 9, headers }, { timeoutMs: 5, headers }]);
 });
 
-Deno.test("createTypedClient() encodes a request once, however often it is made again", async () => {
+Deno.test("createTypedClient() encodes a request once, however often it is made again (promise 63)", async () => {
   let encoded = 0;
   const rpc = new MemoryRpc();
   const bodies: Uint8Array[] = [];
@@ -172,7 +172,7 @@ Deno.test("serveTyped() answers an undecodable request of a stream as bad reques
   assert.equal(error.message, 'typed streaming handler: bad request body: "text" is missing');
 });
 
-Deno.test("an undecodable item ends the call as bad request, whatever the handler makes of it", async () => {
+Deno.test("an undecodable item ends the call as bad request, whatever the handler makes of it (N6)", async () => {
   const { rpc } = start({
     upload: async (items) => {
       try {
@@ -200,7 +200,7 @@ Deno.test("an undecodable item ends the call as bad request, whatever the handle
   assert.equal((await failure(chat.responses.read())).status, Status.badRequest);
 });
 
-Deno.test("createTypedClient() says codec_decode for an answer that is not what was declared", async () => {
+Deno.test("createTypedClient() says codec_decode for an answer that is not what was declared (N6)", async () => {
   const rpc = new MemoryRpc();
   rpc.serve("acme.search.search", () => new TextEncoder().encode('[{"titel":"a"}]'));
   rpc.serveStream("acme.search.watch", () => [
