@@ -1,9 +1,13 @@
 /** Bounds of what links keep, each with its reason. */
 import { BODY_BYTES_MAX } from "../wire/mod.ts";
 
-/** Frames that wait for the peer's credit, per link: it begins small and doubles; a thousand calls of 1 KiB. */
-export const ARENA_BYTES_MIN = 16_384;
+/**
+ * Frames that wait for the peer's credit, per link: memory for them begins small and doubles, up to a thousand
+ * calls of 1 KiB. What one link keeps when none waits is small, because there may be very many links.
+ */
+export const ARENA_BYTES_MIN = 2_048;
 export const ARENA_BYTES_MAX = 1_048_576;
+export const ARENA_KEPT_BYTES_MAX = 65_536;
 
 /**
  * Turns of the microtask queue without a new frame after which those that wait leave: callers that one

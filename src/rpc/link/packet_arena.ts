@@ -3,7 +3,7 @@
  * in a packet as fit. What was sent makes room for what comes.
  */
 import { writeU32 } from "../wire/mod.ts";
-import { ARENA_BYTES_MAX, ARENA_BYTES_MIN } from "./limits.ts";
+import { ARENA_BYTES_MAX, ARENA_BYTES_MIN, ARENA_KEPT_BYTES_MAX } from "./limits.ts";
 
 /** Bytes in front of each frame. */
 export const PREFIX_BYTES = 4;
@@ -98,8 +98,9 @@ export class PacketArena {
     return true;
   }
 
-  /** Forgets what waits. */
+  /** Forgets what waits; memory that was needed for a crowd is given back. */
   clear(): void {
+    if (this.bytes.length > ARENA_KEPT_BYTES_MAX) this.bytes = new Uint8Array(0);
     this.#head = 0;
     this.#openAt = 0;
     this.#tail = 0;

@@ -1,6 +1,6 @@
 /** Which peers take fragments and numbers of items (docs/rpc-bodies.md). */
 import { TAG_RPC_BODIES } from "../../rpc/mod.ts";
-import { ANNOUNCEMENT_MS } from "./limits.ts";
+import { OTHER_ANNOUNCEMENT_MS, SEALED_ANNOUNCEMENT_MS } from "./limits.ts";
 import type { LinkParts } from "./rpc_parts.ts";
 
 type ExtensionParts = Pick<LinkParts, "clock" | "transport" | "announcements">;
@@ -15,15 +15,16 @@ export function isExtendedPeer(parts: ExtensionParts, peer: bigint): boolean {
   return parts.transport.peer(peer)?.isSealed === true;
 }
 
-/** Waits for a sealed peer's announcement, for a short time. */
+/** Waits for a peer's announcement, for a short time: who it is says how its streams are to be taken. */
 export async function awaitAnnouncement(
   { clock, transport, announcements }: ExtensionParts,
   peer: bigint,
 ): Promise<void> {
   const isKnown = () => announcements.tagsOf(peer) !== undefined;
-  if (isKnown() || transport.peer(peer)?.isSealed !== true) return;
+  if (isKnown()) return;
+  const isSealed = transport.peer(peer)?.isSealed === true;
   const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ANNOUNCEMENT_MS, resolve);
+  const cancel = clock.after(isSealed ? SEALED_ANNOUNCEMENT_MS : OTHER_ANNOUNCEMENT_MS, resolve);
   const stop = announcements.onAnnounced((nodeId) => {
     if (nodeId === peer && isKnown()) resolve();
   });

@@ -33,8 +33,9 @@ export const REFUSALS_MAX = 256;
 /** What a full list of subscriptions, or a throttle of 30 s, says about trying again. */
 export const SUBSCRIBE_RETRY_MS = 31_000;
 
-/** A sealed peer's announcement follows its session; so long it is waited for. */
-export const ANNOUNCEMENT_MS = 1_000;
+/** An announcement follows its session; so long that of a sealed peer is waited for, and that of another. */
+export const SEALED_ANNOUNCEMENT_MS = 1_000;
+export const OTHER_ANNOUNCEMENT_MS = 250;
 
 /** Of the session timeout: silence after which a peer with links is asked for a sign, and given up. */
 export const SILENCE_ASK_SHARE = 0.75;

@@ -91,6 +91,39 @@ Deno.test("acceptStream() tells that the stream ended with its peer", async () =
   mesh.checkSums();
 });
 
+Deno.test("acceptStream() takes a stream that begins anew, and no late copy of the old one", async () => {
+  using mesh = new TestMesh(2);
+  await mesh.connect(1, 0);
+  const server = accepting(mesh, 0);
+  const { transport } = mesh.node(1);
+  const open = () => transport.openSendStream(mesh.node(0).nodeId, STREAM_ID);
+  const first = open();
+  for (const letter of "abc") assert.ok(first.trySend(text(letter)));
+  await mesh.clock.advance(20);
+  let late: Uint8Array | undefined;
+  mesh.network.filter = (bytes, from, to) => {
+    const isEvent = from.host === "10.0.0.2" && to.host === "10.0.0.1" && bytes.length === 84 + 8;
+    if (!isEvent) return true;
+    late ??= bytes.slice();
+    return false;
+  };
+  assert.ok(first.trySend(text("late")));
+  await mesh.clock.advance(20);
+  mesh.network.filter = undefined;
+  first.abort();
+  await mesh.clock.advance(20);
+  assert.deepEqual(server.ends, ["1:reset"]);
+  assert.ok(late !== undefined);
+  const before = mesh.node(0).transport.counters.drop_stream_closed_total;
+  mesh.network.inject(late, mesh.node(1).address, mesh.node(0).address);
+  await mesh.clock.advance(20);
+  assert.equal(mesh.node(0).transport.counters.drop_stream_closed_total, before + 1);
+  assert.ok(open().trySend(text("again")));
+  await mesh.clock.advance(20);
+  assert.deepEqual(server.got, ["1:a", "1:b", "1:c", "1:again"]);
+  mesh.checkSums();
+});
+
 Deno.test("acceptStream() refuses a stream twice, and more than it has room for", () => {
   using mesh = new TestMesh(1);
   const { transport } = mesh.node(0);

@@ -106,6 +106,10 @@ export class SessionStreams {
   ): void {
     const { counters, store } = this.#context;
     let stream = this.#byId.get(low, high);
+    // A sender that was told so begins anew with number 0, where whoever comes is taken.
+    const isNew = sequence === 0 && stream === undefined && this.#ended !== undefined &&
+      this.#context.acceptStream(this.#session, low, high);
+    if (isNew) stream = this.#byId.get(low, high);
     if (stream === undefined && this.#ended?.refuses(low, high, now)) {
       // The reader was told that the stream ended; so is the sender, in place of an acknowledgement.
       counters.drop_stream_closed_total += 1;
