@@ -75,6 +75,8 @@ export class PeerClientLinks implements ClientLinks {
     let opening = this.#opening.get(key);
     if (opening === undefined) {
       if (this.#opening.size >= OPENING_MAX) throw openingFullError(target, service, 100);
+      // Room is made first: servers have a limit as well.
+      if (this.#size + this.#opening.size >= READY_MAX) this.#evict();
       opening = this.#open(target, service, key).finally(() => this.#opening.delete(key));
       // Whoever waits hears of it; perhaps nobody does any more.
       opening.catch(() => {});
@@ -124,7 +126,6 @@ export class PeerClientLinks implements ClientLinks {
   #keep(opened: ClientLink): void {
     const { target, service, link } = opened;
     if (!link.isOpen) throw openingError(target, service, "the link ended at once");
-    if (this.#size >= READY_MAX) this.#evict();
     let links = this.#byTarget.get(opened.target);
     if (links === undefined) this.#byTarget.set(opened.target, links = new Map());
     links.set(opened.service, opened);

@@ -1,6 +1,8 @@
 /** Links of calls over sessions: opened, refused, ended, opened again. */
 import assert from "node:assert/strict";
+import { highHalf, lowHalf } from "../../../src/base/mod.ts";
 import { RpcError, Status } from "../../../src/rpc/mod.ts";
+import { READY_MAX } from "../../../src/services/rpc/limits.ts";
 import { EchoSink } from "./echo_sink.ts";
 import { RpcKit } from "./rpc_kit.ts";
 
@@ -186,4 +188,77 @@ Deno.test("RpcService calls through loss, delay and reordering", async () => {
   const calls = bodies.map((body) => client.rpc.client.call(server.nodeId, "echo", body));
   const answers = await kit.settled(Promise.all(calls), 60_000);
   for (const [at, answer] of answers.entries()) assert.deepEqual(answer, bodies[at]);
+});
+
+Deno.test("RpcService calls again soon after a blackout in which streams were given up", async () => {
+  using kit = new RpcKit();
+  const [server, client] = [await kit.node(1), await kit.node(2)];
+  await kit.connect(client, server);
+  const echo = new EchoSink();
+  server.rpc.serverLinks.listen("echo", echo);
+  const call = (body: string, timeoutMs = 1_000) =>
+    client.rpc.client.call(server.nodeId, "echo", text(body), { timeoutMs });
+  assert.equal(textOf(await kit.settled(call("before"))), "before");
+  kit.mesh.network.filter = () => false;
+  const lost = call("lost", 15_000);
+  await assert.rejects(
+    kit.settled(lost),
+    (error: unknown) =>
+      error instanceof RpcError && (error.kind === "transport" || error.kind === "timeout"),
+  );
+  await kit.clock.advance(2_000);
+  kit.mesh.network.filter = undefined;
+  const backAt = kit.clock.now();
+  let answer: string | undefined;
+  while (answer === undefined && kit.clock.now() - backAt < 20_000) {
+    const tried = kit.settled(call("after")).then(textOf, (error) => {
+      assert.ok(error instanceof RpcError, String(error));
+      return undefined;
+    });
+    answer = await tried;
+    await kit.clock.advance(100);
+  }
+  assert.equal(answer, "after");
+  assert.ok(kit.clock.now() - backAt < 2_500, `${kit.clock.now() - backAt} ms`);
+  // The one that was given up may have come late, once, and no other twice.
+  assert.ok(echo.requests <= 4, `${echo.requests} requests`);
+});
+
+Deno.test("RpcService keeps so many links, and opens one anew that made room", async () => {
+  using kit = new RpcKit();
+  const [server, client] = [await kit.node(1), await kit.node(2)];
+  await kit.connect(client, server);
+  const count = READY_MAX + 6;
+  const names = Array.from({ length: count }, (_, i) => `s${i}`);
+  for (const name of names) server.rpc.serverLinks.listen(name, new EchoSink());
+  const call = (name: string) => client.rpc.client.call(server.nodeId, name, text(name));
+  for (let at = 0; at < count; at += 100) {
+    const some = names.slice(at, at + 100);
+    assert.deepEqual((await kit.settled(Promise.all(some.map(call)))).map(textOf), some);
+  }
+  assert.equal(client.rpcCounters().net_rpc_link_links_ready, READY_MAX);
+  assert.equal(textOf(await kit.settled(call("s0"))), "s0");
+  assert.equal(client.rpcCounters().net_rpc_link_links_ready, READY_MAX);
+  assert.equal(server.rpcCounters().net_rpc_link_callers, count);
+});
+
+Deno.test("RpcService answers an origin that no session proves only through its subscription", async () => {
+  using kit = new RpcKit();
+  const [server, client, other] = [await kit.node(1), await kit.node(2), await kit.node(3)];
+  await kit.connect(client, server);
+  await kit.connect(other, server);
+  const echo = new EchoSink();
+  server.rpc.serverLinks.listen("echo", echo);
+  // Both are ready; then one sends a request that says it is the other's.
+  for (const node of [client, other]) {
+    await kit.settled(node.rpc.client.call(server.nodeId, "echo", text("")));
+  }
+  const [, peer] = echo.peers;
+  assert.equal(peer?.peer, other.nodeId);
+  const origin = client.identity.originHash;
+  const link = peer.replies(lowHalf(origin), highHalf(origin));
+  assert.equal(link?.peer, client.nodeId, "who subscribed as that origin");
+  assert.equal(peer.replies(1, 2), undefined, "nobody did");
+  const own = other.identity.originHash;
+  assert.equal(peer.replies(lowHalf(own), highHalf(own))?.peer, other.nodeId);
 });
