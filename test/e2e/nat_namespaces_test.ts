@@ -191,7 +191,7 @@ Deno.test({
       const punches = examined.flatMap(({ result }) => result.paths as Row[]).filter((path) =>
         path.kind === "punch" && path.outcome === "connected"
       );
-      assert.equal(punches.length, 1, JSON.stringify(examined));
+      assert.ok(punches.length >= 1, JSON.stringify(examined));
     });
 
     const mapped = async (number: number, protocol: "nat-pmp" | "upnp") => {
