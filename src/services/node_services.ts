@@ -29,6 +29,7 @@ import { createRpcAnnouncements, RpcService } from "./rpc/mod.ts";
 import type { Storage } from "./storage.ts";
 import { createSubnetMemory, SubnetService } from "./subnets.ts";
 import { TokenService } from "./tokens.ts";
+import { ToolService } from "./tools.ts";
 
 /** What the services are made of. */
 export interface NodeParts {
@@ -64,6 +65,7 @@ export interface MeshServices {
 export interface OpenServices {
   readonly channels: ChannelService;
   readonly rpc: RpcService;
+  readonly tools: ToolService;
   readonly bench: BenchService;
 }
 
@@ -172,11 +174,14 @@ export function addOpenServices(
       gates: capabilities,
     }, { sessionTimeoutMs: config.sessionTimeoutMs })
   );
+  const tools = supervisor.add(() =>
+    new ToolService({ clock: systemClock, metrics, rpc, capabilities })
+  );
   const bench = supervisor.add(() =>
     new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
   );
 
-  return { channels, rpc, bench };
+  return { channels, rpc, tools, bench };
 }
 
 /** Addresses of this machine. */
