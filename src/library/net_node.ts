@@ -8,14 +8,21 @@ import { parseBlobTarget } from "../blob/mod.ts";
 import { type ChannelConfig, createChannelConfig, type PublishReport } from "../channel/mod.ts";
 import {
   type CallOptions,
+  createToolDescriptor,
   createTypedClient,
+  type JsonValue,
+  type ListedTool,
   type Methods,
   type Rpc,
+  type ServedTool,
   type ServeHandle,
   type ServeOptions,
   serveTyped,
   type ServiceDefinition,
   serviceTag,
+  type ToolDescriptorOptions,
+  type ToolFilter,
+  type ToolHandler,
   type TypedClient,
   type TypedHandlers,
   type TypedServeHandle,
@@ -103,6 +110,35 @@ export class NetNode extends MeshNode {
   async whenServed(service: string, options: WaitForOptions = {}): Promise<readonly bigint[]> {
     const found = await this.waitFor(serviceTag(service), options);
     return found.map(({ id }) => id);
+  }
+
+  // --- Tools -----------------------------------------------------------------------------------
+
+  /**
+   * Offers a tool to models: the function takes what they send as JSON, and gives JSON.
+   *
+   * @throws NetError `conflict` when the id is served already, `limit` when there is no room; RangeError for a
+   * descriptor that is not valid.
+   */
+  serveTool(tool: ToolDescriptorOptions, handler: ToolHandler): ServedTool {
+    this.requireRunning();
+    return this.core.tools.serve(createToolDescriptor(tool), handler);
+  }
+
+  /** Tools that nodes offer, this one included, by id and version. */
+  tools(filter: ToolFilter = {}): readonly ListedTool[] {
+    this.requireRunning();
+    return this.core.tools.list(filter);
+  }
+
+  /**
+   * Calls a tool.
+   *
+   * @throws RpcError as `call`; `server_error` when the tool failed.
+   */
+  async callTool(toolId: string, input: JsonValue, options: CallOptions = {}): Promise<JsonValue> {
+    this.requireRunning();
+    return await this.core.tools.call(toolId, input, options);
   }
 
   // --- Channels --------------------------------------------------------------------------------
