@@ -7,6 +7,7 @@ import type { NodeConfig } from "../config/mod.ts";
 import type { NodeKeys, Ticket } from "../core/crypto/mod.ts";
 import type { Supervisor } from "../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../observe/mod.ts";
+import { registerAuthRejections } from "./auth_rejections.ts";
 import { BenchService } from "./bench/mod.ts";
 import { CapabilityService } from "./capabilities/mod.ts";
 import { requireOperatorTag } from "./capabilities/mod.ts";
@@ -142,7 +143,7 @@ export function addMeshServices(parts: MeshParts): MeshServices {
 /** Adds what serves those who wait: readers of channels, measurements. */
 export function addOpenServices(
   parts: NodeParts,
-  { mesh, capabilities, subnets, tokens }: MeshServices,
+  { mesh, capabilities, nat, subnets, tokens }: MeshServices,
 ): OpenServices {
   const { supervisor, config, log, metrics, storage, keys } = parts;
   const deps = { clock: systemClock, log, metrics };
@@ -177,6 +178,7 @@ export function addOpenServices(
   const tools = supervisor.add(() =>
     new ToolService({ clock: systemClock, metrics, rpc, capabilities })
   );
+  registerAuthRejections(metrics, { channels, nat, rpc });
   const bench = supervisor.add(() =>
     new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
   );
