@@ -5,6 +5,7 @@
 import process from "node:process";
 import { type CallingNode, startCallNode } from "../test/interop/call_node.ts";
 import { serveLines } from "../test/interop/serve_lines.ts";
+import { EchoSink } from "../test/services/rpc/echo_sink.ts";
 import { type CallFigures, type CallLoad, measureCalls } from "./_call_load.ts";
 
 /** What is needed to connect to a node. */
@@ -53,7 +54,7 @@ function createHandlers(): Handlers {
       return null;
     },
     serve: () => {
-      started().rpc.serve("echo", (body) => body);
+      started().rpc.serverLinks.listen("echo", new EchoSink());
       return null;
     },
     calls: (load) => {

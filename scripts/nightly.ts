@@ -1,6 +1,6 @@
 /**
- * What takes too long for every change: a thousand simulated networks, a million hostile inputs for each
- * decoder, a handshake flood, a soak, lossy transfers with the live Rust core. Prints a table of steps and
+ * What takes too long for every change: a thousand simulated networks, another thousand with calls on them, a
+ * million hostile inputs for each decoder, a handshake flood, a soak, lossy transfers with the live Rust core. Prints a table of steps and
  * a verdict; the exit code is 1 when a step failed. `--only NAME` runs one step.
  *
  * `NET_SIM_SEEDS`, `NET_SIM_FIRST`, `NET_FUZZ_COUNT`, `NET_FUZZ_SEED`, `NET_FLOOD_SECONDS`,
@@ -20,6 +20,7 @@ interface StepResult {
 
 const STEPS: Readonly<Record<string, () => Promise<StepResult>>> = {
   simulation: simulate,
+  calls,
   fuzz,
   flood: () => runProgram("test/soak/flood.ts"),
   soak: () => runProgram("test/soak/soak.ts"),
@@ -105,17 +106,30 @@ async function fuzz(): Promise<StepResult> {
   return { summary: `${length} decoders, ${inputs} inputs, seed ${FUZZ_SEED}`, failures };
 }
 
+/** Calls on networks that lose, delay and reorder. */
+function calls(): Promise<StepResult> {
+  const summary = `unary calls and streams on ${SEEDS} networks`;
+  return runTest("test/sim/rpc_sim_test.ts", { NET_SIM_SEEDS: String(SEEDS) }, summary);
+}
+
 /** Transfers of 64 MiB to and from the live Rust core at 10 % loss. */
-async function interop(): Promise<StepResult> {
-  const path = "test/interop/rust_loss_test.ts";
+function interop(): Promise<StepResult> {
+  const summary = `64 MiB each way at 10 % loss, ${INTEROP_SEEDS} seeds`;
+  const settings = { NET_INTEROP_SEEDS: String(INTEROP_SEEDS) };
+  return runTest("test/interop/rust_loss_test.ts", settings, summary);
+}
+
+/** A test whose settings make it longer. */
+async function runTest(
+  path: string,
+  env: Readonly<Record<string, string>>,
+  summary: string,
+): Promise<StepResult> {
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--quiet", "--no-check", path],
-    env: { NET_INTEROP_SEEDS: String(INTEROP_SEEDS) },
+    env,
   }).spawn().status;
-  return {
-    summary: `64 MiB each way at 10 % loss, ${INTEROP_SEEDS} seeds`,
-    failures: code === 0 ? [] : [`${path} ended with exit code ${code}`],
-  };
+  return { summary, failures: code === 0 ? [] : [`${path} ended with exit code ${code}`] };
 }
 
 /** A program that prints what it does, and as its last line a summary; its exit code is the verdict. */

@@ -55,7 +55,6 @@ import {
   type Storage,
   type SubnetService,
   type TokenService,
-  type ToolService,
 } from "./services/mod.ts";
 
 /** A control surface: a service that says where it listens. */
@@ -180,11 +179,6 @@ export class Node {
   /** Calls from and to this node. */
   get rpc(): RpcService {
     return required(this.#openServices?.rpc, "rpc");
-  }
-
-  /** Tools for models, this node's and others'. */
-  get tools(): ToolService {
-    return required(this.#openServices?.tools, "tools");
   }
 
   /** Measurements with peers. */

@@ -24,8 +24,11 @@ export const RESPONSE_BYTES_WAITING_MAX = 268_435_456;
  */
 export const UNWINDOWED_ITEMS_MAX = 65_536;
 
-/** Milliseconds to wait for a missing item of a stream while later ones are there. */
-export const ITEM_GAP_MS = 10_000;
+/**
+ * Milliseconds to wait for a missing item of a stream while later ones are there: what a session survives without
+ * a word, so that a path that is merely bad ends no stream.
+ */
+export const ITEM_GAP_MS = 30_000;
 
 /** Sends of one upload that may wait, and reads of one stream. */
 export const TURNS_WAITING_MAX = 1_024;

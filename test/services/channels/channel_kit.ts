@@ -44,13 +44,18 @@ export interface ChannelNodeOptions {
 
 /** A mesh of such nodes. */
 export class ChannelKit implements Disposable {
-  readonly mesh = new MeshKit();
+  readonly mesh: MeshKit;
   readonly nodes: ChannelNode[] = [];
   readonly #announced = new Map<bigint, readonly string[]>();
   /** Announcements so far. */
   changes = 0;
   readonly #hidden = new Set<bigint>();
   readonly #changes = new Emitter<[nodeId: bigint]>();
+
+  /** @param seed Of what the network does by chance. */
+  constructor(seed?: number) {
+    this.mesh = new MeshKit(seed);
+  }
 
   get clock() {
     return this.mesh.clock;
