@@ -5,7 +5,6 @@
 import process from "node:process";
 import { type CallingNode, startCallNode } from "../test/interop/call_node.ts";
 import { serveLines } from "../test/interop/serve_lines.ts";
-import { EchoSink } from "../test/services/rpc/echo_sink.ts";
 import { type CallFigures, type CallLoad, measureCalls } from "./_call_load.ts";
 
 /** What is needed to connect to a node. */
@@ -54,7 +53,7 @@ function createHandlers(): Handlers {
       return null;
     },
     serve: () => {
-      started().rpc.serverLinks.listen("echo", new EchoSink());
+      started().rpc.serve("echo", (body) => body);
       return null;
     },
     calls: (load) => {

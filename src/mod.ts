@@ -1,8 +1,8 @@
 /**
  * The library: what a TypeScript program needs to be a node of the mesh (`docs/library.md`).
  *
- * {@linkcode startNode} makes a node and, given a ticket, joins with it. The node publishes, subscribes, puts, gets and
- * finds, until it is closed.
+ * {@linkcode startNode} makes a node and, given a ticket, joins with it. The node serves and calls,
+ * publishes and subscribes, puts, gets and finds, until it is closed.
  *
  * @example
  * ```ts
@@ -17,4 +17,37 @@ export { type ErrorCode, idToHex, NetError, parseId } from "./base/mod.ts";
 export type { BlobProgress, OnBlobProgress } from "./blob/mod.ts";
 export type { ChannelConfig, Overflow, PublishReport } from "./channel/mod.ts";
 export * from "./library/mod.ts";
+export {
+  clientStream,
+  defineError,
+  defineService,
+  duplex,
+  RpcError,
+  RpcStatusError,
+  serverStream,
+  Status,
+  unary,
+} from "./rpc/mod.ts";
+export type {
+  CallOptions,
+  CancelToken,
+  ClientStreamCall,
+  DuplexCall,
+  JsonValue,
+  ListedTool,
+  RoutingPolicy,
+  Rpc,
+  RpcContext,
+  RpcErrorKind,
+  RpcResponses,
+  ServedTool,
+  ServeHandle,
+  ServeOptions,
+  ServiceDefinition,
+  ToolDescriptor,
+  ToolDescriptorOptions,
+  TypedClient,
+  TypedHandlers,
+  TypedServeHandle,
+} from "./rpc/mod.ts";
 export type { PublishOptions, SubscribeOptions } from "./services/mod.ts";

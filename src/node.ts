@@ -55,6 +55,7 @@ import {
   type Storage,
   type SubnetService,
   type TokenService,
+  type ToolService,
 } from "./services/mod.ts";
 
 /** A control surface: a service that says where it listens. */
@@ -179,6 +180,11 @@ export class Node {
   /** Calls from and to this node. */
   get rpc(): RpcService {
     return required(this.#openServices?.rpc, "rpc");
+  }
+
+  /** Tools for models, this node's and others'. */
+  get tools(): ToolService {
+    return required(this.#openServices?.tools, "tools");
   }
 
   /** Measurements with peers. */

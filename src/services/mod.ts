@@ -16,4 +16,5 @@ export * from "./rpc/mod.ts";
 export * from "./storage.ts";
 export * from "./subnets.ts";
 export * from "./tokens.ts";
+export * from "./tools.ts";
 export * from "./uploads.ts";

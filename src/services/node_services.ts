@@ -7,6 +7,7 @@ import type { NodeConfig } from "../config/mod.ts";
 import type { NodeKeys, Ticket } from "../core/crypto/mod.ts";
 import type { Supervisor } from "../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../observe/mod.ts";
+import { registerAuthRejections } from "./auth_rejections.ts";
 import { BenchService } from "./bench/mod.ts";
 import { CapabilityService } from "./capabilities/mod.ts";
 import { requireOperatorTag } from "./capabilities/mod.ts";
@@ -29,6 +30,7 @@ import { createRpcAnnouncements, RpcService } from "./rpc/mod.ts";
 import type { Storage } from "./storage.ts";
 import { createSubnetMemory, SubnetService } from "./subnets.ts";
 import { TokenService } from "./tokens.ts";
+import { ToolService } from "./tools.ts";
 
 /** What the services are made of. */
 export interface NodeParts {
@@ -64,6 +66,7 @@ export interface MeshServices {
 export interface OpenServices {
   readonly channels: ChannelService;
   readonly rpc: RpcService;
+  readonly tools: ToolService;
   readonly bench: BenchService;
 }
 
@@ -140,7 +143,7 @@ export function addMeshServices(parts: MeshParts): MeshServices {
 /** Adds what serves those who wait: readers of channels, measurements. */
 export function addOpenServices(
   parts: NodeParts,
-  { mesh, capabilities, subnets, tokens }: MeshServices,
+  { mesh, capabilities, nat, subnets, tokens }: MeshServices,
 ): OpenServices {
   const { supervisor, config, log, metrics, storage, keys } = parts;
   const deps = { clock: systemClock, log, metrics };
@@ -172,11 +175,15 @@ export function addOpenServices(
       gates: capabilities,
     }, { sessionTimeoutMs: config.sessionTimeoutMs })
   );
+  const tools = supervisor.add(() =>
+    new ToolService({ clock: systemClock, metrics, rpc, capabilities })
+  );
+  registerAuthRejections(metrics, { channels, nat, rpc });
   const bench = supervisor.add(() =>
     new BenchService({ ...deps, random: systemRandom, mesh, policy: config.bench })
   );
 
-  return { channels, rpc, bench };
+  return { channels, rpc, tools, bench };
 }
 
 /** Addresses of this machine. */

@@ -41,7 +41,7 @@ export async function missingForNamespaces(): Promise<string | undefined> {
     await run("ip", ["netns", "add", probe]);
     try {
       await masquerade(probe, "lo", [{ address: "10.9.9.9", kind: "symmetric" }]);
-      await run("ip", ["link", "add", "p0", "netns", probe, "type", "veth", "peer", "name", "p1"]);
+      await run("ip", ["-n", probe, "link", "add", "p0", "type", "veth", "peer", "name", "p1"]);
       await run("ip", ["-n", probe, "link", "add", "p2", "type", "bridge"]);
     } finally {
       await run("ip", ["netns", "del", probe]);
@@ -70,6 +70,7 @@ export class NamespaceNet implements AsyncDisposable {
    * @param hosts Numbers of the addresses it has itself.
    */
   static async create(hosts: readonly number[]): Promise<NamespaceNet> {
+    await removeLeftovers();
     const net = new NamespaceNet();
     try {
       await net.#add(net.hub);
@@ -137,6 +138,16 @@ export class NamespaceNet implements AsyncDisposable {
 
   async #ip(namespace: string, ...args: readonly string[]): Promise<void> {
     await run("ip", ["-n", namespace, ...args]);
+  }
+}
+
+/** Takes away what a test left that was killed before it could. */
+async function removeLeftovers(): Promise<void> {
+  const { stdout } = await new Deno.Command("ip", { args: ["netns", "list"] }).output();
+  for (const [namespace, pid] of DECODER.decode(stdout).matchAll(/^net-([0-9]+)-[a-z0-9]+/gm)) {
+    const isRunning = await Deno.stat(`/proc/${pid}`).then(() => true, () => false);
+    // Another test may be doing the same.
+    if (!isRunning) await run("ip", ["netns", "del", namespace]).catch(() => {});
   }
 }
 

@@ -15,6 +15,7 @@ import { HOSTED_TOOLS_MAX, TOOL_BODY_BYTES_MAX } from "./limits.ts";
 import { answerMetadataFetch } from "./metadata_fetch.ts";
 import { CODE_HANDLER_ERROR, encodeToolEvent, isTerminal, type ToolEvent } from "./tool_event.ts";
 import { TOOL_METADATA_SERVICE } from "./tool_facts.ts";
+import { TOOL_WATCH_SERVICE } from "./tool_watch_frame.ts";
 
 /** Does the work of a tool that answers once. */
 export type ToolHandler = (
@@ -39,6 +40,9 @@ export interface ToolHostDeps {
    */
   readonly announce: (tools: readonly ToolDescriptor[]) => void;
 }
+
+/** Serves a tool's name with handlers of its own, which take and give the bodies as they travel. */
+export type OfferedTool = (rpc: ToolHostDeps["rpc"], toolId: string) => ServeHandle;
 
 /** A tool being served. */
 export interface ServedTool extends AsyncDisposable {
@@ -74,22 +78,24 @@ export class ToolHost {
    */
   serve(descriptor: ToolDescriptor, handler: ToolHandler): ServedTool {
     if (descriptor.isStreaming) throw wrongKind(descriptor, "with events");
-    return this.#serve(descriptor, (rpc, toolId) => rpc.serve(toolId, answerOnce(handler)));
+    return this.offer(descriptor, (rpc, toolId) => rpc.serve(toolId, answerOnce(handler)));
   }
 
   /** Offers a tool that answers with events; {@linkcode ToolHost.serve} otherwise. */
   serveStream(descriptor: ToolDescriptor, handler: StreamingToolHandler): ServedTool {
     if (!descriptor.isStreaming) throw wrongKind(descriptor, "once");
-    return this.#serve(
+    return this.offer(
       descriptor,
       (rpc, toolId) => rpc.serveStream(toolId, answerWithEvents(toolId, handler)),
     );
   }
 
-  #serve(
-    unchecked: ToolDescriptor,
-    listen: (rpc: ToolHostDeps["rpc"], toolId: string) => ServeHandle,
-  ): ServedTool {
+  /**
+   * Offers a tool whose calls somebody else answers; {@linkcode ToolHost.serve} otherwise.
+   *
+   * @param listen Serves the name in the shape that the descriptor tells.
+   */
+  offer(unchecked: ToolDescriptor, listen: OfferedTool): ServedTool {
     const descriptor = createToolDescriptor(unchecked);
     const { toolId } = descriptor;
     this.#refuse(toolId);
@@ -116,7 +122,7 @@ export class ToolHost {
   }
 
   #refuse(toolId: string): void {
-    if (toolId === TOOL_METADATA_SERVICE) {
+    if (toolId === TOOL_METADATA_SERVICE || toolId === TOOL_WATCH_SERVICE) {
       throw new NetError("conflict", `Cannot serve tool "${toolId}": the name is reserved`, {
         next: "choose another tool id",
       });

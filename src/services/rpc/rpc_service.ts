@@ -95,6 +95,11 @@ export class RpcService implements Service, Rpc {
     this.meters = new RpcMetrics(deps);
   }
 
+  /** True once it was started. */
+  get hasStarted(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Calls of one given node. */
   get client(): RpcClient {
     return this.#required.client;

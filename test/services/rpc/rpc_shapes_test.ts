@@ -154,8 +154,7 @@ Deno.test("a closed service lets running handlers answer, and refuses new calls"
   const served = server.serve("slow", () => new Promise<Uint8Array>((resolve) => answer = resolve));
   const running = caller.call("slow", text(""), { target });
   running.catch(() => {});
-  await kit.clock.advance(500);
-  assert.equal(served.running, 1);
+  assert.ok(await kit.until(() => served.running === 1));
   const closed = served.close();
   await assert.rejects(kit.settled(caller.call("slow", text(""), { target })), {
     code: "not_found",
