@@ -176,8 +176,8 @@ export abstract class ServerCall extends Timed implements RpcContext {
   fail(fault: Failure, outcome: CallOutcome = "error"): void {
     if (this.isOver) return;
     const { status, headers, body } = fault;
-    this.over(outcome, fault.text);
     this.responseBytes = body.length;
+    this.over(outcome, fault.text);
     this.reply(this.failureItem(), status, headers, body);
   }
 
