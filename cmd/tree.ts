@@ -59,6 +59,7 @@ import { tokenIssueCommand } from "./token_issue.ts";
 import { tokenRevokeCommand } from "./token_revoke.ts";
 import { tokenShowCommand } from "./token_show.ts";
 import { tokenVerifyCommand } from "./token_verify.ts";
+import { toolCallCommand } from "./tool_call.ts";
 import { toolExportCommand } from "./tool_export.ts";
 import { toolLsCommand } from "./tool_ls.ts";
 import { toolShowCommand } from "./tool_show.ts";
@@ -139,6 +140,7 @@ const toolRoutes = buildRouteMap<string, NetContext>({
   routes: bareRecord({
     ls: toolLsCommand,
     show: toolShowCommand,
+    call: toolCallCommand,
     export: toolExportCommand,
   }),
   aliases: bareRecord({ list: "ls" }),

@@ -91,3 +91,30 @@ Deno.test("tool export needs a known format", async () => {
   const { stdout } = await runInMemory(["__complete", "tool", "export", "--format", "g"]);
   assert.match(stdout, /^gemini/);
 });
+
+Deno.test("tool call prints the result, and on the way what a tool delivers", async () => {
+  const node = { "tool.call": { tool: "add", output: { sum: 6, note: "\u001b[31m" } } };
+  const { code, stdout, calls } = await runInMemory(["tool", "call", "add", "[1,2,3]"], { node });
+  assert.equal(code, 0);
+  assert.equal(stdout, '{\n  "sum": 6,\n  "note": "\\u001b[31m"\n}\n');
+  assert.equal(calls[0]?.params.tool, "add");
+  assert.equal(calls[0]?.params.input, "[1,2,3]");
+  const json = JSON.parse(
+    (await runInMemory(["tool", "call", "add", "--json"], { node })).stdout,
+  );
+  assert.equal(json.schema, "net.tool.call.v1");
+  assert.deepEqual(json.output.sum, 6);
+});
+
+Deno.test("tool call of a tool that failed exits with what went wrong", async () => {
+  const { code, stdout, stderr } = await runInMemory(["tool", "call", "add"], {
+    node: {
+      "tool.call": () => {
+        throw new NetError("failed", 'Tool "add" failed (broke): no numbers');
+      },
+    },
+  });
+  assert.equal(code, 1);
+  assert.equal(stdout, "");
+  assert.match(stderr, /broke.*no numbers/);
+});

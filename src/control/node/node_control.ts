@@ -17,6 +17,7 @@ import { meshMethods } from "./mesh_methods.ts";
 import { natMethods } from "./nat_methods.ts";
 import { nodeMethods } from "./node_methods.ts";
 import { subnetMethods } from "./subnet_methods.ts";
+import { toolCallMethods } from "./tool_call_methods.ts";
 import { toolMethods } from "./tool_methods.ts";
 
 /** What the control surface needs beside the node. */
@@ -125,6 +126,7 @@ function allMethods(node: Node): readonly Method[] {
     ...channelMethods(node),
     ...blobMethods(node),
     ...toolMethods(node),
+    ...toolCallMethods(node),
   ];
 }
 

@@ -166,7 +166,8 @@ function describeTool({ descriptor, omitted, providers }: ListedTool): object {
   };
 }
 
-function unknownTool(toolId: string): NetError {
+/** The error for a tool that no known node offers. */
+export function unknownTool(toolId: string): NetError {
   return new NetError("not_found", `Cannot find tool "${toolId}": no known node offers it`, {
     next: "see net tool ls for the tools there are",
   });

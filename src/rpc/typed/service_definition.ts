@@ -25,7 +25,7 @@ export interface ServiceDefinition<M extends Methods> {
   readonly errors: ReadonlyMap<number, AnyErrorDefinition>;
 }
 
-const METHOD_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const METHOD_NAME = /^[a-z0-9_-]{1,64}$/;
 
 /**
  * Declares a service.
@@ -55,7 +55,7 @@ export function defineService<const M extends Methods>(
   for (const method of isSingle(methods) ? [] : Object.keys(methods)) {
     if (!METHOD_NAME.test(method)) {
       throw new RangeError(
-        `Cannot declare service ${name}: method "${method}" must be 1 to 64 of A-Z a-z 0-9 _ -`,
+        `Cannot declare service ${name}: method "${method}" must be 1 to 64 of a-z 0-9 _ -`,
       );
     }
   }
