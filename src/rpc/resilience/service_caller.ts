@@ -4,7 +4,7 @@
  * attempt finds the nodes afresh (promise 63), and all of them share the caller's deadline.
  */
 import type { Clock } from "../../base/mod.ts";
-import { UNARY_TIMEOUT_MS } from "../client/mod.ts";
+import { type Cancellable, type CancelTokens, UNARY_TIMEOUT_MS } from "../client/mod.ts";
 import type { ServiceDirectory } from "../discovery/mod.ts";
 import { RpcError } from "../error.ts";
 import type { RpcMeters } from "../metrics/mod.ts";
@@ -23,6 +23,8 @@ export interface ServiceCallerDeps {
   readonly random: () => number;
   readonly targets: TargetCaller;
   readonly directory: ServiceDirectory;
+  /** Those that calls of `targets` mind: a call that is made again minds them between its attempts as well. */
+  readonly tokens: Pick<CancelTokens, "register" | "release">;
   /** Calls that found no node are counted here; all others where they are made. */
   readonly meters: RpcMeters;
   /** This node, as observers are told. */
@@ -144,14 +146,34 @@ export class ServiceCaller implements ServiceCalls {
     deadlineMs: number,
     run: (endMs: number) => Promise<T>,
   ): Promise<T> {
-    const { retry, breaker, signal } = options;
+    const { retry, breaker } = options;
     const once = async () => {
       const { attemptTimeoutMs = Infinity } = retry ?? {};
       return await run(Math.min(deadlineMs, this.#deps.clock.now() + attemptTimeoutMs));
     };
     const guarded = breaker === undefined ? once : () => breaker.run(once);
     if (retry === undefined) return guarded();
-    return makeAgain(guarded, retry, this.#deps, { deadlineMs, signal });
+    return this.#covered(
+      options,
+      (signal) => makeAgain(guarded, retry, this.#deps, { deadlineMs, signal }),
+    );
+  }
+
+  /** Runs something that a call's token ends, too, while none of its attempts runs. */
+  async #covered<T>(
+    { cancelToken, signal }: CallOptions,
+    run: (signal: AbortSignal | undefined) => Promise<T>,
+  ): Promise<T> {
+    if (cancelToken === undefined) return await run(signal);
+    const { tokens } = this.#deps;
+    const aborter = new AbortController();
+    const cover: Cancellable = { onCancel: (reason) => aborter.abort(reason) };
+    tokens.register(cancelToken, cover);
+    try {
+      return await run(joined(signal, aborter.signal));
+    } finally {
+      tokens.release(cancelToken, cover);
+    }
   }
 
   #nodesFor(service: string, options: CallOptions): readonly bigint[] {

@@ -246,6 +246,7 @@ export class RpcService implements Service, Rpc {
       random: () => new DataView(random(4).buffer).getUint32(0) / 0x1_0000_0000,
       targets: client,
       directory,
+      tokens: client.cancelTokens,
       meters: this.meters,
       nodeId: transport.nodeId,
     });

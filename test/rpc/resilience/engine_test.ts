@@ -13,6 +13,7 @@ function createKit() {
     clock: kit.clock,
     random: () => 0.5,
     targets: kit.client,
+    tokens: kit.client.cancelTokens,
     directory: new ServiceDirectory({
       nodesOffering: () => [FIRST, PEER],
       mayExecute: () => true,
@@ -67,4 +68,38 @@ Deno.test("call() goes on to the next node when the engine is answered with stat
   assert.equal(links.opening(FIRST, SERVICE), 1);
   await clock.advance(1000);
   assert.equal(outcome.settled, 1);
+});
+
+Deno.test("a cancel token ends a call by name in each shape, and between two attempts", async () => {
+  const { caller, client, clock, link, links, meter } = createKit();
+  const tokens = client.cancelTokens;
+  const token = tokens.create();
+  const options = { target: PEER, cancelToken: token };
+  const covered = [
+    caller.call(SERVICE, bodyOf(1), options),
+    caller.callStream(SERVICE, bodyOf(1), options).then((stream) => stream.read()),
+    caller.callClientStream(SERVICE, options).then((call) => call.finish(bodyOf(1))),
+    caller.callDuplex(SERVICE, options).then(({ responses }) => responses.read()),
+  ].map((call: Promise<unknown>) => new Outcome(call));
+  await clock.advance(0);
+  tokens.cancel(token);
+  await clock.advance(0);
+  assert.deepEqual(covered.map(({ error }) => error?.kind), Array(4).fill("cancelled"));
+  link.take();
+  const other = tokens.create();
+  const again = new Outcome(caller.call(SERVICE, bodyOf(1), {
+    target: PEER,
+    cancelToken: other,
+    retry: { attempts: 3, delayMs: 100 },
+  }));
+  await clock.advance(0);
+  links.respond(link, link.take()[0] as SentFrame, { status: Status.internal });
+  await clock.advance(10);
+  assert.deepEqual([again.settled, meter.inFlight], [0, 0], "it waits for its next attempt");
+  tokens.cancel(other);
+  await clock.advance(0);
+  assert.equal(again.error?.kind, "cancelled");
+  await clock.advance(1_000);
+  assert.deepEqual(link.take(), [], "nothing is sent any more");
+  client.stop();
 });

@@ -1,6 +1,7 @@
 /** A caller of services over nodes that a test scripts: every call to a node waits until the test answers it. */
 import {
   type CallOptions,
+  CancelTokens,
   type ClientStreamCall,
   type DuplexCall,
   RpcError,
@@ -175,6 +176,7 @@ export function createServiceKit(nodes: readonly bigint[] = [1n, 2n, 3n]) {
     random: () => 0.5,
     targets,
     directory,
+    tokens: new CancelTokens(clock),
     meters: metrics,
     nodeId: 9n,
   });
