@@ -11,6 +11,7 @@ import {
   recordOf,
   textOf,
 } from "./format.ts";
+import { waysTimeMs } from "./node_connect.ts";
 import { pathTable } from "./path_table.ts";
 import { runVerb } from "./verb.ts";
 import type { Answer } from "./watch.ts";
@@ -29,7 +30,7 @@ export async function examinePeer(
     const node = await connectNode(context, flags, signal);
     try {
       output.note("looking for ways; this takes up to 20 s where there is no direct one");
-      const params = { peer, timeout_ms: WAYS_MS };
+      const params = { peer, timeout_ms: waysTimeMs(flags) };
       const result = recordOf(await node.call("node.reach", params, { signal }));
       const advice = listOf(result.next);
       output.result("doctor.peer", { ok: advice.length === 0, ...result }, () => reachText(result));

@@ -12,6 +12,7 @@ import type { Answer } from "./watch.ts";
 /** Time for all ways together, and for the node to answer beside it. */
 const WAYS_MS = 20_000;
 const ANSWER_MS = 5_000;
+/** What the node takes. */
 const WAYS_MS_MIN = 100;
 const WAYS_MS_MAX = 60_000;
 
@@ -31,12 +32,10 @@ export const nodeConnectCommand = buildCommand<SharedFlags, [string], NetContext
     positional: { kind: "tuple", parameters: [PEER_ARGUMENT] },
   },
   async func(flags, peer) {
-    const givenMs = durationFlag("--timeout", flags.timeout);
-    const waysMs = Math.round(Math.min(WAYS_MS_MAX, Math.max(WAYS_MS_MIN, givenMs ?? WAYS_MS)));
     await runVerb(this, flags, async ({ output, signal }) => {
       const node = await connectNode(this, flags, signal);
       try {
-        const params = { peer, timeout_ms: waysMs };
+        const params = { peer, timeout_ms: waysTimeMs(flags) };
         const result = recordOf(await node.call("node.connect", params, { signal }));
         output.result("node.connect", result, () => connectText(result));
         const id = textOf(result.node_id);
@@ -46,9 +45,20 @@ export const nodeConnectCommand = buildCommand<SharedFlags, [string], NetContext
       } finally {
         await node.close();
       }
-    }, { timeoutMs: waysMs + ANSWER_MS });
+    }, { timeoutMs: WAYS_MS + ANSWER_MS });
   },
 });
+
+/**
+ * Time the node has for trying ways, in milliseconds: of a given `--timeout` so much less that its report
+ * comes in time.
+ */
+export function waysTimeMs(flags: SharedFlags): number {
+  const givenMs = durationFlag("--timeout", flags.timeout);
+  if (givenMs === undefined) return WAYS_MS;
+  const waysMs = Math.max(givenMs - ANSWER_MS, givenMs / 2);
+  return Math.round(Math.min(WAYS_MS_MAX, Math.max(WAYS_MS_MIN, waysMs)));
+}
 
 /** Human text of a `node.connect` result. */
 export function connectText(result: Answer): string {

@@ -70,7 +70,10 @@ Deno.test("node connect --json is one document, and hands its patience on", asyn
   const { code, stdout, calls } = await runInMemory(args, { node });
   assert.equal(code, 0);
   assert.deepEqual(JSON.parse(stdout), { schema: "net.node.connect.v1", ...connected("direct") });
-  assert.equal(calls[0]?.params.timeout_ms, 3_000);
+  // The report has to come before the verb gives up.
+  assert.equal(calls[0]?.params.timeout_ms, 1_500);
+  const long = await runInMemory(["node", "connect", ID, "--timeout", "30s"], { node });
+  assert.equal(long.calls[0]?.params.timeout_ms, 25_000);
 });
 
 const WAY = { node_id: ID, address: "192.0.2.7:4", relayed: false, relay: null, trust: "proven" };

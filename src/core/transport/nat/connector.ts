@@ -9,7 +9,8 @@ import { type Clock, idToHex, NetError } from "../../../base/mod.ts";
 import { isSameAddress } from "../address.ts";
 import { chooseCoordinators, isDirect, isUp } from "./coordinators.ts";
 import type { NatCounters } from "./counters.ts";
-import { CONNECT_TIMEOUT_MS, CONNECTS_MAX, DIAL_ADDRESSES_MAX, REPORTS_MAX } from "./limits.ts";
+import { type KeptReport, KeptReports } from "./kept_reports.ts";
+import { CONNECT_TIMEOUT_MS, CONNECTS_MAX, DIAL_ADDRESSES_MAX } from "./limits.ts";
 import { DialWay } from "./dial_way.ts";
 import { decidePair } from "./pair_decision.ts";
 import { PathLog } from "./path_log.ts";
@@ -48,13 +49,6 @@ export interface ConnectOptions extends ConnectDirectOptions {
   readonly mayReplace?: boolean;
 }
 
-/** What came of the last search for a peer. */
-export interface KeptReport {
-  readonly report: PathReport;
-  /** By the clock of the connector. */
-  readonly atMs: number;
-}
-
 /** Looks for ways to peers. */
 export class DirectConnector {
   readonly #deps: DirectConnectorDeps;
@@ -62,8 +56,7 @@ export class DirectConnector {
   readonly #punches: PunchWay;
   readonly #relays: RelayWay;
   readonly #running = new Map<bigint, Promise<PathReport>>();
-  /** The least recent first. */
-  readonly #kept = new Map<bigint, KeptReport>();
+  readonly #kept = new KeptReports();
 
   constructor(deps: DirectConnectorDeps) {
     this.#deps = deps;
@@ -130,7 +123,7 @@ export class DirectConnector {
     return chooseCoordinators(peer, { peers, routes, isRelayCapable });
   }
 
-  /** What the last search for a peer came to; of the {@linkcode REPORTS_MAX} peers sought last. */
+  /** What the last search for a peer came to; of the peers sought last. */
   lastReport(peer: bigint): KeptReport | undefined {
     return this.#kept.get(peer);
   }
@@ -165,7 +158,7 @@ export class DirectConnector {
       }
       options.signal?.throwIfAborted();
       const report = this.#report(peer, known, action, log.attempts);
-      if (!wasDirect) this.#keep(report);
+      if (!wasDirect) this.#kept.keep(report, clock.now());
       return report;
     } finally {
       cancel();
@@ -187,16 +180,6 @@ export class DirectConnector {
       (isAnnouncedUntried || search.addresses.length > (search.known.reflex ? 1 : 0));
     if (isUntried && await this.#dials.run(search)) return;
     if (!isUpgrade) await this.#relays.run(search);
-  }
-
-  #keep(report: PathReport): void {
-    const { peer } = report;
-    this.#kept.delete(peer);
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size < REPORTS_MAX) break;
-      this.#kept.delete(oldest);
-    }
-    this.#kept.set(peer, { report, atMs: this.#deps.clock.now() });
   }
 
   #noteExisting(peer: bigint, log: PathLog): void {

@@ -1,11 +1,6 @@
 /** Finding a way through NATs (`nrpc.md` 16). */
 export { type Classification, classifyReflex, UNKNOWN as UNKNOWN_NAT } from "./classification.ts";
-export {
-  type ConnectOptions,
-  DirectConnector,
-  type DirectConnectorDeps,
-  type KeptReport,
-} from "./connector.ts";
+export { type ConnectOptions, DirectConnector, type DirectConnectorDeps } from "./connector.ts";
 export { PunchCoordinator, RejectReason } from "./coordinator.ts";
 export { isDirect as isDirectPeer } from "./coordinators.ts";
 export { createNatCounters, type NatCounters } from "./counters.ts";
