@@ -22,12 +22,12 @@ import {
   Dialer,
   type DialTarget,
   formatAddress,
-  isSameAddress,
   MeshTransport,
   openBestUdpSocket,
   type ProvenPeer,
   type SealingPolicy,
   type SocketAddress,
+  withLatestAddress,
 } from "../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../observe/mod.ts";
@@ -282,7 +282,7 @@ export class MeshService implements Service {
         entityId,
         noisePublicKey,
         // Behind a relay its own address is unknown.
-        addresses: peer.isRelayed ? before : withAddress(before, peer.address),
+        addresses: peer.isRelayed ? before : withLatestAddress(before, peer.address),
         label: known?.label ?? "",
         isPinned: true,
       });
@@ -302,7 +302,7 @@ export class MeshService implements Service {
     try {
       const known = (await memory.readPeers()).find((other) => other.nodeId === nodeId);
       if (known === undefined) return;
-      await memory.writePeer({ ...known, addresses: withAddress(known.addresses, address) });
+      await memory.writePeer({ ...known, addresses: withLatestAddress(known.addresses, address) });
     } catch (error) {
       log.warn("address_not_kept", {
         peer: idToHex(nodeId),
@@ -384,12 +384,6 @@ export class MeshService implements Service {
 function toTarget(peer: KnownPeer, forms: DialTarget["forms"]): DialTarget {
   const { nodeId, noisePublicKey, addresses } = peer;
   return { nodeId, noisePublicKey, addresses, forms };
-}
-
-/** The latest address first, and of the others as many as there is room for. */
-function withAddress(known: readonly SocketAddress[], latest: SocketAddress): SocketAddress[] {
-  const others = known.filter((address) => !isSameAddress(address, latest));
-  return [latest, ...others].slice(0, ADDRESSES_MAX);
 }
 
 /** Counters of whichever socket it is, by the names of metrics. */

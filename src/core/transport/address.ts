@@ -69,6 +69,29 @@ export function isSameAddress(left: SocketAddress, right: SocketAddress): boolea
   return left === right || (left.port === right.port && left.host === right.host);
 }
 
+/** Addresses remembered of a node, as many as a ticket holds. */
+const ADDRESSES_MAX = 8;
+
+/**
+ * Addresses of a node with the latest one first. Where there is no room for all, one in the middle goes: the
+ * oldest were given by somebody, and what came since may be ports of a NAT that it opened for a while.
+ *
+ * @example
+ * ```ts
+ * import { withLatestAddress } from "./address.ts";
+ * const [a, b] = [{ host: "10.0.0.1", port: 1 }, { host: "10.0.0.1", port: 2 }];
+ * console.assert(withLatestAddress([a, b], b)[0] === b && withLatestAddress([a, b], b).length === 2);
+ * ```
+ */
+export function withLatestAddress(
+  known: readonly SocketAddress[],
+  latest: SocketAddress,
+): SocketAddress[] {
+  const addresses = [latest, ...known.filter((address) => !isSameAddress(address, latest))];
+  addresses.splice(ADDRESSES_MAX / 2, Math.max(0, addresses.length - ADDRESSES_MAX));
+  return addresses;
+}
+
 /** The canonical text of an IP address; anything else is returned as it is. */
 export function canonicalHost(host: string): string {
   const bytes = parseIpAddress(host);

@@ -11,6 +11,7 @@ import {
   isIpv6Host,
   parseAddress,
   parseHost,
+  withLatestAddress,
 } from "../../../src/core/transport/address.ts";
 
 const hosts = fc.oneof(
@@ -150,4 +151,20 @@ Deno.test("encodeAddress() refuses names and impossible ports", () => {
   assert.throws(() => encodeAddress({ host: "::1", port: 65536 }), RangeError);
   assert.throws(() => encodeAddress({ host: "::1", port: 1.5 }), RangeError);
   assert.throws(() => formatHost(new Uint8Array(5)), RangeError);
+});
+
+Deno.test("withLatestAddress() puts the latest first and never forgets the ones it began with", () => {
+  const at = (port: number) => ({ host: "10.0.0.1", port });
+  let addresses = [at(1), at(2)];
+  for (let port = 100; port < 150; port++) {
+    addresses = withLatestAddress(addresses, at(port));
+    assert.equal(addresses[0]?.port, port);
+    assert.ok(addresses.length <= 8);
+  }
+  assert.deepEqual(addresses.slice(-2), [at(1), at(2)]);
+  assert.deepEqual(withLatestAddress(addresses, at(2)).map(({ port }) => port).slice(0, 2), [
+    2,
+    149,
+  ]);
+  assert.equal(withLatestAddress(addresses, at(2)).length, 8);
 });

@@ -7,7 +7,7 @@
 
 import { type Clock, idToHex, lowHalf, NetError } from "../../../base/mod.ts";
 import type { Log } from "../../../observe/mod.ts";
-import { isSameAddress } from "../address.ts";
+import { withLatestAddress } from "../address.ts";
 import type { HandshakeTarget } from "./handshake_types.ts";
 import {
   HANDSHAKE_PATIENCE_MS,
@@ -50,8 +50,6 @@ const PROBE_MS = 400;
 const LOOK_MS = 500;
 /** Longest pause between two attempts. */
 const PAUSE_MAX_MS = 1_500;
-/** Addresses of a target, as many as a ticket holds. */
-const ADDRESSES_MAX = 8;
 /** Attempts without an answer after which the operator is told, once. */
 const FAILURES_TOLD = 3;
 
@@ -105,8 +103,10 @@ export class Dialer {
   learn(nodeId: bigint, address: SocketAddress): void {
     const loop = this.#loops.get(nodeId);
     if (loop === undefined) return;
-    const others = loop.target.addresses.filter((known) => !isSameAddress(known, address));
-    loop.target = { ...loop.target, addresses: [address, ...others].slice(0, ADDRESSES_MAX) };
+    loop.target = {
+      ...loop.target,
+      addresses: withLatestAddress(loop.target.addresses, address),
+    };
   }
 
   /** Stops dialling a node; its session stays. */

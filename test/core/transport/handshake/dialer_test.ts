@@ -317,7 +317,7 @@ Deno.test("add() keeps a bounded number of targets", () => {
   dialer.stop();
 });
 
-Deno.test("learn() puts a new address first, among a bounded number of them", async () => {
+Deno.test("learn() puts a new address first, among a bounded number of them, and keeps the oldest", async () => {
   const { clock, transport, dialer } = create();
   dialer.add(targetOf());
   dialer.learn(999n, { host: "10.0.0.9", port: 9 });
@@ -325,7 +325,7 @@ Deno.test("learn() puts a new address first, among a bounded number of them", as
   dialer.learn(NODE, { host: "10.0.0.1", port: 15 });
   await clock.advance(3_000);
   const ports = transport.targets.at(-1)?.addresses.map(({ port }) => port);
-  assert.deepEqual(ports, [15, 19, 18, 17, 16, 14, 13, 12]);
+  assert.deepEqual(ports, [15, 19, 18, 17, 4, 3, 2, 1]);
   dialer.stop();
 });
 
