@@ -10,6 +10,7 @@ import { INDEX_TARGETS } from "./targets/index_targets.ts";
 import { NAT_TARGETS } from "./targets/nat_targets.ts";
 import { PORT_MAPPING_TARGETS } from "./targets/port_mapping_targets.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
+import { RPC_LINK_TARGETS } from "./targets/rpc_link_targets.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
 import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
 import { TOKEN_TARGETS } from "./targets/token_targets.ts";
@@ -25,6 +26,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...SEALED_TARGETS,
   ...VALUE_TARGETS,
   ...PREDICATE_TARGETS,
+  ...RPC_LINK_TARGETS,
   ...TOOL_TARGETS,
   ...TRACE_TARGETS,
   ...HANDSHAKE_TARGETS,
