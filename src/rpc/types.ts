@@ -3,7 +3,7 @@
  * (`nrpc.md` 6 to 11). Everything above the engines speaks in these terms.
  */
 import type { Predicate, TraceContext } from "../core/capability/mod.ts";
-import type { CancelToken } from "./client/cancel_token.ts";
+import type { CancelToken, CancelTokens } from "./client/cancel_token.ts";
 import type { CircuitBreaker, HedgeOptions, RetryOptions } from "./resilience/mod.ts";
 import type { RpcHeader } from "./wire/mod.ts";
 
@@ -182,4 +182,6 @@ export interface Rpc {
   callDuplex(service: string, options?: CallOptions): Promise<DuplexCall>;
   /** Nodes that offer a service now, by ascending id, this one included. */
   findServiceNodes(service: string): readonly bigint[];
+  /** Tokens that end many calls at once, also those that are yet to be made; see `CallOptions.cancelToken`. */
+  readonly cancelTokens: Pick<CancelTokens, "create" | "cancel">;
 }

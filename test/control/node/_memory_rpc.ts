@@ -14,8 +14,9 @@ import type {
   StreamHandler,
   UnaryHandler,
 } from "../../../src/rpc/mod.ts";
-import { RpcError, RpcMetrics, RpcStatusError } from "../../../src/rpc/mod.ts";
+import { CancelTokens, RpcError, RpcMetrics, RpcStatusError } from "../../../src/rpc/mod.ts";
 import { ItemQueue } from "../../../src/control/node/rpc_items.ts";
+import { ManualClock } from "../../sim/manual_clock.ts";
 
 /** Id of the only node. */
 export const MEMORY_NODE = 0xabcn;
@@ -31,6 +32,7 @@ interface Service {
 
 /** Calls within one process. */
 export class MemoryRpc implements Rpc {
+  readonly cancelTokens = new CancelTokens(new ManualClock());
   readonly meters = new RpcMetrics({ clock: { soon: (action) => queueMicrotask(action) } });
   readonly services = new Map<string, Service>();
   /** Options of every call so far. */

@@ -1,6 +1,7 @@
 /** Calls inside one process, with the errors that calls between nodes have; for what stands above calls. */
 import {
   type CallOptions,
+  CancelTokens,
   type ClientStreamCall,
   type DuplexCall,
   type Rpc,
@@ -11,6 +12,7 @@ import {
   type ServeHandle,
   Status,
 } from "../../../src/rpc/mod.ts";
+import { ManualClock } from "../../sim/manual_clock.ts";
 
 const NODE = 7n;
 const encoder = new TextEncoder();
@@ -71,6 +73,7 @@ interface Running {
 
 /** Serves and calls. */
 export class MemoryRpc implements Rpc {
+  readonly cancelTokens = new CancelTokens(new ManualClock());
   readonly #handlers = new Map<string, unknown>();
   #callIds = 0n;
   /** Bodies of unary requests, in order. */
