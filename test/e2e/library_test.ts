@@ -1,13 +1,36 @@
-/** The example program of the README, run as it stands there. */
+/** The example programs of the README and of `docs/library.md`, run as they stand there. */
 import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url);
-const EXAMPLE = /```ts library\n([\s\S]*?)```/;
-const LINES_MAX = 40;
+const README_LINES_MAX = 40;
 
 Deno.test("README example of the library prints what it says", async () => {
-  const [, program = ""] = EXAMPLE.exec(await Deno.readTextFile(new URL("README.md", ROOT))) ?? [];
-  assert.ok(program.split("\n").length - 1 <= LINES_MAX);
+  const [program = "", ...others] = await programsIn("README.md", "ts library");
+  assert.deepEqual(others, []);
+  assert.ok(program.split("\n").length - 1 <= README_LINES_MAX);
+  assert.deepEqual(await run(program), [
+    "answered: hello bob, this is alice",
+    "heard: it rains, it stopped",
+    "fetched: a letter",
+    "found: true",
+  ]);
+});
+
+Deno.test("examples of docs/library.md run, and end by themselves", async () => {
+  const [first = "", declared = "", ...others] = await programsIn("docs/library.md", "ts");
+  assert.deepEqual(others, []);
+  assert.deepEqual(await run(first), ["0"]);
+  assert.deepEqual(await run(declared), ["42", "1", "2", "3"]);
+});
+
+async function programsIn(page: string, kind: string): Promise<string[]> {
+  const text = await Deno.readTextFile(new URL(page, ROOT));
+  const blocks = text.matchAll(new RegExp(`^\`\`\`${kind}\n([\\s\\S]*?)^\`\`\`$`, "gm"));
+  return [...blocks].map(([, program]) => program ?? "");
+}
+
+/** Runs a program in a folder of its own and gives the lines it prints. */
+async function run(program: string): Promise<string[]> {
   assert.match(program, /from "\.\/src\/mod\.ts"/);
   const folder = await Deno.makeTempDir();
   try {
@@ -17,19 +40,14 @@ Deno.test("README example of the library prints what it says", async () => {
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--check", "--config", new URL("deno.json", ROOT).pathname, file],
       cwd: folder,
-      env: { NO_COLOR: "1", HOME: folder },
+      env: { NO_COLOR: "1" },
       stdin: "null",
     }).output();
     const text = new TextDecoder();
     assert.equal(code, 0, text.decode(stderr));
-    assert.deepEqual(text.decode(stdout).split("\n"), [
-      "answered: hello bob, this is alice",
-      "heard: it rains, it stopped",
-      "fetched: a letter",
-      "found: true",
-      "",
-    ]);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["example.ts"]);
+    return text.decode(stdout).split("\n").filter((line) => line !== "");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-});
+}
