@@ -20,11 +20,11 @@ export interface VectorRun {
  *
  * @param print Takes one line at a time.
  */
-export function runVectors(
+export async function runVectors(
   folder: string,
   suites: Readonly<Record<string, VectorSuite>>,
   print: (line: string) => void,
-): VectorRun {
+): Promise<VectorRun> {
   let passed = 0;
   let failed = 0;
   if (!isFolder(folder)) print(`skipped: there is no folder "${folder}", set NET_VECTORS`);
@@ -45,7 +45,7 @@ export function runVectors(
     print(`${file}: ${cases.length} cases`);
     for (const { label, run } of cases) {
       try {
-        run();
+        await run();
         passed += 1;
       } catch (error) {
         failed += 1;
@@ -62,6 +62,6 @@ function describe(error: unknown): string {
 }
 
 if (import.meta.main) {
-  const { failed } = runVectors(vectorFolder(), SUITES, (line) => console.log(line));
+  const { failed } = await runVectors(vectorFolder(), SUITES, (line) => console.log(line));
   Deno.exit(failed === 0 ? 0 : 1);
 }

@@ -7,21 +7,29 @@
 
 import { objectOf, parseVectors, valueAt, type VectorObject } from "./vector_reader.ts";
 
-/** Throws when the case is not met. */
-export type CaseCheck = (vector: VectorObject) => void;
+/** Throws, or rejects, when the case is not met. */
+export type CaseCheck = (vector: VectorObject) => void | Promise<void>;
+
+/** Cases that lie in a file otherwise than in a list. */
+export interface GatheredCases {
+  readonly cases: readonly VectorObject[];
+  readonly check: CaseCheck;
+}
 
 /**
- * Checks of one file: path of each list of cases (field names joined by dots) to the check of one case.
- * Called once per run with the whole file, so that checks can share state.
+ * Checks of one file: path of each list of cases (field names joined by dots) to the check of one case, or any
+ * name to cases that were gathered. Called once per run with the whole file, so that checks can share state.
  */
-export type VectorSuite = (document: unknown) => Readonly<Record<string, CaseCheck>>;
+export type VectorSuite = (
+  document: unknown,
+) => Readonly<Record<string, CaseCheck | GatheredCases>>;
 
 /** One case of a file. */
 export interface VectorCase {
   /** List and index, for example `vectors.encode[3]`, and the case's own name if it has one. */
   readonly label: string;
-  /** Throws when the case is not met. */
-  readonly run: () => void;
+  /** Throws, or rejects, when the case is not met. */
+  readonly run: () => void | Promise<void>;
 }
 
 /**
@@ -36,8 +44,10 @@ export function listCases(suite: VectorSuite, text: string): VectorCase[] {
   const checks = Object.entries(suite(document));
   const cases: VectorCase[] = [];
   let lists = 0;
-  for (const [path, check] of checks) {
-    const list = valueAt(document, path);
+  for (const [path, entry] of checks) {
+    const isGathered = typeof entry === "object";
+    const check = isGathered ? entry.check : entry;
+    const list = isGathered ? entry.cases : valueAt(document, path);
     if (list === undefined) continue;
     if (!Array.isArray(list)) throw new TypeError(`Cannot read vectors: ${path} is not a list`);
     lists += 1;

@@ -15,7 +15,9 @@ for (const [file, suite] of Object.entries(SUITES)) {
       console.log(`skipped: there is no ${file} in "${folder}", set NET_VECTORS`);
       return;
     }
-    for (const { label, run } of listCases(suite, text)) await t.step(label, run);
+    for (const { label, run } of listCases(suite, text)) {
+      await t.step(label, async () => await run());
+    }
   });
 }
 
@@ -31,7 +33,7 @@ async function run(files: Readonly<Record<string, string>>, suites = { "a/even.j
       await Deno.writeTextFile(`${temporary}/${name}`, text);
     }
     const lines: string[] = [];
-    return { ...runVectors(temporary, suites, (line) => lines.push(line)), lines };
+    return { ...await runVectors(temporary, suites, (line) => lines.push(line)), lines };
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }

@@ -9,6 +9,9 @@ import { DELEGATION_SUITES } from "./delegation.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { MEMBERSHIP_SUITES } from "./membership.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
+import { NRPC_FRAME_SUITES } from "./nrpc_frames.ts";
+import { NRPC_GOLDEN_SUITES } from "./nrpc_golden.ts";
+import { NRPC_NAT_SUITES } from "./nrpc_nat.ts";
 import { PLACEMENT_SUITES } from "./placement.ts";
 import { PREDICATE_SUITES } from "./predicates.ts";
 import { TOOL_SUITES } from "./tools.ts";
@@ -38,4 +41,7 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...PREDICATE_SUITES,
   ...PLACEMENT_SUITES,
   ...TOOL_SUITES,
+  ...NRPC_FRAME_SUITES,
+  ...NRPC_GOLDEN_SUITES,
+  ...NRPC_NAT_SUITES,
 };
