@@ -77,15 +77,17 @@ export class TimerHeap {
     this.#disarm = undefined;
     this.#armedAt = Infinity;
     const now = this.#clock.now();
-    for (;;) {
+    try {
+      for (let first = this.#heap[0]; first !== undefined && first.dueAt <= now;) {
+        this.remove(first);
+        first.onDue();
+        first = this.#heap[0];
+      }
+    } finally {
+      // One that throws must not keep the others waiting for ever.
       const first = this.#heap[0];
-      if (first === undefined) return;
-      if (first.dueAt > now) break;
-      this.remove(first);
-      first.onDue();
+      if (first !== undefined && first.dueAt < this.#armedAt) this.#arm(first.dueAt);
     }
-    const first = this.#heap[0];
-    if (first !== undefined && first.dueAt < this.#armedAt) this.#arm(first.dueAt);
   }
 
   #rise(entry: Timed, from: number): void {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  BODY_BYTES_MAX,
   type CallOptions,
   CONTINUE_HEADERS,
   Dispatch,
@@ -14,6 +15,7 @@ import {
 } from "../../../src/rpc/mod.ts";
 import {
   type Answer,
+  encodeAnswer,
   requestOf,
   type SentFrame,
   streamAnswers,
@@ -286,4 +288,23 @@ Deno.test("read() waits in turn, for as many as may wait", async () => {
   assert.equal(reads[2]?.settled, 1);
   assert.equal(reads.at(-1)?.error?.kind, "backpressure");
   assert.equal(kit.meter.inFlight, 0);
+});
+
+Deno.test("callStream() keeps no more bytes for a slow reader than it may", async () => {
+  const { kit, stream, request } = await open();
+  const bytes = encodeAnswer(request, {
+    headers: CONTINUE_HEADERS,
+    body: new Uint8Array(BODY_BYTES_MAX),
+  });
+  for (let number = 1; number <= 5; number++) {
+    bytes[20] = number;
+    assert.equal(kit.meter.inFlight, 1);
+    kit.client.onFrame(kit.link, bytes, true);
+  }
+  assert.equal(kit.meter.inFlight, 0);
+  assert.equal(kit.link.take().at(-1)?.dispatch, Dispatch.cancel);
+  for (let number = 1; number <= 5; number++) {
+    assert.equal((await stream.read())?.length, BODY_BYTES_MAX);
+  }
+  await assert.rejects(stream.read(), { kind: "backpressure" });
 });

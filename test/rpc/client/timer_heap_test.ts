@@ -60,3 +60,19 @@ Deno.test("TimerHeap asks the clock for one timer while deadlines only grow", ()
   assert.equal(timers, 1);
   heap.stop();
 });
+
+Deno.test("TimerHeap wakes those behind one that throws", async () => {
+  const clock = new ManualClock();
+  const heap = new TimerHeap(clock);
+  class Throwing extends Timed {
+    override onDue(): void {
+      throw new Error("it fell");
+    }
+  }
+  const mark = new Mark(clock);
+  heap.add(new Throwing(), clock.now() + 10);
+  heap.add(mark, clock.now() + 10);
+  await assert.rejects(clock.advance(20), /it fell/);
+  await clock.advance(20);
+  assert.ok(mark.firedAt !== undefined);
+});
