@@ -3,14 +3,14 @@ import { type Clock, PairMap } from "../../base/mod.ts";
 import type { RpcError } from "../error.ts";
 import type { FrameLink, LinkEnd } from "../link/link.ts";
 import type { RpcMeters, ServiceMeter } from "../metrics/service_meter.ts";
-import { BodyCopies } from "./body_copies.ts";
+import { BodyCopies } from "../engine/body_copies.ts";
 import { CallIds } from "./call_ids.ts";
 import { CancelFrames } from "./cancel_frames.ts";
 import { CancelTokens } from "./cancel_token.ts";
 import { type ClientCall, outcomeOf } from "./client_call.ts";
 import type { RpcClientDeps } from "./deps.ts";
 import { CALLS_PENDING_MAX } from "./limits.ts";
-import { TimerHeap } from "./timer_heap.ts";
+import { TimerHeap } from "../engine/timer_heap.ts";
 
 /** Calls of this node by their ids. */
 export class CallTable {

@@ -22,7 +22,7 @@ import type { CallTable } from "./call_table.ts";
 import type { Cancellable, CancelToken } from "./cancel_token.ts";
 import { TIMEOUT_MS_MAX } from "./limits.ts";
 import type { ServiceName } from "./service_names.ts";
-import { Timed } from "./timer_heap.ts";
+import { Timed } from "../engine/timer_heap.ts";
 
 /** A call of this node that has not ended, or has just now. */
 export abstract class ClientCall extends Timed implements Cancellable, EventListenerObject {

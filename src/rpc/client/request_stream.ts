@@ -8,7 +8,7 @@ import type { RpcRequests } from "../types.ts";
 import { CREDITS_MAX, RpcFlag, type RpcHeader } from "../wire/mod.ts";
 import { describeCall, linkError } from "./call_errors.ts";
 import type { ClientCall } from "./client_call.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../engine/fifo.ts";
 import { TURNS_WAITING_MAX } from "./limits.ts";
 import { sendChunk, sendRequest, trySendChunk, trySendRequest } from "./request_sender.ts";
 

@@ -12,8 +12,8 @@ import {
 } from "../wire/mod.ts";
 import { describeCall, statusError } from "./call_errors.ts";
 import type { ClientCall } from "./client_call.ts";
-import { Fifo } from "./fifo.ts";
-import { ItemOrder, type StreamAnswer } from "./item_order.ts";
+import { Fifo } from "../engine/fifo.ts";
+import { ItemOrder, type StreamAnswer } from "../engine/item_order.ts";
 import {
   ITEM_GAP_MS,
   RESPONSE_BYTES_WAITING_MAX,

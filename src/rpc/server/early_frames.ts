@@ -3,7 +3,7 @@
  * a few and not for long.
  */
 import { PairMap } from "../../base/mod.ts";
-import { Timed, type TimerHeap } from "../client/timer_heap.ts";
+import { Timed, type TimerHeap } from "../engine/timer_heap.ts";
 import { EARLY_BYTES_MAX, EARLY_ITEMS_MAX, EARLY_MS } from "./limits.ts";
 
 /** Frames of one call. */

@@ -3,7 +3,7 @@
  * there is. Bounded; what finds no place is dropped and counted, and its caller waits until its deadline.
  */
 import type { FrameLink } from "../link/mod.ts";
-import { Fifo } from "../client/fifo.ts";
+import { Fifo } from "../engine/fifo.ts";
 import type { ServiceMeter } from "../metrics/mod.ts";
 import type { RpcHeader } from "../wire/mod.ts";
 import { REPLIES_WAITING_MAX, REPLY_BYTES_WAITING_MAX } from "./limits.ts";

@@ -1,8 +1,8 @@
 /** Services of this node in the four shapes (`nrpc.md` 5 to 11). */
 import type { Clock } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
-import { BodyCopies } from "../client/body_copies.ts";
-import { TimerHeap } from "../client/timer_heap.ts";
+import { BodyCopies } from "../engine/body_copies.ts";
+import { TimerHeap } from "../engine/timer_heap.ts";
 import { RpcError } from "../error.ts";
 import type { ServerLinks } from "../link/mod.ts";
 import type { RpcMeters } from "../metrics/mod.ts";

@@ -11,7 +11,7 @@ import {
   HEADER_TRACE_STATE,
   type TraceContext,
 } from "../../core/capability/mod.ts";
-import { Timed } from "../client/timer_heap.ts";
+import { Timed } from "../engine/timer_heap.ts";
 import type { FrameLink } from "../link/mod.ts";
 import type { CallOutcome } from "../metrics/mod.ts";
 import type { RpcContext } from "../types.ts";

@@ -2,8 +2,8 @@
  * Items that a caller uploads, for one handler (`nrpc.md` 8, 9): in their order, each earning credit when it is
  * taken, no more of them at a time than were granted.
  */
-import { Fifo } from "../client/fifo.ts";
-import { ItemOrder, type StreamAnswer } from "../client/item_order.ts";
+import { Fifo } from "../engine/fifo.ts";
+import { ItemOrder, type StreamAnswer } from "../engine/item_order.ts";
 import { NO_LINK_ROOM } from "../link/mod.ts";
 import {
   CREDITS_MAX,

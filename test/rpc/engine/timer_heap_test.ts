@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Timed, TimerHeap } from "../../../src/rpc/client/timer_heap.ts";
+import { Timed, TimerHeap } from "../../../src/rpc/engine/timer_heap.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 
 class Mark extends Timed {

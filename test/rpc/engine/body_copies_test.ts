@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { BodyCopies } from "../../../src/rpc/client/body_copies.ts";
+import { BodyCopies } from "../../../src/rpc/engine/body_copies.ts";
 
 Deno.test("BodyCopies.copy() gives bytes that nobody else has", () => {
   const lent = new Uint8Array(2_000);
