@@ -11,6 +11,12 @@ export interface CallLoad {
   readonly bodyBytes: number;
 }
 
+/** How many items of what size. */
+export interface ItemLoad {
+  readonly count: number;
+  readonly bodyBytes: number;
+}
+
 /** What a load gave. */
 export interface CallFigures {
   readonly perSecond: number;
@@ -29,6 +35,11 @@ export interface ItemFigures {
   readonly perSecond: number;
   /** Items that never came. */
   readonly lost: number;
+}
+
+/** Figures of items of which so many came. */
+export function itemFigures(items: number, count: number, startMs: number): ItemFigures {
+  return { perSecond: items / ((performance.now() - startMs) / 1000), lost: count - items };
 }
 
 /** Runs a load; a call that fails ends nothing but is counted. */

@@ -1,8 +1,9 @@
 /** Two nodes of ours that call each other, each in a process of its own: what `_rust_rpc_pair.ts` is to Rust. */
 import { pause } from "../src/base/mod.ts";
 import { type LineProcess, startLineProcess } from "../test/interop/line_process.ts";
-import type { CallFigures, CallLoad } from "./_call_load.ts";
+import type { CallFigures, CallLoad, ItemFigures, ItemLoad } from "./_call_load.ts";
 import type { RpcOperations } from "./_rpc_process.ts";
+import type { StreamShape } from "./_rust_rpc_pair.ts";
 
 const WARM_CALLS = 200;
 const WARM_TRIES_MAX = 50;
@@ -12,8 +13,11 @@ const WARM_PAUSE_MS = 100;
 export interface OwnRpcPair extends AsyncDisposable {
   readonly caller: LineProcess<RpcOperations>;
   readonly server: LineProcess<RpcOperations>;
-  /** Body bytes count twice: each comes back. */
-  calls(load: CallLoad): Promise<CallFigures>;
+  /** Of a service that gives the body back, or nothing back. */
+  calls(load: CallLoad, service?: "echo" | "drop"): Promise<CallFigures>;
+  items(shape: StreamShape, load: ItemLoad): Promise<ItemFigures>;
+  /** Microseconds from cancelling a stream in the middle until the handler's word of it is back, sorted. */
+  cancels(count: number): Promise<readonly number[]>;
   /** CPU seconds of the serving process so far. */
   serverCpuSeconds(): Promise<number>;
 }
@@ -45,7 +49,9 @@ export async function openRpcPair(options: OwnRpcPairOptions = {}): Promise<OwnR
   return {
     caller,
     server,
-    calls: (load) => caller.call("calls", { ...load, peer }),
+    calls: (load, service) => caller.call("calls", { ...load, peer, service }),
+    items: (shape, load) => caller.call(shape, { ...load, peer }),
+    cancels: async (count) => (await caller.call("cancels", { peer, count })).microseconds,
     serverCpuSeconds: () => server.call("cpuSeconds", {}),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -5,7 +5,20 @@
 import process from "node:process";
 import { type CallingNode, startCallNode } from "../test/interop/call_node.ts";
 import { serveLines } from "../test/interop/serve_lines.ts";
-import { type CallFigures, type CallLoad, measureCalls } from "./_call_load.ts";
+import {
+  type CallFigures,
+  type CallLoad,
+  type ItemFigures,
+  type ItemLoad,
+  measureCalls,
+} from "./_call_load.ts";
+import {
+  bounceItems,
+  measureCancels,
+  receiveItems,
+  serveBenchmarks,
+  uploadItems,
+} from "./_rpc_shapes.ts";
 
 /** What is needed to connect to a node. */
 export interface RpcInfo {
@@ -19,7 +32,13 @@ export interface RpcOperations {
   start: [{ pollMicroseconds?: number }, RpcInfo];
   connect: [RpcInfo, null];
   serve: [Record<never, never>, null];
-  calls: [CallLoad & { peer: bigint }, CallFigures];
+  /** `echo` gives the body back, `drop` gives nothing back. */
+  calls: [CallLoad & { peer: bigint; service?: "echo" | "drop" }, CallFigures];
+  serverStream: [ItemLoad & { peer: bigint }, ItemFigures];
+  clientStream: [ItemLoad & { peer: bigint }, ItemFigures];
+  duplex: [ItemLoad & { peer: bigint }, ItemFigures];
+  /** Cancels streams in the middle; microseconds until the handler's word of it is back, sorted. */
+  cancels: [{ peer: bigint; count: number }, { microseconds: number[] }];
   /** CPU seconds of the process so far. */
   cpuSeconds: [Record<never, never>, number];
   counters: [Record<never, never>, Record<string, number>];
@@ -53,14 +72,22 @@ function createHandlers(): Handlers {
       return null;
     },
     serve: () => {
-      started().rpc.serve("echo", (body) => body);
+      serveBenchmarks(started().rpc);
       return null;
     },
     calls: (load) => {
-      const { client } = started().rpc;
+      const { rpc } = started();
+      const { peer: target, service = "echo" } = load;
+      const options = { target };
       const body = new Uint8Array(load.bodyBytes).fill(1);
-      return measureCalls(() => client.call(load.peer, "echo", body), load);
+      return measureCalls(() => rpc.call(service, body, options), load);
     },
+    serverStream: ({ peer, ...load }) => receiveItems(started().rpc, peer, load),
+    clientStream: ({ peer, ...load }) => uploadItems(started().rpc, peer, load),
+    duplex: ({ peer, ...load }) => bounceItems(started().rpc, peer, load),
+    cancels: async ({ peer, count }) => ({
+      microseconds: await measureCancels(started().rpc, peer, count),
+    }),
     cpuSeconds: () => {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1e6;

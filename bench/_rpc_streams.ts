@@ -1,45 +1,123 @@
-/** Calls with streams in them: what the Rust core moves, for `bench/rpc.ts`. */
-import { describeRate, type Results } from "./_rpc_report.ts";
+/**
+ * Calls with streams in them, ours against the Rust core's; and for the record, against unary calls of ours: how fast
+ * an upload and a duplex call are, and how long a cancel in the middle of a stream takes (promise 71).
+ */
+import type { ItemFigures, ItemLoad } from "./_call_load.ts";
+import { quantile } from "./_call_load.ts";
+import { openRpcPair } from "./_rpc_pair.ts";
+import { describeRate, type Results, round } from "./_rpc_report.ts";
 import { openRustRpcPair, type StreamShape } from "./_rust_rpc_pair.ts";
 import { summarize } from "./_summary.ts";
 
 /** The core sometimes drops an item and then ends no stream; such a round is repeated, so often at most. */
 const STALLS_MAX = 10;
+const CANCELS = 200;
+const UNARY_CALLS = 5_000;
 
 interface StreamLoad {
   readonly key: string;
   readonly name: string;
   readonly shape: StreamShape;
-  readonly count: number;
+  readonly ourCount: number;
+  readonly theirCount: number;
 }
 
 const LOADS: readonly StreamLoad[] = [
-  { key: "stream_items", name: "server stream, 64 B", shape: "serverStream", count: 20_000 },
-  { key: "upload_items", name: "client stream, 64 B", shape: "clientStream", count: 20_000 },
-  { key: "duplex_trips", name: "duplex, 64 B and back", shape: "duplex", count: 4_000 },
+  {
+    key: "stream_items",
+    name: "server stream, 64 B",
+    shape: "serverStream",
+    ourCount: 200_000,
+    theirCount: 20_000,
+  },
+  {
+    key: "upload_items",
+    name: "client stream, 64 B",
+    shape: "clientStream",
+    ourCount: 200_000,
+    theirCount: 20_000,
+  },
+  {
+    key: "duplex_trips",
+    name: "duplex, 64 B and back",
+    shape: "duplex",
+    ourCount: 20_000,
+    theirCount: 4_000,
+  },
 ];
 
-/** Measures all shapes. */
+interface StreamSide extends AsyncDisposable {
+  items(shape: StreamShape, load: ItemLoad): Promise<ItemFigures>;
+}
+
+/** Measures all shapes, and cancels. */
 export async function measureStreams(
   rounds: number,
   hasRival: boolean,
   results: Results,
 ): Promise<void> {
-  if (!hasRival) return;
-  for (const { key, name, shape, count } of LOADS) {
-    const rates: number[] = [];
+  for (const load of LOADS) {
+    const ours: number[] = [];
+    const theirs: number[] = [];
     let stalls = 0;
-    while (rates.length < rounds) {
-      await using pair = await openRustRpcPair();
-      const { perSecond, lost } = await pair.items(shape, { count, bodyBytes: 64 });
-      if (lost === 0) rates.push(perSecond);
-      else if (++stalls > STALLS_MAX) throw new Error(`Cannot measure ${name}: items are lost`);
+    for (let count = 0; count < rounds; count++) {
+      ours.push((await runOnce(openRpcPair, load.shape, load.ourCount)).perSecond);
+      while (hasRival) {
+        const { perSecond, lost } = await runOnce(openRustRpcPair, load.shape, load.theirCount);
+        if (lost === 0) {
+          theirs.push(perSecond);
+          break;
+        }
+        if (++stalls > STALLS_MAX) throw new Error(`Cannot measure ${load.name}: items are lost`);
+      }
     }
-    const summary = summarize(rates);
-    results[`rust_${key}_per_s`] = Math.round(summary.median);
-    console.log(
-      `${"Rust core".padEnd(14)} ${name.padEnd(20)} ${describeRate(summary)}` +
-        (stalls === 0 ? "" : `; items were lost in ${stalls} rounds, which were repeated`),
-    );
+    report(load, ours, theirs, results);
+    if (stalls > 0) console.log(`  the Rust core lost items in ${stalls} rounds, repeated`);
   }
+  await measureCancelling(results);
+}
+
+/** The first items warm up. */
+async function runOnce(
+  open: () => Promise<StreamSide>,
+  shape: StreamShape,
+  count: number,
+): Promise<ItemFigures> {
+  await using side = await open();
+  const warm = await side.items(shape, { count: count >> 2, bodyBytes: 64 });
+  return warm.lost > 0 ? warm : await side.items(shape, { count, bodyBytes: 64 });
+}
+
+function report(
+  { key, name }: StreamLoad,
+  ours: readonly number[],
+  theirs: readonly number[],
+  results: Results,
+): void {
+  const mine = summarize(ours);
+  results[`${key}_per_s`] = Math.round(mine.median);
+  console.log(`${"ours".padEnd(14)} ${name.padEnd(22)} ${describeRate(mine)}`);
+  if (theirs.length === 0) return;
+  const other = summarize(theirs);
+  const ratio = round(mine.median / other.median);
+  results[`rust_${key}_per_s`] = Math.round(other.median);
+  results[`${key}_ratio`] = ratio;
+  console.log(
+    `${"Rust core".padEnd(14)} ${name.padEnd(22)} ${describeRate(other)}\n  ${key}_ratio ${ratio}`,
+  );
+}
+
+async function measureCancelling(results: Results): Promise<void> {
+  await using pair = await openRpcPair();
+  const unary = await pair.calls({ count: UNARY_CALLS, inFlight: 1, bodyBytes: 64 });
+  await pair.cancels(CANCELS >> 2);
+  const times = await pair.cancels(CANCELS);
+  const [p50, p90, p99] = [0.5, 0.9, 0.99].map((share) => quantile(times, share));
+  results.cancel_p50_us = round(p50 ?? NaN);
+  results.cancel_p99_us = round(p99 ?? NaN);
+  console.log(
+    `cancel in mid-stream until the handler's word of it is back: p50 ${p50?.toFixed(0)} us, ` +
+      `p90 ${p90?.toFixed(0)} us, p99 ${p99?.toFixed(0)} us; a unary call: p50 ` +
+      `${unary.p50Us.toFixed(0)} us, p99 ${unary.p99Us.toFixed(0)} us`,
+  );
 }

@@ -1,7 +1,7 @@
 /** Two nodes of the Rust core that call each other, each in a process of its own. */
 import { type LineProcess, startLineProcess } from "../test/interop/line_process.ts";
-import type { CallFigures, CallLoad, ItemFigures } from "./_call_load.ts";
-import type { ItemLoad, RustRpcOperations } from "./_rust_rpc_process.ts";
+import type { CallFigures, CallLoad, ItemFigures, ItemLoad } from "./_call_load.ts";
+import type { RustRpcOperations } from "./_rust_rpc_process.ts";
 
 /** Shapes of calls that carry streams. */
 export type StreamShape = "serverStream" | "clientStream" | "duplex";

@@ -7,19 +7,20 @@ import process from "node:process";
 import { pause } from "../src/base/mod.ts";
 import { loadRustAddon, type RustMesh, toBuffer } from "../test/interop/rust_addon.ts";
 import { serveLines } from "../test/interop/serve_lines.ts";
-import { type CallFigures, type CallLoad, type ItemFigures, measureCalls } from "./_call_load.ts";
+import {
+  type CallFigures,
+  type CallLoad,
+  type ItemFigures,
+  itemFigures,
+  type ItemLoad,
+  measureCalls,
+} from "./_call_load.ts";
 
 /** What is needed to connect to a node. */
 export interface RustRpcInfo {
   readonly nodeId: bigint;
   readonly address: string;
   readonly publicKey: string;
-}
-
-/** How many items of what size. */
-export interface ItemLoad {
-  readonly count: number;
-  readonly bodyBytes: number;
 }
 
 /** Every operation: its arguments and its result. */
@@ -181,7 +182,7 @@ async function receiveItems(
   }, SILENCE_MS);
   while (await Promise.race([stream.next(), silence]) !== null) items += 1;
   clearInterval(timer);
-  return figures(items, count, startMs);
+  return itemFigures(items, count, startMs);
 }
 
 async function uploadItems(
@@ -195,7 +196,7 @@ async function uploadItems(
     requestWindowInitial: WINDOW_ITEMS,
   });
   for (let sent = 0; sent < count; sent++) await call.send(item);
-  return figures((await call.finish()).readUInt32LE(0), count, startMs);
+  return itemFigures((await call.finish()).readUInt32LE(0), count, startMs);
 }
 
 async function bounceItems(
@@ -210,13 +211,9 @@ async function bounceItems(
     await call.send(item);
     if (await call.next() === null) break;
   }
-  const result = figures(items, count, startMs);
+  const result = itemFigures(items, count, startMs);
   await call.finishSending();
   return result;
-}
-
-function figures(items: number, count: number, startMs: number): ItemFigures {
-  return { perSecond: items / ((performance.now() - startMs) / 1000), lost: count - items };
 }
 
 function bodyOf(length: number): Buffer {

@@ -9,6 +9,7 @@
 import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import type { CallFigures, CallLoad } from "./_call_load.ts";
 import { natsSkipReason, openNatsPair } from "./_nats_pair.ts";
+import { measureLargeBodies } from "./_rpc_bodies.ts";
 import { openRpcPair } from "./_rpc_pair.ts";
 import {
   reportSide,
@@ -90,14 +91,6 @@ const LOADS = {
     theirCount: 1_000,
     sides: ALL,
   },
-  mib: {
-    name: "1 MiB, 4 in flight",
-    inFlight: 4,
-    bodyBytes: 1_048_576,
-    ourCount: 200,
-    theirCount: 0,
-    sides: ["ours"],
-  },
 } satisfies Readonly<Record<string, Load>>;
 
 type Medians = Partial<Record<SideName, SideMedians>>;
@@ -127,11 +120,7 @@ async function main(): Promise<void> {
       const { ours } = await run(LOADS.kib64);
       if (ours !== undefined) results.qps_1k_64 = Math.round(ours.perSecond);
     },
-    mib: async () => {
-      const { ours } = await run(LOADS.mib);
-      // Each body comes back, so it crosses twice; counted once.
-      if (ours !== undefined) results.body1m_mb_s = round(ours.perSecond * 1.048576);
-    },
+    mib: () => measureLargeBodies(ROUNDS, results),
     streams: () => measureStreams(ROUNDS, withoutRust === undefined, results),
   };
   for (const [name, step] of Object.entries(steps)) {
