@@ -3,6 +3,7 @@ import { pause } from "../src/base/mod.ts";
 import { type LineProcess, startLineProcess } from "../test/interop/line_process.ts";
 import type { CallFigures, CallLoad, ItemFigures, ItemLoad } from "./_call_load.ts";
 import type { RpcOperations } from "./_rpc_process.ts";
+import type { CancelTimes } from "./_rpc_shapes.ts";
 import type { StreamShape } from "./_rust_rpc_pair.ts";
 
 const WARM_CALLS = 200;
@@ -16,8 +17,8 @@ export interface OwnRpcPair extends AsyncDisposable {
   /** Of a service that gives the body back, or nothing back. */
   calls(load: CallLoad, service?: "echo" | "drop"): Promise<CallFigures>;
   items(shape: StreamShape, load: ItemLoad): Promise<ItemFigures>;
-  /** Microseconds from cancelling a stream in the middle until the handler's word of it is back, sorted. */
-  cancels(count: number): Promise<readonly number[]>;
+  /** From cancelling a stream in the middle until the handler's word of it is back. */
+  cancels(count: number): Promise<CancelTimes>;
   /** CPU seconds of the serving process so far. */
   serverCpuSeconds(): Promise<number>;
 }
@@ -51,7 +52,7 @@ export async function openRpcPair(options: OwnRpcPairOptions = {}): Promise<OwnR
     server,
     calls: (load, service) => caller.call("calls", { ...load, peer, service }),
     items: (shape, load) => caller.call(shape, { ...load, peer }),
-    cancels: async (count) => (await caller.call("cancels", { peer, count })).microseconds,
+    cancels: (count) => caller.call("cancels", { peer, count }),
     serverCpuSeconds: () => server.call("cpuSeconds", {}),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -14,6 +14,7 @@ import {
 } from "./_call_load.ts";
 import {
   bounceItems,
+  type CancelTimes,
   measureCancels,
   receiveItems,
   serveBenchmarks,
@@ -37,8 +38,7 @@ export interface RpcOperations {
   serverStream: [ItemLoad & { peer: bigint }, ItemFigures];
   clientStream: [ItemLoad & { peer: bigint }, ItemFigures];
   duplex: [ItemLoad & { peer: bigint }, ItemFigures];
-  /** Cancels streams in the middle; microseconds until the handler's word of it is back, sorted. */
-  cancels: [{ peer: bigint; count: number }, { microseconds: number[] }];
+  cancels: [{ peer: bigint; count: number }, CancelTimes];
   /** CPU seconds of the process so far. */
   cpuSeconds: [Record<never, never>, number];
   counters: [Record<never, never>, Record<string, number>];
@@ -85,9 +85,7 @@ function createHandlers(): Handlers {
     serverStream: ({ peer, ...load }) => receiveItems(started().rpc, peer, load),
     clientStream: ({ peer, ...load }) => uploadItems(started().rpc, peer, load),
     duplex: ({ peer, ...load }) => bounceItems(started().rpc, peer, load),
-    cancels: async ({ peer, count }) => ({
-      microseconds: await measureCancels(started().rpc, peer, count),
-    }),
+    cancels: ({ peer, count }) => measureCancels(started().rpc, peer, count),
     cpuSeconds: () => {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1e6;

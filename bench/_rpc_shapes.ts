@@ -91,22 +91,41 @@ export async function bounceItems(
   return figures;
 }
 
+/** Microseconds of cancels, and of unary calls made after the same silence; both sorted. */
+export interface CancelTimes {
+  readonly cancels: number[];
+  readonly calls: number[];
+}
+
 /**
  * Cancels streams in the middle. A unary call that the handler's signal answers brings the word of it back, so one
  * round trip is in each of these times.
  */
-export async function measureCancels(rpc: Rpc, target: bigint, count: number): Promise<number[]> {
-  const microseconds: number[] = [];
+export async function measureCancels(
+  rpc: Rpc,
+  target: bigint,
+  count: number,
+): Promise<CancelTimes> {
+  const times: CancelTimes = { cancels: [], calls: [] };
+  const time = async (into: number[], run: () => Promise<unknown>) => {
+    const startMs = performance.now();
+    await run();
+    into.push(1000 * (performance.now() - startMs));
+  };
   for (let done = 0; done < count; done++) {
     const responses = await rpc.callStream("flow", EMPTY, { target });
     await responses.read();
     const heard = rpc.call("cancelled", EMPTY, { target });
     // The call goes another way than the cancel, and has to be there first.
     await pause(AHEAD_MS);
-    const startMs = performance.now();
-    responses.cancel();
-    await heard;
-    microseconds.push(1000 * (performance.now() - startMs));
+    await time(times.cancels, () => {
+      responses.cancel();
+      return heard;
+    });
+    await pause(AHEAD_MS);
+    await time(times.calls, () => rpc.call("echo", EMPTY, { target }));
   }
-  return microseconds.sort((a, b) => a - b);
+  times.cancels.sort((a, b) => a - b);
+  times.calls.sort((a, b) => a - b);
+  return times;
 }

@@ -90,6 +90,7 @@ export class ServedName implements ServerSink, ServeHandle {
   /** Begins to take calls. */
   listen(): void {
     this.#listening = this.#engine.links.listen(this.name, this);
+    this.meter.holders += 1;
   }
 
   /** True when the text at this place is the service's name. */
@@ -162,6 +163,7 @@ export class ServedName implements ServerSink, ServeHandle {
   async #finish(): Promise<void> {
     if (this.running > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     this.#listening?.end();
+    this.meter.holders -= 1;
     this.#onClosed();
   }
 }
