@@ -179,7 +179,7 @@ async function serveAll(
 }
 
 /** Waits for calls that were cancelled to be over, but not for ever. */
-async function untilIdle(servings: readonly ProgramServing[]): Promise<void> {
+export async function untilIdle(servings: readonly ProgramServing[]): Promise<void> {
   const late = Promise.withResolvers<void>();
   const timer = setTimeout(late.resolve, KILLED_MS);
   await Promise.race([Promise.all(servings.map((serving) => serving.idle())), late.promise]);

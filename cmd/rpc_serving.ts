@@ -16,6 +16,8 @@ export interface ServeParams {
   readonly shape: ServeShape;
   readonly running_max?: number;
   readonly handler_timeout_ms?: number;
+  /** JSON text of a descriptor, when the name is offered as a tool. */
+  readonly tool?: string;
 }
 
 /** Answers one call: with the methods of the call, or by throwing. */

@@ -62,6 +62,7 @@ import { tokenVerifyCommand } from "./token_verify.ts";
 import { toolCallCommand } from "./tool_call.ts";
 import { toolExportCommand } from "./tool_export.ts";
 import { toolLsCommand } from "./tool_ls.ts";
+import { toolServeCommand } from "./tool_serve.ts";
 import { toolShowCommand } from "./tool_show.ts";
 import { validateIpcCommand } from "./validate_ipc.ts";
 import { versionCommand } from "./version.ts";
@@ -141,6 +142,7 @@ const toolRoutes = buildRouteMap<string, NetContext>({
     ls: toolLsCommand,
     show: toolShowCommand,
     call: toolCallCommand,
+    serve: toolServeCommand,
     export: toolExportCommand,
   }),
   aliases: bareRecord({ list: "ls" }),

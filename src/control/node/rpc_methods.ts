@@ -9,6 +9,7 @@ import { benchRpc } from "./rpc_bench.ts";
 import { CALL_OPTIONS, readCallOptions, SERVICE, SHAPES } from "./rpc_call_options.ts";
 import { RpcCalls } from "./rpc_calls.ts";
 import { GatherBudget, ITEMS_MAX, PIECE_TEXT_MAX } from "./rpc_items.ts";
+import type { ServingNode } from "./rpc_serving.ts";
 import { RpcServings } from "./rpc_servings.ts";
 import { describeServices, type ServiceView } from "./rpc_view.ts";
 import { RpcWatch } from "./rpc_watch.ts";
@@ -16,6 +17,7 @@ import { RpcWatch } from "./rpc_watch.ts";
 /** What the methods see of a node. */
 export interface RpcNode extends ServiceView {
   readonly rpc: Rpc & { readonly meters: RpcMetrics };
+  readonly tools: ServingNode["tools"];
   readonly metrics: {
     register(subsystem: string, source: () => Readonly<Record<string, number>>): unknown;
   };
@@ -91,6 +93,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
         running_per_peer_max: v.optional(v.pipe(WHOLE, v.maxValue(RUNNING_MAX))),
         handler_timeout_ms: v.optional(NOT_NEGATIVE),
         request_window: v.optional(v.pipe(WHOLE, v.maxValue(CREDITS_MAX))),
+        tool: v.optional(v.pipe(v.string(), v.maxLength(PIECE_TEXT_MAX))),
       }),
       handle: (params, context) => servings.serve(params, context),
     }),

@@ -4,13 +4,21 @@
  */
 import {
   type CallShape,
+  createToolDescriptor,
+  isJsonObject,
+  type OfferedTool,
+  parseJson,
+  readToolDescriptor,
   type Rpc,
   type RpcContext,
   RpcStatusError,
+  type ServedTool,
   type ServeHandle,
   type ServeOptions,
   Status,
+  type ToolDescriptor,
 } from "../../rpc/mod.ts";
+import { NetError } from "../../base/mod.ts";
 import type { CallContext } from "../method.ts";
 import type { GatherBudget } from "./rpc_items.ts";
 import { ServedCall } from "./rpc_served_call.ts";
@@ -23,6 +31,14 @@ export interface ServeParams {
   readonly running_per_peer_max?: number | undefined;
   readonly handler_timeout_ms?: number | undefined;
   readonly request_window?: number | undefined;
+  /** JSON text of a descriptor: the name is offered as a tool. */
+  readonly tool?: string | undefined;
+}
+
+/** What names are served with. */
+export interface ServingNode {
+  readonly rpc: Rpc;
+  readonly tools: { offer(descriptor: ToolDescriptor, listen: OfferedTool): ServedTool };
 }
 
 /** What became of the calls of a name. */
@@ -42,6 +58,7 @@ export class Serving {
   readonly #calls = new Map<number, ServedCall>();
   #lastNumber = 0;
   #handle: ServeHandle | undefined;
+  #tool: ServedTool | undefined;
   readonly #ended = Promise.withResolvers<void>();
 
   constructor(service: string, program: CallContext, budget: GatherBudget) {
@@ -54,7 +71,17 @@ export class Serving {
     return this.#handle;
   }
 
-  open(rpc: Rpc, params: ServeParams): void {
+  /** @throws NetError `usage` for a descriptor of something else than what is served. */
+  open({ rpc, tools }: ServingNode, params: ServeParams): void {
+    if (params.tool === undefined) {
+      this.#handle = this.#listen(rpc, params);
+      return;
+    }
+    const descriptor = readTool(params.tool, params);
+    this.#tool = tools.offer(descriptor, () => this.#handle = this.#listen(rpc, params));
+  }
+
+  #listen(rpc: Rpc, params: ServeParams): ServeHandle {
     const { service, shape } = params;
     const options: ServeOptions = {
       runningMax: params.running_max,
@@ -68,16 +95,13 @@ export class Serving {
       this.#stream(shape, given, context);
     switch (shape) {
       case "unary":
-        this.#handle = rpc.serve(service, one, options);
-        return;
+        return rpc.serve(service, one, options);
       case "server_stream":
-        this.#handle = rpc.serveStream(service, many, options);
-        return;
+        return rpc.serveStream(service, many, options);
       case "client_stream":
-        this.#handle = rpc.serveClientStream(service, one, options);
-        return;
+        return rpc.serveClientStream(service, one, options);
       case "duplex":
-        this.#handle = rpc.serveDuplex(service, many, options);
+        return rpc.serveDuplex(service, many, options);
     }
   }
 
@@ -96,7 +120,7 @@ export class Serving {
   }
 
   async close(): Promise<void> {
-    await this.#handle?.close({ isPatient: true });
+    await (this.#tool ?? this.#handle)?.close();
     this.#ended.resolve();
   }
 
@@ -104,6 +128,7 @@ export class Serving {
   async abandon(): Promise<void> {
     for (const call of this.#calls.values()) call.fail(programGone(this.#service));
     await this.#handle?.close({ isPatient: false });
+    await this.#tool?.close();
   }
 
   async #run<T>(
@@ -192,4 +217,29 @@ export class Serving {
 
 function programGone(service: string): RpcStatusError {
   return new RpcStatusError(Status.internal, `the program that serves ${service} has ended`);
+}
+
+/** The descriptor of what is served. */
+function readTool(text: string, { service, shape }: ServeParams): ToolDescriptor {
+  const action = `Cannot serve tool "${service}"`;
+  const object = parseJson(text);
+  const read = isJsonObject(object) ? readToolDescriptor(object) : undefined;
+  if (read === undefined || !read.ok) {
+    throw new NetError("usage", `${action}: its descriptor is ${read?.fault ?? "no JSON object"}`, {
+      next: "write tool_id, name and version, and schemas as texts; see docs/tools.md",
+    });
+  }
+  const { descriptor } = read;
+  const needed: CallShape = descriptor.isStreaming ? "server_stream" : "unary";
+  if (descriptor.toolId !== service || shape !== needed) {
+    throw new NetError(
+      "usage",
+      `${action}: its descriptor is of "${descriptor.toolId}", which is served as ${needed}`,
+    );
+  }
+  try {
+    return createToolDescriptor(descriptor);
+  } catch (error) {
+    throw new NetError("usage", error instanceof Error ? error.message : action, { cause: error });
+  }
 }

@@ -7,7 +7,7 @@ import { type CallShape, RpcStatusError } from "../../rpc/mod.ts";
 import type { CallContext } from "../method.ts";
 import type { CallNode } from "./rpc_calls.ts";
 import { type GatherBudget, readBase64 } from "./rpc_items.ts";
-import { type ServedCounts, type ServeParams, Serving } from "./rpc_serving.ts";
+import { type ServedCounts, type ServeParams, Serving, type ServingNode } from "./rpc_serving.ts";
 
 /** Names that programs of this machine serve at a time. */
 export const SERVINGS_MAX = 1_024;
@@ -33,13 +33,13 @@ export interface AnswerParams extends ServedRef {
 
 /** The names that programs serve now. */
 export class RpcServings {
-  readonly #node: CallNode;
+  readonly #node: CallNode & ServingNode;
   readonly #budget: GatherBudget;
   readonly #servings = new Map<string, Serving>();
   /** Sums over the servings that have ended. */
   readonly #past: ServedCounts = { calls: 0, answered: 0, failed: 0, cancelled: 0 };
 
-  constructor(node: CallNode, budget: GatherBudget) {
+  constructor(node: CallNode & ServingNode, budget: GatherBudget) {
     this.#node = node;
     this.#budget = budget;
   }
@@ -79,7 +79,7 @@ export class RpcServings {
     const serving = new Serving(params.service, context, this.#budget);
     this.#servings.set(id, serving);
     try {
-      serving.open(this.#node.rpc, params);
+      serving.open(this.#node, params);
       await context.send({ serving: id, node: idToHex(this.#node.mesh.transport.nodeId) });
       await serving.untilEnded();
       await serving.abandon();
