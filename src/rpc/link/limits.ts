@@ -13,7 +13,13 @@ export const ARENA_KEPT_BYTES_MAX = 65_536;
  * Turns of the microtask queue without a new frame after which those that wait leave: callers that one
  * datagram woke write at most so many turns after each other, an `async` function or two between them.
  */
-export const FLUSH_TURNS = 4;
+export const FLUSH_TURNS = 6;
+
+/**
+ * Otherwise as many as left together the last time are taken for all. When another one comes right behind, that
+ * was wrong: it is a stream whose items are written one by one, and the next so many packets are waited for.
+ */
+export const FLUSH_DOUBTS = 64;
 
 /** Large frames of one link that leave in turn; others wait behind them. */
 export const LARGE_ACTIVE_MAX = 16;

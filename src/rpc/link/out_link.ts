@@ -7,7 +7,7 @@ import { RpcError } from "../error.ts";
 import { FRAME_BYTES, type FrameRoute } from "../wire/mod.ts";
 import type { FramePort } from "./frame_port.ts";
 import { type LargeAllowance, type LargeFrame, LargeFrames } from "./large_frames.ts";
-import { FLUSH_TURNS, FRAME_BODY_BYTES_MAX, LARGE_WAITING_MAX } from "./limits.ts";
+import { FLUSH_DOUBTS, FLUSH_TURNS, FRAME_BODY_BYTES_MAX, LARGE_WAITING_MAX } from "./limits.ts";
 import { type FrameLink, NO_LINK_ROOM } from "./link.ts";
 import type { LinkCounters } from "./link_counters.ts";
 import { NO_ARENA_ROOM, PacketArena, PREFIX_BYTES } from "./packet_arena.ts";
@@ -57,6 +57,11 @@ export class OutLink implements FrameLink {
   #writtenBefore = 0;
   /** Turns of the microtask queue in which nothing was written. */
   #idleTurns = 0;
+  /** So many times more the end of a crowd is waited for, whatever is expected. */
+  #doubts = 0;
+  /** Turns for which it is still watched whether a frame comes right behind. */
+  #watchTurns = 0;
+  #isWatching = false;
   /** The port had no room, at all or for bulk: nothing of it is tried until it has. */
   #isStalled = false;
   #isBulkStalled = false;
@@ -70,7 +75,8 @@ export class OutLink implements FrameLink {
   /** As many frames as left together the last time are not waited behind: likely these are all. */
   readonly #onTurn = () => {
     const written = this.#written;
-    if (written !== this.#expected) {
+    const isExpected = this.#doubts === 0 && written === this.#expected;
+    if (!isExpected) {
       this.#idleTurns = written === this.#writtenBefore ? this.#idleTurns + 1 : 0;
       this.#writtenBefore = written;
       if (this.#idleTurns < FLUSH_TURNS) {
@@ -82,6 +88,19 @@ export class OutLink implements FrameLink {
     if (written > 0) this.#expected = written;
     this.#written = 0;
     this.flush();
+    if (!isExpected) this.#doubts = Math.max(0, this.#doubts - 1);
+    else {
+      this.#watchTurns = FLUSH_TURNS;
+      this.#watch();
+    }
+  };
+  /** A frame that comes right behind those that left belonged to them: a stream, not answers to one packet. */
+  readonly #onWatch = () => {
+    this.#isWatching = false;
+    if (this.#watchTurns === 0) return;
+    this.#watchTurns = this.#written > 0 ? 0 : this.#watchTurns - 1;
+    if (this.#written > 0) this.#doubts = FLUSH_DOUBTS;
+    else this.#watch();
   };
 
   constructor(deps: OutLinkDeps, options: OutLinkOptions) {
@@ -201,6 +220,11 @@ export class OutLink implements FrameLink {
     });
   }
 
+  /** Something came from the peer: what is written from now on answers it, and follows nothing. */
+  noteArrival(): void {
+    this.#watchTurns = 0;
+  }
+
   /** Sends what waits, as far as there is room. */
   flush(): void {
     if (this.#endedBy !== undefined) return;
@@ -243,6 +267,12 @@ export class OutLink implements FrameLink {
     this.#idleTurns = 0;
     this.#writtenBefore = this.#written;
     this.#defer(this.#onTurn);
+  }
+
+  #watch(): void {
+    if (this.#isWatching || this.#watchTurns === 0) return;
+    this.#isWatching = true;
+    this.#defer(this.#onWatch);
   }
 
   #sendFull(): void {

@@ -140,8 +140,10 @@ export class ClientLink {
     const intake = this.#intake;
     const { signal } = this.#ended;
     transport.receiveStream(target, channels.replies.streamId, {
-      onEvent: (_sequence, payload) => {
-        if (!signal.aborted) intake.take(payload);
+      onEvent: (_sequence, payload, index) => {
+        if (signal.aborted) return;
+        if (index === 0) this.#out.noteArrival();
+        intake.take(payload);
       },
       onEnd: (reason) => {
         if (reason === "idle" && !signal.aborted) this.#receive();

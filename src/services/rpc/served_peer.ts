@@ -89,8 +89,10 @@ export class ServedPeer implements ServerPeer {
     const isOurs = this.#parts.facts.isOurs(this.peer);
     return {
       handler: {
-        onEvent: (_sequence, payload) => {
-          if (!this.#hasEnded) this.#intake.take(payload);
+        onEvent: (_sequence, payload, index) => {
+          if (this.#hasEnded) return;
+          if (index === 0) this.#replies?.noteArrival();
+          this.#intake.take(payload);
         },
         // It begins anew with the next packet, if there is one.
         onEnd: (reason) => this.end(reason === "idle" ? "closed" : linkEndOf(reason)),

@@ -272,3 +272,34 @@ Deno.test("OutLink says what is too large, for the peer or at all", async () => 
     (error: unknown) => error instanceof RpcError && error.kind === "too_large",
   );
 });
+
+Deno.test("OutLink learns that items come one by one, and joins them from then on", async () => {
+  const port = new FakePort();
+  const { link } = linkOn(port);
+  // An item every few turns, as a generator gives them.
+  const give = async (items: number) => {
+    for (let item = 0; item < items; item++) {
+      write(link, item, 20);
+      await turns(4);
+    }
+    await turns();
+  };
+  write(link, 0, 20);
+  await turns();
+  assert.equal(port.packets.length, 1);
+  await give(30);
+  // The first of them was taken for all, as the one before had been.
+  assert.deepEqual(port.packets.map((frames) => frames.length), [1, 1, 29]);
+});
+
+Deno.test("OutLink does not take an answer to what came for the next item of a stream", async () => {
+  const port = new FakePort();
+  const { link } = linkOn(port);
+  for (let call = 0; call < 20; call++) {
+    link.noteArrival();
+    write(link, call, 20);
+    await turns(2);
+    // It left at the first turn: nothing else is waited for.
+    assert.equal(port.packets.length, call + 1);
+  }
+});
