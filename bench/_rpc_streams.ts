@@ -2,15 +2,12 @@
  * Calls with streams in them, ours against the Rust core's; and for the record, against unary calls of ours: how fast
  * an upload and a duplex call are, and how long a cancel in the middle of a stream takes (promise 71).
  */
-import type { ItemFigures, ItemLoad } from "./_call_load.ts";
 import { quantile } from "./_call_load.ts";
 import { openRpcPair } from "./_rpc_pair.ts";
 import { describeRate, type Results, round } from "./_rpc_report.ts";
 import { openRustRpcPair, type StreamShape } from "./_rust_rpc_pair.ts";
 import { summarize } from "./_summary.ts";
 
-/** The core sometimes drops an item and then ends no stream; such a round is repeated, so often at most. */
-const STALLS_MAX = 10;
 const CANCELS = 200;
 
 interface StreamLoad {
@@ -45,10 +42,6 @@ const LOADS: readonly StreamLoad[] = [
   },
 ];
 
-interface StreamSide extends AsyncDisposable {
-  items(shape: StreamShape, load: ItemLoad): Promise<ItemFigures>;
-}
-
 /** Measures all shapes, and cancels. */
 export async function measureStreams(
   rounds: number,
@@ -58,33 +51,32 @@ export async function measureStreams(
   for (const load of LOADS) {
     const ours: number[] = [];
     const theirs: number[] = [];
-    let stalls = 0;
+    let lost = 0;
     for (let count = 0; count < rounds; count++) {
-      ours.push((await runOnce(openRpcPair, load.shape, load.ourCount)).perSecond);
-      while (hasRival) {
-        const { perSecond, lost } = await runOnce(openRustRpcPair, load.shape, load.theirCount);
-        if (lost === 0) {
-          theirs.push(perSecond);
-          break;
-        }
-        if (++stalls > STALLS_MAX) throw new Error(`Cannot measure ${load.name}: items are lost`);
-      }
+      ours.push(await measureOurs(load));
+      if (!hasRival) continue;
+      await using pair = await openRustRpcPair();
+      const figures = await pair.items(load.shape, { count: load.theirCount, bodyBytes: 64 });
+      theirs.push(figures.perSecond);
+      lost += figures.lost;
     }
     report(load, ours, theirs, results);
-    if (stalls > 0) console.log(`  the Rust core lost items in ${stalls} rounds, repeated`);
+    if (lost === 0) continue;
+    const percent = 100 * lost / (rounds * load.theirCount);
+    console.log(
+      `  the Rust core lost ${percent.toFixed(1)} % of its items; its rate is of the others`,
+    );
   }
   await measureCancelling(results);
 }
 
 /** The first items warm up. */
-async function runOnce(
-  open: () => Promise<StreamSide>,
-  shape: StreamShape,
-  count: number,
-): Promise<ItemFigures> {
-  await using side = await open();
-  const warm = await side.items(shape, { count: count >> 2, bodyBytes: 64 });
-  return warm.lost > 0 ? warm : await side.items(shape, { count, bodyBytes: 64 });
+async function measureOurs({ name, shape, ourCount }: StreamLoad): Promise<number> {
+  await using pair = await openRpcPair();
+  await pair.items(shape, { count: ourCount >> 2, bodyBytes: 64 });
+  const { perSecond, lost } = await pair.items(shape, { count: ourCount, bodyBytes: 64 });
+  if (lost > 0) throw new Error(`Cannot measure ${name}: ${lost} of our items were lost`);
+  return perSecond;
 }
 
 function report(
