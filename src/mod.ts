@@ -13,18 +13,21 @@
  * console.assert(toText(await bob.get(address)) === "a letter");
  * ```
  */
-export { type ErrorCode, idToHex, NetError, parseId } from "./base/mod.ts";
+export { type ErrorCode, idToHex, NetError, parseId, systemClock } from "./base/mod.ts";
 export type { BlobProgress, OnBlobProgress } from "./blob/mod.ts";
 export type { ChannelConfig, Overflow, PublishReport } from "./channel/mod.ts";
 export * from "./library/mod.ts";
 export {
+  CircuitBreaker,
   clientStream,
+  createTypedClient,
   defineError,
   defineService,
   duplex,
   RpcError,
   RpcStatusError,
   serverStream,
+  serveTyped,
   Status,
   unary,
 } from "./rpc/mod.ts";

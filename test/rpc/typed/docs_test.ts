@@ -10,7 +10,7 @@ Deno.test("the examples of docs/typed.md run one after the other", async () => {
   const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code ?? "");
   assert.equal(blocks.length, 4);
   const imports = blocks.splice(0, 1).map((code) =>
-    code.replace('from "net"', `from ${JSON.stringify(new URL("src/rpc/mod.ts", ROOT).href)}`)
+    code.replace('from "net"', `from ${JSON.stringify(new URL("src/mod.ts", ROOT).href)}`)
   );
   const program = [
     ...imports,
