@@ -118,3 +118,42 @@ Deno.test("tool call of a tool that failed exits with what went wrong", async ()
   assert.equal(stdout, "");
   assert.match(stderr, /broke.*no numbers/);
 });
+
+Deno.test("tool serve hands the descriptor on, with what was left out", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/count.json`;
+    await Deno.writeTextFile(
+      file,
+      JSON.stringify({ tool_id: "count", input_schema: { type: "object" }, streaming: true }),
+    );
+    const { code, stderr, calls } = await runInMemory(["tool", "serve", file, "--", "/bin/sh"], {
+      node: {
+        "nrpc.serve": () => {
+          throw new NetError("conflict", 'Cannot serve tool "count": it is served already');
+        },
+      },
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /served already/);
+    const { tool, ...params } = calls[0]?.params ?? {};
+    assert.deepEqual(params, { service: "count", shape: "server_stream", running_max: 16 });
+    assert.deepEqual(JSON.parse(String(tool)), {
+      tool_id: "count",
+      streaming: true,
+      name: "count",
+      version: "1.0.0",
+      input_schema: '{"type":"object"}',
+      output_schema: null,
+    });
+    const codeOf = async (...words: string[]) =>
+      (await runInMemory(["tool", "serve", ...words], { node: {} })).code;
+    assert.equal(await codeOf(file), 2);
+    assert.equal(await codeOf(`${folder}/none.json`, "--", "/bin/sh"), 4);
+    assert.equal(await codeOf(file, "--", "/no/such/command"), 4);
+    await Deno.writeTextFile(file, "{");
+    assert.equal(await codeOf(file, "--", "/bin/sh"), 2);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
