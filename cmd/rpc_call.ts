@@ -22,6 +22,7 @@ import {
   ROUTING_FLAG,
   routingParams,
   SERVICE_ARGUMENT,
+  wholeFlag,
 } from "./rpc_common.ts";
 import {
   type ByteInput,
@@ -39,6 +40,9 @@ import { runVerb } from "./verb.ts";
 /** How much longer than the call itself the verb waits: the call's own error says more. */
 const GRACE_MS = 2_000;
 
+const RETRIES_MAX = 99;
+const HEDGES_MAX = 15;
+
 /** Bodies of fewer bytes are through before anybody looks. */
 const PROGRESS_BYTES_MIN = 4 * 1024 * 1024;
 
@@ -50,6 +54,9 @@ interface CallFlags extends SharedFlags {
   readonly where?: string;
   readonly trace?: string;
   readonly routing?: string;
+  readonly retry?: string;
+  readonly hedge?: string;
+  readonly idempotent?: boolean;
   readonly raw?: boolean;
 }
 
@@ -78,6 +85,9 @@ export const rpcCallCommand = buildCommand<CallFlags, [string, string?], NetCont
       where: textFlag("EXPR", "Predicate for the handler, as in net cap find --where"),
       trace: textFlag("PARENT", "Make the call part of a trace: a traceparent, or new"),
       routing: ROUTING_FLAG,
+      retry: textFlag("N", "Try up to N times more where that may help; default: 0"),
+      hedge: textFlag("N", "Ask up to N more nodes, 50 ms apart, and take the first answer"),
+      idempotent: switchFlag("Running twice does no harm: ask another node when one is silent"),
       raw: switchFlag("Items stand behind their length instead of being lines"),
       ...SHARED_FLAGS,
     }),
@@ -102,6 +112,9 @@ export const rpcCallCommand = buildCommand<CallFlags, [string, string?], NetCont
         where: flags.where,
         ...traceParam(flags.trace),
         ...routingParams(flags.routing),
+        retries: wholeFlag("--retry", flags.retry, { min: 0, max: RETRIES_MAX }),
+        hedges: wholeFlag("--hedge", flags.hedge, { min: 0, max: HEDGES_MAX }),
+        idempotent: flags.idempotent,
         answer: "progress",
       };
       const given = body ?? (flags.upload ? "-" : "");

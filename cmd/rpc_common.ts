@@ -131,6 +131,8 @@ function nextOf({ data }: NetError, service: string): string | undefined {
       return "have the node that serves it admit this one, with net cap announce --allow-node there";
     case "too_large":
       return "store the body with net blob put and send its address";
+    case "cancelled":
+      return `it was ended on the other side: repeat it, or see net rpc ls ${service} for other nodes`;
     case "backpressure":
     case "breaker_open":
       return "repeat in a moment, or with --retry 5";
@@ -154,6 +156,8 @@ function statusHint(status: number | undefined, service: string): string {
       return "repeat with a longer --timeout";
     case 4:
       return "repeat in a moment, or with --retry 5";
+    case 5:
+      return `it was ended on the other side: repeat it, or see net rpc ls ${service} for other nodes`;
     case 0x8000:
       return "correct the body: the service cannot read it";
     default:

@@ -93,8 +93,9 @@ export async function loadModule(
     });
     call.signal.addEventListener("abort", onAbort, { once: true });
     if (call.signal.aborted) onAbort();
-    const { service, caller, callId, deadlineMs, traceId, headers } = call;
-    post({ kind: "call", id, call: { service, caller, callId, deadlineMs, traceId, headers } });
+    const { service, caller, origin, callId, deadlineMs, headers, trace } = call;
+    const told = { service, caller, origin, callId, deadlineMs, headers, trace };
+    post({ kind: "call", id, call: told });
     try {
       await over.promise;
     } finally {

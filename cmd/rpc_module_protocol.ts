@@ -1,23 +1,21 @@
 /** What a worker that runs a module of handlers and the verb that started it tell each other. */
-import type { ServeShape } from "./rpc_serving.ts";
+import type { ServeParams } from "./rpc_serving.ts";
 
 /** Name of such a worker, by which the program knows what it was started as. */
 export const MODULE_WORKER_NAME = "net:rpc-module";
 
-/** A service of a module. */
-export interface ModuleService {
-  readonly service: string;
-  readonly shape: ServeShape;
-}
+/** A service of a module, with what it asks for itself. */
+export type ModuleService = ServeParams;
 
-/** A call as handlers know it. */
+/** A call as it goes to the worker; ids are 16 hex digits. */
 export interface ModuleCall {
   readonly service: string;
   readonly caller: string;
+  readonly origin: string;
   readonly callId: string;
   readonly deadlineMs: number | undefined;
-  readonly traceId: string | undefined;
   readonly headers: readonly Readonly<Record<string, unknown>>[];
+  readonly trace: Readonly<Record<string, unknown>>;
 }
 
 /** To the worker. */

@@ -8,7 +8,8 @@ import {
   type ModuleCall,
   type ToWorker,
 } from "./rpc_module_protocol.ts";
-import { type ModuleHandler, readHandlers } from "./rpc_module_handlers.ts";
+import { readHandlers } from "./rpc_module_handlers.ts";
+import type { ModuleHandler } from "./rpc_module_registrar.ts";
 
 /** What is used of the worker's global object. */
 interface WorkerScope {
@@ -44,7 +45,7 @@ export function runModuleWorker(): void {
             scope.postMessage({ kind: "load_failed", message: loaded });
           } else {
             handlers = loaded;
-            const services = [...loaded].map(([service, { shape }]) => ({ service, shape }));
+            const services = [...loaded.values()].map(({ params }) => params);
             scope.postMessage({ kind: "loaded", services });
           }
         });
@@ -81,7 +82,7 @@ export function runModuleWorker(): void {
 async function load(url: string): Promise<ReadonlyMap<string, ModuleHandler> | string> {
   try {
     const module: Readonly<Record<string, unknown>> = await import(url);
-    return readHandlers(module);
+    return await readHandlers(module);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -97,8 +98,7 @@ async function run(
   const { signal } = call.controller;
   try {
     if (handler === undefined) throw new TypeError(`there is no handler for ${told.service}`);
-    const context = { ...told, headers: readHeaders(told.headers), signal };
-    for await (const item of handler.run(itemsOf(scope, id, call), context)) {
+    for await (const item of handler.run(itemsOf(scope, id, call), told, signal)) {
       signal.throwIfAborted();
       scope.postMessage({ kind: "give", id, bytes: item });
       await new Promise<void>((resolve) => call.onTaken = resolve);
@@ -128,15 +128,6 @@ async function* itemsOf(
     if (item === undefined) return;
     yield item;
   }
-}
-
-function readHeaders(
-  headers: ModuleCall["headers"],
-): ReadonlyMap<string, string> {
-  return new Map(headers.map(({ name, text, base64 }) => [
-    String(name).toLowerCase(),
-    typeof text === "string" ? text : `base64:${base64}`,
-  ]));
 }
 
 /** A handler chooses its status by throwing an error with a number `status`, and perhaps a `body`. */

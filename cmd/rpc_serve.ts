@@ -127,16 +127,27 @@ async function serve(
   }
 }
 
+type Limits = Pick<ServeParams, "running_max" | "handler_timeout_ms">;
+
 /** What is served, and by whom. */
 interface Plan {
-  readonly services: readonly Pick<ServeParams, "service" | "shape">[];
+  readonly services: readonly ServeParams[];
   readonly handler: ServeHandler;
+}
+
+/** Limits that hold where the service does not say its own. */
+function withLimits(own: ServeParams, limits: Limits): ServeParams {
+  return {
+    ...own,
+    running_max: own.running_max ?? limits.running_max,
+    handler_timeout_ms: own.handler_timeout_ms ?? limits.handler_timeout_ms,
+  };
 }
 
 interface ServeAllOptions {
   readonly node: NodeCaller;
   readonly plan: Plan;
-  readonly limits: Pick<ServeParams, "running_max" | "handler_timeout_ms">;
+  readonly limits: Limits;
   readonly flags: ServeFlags;
   readonly stop: Stop;
   readonly forced: AbortController;
@@ -151,7 +162,7 @@ async function serveAll(
   const onRecord = (record: CallRecord) => tellRecord(io, output, record);
   const servings = plan.services.map((service) =>
     new ProgramServing(
-      { ...service, ...limits },
+      withLimits(service, limits),
       { node, handler: plan.handler, now: io.now, onRecord },
       forced.signal,
     )

@@ -18,6 +18,8 @@ export interface ServeParams {
   readonly handler_timeout_ms?: number;
   /** JSON text of a descriptor, when the name is offered as a tool. */
   readonly tool?: string;
+  readonly running_per_peer_max?: number;
+  readonly request_window?: number;
 }
 
 /** Answers one call: with the methods of the call, or by throwing. */
@@ -139,7 +141,10 @@ export class ProgramCall {
   readonly callId: string;
   /** Unix milliseconds after which nobody waits for the answer. */
   readonly deadlineMs: number | undefined;
-  readonly traceId: string | undefined;
+  /** Origin hash of the caller, 16 hex digits. */
+  readonly origin: string;
+  /** As the node tells it; empty without one. */
+  readonly trace: Readonly<Record<string, unknown>>;
   /** Name, and text or base64. */
   readonly headers: readonly Readonly<Record<string, unknown>>[];
   /** Why it was cancelled. */
@@ -165,7 +170,8 @@ export class ProgramCall {
     this.caller = textOf(told.caller);
     this.callId = textOf(told.call_id);
     this.deadlineMs = numberOf(told.deadline_ms);
-    this.traceId = textOf(told.trace_id) || undefined;
+    this.origin = textOf(told.origin);
+    this.trace = recordOf(told.trace);
     this.headers = listOf(told.headers).map(recordOf);
     this.#inline = typeof told.body === "string" ? Uint8Array.fromBase64(told.body) : undefined;
   }

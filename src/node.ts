@@ -102,6 +102,7 @@ export class Node {
   readonly #deps: NodeDeps;
   readonly #supervisor: Supervisor;
   readonly #close: () => void;
+  readonly #stopSignal = new AbortController();
   readonly #startedAt = systemClock.now();
   #folder: DataFolder | undefined;
   #keys: NodeKeys | undefined;
@@ -202,6 +203,11 @@ export class Node {
     return this.#meshServices !== undefined;
   }
 
+  /** Aborted when the node begins to stop, for what goes on until then. */
+  get stopSignal(): AbortSignal {
+    return this.#stopSignal.signal;
+  }
+
   get uptimeSeconds(): number {
     return (systemClock.now() - this.#startedAt) / 1000;
   }
@@ -227,6 +233,7 @@ export class Node {
   stop(reason: string): Promise<void> {
     this.#stopping ??= (async () => {
       this.#deps.log.info("node_stopping", { reason });
+      this.#stopSignal.abort(new NetError("draining", "The node stops"));
       await this.#supervisor.stop(STOP_TIMEOUT_MS);
       // Where the start failed early the supervisor does not know the storage yet.
       await this.#storage?.stop();

@@ -27,6 +27,9 @@ export const CONNECTIONS_MAX = 4096;
 /** Silence in both directions after which a connection is closed. */
 export const IDLE_MS = 300_000;
 
+/** How often a connection that sends no more is looked at, whether anybody waits for its replies. */
+export const GONE_LOOK_MS = 250;
+
 /** Longest wait for running requests when the server stops. */
 export const STOP_DRAIN_MS = 5000;
 

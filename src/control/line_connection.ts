@@ -8,6 +8,7 @@ import type { ControlCounters } from "./counters.ts";
 import { type Dispatcher, refuseCleartext, type RpcLink, type RunningCall } from "./dispatcher.ts";
 import { looksLikeHttp, RPC_INVALID_REQUEST } from "./json_rpc.ts";
 import {
+  GONE_LOOK_MS,
   LINGER_BYTES_MAX,
   LINGER_MS,
   LINGER_READ_BYTES,
@@ -34,6 +35,15 @@ export interface LineConnectionDeps {
   readonly after: (delayMs: number, action: () => void) => () => void;
 }
 
+/** Who is at the other end. */
+export interface LinePeer {
+  readonly transport: "unix" | "tcp";
+  /** True when privileged methods may be called. */
+  readonly isTrusted: boolean;
+  /** True when it neither sends nor reads any more; false where that is not known. */
+  readonly isPeerGone: () => boolean;
+}
+
 /** A connection being served. */
 export class LineConnection implements RpcLink {
   readonly transport: "unix" | "tcp";
@@ -41,6 +51,7 @@ export class LineConnection implements RpcLink {
   readonly running: Set<RunningCall> = new Set();
   readonly #deps: LineConnectionDeps;
   readonly #conn: Deno.Conn;
+  readonly #isPeerGone: () => boolean;
   #lines: LineBuffer;
   #out: string[] = [];
   #outBytes = 0;
@@ -55,17 +66,15 @@ export class LineConnection implements RpcLink {
   /** Handlers that wait to say more. */
   #offering: (() => void)[] = [];
   #lastActiveMs: number;
+  /** Ends the look whether the client is still there. */
+  #cancelLook: () => void = () => {};
 
-  constructor(
-    deps: LineConnectionDeps,
-    conn: Deno.Conn,
-    transport: "unix" | "tcp",
-    isTrusted: boolean,
-  ) {
+  constructor(deps: LineConnectionDeps, conn: Deno.Conn, peer: LinePeer) {
     this.#deps = deps;
     this.#conn = conn;
-    this.transport = transport;
-    this.isTrusted = isTrusted;
+    this.transport = peer.transport;
+    this.isTrusted = peer.isTrusted;
+    this.#isPeerGone = peer.isPeerGone;
     this.#lines = new LineBuffer(deps.lineBytesMax);
     this.#lastActiveMs = deps.now();
   }
@@ -76,6 +85,7 @@ export class LineConnection implements RpcLink {
       const refusal = await this.#readLines();
       if (refusal === undefined) {
         this.#takeLastLine();
+        this.#lookForPeer();
         await this.#untilWritten();
       } else await this.#refuse(refusal);
     } catch (error) {
@@ -102,6 +112,7 @@ export class LineConnection implements RpcLink {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#cancelLook();
     this.#conn.close();
     for (const call of this.running) call.abort();
     this.#deps.counters.replies_dropped_total += this.#outReplies;
@@ -250,6 +261,13 @@ export class LineConnection implements RpcLink {
 
   async #untilWritten(): Promise<void> {
     while ((this.#queued > 0 || this.#isWriting) && !this.#isClosed) await this.#nextWake();
+  }
+
+  /** A client that sends no more may still wait for replies; of one that is gone all calls end. */
+  #lookForPeer(): void {
+    if (this.#isClosed || (this.#queued === 0 && !this.#isWriting)) return;
+    if (this.#isPeerGone()) this.close();
+    else this.#cancelLook = this.#deps.after(GONE_LOOK_MS, () => this.#lookForPeer());
   }
 
   async #nextWake(): Promise<void> {

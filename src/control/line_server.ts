@@ -156,7 +156,9 @@ export class LineServer {
     }
     // Replies are small and written whole: waiting to join them would only cost time.
     if (isTcp(conn)) conn.setNoDelay(true);
-    const connection = new LineConnection(this.#connectionDeps, conn, transport, isTrusted);
+    const isPeerGone = () => identity?.isGone() ?? false;
+    const peer = { transport, isTrusted, isPeerGone };
+    const connection = new LineConnection(this.#connectionDeps, conn, peer);
     counters.connections_active++;
     this.#connections.set(
       connection,

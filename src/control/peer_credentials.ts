@@ -1,5 +1,6 @@
 /**
- * Who is at the other end of a unix socket: `SO_PEERCRED` by FFI on Linux (`decisions.md` 1).
+ * Who is at the other end of a unix socket, and whether it still is: `SO_PEERCRED` and `poll` by FFI on Linux
+ * (`decisions.md` 1).
  *
  * The runtime shows no descriptor of an accepted unix connection, so it is found: connections are
  * accepted one at a time, and the new one is the only socket of this process whose local address is
@@ -14,6 +15,11 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_COOKIE = 57;
 const AF_UNIX = 1;
+const POLLERR = 0x0008;
+const POLLHUP = 0x0010;
+/** `struct pollfd`: descriptor, wanted events, events that there are. */
+const POLLFD_BYTES = 8;
+const REVENTS_OFFSET = 6;
 const SOCKADDR_BYTES = 110;
 
 /** Descriptors looked at; the kernel hands out the lowest free one, so a new one is never far. */
@@ -25,6 +31,11 @@ const GAP_MAX = 512;
 /** The process behind one connection. */
 export interface PeerIdentity {
   readonly uid: number;
+  /**
+   * True when it has closed both directions, not only its own; false where that is not known. Not to be asked of a
+   * connection that was closed here.
+   */
+  isGone(): boolean;
   /** Tells that the connection was closed, so that its descriptor is looked at again. */
   release(): void;
 }
@@ -66,6 +77,14 @@ export function openPeerCredentials(path: string): PeerCredentials | undefined {
     bytesOf(credentials),
     new Uint8Array(length.buffer),
   ];
+  const pollBytes = new Uint8Array(POLLFD_BYTES);
+  const pollView = new DataView(pollBytes.buffer);
+  const hasHungUp = (descriptor: number): boolean => {
+    pollView.setInt32(0, descriptor, true);
+    pollView.setInt32(4, 0, true);
+    libc.symbols.poll(pollBytes, 1n, 0);
+    return (pollView.getInt16(REVENTS_OFFSET, true) & (POLLERR | POLLHUP)) !== 0;
+  };
   /** Cookie of the socket seen last at each descriptor. */
   const seen = new Map<number, bigint>();
   /** Descriptors of connections that are open for certain. */
@@ -75,6 +94,8 @@ export function openPeerCredentials(path: string): PeerCredentials | undefined {
     length[0] = SOCKADDR_BYTES;
     if (libc.symbols.getsockname(descriptor, address, lengthBytes) !== 0) return "closed";
     if (addressView.getUint16(0, true) !== AF_UNIX) return "other";
+    // A socket without a name leaves the bytes of the one before where they are.
+    if ((length[0] ?? 0) < 2 + wanted.length) return "other";
     for (let i = 0; i < wanted.length; i++) if (address[2 + i] !== wanted[i]) return "other";
     return address[2 + wanted.length] === 0 || length[0] === 2 + wanted.length ? "ours" : "other";
   };
@@ -112,8 +133,14 @@ export function openPeerCredentials(path: string): PeerCredentials | undefined {
       // The strictest of the candidates decides: somebody else wins over root and ourselves.
       const newest = found.find(({ uid }) => !isTrustedUid(uid)) ?? found[0];
       if (newest === undefined) return undefined;
-      held.add(newest.descriptor);
-      return { uid: newest.uid, release: () => void held.delete(newest.descriptor) };
+      const { descriptor, uid } = newest;
+      held.add(descriptor);
+      return {
+        uid,
+        // Of several candidates nobody knows which one it is.
+        isGone: () => found.length === 1 && held.has(descriptor) && hasHungUp(descriptor),
+        release: () => void held.delete(descriptor),
+      };
     },
     close: () => libc.close(),
   };
@@ -127,6 +154,7 @@ export function isTrustedUid(uid: number): boolean {
 function openLibc() {
   return Deno.dlopen("libc.so.6", {
     getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+    poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
     getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   });
 }

@@ -103,7 +103,7 @@ Deno.test("net rpc call hands its flags on, and refuses what it can't read", asy
   const { rpc, run } = makeCaller();
   rpc.serve("echo", (body) => body);
   const line = "echo x --node self --timeout 5s --header a=1=2 --where gpu --trace new " +
-    "--routing sticky:k";
+    "--routing sticky:k --retry 2 --hedge 3";
   const { code, stderr } = await run(line.split(" "));
   assert.equal(code, 0, stderr);
   const [options] = rpc.options;
@@ -111,8 +111,15 @@ Deno.test("net rpc call hands its flags on, and refuses what it can't read", asy
   assert.deepEqual(options?.headers?.map(({ name, value }) => [name, text(value)]), [["a", "1=2"]]);
   assert.ok(options?.where !== undefined && options.trace !== undefined);
   assert.equal(options.routing?.kind, "sticky");
+  assert.deepEqual([options.retry?.attempts, options.hedge?.hedges], [3, 3]);
   for (
-    const wrong of ["--header a", "--routing sideways", "--routing sticky:", "--timeout soon"]
+    const wrong of [
+      "--header a",
+      "--routing sideways",
+      "--routing sticky:",
+      "--timeout soon",
+      "--retry 100",
+    ]
   ) assert.equal((await run(["echo", ...wrong.split(" ")])).code, 2, wrong);
 });
 

@@ -4,11 +4,25 @@ import { readHandlers, toBytes } from "../../cmd/rpc_module_handlers.ts";
 import { loadModule } from "../../cmd/rpc_module.ts";
 import { MODULE_WORKER_NAME } from "../../cmd/rpc_module_protocol.ts";
 import { ProgramServing } from "../../cmd/rpc_serving.ts";
-import { NetError, utf8 } from "../../src/base/mod.ts";
-import { RpcError } from "../../src/rpc/mod.ts";
+import * as v from "valibot";
+import { NetError, systemRandom, utf8 } from "../../src/base/mod.ts";
+import { startTrace } from "../../src/core/capability/mod.ts";
+import {
+  createTypedClient,
+  defineService,
+  RpcError,
+  serverStream,
+  unary,
+} from "../../src/rpc/mod.ts";
 import { makeRpcNode } from "../control/node/_rpc_node.ts";
 
 const text = (body: Uint8Array | undefined) => new TextDecoder().decode(body);
+const RPC = new URL("../../src/rpc/mod.ts", import.meta.url).href;
+const Search = defineService("acme.search", {
+  find: unary(v.object({ text: v.string() }), v.array(v.string())),
+  who: unary(v.null(), v.string()),
+  watch: serverStream(v.number(), v.number()),
+});
 const MAIN = new URL("../../main.ts", import.meta.url).href;
 const startWorker = () => new Worker(MAIN, { type: "module", name: MODULE_WORKER_NAME });
 const moduleOf = (source: string) => `data:application/typescript,${encodeURIComponent(source)}`;
@@ -59,8 +73,8 @@ async function serving(
   const module = await loadModule(moduleOf(source), startWorker);
   const controller = new AbortController();
   const outcomes: string[] = [];
-  const servings = module.services.map(({ service, shape }) =>
-    new ProgramServing({ service, shape }, {
+  const servings = module.services.map((params) =>
+    new ProgramServing(params, {
       node: caller(),
       handler: (call) => module.answer(call),
       now: () => 0,
@@ -156,7 +170,7 @@ Deno.test("loadModule() says why a module can't be served", async () => {
   const cases = [
     ["export default 3;", /its default export must be an object/],
     ["export const a = 1;", /its default export must be an object/],
-    ["export default {};", /has 0 services/],
+    ["export default {};", /it has 0 services/],
     ["export default { a: 1 };", /"a" must be a function/],
     ['export default { a: { shape: "round", handler: () => 1 } };', /"a" must be a function/],
     ["export default {", /Cannot load module/],
@@ -174,13 +188,43 @@ Deno.test("loadModule() says why a module can't be served", async () => {
   await assert.rejects(loadModule(absent, startWorker), /Module not found/);
 });
 
-Deno.test("readHandlers() takes a generator function for a stream", () => {
-  const handlers = readHandlers({ default: { a: () => 1, *b() {}, async *c() {} } });
-  assert.deepEqual([...handlers].map(([name, { shape }]) => [name, shape]), [
+Deno.test("readHandlers() takes a generator function for a stream", async () => {
+  const handlers = await readHandlers({ default: { a: () => 1, *b() {}, async *c() {} } });
+  assert.deepEqual([...handlers.values()].map(({ params }) => [params.service, params.shape]), [
     ["a", "unary"],
     ["b", "server_stream"],
     ["c", "server_stream"],
   ]);
+});
+
+Deno.test("a module may export a function that serves, typed services too", async () => {
+  const source = `
+import { defineService, serverStream, serveTyped, unary } from ${JSON.stringify(RPC)};
+import * as v from "npm:valibot@1.5.0";
+const Search = defineService("acme.search", {
+  find: unary(v.object({ text: v.string() }), v.array(v.string())),
+  who: unary(v.null(), v.string()),
+  watch: serverStream(v.number(), v.number()),
+});
+export default async (rpc: any) => {
+  await Promise.resolve();
+  serveTyped(rpc, Search, {
+    find: ({ text }) => [text, text.toUpperCase()],
+    who: (_, call) => [call.caller.toString(16), call.trace?.traceId, call.headers[0]?.name].join(),
+    watch: function* (n) { for (let i = 0; i < n; i++) yield i; },
+  }, { runningMax: 7 });
+};`;
+  await serving(source, async (rpc) => {
+    assert.equal(rpc.services.get("acme.search.find")?.options.runningMax, 7);
+    const search = createTypedClient(Search, rpc);
+    assert.deepEqual(await search.find({ text: "whale" }), ["whale", "WHALE"]);
+    const trace = startTrace(systemRandom, { kind: "always" });
+    const headers = [{ name: "tenant", value: utf8("acme") }];
+    assert.equal(await search.who(null, { trace, headers }), `abc,${trace.traceId},tenant`);
+    assert.deepEqual(await Array.fromAsync(await search.watch(3)), [0, 1, 2]);
+    const wrong = await failure(rpc.call("acme.search.find", utf8("{")));
+    assert.equal(wrong.status, 0x8000);
+  });
 });
 
 Deno.test("toBytes() takes bytes, text, and what becomes JSON", () => {

@@ -183,3 +183,18 @@ Deno.test("control server finishes pending replies of a half-closed client", asy
   equal((await client.json()).result.ended, "opened");
   equal(await client.line(), undefined);
 });
+
+Deno.test("control server ends the calls of a client that is gone, though they say nothing", async () => {
+  await using harness = await startHarness();
+  {
+    using client = await harness.connect();
+    await client.send('{"jsonrpc":"2.0","method":"test.wait","id":1}\n');
+    // Answered behind it, so that it runs.
+    equal(await client.ask(GOOD), GOOD_REPLY);
+    equal(harness.server.counters.requests_in_flight, 1);
+  }
+  while (harness.server.counters.requests_in_flight > 0) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  equal(harness.server.activeConnections, 0);
+});

@@ -16,6 +16,7 @@ import { type Method, MethodTable } from "../method.ts";
 import { meshMethods } from "./mesh_methods.ts";
 import { natMethods } from "./nat_methods.ts";
 import { nodeMethods } from "./node_methods.ts";
+import { rpcMethods } from "./rpc_methods.ts";
 import { subnetMethods } from "./subnet_methods.ts";
 import { toolCallMethods } from "./tool_call_methods.ts";
 import { toolMethods } from "./tool_methods.ts";
@@ -125,6 +126,7 @@ function allMethods(node: Node): readonly Method[] {
     ...subnetMethods(node),
     ...channelMethods(node),
     ...blobMethods(node),
+    ...rpcMethods(node),
     ...toolMethods(node),
     ...toolCallMethods(node),
   ];

@@ -12,10 +12,12 @@ import {
 import { xxh3 } from "../../core/crypto/mod.ts";
 import {
   type CallOptions,
+  CANDIDATES_ASKED_MAX,
   CREDITS_MAX,
   HEADER_NAME_BYTES_MAX,
   HEADER_VALUE_BYTES_MAX,
   HEADERS_MAX,
+  RETRY_ATTEMPTS_MAX,
   type RoutingPolicy,
   SERVICE_BYTES_MAX,
 } from "../../rpc/mod.ts";
@@ -29,6 +31,7 @@ export const ROUTINGS = ["round_robin", "random", "sticky", "lowest_latency"] as
 /** A day: whoever waits longer waits without a limit. */
 const TIMEOUT_MS_MAX = 86_400_000;
 const PREDICATE_TEXT_MAX = 4_096;
+const RETRIES_MAX = RETRY_ATTEMPTS_MAX - 1;
 
 /** A service's name. */
 export const SERVICE = v.pipe(v.string(), v.minLength(1), v.maxLength(SERVICE_BYTES_MAX));
@@ -58,6 +61,17 @@ const OPTIONS = {
   sticky_key: v.optional(v.pipe(v.string(), v.maxLength(1_024))),
   /** Peers that are given up count as well. */
   any_health: v.optional(v.boolean(), false),
+  /** Running twice does no harm: another node is asked as well when the one that was picked stays silent. */
+  idempotent: v.optional(v.boolean(), false),
+  /** Attempts beyond the first, where another one may help. */
+  retries: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(RETRIES_MAX)), 0),
+  /** Nodes that are asked as well when the one before has not answered soon. */
+  hedges: v.optional(
+    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(CANDIDATES_ASKED_MAX - 1)),
+    0,
+  ),
+  /** How soon; 50 ms when left out. */
+  hedge_delay_ms: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))),
   /** Items of the answer that may be on their way. */
   window: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(CREDITS_MAX))),
 };
@@ -88,6 +102,11 @@ export function readCallOptions(node: MeshView, params: CallOptionParams): CallO
     routing: readRouting(params),
     filterUnhealthy: !params.any_health,
     streamWindow: params.window,
+    isIdempotent: params.idempotent,
+    retry: params.retries === 0 ? undefined : { attempts: params.retries + 1 },
+    hedge: params.hedges === 0
+      ? undefined
+      : { hedges: params.hedges, delayMs: params.hedge_delay_ms },
   };
 }
 

@@ -28,6 +28,8 @@ const EMPTY = new Uint8Array(0);
 /** What calls need of a node. */
 export interface CallNode extends MeshView {
   readonly rpc: Rpc;
+  /** Aborted when the node begins to stop. */
+  readonly stopSignal: AbortSignal;
 }
 
 /** Parameters of `nrpc.call`. */

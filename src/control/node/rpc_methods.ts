@@ -18,6 +18,8 @@ import { RpcWatch } from "./rpc_watch.ts";
 export interface RpcNode extends ServiceView {
   readonly rpc: Rpc & { readonly meters: RpcMetrics };
   readonly tools: ServingNode["tools"];
+  /** Aborted when the node begins to stop. */
+  readonly stopSignal: AbortSignal;
   readonly metrics: {
     register(subsystem: string, source: () => Readonly<Record<string, number>>): unknown;
   };
@@ -45,7 +47,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
   const budget = new GatherBudget();
   const calls = new RpcCalls(node, budget);
   const servings = new RpcServings(node, budget);
-  const watch = new RpcWatch(() => node.rpc.meters);
+  const watch = new RpcWatch(() => node.rpc.meters, node.stopSignal);
   node.metrics.register("rpc_programs", () => ({
     uploads: calls.uploadCount,
     servings: servings.count,

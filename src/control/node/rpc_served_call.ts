@@ -79,7 +79,13 @@ export class ServedCall {
       call_id: idToHex(callId),
       deadline_ms: deadlineMs ?? null,
       headers: headers.map(({ name, value }) => ({ name, ...describeBody(value) })),
-      trace_id: trace?.traceId ?? null,
+      trace: trace === undefined ? null : {
+        trace_id: trace.traceId,
+        span_id: trace.spanId,
+        parent_span_id: trace.parentSpanId ?? null,
+        sampled: trace.isSampled,
+        state: trace.state,
+      },
       ...(body === undefined ? {} : { body }),
     };
   }

@@ -2,6 +2,7 @@
  * One name that a program serves through its node: each call is told to the program, which takes its body and
  * pushes the answer (`nrpc.md` 6 to 9).
  */
+import { systemClock } from "../../base/mod.ts";
 import {
   type CallShape,
   createToolDescriptor,
@@ -54,6 +55,7 @@ export class Serving {
   readonly counts: ServedCounts = { calls: 0, answered: 0, failed: 0, cancelled: 0 };
   readonly #service: string;
   readonly #program: CallContext;
+  readonly #stopSignal: AbortSignal;
   readonly #budget: GatherBudget;
   readonly #calls = new Map<number, ServedCall>();
   #lastNumber = 0;
@@ -61,9 +63,16 @@ export class Serving {
   #tool: ServedTool | undefined;
   readonly #ended = Promise.withResolvers<void>();
 
-  constructor(service: string, program: CallContext, budget: GatherBudget) {
+  /** @param stopSignal Aborted when the node begins to stop. */
+  constructor(
+    service: string,
+    program: CallContext,
+    stopSignal: AbortSignal,
+    budget: GatherBudget,
+  ) {
     this.#service = service;
     this.#program = program;
+    this.#stopSignal = stopSignal;
     this.#budget = budget;
   }
 
@@ -109,9 +118,9 @@ export class Serving {
     return this.#calls.get(number);
   }
 
-  /** Resolves when the program has asked for the end, and every call is answered; or has left. */
+  /** Resolves when the program has asked for the end, and every call is answered; or has left; or the node stops. */
   async untilEnded(): Promise<void> {
-    const { signal } = this.#program;
+    const signal = AbortSignal.any([this.#program.signal, this.#stopSignal]);
     const onAbort = () => this.#ended.resolve();
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -126,7 +135,12 @@ export class Serving {
 
   /** Ends at once; calls that still run are answered with an error. */
   async abandon(): Promise<void> {
-    for (const call of this.#calls.values()) call.fail(programGone(this.#service));
+    const error = this.#stopSignal.aborted
+      ? new RpcStatusError(Status.internal, "the serving node stops")
+      : programGone(this.#service);
+    for (const call of this.#calls.values()) call.fail(error);
+    // Their answers leave first; closing would cancel them, which says less.
+    await new Promise<void>((resolve) => systemClock.soon(resolve));
     await this.#handle?.close({ isPatient: false });
     await this.#tool?.close();
   }

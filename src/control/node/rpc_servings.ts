@@ -76,13 +76,15 @@ export class RpcServings {
       });
     }
     const id = crypto.randomUUID();
-    const serving = new Serving(params.service, context, this.#budget);
+    const { stopSignal } = this.#node;
+    const serving = new Serving(params.service, context, stopSignal, this.#budget);
     this.#servings.set(id, serving);
     try {
       serving.open(this.#node, params);
       await context.send({ serving: id, node: idToHex(this.#node.mesh.transport.nodeId) });
       await serving.untilEnded();
       await serving.abandon();
+      stopSignal.throwIfAborted();
       return { service: params.service, shape: params.shape, ...serving.counts };
     } finally {
       await serving.abandon();

@@ -29,11 +29,16 @@ interface Watcher {
 /** Everybody who watches a node's calls. */
 export class RpcWatch {
   readonly #metrics: () => Pick<RpcMetrics, "observe">;
+  readonly #stopSignal: AbortSignal;
   readonly #watchers = new Set<Watcher>();
 
-  /** @param metrics Asked for when the first one watches. */
-  constructor(metrics: () => Pick<RpcMetrics, "observe">) {
+  /**
+   * @param metrics Asked for when the first one watches.
+   * @param stopSignal Aborted when the node begins to stop.
+   */
+  constructor(metrics: () => Pick<RpcMetrics, "observe">, stopSignal: AbortSignal) {
     this.#metrics = metrics;
+    this.#stopSignal = stopSignal;
   }
 
   /** Programs that watch now. */
@@ -43,7 +48,7 @@ export class RpcWatch {
 
   /** Tells of calls until the program leaves, or so many were told. */
   async watch(params: WatchParams, context: CallContext): Promise<object> {
-    const { signal } = context;
+    const signal = AbortSignal.any([context.signal, this.#stopSignal]);
     const watcher: Watcher = { params, waiting: [], dropped: 0, wake: undefined };
     const onAbort = () => watcher.wake?.();
     signal.addEventListener("abort", onAbort, { once: true });

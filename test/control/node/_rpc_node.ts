@@ -26,8 +26,10 @@ export function makeRpcNode(announced: readonly (readonly [bigint, readonly stri
   const rpc = new MemoryRpc();
   const table = new MethodTable();
   const areas: Record<string, () => Readonly<Record<string, number>>> = {};
+  const stopping = new AbortController();
   const node = {
     rpc,
+    stopSignal: stopping.signal,
     metrics: {
       register: (area: string, read: () => Record<string, number>) => (areas[area] = read),
     },
@@ -117,6 +119,7 @@ export function makeRpcNode(announced: readonly (readonly [bigint, readonly stri
   return {
     rpc,
     areas,
+    stop: () => stopping.abort(new NetError("draining", "The node stops")),
     caller,
     start,
     call: (name: string, params: Row = {}) => start(name, params).result,

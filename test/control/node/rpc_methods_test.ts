@@ -44,6 +44,9 @@ Deno.test("nrpc.call hands options on, and refuses those that can't be read", as
     sticky_key: "alice",
     any_health: true,
     window: 4,
+    retries: 2,
+    hedges: 1,
+    hedge_delay_ms: 20,
   });
   const [options] = rpc.options;
   assert.equal(options?.target, MEMORY_NODE);
@@ -56,6 +59,7 @@ Deno.test("nrpc.call hands options on, and refuses those that can't be read", as
   ]);
   assert.equal(options?.routing?.kind, "sticky");
   assert.deepEqual([options?.filterUnhealthy, options?.streamWindow], [false, 4]);
+  assert.deepEqual([options?.retry, options?.hedge], [{ attempts: 3 }, { hedges: 1, delayMs: 20 }]);
   for (
     const wrong of [
       { trace: { parent: "00-1-2-01" } },
@@ -252,6 +256,20 @@ Deno.test("nrpc.serve tells a program that its caller is gone, and a caller that
   await assert.rejects(other, /the program that serves slow has ended/);
   const { cancelled, failed } = await serving.result;
   assert.deepEqual([cancelled, failed], [1, 1]);
+});
+
+Deno.test("a node that stops ends what is served and watched, and says so", async () => {
+  const { rpc, start, stop } = makeRpcNode();
+  const serving = start("nrpc.serve", { service: "slow" });
+  const watching = start("nrpc.watch", {});
+  await serving.until((row) => row.serving !== undefined);
+  const answering = rpc.call("slow", utf8(""));
+  await serving.until((row) => row.call === 1);
+  stop();
+  await assert.rejects(answering, /the serving node stops/);
+  await assert.rejects(serving.result, hasCode("draining"));
+  await assert.rejects(watching.result, hasCode("draining"));
+  assert.equal(rpc.services.size, 0);
 });
 
 Deno.test("a name is served once", async () => {
