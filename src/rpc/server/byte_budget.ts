@@ -1,4 +1,4 @@
-/** Bytes of long answers under way, over all calls of a node. */
+/** Bytes that the calls of a node hold at a time: of long answers under way, of requests and items not done with. */
 
 /** Lets a sum of bytes not grow beyond a bound. */
 export class ByteBudget {
@@ -25,6 +25,7 @@ export class ByteBudget {
   /** Gives them back. */
   release(bytes: number): void {
     this.#taken -= bytes;
+    if (this.#waiters.length === 0) return;
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
 

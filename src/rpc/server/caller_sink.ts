@@ -12,12 +12,12 @@ import {
   FrameHead,
   readStreamGrant,
   RequestBody,
-  RpcFlag,
   Status,
 } from "../wire/mod.ts";
+import { Admission } from "./admission.ts";
 import { EarlyFrames } from "./early_frames.ts";
 import { type Failure, failure } from "./failure.ts";
-import { DEADLINE_TOLERANCE_MS } from "./limits.ts";
+import { HELD_BYTES_PER_CALLER_MAX } from "./limits.ts";
 import { overloadFailure, retryAfterMs } from "./overload.ts";
 import { trySendResponse } from "./reply_writer.ts";
 import type { ServerEngine } from "./rpc_server.ts";
@@ -46,14 +46,16 @@ export class CallerSink implements FrameSink {
   readonly #head = new FrameHead();
   readonly #request = new RequestBody();
   readonly #chunk = new ChunkBody();
-  #admittedAt: number | undefined;
+  readonly #admission: Admission;
+  #heldBytes = 0;
 
   constructor(engine: ServerEngine, service: ServedName, peer: ServerPeer) {
     this.engine = engine;
     this.service = service;
     this.peer = peer;
     this.#tag = lowHalf(peer.peer);
-    this.#early = new EarlyFrames(engine.timers, engine.counters);
+    this.#admission = new Admission(engine, service, peer.peer);
+    this.#early = new EarlyFrames(engine.timers, engine.counters, engine.early);
   }
 
   onFrame(bytes: Uint8Array, isOwned: boolean): void {
@@ -81,7 +83,7 @@ export class CallerSink implements FrameSink {
       case Dispatch.streamGrant: {
         const credits = readStreamGrant(bytes, FRAME_BYTES);
         if (credits === undefined) engine.counters.malformed += 1;
-        else this.#calls.get(head.callLow, head.callHigh)?.onStreamGrant(credits);
+        else this.#onStreamGrant(credits);
         return;
       }
       default:
@@ -123,9 +125,11 @@ export class CallerSink implements FrameSink {
   remove(call: ServerCall): void {
     const { callLow, callHigh } = call;
     this.engine.recent.add(callLow, callHigh, this.#tag);
-    if (!call.isBooked) return;
-    this.#calls.delete(callLow, callHigh);
-    this.engine.timers.remove(call);
+    if (call.isBooked) {
+      this.#calls.delete(callLow, callHigh);
+      this.engine.timers.remove(call);
+    }
+    this.service.onCallEnd();
   }
 
   /** A body that outlasts its frame. */
@@ -133,9 +137,24 @@ export class CallerSink implements FrameSink {
     return isOwned ? body : this.engine.copies.copy(body);
   }
 
+  /** Books bytes that are kept for this caller; false when it has too many. */
+  hold(bytes: number): boolean {
+    if (this.#heldBytes + bytes > HELD_BYTES_PER_CALLER_MAX) return false;
+    if (!this.engine.held.take(bytes)) return false;
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  /** Those are not kept any more. */
+  release(bytes: number): void {
+    this.#heldBytes -= bytes;
+    this.engine.held.release(bytes);
+  }
+
   /** A handler is through. */
   onHandlerEnd(call: ServerCall): void {
     this.running -= 1;
+    if (!this.service.isUpload) this.release(call.requestBytes);
     this.service.onHandlerEnd(this.engine.clock.now() - call.startedAt);
   }
 
@@ -182,7 +201,7 @@ export class CallerSink implements FrameSink {
       engine.counters.duplicates += 1;
       return;
     }
-    const fault = this.#refusal(request);
+    const fault = this.#admission.refusal(request, this.running);
     if (fault !== undefined) {
       engine.recent.add(callLow, callHigh, this.#tag);
       return this.#refuse(fault);
@@ -190,43 +209,10 @@ export class CallerSink implements FrameSink {
     this.#begin(request, isOwned);
   }
 
-  /** Why a request is not run. */
-  #refusal(request: RequestBody): Failure | undefined {
-    const { engine, service } = this;
-    const { deadlineMs, flags } = request;
-    if (service.isClosing) return failure(Status.notFound, `no service "${service.name}" here`);
-    if (deadlineMs !== 0 && deadlineMs + DEADLINE_TOLERANCE_MS < engine.clock.wallMs()) {
-      return failure(Status.timeout, "deadline already passed when request landed");
-    }
-    const { shape } = service.handler;
-    const isUpload = shape === "client_stream" || shape === "duplex";
-    if (isUpload && (flags & RpcFlag.clientStreaming) === 0) {
-      return failure(Status.internal, `"${service.name}" takes a stream of items`);
-    }
-    if (!this.#isAdmitted()) {
-      const text = `this node does not admit the caller to "${service.name}"`;
-      return failure(Status.capabilityDenied, text);
-    }
-    const { runningMax, runningPerPeerMax, running, meter } = service;
-    const isFull = running >= runningMax || engine.running >= engine.runningMax;
-    if (!isFull && this.running < runningPerPeerMax) return undefined;
-    meter.overloaded += 1;
-    const what = isFull ? "too many calls run here" : "too many calls of this caller run here";
-    return overloadFailure(what, retryAfterMs(meter.handlerDuration));
-  }
-
-  /** The gate; as long as nothing changed that it looks at it is not asked again. */
-  #isAdmitted(): boolean {
-    const version = this.engine.admissionVersion();
-    if (version !== undefined && version === this.#admittedAt) return true;
-    const isAdmitted = this.engine.mayAdmit(this.peer.peer, this.service.name);
-    this.#admittedAt = isAdmitted ? version : undefined;
-    return isAdmitted;
-  }
-
   #begin(request: RequestBody, isOwned: boolean): void {
-    const { service } = this;
+    const { service, engine } = this;
     const head = this.#head;
+    const { callLow, callHigh } = head;
     const link = this.peer.replies(head.originLow, head.originHigh);
     if (link === undefined) {
       // Nobody would hear the answer.
@@ -235,9 +221,15 @@ export class CallerSink implements FrameSink {
     }
     if (this.#isUntrustedUpload(request)) {
       service.meter.relayedFlowControlledRejected += 1;
+      engine.recent.add(callLow, callHigh, this.#tag);
       return;
     }
-    const { callLow, callHigh } = head;
+    if (!service.isUpload && !this.hold(request.body.length)) {
+      service.meter.overloaded += 1;
+      engine.recent.add(callLow, callHigh, this.#tag);
+      const waitMs = retryAfterMs(service.meter.handlerDuration);
+      return this.#refuse(overloadFailure("too many bytes of requests are being handled", waitMs));
+    }
     const body = this.keep(request.body, isOwned);
     const call = this.#createCall(link, request);
     this.running += 1;
@@ -266,8 +258,7 @@ export class CallerSink implements FrameSink {
 
   /** Grants to an origin that the session does not prove could reach somebody else (`nrpc.md` 8). */
   #isUntrustedUpload(request: RequestBody): boolean {
-    const { shape } = this.service.handler;
-    if (shape === "unary" || shape === "server_stream") return false;
+    if (!this.service.isUpload) return false;
     const { provenOriginLow, provenOriginHigh } = this.peer;
     const head = this.#head;
     if (head.originLow === provenOriginLow && head.originHigh === provenOriginHigh) return false;
@@ -294,6 +285,14 @@ export class CallerSink implements FrameSink {
       chunk.callHigh === callHigh;
     if (isReadable) call.onChunk(head, chunk, isOwned);
     else call.onBadChunk();
+  }
+
+  #onStreamGrant(credits: number): void {
+    const { callLow, callHigh } = this.#head;
+    const call = this.#calls.get(callLow, callHigh);
+    // Behind the end of a stream grants are nothing unusual.
+    if (call === undefined) this.engine.counters.late += 1;
+    else call.onStreamGrant(credits);
   }
 
   #onCancel(): void {

@@ -10,6 +10,8 @@ export interface RpcServerDeps {
   readonly log: Log;
   readonly links: ServerLinks;
   readonly meters: RpcMeters;
+  /** 32 random bits: peers cannot tell where the calls they make are remembered. */
+  readonly seed?: number;
   /** This node, as observers are told. */
   readonly nodeId: bigint;
   /** The gate (`nrpc.md` 11): whether this node runs a service for a caller; refusals are counted there. */

@@ -4,6 +4,7 @@
  */
 import { PairMap } from "../../base/mod.ts";
 import { Timed, type TimerHeap } from "../engine/timer_heap.ts";
+import type { ByteBudget } from "./byte_budget.ts";
 import { EARLY_BYTES_MAX, EARLY_ITEMS_MAX, EARLY_MS } from "./limits.ts";
 
 /** Frames of one call. */
@@ -30,18 +31,23 @@ export interface EarlyCounters {
 export class EarlyFrames {
   readonly #timers: TimerHeap;
   readonly #counters: EarlyCounters;
+  readonly #budget: ByteBudget;
   readonly #calls = new PairMap<EarlyCall>();
   #frames = 0;
   #bytes = 0;
 
-  constructor(timers: TimerHeap, counters: EarlyCounters) {
+  /** @param budget What all callers may keep together. */
+  constructor(timers: TimerHeap, counters: EarlyCounters, budget: ByteBudget) {
     this.#timers = timers;
     this.#counters = counters;
+    this.#budget = budget;
   }
 
   /** Keeps a frame; `bytes` has to be a copy. */
   keep(low: number, high: number, bytes: Uint8Array, now: number): void {
-    if (this.#frames >= EARLY_ITEMS_MAX || this.#bytes + bytes.length > EARLY_BYTES_MAX) {
+    const isFull = this.#frames >= EARLY_ITEMS_MAX ||
+      this.#bytes + bytes.length > EARLY_BYTES_MAX;
+    if (isFull || !this.#budget.take(bytes.length)) {
       this.#counters.earlyDropped += 1;
       return;
     }
@@ -63,7 +69,10 @@ export class EarlyFrames {
     if (call === undefined) return [];
     this.#calls.delete(low, high);
     this.#timers.remove(call);
-    for (const { length } of call.frames) this.#bytes -= length;
+    let bytes = 0;
+    for (const { length } of call.frames) bytes += length;
+    this.#bytes -= bytes;
+    this.#budget.release(bytes);
     this.#frames -= call.frames.length;
     return call.frames;
   }
@@ -72,6 +81,7 @@ export class EarlyFrames {
   clear(): void {
     for (const call of this.#calls.values()) this.#timers.remove(call);
     this.#calls.clear();
+    this.#budget.release(this.#bytes);
     this.#frames = 0;
     this.#bytes = 0;
   }

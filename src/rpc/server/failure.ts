@@ -34,7 +34,7 @@ export function failureOf(error: unknown): Failure {
     const body = error.body ?? textBody(message);
     return { status, headers: NO_HEADERS, body, text: message, isPanic: false };
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   const [, digits, rest] = APP_ERROR.exec(text) ?? [];
   const status = digits === undefined ? 0 : Number.parseInt(digits, 16);
   if (status !== 0) return failure(status, rest ?? "");
@@ -52,9 +52,18 @@ export function tooLargeFailure(bytes: number, bytesMax: number): Failure {
 
 /** The failure of a link or engine error while an answer was on its way. */
 export function sendFailure(error: unknown): Failure {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   const isTooLarge = error instanceof RpcError && error.kind === "too_large";
   return failure(Status.internal, isTooLarge ? text : `answer could not be sent: ${text}`);
+}
+
+/** Whatever was thrown, in words: getters and conversions of a handler's own may throw as well. */
+function textOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "something that has no text";
+  }
 }
 
 function textBody(text: string): Uint8Array {

@@ -25,6 +25,13 @@ export const REPLY_BYTES_WAITING_MAX = 67_108_864;
 /** Bytes of long answers under way, in a node: four of the greatest length. */
 export const LARGE_REPLY_BYTES_MAX = 268_435_456;
 
+/** The same for one caller, so that one which takes nothing leaves room for others. */
+export const REPLIES_WAITING_PER_CALLER_MAX = 12_288;
+export const REPLY_BYTES_WAITING_PER_CALLER_MAX = 50_331_648;
+
+/** Milliseconds that closing in haste waits for handlers which do not mind their signal. */
+export const CLOSE_GRACE_MS = 5_000;
+
 /** Calls that have ended and are remembered, so that a request that comes again runs nothing: twice as many. */
 export const RECENT_CALLS = 32_768;
 
@@ -38,6 +45,16 @@ export const UPLOAD_BYTES_MAX = 16_777_216;
 /** Bytes of one upload that wait when the caller minds its window: four bodies of the greatest length. */
 export const WINDOWED_BYTES_MAX = 268_435_456;
 
+/** What an item that waits costs beside its bytes. */
+export const ITEM_BYTES = 128;
+
+/**
+ * Bytes of requests that are being handled, and of items that wait, in a node and for one caller of one service:
+ * eight bodies of the greatest length, and four.
+ */
+export const HELD_BYTES_MAX = 536_870_912;
+export const HELD_BYTES_PER_CALLER_MAX = 268_435_456;
+
 /** Milliseconds to wait for a missing item of an upload while later ones are there. */
 export const UPLOAD_GAP_MS = 10_000;
 
@@ -45,6 +62,9 @@ export const UPLOAD_GAP_MS = 10_000;
 export const EARLY_ITEMS_MAX = 1_024;
 export const EARLY_BYTES_MAX = 4_194_304;
 export const EARLY_MS = 10_000;
+
+/** Bytes of those in a node, over all callers: sixteen of them at their bound. */
+export const EARLY_BYTES_TOTAL_MAX = 67_108_864;
 
 /** Text of a failure that is sent back; the rest is cut off. */
 export const FAILURE_TEXT_BYTES_MAX = 1_024;

@@ -11,12 +11,17 @@ const ENTRY = 3;
 export class RecentCalls {
   readonly #max: number;
   readonly #mask: number;
+  readonly #seed: number;
   #young: Uint32Array | undefined;
   #old: Uint32Array | undefined;
   #count = 0;
 
-  /** @param max Calls of one generation, a power of two. */
-  constructor(max = RECENT_CALLS) {
+  /**
+   * @param seed Whatever no peer knows, so that none can choose ids that fall on one place.
+   * @param max Calls of one generation, a power of two.
+   */
+  constructor(seed = 0, max = RECENT_CALLS) {
+    this.#seed = seed;
     this.#max = max;
     // Half of the places stay empty.
     this.#mask = max * 2 - 1;
@@ -54,12 +59,22 @@ export class RecentCalls {
 
   /** Where the call is, or would be. */
   #find(table: Uint32Array, low: number, high: number, caller: number): number {
-    let hash = Math.imul(low ^ Math.imul(high ^ caller, 0x9e3779b1), 0x85ebca6b);
-    hash ^= hash >>> 15;
+    let hash = mix(mix(mix(this.#seed, caller), high), low);
+    hash ^= hash >>> 16;
+    hash = Math.imul(hash, 0x85ebca6b);
+    hash ^= hash >>> 13;
     for (let slot = hash & this.#mask;; slot = (slot + 1) & this.#mask) {
       const at = slot * ENTRY;
       if (table[at] === 0 && table[at + 1] === 0) return at;
       if (table[at] === low && table[at + 1] === high && table[at + 2] === caller) return at;
     }
   }
+}
+
+/** A round of MurmurHash3. */
+function mix(hash: number, word: number): number {
+  let bits = Math.imul(word, 0xcc9e2d51);
+  bits = Math.imul((bits << 15) | (bits >>> 17), 0x1b873593);
+  const mixed = hash ^ bits;
+  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
 }

@@ -6,7 +6,12 @@ import type { FrameLink } from "../link/mod.ts";
 import { Fifo } from "../engine/fifo.ts";
 import type { ServiceMeter } from "../metrics/mod.ts";
 import type { RpcHeader } from "../wire/mod.ts";
-import { REPLIES_WAITING_MAX, REPLY_BYTES_WAITING_MAX } from "./limits.ts";
+import {
+  REPLIES_WAITING_MAX,
+  REPLIES_WAITING_PER_CALLER_MAX,
+  REPLY_BYTES_WAITING_MAX,
+  REPLY_BYTES_WAITING_PER_CALLER_MAX,
+} from "./limits.ts";
 import { sendResponse } from "./reply_writer.ts";
 
 interface Reply {
@@ -18,15 +23,23 @@ interface Reply {
   readonly body: Uint8Array;
 }
 
+/** Those of one caller. */
+class CallerReplies extends Fifo<Reply> {
+  bytes = 0;
+}
+
 /** Answers that wait. */
 export class ReplyQueue {
   readonly #meter: ServiceMeter;
-  readonly #byLink = new Map<FrameLink, Fifo<Reply>>();
+  readonly #onEmpty: () => void;
+  readonly #byLink = new Map<FrameLink, CallerReplies>();
   #waiting = 0;
   #bytes = 0;
 
-  constructor(meter: ServiceMeter) {
+  /** @param onEmpty Told when none waits any more. */
+  constructor(meter: ServiceMeter, onEmpty: () => void) {
     this.#meter = meter;
+    this.#onEmpty = onEmpty;
   }
 
   /** Answers that wait. */
@@ -42,24 +55,26 @@ export class ReplyQueue {
   /** Sends an answer when its turn has come and there is room. */
   push(link: FrameLink, reply: Reply): void {
     const bytes = reply.body.length;
-    if (
-      !link.isOpen || this.#waiting >= REPLIES_WAITING_MAX ||
-      this.#bytes + bytes > REPLY_BYTES_WAITING_MAX
-    ) {
+    const queue = this.#byLink.get(link);
+    const isFull = this.#waiting >= REPLIES_WAITING_MAX ||
+      this.#bytes + bytes > REPLY_BYTES_WAITING_MAX ||
+      queue !== undefined && (queue.length >= REPLIES_WAITING_PER_CALLER_MAX ||
+          queue.bytes + bytes > REPLY_BYTES_WAITING_PER_CALLER_MAX);
+    if (!link.isOpen || isFull) {
       this.#meter.responsesDropped += 1;
       return;
     }
     this.#waiting += 1;
     this.#bytes += bytes;
-    const queue = this.#byLink.get(link);
-    if (queue !== undefined) return queue.push(reply);
-    const fresh = new Fifo<Reply>();
-    fresh.push(reply);
-    this.#byLink.set(link, fresh);
-    void this.#drain(link, fresh);
+    const replies = queue ?? new CallerReplies();
+    replies.bytes += bytes;
+    replies.push(reply);
+    if (queue !== undefined) return;
+    this.#byLink.set(link, replies);
+    void this.#drain(link, replies);
   }
 
-  async #drain(link: FrameLink, queue: Fifo<Reply>): Promise<void> {
+  async #drain(link: FrameLink, queue: CallerReplies): Promise<void> {
     for (let reply = queue.peek(); reply !== undefined; reply = queue.peek()) {
       const { callLow, callHigh, item, status, headers, body } = reply;
       try {
@@ -71,7 +86,9 @@ export class ReplyQueue {
       queue.shift();
       this.#waiting -= 1;
       this.#bytes -= body.length;
+      queue.bytes -= body.length;
     }
     this.#byLink.delete(link);
+    if (this.#waiting === 0) this.#onEmpty();
   }
 }

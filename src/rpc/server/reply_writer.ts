@@ -13,6 +13,7 @@ import {
   writeResponse,
 } from "../wire/mod.ts";
 import { RpcError } from "../error.ts";
+import { type Failure, tooLargeFailure } from "./failure.ts";
 
 /** Sends one response if it can leave now. */
 export function trySendResponse(
@@ -41,6 +42,14 @@ export function isLargeResponse(
   body: Uint8Array,
 ): boolean {
   return FRAME_BYTES + responseLength(headers, body) > link.frameBytesMax;
+}
+
+/** The failure itself, or where its body is longer than the caller takes, the same status with a word about that. */
+export function fittingFailure(link: FrameLink, fault: Failure): Failure {
+  if (!isLargeResponse(link, fault.headers, fault.body)) return fault;
+  const bytesMax = link.isExtended ? BODY_BYTES_MAX : link.frameBytesMax;
+  if (link.isExtended && fault.body.length <= bytesMax) return fault;
+  return { ...tooLargeFailure(fault.body.length, bytesMax), status: fault.status };
 }
 
 /**

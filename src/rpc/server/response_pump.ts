@@ -31,6 +31,11 @@ export class ResponsePump {
     return this.#call.link.isExtended ? this.#sent + 1 : 0;
   }
 
+  /** There is an item, or could be, and no credit for it. */
+  get isWaiting(): boolean {
+    return this.#wake !== undefined;
+  }
+
   /** The caller has room for more items. */
   onGrant(credits: number): void {
     if (this.#credit !== Infinity) this.#credit = Math.min(CREDITS_MAX, this.#credit + credits);
@@ -52,7 +57,7 @@ export class ResponsePump {
       items = iteratorOf(source);
       while (await this.#hasCredit()) {
         const step = items.next();
-        const { done, value } = step instanceof Promise ? await step : step;
+        const { done, value } = isPending(step) ? await step : step;
         if (call.isOver) break;
         call.onItem();
         if (done === true) {
@@ -146,6 +151,11 @@ export class ResponsePump {
       call.sink.service.meter.responsesDropped += 1;
     }
   }
+}
+
+/** Iterators of a program's own may give promises of a kind of their own. */
+function isPending(step: object): step is PromiseLike<IteratorResult<Uint8Array>> {
+  return step instanceof Promise || "then" in step;
 }
 
 function iteratorOf(source: Source): Items {

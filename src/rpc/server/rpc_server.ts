@@ -16,7 +16,12 @@ import type {
 } from "../types.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import type { RpcServerDeps } from "./deps.ts";
-import { LARGE_REPLY_BYTES_MAX, RUNNING_TOTAL_MAX } from "./limits.ts";
+import {
+  EARLY_BYTES_TOTAL_MAX,
+  HELD_BYTES_MAX,
+  LARGE_REPLY_BYTES_MAX,
+  RUNNING_TOTAL_MAX,
+} from "./limits.ts";
 import { RecentCalls } from "./recent_calls.ts";
 import { ServedName, type ShapedHandler } from "./served_name.ts";
 
@@ -30,10 +35,12 @@ export interface RpcServerCounters {
   misnamed: number;
   /** Requests and items that came twice. */
   duplicates: number;
-  /** Items for calls that are over. */
+  /** Items and grants for calls that are over, or were none. */
   late: number;
   /** Items that overtook their request, and found no room or waited in vain. */
   earlyDropped: number;
+  /** Items and grants for calls that take none. */
+  unasked: number;
 }
 
 /** What services share. */
@@ -47,6 +54,10 @@ export interface ServerEngine {
   readonly copies: BodyCopies;
   readonly recent: RecentCalls;
   readonly largeReplies: ByteBudget;
+  /** Requests that are being handled, and items that wait. */
+  readonly held: ByteBudget;
+  /** Items that overtook their request. */
+  readonly early: ByteBudget;
   readonly counters: RpcServerCounters;
   readonly runningMax: number;
   /** Handlers that run. */
@@ -72,8 +83,10 @@ export class RpcServer {
       nodeId,
       timers: new TimerHeap(clock),
       copies: new BodyCopies(),
-      recent: new RecentCalls(),
+      recent: new RecentCalls(deps.seed),
       largeReplies: new ByteBudget(LARGE_REPLY_BYTES_MAX),
+      held: new ByteBudget(HELD_BYTES_MAX),
+      early: new ByteBudget(EARLY_BYTES_TOTAL_MAX),
       counters: {
         malformed: 0,
         misrouted: 0,
@@ -81,6 +94,7 @@ export class RpcServer {
         duplicates: 0,
         late: 0,
         earlyDropped: 0,
+        unasked: 0,
       },
       runningMax: RUNNING_TOTAL_MAX,
       running: 0,
@@ -89,8 +103,13 @@ export class RpcServer {
     };
   }
 
-  get counters(): Readonly<RpcServerCounters> & { readonly running: number } {
-    return { ...this.#engine.counters, running: this.#engine.running };
+  get counters(): Readonly<RpcServerCounters> & {
+    readonly running: number;
+    /** Bytes of requests that are being handled, and of items that wait. */
+    readonly heldBytes: number;
+  } {
+    const { counters, running, held } = this.#engine;
+    return { ...counters, running, heldBytes: held.taken };
   }
 
   /** Names that are served, in the order they began to be. */

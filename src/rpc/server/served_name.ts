@@ -1,6 +1,7 @@
 /** One name that is served: its handler, how much of it may run, who calls it. */
 import { highHalf, idToHex, lowHalf, utf8 } from "../../base/mod.ts";
 import { deriveChannelHash } from "../../core/crypto/mod.ts";
+import { Timed } from "../engine/timer_heap.ts";
 import type { FrameSink, Listening, ServerPeer, ServerSink } from "../link/mod.ts";
 import type { ServiceMeter } from "../metrics/mod.ts";
 import type {
@@ -14,7 +15,7 @@ import type {
 } from "../types.ts";
 import { requestChannelName } from "../wire/mod.ts";
 import { CallerSink } from "./caller_sink.ts";
-import { HANDLER_TIMEOUT_MS, RUNNING_MAX, UPLOAD_WINDOW } from "./limits.ts";
+import { CLOSE_GRACE_MS, HANDLER_TIMEOUT_MS, RUNNING_MAX, UPLOAD_WINDOW } from "./limits.ts";
 import { ReplyQueue } from "./reply_queue.ts";
 import type { ServerEngine } from "./rpc_server.ts";
 import type { ServerCall } from "./server_call.ts";
@@ -25,6 +26,16 @@ export type ShapedHandler =
   | { readonly shape: "server_stream"; readonly handle: StreamHandler }
   | { readonly shape: "client_stream"; readonly handle: ClientStreamHandler }
   | { readonly shape: "duplex"; readonly handle: DuplexHandler };
+
+/** Ends the wait for handlers that do not mind their signal. */
+class Grace extends Timed {
+  override readonly onDue: () => void;
+
+  constructor(onDue: () => void) {
+    super();
+    this.onDue = onDue;
+  }
+}
 
 /** A service, as the program that serves it sees it. */
 export class ServedName implements ServerSink, ServeHandle {
@@ -38,7 +49,11 @@ export class ServedName implements ServerSink, ServeHandle {
   readonly runningPerPeerMax: number;
   readonly handlerTimeoutMs: number;
   readonly requestWindow: number;
+  /** Each item of a request is booked by itself. */
+  readonly isUpload: boolean;
   running = 0;
+  /** Calls that are not over: handlers may outlast theirs, and long answers their handler. */
+  open = 0;
   /** New calls are refused. */
   isClosing = false;
   readonly #engine: ServerEngine;
@@ -48,6 +63,7 @@ export class ServedName implements ServerSink, ServeHandle {
   #listening: Listening | undefined;
   #closed: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
+  #grace: Grace | undefined;
 
   /** @throws RangeError when an option is no sensible number. */
   constructor(
@@ -67,7 +83,8 @@ export class ServedName implements ServerSink, ServeHandle {
     this.name = name;
     this.handler = handler;
     this.meter = engine.meters.of(name);
-    this.replies = new ReplyQueue(this.meter);
+    this.isUpload = handler.shape === "client_stream" || handler.shape === "duplex";
+    this.replies = new ReplyQueue(this.meter, () => this.#checkIdle());
     const hash = deriveChannelHash(requestChannelName(name));
     this.channelLow = lowHalf(hash);
     this.channelHigh = highHalf(hash);
@@ -116,6 +133,7 @@ export class ServedName implements ServerSink, ServeHandle {
 
   /** Books a handler that begins. */
   onHandlerStart(): void {
+    this.open += 1;
     this.running += 1;
     this.#engine.running += 1;
     this.meter.handlerInvocations += 1;
@@ -128,7 +146,13 @@ export class ServedName implements ServerSink, ServeHandle {
     this.#engine.running -= 1;
     this.meter.handlersRunning -= 1;
     this.meter.handlerDuration.observe(durationMs);
-    if (this.running === 0) this.#onIdle?.();
+    this.#checkIdle();
+  }
+
+  /** Books a call that is over. */
+  onCallEnd(): void {
+    this.open -= 1;
+    this.#checkIdle();
   }
 
   /** A handler threw what it should not have. */
@@ -145,7 +169,10 @@ export class ServedName implements ServerSink, ServeHandle {
     const { isPatient = true } = options;
     this.isClosing = true;
     this.#listening?.withdraw();
-    if (!isPatient) this.stop(`service "${this.name}" was closed`);
+    if (!isPatient) {
+      this.stop(`service "${this.name}" was closed`);
+      this.#beginGrace();
+    }
     return this.#closed ??= this.#finish();
   }
 
@@ -159,9 +186,25 @@ export class ServedName implements ServerSink, ServeHandle {
     await this.close();
   }
 
-  /** Waits for what runs, then hears nobody any more. */
+  get #isIdle(): boolean {
+    return this.running === 0 && this.open === 0 && this.replies.waiting === 0;
+  }
+
+  #checkIdle(): void {
+    if (this.#onIdle !== undefined && this.#isIdle) this.#onIdle();
+  }
+
+  #beginGrace(): void {
+    if (this.#grace !== undefined || this.#isIdle) return;
+    const { timers, clock } = this.#engine;
+    this.#grace = new Grace(() => this.#onIdle?.());
+    timers.add(this.#grace, clock.now() + CLOSE_GRACE_MS);
+  }
+
+  /** Waits for what runs and for its answers to leave, then hears nobody any more. */
   async #finish(): Promise<void> {
-    if (this.running > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
+    if (!this.#isIdle) await new Promise<void>((resolve) => this.#onIdle = resolve);
+    if (this.#grace !== undefined) this.#engine.timers.remove(this.#grace);
     this.#listening?.end();
     this.meter.holders -= 1;
     this.#onClosed();

@@ -25,7 +25,7 @@ import {
 import type { CallerSink } from "./caller_sink.ts";
 import { type Failure, failure, failureOf } from "./failure.ts";
 import { DEADLINE_TOLERANCE_MS } from "./limits.ts";
-import { trySendResponse } from "./reply_writer.ts";
+import { fittingFailure, trySendResponse } from "./reply_writer.ts";
 
 /** A call that a handler runs for, or has just now. */
 export abstract class ServerCall extends Timed implements RpcContext {
@@ -104,13 +104,19 @@ export abstract class ServerCall extends Timed implements RpcContext {
   }
 
   /** More items of the answer may leave. */
-  onStreamGrant(_credits: number): void {}
+  onStreamGrant(_credits: number): void {
+    this.sink.engine.counters.unasked += 1;
+  }
 
   /** An item of the request. */
-  onChunk(_head: FrameHead, _chunk: ChunkBody, _isOwned: boolean): void {}
+  onChunk(_head: FrameHead, _chunk: ChunkBody, _isOwned: boolean): void {
+    this.sink.engine.counters.unasked += 1;
+  }
 
   /** An item of the request that cannot be read. */
-  onBadChunk(): void {}
+  onBadChunk(): void {
+    this.sink.engine.counters.malformed += 1;
+  }
 
   /** The caller cancels. */
   onCancel(): void {
@@ -152,6 +158,11 @@ export abstract class ServerCall extends Timed implements RpcContext {
     this.sink.onHandlerEnd(this);
   }
 
+  /** It is the caller, not the handler, who lets the call wait. */
+  protected get isCallerAwaited(): boolean {
+    return false;
+  }
+
   /** The handler gave a sign of life. */
   protected touch(): void {
     const { handlerTimeoutMs } = this.sink.service;
@@ -164,6 +175,7 @@ export abstract class ServerCall extends Timed implements RpcContext {
   override onDue(): void {
     const { timers, clock } = this.sink.engine;
     const now = clock.now();
+    if (this.#handlerDueAt <= now && this.isCallerAwaited) this.touch();
     const dueAt = Math.min(this.#deadlineAt, this.#handlerDueAt);
     if (dueAt > now) return timers.add(this, dueAt);
     const text = this.#deadlineAt <= now
@@ -175,7 +187,7 @@ export abstract class ServerCall extends Timed implements RpcContext {
   /** Ends the call with a failure, if it has not ended. */
   fail(fault: Failure, outcome: CallOutcome = "error"): void {
     if (this.isOver) return;
-    const { status, headers, body } = fault;
+    const { status, headers, body } = fittingFailure(this.link, fault);
     this.responseBytes = body.length;
     this.over(outcome, fault.text);
     this.reply(this.failureItem(), status, headers, body);
@@ -183,6 +195,8 @@ export abstract class ServerCall extends Timed implements RpcContext {
 
   /** Ends the call with what a handler threw, if it has not ended. */
   failWith(error: unknown): void {
+    // It left as its signal told it to.
+    if (this.isOver && isAbort(error)) return;
     const fault = failureOf(error);
     if (fault.isPanic) this.sink.service.onPanic(this, fault.text);
     this.fail(fault);
@@ -224,6 +238,10 @@ export abstract class ServerCall extends Timed implements RpcContext {
     }
     this.sink.tell(this, outcome, text);
   }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }
 
 function readTrace(headers: RpcContext["headers"]): TraceContext | undefined {

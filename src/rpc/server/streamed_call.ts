@@ -50,6 +50,10 @@ export abstract class StreamedCall extends ServerCall {
     this.endHandler();
   }
 
+  protected override get isCallerAwaited(): boolean {
+    return this.pump.isWaiting;
+  }
+
   protected override failureItem(): number {
     return this.pump.nextItem;
   }

@@ -16,7 +16,13 @@ import {
   writeRequestGrant,
 } from "../wire/mod.ts";
 import { failure } from "./failure.ts";
-import { UPLOAD_BYTES_MAX, UPLOAD_GAP_MS, UPLOAD_ITEMS_MAX, WINDOWED_BYTES_MAX } from "./limits.ts";
+import {
+  ITEM_BYTES,
+  UPLOAD_BYTES_MAX,
+  UPLOAD_GAP_MS,
+  UPLOAD_ITEMS_MAX,
+  WINDOWED_BYTES_MAX,
+} from "./limits.ts";
 import { overloadFailure } from "./overload.ts";
 import type { ServerCall } from "./server_call.ts";
 
@@ -43,6 +49,9 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   #received = 0;
   #consumed = 0;
   #bytesWaiting = 0;
+  /** What is booked of that at the caller's account. */
+  #held = 0;
+  #hasReaderLeft = false;
   #isComplete = false;
   #error: unknown;
   #isGrantWaiting = false;
@@ -61,6 +70,7 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
 
   /** Takes what a request or chunk holds. */
   onFrame(number: number, flags: number, body: Uint8Array, isFirst: boolean): void {
+    if (this.#hasReaderLeft) return;
     const isEnd = (flags & RpcFlag.requestEnd) !== 0;
     // An empty frame that ends is no item.
     const answer: StreamAnswer = isEnd
@@ -80,6 +90,7 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   /** The call is over: whoever reads is told why. */
   end(error: unknown): void {
     this.#order?.clear();
+    this.#release(this.#held);
     if (this.#isComplete && error === undefined) return;
     this.#error = error ?? new DOMException("the call is over", "AbortError");
     this.#items.clear();
@@ -93,7 +104,7 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     if (this.#error !== undefined) return Promise.reject(this.#error);
     const value = this.#items.shift();
     if (value !== undefined) {
-      this.#bytesWaiting -= value.length;
+      this.#dropBytes(value.length);
       this.#onConsumed();
       return Promise.resolve({ done: false, value });
     }
@@ -102,9 +113,12 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   }
 
   return(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.#items.clear();
-    this.#bytesWaiting = 0;
+    this.#hasReaderLeft = true;
     this.#isComplete = true;
+    this.#items.clear();
+    this.#order?.clear();
+    this.#bytesWaiting = 0;
+    this.#release(this.#held);
     return Promise.resolve(DONE);
   }
 
@@ -137,7 +151,7 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
       this.#accept(turn);
       if (this.#error !== undefined) return;
       turn = order.advance(clock.now());
-      if (turn !== undefined) this.#bytesWaiting -= bytesOf(turn);
+      if (turn !== undefined) this.#dropBytes(bytesOf(turn));
     }
   }
 
@@ -170,7 +184,19 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   #holdBytes(bytes: number): void {
     this.#bytesWaiting += bytes;
     const max = this.#window === undefined ? UPLOAD_BYTES_MAX : WINDOWED_BYTES_MAX;
-    if (this.#bytesWaiting > max) this.#onTooMuch();
+    const isHeld = this.#call.sink.hold(bytes + ITEM_BYTES);
+    if (isHeld) this.#held += bytes + ITEM_BYTES;
+    if (!isHeld || this.#bytesWaiting > max) this.#onTooMuch();
+  }
+
+  #dropBytes(bytes: number): void {
+    this.#bytesWaiting -= bytes;
+    this.#release(Math.min(this.#held, bytes + ITEM_BYTES));
+  }
+
+  #release(bytes: number): void {
+    this.#held -= bytes;
+    this.#call.sink.release(bytes);
   }
 
   #onTooMuch(): void {

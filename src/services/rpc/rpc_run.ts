@@ -94,6 +94,7 @@ export function createRpcRun(deps: RpcServiceDeps, options: RpcRunOptions): RpcR
     log,
     links: serverLinks,
     meters,
+    seed: new DataView(random(4).buffer).getInt32(0),
     nodeId,
     mayAdmit: (peer, service) => gates.mayAdmit(peer, serviceTag(service)),
     admissionVersion: () => announcements.version,

@@ -171,10 +171,11 @@ export class RpcService implements Service, Rpc {
   #callCounters(): CounterSet {
     const { client, server, directory } = this.#required;
     const { pending, ...called } = client.counters;
-    const { running, ...served } = server.counters;
+    const { running, heldBytes, ...served } = server.counters;
     const named: CounterSet = {
       calls_pending: pending,
       handlers_running: running,
+      held_bytes: heldBytes,
       ...this.meters.counters,
     };
     for (const [side, counted] of [["client", called], ["server", served]] as const) {
