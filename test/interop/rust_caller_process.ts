@@ -1,95 +1,109 @@
 /**
- * A Rust peer process whose nodes call services of ours in all four shapes; everything else is
- * `rust_peer_process.ts`.
+ * A Rust peer process that calls services of others in all four shapes; everything else is `rust_peer_process.ts`.
  *
- * Run with `deno run -A test/interop/rust_caller_process.ts`; its client is `rust_rpc_serves_test.ts`. Failures are
- * results here, with the text that the addon gives them: `nrpc:server_error: status=0x…. message=…` and so on.
+ * Run with `deno run -A test/interop/rust_caller_process.ts`; its client is `rust_rpc_serves_test.ts`. Names of
+ * options were found by calling release 0.36.0.
  */
 import type { Buffer } from "node:buffer";
+import { pause } from "../../src/base/mod.ts";
 import { loadRustAddon, type RustMesh, toBuffer } from "./rust_addon.ts";
 import { createHandlers } from "./rust_peer_process.ts";
 import type { RustOperations } from "./rust_protocol.ts";
 import { serveLines } from "./serve_lines.ts";
 
-/** What every call takes. */
-export interface CallFacts {
+/** Whom a call goes to, and how. */
+export interface RustCallFacts {
   readonly node: number;
   readonly peer: bigint;
   readonly service: string;
   readonly deadlineMs?: number;
+  /** Cancels by a token when so much time has passed. */
+  readonly cancelAfterMs?: number;
+  /** Items of the answer that may come before more are granted. */
+  readonly streamWindow?: number;
+  /** Items of the request that leave before more are granted. */
+  readonly requestWindow?: number;
 }
 
-/** How a call ended: what came, and the text of its failure if it failed. */
-export interface CallEnd {
+/** How a call ended: with what it was answered, and the error's text or null. */
+export interface RustCallEnd {
   readonly items: readonly Uint8Array[];
-  readonly error?: string;
+  readonly error: string | null;
 }
 
 /** Operations of this process. */
-export interface CallerOperations extends RustOperations {
-  unary: [CallFacts & { body: Uint8Array; cancelAfterMs?: number }, CallEnd];
-  /** Reads until the end, or closes the stream after `itemsMax`. */
-  download: [CallFacts & { body: Uint8Array; window?: number; itemsMax?: number }, CallEnd];
-  /** Sends the items and finishes; with `isClosed` it closes the call where it would finish. */
-  upload: [
-    CallFacts & { items: readonly Uint8Array[]; window?: number; isClosed?: boolean },
-    CallEnd,
-  ];
-  /** Sends the items turn by turn, each followed by reading one, then finishes and reads the rest. */
-  both: [
-    CallFacts & { items: readonly Uint8Array[]; window?: number; isClosed?: boolean },
-    CallEnd,
-  ];
+export interface RustCallerOperations extends RustOperations {
+  unary: [RustCallFacts & { body: Uint8Array }, RustCallEnd];
+  /** So many unary calls at once. */
+  manyUnary: [RustCallFacts & { body: Uint8Array; count: number }, RustCallEnd[]];
+  /** Reads `take` items, then closes the stream; all when left out. */
+  download: [RustCallFacts & { body: Uint8Array; take?: number }, RustCallEnd];
+  /** Sends the items; `isLeft` closes the call in place of asking for the answer. */
+  upload: [RustCallFacts & { items: readonly Uint8Array[]; isLeft?: boolean }, RustCallEnd];
+  /** Sends each item and reads one back, then ends its own half and reads the rest. */
+  duplex: [RustCallFacts & { items: readonly Uint8Array[]; isLeft?: boolean }, RustCallEnd];
 }
 
-interface Source {
+interface Responses {
   next(): Promise<Buffer | null>;
-  close(): void;
+  close(): unknown;
 }
 
 interface Upload {
   send(body: Buffer): Promise<void>;
-  close(): void;
+  finish(): Promise<Buffer>;
+  close(): unknown;
+}
+
+interface Duplex extends Responses {
+  send(body: Buffer): Promise<void>;
+  finishSending(): Promise<void>;
 }
 
 interface CallingRpc {
-  call(peer: bigint, service: string, body: Buffer, options: object): Promise<Buffer>;
-  callStreaming(peer: bigint, service: string, body: Buffer, options: object): Promise<Source>;
-  callClientStream(
-    peer: bigint,
-    service: string,
-    options: object,
-  ): Promise<Upload & { finish(): Promise<Buffer> }>;
-  callDuplex(
-    peer: bigint,
-    service: string,
-    options: object,
-  ): Promise<Source & Upload & { finishSending(): Promise<void> }>;
   reserveCancelToken(): bigint;
   cancelCall(token: bigint): void;
-}
-
-/** Runs a call; what it throws is part of how it ended. */
-async function ending(run: (take: (item: Buffer) => void) => Promise<void>): Promise<CallEnd> {
-  const items: Uint8Array[] = [];
-  try {
-    await run((item) => items.push(new Uint8Array(item)));
-    return { items };
-  } catch (error) {
-    return { items, error: error instanceof Error ? error.message : String(error) };
-  }
+  call(peer: bigint, service: string, body: Buffer, options: object): Promise<Buffer>;
+  callStreaming(peer: bigint, service: string, body: Buffer, options: object): Promise<Responses>;
+  callClientStream(peer: bigint, service: string, options: object): Promise<Upload>;
+  callDuplex(peer: bigint, service: string, options: object): Promise<Duplex>;
 }
 
 async function main(): Promise<never> {
   const addon = loadRustAddon();
   const nodes: RustMesh[] = [];
-  const made = new Map<number, CallingRpc>();
-  const rpcOf = (node: number) => {
-    const rpc = made.get(node) ??
+  const rpcs = new Map<number, CallingRpc>();
+  const rpcOf = (node: number): CallingRpc => {
+    const rpc = rpcs.get(node) ??
       addon.MeshRpc.fromMesh(nodes[node] as RustMesh) as unknown as CallingRpc;
-    made.set(node, rpc);
+    rpcs.set(node, rpc);
     return rpc;
   };
+  const optionsOf = (facts: RustCallFacts): object => {
+    const { deadlineMs, streamWindow, requestWindow, cancelAfterMs } = facts;
+    const rpc = rpcOf(facts.node);
+    const cancelToken = cancelAfterMs === undefined ? undefined : rpc.reserveCancelToken();
+    if (cancelToken !== undefined) setTimeout(() => rpc.cancelCall(cancelToken), cancelAfterMs);
+    return {
+      deadlineMs,
+      cancelToken,
+      streamWindowInitial: streamWindow,
+      requestWindowInitial: requestWindow,
+    };
+  };
+  const drain = async (responses: Responses, items: Uint8Array[], take = Infinity) => {
+    while (items.length < take) {
+      const item = await responses.next();
+      if (item === null) return;
+      items.push(new Uint8Array(item));
+    }
+  };
+  const unary = (facts: RustCallerOperations["unary"][0]) =>
+    ended(async (items) => {
+      const { node, peer, service, body } = facts;
+      const answer = await rpcOf(node).call(peer, service, toBuffer(body), optionsOf(facts));
+      items.push(new Uint8Array(answer));
+    });
 
   return await serveLines({
     ...createHandlers({
@@ -102,56 +116,50 @@ async function main(): Promise<never> {
         },
       },
     }),
-    unary: (
-      { node, peer, service, body, deadlineMs, cancelAfterMs }: CallerOperations["unary"][0],
-    ) =>
-      ending(async (take) => {
+    unary,
+    manyUnary: (facts: RustCallerOperations["manyUnary"][0]) =>
+      Promise.all(Array.from({ length: facts.count }, () => unary(facts))),
+    download: (facts: RustCallerOperations["download"][0]) =>
+      ended(async (items) => {
+        const { node, peer, service, body, take } = facts;
         const rpc = rpcOf(node);
-        const cancelToken = cancelAfterMs === undefined ? undefined : rpc.reserveCancelToken();
-        if (cancelToken !== undefined) setTimeout(() => rpc.cancelCall(cancelToken), cancelAfterMs);
-        take(await rpc.call(peer, service, toBuffer(body), { deadlineMs, cancelToken }));
+        const stream = await rpc.callStreaming(peer, service, toBuffer(body), optionsOf(facts));
+        await drain(stream, items, take);
+        if (take !== undefined) stream.close();
       }),
-    download: (
-      { node, peer, service, body, deadlineMs, window, itemsMax = Infinity }:
-        CallerOperations["download"][0],
-    ) =>
-      ending(async (take) => {
-        const options = { deadlineMs, streamWindowInitial: window };
-        const stream = await rpcOf(node).callStreaming(peer, service, toBuffer(body), options);
-        for (let count = 0; count < itemsMax; count++) {
-          const item = await stream.next();
-          if (item === null) return;
-          take(item);
-        }
-        stream.close();
+    upload: (facts: RustCallerOperations["upload"][0]) =>
+      ended(async (items) => {
+        const { node, peer, service, isLeft } = facts;
+        const call = await rpcOf(node).callClientStream(peer, service, optionsOf(facts));
+        for (const item of facts.items) await call.send(toBuffer(item));
+        if (isLeft) call.close();
+        else items.push(new Uint8Array(await call.finish()));
       }),
-    upload: (
-      { node, peer, service, items, deadlineMs, window, isClosed }: CallerOperations["upload"][0],
-    ) =>
-      ending(async (take) => {
-        const options = { deadlineMs, requestWindowInitial: window };
-        const call = await rpcOf(node).callClientStream(peer, service, options);
-        for (const item of items) await call.send(toBuffer(item));
-        if (isClosed === true) call.close();
-        else take(await call.finish());
-      }),
-    both: (
-      { node, peer, service, items, deadlineMs, window, isClosed }: CallerOperations["both"][0],
-    ) =>
-      ending(async (take) => {
-        const options = { deadlineMs, requestWindowInitial: window };
-        const call = await rpcOf(node).callDuplex(peer, service, options);
-        for (const item of items) {
+    duplex: (facts: RustCallerOperations["duplex"][0]) =>
+      ended(async (items) => {
+        const { node, peer, service, isLeft } = facts;
+        const call = await rpcOf(node).callDuplex(peer, service, optionsOf(facts));
+        for (const item of facts.items) {
           await call.send(toBuffer(item));
-          const answer = await call.next();
-          if (answer === null) return;
-          take(answer);
+          await drain(call, items, items.length + 1);
         }
-        if (isClosed === true) return call.close();
+        if (isLeft) return void call.close();
         await call.finishSending();
-        for (let item = await call.next(); item !== null; item = await call.next()) take(item);
+        await drain(call, items);
       }),
   });
+}
+
+async function ended(run: (items: Uint8Array[]) => Promise<void>): Promise<RustCallEnd> {
+  const items: Uint8Array[] = [];
+  try {
+    await run(items);
+    // What was sent before the program closed a call leaves with the next turn of the core.
+    await pause(1);
+    return { items, error: null };
+  } catch (error) {
+    return { items, error: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 if (import.meta.main) await main();
