@@ -1,21 +1,28 @@
 /**
  * When this node broadcasts its own announcement (`capabilities.md` 6, "Sending"): shortly after a
- * change, never more often than the gap allows, and again before the last one expires.
+ * change, no more often than one per gap in the long run, and again before the last one expires.
+ *
+ * After a quiet time a few changes go out without waiting for the gap: who serves one thing after the other
+ * is heard at once, and who keeps changing is paced. They are fewer than receivers take at once, and the pace
+ * is a fifth of theirs.
  *
  * Pure: the caller owns the timer. A push to a peer that just connected is not a broadcast and needs no
  * leave of the schedule.
  */
 import {
+  ANNOUNCE_BURST,
   ANNOUNCE_DEBOUNCE_MS,
   ANNOUNCE_GAP_MS,
   ANNOUNCE_REPEAT_MS,
   ANNOUNCEMENT_LIFE_MS_MAX,
 } from "./limits.ts";
 
-/** Options of {@linkcode AnnounceSchedule}; all in milliseconds. */
+/** Options of {@linkcode AnnounceSchedule}; times in milliseconds. */
 export interface AnnounceScheduleOptions {
-  /** Least time between broadcasts; 10000 when left out. */
+  /** Time between broadcasts of somebody who keeps changing; 10000 when left out. */
   readonly gapMs?: number;
+  /** Changes that go out at once after a quiet time; 6 when left out, 1 keeps the gap always. */
+  readonly burst?: number;
   /** Time between repetitions, 0 for none; 150000 when left out. */
   readonly repeatMs?: number;
   /** How long a change waits for others; 100 when left out. */
@@ -35,6 +42,8 @@ export interface AnnounceScheduleOptions {
  */
 export class AnnounceSchedule {
   readonly #gapMs: number;
+  /** How far ahead of one broadcast per gap changes may run. */
+  readonly #aheadMs: number;
   readonly #repeatMs: number;
   readonly #debounceMs: number;
   /** First change that no broadcast carried yet. */
@@ -42,9 +51,12 @@ export class AnnounceSchedule {
   #sentAt = -Infinity;
   /** Last broadcast that somebody heard: only those wear peers out. */
   #heardAt = -Infinity;
+  /** Until when the broadcasts that were heard take up the rate of one per gap. */
+  #paidUntil = -Infinity;
 
   constructor(options: AnnounceScheduleOptions = {}) {
     this.#gapMs = options.gapMs ?? ANNOUNCE_GAP_MS;
+    this.#aheadMs = ((options.burst ?? ANNOUNCE_BURST) - 1) * this.#gapMs;
     this.#repeatMs = options.repeatMs ?? ANNOUNCE_REPEAT_MS;
     this.#debounceMs = options.debounceMs ?? ANNOUNCE_DEBOUNCE_MS;
   }
@@ -60,12 +72,11 @@ export class AnnounceSchedule {
 
   /** When the next broadcast is due; `undefined` when none is. */
   get dueAt(): number | undefined {
-    const earliest = this.#heardAt + this.#gapMs;
     if (this.#changedAt !== undefined) {
-      return Math.max(this.#changedAt + this.#debounceMs, earliest);
+      return Math.max(this.#changedAt + this.#debounceMs, this.#paidUntil - this.#aheadMs);
     }
     if (this.#repeatMs === 0 || this.#sentAt === -Infinity) return undefined;
-    return Math.max(this.#sentAt + this.#repeatMs, earliest);
+    return Math.max(this.#sentAt + this.#repeatMs, this.#heardAt + this.#gapMs);
   }
 
   /** True when there is something new to say. */
@@ -81,14 +92,16 @@ export class AnnounceSchedule {
   /**
    * True when a broadcast is due; it counts as made then, with everything changed so far.
    *
-   * @param isHeard False when there is nobody to hear it: the next one need not keep the gap.
+   * @param isHeard False when there is nobody to hear it: it does not count towards the pace.
    */
   take(nowMs: number, isHeard = true): boolean {
     const { dueAt } = this;
     if (dueAt === undefined || nowMs < dueAt) return false;
     this.#changedAt = undefined;
     this.#sentAt = nowMs;
-    if (isHeard) this.#heardAt = nowMs;
+    if (!isHeard) return true;
+    this.#heardAt = nowMs;
+    this.#paidUntil = Math.max(this.#paidUntil, nowMs) + this.#gapMs;
     return true;
   }
 }

@@ -29,8 +29,12 @@ export const JSON_DEPTH_MAX = 127;
 /** An announcement that took this many hops is used but not passed on. */
 export const FORWARD_HOPS_MAX = 15;
 
-/** Sending: least time between broadcasts, time between repetitions, wait for further changes. */
+/**
+ * Sending: time between broadcasts of somebody who keeps changing, changes that go out at once after a quiet
+ * time, time between repetitions, wait for further changes.
+ */
 export const ANNOUNCE_GAP_MS = 10_000;
+export const ANNOUNCE_BURST = 6;
 export const ANNOUNCE_REPEAT_MS = 150_000;
 export const ANNOUNCE_DEBOUNCE_MS = 100;
 
@@ -67,7 +71,7 @@ export const NEIGHBOR_BURST = 1_000;
 /** Neighbours whose rate is remembered: the peers a node can have. */
 export const NEIGHBORS_MAX = 4_096;
 
-/** New versions of one origin: at once after a pause, and per second; honest ones keep a gap of 10 s. */
+/** New versions of one origin: at once after a pause, and per second; honest ones stay below the half of it. */
 export const ORIGIN_BURST = 8;
 export const ORIGIN_PER_SECOND = 0.5;
 
