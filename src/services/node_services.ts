@@ -172,6 +172,7 @@ export function addOpenServices(
       facts,
       channels,
       announcements: createRpcAnnouncements(capabilities),
+      reach: nat,
       gates: capabilities,
     }, { sessionTimeoutMs: config.sessionTimeoutMs })
   );

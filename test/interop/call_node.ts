@@ -1,5 +1,5 @@
 /** A whole node of ours with channels and calls, over a real socket. */
-import { systemClock, systemRandom } from "../../src/base/mod.ts";
+import { NetError, systemClock, systemRandom } from "../../src/base/mod.ts";
 import { createMetricRegistry, silentLog } from "../../src/observe/mod.ts";
 import { channelPeerFacts, createRpcAnnouncements, RpcService } from "../../src/services/mod.ts";
 import {
@@ -28,6 +28,11 @@ export async function startCallNode(options: ChannelingNodeOptions = {}): Promis
     facts: channelPeerFacts(capabilities, mesh),
     channels: node.channels,
     announcements: createRpcAnnouncements(capabilities),
+    // The nodes here connect before they call.
+    reach: {
+      reach: () => Promise.reject(new NetError("unreachable", "Cannot reach it: no way")),
+      mayReach: (peer) => mesh.transport.peer(peer)?.state !== "failed",
+    },
     gates: capabilities,
   }, { sessionTimeoutMs: 1_000 });
   await rpc.start();

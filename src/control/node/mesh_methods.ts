@@ -53,7 +53,8 @@ export function meshMethods(node: Node): readonly Method[] {
       name: "node.trace",
       access: "privileged",
       summary: "Way, round-trip time and loss to a node",
-      isReadOnly: true,
+      // It makes a session where there is none.
+      isReadOnly: false,
       params: v.object({
         peer: PEER,
         count: v.optional(v.pipe(whole, v.maxValue(1_000)), 5),

@@ -34,8 +34,9 @@ export function natMethods(node: ReachView): readonly Method[] {
     defineMethod({
       name: "node.ping",
       access: "privileged",
-      summary: "Round trips to a node that there is a session with",
-      isReadOnly: true,
+      summary: "Round trips to a node",
+      // It makes a session where there is none.
+      isReadOnly: false,
       params: v.object({
         peer: PEER,
         /** 0 for as long as the caller waits. */

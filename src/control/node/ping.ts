@@ -2,7 +2,7 @@
 import { idToHex, NetError, pause } from "../../base/mod.ts";
 import { formatAddress } from "../../core/transport/mod.ts";
 import type { CallContext } from "../method.ts";
-import type { MeshView } from "./mesh_view.ts";
+import { type MeshView, reachFor, type ReachingView } from "./mesh_view.ts";
 import { resolvePeer } from "./peer_ref.ts";
 import { relayOf } from "./routes.ts";
 
@@ -53,12 +53,13 @@ export class RoundTrips {
 }
 
 /**
- * Pings a peer; each round trip is told as progress, with the sums so far.
+ * Pings a node; each round trip is told as progress, with the sums so far. Where there is no session with it,
+ * one is made.
  *
- * @throws NetError `unreachable` without a session.
+ * @throws NetError `unreachable` when there is no session and none can be made.
  */
 export async function pingPeer(
-  node: MeshView,
+  node: ReachingView,
   options: PingOptions,
   context: CallContext,
 ): Promise<object> {
@@ -66,7 +67,10 @@ export async function pingPeer(
   const nodeId = resolvePeer(node, options.peer, "Cannot ping");
   const { transport } = node.mesh;
   const trips = new RoundTrips();
-  let where = requireSession(node, nodeId);
+  const failure = nodeId === transport.nodeId
+    ? undefined
+    : await reachFor(node, nodeId, context.signal);
+  let where = requireSession(node, nodeId, failure);
   for (let seq = 1; count === 0 || seq <= count; seq++) {
     context.signal.throwIfAborted();
     const startedAt = performance.now();
@@ -84,11 +88,13 @@ export async function pingPeer(
   return { ...where, ...trips.summary() };
 }
 
-function requireSession(node: MeshView, nodeId: bigint) {
+function requireSession(node: MeshView, nodeId: bigint, failure: NetError | undefined) {
   const way = describeWay(node, nodeId);
   if (way !== undefined) return way;
   const id = idToHex(nodeId);
-  throw new NetError("unreachable", `Cannot ping ${id}: there is no session with it`, {
+  const why = typeof failure?.data?.why === "string" ? `, and ${failure.data.why}` : "";
+  throw new NetError("unreachable", `Cannot ping ${id}: there is no session with it${why}`, {
+    cause: failure,
     next: `connect to it with net node connect ${id}, or ask net doctor --peer ${id}`,
   });
 }

@@ -33,6 +33,7 @@ export interface ReachView extends MeshView {
     | "reflexOverride"
     | "announced"
     | "connectDirect"
+    | "reach"
     | "lastReport"
   >;
   readonly portMapping: Pick<PortMappingService, "report">;

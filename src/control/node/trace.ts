@@ -1,7 +1,7 @@
 /** Probes a peer some times and sums up: the way there, round-trip times, loss. */
 import { idToHex, NetError, pause } from "../../base/mod.ts";
 import { formatAddress, type PeerInfo } from "../../core/transport/mod.ts";
-import type { MeshView } from "./mesh_view.ts";
+import { type MeshView, reachFor, type ReachingView } from "./mesh_view.ts";
 import type { CallContext } from "../method.ts";
 import { resolvePeer } from "./peer_ref.ts";
 import { listRoutes, relayOf } from "./routes.ts";
@@ -21,19 +21,20 @@ interface Hop {
 }
 
 /**
- * Traces a node; each probe is told as progress. One that only a route leads to can't be probed: what is
- * known of the way is told.
+ * Traces a node; each probe is told as progress. Where there is no session with it, one is made; of a node that
+ * only a route leads to what is known of the way is told.
  *
  * @throws NetError `usage` for what is no id, `not_found` for a node that nothing is known of.
  */
 export async function tracePeer(
-  node: MeshView,
+  node: ReachingView,
   peerText: string,
   count: number,
   context: CallContext,
 ): Promise<object> {
   const nodeId = resolvePeer(node, peerText, "Cannot trace");
   const { transport } = node.mesh;
+  if (transport.peer(nodeId) === undefined) await reachFor(node, nodeId, context.signal);
   const peer = transport.peer(nodeId);
   if (peer === undefined) return traceRoute(node, nodeId);
   const times: number[] = [];

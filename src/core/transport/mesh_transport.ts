@@ -248,6 +248,11 @@ export class MeshTransport implements MeshLink {
     return this.#parts.view.routes();
   }
 
+  /** The neighbour that packets for a node are handed to now; `undefined` when none leads there. */
+  nextHop(nodeId: bigint): PeerInfo | undefined {
+    return this.#parts.view.nextHop(nodeId);
+  }
+
   /** What this node sees of the streams it relays. */
   relayedStreams(): RelayedStream[] {
     return this.#parts.view.relayedStreams();

@@ -1,5 +1,5 @@
 /** What can be seen of a transport from outside: peers, ways, tables, counters. Changes nothing. */
-import type { Clock } from "../../base/mod.ts";
+import { type Clock, highHalf, lowHalf } from "../../base/mod.ts";
 import type { Breakers } from "./peers/breakers.ts";
 import type { ConductTable } from "./peers/conduct.ts";
 import type { Egress } from "./routing/egress.ts";
@@ -49,6 +49,11 @@ export class MeshView {
 
   peer(nodeId: bigint): PeerInfo | undefined {
     return this.#deps.peers.get(nodeId)?.info(this.#deps.clock.now());
+  }
+
+  nextHop(nodeId: bigint): PeerInfo | undefined {
+    const now = this.#deps.clock.now();
+    return this.#deps.routing.nextHop(lowHalf(nodeId), highHalf(nodeId), now)?.info(now);
   }
 
   connectedPeers(): readonly bigint[] {

@@ -19,8 +19,10 @@ import {
   ingestCapabilities,
   mayAdmit,
   mayExecute,
+  noiseKeyEntry,
   readMembership,
   SUBPROTOCOL_ANNOUNCEMENT,
+  TAG_SEALED,
   TAG_STREAM_ACK_RANGES,
   TAG_SUBNET_HEADER,
 } from "../../core/capability/mod.ts";
@@ -80,8 +82,7 @@ export interface CapabilityChange {
   readonly isDirect: boolean;
 }
 
-/** What this version of the program can do on the wire. */
-const TAG_SEALED = "net.sealed@1";
+/** What this version of the program can do on the wire, and the key it is reached by. */
 const WIRE_SOURCE = "wire";
 const START_SOURCE = "start";
 const SWEEP_MS = 1_000;
@@ -119,6 +120,7 @@ export class CapabilityService implements Service {
     this.#broadcaster = new Broadcaster({ clock, transport, own, schedule });
     this.#own.contribute(WIRE_SOURCE, {
       tags: [TAG_STREAM_ACK_RANGES, TAG_SEALED, TAG_SUBNET_HEADER],
+      metadata: [noiseKeyEntry(keys.noise.publicKey)],
     });
     if (options.facts !== undefined) this.#own.contribute(START_SOURCE, options.facts);
     this.#publish(this.own.nodeId, this.#describe(this.own), true);

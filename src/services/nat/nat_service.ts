@@ -25,6 +25,7 @@ import type { CapabilityService } from "../capabilities/mod.ts";
 import type { MeshService } from "../mesh.ts";
 import { ClassificationLoop } from "./classification_loop.ts";
 import { NAT_TAG_PREFIX, PeerFacts, TAG_PORT_MAPPED, TAG_RELAY_CAPABLE } from "./peer_knowledge.ts";
+import { Reacher } from "./reacher.ts";
 import { RelayFallback } from "./relay_fallback.ts";
 import { Upgrader } from "./upgrader.ts";
 
@@ -34,7 +35,7 @@ export interface NatServiceDeps {
   readonly random: RandomBytes;
   readonly log: Log;
   readonly metrics: MetricRegistry;
-  readonly mesh: Pick<MeshService, "transport" | "findPeer">;
+  readonly mesh: Pick<MeshService, "transport" | "findPeer" | "requireSealing">;
   readonly capabilities: Pick<CapabilityService, "contribute" | "get">;
   /** Addresses of this machine in canonical text, for a socket bound to all of them. */
   readonly ownHosts?: () => readonly string[];
@@ -63,6 +64,7 @@ interface Running {
   readonly loop: ClassificationLoop;
   readonly upgrader: Upgrader;
   readonly fallback: RelayFallback;
+  readonly reacher: Reacher;
 }
 
 /** Finds ways through NATs. */
@@ -113,7 +115,13 @@ export class NatService implements Service, NatTraversal {
       peerClass: (peer) => facts.natClass(peer),
       peerReflex: (peer) => facts.reflex(peer),
     });
-    this.#running = { plane, loop, upgrader, fallback };
+    const reacher = new Reacher({
+      ...this.#deps,
+      transport,
+      keyOf: (peer) => facts.announcedKey(peer),
+      requireSealing: (peer, entityId) => mesh.requireSealing(peer, entityId),
+    });
+    this.#running = { plane, loop, upgrader, fallback, reacher };
     metrics.register("nat", () => this.#counters());
     if (!this.#isOn) return Promise.resolve();
     plane.start();
@@ -127,6 +135,7 @@ export class NatService implements Service, NatTraversal {
   stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
+    running?.reacher.stop();
     running?.fallback.stop();
     running?.upgrader.stop();
     running?.loop.stop();
@@ -183,6 +192,21 @@ export class NatService implements Service, NatTraversal {
 
   connectDirect(peer: bigint, options: ConnectDirectOptions = {}): Promise<PathReport> {
     return this.#connect(peer, options);
+  }
+
+  /**
+   * Makes sure that there is a session with a node: where there is none, through the neighbour that leads to
+   * it, with the key it announced; also where traversal is switched off.
+   *
+   * @throws As {@linkcode Reacher.reach}.
+   */
+  reach(peer: bigint, signal?: AbortSignal): Promise<void> {
+    return this.#require().reacher.reach(peer, signal);
+  }
+
+  /** False for a node that is not worth trying; see {@linkcode Reacher.mayReach}. */
+  mayReach(peer: bigint): boolean {
+    return this.#running?.reacher.mayReach(peer) ?? false;
   }
 
   /** What the last search for a peer came to, and how long ago; searches of this run only. */
@@ -247,6 +271,13 @@ export class NatService implements Service, NatTraversal {
 
   #counters(): CounterSet {
     const { port_mapping_external: _, port_mapping_active, ...stats } = this.stats();
-    return { ...this.counters(), ...stats, port_mapping_active: port_mapping_active ? 1 : 0 };
+    const { reacher } = this.#require();
+    return {
+      ...this.counters(),
+      ...stats,
+      ...reacher.counters,
+      reach_running: reacher.running,
+      port_mapping_active: port_mapping_active ? 1 : 0,
+    };
   }
 }

@@ -1,4 +1,5 @@
 /** What this node knows of others that helps to reach them: announced, remembered, proven. */
+import { announcedNoiseKey } from "../../core/capability/mod.ts";
 import {
   type NatClass,
   parseAddress,
@@ -18,7 +19,16 @@ export const TAG_PORT_MAPPED = "net.port-mapped@1";
 /** What {@linkcode PeerFacts} needs. */
 export interface PeerFactsDeps {
   readonly capabilities: Pick<CapabilityService, "get">;
-  readonly mesh: Pick<MeshService, "findPeer">;
+  readonly mesh: Pick<MeshService, "findPeer" | "requireSealing">;
+}
+
+/** The Noise key that a node announced, and who says so. */
+export interface AnnouncedKey {
+  readonly entityId: Uint8Array;
+  /** 32 bytes. */
+  readonly noisePublicKey: Uint8Array;
+  /** Version of the announcement. */
+  readonly version: bigint;
 }
 
 /** Reads what nodes announced. */
@@ -29,16 +39,31 @@ export class PeerFacts {
     this.#deps = deps;
   }
 
-  /** Everything about one node. */
+  /**
+   * Everything about one node. The key it announced counts more than one that is remembered, and obliges: a
+   * session that is made with it is sealed, with the entity that announced it.
+   */
   async know(nodeId: bigint): Promise<PeerKnowledge> {
-    const known = await this.#deps.mesh.findPeer(nodeId);
+    const { mesh } = this.#deps;
+    const known = await mesh.findPeer(nodeId);
+    const announced = this.announcedKey(nodeId);
+    if (announced !== undefined) mesh.requireSealing(nodeId, announced.entityId);
     return {
       natClass: this.natClass(nodeId),
       reflex: this.reflex(nodeId),
       isMapped: this.#tags(nodeId).includes(TAG_PORT_MAPPED),
       addresses: known?.addresses ?? [],
-      noisePublicKey: known?.noisePublicKey,
+      noisePublicKey: announced?.noisePublicKey ?? known?.noisePublicKey,
     };
+  }
+
+  /** The key it announced; `undefined` for nodes that don't seal, which announce none. */
+  announcedKey(nodeId: bigint): AnnouncedKey | undefined {
+    const announcement = this.#deps.capabilities.get(nodeId);
+    const noisePublicKey = announcement && announcedNoiseKey(announcement);
+    if (announcement === undefined || noisePublicKey === undefined) return undefined;
+    const { entityId, version } = announcement;
+    return { entityId, noisePublicKey, version };
   }
 
   /** The address it announced. */

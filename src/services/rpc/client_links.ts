@@ -2,8 +2,9 @@
  * Ways of this node's calls to servers (`nrpc.md` 5): opened when first needed, many callers waiting for the same
  * one, kept as long as the session, at most so many.
  */
-import { idToHex } from "../../base/mod.ts";
+import { idToHex, NetError } from "../../base/mod.ts";
 import { requireChannelId } from "../../channel/mod.ts";
+import { isPeerUp } from "../../core/transport/mod.ts";
 import {
   type ClientLinks,
   type ClientSink,
@@ -15,8 +16,14 @@ import {
 } from "../../rpc/mod.ts";
 import { type CallerChannels, type ClientLink, openClientLink } from "./client_link.ts";
 import { awaitAnnouncement } from "./extension.ts";
-import { OPENING_MAX, READY_MAX, REFUSALS_MAX, REFUSED_MS } from "./limits.ts";
-import { noRouteError, openingError, openingFullError, serviceNameError } from "./link_errors.ts";
+import { OPENING_MAX, OPENING_RETRY_MS, READY_MAX, REFUSALS_MAX, REFUSED_MS } from "./limits.ts";
+import {
+  noRouteError,
+  openingError,
+  openingFullError,
+  serviceNameError,
+  unreachedError,
+} from "./link_errors.ts";
 import type { LoopbackLinks } from "./loopback_links.ts";
 import type { LinkParts } from "./rpc_parts.ts";
 
@@ -74,7 +81,9 @@ export class PeerClientLinks implements ClientLinks {
     const key = `${idToHex(target)} ${service}`;
     let opening = this.#opening.get(key);
     if (opening === undefined) {
-      if (this.#opening.size >= OPENING_MAX) throw openingFullError(target, service, 100);
+      if (this.#opening.size >= OPENING_MAX) {
+        throw openingFullError(target, service, OPENING_RETRY_MS);
+      }
       // Room is made first: servers have a limit as well.
       if (this.#size + this.#opening.size >= READY_MAX) this.#evict();
       opening = this.#open(target, service, key).finally(() => this.#opening.delete(key));
@@ -91,11 +100,10 @@ export class PeerClientLinks implements ClientLinks {
   }
 
   async #open(target: bigint, service: string, key: string): Promise<FrameLink> {
-    const { transport, facts, clock } = this.#parts;
+    const { facts, clock } = this.#parts;
     const sink = this.#sink;
-    if (sink === undefined || transport.peer(target) === undefined) {
-      throw noRouteError(target, service);
-    }
+    if (sink === undefined) throw noRouteError(target, service);
+    await this.#reach(target, service);
     const refusal = this.#refusals.get(key);
     if (refusal !== undefined && refusal.until > clock.now()) throw refusal.error;
     await awaitAnnouncement(this.#parts, target);
@@ -113,6 +121,19 @@ export class PeerClientLinks implements ClientLinks {
       const isRefused = error instanceof RpcError && error.kind === "server_error";
       if (isRefused && !facts.isOurs(target)) this.#noteRefusal(key, error);
       throw error;
+    }
+  }
+
+  /** Makes a session with a node where there is none. */
+  async #reach(target: bigint, service: string): Promise<void> {
+    const { transport, reach } = this.#parts;
+    const peer = transport.peer(target);
+    if (peer !== undefined && isPeerUp(peer)) return;
+    try {
+      await reach.reach(target);
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      throw unreachedError(target, service, error);
     }
   }
 

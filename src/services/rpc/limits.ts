@@ -5,6 +5,7 @@ export const READY_MAX = 1_024;
 
 /** Links being opened; who calls more services at once is told to wait. */
 export const OPENING_MAX = 1_024;
+export const OPENING_RETRY_MS = 100;
 
 /** Reply channels of origins that no session proves, per service (`nrpc.md` 15); the oldest makes room. */
 export const UNPROVEN_REPLIES_MAX = 4_096;

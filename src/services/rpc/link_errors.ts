@@ -1,9 +1,9 @@
 /** Errors of links to peers, and how endings of streams are called on links. */
-import { idToHex } from "../../base/mod.ts";
+import { idToHex, type NetError } from "../../base/mod.ts";
 import { AckReason } from "../../channel/mod.ts";
 import type { StreamEnd } from "../../core/transport/mod.ts";
 import { type LinkEnd, RpcError, Status } from "../../rpc/mod.ts";
-import { SUBSCRIBE_RETRY_MS } from "./limits.ts";
+import { OPENING_RETRY_MS, SUBSCRIBE_RETRY_MS } from "./limits.ts";
 
 /** What a stream's end means for the link on it. */
 export function linkEndOf(reason: StreamEnd): LinkEnd {
@@ -31,6 +31,17 @@ export function noRouteError(target: bigint, service: string, cause?: unknown): 
     "no_route",
     `Cannot call "${service}": no session with node ${idToHex(target)}`,
     { target, cause, next: "see net node peers for the nodes that are connected" },
+  );
+}
+
+/** There is no session with a node, and none could be made. */
+export function unreachedError(target: bigint, service: string, cause: NetError): RpcError {
+  if (cause.code === "limit") return openingFullError(target, service, OPENING_RETRY_MS);
+  const why = typeof cause.data?.why === "string" ? `, and ${cause.data.why}` : "";
+  return new RpcError(
+    "no_route",
+    `Cannot call "${service}": no session with node ${idToHex(target)}${why}`,
+    { target, cause, next: cause.next },
   );
 }
 

@@ -50,6 +50,18 @@ export interface RpcAnnouncements {
   readonly version: number;
 }
 
+/** Makes sessions with nodes that are known only by what they announced. */
+export interface RpcReach {
+  /**
+   * Makes sure that there is a session.
+   *
+   * @throws NetError `unreachable` or `limit`; `data.why` says the reason in words.
+   */
+  reach(peer: bigint): Promise<void>;
+  /** False for a node that is not worth trying now. */
+  mayReach(peer: bigint): boolean;
+}
+
 /** What links share. */
 export interface LinkParts {
   readonly clock: Clock;
@@ -60,6 +72,7 @@ export interface LinkParts {
   readonly facts: Pick<PeerFacts, "isOurs" | "originHashOf">;
   readonly channels: RpcChannels;
   readonly announcements: RpcAnnouncements;
+  readonly reach: Pick<RpcReach, "reach">;
   readonly counters: LinkCounters;
   readonly budget: JoinBudget;
   readonly allowances: Allowances;

@@ -20,7 +20,13 @@ import { Allowances } from "./allowances.ts";
 import { CallerGate } from "./caller_gate.ts";
 import { PeerClientLinks } from "./client_links.ts";
 import { LoopbackLinks } from "./loopback_links.ts";
-import type { LinkParts, RpcAnnouncements, RpcChannels, RpcTransport } from "./rpc_parts.ts";
+import type {
+  LinkParts,
+  RpcAnnouncements,
+  RpcChannels,
+  RpcReach,
+  RpcTransport,
+} from "./rpc_parts.ts";
 import { PeerServerLinks } from "./server_links.ts";
 import { SilenceWatch } from "./silence_watch.ts";
 
@@ -44,6 +50,7 @@ export interface RpcServiceDeps {
   readonly facts: Pick<PeerFacts, "isOurs" | "originHashOf">;
   readonly channels: RpcChannels;
   readonly announcements: RpcAnnouncements;
+  readonly reach: RpcReach;
   readonly gates: RpcGates;
 }
 
@@ -113,9 +120,10 @@ export function createRpcRun(deps: RpcServiceDeps, options: RpcRunOptions): RpcR
 }
 
 function createLinkParts(
-  { clock, log, identity, facts, channels, announcements, mesh: { transport } }: RpcServiceDeps,
+  deps: RpcServiceDeps,
   { counters, sessionTimeoutMs }: RpcRunOptions,
 ): LinkParts {
+  const { clock, log, identity, facts, channels, announcements, reach, mesh: { transport } } = deps;
   return {
     clock,
     log,
@@ -124,6 +132,7 @@ function createLinkParts(
     facts,
     channels,
     announcements,
+    reach,
     counters,
     budget: new JoinBudget(),
     allowances: new Allowances(),
@@ -132,13 +141,13 @@ function createLinkParts(
 }
 
 function createDirectory(
-  { announcements, gates, mesh: { transport } }: RpcServiceDeps,
+  { announcements, gates, reach, mesh: { transport } }: RpcServiceDeps,
 ): ServiceDirectory {
   return new ServiceDirectory({
     nodesOffering: (service) => announcements.nodesOffering(service),
     mayExecute: (node, service) => gates.mayExecute(node, serviceTag(service)),
     version: () => announcements.version,
-    isHealthy: (node) => transport.peer(node)?.state !== "failed",
+    isHealthy: (node) => node === transport.nodeId || reach.mayReach(node),
     roundTripMs: (node) => node === transport.nodeId ? 0 : transport.peer(node)?.rttMs,
   });
 }

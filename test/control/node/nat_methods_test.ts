@@ -33,6 +33,7 @@ class Calls {
     const reach: ReachView = {
       mesh: { ...view.mesh, addressesOf: () => Promise.resolve(addresses) },
       nat: {
+        ...view.nat,
         isOn: true,
         classification: "cone",
         reflexAddress: { host: "203.0.113.9", port: 7 },

@@ -57,7 +57,10 @@ Deno.test("onChange() tells of nodes that come, change and go", async () => {
   await until("it comes", () => last()?.known !== undefined);
   assert.ok(last()?.isDirect);
   // What steers is not believed of others, and heat only of chains that are held.
-  assert.deepEqual([...last()?.known?.set.metadata ?? []], [["x", "y"]]);
+  assert.deepEqual([...last()?.known?.set.metadata ?? []], [
+    ["net.noise-key", right.keys.noise.publicKey.toHex()],
+    ["x", "y"],
+  ]);
   assert.deepEqual(tagsOf(last()?.known?.set.tags), ["a"]);
   assert.deepEqual(right.capabilities.known(right.nodeId)?.set.metadata.get("owner"), "me");
   await right.stop();

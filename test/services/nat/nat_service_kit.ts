@@ -37,7 +37,11 @@ export class NatServiceKit extends NatNet {
       random: this.randomBytes,
       log: silentLog,
       metrics,
-      mesh: { transport: node.transport, findPeer: (nodeId) => this.#find(nodeId) },
+      mesh: {
+        transport: node.transport,
+        findPeer: (nodeId) => this.#find(nodeId),
+        requireSealing: () => {},
+      },
       capabilities: {
         contribute: (_, facts) => void (announced = facts),
         get: (nodeId) => this.#announcement(nodeId),
@@ -75,6 +79,9 @@ export class NatServiceKit extends NatNet {
   #announcement(nodeId: bigint): any {
     const facts = this.#served.find((node) => node.nodeId === nodeId)?.announced;
     if (facts === undefined) return undefined;
-    return { capabilities: { tags: facts.tags }, reflexAddress: facts.reflexAddress };
+    return {
+      capabilities: { tags: facts.tags, metadata: new Map() },
+      reflexAddress: facts.reflexAddress,
+    };
   }
 }

@@ -1,7 +1,8 @@
 /** Nodes with channels and calls on a simulated network; what one announces the others know at once. */
+import { NetError } from "../../../src/base/mod.ts";
 import { createMetricRegistry, silentLog } from "../../../src/observe/mod.ts";
 import { serviceTag, TAG_RPC_BODIES } from "../../../src/rpc/mod.ts";
-import { RpcService } from "../../../src/services/mod.ts";
+import { type RpcReach, RpcService } from "../../../src/services/mod.ts";
 import { ChannelKit, type ChannelNode, type ChannelNodeOptions } from "../channels/channel_kit.ts";
 
 /** A node and its calls. */
@@ -16,6 +17,8 @@ export interface CallNode extends ChannelNode {
 export interface CallNodeOptions extends ChannelNodeOptions {
   /** False leaves out the tag of long bodies. */
   readonly isExtended?: boolean;
+  /** How sessions are made on demand; none can be when left out. */
+  readonly reach?: RpcReach;
   readonly mayAdmit?: (caller: bigint, tag: string) => boolean;
   readonly mayExecute?: (target: bigint, tag: string) => boolean;
 }
@@ -56,6 +59,10 @@ export class RpcKit extends ChannelKit {
           const tags = services.map(serviceTag);
           made.announceAs("rpc", options.isExtended === false ? tags : [TAG_RPC_BODIES, ...tags]);
         },
+      },
+      reach: options.reach ?? {
+        reach: () => Promise.reject(new NetError("unreachable", "Cannot reach it: no way")),
+        mayReach: (peer) => transport.peer(peer)?.state !== "failed",
       },
       gates: {
         mayExecute: options.mayExecute ?? (() => true),

@@ -1,9 +1,10 @@
 /**
  * Names of metadata entries that are not the user's to choose (`capabilities.md` 3, 4): what steers work,
- * what describes tools, and names that would read as reserved tags.
+ * what describes tools, the key of the node, and names that would read as reserved tags.
  */
 import { NetError } from "../../../base/mod.ts";
 import { STEERING_METADATA_KEYS } from "../ingest.ts";
+import { NOISE_KEY_METADATA } from "../noise_key.ts";
 import { reservedPrefixOf } from "./user_tag.ts";
 
 /** Begins the entries of tools: `tool::ID::WHAT`. */
@@ -44,6 +45,9 @@ export function requireUserMetadataKey(key: string): void {
       `prefix ${TOOL_METADATA_PREFIX} is reserved`,
       "leave it to the tools that run, which describe themselves",
     );
+  }
+  if (key === NOISE_KEY_METADATA) {
+    throw refuse(key, "it is the node's own key", "leave it to the node, which announces it");
   }
   const prefix = reservedPrefixOf(key);
   if (prefix !== undefined) {

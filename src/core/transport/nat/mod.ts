@@ -2,7 +2,7 @@
 export { type Classification, classifyReflex, UNKNOWN as UNKNOWN_NAT } from "./classification.ts";
 export { type ConnectOptions, DirectConnector, type DirectConnectorDeps } from "./connector.ts";
 export { PunchCoordinator, RejectReason } from "./coordinator.ts";
-export { isDirect as isDirectPeer } from "./coordinators.ts";
+export { isDirect as isDirectPeer, isUp as isPeerUp } from "./coordinators.ts";
 export { createNatCounters, type NatCounters } from "./counters.ts";
 export { REFLEX_ANSWERS_MIN, REFLEX_PEERS_MAX, REFLEX_TIMEOUT_MS } from "./limits.ts";
 export { decidePair } from "./pair_decision.ts";
