@@ -72,14 +72,19 @@ export class RpcError extends NetError {
     this.elapsedMs = elapsedMs;
   }
 
-  /** The text that bindings of the Rust core give errors of this kind. */
+  /**
+   * The text that bindings of the Rust core give errors of this kind (`nrpc.md` 12). Kinds that they have no text
+   * for are told as the nearest that they have: an overloaded server has answered with its status, a call that
+   * this node has no room for found no way, and a body that is too large cannot be encoded for its peer.
+   */
   get bindingText(): string {
-    if (this.kind === "timeout" && this.elapsedMs !== undefined) {
-      return `nrpc:timeout: elapsed_ms=${this.elapsedMs}`;
+    const { kind, status, message } = this;
+    if (kind === "timeout") return `nrpc:timeout: elapsed_ms=${this.elapsedMs ?? 0}`;
+    if (kind === "server_error" || (kind === "backpressure" && status !== undefined)) {
+      const digits = (status ?? Status.internal).toString(16).padStart(4, "0");
+      return `nrpc:server_error: status=0x${digits} message=${message}`;
     }
-    if (this.kind !== "server_error") return `nrpc:${this.kind}: ${this.message}`;
-    const status = (this.status ?? Status.internal).toString(16).padStart(4, "0");
-    return `nrpc:server_error: status=0x${status} message=${this.message}`;
+    return `nrpc:${BINDING_KINDS[kind] ?? kind}: ${message}`;
   }
 }
 
@@ -120,6 +125,12 @@ const CODES: Readonly<Record<RpcErrorKind, ErrorCode>> = {
   serve_failed: "conflict",
   backpressure: "backpressure",
   too_large: "limit",
+};
+
+/** Kinds of ours by the names of kinds that bindings know. */
+const BINDING_KINDS: Partial<Record<RpcErrorKind, string>> = {
+  backpressure: "transport",
+  too_large: "codec_encode",
 };
 
 function codeOf(kind: RpcErrorKind, status: number | undefined): ErrorCode {

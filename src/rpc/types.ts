@@ -52,9 +52,9 @@ export type DuplexHandler = (
 
 /** Options of serving a name. */
 export interface ServeOptions {
-  /** Handlers that run at a time, over all callers; 4096 when left out. */
+  /** Handlers that run at a time, over all callers; 32768 when left out. */
   readonly runningMax?: number;
-  /** Handlers that run at a time for one caller; `runningMax` when left out. */
+  /** Handlers that run at a time for one caller; `runningMax` when left out, 16384 when both are. */
   readonly runningPerPeerMax?: number;
   /** Milliseconds a handler may take, 0 for ever; 60000 when left out. Streams: between two items. */
   readonly handlerTimeoutMs?: number;

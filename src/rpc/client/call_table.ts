@@ -127,7 +127,7 @@ function countError(meter: ServiceMeter, error: RpcError): void {
       meter.errorsTransport += 1;
       break;
     case "capability_denied":
-      meter.capabilityDenied += 1;
+      meter.callsDenied += 1;
       break;
     case "server_error":
     case "codec_decode":

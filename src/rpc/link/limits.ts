@@ -24,8 +24,8 @@ export const FLUSH_DOUBTS = 64;
 /** Large frames of one link that leave in turn; others wait behind them. */
 export const LARGE_ACTIVE_MAX = 16;
 
-/** Large frames that wait for their turn, per link; each is the caller's own memory. */
-export const LARGE_WAITING_MAX = 4_096;
+/** Large frames that wait for their turn, per link, as many as calls may run there; each is the sender's own memory. */
+export const LARGE_WAITING_MAX = 16_384;
 
 /** A frame is longer than its body by service, headers and lengths: 32 × (67 + 4,096) + 270 bytes and a bit. */
 export const FRAME_BODY_BYTES_MAX = BODY_BYTES_MAX + 262_144;

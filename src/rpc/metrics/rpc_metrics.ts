@@ -76,18 +76,21 @@ export class RpcMetrics implements RpcMeters {
   get counters(): Readonly<Record<string, number>> {
     let responsesDropped = this.#overflow.responsesDropped;
     let overloaded = this.#overflow.overloaded;
+    let callsDenied = this.#overflow.callsDenied;
     for (const meter of this.#meters.values()) {
       responsesDropped += meter.responsesDropped;
       overloaded += meter.overloaded;
+      callsDenied += meter.callsDenied;
     }
     return {
       services: this.#meters.size,
-      services_evicted: this.#evicted,
-      responses_dropped: responsesDropped,
-      requests_overloaded: overloaded,
+      services_evicted_total: this.#evicted,
+      responses_dropped_total: responsesDropped,
+      requests_overloaded_total: overloaded,
+      calls_denied_total: callsDenied,
       observer_waiting: this.#queue.waiting,
-      observer_dropped: this.#queue.dropped,
-      observer_failed: this.#queue.failed,
+      observer_dropped_total: this.#queue.dropped,
+      observer_failed_total: this.#queue.failed,
     };
   }
 

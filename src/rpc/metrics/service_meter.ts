@@ -49,13 +49,16 @@ export class ServiceMeter {
   errorsTimeout = 0;
   errorsServer = 0;
   errorsTransport = 0;
-  capabilityDenied = 0;
+  /** Refused by the gate of either side, as the caller learns it. */
+  callsDenied = 0;
   inFlight = 0;
   readonly latency = new Histogram();
   /** Handlers of this node. */
   handlerInvocations = 0;
   handlerPanics = 0;
   handlersRunning = 0;
+  /** Refused by the gate of this node before a handler ran. */
+  capabilityDenied = 0;
   readonly handlerDuration = new Histogram();
   streamChunksEmitted = 0;
   streamChunksDropped = 0;
@@ -79,7 +82,7 @@ export class ServiceMeter {
   get isUnused(): boolean {
     return this.holders === 0 && this.inFlight === 0 && this.handlersRunning === 0 &&
       this.calls === 0 && this.latency.count === 0 && this.handlerInvocations === 0 &&
-      this.handlerDuration.count === 0 && this.capabilityDenied === 0 &&
+      this.handlerDuration.count === 0 && this.capabilityDenied + this.callsDenied === 0 &&
       this.errorsNoRoute + this.errorsTimeout + this.errorsServer + this.errorsTransport === 0 &&
       this.handlerPanics + this.streamChunksEmitted + this.streamChunksDropped === 0 &&
       this.relayedFlowControlledRejected + this.packetOriginMismatchDropped === 0 &&

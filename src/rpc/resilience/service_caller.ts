@@ -244,7 +244,7 @@ export class ServiceCaller implements ServiceCalls {
     meter.calls += 1;
     meter.latency.observe(0);
     if (error.kind === "no_route") meter.errorsNoRoute += 1;
-    else meter.capabilityDenied += 1;
+    else meter.callsDenied += 1;
     if (!meters.isObserved) return;
     meters.tell({
       caller: nodeId,

@@ -1,5 +1,6 @@
 /** Which requests of one caller are run (`nrpc.md` 6, 11; promise N1), and what the others are told. */
 import { type RequestBody, RpcFlag, Status } from "../wire/mod.ts";
+import type { CallerShare } from "./caller_shares.ts";
 import { type Failure, failure } from "./failure.ts";
 import { DEADLINE_TOLERANCE_MS } from "./limits.ts";
 import { overloadFailure, retryAfterMs } from "./overload.ts";
@@ -10,13 +11,13 @@ import type { ServedName } from "./served_name.ts";
 export class Admission {
   readonly #engine: ServerEngine;
   readonly #service: ServedName;
-  readonly #peer: bigint;
+  readonly #share: CallerShare;
   #admittedAt: number | undefined;
 
-  constructor(engine: ServerEngine, service: ServedName, peer: bigint) {
+  constructor(engine: ServerEngine, service: ServedName, share: CallerShare) {
     this.#engine = engine;
     this.#service = service;
-    this.#peer = peer;
+    this.#share = share;
   }
 
   /** Why a request is not run; `running` handlers are at work for its caller. */
@@ -31,13 +32,18 @@ export class Admission {
     if (service.isUpload && (flags & RpcFlag.clientStreaming) === 0) {
       return failure(Status.internal, `"${service.name}" takes a stream of items`);
     }
+    if (service.shape === "duplex" && (flags & RpcFlag.streamingResponse) === 0) {
+      return failure(Status.internal, `"${service.name}" answers with a stream of items`);
+    }
     if (!this.#isAdmitted()) {
+      service.meter.capabilityDenied += 1;
       const text = `this node does not admit the caller to "${service.name}"`;
       return failure(Status.capabilityDenied, text);
     }
     const { runningMax, runningPerPeerMax, meter } = service;
-    const isFull = service.running >= runningMax || engine.running >= engine.runningMax;
-    if (!isFull && running < runningPerPeerMax) return undefined;
+    const { fullOf } = this.#share;
+    const isFull = service.running >= runningMax || fullOf === "node";
+    if (!isFull && running < runningPerPeerMax && fullOf === undefined) return undefined;
     meter.overloaded += 1;
     const what = isFull ? "too many calls run here" : "too many calls of this caller run here";
     return overloadFailure(what, retryAfterMs(meter.handlerDuration));
@@ -47,7 +53,7 @@ export class Admission {
   #isAdmitted(): boolean {
     const version = this.#engine.admissionVersion();
     if (version !== undefined && version === this.#admittedAt) return true;
-    const isAdmitted = this.#engine.mayAdmit(this.#peer, this.#service.name);
+    const isAdmitted = this.#engine.mayAdmit(this.#share.peer, this.#service.name);
     this.#admittedAt = isAdmitted ? version : undefined;
     return isAdmitted;
   }

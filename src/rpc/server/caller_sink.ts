@@ -15,9 +15,9 @@ import {
   Status,
 } from "../wire/mod.ts";
 import { Admission } from "./admission.ts";
+import type { CallerShare } from "./caller_shares.ts";
 import { EarlyFrames } from "./early_frames.ts";
 import { type Failure, failure } from "./failure.ts";
-import { HELD_BYTES_PER_CALLER_MAX } from "./limits.ts";
 import { overloadFailure, retryAfterMs } from "./overload.ts";
 import { trySendResponse } from "./reply_writer.ts";
 import type { ServerEngine } from "./rpc_server.ts";
@@ -38,6 +38,7 @@ export class CallerSink implements FrameSink {
   readonly engine: ServerEngine;
   readonly service: ServedName;
   readonly peer: ServerPeer;
+  readonly share: CallerShare;
   /** Handlers that run for it. */
   running = 0;
   readonly #tag: number;
@@ -47,14 +48,14 @@ export class CallerSink implements FrameSink {
   readonly #request = new RequestBody();
   readonly #chunk = new ChunkBody();
   readonly #admission: Admission;
-  #heldBytes = 0;
 
   constructor(engine: ServerEngine, service: ServedName, peer: ServerPeer) {
     this.engine = engine;
     this.service = service;
     this.peer = peer;
     this.#tag = lowHalf(peer.peer);
-    this.#admission = new Admission(engine, service, peer.peer);
+    this.share = engine.shares.acquire(peer.peer);
+    this.#admission = new Admission(engine, service, this.share);
     this.#early = new EarlyFrames(engine.timers, engine.counters, engine.early);
   }
 
@@ -108,6 +109,7 @@ export class CallerSink implements FrameSink {
     for (const call of this.#calls.values()) call.onCallerLost(why);
     this.#early.clear();
     this.service.forget(this);
+    this.engine.shares.release(this.share);
   }
 
   /** This node ends what runs. */
@@ -137,24 +139,11 @@ export class CallerSink implements FrameSink {
     return isOwned ? body : this.engine.copies.copy(body);
   }
 
-  /** Books bytes that are kept for this caller; false when it has too many. */
-  hold(bytes: number): boolean {
-    if (this.#heldBytes + bytes > HELD_BYTES_PER_CALLER_MAX) return false;
-    if (!this.engine.held.take(bytes)) return false;
-    this.#heldBytes += bytes;
-    return true;
-  }
-
-  /** Those are not kept any more. */
-  release(bytes: number): void {
-    this.#heldBytes -= bytes;
-    this.engine.held.release(bytes);
-  }
-
   /** A handler is through. */
   onHandlerEnd(call: ServerCall): void {
     this.running -= 1;
-    if (!this.service.isUpload) this.release(call.requestBytes);
+    this.share.release(call.heldBytes);
+    this.share.end();
     this.service.onHandlerEnd(this.engine.clock.now() - call.startedAt);
   }
 
@@ -206,10 +195,10 @@ export class CallerSink implements FrameSink {
       engine.recent.add(callLow, callHigh, this.#tag);
       return this.#refuse(fault);
     }
-    this.#begin(request, isOwned);
+    this.#begin(request, bytes.length, isOwned);
   }
 
-  #begin(request: RequestBody, isOwned: boolean): void {
+  #begin(request: RequestBody, frameBytes: number, isOwned: boolean): void {
     const { service, engine } = this;
     const head = this.#head;
     const { callLow, callHigh } = head;
@@ -224,7 +213,9 @@ export class CallerSink implements FrameSink {
       engine.recent.add(callLow, callHigh, this.#tag);
       return;
     }
-    if (!service.isUpload && !this.hold(request.body.length)) {
+    // The body of an upload is its first item, and booked as the others are.
+    const heldBytes = service.isUpload ? frameBytes - request.body.length : frameBytes;
+    if (!this.share.hold(heldBytes)) {
       service.meter.overloaded += 1;
       engine.recent.add(callLow, callHigh, this.#tag);
       const waitMs = retryAfterMs(service.meter.handlerDuration);
@@ -232,6 +223,8 @@ export class CallerSink implements FrameSink {
     }
     const body = this.keep(request.body, isOwned);
     const call = this.#createCall(link, request);
+    call.heldBytes = heldBytes;
+    this.share.start();
     this.running += 1;
     service.onHandlerStart();
     try {

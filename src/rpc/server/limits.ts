@@ -1,10 +1,16 @@
 /** Bounds of the serving engine, each with its reason. */
 
-/** Handlers that run at a time for one service, over all callers, when nothing else is said. */
-export const RUNNING_MAX = 4_096;
+/**
+ * Handlers that run at a time for one service, over all callers and for one of them, when nothing else is said: each
+ * is about 0.5 KB of bookkeeping beside its body, so that a crowd of callers whom a handler merely keeps waiting is
+ * no overload.
+ */
+export const RUNNING_MAX = 32_768;
+export const RUNNING_PER_PEER_MAX = 16_384;
 
-/** Handlers that run at a time in a node: about 30 MB of bookkeeping. */
+/** Handlers that run at a time in a node: about 30 MB of bookkeeping; and those of one peer among them. */
 export const RUNNING_TOTAL_MAX = 65_536;
+export const RUNNING_PER_CALLER_MAX = 32_768;
 
 /** Milliseconds a handler may take when nothing else is said; streams: between two items. */
 export const HANDLER_TIMEOUT_MS = 60_000;
@@ -18,16 +24,18 @@ export const RETRY_AFTER_MS_MAX = 5_000;
 /** The same before any handler has ended. */
 export const RETRY_AFTER_MS_FIRST = 250;
 
-/** Answers of one service that wait for room on the way back, and their bytes. */
-export const REPLIES_WAITING_MAX = 16_384;
-export const REPLY_BYTES_WAITING_MAX = 67_108_864;
+/**
+ * Answers that wait for room on the way back to one caller of one service, and their bytes: all that run for it may
+ * end at once, each with as much as a packet holds. Those of all its callers are twice that.
+ */
+export const REPLIES_WAITING_PER_CALLER_MAX = RUNNING_PER_PEER_MAX;
+export const REPLY_BYTES_WAITING_PER_CALLER_MAX = 134_217_728;
+export const REPLIES_WAITING_MAX = 2 * REPLIES_WAITING_PER_CALLER_MAX;
+export const REPLY_BYTES_WAITING_MAX = 2 * REPLY_BYTES_WAITING_PER_CALLER_MAX;
 
-/** Bytes of long answers under way, in a node: four of the greatest length. */
+/** Bytes of long answers under way, in a node: four of the greatest length; to one peer half of that. */
 export const LARGE_REPLY_BYTES_MAX = 268_435_456;
-
-/** The same for one caller, so that one which takes nothing leaves room for others. */
-export const REPLIES_WAITING_PER_CALLER_MAX = 12_288;
-export const REPLY_BYTES_WAITING_PER_CALLER_MAX = 50_331_648;
+export const LARGE_REPLY_BYTES_PER_CALLER_MAX = 134_217_728;
 
 /** Milliseconds that closing in haste waits for handlers which do not mind their signal. */
 export const CLOSE_GRACE_MS = 5_000;
@@ -49,8 +57,8 @@ export const WINDOWED_BYTES_MAX = 268_435_456;
 export const ITEM_BYTES = 128;
 
 /**
- * Bytes of requests that are being handled, and of items that wait, in a node and for one caller of one service:
- * eight bodies of the greatest length, and four.
+ * Bytes of requests that are being handled, of items that wait, and of long answers that wait for others, in a node
+ * and for one peer: eight bodies of the greatest length, and four.
  */
 export const HELD_BYTES_MAX = 536_870_912;
 export const HELD_BYTES_PER_CALLER_MAX = 268_435_456;

@@ -18,6 +18,7 @@ export function retryAfterMs(durations: Histogram): number {
   return Math.round(Math.min(RETRY_AFTER_MS_MAX, Math.max(RETRY_AFTER_MS_MIN, averageMs)));
 }
 
-function retryHeader(ms: number): RpcHeader {
+/** Says when another try is worth it. */
+export function retryHeader(ms: number): RpcHeader {
   return textHeader(HeaderName.retryAfter, String(ms));
 }

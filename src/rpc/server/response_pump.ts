@@ -2,7 +2,7 @@
  * Items that a handler gives, on their way to the caller (`nrpc.md` 7, 9): one after the other, as far as the caller
  * has granted room for them. A full window makes the handler wait; nothing is dropped.
  */
-import { CONTINUE_HEADERS, CREDITS_MAX, END_HEADERS, Status } from "../wire/mod.ts";
+import { BODY_BYTES_MAX, CONTINUE_HEADERS, CREDITS_MAX, END_HEADERS, Status } from "../wire/mod.ts";
 import { sendFailure } from "./failure.ts";
 import { sendResponse, trySendResponse } from "./reply_writer.ts";
 import type { StreamedCall } from "./streamed_call.ts";
@@ -102,14 +102,14 @@ export class ResponsePump {
   async #sendLater(body: Uint8Array): Promise<boolean> {
     const call = this.#call;
     const { link, callLow, callHigh, signal } = call;
-    const { largeReplies } = call.sink.engine;
+    const { share } = call.sink;
     const item = this.nextItem;
-    const isLarge = body.length > link.frameBytesMax;
-    while (isLarge && link.isExtended && !largeReplies.take(body.length)) {
-      await largeReplies.whenReleased();
-      if (call.isOver) return false;
-    }
+    // What nobody takes is refused as it is sent.
+    const isLarge = link.isExtended && body.length > link.frameBytesMax &&
+      body.length <= BODY_BYTES_MAX;
+    if (isLarge && !share.takeReply(body.length)) await share.awaitReply(body.length);
     try {
+      if (call.isOver) return false;
       await sendResponse(
         link,
         callLow,
@@ -124,7 +124,7 @@ export class ResponsePump {
       call.fail(sendFailure(error));
       return false;
     } finally {
-      if (isLarge && link.isExtended) largeReplies.release(body.length);
+      if (isLarge) share.releaseReply(body.length);
     }
     if (call.isOver) return false;
     this.#book(body);

@@ -15,13 +15,9 @@ import type {
   UnaryHandler,
 } from "../types.ts";
 import { ByteBudget } from "./byte_budget.ts";
+import { CallerShares } from "./caller_shares.ts";
 import type { RpcServerDeps } from "./deps.ts";
-import {
-  EARLY_BYTES_TOTAL_MAX,
-  HELD_BYTES_MAX,
-  LARGE_REPLY_BYTES_MAX,
-  RUNNING_TOTAL_MAX,
-} from "./limits.ts";
+import { EARLY_BYTES_TOTAL_MAX } from "./limits.ts";
 import { RecentCalls } from "./recent_calls.ts";
 import { ServedName, type ShapedHandler } from "./served_name.ts";
 
@@ -53,15 +49,11 @@ export interface ServerEngine {
   readonly timers: TimerHeap;
   readonly copies: BodyCopies;
   readonly recent: RecentCalls;
-  readonly largeReplies: ByteBudget;
-  /** Requests that are being handled, and items that wait. */
-  readonly held: ByteBudget;
+  /** Handlers that run, and what calls keep, by peer. */
+  readonly shares: CallerShares;
   /** Items that overtook their request. */
   readonly early: ByteBudget;
   readonly counters: RpcServerCounters;
-  readonly runningMax: number;
-  /** Handlers that run. */
-  running: number;
   mayAdmit(caller: bigint, service: string): boolean;
   admissionVersion(): number | undefined;
 }
@@ -84,8 +76,7 @@ export class RpcServer {
       timers: new TimerHeap(clock),
       copies: new BodyCopies(),
       recent: new RecentCalls(deps.seed),
-      largeReplies: new ByteBudget(LARGE_REPLY_BYTES_MAX),
-      held: new ByteBudget(HELD_BYTES_MAX),
+      shares: new CallerShares(),
       early: new ByteBudget(EARLY_BYTES_TOTAL_MAX),
       counters: {
         malformed: 0,
@@ -96,8 +87,6 @@ export class RpcServer {
         earlyDropped: 0,
         unasked: 0,
       },
-      runningMax: RUNNING_TOTAL_MAX,
-      running: 0,
       mayAdmit: (caller, service) => deps.mayAdmit(caller, service),
       admissionVersion: () => deps.admissionVersion?.(),
     };
@@ -108,8 +97,8 @@ export class RpcServer {
     /** Bytes of requests that are being handled, and of items that wait. */
     readonly heldBytes: number;
   } {
-    const { counters, running, held } = this.#engine;
-    return { ...counters, running, heldBytes: held.taken };
+    const { counters, shares: { running, heldBytes } } = this.#engine;
+    return { ...counters, running, heldBytes };
   }
 
   /** Names that are served, in the order they began to be. */

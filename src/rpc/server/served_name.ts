@@ -15,7 +15,13 @@ import type {
 } from "../types.ts";
 import { requestChannelName } from "../wire/mod.ts";
 import { CallerSink } from "./caller_sink.ts";
-import { CLOSE_GRACE_MS, HANDLER_TIMEOUT_MS, RUNNING_MAX, UPLOAD_WINDOW } from "./limits.ts";
+import {
+  CLOSE_GRACE_MS,
+  HANDLER_TIMEOUT_MS,
+  RUNNING_MAX,
+  RUNNING_PER_PEER_MAX,
+  UPLOAD_WINDOW,
+} from "./limits.ts";
 import { ReplyQueue } from "./reply_queue.ts";
 import type { ServerEngine } from "./rpc_server.ts";
 import type { ServerCall } from "./server_call.ts";
@@ -74,7 +80,9 @@ export class ServedName implements ServerSink, ServeHandle {
     onClosed: () => void,
   ) {
     const { runningMax = RUNNING_MAX, handlerTimeoutMs = HANDLER_TIMEOUT_MS } = options;
-    const { runningPerPeerMax = runningMax, requestWindow = UPLOAD_WINDOW } = options;
+    const { requestWindow = UPLOAD_WINDOW } = options;
+    const perPeerMax = options.runningMax === undefined ? RUNNING_PER_PEER_MAX : runningMax;
+    const { runningPerPeerMax = perPeerMax } = options;
     checkCount("runningMax", runningMax, 1);
     checkCount("runningPerPeerMax", runningPerPeerMax, 1);
     checkCount("handlerTimeoutMs", handlerTimeoutMs, 0);
@@ -135,7 +143,6 @@ export class ServedName implements ServerSink, ServeHandle {
   onHandlerStart(): void {
     this.open += 1;
     this.running += 1;
-    this.#engine.running += 1;
     this.meter.handlerInvocations += 1;
     this.meter.handlersRunning += 1;
   }
@@ -143,7 +150,6 @@ export class ServedName implements ServerSink, ServeHandle {
   /** Books a handler that is through. */
   onHandlerEnd(durationMs: number): void {
     this.running -= 1;
-    this.#engine.running -= 1;
     this.meter.handlersRunning -= 1;
     this.meter.handlerDuration.observe(durationMs);
     this.#checkIdle();

@@ -38,6 +38,8 @@ export abstract class ServerCall extends Timed implements RpcContext {
   readonly startedAt: number;
   readonly requestBytes: number;
   responseBytes = 0;
+  /** Bytes of its request that are kept as long as its handler runs. */
+  heldBytes = 0;
   isOver = false;
   /** It is found by its id: frames that concern it may still come. */
   isBooked = false;

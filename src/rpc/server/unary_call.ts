@@ -1,7 +1,7 @@
 /** A call with one body each way, or with an upload that is answered once: one answer (`nrpc.md` 6, 8). */
 import { BODY_BYTES_MAX, NO_HEADERS, Status } from "../wire/mod.ts";
-import { sendFailure, tooLargeFailure } from "./failure.ts";
-import { overloadFailure } from "./overload.ts";
+import { failure, sendFailure, tooLargeFailure } from "./failure.ts";
+import { retryHeader } from "./overload.ts";
 import { isLargeResponse, sendResponse } from "./reply_writer.ts";
 import { ServerCall } from "./server_call.ts";
 
@@ -43,16 +43,14 @@ export abstract class AnsweredCall extends ServerCall {
 
   async #answerLarge(body: Uint8Array): Promise<void> {
     const { link, callLow, callHigh } = this;
-    const { engine } = this.sink;
+    const { share } = this.sink;
     const bytesMax = link.isExtended ? BODY_BYTES_MAX : link.frameBytesMax;
     if (!link.isExtended || body.length > bytesMax) {
       return this.fail(tooLargeFailure(body.length, bytesMax));
     }
-    if (!engine.largeReplies.take(body.length)) {
-      return this.fail(overloadFailure("too many long answers are under way", LARGE_RETRY_MS));
-    }
     if (!this.isBooked) this.book();
     this.responseBytes = body.length;
+    if (!await this.#takeRoom(body.length)) return;
     try {
       // A cancel, the deadline and the end of the caller stop it.
       await sendResponse(link, callLow, callHigh, 0, Status.ok, NO_HEADERS, body, this.signal);
@@ -60,8 +58,27 @@ export abstract class AnsweredCall extends ServerCall {
     } catch (error) {
       this.fail(sendFailure(error));
     } finally {
-      engine.largeReplies.release(body.length);
+      share.releaseReply(body.length);
     }
+  }
+
+  /**
+   * Takes room for a long answer, behind those in front of it; false when the call has ended. A handler has run:
+   * that there is no room is no reason to ask another node (status 4 would say so).
+   */
+  async #takeRoom(bytes: number): Promise<boolean> {
+    const { share } = this.sink;
+    if (share.takeReply(bytes)) return true;
+    if (!share.hold(bytes)) {
+      const text = "the answer was dropped: too many long ones wait to leave";
+      this.fail(failure(Status.internal, text, [retryHeader(LARGE_RETRY_MS)]));
+      return false;
+    }
+    await share.awaitReply(bytes);
+    share.release(bytes);
+    if (!this.isOver) return true;
+    share.releaseReply(bytes);
+    return false;
   }
 }
 

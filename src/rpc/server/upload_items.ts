@@ -91,7 +91,8 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   end(error: unknown): void {
     this.#order?.clear();
     this.#release(this.#held);
-    if (this.#isComplete && error === undefined) return;
+    // What was never taken is gone: no reader is to think that it had all of it.
+    if (this.#isComplete && error === undefined && this.#items.length === 0) return;
     this.#error = error ?? new DOMException("the call is over", "AbortError");
     this.#items.clear();
     this.#bytesWaiting = 0;
@@ -184,7 +185,7 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   #holdBytes(bytes: number): void {
     this.#bytesWaiting += bytes;
     const max = this.#window === undefined ? UPLOAD_BYTES_MAX : WINDOWED_BYTES_MAX;
-    const isHeld = this.#call.sink.hold(bytes + ITEM_BYTES);
+    const isHeld = this.#call.sink.share.hold(bytes + ITEM_BYTES);
     if (isHeld) this.#held += bytes + ITEM_BYTES;
     if (!isHeld || this.#bytesWaiting > max) this.#onTooMuch();
   }
@@ -196,7 +197,7 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
 
   #release(bytes: number): void {
     this.#held -= bytes;
-    this.#call.sink.release(bytes);
+    this.#call.sink.share.release(bytes);
   }
 
   #onTooMuch(): void {

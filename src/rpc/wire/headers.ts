@@ -35,9 +35,8 @@ export function headerText(headers: readonly RpcHeader[], name: string): string 
 /** Number in a header of ASCII digits; `undefined` without one, or when it is no 32-bit number. */
 export function headerNumber(headers: readonly RpcHeader[], name: string): number | undefined {
   const text = headerText(headers, name);
-  if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return undefined;
-  const value = Number(text);
-  return value <= 0xffff_ffff ? value : undefined;
+  if (text === undefined || !/^[0-9]+$/.test(text)) return undefined;
+  return Math.min(0xffff_ffff, Number(text));
 }
 
 /** Bytes that headers take, their count included. */

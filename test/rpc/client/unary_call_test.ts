@@ -312,7 +312,7 @@ Deno.test("call() asks the caller gate first", async () => {
   await kit.clock.advance(0);
   assert.equal(outcome.error?.kind, "capability_denied");
   assert.deepEqual([outcome.error?.target, outcome.error?.capability], [PEER, "nrpc:echo"]);
-  assert.deepEqual([kit.meter.capabilityDenied, kit.meter.inFlight], [1, 0]);
+  assert.deepEqual([kit.meter.callsDenied, kit.meter.inFlight], [1, 0]);
   assert.deepEqual(kit.link.take(), []);
 });
 

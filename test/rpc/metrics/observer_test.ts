@@ -158,5 +158,5 @@ Deno.test("observe() goes on after an observer that throws", async () => {
   metrics.tell(sample());
   await clock.advance(0);
   assert.equal(count, 2);
-  assert.equal(metrics.counters.observer_failed, 2);
+  assert.equal(metrics.counters.observer_failed_total, 2);
 });

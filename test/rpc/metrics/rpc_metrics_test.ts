@@ -71,7 +71,7 @@ Deno.test("of() makes room by services that were never used", () => {
   for (let index = 0; index < METERED_SERVICES_MAX; index++) metrics.of(`s${index}`);
   const meter = metrics.of("late");
   assert.equal(meter.service, "late");
-  assert.equal(metrics.counters.services_evicted, METERED_SERVICES_MAX);
+  assert.equal(metrics.counters.services_evicted_total, METERED_SERVICES_MAX);
 });
 
 Deno.test("snapshot() evicts services with zero counters and nothing in flight (promise 69)", () => {
@@ -88,6 +88,6 @@ Deno.test("snapshot() evicts services with zero counters and nothing in flight (
   served.overloaded += 1;
   served.holders -= 1;
   assert.equal(metrics.snapshot().services.length, 3);
-  assert.equal(metrics.counters.services_evicted, 1);
-  assert.equal(metrics.counters.requests_overloaded, 1);
+  assert.equal(metrics.counters.services_evicted_total, 1);
+  assert.equal(metrics.counters.requests_overloaded_total, 1);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { utf8 } from "../../../src/base/mod.ts";
-import { HeaderName, RpcFlag, Status, textHeader } from "../../../src/rpc/mod.ts";
+import { HeaderName, headerNumber, RpcFlag, Status, textHeader } from "../../../src/rpc/mod.ts";
 import { ServerKit, SERVICE } from "./server_kit.ts";
 
 const { clientStreaming, requestEnd, streamingResponse } = RpcFlag;
@@ -287,6 +287,57 @@ Deno.test("duplex calls stream both ways, and end by cancel and deadline with wo
   kit.request(3, { flags, item: 1, deadlineMs: kit.clock.wallMs() + 100 });
   await kit.clock.advance(100);
   assert.deepEqual(await streamOf(kit), ["", "status 3: duplex handler deadline_ns exceeded"]);
+});
+
+Deno.test("RpcServer wants both flags of a call with streams both ways", async () => {
+  const kit = new ServerKit();
+  kit.server.serveDuplex(SERVICE, (items) => items);
+  kit.request(1, { flags: clientStreaming, body: utf8("a"), item: 1 });
+  assert.deepEqual(await streamOf(kit), [
+    `status 6: "${SERVICE}" answers with a stream of items`,
+  ]);
+});
+
+Deno.test("a window beyond all bounds is the greatest there is, not none (promise 66)", () => {
+  const read = (said: string) =>
+    headerNumber([textHeader(HeaderName.streamWindow, said)], HeaderName.streamWindow);
+  assert.equal(read("4294967296"), 0xffff_ffff);
+  assert.equal(read("9".repeat(4_000)), 0xffff_ffff);
+  for (const none of ["", "-1", "1e9", "0x10", " 1"]) assert.equal(read(none), undefined, none);
+});
+
+Deno.test("what waits of an upload is given back, however it ends", async () => {
+  const ends = {
+    taken: (kit: ServerKit) => kit.chunk(1, 4, utf8("last"), requestEnd),
+    cancelled: (kit: ServerKit) => kit.cancel(1),
+    lost: (kit: ServerKit) => kit.lose(),
+    late: (kit: ServerKit) => kit.clock.advance(60_000),
+  };
+  for (const [name, end] of Object.entries(ends)) {
+    for (const handles of ["reads", "leaves", "answers", "waits"]) {
+      const kit = new ServerKit();
+      kit.server.serveClientStream(SERVICE, async (items, { signal }) => {
+        if (handles === "reads") { for await (const _ of items); }
+        if (handles === "leaves") { for await (const _ of items) break; }
+        if (handles === "waits") {
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        }
+        return utf8("done");
+      });
+      kit.chunk(1, 3, utf8("overtook"));
+      kit.request(1, { flags: clientStreaming, body: utf8("first"), item: 1 });
+      kit.chunk(1, 2, new Uint8Array(1_000));
+      kit.chunk(1, 5, utf8("overtook as well"), requestEnd);
+      await kit.responses();
+      await end(kit);
+      await kit.responses();
+      if (handles === "waits" && name === "taken") await kit.clock.advance(60_000);
+      await kit.clock.advance(20_000);
+      await kit.responses();
+      const { heldBytes, running } = kit.server.counters;
+      assert.deepEqual([heldBytes, running], [0, 0], `${name}, ${handles}`);
+    }
+  }
 });
 
 Deno.test("an item of an upload that cannot be read ends its call", async () => {

@@ -9,6 +9,7 @@ import {
   Status,
   textHeader,
 } from "../../../src/rpc/mod.ts";
+import { HELD_BYTES_PER_CALLER_MAX } from "../../../src/rpc/server/limits.ts";
 import { ORIGIN, ServerKit, SERVICE } from "./server_kit.ts";
 
 Deno.test("RpcServer answers at once what its handler answers at once", async () => {
@@ -222,6 +223,7 @@ Deno.test("RpcServer asks its gate, and says so to whom it refuses", async () =>
   kit.request(5);
   const [response] = await kit.responses();
   assert.equal(response?.status, Status.capabilityDenied);
+  assert.equal(kit.meter.capabilityDenied, 1);
   assert.equal(runs, 0);
   // Whoever cannot be told on its own session is told nothing.
   kit.peer.provenOriginLow = undefined;
@@ -311,6 +313,27 @@ Deno.test("a closed service answers what runs, and hears nobody afterwards", asy
   await kit.clock.advance(0);
   assert.ok(isClosed && !kit.isHeard());
   await kit.server.serve(SERVICE, (body) => body).close({ isPatient: false });
+});
+
+Deno.test("RpcServer lets long answers wait for each other: a handler that ran is never called busy", async () => {
+  const kit = new ServerKit();
+  const long = new Uint8Array(40 * 1_048_576);
+  kit.server.serve(SERVICE, () => long);
+  kit.link.holdsLarge = true;
+  // Three of them are under way, others wait, as far as there is room for them.
+  const room = Math.floor(HELD_BYTES_PER_CALLER_MAX / long.length);
+  for (let call = 1; call <= 3 + room + 1; call++) kit.request(call);
+  const [dropped] = await kit.responses();
+  assert.deepEqual([dropped?.callLow, dropped?.status], [3 + room + 1, Status.internal]);
+  kit.cancel(5);
+  assert.deepEqual((await kit.responses()).map(({ status }) => status), [Status.cancelled]);
+  kit.link.releaseLarge();
+  // What came is long; only which calls they answer is looked at.
+  for (let turn = 0; turn < 100; turn++) await kit.clock.advance(0);
+  const answered = kit.link.take().map(({ callLow }) => callLow).sort((a, b) => a - b);
+  const expected = Array.from({ length: 3 + room }, (_, index) => index + 1);
+  assert.deepEqual(answered, expected.filter((call) => call !== 5));
+  assert.equal(kit.server.counters.heldBytes, 0);
 });
 
 Deno.test("RpcServer sends long answers in fragments to those who take them, and says so to others", async () => {

@@ -119,6 +119,51 @@ Deno.test("RpcService carries a body of 64 MiB, and small calls beside it", asyn
   );
 });
 
+/** Bodies of every length around that of a packet, there and back. */
+async function callAroundPacket(caller: Node, server: Node): Promise<void> {
+  const target = idOf(server);
+  const calls = Array.from({ length: 260 }, async (_, index) => {
+    const length = 7_900 + index;
+    const body = new Uint8Array(length).fill(length);
+    const echoed = await caller.rpc.call("echo", body, { target });
+    assert.ok(Buffer.compare(echoed, body) === 0, `${length} bytes`);
+  });
+  await Promise.all(calls);
+}
+
+Deno.test("RpcService carries every length around that of a packet, also through a relay", async () => {
+  await using nodes = new Nodes();
+  const relay = await nodes.start({ nat: "off" });
+  const server = await nodes.start({ peer: [peerAt(relay)], nat: "off" });
+  await connected(server, relay);
+  const caller = await nodes.start({
+    peer: [peerAt(relay), peerAt(server, relay)],
+    nat: "off",
+  });
+  await connected(caller, server);
+  for (const node of [relay, server]) node.rpc.serve("echo", (body) => body);
+  assert.equal(caller.mesh.transport.peer(idOf(server))?.isRelayed, true);
+  await callAroundPacket(caller, relay);
+  await callAroundPacket(caller, server);
+});
+
+Deno.test("RpcService answers with 64 MiB, and says so when it is one byte more", async () => {
+  await using nodes = new Nodes();
+  const server = await nodes.start();
+  const caller = await nodes.start({ peer: [peerAt(server)] });
+  await connected(caller, server);
+  server.rpc.serve("give", (body) => new Uint8Array(Number(textOf(body))).fill(7));
+  server.rpc.serveStream("pour", (body) => [new Uint8Array(Number(textOf(body))).fill(7)]);
+  const target = idOf(server);
+  const max = 64 * 1_048_576;
+  const answer = await caller.rpc.call("give", text(`${max}`), { target });
+  assert.deepEqual([answer.length, answer[0], answer.at(-1)], [max, 7, 7]);
+  const tooLarge = { kind: "server_error", status: Status.internal, message: /body too large/ };
+  await assert.rejects(caller.rpc.call("give", text(`${max + 1}`), { target }), tooLarge);
+  const items = await caller.rpc.callStream("pour", text(`${max + 1}`), { target });
+  await assert.rejects(items.read(), tooLarge);
+});
+
 Deno.test("RpcService calls a node behind a relay", async () => {
   await using nodes = new Nodes();
   const relay = await nodes.start({ nat: "off" });
