@@ -24,9 +24,9 @@ export const nodePingCommand = buildCommand<PingFlags, [string], NetContext>({
   docs: {
     brief: "Round trips to a peer",
     fullDescription:
-      "Sends probes to a peer of the running node, one after the other, and prints each round trip " +
-      "and the sums at the end. Ctrl-C ends it early and prints the sums so far. The exit code is 6 " +
-      "when nothing came back.\n\n" +
+      "Sends probes to a node, one after the other, and prints each round trip and the sums at the " +
+      "end. Where there is no session with it, one is made. Ctrl-C ends it early and prints the sums " +
+      "so far. The exit code is 6 when nothing came back.\n\n" +
       "EXAMPLES\n  net node ping 31a56ab7724a0b59\n  net node ping 31a5 -c 20 -i 200ms\n" +
       "  net node ping 31a5 -c 0",
   },

@@ -27,9 +27,9 @@ const COUNT_MAX = 1000;
 export const nodeTraceCommand = buildCommand<TraceFlags, [string], NetContext>({
   docs: {
     brief: "Probe a peer: way, round-trip time, loss",
-    fullDescription: "Probes a peer of the running node some times: the way there, round-trip " +
-      "times, loss. Of a node that only a route leads to the way is told. The exit code is 6 when " +
-      "nothing came back.\n\n" +
+    fullDescription: "Probes a node some times: the way there, round-trip times, loss. Where " +
+      "there is no session with it, one is made; of a node that only a route leads to the way is " +
+      "told. The exit code is 6 when nothing came back.\n\n" +
       "EXAMPLES\n  net node trace 31a56ab7724a0b59\n  net node trace 31a5 --count 20",
   },
   parameters: {
