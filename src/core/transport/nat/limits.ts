@@ -18,7 +18,7 @@ export const PUNCH_PEERS_MAX = 1_024;
 export const PUNCH_LEAD_MS = 500;
 /** A train begins no later than this, whatever the wall clocks say, and ends this long after it was told. */
 export const PUNCH_DEADLINE_MS = 5_000;
-/** Trains at once: 8 × 4 datagrams of 14 bytes a second. */
+/** Trains at once, of those asked for and of others each: 8 × 4 datagrams of 14 bytes a second. */
 export const PUNCH_TRAINS_MAX = 8;
 
 /** Pairs a coordinator introduced and whose acks it passes on, for a window: 1,024 × about 100 B. */

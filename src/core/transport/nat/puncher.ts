@@ -32,6 +32,8 @@ export interface Introduction {
   readonly reflex: SocketAddress;
   /** Unix milliseconds of the first datagram. */
   readonly fireAtMs: number;
+  /** This node asked for it; else the peer did. */
+  readonly isAsked: boolean;
 }
 
 /** Keep-alives towards one peer. */
@@ -100,12 +102,17 @@ export class Puncher {
    * Begins a train, in place of an earlier one towards the same peer.
    *
    * @param onHeard Called when the peer's first keep-alive comes.
-   * @returns `undefined` when too many run.
+   * @returns `undefined` when too many run. Those asked for are counted by themselves, so that no peer that
+   * introduces others takes their places.
    */
   begin(introduction: Introduction, onHeard: () => void): PunchTrain | undefined {
     const { clock } = this.#deps;
     this.end(introduction.peer);
-    if (this.#trains.size >= PUNCH_TRAINS_MAX) return undefined;
+    let running = 0;
+    for (const { isAsked } of this.#trains.values()) {
+      if (isAsked === introduction.isAsked) running += 1;
+    }
+    if (running >= PUNCH_TRAINS_MAX) return undefined;
     const introducedAt = clock.now();
     const leadMs = punchLeadMs(introduction.fireAtMs, clock.wallMs());
     const train: RunningTrain = {
@@ -121,6 +128,12 @@ export class Puncher {
     this.#trains.set(introduction.peer, train);
     this.#deps.listen((keepAlive, from) => this.#onKeepAlive(keepAlive, from));
     return train;
+  }
+
+  /** Where a train that was asked for goes, while one runs towards a peer. */
+  askedReflex(peer: bigint): SocketAddress | undefined {
+    const train = this.#trains.get(peer);
+    return train?.isAsked === true ? train.reflex : undefined;
   }
 
   /** Ends the train towards a peer, if one runs. */

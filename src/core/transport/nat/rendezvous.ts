@@ -7,6 +7,7 @@
  * that coordinator, which has checked the same. Everything else is dropped and counted.
  */
 import { type Clock, idToHex, type RandomBytes } from "../../../base/mod.ts";
+import { isSameAddress } from "../address.ts";
 import { type PunchCoordinator, RejectReason } from "./coordinator.ts";
 import type { NatCounters } from "./counters.ts";
 import {
@@ -159,22 +160,29 @@ export class RendezvousPlane {
         counters.peer_auth_rejections_total += 1;
         return;
       }
-      const train = this.#punch(from, introduce);
+      const train = this.#punch(from, introduce, true);
       const busy = new NatError("punch-failed", "Cannot punch: too many punches are under way");
       asked.settle(train ?? busy);
       return;
     }
+    const sought = this.#deps.puncher.askedReflex(introduce.peer);
+    if (sought !== undefined && !isSameAddress(sought, introduce.peerReflex)) {
+      // The peer is punched at where the coordinator that was asked says, whatever others say meanwhile.
+      counters.drop_stale_total += 1;
+      return;
+    }
     const isAllowed = introduce.peer !== nodeId && introduce.peerReflex.port !== 0 &&
       this.#introductions.take(from, clock.now());
-    if (!isAllowed || this.#punch(from, introduce) === undefined) {
+    if (!isAllowed || this.#punch(from, introduce, sought !== undefined) === undefined) {
       counters.drop_introduction_limit_total += 1;
     }
   }
 
-  #punch(coordinator: bigint, introduce: Introduce): PunchTrain | undefined {
+  #punch(coordinator: bigint, introduce: Introduce, isAsked: boolean): PunchTrain | undefined {
     const { counters, puncher, send, nodeId } = this.#deps;
     const { peer, peerReflex, fireAtMs } = introduce;
-    const train = puncher.begin({ peer, reflex: peerReflex, fireAtMs: Number(fireAtMs) }, () => {
+    const introduction = { peer, reflex: peerReflex, fireAtMs: Number(fireAtMs), isAsked };
+    const train = puncher.begin(introduction, () => {
       const ack: Ack = { kind: "ack", fromPeer: nodeId, toPeer: peer, punchId: 0 };
       if (send(coordinator, ack)) counters.acks_sent_total += 1;
     });

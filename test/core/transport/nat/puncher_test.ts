@@ -31,9 +31,12 @@ class Kit {
   });
   heard = 0;
 
-  begin(leadMs: number, peer = PEER) {
+  begin(leadMs: number, peer = PEER, isAsked = false) {
     const fireAtMs = this.clock.wallMs() + leadMs;
-    return this.puncher.begin({ peer, reflex: REFLEX, fireAtMs }, () => void (this.heard += 1));
+    return this.puncher.begin(
+      { peer, reflex: REFLEX, fireAtMs, isAsked },
+      () => void (this.heard += 1),
+    );
   }
 
   hear(from: SocketAddress, senderNodeId = PEER): void {
@@ -121,6 +124,10 @@ Deno.test("Puncher runs 8 trains at once, one towards each peer", () => {
   const again = kit.begin(200, 8n);
   assert.ok(again);
   assert.equal(kit.puncher.size, 8);
+  // Those that this node asked for find room beside them.
+  for (let peer = 11n; peer <= 18n; peer++) assert.ok(kit.begin(100, peer, true));
+  assert.equal(kit.begin(100, 19n, true), undefined);
+  assert.equal(kit.puncher.size, 16);
   kit.puncher.stop();
   assert.equal(again.isOver, true);
   assert.equal(kit.puncher.size, 0);

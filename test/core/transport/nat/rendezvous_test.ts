@@ -64,9 +64,9 @@ class Kit {
     this.plane.receive(from, encodeRendezvous(message));
   }
 
-  introduce(from: bigint, peer = PEER): void {
+  introduce(from: bigint, peer = PEER, peerReflex = PEER_REFLEX): void {
     const fireAtMs = BigInt(this.clock.wallMs() + 500);
-    this.receive(from, { kind: "introduce", peer, peerReflex: PEER_REFLEX, fireAtMs });
+    this.receive(from, { kind: "introduce", peer, peerReflex, fireAtMs });
   }
 
   ask(signal = NEVER) {
@@ -113,6 +113,25 @@ Deno.test("ask() takes no introduction on another session than the coordinator's
   await kit.clock.advance(5_000);
   await asking;
   assert.equal(kit.counters.punch_timeouts, 1);
+});
+
+Deno.test("a train that was asked for is not turned elsewhere by the word of another peer", async () => {
+  const kit = new Kit();
+  const asking = kit.ask();
+  kit.introduce(COORDINATOR);
+  const train = await asking;
+  kit.introduce(STRANGER, PEER, { host: "203.0.113.66", port: 9_066 });
+  assert.equal(train.isOver, false);
+  assert.equal(kit.counters.drop_stale_total, 1);
+  // The peer may have asked a coordinator of its own: the same word is as good from there.
+  kit.introduce(STRANGER);
+  assert.equal(kit.counters.introductions_followed_total, 2);
+  // Once it is over, others may introduce the peer again.
+  await kit.clock.advance(6_000);
+  kit.introduce(STRANGER, PEER, { host: "203.0.113.66", port: 9_066 });
+  assert.equal(kit.counters.introductions_followed_total, 3);
+  kit.plane.stop();
+  kit.puncher.stop();
 });
 
 Deno.test("ask() ends with a rejection of its coordinator, of this request alone", async () => {
