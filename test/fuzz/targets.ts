@@ -10,6 +10,8 @@ import { INDEX_TARGETS } from "./targets/index_targets.ts";
 import { NAT_TARGETS } from "./targets/nat_targets.ts";
 import { PORT_MAPPING_TARGETS } from "./targets/port_mapping_targets.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
+import { RPC_ENGINE_TARGETS } from "./targets/rpc_engine_targets.ts";
+import { RPC_FRAME_TARGETS } from "./targets/rpc_frame_targets.ts";
 import { RPC_LINK_TARGETS } from "./targets/rpc_link_targets.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
 import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
@@ -26,7 +28,9 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...SEALED_TARGETS,
   ...VALUE_TARGETS,
   ...PREDICATE_TARGETS,
+  ...RPC_FRAME_TARGETS,
   ...RPC_LINK_TARGETS,
+  ...RPC_ENGINE_TARGETS,
   ...TOOL_TARGETS,
   ...TRACE_TARGETS,
   ...HANDSHAKE_TARGETS,

@@ -11,7 +11,7 @@ export interface RpcHeader {
 export const NO_HEADERS: readonly RpcHeader[] = Object.freeze([]);
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const textDecoder = new TextDecoder();
 
 /** A header with a text as its value. */
