@@ -2,7 +2,7 @@
  * Calls answered by a command: it runs once per call with the body on its standard input, and what it prints is
  * the answer.
  */
-import { isMissing, NetError, utf8 } from "../src/base/mod.ts";
+import { concatBytes, isMissing, NetError } from "../src/base/mod.ts";
 import type { Environment } from "../src/config/mod.ts";
 import { listOf, recordOf } from "./format.ts";
 import { LineReader } from "./line_reader.ts";
@@ -23,6 +23,8 @@ const CHUNK_BYTES = 65_536;
 /** Lines sent as one message, and their bytes. */
 const BATCH_LINES = 256;
 const BATCH_BYTES = 262_144;
+
+const LINE_FEED = Uint8Array.of(0x0a);
 
 /** Longest value of the variable with headers; more of them are left out. */
 const HEADERS_TEXT_MAX = 65_536;
@@ -151,9 +153,13 @@ async function feed(
 ): Promise<void> {
   const writer = stdin.getWriter();
   try {
-    for await (const { piece, isLast } of call.pieces()) {
-      await writer.write(piece as Uint8Array<ArrayBuffer>);
-      if (isUpload && isLast) await writer.write(utf8("\n"));
+    for await (const batch of call.batches()) {
+      const parts = batch.flatMap(({ piece, isLast }) =>
+        isUpload && isLast ? [piece, LINE_FEED] : [piece]
+      );
+      const [only] = parts;
+      const bytes = parts.length === 1 && only !== undefined ? only : concatBytes(...parts);
+      await writer.write(bytes as Uint8Array<ArrayBuffer>);
     }
     await writer.close();
   } catch {

@@ -1,4 +1,5 @@
 /** What a call answers with, on standard output: bytes as they are, a line per item, or documents. */
+import { concatBytes, utf8 } from "../src/base/mod.ts";
 import type { NetContext } from "./context.ts";
 import { listOf, recordOf } from "./format.ts";
 import { toDocument } from "./output.ts";
@@ -43,42 +44,43 @@ export class AnswerPrinter {
   async take(report: unknown): Promise<void> {
     const { items, more } = recordOf(report);
     const texts = listOf(items);
+    // What came together is written together.
+    const out: Uint8Array[] = [];
     for (const [i, text] of texts.entries()) {
       const piece = Uint8Array.fromBase64(typeof text === "string" ? text : "");
-      await this.#takePiece(piece, more === true && i === texts.length - 1);
+      this.#takePiece(piece, more === true && i === texts.length - 1, out);
     }
+    if (out.length > 0) await this.#context.io.writeOutBytes(joined(out));
   }
 
-  async #takePiece(piece: Uint8Array, isMore: boolean): Promise<void> {
-    const { io } = this.#context;
+  #takePiece(piece: Uint8Array, isMore: boolean, out: Uint8Array[]): void {
     const { isJson, isRaw, isStream } = this.#options;
     this.bytes += piece.length;
-    const isWholeNeeded = isJson || (isRaw ? isStream : io.isStdoutTerminal);
+    if (!isMore) this.items += 1;
+    const isWholeNeeded = isJson || (isRaw ? isStream : this.#context.io.isStdoutTerminal);
     if (isWholeNeeded) {
       this.#pieces.push(piece);
       if (isMore) return;
       const item = joined(this.#pieces);
       this.#pieces = [];
-      await this.#printItem(item);
+      this.#putItem(item, out);
     } else {
-      await io.writeOutBytes(piece);
-      if (!isMore && isStream) await io.writeOutBytes(LINE_FEED);
+      if (piece.length > 0) out.push(piece);
+      if (!isMore && isStream) out.push(LINE_FEED);
     }
-    if (!isMore) this.items += 1;
   }
 
-  async #printItem(item: Uint8Array): Promise<void> {
-    const { io } = this.#context;
-    const { isJson, isStream, facts } = this.#options;
+  #putItem(item: Uint8Array, out: Uint8Array[]): void {
+    const { isJson, isRaw, isStream, facts } = this.#options;
     if (isJson) {
       if (!isStream) this.#last = item;
-      else io.writeOut(`${toDocument("rpc.call", { ...facts, ...bodyFields(item) })}\n`);
-    } else if (io.isStdoutTerminal && !this.#options.isRaw) {
-      io.writeOut(terminalText(item));
+      else out.push(utf8(`${toDocument("rpc.call", { ...facts, ...bodyFields(item) })}\n`));
+    } else if (this.#context.io.isStdoutTerminal && !isRaw) {
+      out.push(utf8(terminalText(item)));
     } else {
       const head = new Uint8Array(4);
       new DataView(head.buffer).setUint32(0, item.length);
-      await io.writeOutBytes(joined([head, item]));
+      out.push(head, item);
     }
   }
 }
@@ -110,12 +112,5 @@ function textOrNothing(body: Uint8Array): string | undefined {
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return pieces.length === 1 && only !== undefined ? only : concatBytes(...pieces);
 }

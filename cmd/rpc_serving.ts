@@ -2,7 +2,7 @@
  * A name that this program serves through a running node: calls come as progress of one request, bodies are
  * taken and answers pushed by further ones.
  */
-import { NetError, toNetError } from "../src/base/mod.ts";
+import { concatBytes, NetError, toNetError } from "../src/base/mod.ts";
 import type { NodeCaller } from "./doors.ts";
 import { listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { PIECE_BYTES } from "./rpc_input.ts";
@@ -132,6 +132,12 @@ export class ProgramServing {
   }
 }
 
+/** A piece of an item that a caller sent. */
+export interface SentPiece {
+  readonly piece: Uint8Array;
+  readonly isLast: boolean;
+}
+
 /** One call to answer. */
 export class ProgramCall {
   readonly service: string;
@@ -194,20 +200,20 @@ export class ProgramCall {
     this.#input.abort(new NetError("failed", "Nobody reads what the caller sends"));
   }
 
-  /** What the caller sends, piece by piece; the last piece of an item says so. */
-  async *pieces(): AsyncGenerator<{ readonly piece: Uint8Array; readonly isLast: boolean }> {
+  /** What the caller sends, as many pieces at a time as have come; the last piece of an item says so. */
+  async *batches(): AsyncGenerator<readonly SentPiece[]> {
     if (this.#inline !== undefined) {
-      yield { piece: this.#inline, isLast: true };
+      yield [{ piece: this.#inline, isLast: true }];
       return;
     }
     for (;;) {
       const taken = recordOf(await this.#ask("nrpc.take", {}, this.#input.signal));
       if (taken.over === true) this.cancel("it is over");
       this.signal.throwIfAborted();
-      for (const text of listOf(taken.items)) {
-        const piece = Uint8Array.fromBase64(typeof text === "string" ? text : "");
-        yield { piece, isLast: taken.more !== true };
-      }
+      yield listOf(taken.items).map((text) => ({
+        piece: Uint8Array.fromBase64(typeof text === "string" ? text : ""),
+        isLast: taken.more !== true,
+      }));
       if (taken.end === true) return;
     }
   }
@@ -215,14 +221,14 @@ export class ProgramCall {
   /** What the caller sends, item by item; for a call with one body, that. */
   async *items(): AsyncGenerator<Uint8Array> {
     let pieces: Uint8Array[] = [];
-    for await (const { piece, isLast } of this.pieces()) {
-      pieces.push(piece);
-      if (!isLast) continue;
-      const [only] = pieces;
-      yield pieces.length === 1 && only !== undefined
-        ? only
-        : new Uint8Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer());
-      pieces = [];
+    for await (const batch of this.batches()) {
+      for (const { piece, isLast } of batch) {
+        pieces.push(piece);
+        if (!isLast) continue;
+        const [only] = pieces;
+        yield pieces.length === 1 && only !== undefined ? only : concatBytes(...pieces);
+        pieces = [];
+      }
     }
   }
 

@@ -7,6 +7,7 @@ import { type CallOptions, type CallShape, type Rpc, RpcError } from "../../rpc/
 import type { CallContext } from "../method.ts";
 import type { MeshView } from "./mesh_view.ts";
 import { type CallOptionParams, readCallOptions } from "./rpc_call_options.ts";
+import { ItemBatches } from "./rpc_batches.ts";
 import {
   describeBody,
   type GatherBudget,
@@ -14,6 +15,7 @@ import {
   ItemQueue,
   readBase64,
   sendItem,
+  sendItems,
 } from "./rpc_items.ts";
 
 /** Calls at a time whose uploads are open: as many as one client of the control surface may have. */
@@ -247,10 +249,11 @@ async function relay(
   responses: AsyncIterable<Uint8Array>,
   send: (data: object) => Promise<void>,
 ): Promise<number> {
+  const batches = new ItemBatches(responses[Symbol.asyncIterator](), systemClock);
   let items = 0;
-  for await (const item of responses) {
-    await sendItem(send, item);
-    items += 1;
+  for (let batch = await batches.next(); batch !== undefined; batch = await batches.next()) {
+    await sendItems(send, batch);
+    items += batch.length;
   }
   return items;
 }

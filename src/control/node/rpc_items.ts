@@ -213,6 +213,27 @@ export async function sendItem(
   }
 }
 
+/** Sends items as progress of a call: short ones together, a long one in pieces. */
+export async function sendItems(
+  send: (data: object) => Promise<void>,
+  items: readonly Uint8Array[],
+): Promise<void> {
+  let texts: string[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    if (texts.length > 0 && bytes + item.length > PIECE_BYTES_MAX) {
+      await send({ items: texts, more: false });
+      [texts, bytes] = [[], 0];
+    }
+    if (item.length > PIECE_BYTES_MAX) await sendItem(send, item);
+    else {
+      texts.push(item.toBase64());
+      bytes += item.length;
+    }
+  }
+  if (texts.length > 0) await send({ items: texts, more: false });
+}
+
 /**
  * Bytes that a program gave as base64.
  *

@@ -102,7 +102,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
     defineMethod({
       name: "nrpc.take",
       access: "privileged",
-      summary: "The next piece of what the caller of a served call sends; waits for it",
+      summary: "The next items, or a piece of a long one, that a caller sends; waits for the first",
       isReadOnly: false,
       params: v.object(SERVED),
       handle: (params) => servings.take(params),

@@ -1,6 +1,7 @@
 /** One call that a program serves: what came in is taken by the program, what goes out is pushed by it. */
-import { idToHex, NetError } from "../../base/mod.ts";
+import { idToHex, NetError, systemClock } from "../../base/mod.ts";
 import { type CallShape, type RpcContext, RpcStatusError, Status } from "../../rpc/mod.ts";
+import { ItemBatches } from "./rpc_batches.ts";
 import {
   describeBody,
   type GatherBudget,
@@ -19,13 +20,12 @@ export class ServedCall {
   readonly #number: number;
   readonly #shape: CallShape;
   readonly #context: RpcContext;
-  readonly #source: Uint8Array | AsyncIterator<Uint8Array>;
+  readonly #source: Uint8Array | ItemBatches;
   readonly #answers = new ItemQueue();
   readonly #gatherer: ItemGatherer;
-  /** What is left of the item that is being taken. */
-  #rest: Uint8Array | undefined;
+  /** Items that have come and are not taken, of the first one perhaps only the end. */
+  #rest: readonly Uint8Array[] = [];
   #isTaking = false;
-  #isTaken = false;
 
   /**
    * @param number By which the program names the call.
@@ -41,9 +41,11 @@ export class ServedCall {
     this.#number = number;
     this.#shape = shape;
     this.#context = context;
-    this.#source = given instanceof Uint8Array ? given : given[Symbol.asyncIterator]();
+    this.#source = given instanceof Uint8Array
+      ? given
+      : new ItemBatches(given[Symbol.asyncIterator](), systemClock);
     this.#gatherer = new ItemGatherer(budget);
-    if (given instanceof Uint8Array) this.#rest = given;
+    if (given instanceof Uint8Array) this.#rest = [given];
   }
 
   /** The items that the program answers with. */
@@ -69,7 +71,7 @@ export class ServedCall {
     const body = this.#source instanceof Uint8Array && this.#source.length <= INLINE_BYTES_MAX
       ? this.#source.toBase64()
       : undefined;
-    if (body !== undefined) this.#isTaken = true;
+    if (body !== undefined) this.#rest = [];
     return {
       call: this.#number,
       service,
@@ -91,7 +93,7 @@ export class ServedCall {
   }
 
   /**
-   * The next piece of what the caller sends; waits for it.
+   * The next items that the caller sends, as many as have come, or a piece of a long one; waits for the first.
    *
    * @throws NetError `conflict` while another request waits for one; whatever ended the upload.
    */
@@ -101,19 +103,32 @@ export class ServedCall {
     }
     this.#isTaking = true;
     try {
-      if (this.#rest === undefined || this.#isTaken) {
-        const next = this.#source instanceof Uint8Array ? undefined : await this.#source.next();
-        if (next === undefined || next.done) return NOTHING_MORE;
-        this.#rest = next.value;
-        this.#isTaken = false;
+      if (this.#rest.length === 0) {
+        const batch = this.#source instanceof Uint8Array ? undefined : await this.#source.next();
+        if (batch === undefined) return NOTHING_MORE;
+        this.#rest = batch;
       }
-      const piece = this.#rest.subarray(0, PIECE_BYTES_MAX);
-      this.#rest = this.#rest.subarray(piece.length);
-      this.#isTaken = this.#rest.length === 0;
-      return { items: [piece.toBase64()], more: !this.#isTaken, end: false };
+      return this.#takeRest();
     } finally {
       this.#isTaking = false;
     }
+  }
+
+  #takeRest(): object {
+    const [first, ...others] = this.#rest;
+    if (first !== undefined && first.length > PIECE_BYTES_MAX) {
+      this.#rest = [first.subarray(PIECE_BYTES_MAX), ...others];
+      return { items: [first.subarray(0, PIECE_BYTES_MAX).toBase64()], more: true, end: false };
+    }
+    const items: string[] = [];
+    let bytes = 0;
+    for (const item of this.#rest) {
+      bytes += item.length;
+      if (items.length > 0 && bytes > PIECE_BYTES_MAX) break;
+      items.push(item.toBase64());
+    }
+    this.#rest = this.#rest.slice(items.length);
+    return { items, more: false, end: false };
   }
 
   /**

@@ -17,8 +17,10 @@ function setUp() {
     announce: (all: readonly ToolDescriptor[]) =>
       void announced.push(all.map(({ toolId }) => toolId).join()),
   });
+  const stopSignal = new AbortController().signal;
   // deno-lint-ignore no-explicit-any
-  const servings = new RpcServings({ rpc, tools, mesh: MESH } as any, new GatherBudget());
+  const node: any = { rpc, tools, mesh: MESH, stopSignal };
+  const servings = new RpcServings(node, new GatherBudget());
   const leave = new AbortController();
   const told: Record<string, unknown>[] = [];
   const onTold = Promise.withResolvers<void>();
