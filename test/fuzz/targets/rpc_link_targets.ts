@@ -55,7 +55,7 @@ const createJoins: CreateTarget = () => {
       const before = got;
       intake.take(bytes);
       assert.ok(budget.bytes <= BUDGET_BYTES && intake.joining <= JOINS_MAX);
-      return got > before;
+      return got > before ? true : undefined;
     },
     settle: async () => {
       await clock.advance(STEP_MS);
