@@ -25,6 +25,7 @@ import type { CapabilityService } from "../capabilities/mod.ts";
 import type { MeshService } from "../mesh.ts";
 import { ClassificationLoop } from "./classification_loop.ts";
 import { NAT_TAG_PREFIX, PeerFacts, TAG_PORT_MAPPED, TAG_RELAY_CAPABLE } from "./peer_knowledge.ts";
+import { ProvenKeys } from "./proven_keys.ts";
 import { Reacher } from "./reacher.ts";
 import { RelayFallback } from "./relay_fallback.ts";
 import { Upgrader } from "./upgrader.ts";
@@ -65,6 +66,7 @@ interface Running {
   readonly upgrader: Upgrader;
   readonly fallback: RelayFallback;
   readonly reacher: Reacher;
+  readonly stopProving: () => void;
 }
 
 /** Finds ways through NATs. */
@@ -115,13 +117,15 @@ export class NatService implements Service, NatTraversal {
       peerClass: (peer) => facts.natClass(peer),
       peerReflex: (peer) => facts.reflex(peer),
     });
+    const proven = new ProvenKeys();
+    const stopProving = transport.onProven((peer) => proven.note(peer));
     const reacher = new Reacher({
       ...this.#deps,
       transport,
-      keyOf: (peer) => facts.announcedKey(peer),
+      keyOf: (peer) => facts.announcedKey(peer) ?? proven.get(peer),
       requireSealing: (peer, entityId) => mesh.requireSealing(peer, entityId),
     });
-    this.#running = { plane, loop, upgrader, fallback, reacher };
+    this.#running = { plane, loop, upgrader, fallback, reacher, stopProving };
     metrics.register("nat", () => this.#counters());
     if (!this.#isOn) return Promise.resolve();
     plane.start();
@@ -135,6 +139,7 @@ export class NatService implements Service, NatTraversal {
   stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
+    running?.stopProving();
     running?.reacher.stop();
     running?.fallback.stop();
     running?.upgrader.stop();
@@ -196,7 +201,7 @@ export class NatService implements Service, NatTraversal {
 
   /**
    * Makes sure that there is a session with a node: where there is none, through the neighbour that leads to
-   * it, with the key it announced; also where traversal is switched off.
+   * it, with the key it announced, or proved before; also where traversal is switched off.
    *
    * @throws As {@linkcode Reacher.reach}.
    */

@@ -22,12 +22,12 @@ export interface PeerFactsDeps {
   readonly mesh: Pick<MeshService, "findPeer" | "requireSealing">;
 }
 
-/** The Noise key that a node announced, and who says so. */
-export interface AnnouncedKey {
+/** The Noise key of a node, and the entity that says so, announced or proven. */
+export interface NoiseIdentity {
   readonly entityId: Uint8Array;
   /** 32 bytes. */
   readonly noisePublicKey: Uint8Array;
-  /** Version of the announcement. */
+  /** Version of the announcement; 0 for what was proven on a session. */
   readonly version: bigint;
 }
 
@@ -58,7 +58,7 @@ export class PeerFacts {
   }
 
   /** The key it announced; `undefined` for nodes that don't seal, which announce none. */
-  announcedKey(nodeId: bigint): AnnouncedKey | undefined {
+  announcedKey(nodeId: bigint): NoiseIdentity | undefined {
     const announcement = this.#deps.capabilities.get(nodeId);
     const noisePublicKey = announcement && announcedNoiseKey(announcement);
     if (announcement === undefined || noisePublicKey === undefined) return undefined;

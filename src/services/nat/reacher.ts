@@ -6,15 +6,15 @@
 import { type Clock, idToHex, NetError, TokenBucket } from "../../base/mod.ts";
 import { isPeerUp, type MeshTransport } from "../../core/transport/mod.ts";
 import type { Log } from "../../observe/mod.ts";
-import type { AnnouncedKey } from "./peer_knowledge.ts";
+import type { NoiseIdentity } from "./peer_knowledge.ts";
 
 /** What {@linkcode Reacher} needs. */
 export interface ReacherDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly transport: Pick<MeshTransport, "nodeId" | "dial" | "peer" | "nextHop">;
-  /** What a node announced of its key. */
-  readonly keyOf: (nodeId: bigint) => AnnouncedKey | undefined;
+  /** What a node announced of its key, or else proved. */
+  readonly keyOf: (nodeId: bigint) => NoiseIdentity | undefined;
   /** From now on sessions with a node must be sealed, and with this entity. */
   readonly requireSealing: (nodeId: bigint, entityId: Uint8Array) => void;
 }
@@ -122,9 +122,8 @@ export class Reacher {
       throw unreachable(
         peer,
         "it announced no key",
-        `join with its ticket (net node start --join), or give ADDR#${
-          idToHex(peer)
-        }#NOISEKEY to net node connect`,
+        "see net node peers; if it is not there, join with its ticket (net node start --join), or give " +
+          `ADDR#${idToHex(peer)}#NOISEKEY to net node connect`,
       );
     }
     if (transport.nextHop(peer) === undefined) {
@@ -152,7 +151,7 @@ export class Reacher {
     return attempt;
   }
 
-  async #run(peer: bigint, { entityId, noisePublicKey, version }: AnnouncedKey): Promise<void> {
+  async #run(peer: bigint, { entityId, noisePublicKey, version }: NoiseIdentity): Promise<void> {
     const { transport, log, requireSealing } = this.#deps;
     const { signal } = this.#abort;
     let failure: unknown;
