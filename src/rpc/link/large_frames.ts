@@ -12,7 +12,7 @@ import {
   writeU32,
 } from "../wire/mod.ts";
 import type { FramePort } from "./frame_port.ts";
-import { JOIN_BYTES_PER_PEER_MAX, LARGE_ACTIVE_MAX } from "./limits.ts";
+import { LARGE_ACTIVE_MAX, LARGE_BYTES_PER_PEER_MAX } from "./limits.ts";
 import type { LinkCounters } from "./link_counters.ts";
 import { PREFIX_BYTES } from "./packet_arena.ts";
 
@@ -43,7 +43,7 @@ export class LargeAllowance {
   readonly #bytesMax: number;
   #bytes = 0;
 
-  constructor(bytesMax = JOIN_BYTES_PER_PEER_MAX) {
+  constructor(bytesMax = LARGE_BYTES_PER_PEER_MAX) {
     this.#bytesMax = bytesMax;
   }
 

@@ -30,11 +30,15 @@ export const LARGE_WAITING_MAX = 16_384;
 /** A frame is longer than its body by service, headers and lengths: 32 × (67 + 4,096) + 270 bytes and a bit. */
 export const FRAME_BODY_BYTES_MAX = BODY_BYTES_MAX + 262_144;
 
+/** Bytes of large frames that a sender has on their way to one peer: two of the largest. */
+export const LARGE_BYTES_PER_PEER_MAX = 2 * FRAME_BODY_BYTES_MAX;
+
 /**
- * Bytes of frames that are being joined: of one peer two of the largest, of all peers twice that. Senders of
- * ours have no more than the first on their way to one peer, so that only the second is ever refused them.
+ * Bytes of frames that are being joined: of one peer four of the largest, of all peers twice that. Senders of ours
+ * have half of the first on their way; the other half is for frames that have left them as a whole, of which a packet
+ * was lost and is still to come again.
  */
-export const JOIN_BYTES_PER_PEER_MAX = 2 * FRAME_BODY_BYTES_MAX;
+export const JOIN_BYTES_PER_PEER_MAX = 2 * LARGE_BYTES_PER_PEER_MAX;
 export const JOIN_BYTES_MAX = 2 * JOIN_BYTES_PER_PEER_MAX;
 
 /** Frames of one link that are being joined: all that a link of ours sends in turn, and those of late copies. */

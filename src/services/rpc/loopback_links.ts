@@ -5,6 +5,7 @@ import {
   type ClientSink,
   FrameIntake,
   type FrameLink,
+  JoinBudget,
   LargeAllowance,
   OutLink,
   replyChannelName,
@@ -20,9 +21,10 @@ export interface LocalService {
    * A caller of this node is there.
    *
    * @param replies Opens the way back.
+   * @param budget Memory in which long requests are joined.
    * @returns Takes frames of it.
    */
-  connect(replies: () => FrameLink): LocalCaller;
+  connect(replies: () => FrameLink, budget: JoinBudget): LocalCaller;
 }
 
 /** One end of the way to a local service. */
@@ -37,10 +39,18 @@ interface LocalLink {
   readonly replies: FrameIntake;
 }
 
+/** What long frames in one direction may take, over all links: its own, or requests and answers would compete. */
+class Direction {
+  readonly allowance = new LargeAllowance();
+  readonly budget = new JoinBudget();
+}
+
 /** Links of this node to itself. */
 export class LoopbackLinks {
   readonly #parts: LinkParts;
   readonly #links = new Map<string, LocalLink>();
+  readonly #requests = new Direction();
+  readonly #replies = new Direction();
   #find: (service: string) => LocalService | undefined = () => undefined;
   #sink: ClientSink | undefined;
 
@@ -71,15 +81,18 @@ export class LoopbackLinks {
   open(service: string): FrameLink {
     const known = this.#links.get(service);
     if (known !== undefined) return known.out;
-    const { transport, originHash, counters, budget, clock } = this.#parts;
+    const { transport, originHash, counters, clock } = this.#parts;
+    const [there, back] = [this.#requests, this.#replies];
     const peer = transport.nodeId;
     const sink = this.#sink;
     if (sink === undefined) throw noRouteError(peer, service);
     const local = this.#find(service);
     if (local === undefined) throw notServedError(peer, service);
-    // Both ends are this node, so nothing has to be saved for others.
-    const allowance = new LargeAllowance(Infinity);
-    const createOut = (channel: string, take: (frame: Uint8Array) => void) => {
+    const createOut = (
+      channel: string,
+      { allowance }: Direction,
+      take: (frame: Uint8Array) => void,
+    ) => {
       const { hash } = requireChannelId(channel);
       const route = {
         originLow: lowHalf(originHash),
@@ -92,14 +105,17 @@ export class LoopbackLinks {
     };
     const replies = new FrameIntake({
       clock,
-      budget,
+      budget: back.budget,
       counters,
       onFrame: (bytes, isOwned) => sink.onFrame(out, bytes, isOwned),
       onRefused: (frame) => sink.onRefused(out, frame),
     }, peer);
     const replyChannel = replyChannelName(service, originHash);
-    const caller = local.connect(() => createOut(replyChannel, (frame) => replies.take(frame)));
-    const out = createOut(requestChannelName(service), (frame) => caller.take(frame));
+    const caller = local.connect(
+      () => createOut(replyChannel, back, (frame) => replies.take(frame)),
+      there.budget,
+    );
+    const out = createOut(requestChannelName(service), there, (frame) => caller.take(frame));
     this.#links.set(service, { out, caller, replies });
     return out;
   }

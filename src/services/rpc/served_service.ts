@@ -11,6 +11,7 @@ import {
   FrameIntake,
   type FrameLink,
   type FrameSink,
+  type JoinBudget,
   type LinkEnd,
   NO_HEADERS,
   NO_LINK_ROOM,
@@ -122,8 +123,8 @@ export class ServedService implements ServedPeerOwner, LocalService {
     return undefined;
   }
 
-  connect(replies: () => FrameLink): LocalCaller {
-    const { transport, originHash, clock, budget, counters } = this.#parts;
+  connect(replies: () => FrameLink, budget: JoinBudget): LocalCaller {
+    const { transport, originHash, clock, counters } = this.#parts;
     const peer = new LocalPeer(transport.nodeId, originHash, replies);
     const intake = new FrameIntake({
       clock,

@@ -190,6 +190,31 @@ Deno.test("RpcService calls through loss, delay and reordering", async () => {
   for (const [at, answer] of answers.entries()) assert.deepEqual(answer, bodies[at]);
 });
 
+Deno.test("RpcService carries many of the longest bodies at once, on a bad network and to its own node", async () => {
+  using kit = new RpcKit();
+  const [server, client] = [await kit.node(1), await kit.node(2)];
+  await kit.connect(client, server);
+  const lengthOf = (body: Uint8Array) => new TextEncoder().encode(String(body.length));
+  for (const name of ["one", "two"]) server.rpc.serve(name, lengthOf);
+  const body = new Uint8Array(60 * 1_048_576);
+  const target = server.nodeId;
+  const callAll = async (from: typeof client, calls: number) => {
+    const options = { target, timeoutMs: 3_600_000 };
+    const made = Array.from(
+      { length: calls },
+      (_, at) => from.rpc.call(at % 2 === 0 ? "one" : "two", body, options),
+    );
+    for (const answer of await kit.settled(Promise.all(made), options.timeoutMs)) {
+      assert.deepEqual(answer, lengthOf(body));
+    }
+  };
+  // Packets of a body that has left come again while others begin.
+  kit.mesh.network.conditions = { lossRate: 0.02, duplicateRate: 0, delayMs: 20, jitterMs: 20 };
+  await callAll(client, 6);
+  await callAll(server, 4);
+  assert.equal(server.rpcCounters().net_rpc_link_joining_bytes, 0);
+});
+
 Deno.test("RpcService calls again soon after a blackout in which streams were given up", async () => {
   using kit = new RpcKit();
   const [server, client] = [await kit.node(1), await kit.node(2)];
