@@ -1,6 +1,16 @@
-/** Three processes in a chain, joined by tickets only: the ends call, ping and trace each other. */
+/** Three processes in a chain, joined by tickets only: the ends call, ping and trace each other; a Rust core at one of them. */
 import assert from "node:assert/strict";
-import { makeWorkspace, startPair, ticketOf, untilConnected, waitFor } from "./harness.ts";
+import { idToHex, parseId } from "../../src/base/mod.ts";
+import { rustPeerTest, startRustPeer } from "../interop/rust_peer.ts";
+import {
+  assertFails,
+  makeWorkspace,
+  patternBytes,
+  startPair,
+  ticketOf,
+  untilConnected,
+  waitFor,
+} from "./harness.ts";
 import { spawnProgram } from "./program.ts";
 
 Deno.test("a node calls a service two tickets away, and is told how it is reached", async (t) => {
@@ -81,3 +91,49 @@ Deno.test("ping, trace and connect make a session with a node that only its anno
   const connected = await left.home.json(["node", "connect", String(connectedId)]);
   assert.ok(["direct", "relayed"].includes(String(connected.outcome)), JSON.stringify(connected));
 });
+
+rustPeerTest(
+  "a Rust core two hops away is not reached, and the caller is told what to do",
+  async () => {
+    await using workspace = await makeWorkspace();
+    const udp = ["--udp", "127.0.0.1:0"];
+    const psk = patternBytes(32, 6);
+    const pskFile = `${workspace.dir}/psk`;
+    await Deno.writeTextFile(pskFile, `${psk.toHex()}\n`, { mode: 0o600 });
+    await using rustProcess = await startRustPeer();
+    const rust = await rustProcess.createNode({ psk });
+    const rustId = idToHex(rust.nodeId);
+    const middle = await workspace.startNode({
+      flags: [...udp, "--psk-file", pskFile, "--expect", rustId],
+    });
+    const left = await workspace.startNode({
+      flags: [...udp, "--join", "-"],
+      stdin: await ticketOf(middle),
+    });
+    await untilConnected(middle, left);
+    const { udp: addresses, node_id, noise_public_key } = await middle.status();
+    await rust.call("connect", {
+      address: String((addresses as readonly string[])[0]),
+      publicKey: Uint8Array.fromHex(String(noise_public_key)),
+      peer: parseId(String(node_id)) ?? 0n,
+    });
+    await rust.call("start", {});
+    await rust.call("serveEcho", { service: "echo" });
+    await waitFor("a route to it", async () => {
+      const { routes } = await left.call("node.routes");
+      return (routes as readonly Record<string, unknown>[]).some((route) =>
+        route.destination === rustId
+      );
+    });
+    const called = await left.home.net(["rpc", "call", "echo", "hello", "--node", rustId]);
+    const error = assertFails(called, 6, "unreachable");
+    assert.match(error, /no session with node [0-9a-f]{16}, and it announced no key/);
+    assert.match(error, /^next: .*join with its ticket .*#NOISEKEY/m);
+    assertFails(await left.home.net(["node", "ping", rustId, "-c", "1"]), 6, "unreachable");
+    const traced = await left.home.net(["node", "trace", rustId, "--count", "1"]);
+    assert.equal(traced.code, 6);
+    // Where there is a session it is called as ever.
+    const direct = await middle.home.net(["rpc", "call", "echo", "hello", "--node", rustId]);
+    assert.deepEqual([direct.code, direct.stdout], [0, "hello"], direct.stderr);
+  },
+);

@@ -8,6 +8,7 @@ import {
 } from "../../src/core/crypto/mod.ts";
 import { checkCounters, MeshTransport, type SocketAddress } from "../../src/core/transport/mod.ts";
 import { silentLog } from "../../src/observe/mod.ts";
+import type { SealingPolicies } from "../../src/services/sealing_policies.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { MemoryNetwork } from "./memory_network.ts";
 
@@ -31,8 +32,11 @@ export class MeshKit implements Disposable {
     this.network = new MemoryNetwork(this.clock, seed);
   }
 
-  /** Makes a node; one that does not seal speaks compat sessions only. */
-  node(number: number, options: { readonly isSealing?: boolean } = {}): KitNode {
+  /** Makes a node; one that does not seal speaks compat sessions only. Without policies anybody may be anybody. */
+  node(
+    number: number,
+    options: { readonly isSealing?: boolean; readonly policies?: SealingPolicies } = {},
+  ): KitNode {
     const seed = new Uint8Array(32).fill(number);
     const identity = createIdentity(seed);
     const keys = createNoiseKeyPair(new Uint8Array(32).fill(100 + number));
@@ -49,7 +53,7 @@ export class MeshKit implements Disposable {
       sealing: options.isSealing === false ? undefined : {
         identity,
         resetTagger: createResetTagger(seed),
-        policyOf: () => ({ isRequired: false }),
+        policyOf: (nodeId) => options.policies?.get(nodeId) ?? { isRequired: false },
       },
     });
     transport.start();

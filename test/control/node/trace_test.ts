@@ -81,6 +81,18 @@ Deno.test("tracePeer() tells what is known of a node that only a route leads to"
   assert.deepEqual([traced.hop_count, traced.sent, traced.loss, traced.rtt_ms], [2, 0, null, null]);
 });
 
+Deno.test("tracePeer() makes a session where that is possible, and pings it", async () => {
+  using kit = new MeshKit();
+  const [a, b, c] = [kit.node(1), kit.node(2), kit.node(3)];
+  await kit.connect(a, b);
+  await kit.connect(b, c);
+  await kit.clock.advance(6_000);
+  const view = { ...viewOf(a), nat: { reach: () => kit.connect(a, c, b) } };
+  const tracing = tracePeer(view, idToHex(c.nodeId), 1, callContext());
+  const traced = await kit.settle(tracing) as Traced;
+  assert.deepEqual([traced.session, traced.relayed, traced.received], [true, true, 1]);
+});
+
 Deno.test("tracePeer() says why a node can't be traced", async () => {
   using kit = new MeshKit();
   const a = kit.node(1);

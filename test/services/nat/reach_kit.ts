@@ -2,6 +2,7 @@
 import { silentLog } from "../../../src/observe/mod.ts";
 import { Reacher } from "../../../src/services/nat/reacher.ts";
 import type { NoiseIdentity } from "../../../src/services/nat/peer_knowledge.ts";
+import type { SealingPolicies } from "../../../src/services/sealing_policies.ts";
 import { createIdentity } from "../../../src/core/crypto/mod.ts";
 import type { KitNode, MeshKit } from "../../sim/mesh_kit.ts";
 
@@ -22,14 +23,17 @@ export class AnnouncedKeys {
     return this.#keys.get(nodeId);
   }
 
-  /** Makes what reaches others from a node. */
-  reacher(kit: MeshKit, { transport }: KitNode): Reacher {
+  /** Makes what reaches others from a node; what it requires of sessions is told to `policies`. */
+  reacher(kit: MeshKit, { transport }: KitNode, policies?: SealingPolicies): Reacher {
     return new Reacher({
       clock: kit.clock,
       log: silentLog,
       transport,
       keyOf: (peer) => this.get(peer),
-      requireSealing: (peer) => void this.required.push(peer),
+      requireSealing: (peer, knownEntityId) => {
+        this.required.push(peer);
+        policies?.tell(peer, { knownEntityId, isRequired: true });
+      },
     });
   }
 }

@@ -1,5 +1,7 @@
 /** Sessions on demand on a simulated network; over sockets, with real announcements: announced_key_test.ts. */
 import assert from "node:assert/strict";
+import type { NetError } from "../../../src/base/mod.ts";
+import { SealingPolicies } from "../../../src/services/sealing_policies.ts";
 import { type KitNode, MeshKit } from "../../sim/mesh_kit.ts";
 import { AnnouncedKeys, ROUTES_MS } from "./reach_kit.ts";
 
@@ -112,6 +114,29 @@ Deno.test("Reacher makes no session with a key that is not the node's", async ()
   keys.announce(d, 4);
   await kit.settle(reacher.reach(d.nodeId));
   assert.equal(stateOf(a, d), "connected");
+});
+
+Deno.test("Reacher makes no session that is not sealed, and none with another entity", async () => {
+  using kit = new MeshKit();
+  const policies = new SealingPolicies();
+  const a = kit.node(1, { policies });
+  const [b, compat, other] = [kit.node(2), kit.node(3, { isSealing: false }), kit.node(4)];
+  for (const node of [a, compat, other]) await kit.connect(node, b);
+  await kit.clock.advance(ROUTES_MS);
+  const keys = new AnnouncedKeys();
+  const reacher = keys.reacher(kit, a, policies);
+  // It holds the key, but does not seal; and the other one's entity is not the one that announced.
+  keys.announce(compat, 3);
+  keys.announce(other, 5);
+  for (const node of [compat, other]) {
+    const refused = await failureOf(kit, reacher.reach(node.nodeId));
+    assert.match(refused.message, /not who its announcement says/);
+    assert.equal((refused.cause as NetError).code, "handshake_refused");
+    assert.equal(stateOf(a, node), undefined);
+  }
+  keys.announce(other, 4);
+  await kit.settle(reacher.reach(other.nodeId));
+  assert.equal(a.transport.peer(other.nodeId)?.isSealed, true);
 });
 
 Deno.test("Reacher tries again through another neighbour when the first one does not pass on", async () => {
