@@ -137,7 +137,10 @@ export class RpcServer {
   /** Ends what runs, telling the callers, and serves nothing any more. */
   stop(): void {
     // Handlers that do not mind their signal are not waited for.
-    for (const service of this.#services.values()) service.stop("the serving node stops");
+    for (const service of [...this.#services.values()]) {
+      service.stop("the serving node stops");
+      service.giveUp();
+    }
     this.#engine.timers.stop();
   }
 

@@ -70,6 +70,7 @@ export class ServedName implements ServerSink, ServeHandle {
   #closed: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
   #grace: Grace | undefined;
+  #isGivenUp = false;
 
   /** @throws RangeError when an option is no sensible number. */
   constructor(
@@ -188,12 +189,19 @@ export class ServedName implements ServerSink, ServeHandle {
     for (const caller of this.#callers) caller.stop(why);
   }
 
+  /** Whoever waits for the end of it waits no longer for handlers that go on. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.#checkIdle();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
   get #isIdle(): boolean {
-    return this.running === 0 && this.open === 0 && this.replies.waiting === 0;
+    return this.#isGivenUp ||
+      this.running === 0 && this.open === 0 && this.replies.waiting === 0;
   }
 
   #checkIdle(): void {
@@ -203,7 +211,7 @@ export class ServedName implements ServerSink, ServeHandle {
   #beginGrace(): void {
     if (this.#grace !== undefined || this.#isIdle) return;
     const { timers, clock } = this.#engine;
-    this.#grace = new Grace(() => this.#onIdle?.());
+    this.#grace = new Grace(() => this.giveUp());
     timers.add(this.#grace, clock.now() + CLOSE_GRACE_MS);
   }
 

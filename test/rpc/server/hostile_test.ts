@@ -192,6 +192,51 @@ Deno.test("closing in haste does not wait for ever, and the name is free again",
   assert.deepEqual((await kit.responses()).map(({ text }) => text), ["again"]);
 });
 
+Deno.test("closing ends when the node stops, whatever handlers do", async () => {
+  const kit = new ServerKit();
+  const served = kit.server.serve(SERVICE, () => new Promise<Uint8Array>(() => {}));
+  kit.request(1);
+  let closed = 0;
+  void served.close().then(() => closed += 1);
+  kit.server.stop();
+  await kit.clock.advance(0);
+  void served.close().then(() => closed += 1);
+  await kit.clock.advance(0);
+  assert.equal(closed, 2);
+  assert.deepEqual(kit.server.services, []);
+});
+
+Deno.test("listeners that throw keep no call from its end", async () => {
+  const kit = new ServerKit();
+  const reported: string[] = [];
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    reported.push(event.error.message);
+  };
+  globalThis.addEventListener("error", onError);
+  try {
+    const finish: (() => void)[] = [];
+    kit.server.serve(SERVICE, (body, { signal }) => {
+      signal.addEventListener("abort", () => {
+        throw new Error("in a listener");
+      });
+      return new Promise((resolve) => finish.push(() => resolve(body)));
+    });
+    for (const call of [1, 2, 3]) kit.request(call);
+    kit.cancel(1);
+    kit.lose();
+    assert.deepEqual((await kit.responses()).map(({ callLow, status }) => [callLow, status]), [
+      [1, Status.cancelled],
+    ]);
+    for (const end of finish) end();
+    await kit.responses();
+    assert.equal(kit.server.counters.running, 0);
+    assert.deepEqual(reported, Array(3).fill("in a listener"));
+  } finally {
+    globalThis.removeEventListener("error", onError);
+  }
+});
+
 Deno.test("what handlers hold of requests is bounded per caller, and given back", async () => {
   const kit = new ServerKit({ frameBytesMax: 1 << 27 });
   const finish: ((body: Uint8Array) => void)[] = [];
