@@ -34,6 +34,8 @@ export interface ClientLinkOptions {
   readonly service: string;
   readonly channels: CallerChannels;
   readonly sink: ClientSink;
+  /** Ends the link, or opening it. */
+  readonly signal: AbortSignal;
   /** It ended; nothing has to be done but to forget it. */
   readonly onEnd: (opened: ClientLink) => void;
 }
@@ -84,7 +86,13 @@ export class ClientLink {
       onFrame: (bytes, isOwned) => sink.onFrame(out, bytes, isOwned),
       onRefused: (frame) => sink.onRefused(out, frame),
     }, target);
-    this.#stopWatch = parts.watch.add(target, () => this.end("peer_lost"));
+    const stopWatch = parts.watch.add(target, () => this.end("peer_lost"));
+    const onStop = () => this.end("closed");
+    options.signal.addEventListener("abort", onStop);
+    this.#stopWatch = () => {
+      stopWatch();
+      options.signal.removeEventListener("abort", onStop);
+    };
     this.#receive();
   }
 

@@ -40,6 +40,8 @@ export class PeerClientLinks implements ClientLinks {
   readonly #opening = new Map<string, Promise<FrameLink>>();
   /** Services that a peer not of ours refused a moment ago: asking often, it would let this node in nowhere. */
   readonly #refusals = new Map<string, Refusal>();
+  /** Aborted when no link is to be opened any more. */
+  readonly #stopped = new AbortController();
   #sink: ClientSink | undefined;
   #size = 0;
   #uses = 0;
@@ -94,9 +96,10 @@ export class PeerClientLinks implements ClientLinks {
     return await (signal === undefined ? opening : abortable(opening, signal));
   }
 
-  /** Ends every link. */
+  /** Ends every link, also those that are being opened. */
   stop(): void {
     for (const opened of this.#all()) opened.end("closed");
+    this.#stopped.abort(new NetError("not_ready", "Cannot open link: the node stops"));
   }
 
   async #open(target: bigint, service: string, key: string): Promise<FrameLink> {
@@ -106,13 +109,16 @@ export class PeerClientLinks implements ClientLinks {
     await this.#reach(target, service);
     const refusal = this.#refusals.get(key);
     if (refusal !== undefined && refusal.until > clock.now()) throw refusal.error;
-    await awaitAnnouncement(this.#parts, target);
+    const { signal } = this.#stopped;
+    await awaitAnnouncement(this.#parts, target, signal);
+    signal.throwIfAborted();
     try {
       const opened = await openClientLink(this.#parts, {
         target,
         service,
         channels: this.#channelsOf(service),
         sink,
+        signal,
         onEnd: (ended) => this.#forget(ended),
       });
       this.#keep(opened);

@@ -15,11 +15,17 @@ export function isExtendedPeer(parts: ExtensionParts, peer: bigint): boolean {
   return parts.transport.peer(peer)?.isSealed === true;
 }
 
-/** Waits for a peer's announcement, for a short time: who it is says how its streams are to be taken. */
+/**
+ * Waits for a peer's announcement, for a short time: who it is says how its streams are to be taken.
+ *
+ * @param signal Ends waiting.
+ */
 export async function awaitAnnouncement(
   { clock, transport, announcements }: ExtensionParts,
   peer: bigint,
+  signal: AbortSignal,
 ): Promise<void> {
+  signal.throwIfAborted();
   const isKnown = () => announcements.tagsOf(peer) !== undefined;
   if (isKnown()) return;
   const isSealed = transport.peer(peer)?.isSealed === true;
@@ -28,7 +34,10 @@ export async function awaitAnnouncement(
   const stop = announcements.onAnnounced((nodeId) => {
     if (nodeId === peer && isKnown()) resolve();
   });
+  const onAbort = () => resolve();
+  signal.addEventListener("abort", onAbort);
   await promise;
+  signal.removeEventListener("abort", onAbort);
   cancel();
   stop();
 }

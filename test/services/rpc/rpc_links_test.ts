@@ -190,6 +190,26 @@ Deno.test("RpcService calls through loss, delay and reordering", async () => {
   for (const [at, answer] of answers.entries()) assert.deepEqual(answer, bodies[at]);
 });
 
+Deno.test("RpcService that stops opens no more links, and leaves no timer of those it was opening", async () => {
+  for (const isOurs of [true, false]) {
+    using kit = new RpcKit();
+    const [server, client] = [await kit.node(1, { isOurs }), await kit.node(2)];
+    await kit.connect(client, server);
+    kit.mesh.network.conditions = { lossRate: 1, duplicateRate: 0, delayMs: 5, jitterMs: 0 };
+    const call = client.rpc.call("echo", new Uint8Array(0), { target: server.nodeId });
+    const failed = assert.rejects(call, { kind: "cancelled" });
+    // A peer's announcement is waited for, then its answer to the subscription.
+    await kit.clock.advance(1);
+    assert.equal(client.rpcCounters().net_rpc_link_links_opening, 1);
+    await kit.settled(client.rpc.stop());
+    await failed;
+    await kit.clock.advance(1);
+    const { net_rpc_link_links_opening: opening, net_rpc_link_links_ready: ready } = client
+      .rpcCounters();
+    assert.deepEqual([opening, ready], [0, 0]);
+  }
+});
+
 Deno.test("RpcService carries many of the longest bodies at once, on a bad network and to its own node", async () => {
   using kit = new RpcKit();
   const [server, client] = [await kit.node(1), await kit.node(2)];
