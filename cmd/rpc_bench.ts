@@ -7,6 +7,7 @@ import { formatCount, formatFields, formatTimeMs, numberOf, recordOf, textOf } f
 import {
   explainCall,
   NODE_FLAG,
+  requireService,
   ROUTING_FLAG,
   routingParams,
   SERVICE_ARGUMENT,
@@ -56,6 +57,7 @@ export const rpcBenchCommand = buildCommand<BenchFlags, [string], NetContext>({
   async func(flags, service) {
     const { io } = this;
     await runVerb(this, flags, async ({ output, signal }) => {
+      requireService("Cannot call", service);
       const forMs = durationFlag("--for", flags.for) ?? FOR_MS;
       const params = {
         service,
@@ -75,7 +77,7 @@ export const rpcBenchCommand = buildCommand<BenchFlags, [string], NetContext>({
       try {
         const result = recordOf(
           await node.call("nrpc.bench", params, { signal, onProgress }).catch((error) => {
-            throw explainCall(error, service);
+            throw explainCall(error, service, flags);
           }).finally(() => {
             if (isShown) io.writeErr("\r\x1b[2K");
           }),

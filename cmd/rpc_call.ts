@@ -1,6 +1,7 @@
 /** `net rpc call`: calls a service of another node and prints what it answers. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
+import { decodeTraceParent } from "../src/core/capability/mod.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { NodeCaller } from "./doors.ts";
@@ -19,9 +20,11 @@ import { createProgress } from "./progress.ts";
 import {
   explainCall,
   NODE_FLAG,
+  requireService,
   ROUTING_FLAG,
   routingParams,
   SERVICE_ARGUMENT,
+  untilOffered,
   wholeFlag,
 } from "./rpc_common.ts";
 import {
@@ -54,6 +57,7 @@ interface CallFlags extends SharedFlags {
   readonly where?: string;
   readonly trace?: string;
   readonly routing?: string;
+  readonly wait?: string;
   readonly retry?: string;
   readonly hedge?: string;
   readonly idempotent?: boolean;
@@ -68,7 +72,8 @@ export const rpcCallCommand = buildCommand<CallFlags, [string, string?], NetCont
       "Calls a service at a node that offers it, with BODY as its body: the text itself, @FILE for " +
       "a file, - for standard input, nothing when left out. The answer's bytes go to standard " +
       "output as they are. --timeout limits the whole call, on both sides; without it 30 s, and " +
-      "nothing for streams. Ctrl-C cancels the call where it is served.\n\n" +
+      "nothing for streams. Ctrl-C cancels the call where it is served. With --wait a service that " +
+      "nobody offers yet is waited for.\n\n" +
       "With --stream the service answers with any number of items, each printed on a line as it " +
       "comes. With --upload each line of BODY, or of standard input, is an item that is sent; " +
       "both together go both ways at once. With --raw items are not lines but stand behind their " +
@@ -85,6 +90,7 @@ export const rpcCallCommand = buildCommand<CallFlags, [string, string?], NetCont
       where: textFlag("EXPR", "Predicate for the handler, as in net cap find --where"),
       trace: textFlag("PARENT", "Make the call part of a trace: a traceparent, or new"),
       routing: ROUTING_FLAG,
+      wait: textFlag("DURATION", "Wait so long for a node that offers it, before the call"),
       retry: textFlag("N", "Try up to N times more where that may help; default: 0"),
       hedge: textFlag("N", "Ask up to N more nodes, 50 ms apart, and take the first answer"),
       idempotent: switchFlag("Running twice does no harm: ask another node when one is silent"),
@@ -103,6 +109,8 @@ export const rpcCallCommand = buildCommand<CallFlags, [string, string?], NetCont
   },
   async func(flags, service, body) {
     await runVerb(this, flags, async ({ output, signal }) => {
+      requireService("Cannot call", service);
+      const waitMs = durationFlag("--wait", flags.wait);
       const params = {
         service,
         ...shapeParams(flags),
@@ -122,6 +130,16 @@ export const rpcCallCommand = buildCommand<CallFlags, [string, string?], NetCont
       try {
         const node = await connectNode(this, flags, signal);
         try {
+          if (waitMs !== undefined) {
+            const note = () => output.note(`waiting for a node that offers ${service}`);
+            await untilOffered(this.io, node, {
+              service,
+              target: flags.node,
+              waitMs,
+              note,
+              signal,
+            });
+          }
           await makeCall(this, { node, output, signal, flags, service, params, input });
         } finally {
           await node.close();
@@ -129,9 +147,19 @@ export const rpcCallCommand = buildCommand<CallFlags, [string, string?], NetCont
       } finally {
         input.close();
       }
-    }, { graceMs: GRACE_MS });
+    }, { graceMs: GRACE_MS + waitGraceMs(flags.wait) });
   },
 });
+
+/** `--timeout` is for the call, which begins when waiting is over. */
+function waitGraceMs(text: string | undefined): number {
+  try {
+    return durationFlag("--wait", text) ?? 0;
+  } catch {
+    // The verb itself says what is wrong with it.
+    return 0;
+  }
+}
 
 interface MakeCallOptions {
   readonly node: NodeCaller;
@@ -175,7 +203,7 @@ async function makeCall(context: NetContext, options: MakeCallOptions): Promise<
     node.call("nrpc.call", { ...options.params, ...params }, { signal, onProgress })
       .catch((error) => {
         opened.reject(error);
-        throw explainCall(error, service);
+        throw explainCall(error, service, flags);
       });
   const send = { signal, onBytes: (bytes: number) => note(bytes, input.size) };
   try {
@@ -248,5 +276,13 @@ function readHeader(text: string): { readonly name: string; readonly value: stri
 
 function traceParam(text: string | undefined): object {
   if (text === undefined) return {};
-  return { trace: text === "new" ? {} : { parent: text } };
+  if (text === "new") return { trace: {} };
+  if (decodeTraceParent(text).ok) return { trace: { parent: text } };
+  throw new NetError(
+    "usage",
+    `Cannot use --trace: value is "${text}", must be new or a traceparent`,
+    {
+      next: "write --trace new to begin a trace, or give one as 00-TRACE-SPAN-01",
+    },
+  );
 }

@@ -5,11 +5,9 @@
 import { concatBytes, isMissing, NetError } from "../src/base/mod.ts";
 import type { Environment } from "../src/config/mod.ts";
 import { listOf, recordOf } from "./format.ts";
+import { COMMAND_ENDED, STATUS_EXIT_CODE } from "./rpc_common.ts";
 import { LineReader } from "./line_reader.ts";
 import { CallFailure, type ProgramCall, type ServeHandler } from "./rpc_serving.ts";
-
-/** Status of a command that failed: this and its exit code. */
-export const STATUS_EXIT_CODE = 0x8100;
 
 /** From the polite signal to the one that can't be ignored. */
 const KILL_MS = 2_000;
@@ -91,8 +89,8 @@ export function commandHandler(options: CommandOptions): ServeHandler {
     const feeding = feed(call, child.stdin, options.isUpload);
     try {
       await (options.isStream ? sendLines(call, child.stdout) : sendBytes(call, child.stdout));
-      const { code } = await child.status;
-      if (code !== 0) throw failureOf(code, await tail);
+      const status = await child.status;
+      if (status.code !== 0) throw failureOf(status, await tail);
       await call.end();
     } catch (error) {
       // Its answer can't be told any more: it need not go on either.
@@ -210,10 +208,11 @@ async function readTail(
   return tail.trim();
 }
 
-function failureOf(code: number, tail: string): CallFailure {
+function failureOf({ code, signal }: Deno.CommandStatus, tail: string): CallFailure {
+  const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
   return new CallFailure(
     STATUS_EXIT_CODE + (code & 0xff),
-    tail === "" ? `the command ended with exit code ${code}` : tail,
+    tail === "" ? `${COMMAND_ENDED} ${how}` : tail,
   );
 }
 

@@ -1,13 +1,27 @@
 /** What the rpc verbs share: the argument that is a service, nodes to call, and what to do about errors. */
-import { NetError } from "../src/base/mod.ts";
-import { connectNode } from "./connect.ts";
+import { NetError, pause } from "../src/base/mod.ts";
+import { isServiceName } from "../src/rpc/mod.ts";
+import { commandAt, connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { textFlag } from "./flags.ts";
+import type { NodeCaller } from "./doors.ts";
+import { type SharedFlags, textFlag } from "./flags.ts";
+import type { Io } from "./io.ts";
 import { listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { proposePeers } from "./peer_argument.ts";
 
 /** Time a running node has to answer. */
 export const RPC_ANSWER_MS = 10_000;
+
+/** Status of a handler that failed, the first one that is a service's own, and that of exit code 0. */
+const STATUS_INTERNAL = 6;
+const STATUS_APPLICATION = 0x8000;
+/** Status of a command that failed: this and its exit code. */
+export const STATUS_EXIT_CODE = 0x8100;
+/** Begins what is told of a command that said nothing itself. */
+export const COMMAND_ENDED = "the command ended";
+
+/** How often a waiting call looks for a node that offers the service. */
+const OFFER_LOOK_MS = 100;
 
 /** Time a node has to answer while somebody waits for a completion. */
 const PROPOSE_MS = 500;
@@ -111,56 +125,146 @@ export function wholeFlag(
   );
 }
 
-/** A failed call with what to do about it, where nobody said that yet. */
-export function explainCall(error: unknown, service: string): unknown {
-  if (!(error instanceof NetError) || error.next !== undefined) return error;
-  const next = nextOf(error, service);
-  if (next === undefined) return error;
-  return new NetError(error.code, error.message, { cause: error, next, data: error.data });
+/**
+ * Looks at a name before a node is asked.
+ *
+ * @throws NetError `usage` for what can't be the name of a service.
+ */
+export function requireService(action: string, service: string): void {
+  if (isServiceName(service)) return;
+  throw new NetError("usage", `${action} "${service}": it is no name of a service`, {
+    next: "write names as echo or tools/echo: a-z 0-9 - _ . in segments, slashes between",
+  });
 }
 
-function nextOf({ data }: NetError, service: string): string | undefined {
+/** What is waited for, and for how long. */
+export interface UntilOfferedOptions {
+  readonly service: string;
+  /** The one node to call, as `--node` has it; any when left out. */
+  readonly target: string | undefined;
+  readonly waitMs: number;
+  /** Told once, when there is something to wait for. */
+  readonly note: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** Waits until a node offers a service, or the time is over: then the call itself says what is missing. */
+export async function untilOffered(
+  io: Pick<Io, "now">,
+  node: NodeCaller,
+  { service, target, waitMs, note, signal }: UntilOfferedOptions,
+): Promise<void> {
+  const deadline = io.now() + waitMs;
+  const isMeant = ({ node_id: id, own }: Readonly<Record<string, unknown>>) =>
+    target === undefined || (target === "self" ? own === true : textOf(id).startsWith(target));
+  for (let isTold = false;; isTold = true) {
+    const { services } = recordOf(await node.call("nrpc.ls", { service }, { signal }));
+    const nodes = listOf(services).flatMap((row) => listOf(recordOf(row).nodes).map(recordOf));
+    const leftMs = deadline - io.now();
+    if (nodes.some(isMeant) || leftMs <= 0) return;
+    if (!isTold) note();
+    await pause(Math.min(OFFER_LOOK_MS, leftMs), signal);
+  }
+}
+
+/**
+ * A failed call as a person reads it: who failed, how, and what to do about it.
+ *
+ * @param flags Where the node of the verb is, for commands that are proposed.
+ */
+export function explainCall(error: unknown, service: string, flags: SharedFlags = {}): unknown {
+  if (!(error instanceof NetError)) return error;
+  const next = nextOf(error, { service, at: (command) => commandAt(command, flags) });
+  const message = messageOf(error, service);
+  if (next === undefined && message === error.message) return error;
+  return new NetError(error.code, message, {
+    cause: error,
+    next: next ?? error.next,
+    data: error.data,
+  });
+}
+
+/** What the service said, behind whose word it is. */
+function messageOf({ message, data }: NetError, service: string): string {
+  const { kind, status: told, target } = data ?? {};
+  const status = numberOf(told);
+  if (kind !== "server_error" || status === undefined) return message;
+  const who = typeof target === "string" ? `${service} on node ${target}` : service;
+  if (status !== STATUS_INTERNAL && status < STATUS_APPLICATION) {
+    return message.startsWith("Cannot ") ? message : `Cannot call ${who}: ${message}`;
+  }
+  if (message.startsWith(COMMAND_ENDED)) return `${who} failed: ${message}`;
+  const code = status - STATUS_EXIT_CODE;
+  const how = code > 0 && code <= 0xff
+    ? ` with exit code ${code}`
+    : status === STATUS_INTERNAL
+    ? ""
+    : ` with status 0x${status.toString(16)}`;
+  return `${who} failed${how}: ${message}`;
+}
+
+interface Hint {
+  readonly service: string;
+  /** A command that means the same node as the one that failed. */
+  at(command: string): string;
+}
+
+function nextOf({ data, next }: NetError, { service, at }: Hint): string | undefined {
   switch (data?.kind) {
     case "no_route":
-      return `see net rpc ls ${service} for the nodes that offer it, and net node peers for those in reach`;
+      return `see ${at(`net rpc ls ${service}`)} for the nodes that offer it and ${
+        at("net node peers")
+      } for those in reach; net rpc call --wait 15s waits for one that has just begun`;
     case "timeout":
       return "repeat with a longer --timeout, or see net rpc watch on the node that serves it";
+    case "server_error":
+      return statusHint(numberOf(data.status), service, at);
+  }
+  if (next !== undefined) return undefined;
+  switch (data?.kind) {
     case "transport":
-      return "look with net node peers whether the node is still there, then repeat the command";
+      return `look with ${at("net node peers")} whether the node is still there, then repeat`;
     case "capability_denied":
-      return "have the node that serves it admit this one, with net cap announce --allow-node there";
+      return ADMIT;
     case "too_large":
       return "store the body with net blob put and send its address";
     case "cancelled":
-      return `it was ended on the other side: repeat it, or see net rpc ls ${service} for other nodes`;
+      return endedHint(service, at);
     case "backpressure":
     case "breaker_open":
       return "repeat in a moment, or with --retry 5";
-    case "server_error":
-      return statusHint(numberOf(data.status), service);
     default:
       return undefined;
   }
 }
 
+const ADMIT =
+  "have the node that serves it admit this one, with net cap announce --allow-node there";
+
+function endedHint(service: string, at: Hint["at"]): string {
+  return `it was ended on the other side: repeat it, or see ${
+    at(`net rpc ls ${service}`)
+  } for other nodes`;
+}
+
 /** What an answer's status asks for (`nrpc.md` 4). */
-function statusHint(status: number | undefined, service: string): string {
+function statusHint(status: number | undefined, service: string, at: Hint["at"]): string {
   switch (status) {
     case 1:
-      return `see net rpc ls ${service} for the nodes that offer it`;
+      return `see ${at(`net rpc ls ${service}`)} for the nodes that offer it`;
     case 2:
     case 8:
     case 9:
-      return "have the node that serves it admit this one, with net cap announce --allow-node there";
+      return ADMIT;
     case 3:
       return "repeat with a longer --timeout";
     case 4:
       return "repeat in a moment, or with --retry 5";
     case 5:
-      return `it was ended on the other side: repeat it, or see net rpc ls ${service} for other nodes`;
+      return endedHint(service, at);
     case 0x8000:
       return "correct the body: the service cannot read it";
     default:
-      return "see what the service itself said, above; net rpc watch on its node shows each call";
+      return "correct what the service complains about; net rpc watch on its node shows each call";
   }
 }

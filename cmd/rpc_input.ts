@@ -39,7 +39,9 @@ export async function openInput(context: NetContext, given: string): Promise<Byt
     const { isFile, isDirectory, size } = await file.stat();
     if (isDirectory) {
       file.close();
-      throw new NetError("usage", `Cannot read body: "${path}" is a folder, must be a file`);
+      throw new NetError("usage", `Cannot read body: "${path}" is a folder, must be a file`, {
+        next: `pack it first: tar c ${path} | net rpc call SERVICE -`,
+      });
     }
     return {
       read: (into) => file.read(into),

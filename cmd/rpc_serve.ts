@@ -17,7 +17,7 @@ import {
 import { textOf } from "./format.ts";
 import { type Output, toDocument } from "./output.ts";
 import { commandHandler, requireCommand } from "./rpc_command.ts";
-import { wholeFlag } from "./rpc_common.ts";
+import { requireService, wholeFlag } from "./rpc_common.ts";
 import { loadModule, type ServedModule } from "./rpc_module.ts";
 import {
   type CallRecord,
@@ -111,7 +111,10 @@ async function serve(
   try {
     const plan = flags.module === undefined
       ? await planCommand(context, output, flags, words)
-      : await planModule(module = await loadModule(moduleUrl(context, flags.module)), words);
+      : await planModule(
+        module = await loadModule(await moduleUrl(context, flags.module)),
+        words,
+      );
     const node = await connectNode(context, flags, forced.signal);
     try {
       return await serveAll(context, output, { node, plan, limits, flags, stop, forced, module });
@@ -209,6 +212,7 @@ async function planCommand(
       next: "write for example net rpc serve upper -- tr a-z A-Z",
     });
   }
+  requireService("Cannot serve", service);
   const place = { cwd: io.cwd, env: io.env };
   await requireCommand(program, place);
   const onErrorText = (text: string) => {
@@ -242,19 +246,34 @@ function planModule(module: ServedModule, wanted: readonly string[]): Plan {
   };
 }
 
-function moduleUrl({ io }: NetContext, file: string): string {
-  return file.startsWith("file:") ? file : pathToFileURL(absolutePath(file, io.cwd)).href;
+/** @throws NetError `not_found` when there is no such file. */
+async function moduleUrl({ io }: NetContext, file: string): Promise<string> {
+  if (file.startsWith("file:")) return file;
+  const path = absolutePath(file, io.cwd);
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (info?.isFile) return pathToFileURL(path).href;
+  const why = info === undefined ? "there is no such file" : "it is no file";
+  throw new NetError("not_found", `Cannot load module "${file}": ${why}`, {
+    next: "check the path",
+  });
 }
 
 function tellRecord(io: NetContext["io"], output: Output, record: CallRecord): void {
   if (output.isJson) io.writeOut(`${toDocument("rpc.serve", { event: "call", ...record })}\n`);
   else if (record.outcome !== "ok") {
     const { service, caller, outcome, message } = record;
-    output.note(
-      `${service} for ${caller}: ${outcome}${message === null ? "" : `, ${textOf(message)}`}`,
-    );
+    const why = message === null ? "" : `, ${textOf(CANCEL_WORDS.get(message) ?? message)}`;
+    output.note(`${service} for ${caller}: ${outcome}${why}`);
   }
 }
+
+/** What the wire calls the two usual ends of a call that is given up, and people do not. */
+const CANCEL_WORDS: ReadonlyMap<string, string> = new Map(
+  ["handler", "duplex handler"].flatMap((what) => [
+    [`${what} deadline_ns exceeded`, "its time was over"],
+    [`server observed CANCEL during ${what} execution`, "its caller cancelled it or left"],
+  ]),
+);
 
 function timeoutParam(text: string | undefined): Pick<ServeParams, "handler_timeout_ms"> {
   if (text === undefined) return {};

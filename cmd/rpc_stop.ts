@@ -33,7 +33,8 @@ export function createStop(
     if (forced.signal.aborted) io.exit(forcedCode);
     if (exitCode === undefined && patient !== undefined) {
       exitCode = code;
-      output.note(`stopping (${name}): waiting for calls that run; once more ends them`);
+      const again = code === TIMEOUT_EXIT ? "Ctrl-C" : "once more";
+      output.note(`stopping (${name}): waiting for calls that run; ${again} ends them`);
       patient();
     } else {
       exitCode = forcedCode;

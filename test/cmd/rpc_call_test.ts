@@ -138,7 +138,7 @@ Deno.test("net rpc call maps every kind of error to its exit code and what to do
     ["server_error", { status: 3 }, 7, /longer --timeout/],
     ["server_error", { status: 4 }, 1, /in a moment/],
     ["server_error", { status: 0x8000 }, 2, /correct the body/],
-    ["server_error", { status: 0x8101 }, 1, /what the service itself said/],
+    ["server_error", { status: 0x8101 }, 1, /what the service complains about/],
   ] as const;
   for (const [kind, details, code, next] of rows) {
     rpc.services.delete("fails");
@@ -148,7 +148,10 @@ Deno.test("net rpc call maps every kind of error to its exit code and what to do
     const result = await run(["fails"]);
     assert.equal(result.code, code, `${kind}: ${result.stderr}`);
     assert.match(result.stderr, next);
-    assert.match(result.stderr, /^net: it broke$/m);
+    assert.match(
+      result.stderr,
+      kind === "server_error" ? /^net: .*fails.*: it broke$/m : /^net: it broke$/m,
+    );
     assert.equal(result.stdout, "");
   }
 });
@@ -189,4 +192,49 @@ Deno.test("net rpc call keeps a long answer in order, in pieces", async () => {
   rpc.serve("long", () => long);
   const { stdout } = await run(["long"]);
   assert.ok(stdout === text(long));
+});
+
+const CLOCK = { now: () => performance.now() };
+
+Deno.test("net rpc call --wait looks until a node offers the service, and says so", async () => {
+  let looks = 0;
+  const methods: string[] = [];
+  const call = (method: string): Promise<unknown> => {
+    methods.push(method);
+    if (method !== "nrpc.ls") return Promise.resolve({ items: 1 });
+    looks += 1;
+    return Promise.resolve({ services: looks < 2 ? [] : [{ nodes: [{ node_id: "31a5" }] }] });
+  };
+  const connect = () => Promise.resolve({ call, close: () => Promise.resolve() });
+  // deno-lint-ignore no-explicit-any
+  const options: any = { ...CLOCK, doors: { connect } };
+  const late = await runInMemory(["rpc", "call", "late", "--wait", "10s"], options);
+  assert.deepEqual([late.code, methods], [0, ["nrpc.ls", "nrpc.ls", "nrpc.call"]], late.stderr);
+  assert.match(late.stderr, /waiting for a node that offers late/);
+  methods.length = 0;
+  const other = ["rpc", "call", "late", "--wait", "20ms", "--node", "beef"];
+  await runInMemory(other, options);
+  assert.equal(methods.at(-1), "nrpc.call");
+  assert.equal((await runInMemory(["rpc", "call", "late", "--wait", "soon"], options)).code, 2);
+});
+
+Deno.test("net rpc call says whose word an error is, and with which exit code it came", async () => {
+  const { rpc, run } = makeCaller();
+  rpc.serve("strict", (body) => {
+    const [status = 0] = body;
+    throw new RpcStatusError(status === 0x61 ? 0x8103 : 0x8010, "not today");
+  });
+  const command = await run(["strict", "a"]);
+  assert.match(command.stderr, /strict failed with exit code 3: not today/);
+  const own = await run(["strict", "b"]);
+  assert.match(own.stderr, /strict failed with status 0x8010: not today/);
+  const { error } = JSON.parse((await run(["strict", "a", "--json"])).stderr);
+  assert.equal(error.data.status, 0x8103);
+});
+
+Deno.test("net rpc call and serve refuse what can be no service or trace before a node is asked", async () => {
+  const { run } = makeCaller();
+  for (const name of ["", "Upper", "two words"]) assert.equal((await run([name])).code, 2, name);
+  const trace = await run(["echo", "--trace", "zzz"]);
+  assert.deepEqual([trace.code, /--trace new/.test(trace.stderr)], [2, true]);
 });
