@@ -190,7 +190,7 @@ export default {
   });
   await t.step("what can't be loaded", async () => {
     const absent = await server.home.net(["rpc", "serve", "--module", "no_such.ts"]);
-    assert.match(assertFails(absent, 2, "usage"), /Module not found/);
+    assert.match(assertFails(absent, 4, "not_found"), /there is no such file/);
     await Deno.writeTextFile(file, "export default 3;");
     const empty = await server.home.net(["rpc", "serve", "--module", "handlers.ts"]);
     assert.match(assertFails(empty, 2, "usage"), /its default export must be an object/);
