@@ -119,6 +119,15 @@ export function undecodableError(call: CallName, what: string): RpcError {
   });
 }
 
+/** A stream came where one answer was asked for. */
+export function shapeError(call: CallName): RpcError {
+  return new RpcError(
+    "codec_decode",
+    `Cannot take answer of ${describeCall(call)}: the service answers with a stream`,
+    { target: call.target, next: "call it as a stream: callStream(), net rpc call --stream" },
+  );
+}
+
 /** What the caller asks for cannot be sent. */
 export function unsendableError(call: CallName, error: unknown): RpcError {
   const what = error instanceof Error ? error.message : String(error);

@@ -1,8 +1,8 @@
 /** A call with one body each way (`nrpc.md` 6). */
 import type { RpcError } from "../error.ts";
 import type { FrameHead, ResponseBody } from "../wire/mod.ts";
-import { Status } from "../wire/mod.ts";
-import { statusError } from "./call_errors.ts";
+import { CONTINUE_HEADERS, END_HEADERS, Status } from "../wire/mod.ts";
+import { shapeError, statusError } from "./call_errors.ts";
 import { ClientCall } from "./client_call.ts";
 import type { CallTable } from "./call_table.ts";
 import type { ServiceName } from "./service_names.ts";
@@ -28,6 +28,12 @@ export class UnaryCall extends ClientCall {
     this.responseBytes = response.body.length;
     if (response.status !== Status.ok) {
       this.fail(statusError(this, response), false);
+      return;
+    }
+    const { headers } = response;
+    // The first of many is no answer: whoever took it for one would miss the others.
+    if (headers === CONTINUE_HEADERS || headers === END_HEADERS) {
+      this.fail(shapeError(this), headers === CONTINUE_HEADERS);
       return;
     }
     this.#body = isOwned ? response.body : this.table.copies.copy(response.body);

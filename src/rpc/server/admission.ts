@@ -32,6 +32,12 @@ export class Admission {
     if (service.isUpload && (flags & RpcFlag.clientStreaming) === 0) {
       return failure(Status.internal, `"${service.name}" takes a stream of items`);
     }
+    const goesOn = (flags & (RpcFlag.clientStreaming | RpcFlag.requestEnd)) ===
+      RpcFlag.clientStreaming;
+    if (!service.isUpload && goesOn) {
+      // Its items would be lost without a word.
+      return failure(Status.internal, `"${service.name}" takes one body, not a stream of items`);
+    }
     if (service.shape === "duplex" && (flags & RpcFlag.streamingResponse) === 0) {
       return failure(Status.internal, `"${service.name}" answers with a stream of items`);
     }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import {
   BODY_BYTES_MAX,
+  CONTINUE_HEADERS,
   Dispatch,
+  END_HEADERS,
   headerText,
   RpcError,
   RpcFlag,
@@ -424,4 +426,17 @@ Deno.test("call() says when its request leaves", () => {
   begin(PEER + 1n, "no link");
   assert.deepEqual(said, ["ready"]);
   kit.client.stop();
+});
+
+Deno.test("call() takes no item of a stream for the whole answer", async () => {
+  for (const [headers, isCancelled] of [[CONTINUE_HEADERS, true], [END_HEADERS, false]] as const) {
+    const kit = createClientKit();
+    const { outcome, request } = call(kit);
+    kit.links.respond(kit.link, request, { headers, body: bodyOf(9), item: 1 });
+    await kit.clock.advance(0);
+    assert.equal(outcome.error?.kind, "codec_decode");
+    assert.match(outcome.error.next ?? "", /--stream/);
+    const cancels = kit.link.take().filter(({ dispatch }) => dispatch === Dispatch.cancel);
+    assert.equal(cancels.length, isCancelled ? 1 : 0);
+  }
 });

@@ -5,6 +5,7 @@ import { utf8 } from "../../../src/base/mod.ts";
 import {
   HeaderName,
   headerNumber,
+  RpcFlag,
   RpcStatusError,
   Status,
   textHeader,
@@ -21,6 +22,18 @@ Deno.test("RpcServer answers at once what its handler answers at once", async ()
   ]);
   assert.equal(kit.meter.handlerInvocations, 1);
   assert.equal(kit.meter.handlersRunning, 0);
+});
+
+Deno.test("RpcServer takes an upload of one item for a body, and refuses one that goes on", async () => {
+  const kit = new ServerKit();
+  kit.server.serve(SERVICE, (body) => body);
+  const { clientStreaming, requestEnd } = RpcFlag;
+  kit.request(1, { body: utf8("one"), flags: clientStreaming | requestEnd });
+  kit.request(2, { body: utf8("one"), flags: clientStreaming });
+  assert.deepEqual((await kit.responses()).map(({ status, text }) => [status, text]), [
+    [Status.ok, "one"],
+    [Status.internal, `"${SERVICE}" takes one body, not a stream of items`],
+  ]);
 });
 
 Deno.test("RpcServer keeps a body for a handler that takes its time", async () => {
