@@ -212,6 +212,8 @@ interface Hint {
 function nextOf({ data, next }: NetError, { service, at }: Hint): string | undefined {
   switch (data?.kind) {
     case "no_route":
+      // Of one node that is out of reach the error itself says what helps.
+      if (data.target !== undefined && next !== undefined) return undefined;
       return `see ${at(`net rpc ls ${service}`)} for the nodes that offer it and ${
         at("net node peers")
       } for those in reach; net rpc call --wait 15s waits for one that has just begun`;
