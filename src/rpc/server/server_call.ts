@@ -26,6 +26,7 @@ import type { CallerSink } from "./caller_sink.ts";
 import { type Failure, failure, failureOf } from "./failure.ts";
 import { DEADLINE_TOLERANCE_MS } from "./limits.ts";
 import { fittingFailure, trySendResponse } from "./reply_writer.ts";
+import type { UploadItems } from "./upload_items.ts";
 
 /** A call that a handler runs for, or has just now. */
 export abstract class ServerCall extends Timed implements RpcContext {
@@ -70,6 +71,9 @@ export abstract class ServerCall extends Timed implements RpcContext {
   /** Runs the handler; what it throws at once is for the caller to handle. */
   abstract run(body: Uint8Array): void;
 
+  /** What the caller uploads, where the service takes that. */
+  protected readonly upload: UploadItems | undefined = undefined;
+
   /** The word in texts: which kind of handler it is. */
   protected abstract readonly kind: "handler" | "duplex handler";
 
@@ -111,13 +115,19 @@ export abstract class ServerCall extends Timed implements RpcContext {
   }
 
   /** An item of the request. */
-  onChunk(_head: FrameHead, _chunk: ChunkBody, _isOwned: boolean): void {
-    this.sink.engine.counters.unasked += 1;
+  onChunk(head: FrameHead, chunk: ChunkBody, isOwned: boolean): void {
+    if (this.upload === undefined) {
+      this.sink.engine.counters.unasked += 1;
+      return;
+    }
+    this.touch();
+    this.upload.onChunk(head.item, chunk.flags, this.sink.keep(chunk.body, isOwned));
   }
 
   /** An item of the request that cannot be read. */
   onBadChunk(): void {
-    this.sink.engine.counters.malformed += 1;
+    if (this.upload === undefined) this.sink.engine.counters.malformed += 1;
+    else this.upload.onUndecodable();
   }
 
   /** The caller cancels. */
@@ -239,6 +249,7 @@ export abstract class ServerCall extends Timed implements RpcContext {
       this.#aborter?.abort(this.#abortReason);
     }
     this.sink.tell(this, outcome, text);
+    this.upload?.end(outcome === "ok" ? undefined : this.#abortReason);
   }
 }
 

@@ -2,7 +2,6 @@
 import type { FrameLink } from "../link/mod.ts";
 import type { CallOutcome } from "../metrics/mod.ts";
 import {
-  type ChunkBody,
   CREDITS_MAX,
   type FrameHead,
   HeaderName,
@@ -82,45 +81,27 @@ export class ServerStreamCall extends StreamedCall {
 
 /** An upload, answered once. */
 export class ClientStreamCall extends AnsweredCall {
-  readonly #items: UploadItems;
-  readonly #first: { readonly item: number; readonly flags: number };
+  protected override readonly upload: UploadItems;
 
   constructor(sink: CallerSink, link: FrameLink, head: FrameHead, request: RequestBody) {
     super(sink, link, head, request);
-    this.#items = itemsOf(this, request);
-    this.#first = { item: head.item, flags: request.flags };
+    this.upload = uploadOf(this, head, request);
   }
 
   override run(body: Uint8Array): void {
     const { handler } = this.sink.service;
     if (handler.shape !== "client_stream") return;
     this.book();
-    const { item, flags } = this.#first;
-    this.#items.onFrame(item, flags, body, true);
-    if (!this.isOver) this.settle(handler.handle(this.#items, this));
+    this.upload.onFirst(body);
+    if (!this.isOver) this.settle(handler.handle(this.upload, this));
     else this.endHandler();
-  }
-
-  override onChunk(head: FrameHead, chunk: ChunkBody, isOwned: boolean): void {
-    this.touch();
-    this.#items.onFrame(head.item, chunk.flags, this.sink.keep(chunk.body, isOwned), false);
-  }
-
-  override onBadChunk(): void {
-    this.#items.onUndecodable();
-  }
-
-  protected override over(outcome: CallOutcome, text?: string): void {
-    super.over(outcome, text);
-    this.#items.end(outcome === "ok" ? undefined : this.signal.reason);
   }
 }
 
 /** Streams both ways. */
 export class DuplexCall extends StreamedCall {
   protected override readonly kind = "duplex handler";
-  readonly #items: UploadItems;
-  readonly #first: { readonly item: number; readonly flags: number };
+  protected override readonly upload: UploadItems;
 
   constructor(sink: CallerSink, link: FrameLink, head: FrameHead, request: RequestBody) {
     // The Rust core neither minds this window nor grants any (`nrpc.md` 9); peers of ours do both.
@@ -128,37 +109,23 @@ export class DuplexCall extends StreamedCall {
       ? headerNumber(request.headers, HeaderName.streamWindow)
       : undefined;
     super(sink, link, head, request, window);
-    this.#items = itemsOf(this, request);
-    this.#first = { item: head.item, flags: request.flags };
+    this.upload = uploadOf(this, head, request);
   }
 
   override run(body: Uint8Array): void {
     const { handler } = this.sink.service;
     if (handler.shape !== "duplex") return;
     this.book();
-    const { item, flags } = this.#first;
-    this.#items.onFrame(item, flags, body, true);
-    if (!this.isOver) void this.send(handler.handle(this.#items, this));
+    this.upload.onFirst(body);
+    if (!this.isOver) void this.send(handler.handle(this.upload, this));
     else this.endHandler();
-  }
-
-  override onChunk(head: FrameHead, chunk: ChunkBody, isOwned: boolean): void {
-    this.touch();
-    this.#items.onFrame(head.item, chunk.flags, this.sink.keep(chunk.body, isOwned), false);
-  }
-
-  override onBadChunk(): void {
-    this.#items.onUndecodable();
-  }
-
-  protected override over(outcome: CallOutcome, text?: string): void {
-    super.over(outcome, text);
-    this.#items.end(outcome === "ok" ? undefined : this.signal.reason);
   }
 }
 
-function itemsOf(call: ServerCall, request: RequestBody): UploadItems {
+function uploadOf(call: ServerCall, head: FrameHead, request: RequestBody): UploadItems {
   const said = headerNumber(request.headers, HeaderName.requestWindow);
   const window = said === undefined ? undefined : Math.max(1, Math.min(CREDITS_MAX, said));
-  return new UploadItems(call, window, call.sink.service.requestWindow);
+  const { requestWindow } = call.sink.service;
+  const first = { item: head.item, flags: request.flags };
+  return new UploadItems(call, first, window, requestWindow);
 }

@@ -36,9 +36,16 @@ interface Reader {
   reject(error: unknown): void;
 }
 
+/** Number of the item in a request, 0 for none, and the request's flags. */
+export interface FirstItem {
+  readonly item: number;
+  readonly flags: number;
+}
+
 /** The reading half of an upload. */
 export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #call: ServerCall;
+  readonly #first: FirstItem;
   /** Items that may wait by the caller's word; `undefined` when it minds no window. */
   readonly #window: number | undefined;
   /** Items that the caller was ever allowed to send. */
@@ -57,19 +64,35 @@ export class UploadItems implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   #isGrantWaiting = false;
 
   /**
+   * @param first What the request says of the item it holds.
    * @param callerWindow What the caller says it sends before it is granted more; `undefined` for any number.
    * @param serverWindow What the service lets wait.
    */
-  constructor(call: ServerCall, callerWindow: number | undefined, serverWindow: number) {
+  constructor(
+    call: ServerCall,
+    first: FirstItem,
+    callerWindow: number | undefined,
+    serverWindow: number,
+  ) {
     this.#call = call;
+    this.#first = first;
     this.#allowed = callerWindow ?? Infinity;
     this.#window = callerWindow === undefined
       ? undefined
       : Math.max(1, Math.min(callerWindow, serverWindow));
   }
 
-  /** Takes what a request or chunk holds. */
-  onFrame(number: number, flags: number, body: Uint8Array, isFirst: boolean): void {
+  /** Takes what the request holds. */
+  onFirst(body: Uint8Array): void {
+    this.#take(this.#first.item, this.#first.flags, body, true);
+  }
+
+  /** Takes what a chunk holds. */
+  onChunk(number: number, flags: number, body: Uint8Array): void {
+    this.#take(number, flags, body, false);
+  }
+
+  #take(number: number, flags: number, body: Uint8Array, isFirst: boolean): void {
     if (this.#hasReaderLeft) return;
     const isEnd = (flags & RpcFlag.requestEnd) !== 0;
     // An empty frame that ends is no item.
