@@ -1,33 +1,14 @@
 /** What the channel verbs share: the argument that is a channel, its completion, tokens to show. */
-import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { textFlag } from "./flags.ts";
-import { listOf, recordOf, textOf } from "./format.ts";
+import { proposeFrom } from "./proposals.ts";
 import { readToken, tokenText } from "./token_input.ts";
 
 /** Time a running node has to answer. */
 export const CHANNEL_ANSWER_MS = 10_000;
 
-/** Time a node has to answer while somebody waits for a completion. */
-const PROPOSE_MS = 500;
-
-/** Names of the running node's channels that begin with `partial`; none when no node answers. */
-async function proposeChannels(this: NetContext, partial: string): Promise<readonly string[]> {
-  const signal = AbortSignal.timeout(PROPOSE_MS);
-  try {
-    const node = await connectNode(this, this.typed ?? {}, signal);
-    try {
-      const { channels } = recordOf(await node.call("channel.ls", {}, { signal }));
-      const names = listOf(channels).map((channel) => textOf(recordOf(channel).name));
-      return names.filter((name) => name.startsWith(partial));
-    } finally {
-      await node.close();
-    }
-  } catch {
-    // Whoever presses Tab wants proposals or nothing.
-    return [];
-  }
-}
+/** Names of the running node's channels. */
+const proposeChannels = proposeFrom({ method: "channel.ls", list: "channels", field: "name" });
 
 /** A channel that must be named. */
 export const CHANNEL_ARGUMENT = {

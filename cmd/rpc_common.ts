@@ -1,13 +1,13 @@
 /** What the rpc verbs share: the argument that is a service, nodes to call, and what to do about errors. */
 import { NetError, pause } from "../src/base/mod.ts";
 import { isServiceName } from "../src/rpc/mod.ts";
-import { commandAt, connectNode } from "./connect.ts";
-import type { NetContext } from "./context.ts";
+import { commandAt } from "./connect.ts";
 import type { NodeCaller } from "./doors.ts";
 import { type SharedFlags, textFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { proposePeers } from "./peer_argument.ts";
+import { proposeFrom } from "./proposals.ts";
 
 /** Time a running node has to answer. */
 export const RPC_ANSWER_MS = 10_000;
@@ -23,29 +23,12 @@ export const COMMAND_ENDED = "the command ended";
 /** How often a waiting call looks for a node that offers the service. */
 const OFFER_LOOK_MS = 100;
 
-/** Time a node has to answer while somebody waits for a completion. */
-const PROPOSE_MS = 500;
-
-/** Services that nodes offer and that begin with `partial`; none when no node answers. */
-export async function proposeServices(
-  this: NetContext,
-  partial: string,
-): Promise<readonly string[]> {
-  const signal = AbortSignal.timeout(PROPOSE_MS);
-  try {
-    const node = await connectNode(this, this.typed ?? {}, signal);
-    try {
-      const { services } = recordOf(await node.call("nrpc.ls", {}, { signal }));
-      const names = listOf(services).map((row) => textOf(recordOf(row).service));
-      return names.filter((name) => name.startsWith(partial));
-    } finally {
-      await node.close();
-    }
-  } catch {
-    // Whoever presses Tab wants proposals or nothing.
-    return [];
-  }
-}
+/** Services that nodes offer. */
+export const proposeServices = proposeFrom({
+  method: "nrpc.ls",
+  list: "services",
+  field: "service",
+});
 
 const SERVICE = {
   parse: String,
