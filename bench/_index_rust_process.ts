@@ -61,7 +61,7 @@ async function measure(): Promise<RustFindFigures> {
     psk: psk.toHex(),
   }) as FindingMesh;
   await mesh.start();
-  using node = startAnnouncingNode(psk);
+  await using node = startAnnouncingNode(psk);
   const [host = "", port] = mesh.localAddr().split(":");
   await node.transport.dial({
     nodeId: mesh.nodeId(),

@@ -185,15 +185,16 @@ export class MeshService implements Service {
     }
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#dialer?.stop();
-    this.#transport?.stop();
+    const transport = this.#transport;
+    transport?.stop();
     // Nothing is sealed or opened any more: the transport ignores what still comes.
     this.#native?.[Symbol.dispose]();
     this.#native = undefined;
     this.#dialer = undefined;
     this.#transport = undefined;
-    return Promise.resolve();
+    await transport?.stopped;
   }
 
   health(): ServiceHealth {

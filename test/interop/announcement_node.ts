@@ -27,7 +27,7 @@ const SUBPROTOCOL_SACK = 0x0b03;
 const SUBPROTOCOL_AT = 8;
 
 /** A running node. */
-export interface AnnouncingNode extends Disposable {
+export interface AnnouncingNode extends AsyncDisposable {
   readonly transport: MeshTransport;
   readonly identity: Identity;
   readonly nodeId: bigint;
@@ -96,7 +96,10 @@ export function startAnnouncingNode(
       return localAnnouncement({ identity, tags, version, wallMs: systemClock.wallMs(), ...more });
     },
     send: (peer, announcement) => sendBytes(peer, encodeAnnouncement(announcement)),
-    [Symbol.dispose]: () => transport.stop(),
+    [Symbol.asyncDispose]: () => {
+      transport.stop();
+      return transport.stopped;
+    },
   };
 }
 
@@ -113,6 +116,7 @@ function createLossySocket(
       if (every > 0 && bytes.length > 300 && ++count % every === 0) onSent();
       else inner.send(bytes, to, onSent);
     },
+    closed: inner.closed,
     close: () => inner.close(),
   };
   return { socket, lose: (n) => void (every = n) };

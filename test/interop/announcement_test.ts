@@ -54,7 +54,7 @@ rustPeerTest(
     await using peer = startPeer();
     const rust = await peer.call("create", { psk: PSK });
     await peer.call("start", { node: rust.node });
-    using node = startAnnouncingNode(PSK);
+    await using node = startAnnouncingNode(PSK);
     await dial(node, rust, "routed");
     const isFound = (tag: string, isWanted = true) => finds(peer, rust, tag, node.nodeId, isWanted);
 
@@ -110,7 +110,7 @@ rustPeerTest(
     await using peer = startPeer();
     await t.step("pushed on connect, direct", async () => {
       const rust = await peer.call("create", { psk: PSK });
-      using node = startAnnouncingNode(PSK);
+      await using node = startAnnouncingNode(PSK);
       const accepted = peer.call("accept", { node: rust.node, peer: node.nodeId });
       await dial(node, rust, "direct");
       await accepted;
@@ -124,7 +124,7 @@ rustPeerTest(
       await eventually("it arrives", () => node.verdicts.length > 0);
       assertFromCore(node, rust, "from-the-core");
       // Somebody who connects later is told at once.
-      using late = startAnnouncingNode(PSK, [rust.nodeId]);
+      await using late = startAnnouncingNode(PSK, [rust.nodeId]);
       const { address, publicKey, nodeId } = late;
       await peer.call("connect", { node: rust.node, address, publicKey, peer: nodeId });
       await eventually("it is pushed", () => late.verdicts.length > 0);
@@ -136,12 +136,12 @@ rustPeerTest(
       const right = await peer.call("create", { psk: PSK });
       await peer.call("start", { node: left.node });
       await peer.call("start", { node: right.node });
-      using middle = startAnnouncingNode(PSK);
+      await using middle = startAnnouncingNode(PSK);
       await dial(middle, left, "routed");
       await dial(middle, right, "routed");
       await peer.call("announce", { node: left.node, capabilities: { tags: ["from-left"] } });
       assert.ok(await finds(peer, right, "from-left", left.nodeId, true), "through us");
-      using outer = startAnnouncingNode(PSK);
+      await using outer = startAnnouncingNode(PSK);
       await dial(outer, left, "routed");
       outer.send(
         left.nodeId,
@@ -162,7 +162,7 @@ rustPeerTest("TAG_STREAM_ACK_RANGES makes the core send SACKs", async (t) => {
     await t.step(tags.join(), async () => {
       const rust = await peer.call("create", { psk: PSK });
       await peer.call("start", { node: rust.node });
-      using node = startAnnouncingNode(PSK);
+      await using node = startAnnouncingNode(PSK);
       await dial(node, rust, "routed");
       node.send(rust.nodeId, node.announcement(["sack-test", ...tags]));
       assert.ok(await finds(peer, rust, "sack-test", node.nodeId, true));

@@ -66,7 +66,7 @@ export interface ArrivedEvent {
 }
 
 /** A running transport. */
-export interface MeshNode extends Reachable, Disposable {
+export interface MeshNode extends Reachable, AsyncDisposable {
   readonly transport: MeshTransport;
   /** Every event so far. */
   readonly events: readonly ArrivedEvent[];
@@ -125,7 +125,10 @@ export function startMeshNode(options: MeshNodeOptions): MeshNode {
     },
     announcementOf: (nodeId) => store.get(nodeId, systemClock.now()),
     hasAnnouncementOf: (nodeId) => store.get(nodeId, systemClock.now()) !== undefined,
-    [Symbol.dispose]: () => transport.stop(),
+    [Symbol.asyncDispose]: () => {
+      transport.stop();
+      return transport.stopped;
+    },
   };
 }
 

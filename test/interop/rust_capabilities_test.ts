@@ -83,7 +83,7 @@ rustPeerTest("CapabilityService and the core find each other, and forget who is 
 rustPeerTest("an announcement travels fifteen hops, through the core and through us", async (t) => {
   await using peer = startPeer();
   const origin = startAnnouncingNode(PSK);
-  using _origin = origin;
+  await using _origin = origin;
   let count = 0;
   /** A copy as if it had come over `hopCount` nodes. */
   const after = (hopCount: number): Announcement => ({
@@ -91,8 +91,8 @@ rustPeerTest("an announcement travels fifteen hops, through the core and through
     hopCount,
   });
   const travels = async (middle: Reachable) => {
-    using sender = startAnnouncingNode(PSK);
-    using receiver = startAnnouncingNode(PSK);
+    await using sender = startAnnouncingNode(PSK);
+    await using receiver = startAnnouncingNode(PSK);
     await dial(sender, middle);
     await dial(receiver, middle);
     const heard = () => receiver.store.get(origin.nodeId, performance.now());

@@ -301,7 +301,7 @@ rustPeerTest("the core and we accept and refuse the same chains", async (t) => {
   await peer.call("registerChannel", { node: rust.node, name: CHAIN_CHANNEL, tokenRoots });
   await using ours = await startChannelNode();
   await ours.channels.create(createChannelConfig(CHAIN_CHANNEL, { tokenRoots }));
-  using presenter = startMeshNode({ psk: PSK, seed: CHAIN_PRESENTER_SEED });
+  await using presenter = startMeshNode({ psk: PSK, seed: CHAIN_PRESENTER_SEED });
   await dialNode(presenter, rust, "routed");
   const { host, port } = ours.capable.mesh.transport.localAddress;
   const { nodeId, keys } = ours;
@@ -382,7 +382,7 @@ rustPeerTest("both throttle after sixteen refusals, on open channels too", async
     peer.call("subscribe", { node: rust.node, publisher: ours.nodeId, name });
   for (let i = 0; i < 16; i++) assert.equal(await asRust("nowhere"), "channel: unknown channel");
   assert.equal(await asRust("room/a"), "channel: rate limited");
-  using asking = startMeshNode({ psk: PSK });
+  await using asking = startMeshNode({ psk: PSK });
   await dialNode(asking, rust, "routed");
   await untilConnected(asking, rust.nodeId);
   const asUs = (name: string) => askToSubscribe(asking.transport, rust.nodeId, { name });

@@ -33,8 +33,8 @@ rustPeerTest(
     const neighbour = await startRust(peer, LONG_MS);
     await using first = await startRustPeer();
     const mortal = await startRust(first, LONG_MS, X_SEED);
-    using middle = startOurs(SHORT_MS, [neighbour.nodeId, mortal.nodeId]);
-    using outer = startOurs(LONG_MS, [neighbour.nodeId]);
+    await using middle = startOurs(SHORT_MS, [neighbour.nodeId, mortal.nodeId]);
+    await using outer = startOurs(LONG_MS, [neighbour.nodeId]);
     await connect(neighbour, middle);
     await connect(neighbour, outer);
     await connect(mortal, middle);
@@ -70,12 +70,12 @@ rustPeerTest(
 rustPeerTest("a dead node of ours is withdrawn by the Rust core, and we act on it", async () => {
   await using peer = await startRustPeer();
   const core = await startRust(peer, SHORT_MS);
-  using outer = startOurs(LONG_MS, [core.nodeId]);
+  await using outer = startOurs(LONG_MS, [core.nodeId]);
   const mortal = startOurs(LONG_MS, [core.nodeId]);
   await connect(core, outer);
   await connect(core, mortal);
   await eventually("the way is learned", () => hopOf(outer, mortal) === core.nodeId);
-  mortal[Symbol.dispose]();
+  await mortal[Symbol.asyncDispose]();
   await eventually("we are told", () => hopOf(outer, mortal) === undefined);
   assert.equal(hopOf(outer, core), core.nodeId);
   await assertTalking(outer, core);
@@ -87,7 +87,7 @@ rustPeerTest(
     await using peer = await startRustPeer();
     const rust = await startRust(peer, SHORT_MS);
     using proxy = startLossyProxy(rust.address);
-    using node = startOurs(SHORT_MS);
+    await using node = startOurs(SHORT_MS);
     await dialNode(node, { ...rust, address: proxy.address }, "routed");
     await assertTalking(node, rust);
     proxy.lose(() => true);

@@ -85,7 +85,7 @@ Deno.test({
       { name: "Rust index" },
     );
     const rust = await peer.call("open", { psk: PSK });
-    using node = startAnnouncingNode(PSK);
+    await using node = startAnnouncingNode(PSK);
     const [host = "", port] = rust.address.split(":");
     await node.transport.dial({
       nodeId: rust.nodeId,

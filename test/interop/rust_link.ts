@@ -41,7 +41,7 @@ export async function openRustLink(
     proxy,
     [Symbol.asyncDispose]: async () => {
       proxy[Symbol.dispose]();
-      node[Symbol.dispose]();
+      await node[Symbol.asyncDispose]();
       await peer[Symbol.asyncDispose]();
     },
   };

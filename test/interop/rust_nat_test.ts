@@ -66,9 +66,9 @@ function startTraverser(
     ...node,
     plane,
     reflex,
-    [Symbol.dispose]: () => {
+    [Symbol.asyncDispose]: async () => {
       plane.stop();
-      node[Symbol.dispose]();
+      await node[Symbol.asyncDispose]();
     },
   };
 }
@@ -77,7 +77,7 @@ rustPeerTest("reflex: each side tells the other where it sees it", async () => {
   await using peer = await startRustPeer();
   const rust = await peer.createNode({ psk: PSK, ...RUST_TIMES });
   await rust.call("start", {});
-  using ours = startMeshNode({ psk: PSK, expected: [rust.nodeId], ...TIMES });
+  await using ours = startMeshNode({ psk: PSK, expected: [rust.nodeId], ...TIMES });
   // The core asks nobody whom it did not meet directly.
   await meet(rust, ours);
   assert.deepEqual(await ours.transport.queryReflex(rust.nodeId), addressOf(ours.address));
@@ -90,8 +90,8 @@ rustPeerTest("the Rust core introduces two nodes of ours, which punch and talk",
   const rust = await peer.createNode({ psk: PSK, ...RUST_TIMES });
   await rust.call("start", {});
   const nodes: Reachable[] = [];
-  using left = startTraverser("cone", () => nodes);
-  using right = startTraverser("cone", () => nodes);
+  await using left = startTraverser("cone", () => nodes);
+  await using right = startTraverser("cone", () => nodes);
   nodes.push(left, right);
   for (const node of [left, right]) {
     await dialNode(node, rust, "routed");
@@ -122,8 +122,8 @@ rustPeerTest("the Rust core refuses, and ours says why", async () => {
   const rust = await peer.createNode({ psk: PSK, ...RUST_TIMES });
   await rust.call("start", {});
   const nodes: Reachable[] = [];
-  using left = startTraverser("cone", () => nodes);
-  using right = startTraverser("cone", () => nodes);
+  await using left = startTraverser("cone", () => nodes);
+  await using right = startTraverser("cone", () => nodes);
   nodes.push(right);
   await dialNode(left, rust, "routed");
   await dialNode(right, rust, "routed");
@@ -144,8 +144,8 @@ rustPeerTest(
     const rust = await peer.createNode({ psk: PSK, ...RUST_TIMES });
     await rust.call("start", {});
     const nodes: Reachable[] = [rust];
-    using left = startTraverser("cone", () => nodes);
-    using coordinator = startTraverser("open", () => nodes);
+    await using left = startTraverser("cone", () => nodes);
+    await using coordinator = startTraverser("open", () => nodes);
     await dialNode(left, coordinator, "routed");
     await dialNode(coordinator, rust, "routed");
     await rust.call("setReflex", { address: rust.address });
@@ -171,8 +171,8 @@ rustPeerTest("ours introduces two Rust nodes, and relays when their punch fails"
   const right = await peer.createNode({ psk: PSK, ...RUST_TIMES });
   for (const node of [left, right]) await node.call("start", {});
   const rusts = [left.nodeId, right.nodeId];
-  using coordinator = startTraverser("open", () => [], rusts);
-  using other = startTraverser("open", () => [], rusts);
+  await using coordinator = startTraverser("open", () => [], rusts);
+  await using other = startTraverser("open", () => [], rusts);
   // They are told of ports that are not theirs, as behind a NAT, where nobody is.
   const seen = new Map<bigint, SocketAddress>([
     [left.nodeId, { host: "127.0.0.1", port: 9 }],

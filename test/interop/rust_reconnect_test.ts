@@ -33,10 +33,10 @@ rustPeerTest(
     const before = startOurs();
     await dialNode(before, rust, "routed");
     await assertTalking(before, rust);
-    before[Symbol.dispose]();
+    await before[Symbol.asyncDispose]();
     const silentSinceMs = performance.now();
 
-    using after = startOurs();
+    await using after = startOurs();
     assert.equal(after.nodeId, before.nodeId);
     let refused = 0;
     for (;;) {
@@ -64,8 +64,8 @@ rustPeerTest("a restarted node of ours is let in at once where its session was i
   const rust = await startRust(peer);
   const before = startOurs();
   await dialNode(before, rust, "routed");
-  before[Symbol.dispose]();
-  using after = startOurs();
+  await before[Symbol.asyncDispose]();
+  await using after = startOurs();
   // The first answer goes where the old session was, so it takes a second message.
   assert.ok(await dialUntilAnswered(after, rust) <= 2);
   await assertTalking(after, rust);
@@ -84,14 +84,14 @@ rustPeerTest(
       if (isFirst) first ??= datagram.slice();
       return false;
     });
-    using node = startOurs();
+    await using node = startOurs();
     await dialNode(node, { ...rust, address: proxy.address }, "routed");
     // While nothing has been said on it the session is idle, and yet a repeated message is known for one.
     assert.ok(first !== undefined);
     await sendAsStranger(rust.address, [first]);
     await assertTalking(node, rust);
 
-    using newer = startOurs();
+    await using newer = startOurs();
     await assert.rejects(dialNode(newer, rust, "routed", 300), { code: "timeout" });
     await assertTalking(node, rust, 41n);
     assert.deepEqual(newer.transport.connectedPeers(), []);
@@ -102,7 +102,7 @@ rustPeerTest(
 rustPeerTest("the Rust core keeps a session it began itself while that is active", async () => {
   await using peer = await startRustPeer();
   const rust = await startRust(peer);
-  using node = startOurs([rust.nodeId]);
+  await using node = startOurs([rust.nodeId]);
   const { address, publicKey, nodeId } = node;
   await rust.call("connect", { address, publicKey, peer: nodeId });
   await untilConnected(node, rust.nodeId);
@@ -116,7 +116,7 @@ rustPeerTest(
   async () => {
     await using first = await startRustPeer();
     const before = await startRust(first, SEED);
-    using node = startMeshNode({ psk: PSK, expected: [before.nodeId] });
+    await using node = startMeshNode({ psk: PSK, expected: [before.nodeId] });
     const { address, publicKey, nodeId } = node;
     await before.call("connect", { address, publicKey, peer: nodeId });
     await assertTalking(node, before);

@@ -28,8 +28,8 @@ rustPeerTest(
   async () => {
     await using peer = await startRustPeer();
     const relay = await startRust(peer);
-    using left = startOurs();
-    using right = startOurs();
+    await using left = startOurs();
+    await using right = startOurs();
     await dialNode(left, relay, "routed");
     await dialNode(right, relay, "routed");
     await dialVia(left, right, relay);
@@ -53,8 +53,8 @@ rustPeerTest(
     await accepted;
     await near.call("start", {});
     await far.call("start", {});
-    using left = startOurs([near.nodeId]);
-    using right = startOurs([far.nodeId]);
+    await using left = startOurs([near.nodeId]);
+    await using right = startOurs([far.nodeId]);
     // Pingwaves count on direct sessions alone.
     await connect(near, left);
     await connect(far, right);
@@ -78,7 +78,7 @@ rustPeerTest("ours pass Rust nodes' pingwaves on and relay between them, both wa
   await using peer = await startRustPeer();
   const left = await startRust(peer);
   const right = await startRust(peer);
-  using relay = startOurs([left.nodeId, right.nodeId]);
+  await using relay = startOurs([left.nodeId, right.nodeId]);
   await connect(left, relay);
   await connect(right, relay);
   await untilDiscovered(left, 2);
@@ -114,8 +114,8 @@ rustPeerTest(
   async () => {
     await using peer = await startRustPeer();
     const rust = await startRust(peer);
-    using relay = startOurs([rust.nodeId]);
-    using node = startOurs();
+    await using relay = startOurs([rust.nodeId]);
+    await using node = startOurs();
     await connect(rust, relay);
     await dialNode(node, relay, "routed");
     await untilConnected(relay, rust.nodeId, node.nodeId);
@@ -141,7 +141,7 @@ rustPeerTest(
     await far.call("accept", { peer: relay.nodeId });
     await accepted;
     await far.call("start", {});
-    using node = startOurs();
+    await using node = startOurs();
     await dialNode(node, relay, "routed");
     await dialVia(node, far, relay);
     const stream = node.transport.openSendStream(far.nodeId, 5n);

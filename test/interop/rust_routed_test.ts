@@ -23,8 +23,8 @@ const OUR_TIMES = { heartbeatMs: 100, sessionTimeoutMs: 10_000 };
 rustPeerTest("MeshTransport answers a Rust node's routed handshake", async () => {
   await using peer = await startRustPeer();
   const rust = await peer.createNode({ psk: PSK, ...RUST_TIMES });
-  using coordinator = startMeshNode({ psk: PSK, ...OUR_TIMES });
-  using node = startMeshNode({ psk: PSK, ...OUR_TIMES });
+  await using coordinator = startMeshNode({ psk: PSK, ...OUR_TIMES });
+  await using node = startMeshNode({ psk: PSK, ...OUR_TIMES });
   await introduce(rust, coordinator, node, "nat:open");
   await rust.call("connectVia", {
     peer: node.nodeId,
@@ -42,8 +42,8 @@ rustPeerTest("MeshTransport answers a Rust node's routed handshake", async () =>
 rustPeerTest("MeshTransport answers a Rust node's handshake through a relay of ours", async () => {
   await using peer = await startRustPeer();
   const rust = await peer.createNode({ psk: PSK, ...RUST_TIMES });
-  using relay = startMeshNode({ psk: PSK, ...OUR_TIMES });
-  using node = startMeshNode({ psk: PSK, ...OUR_TIMES });
+  await using relay = startMeshNode({ psk: PSK, ...OUR_TIMES });
+  await using node = startMeshNode({ psk: PSK, ...OUR_TIMES });
   await introduce(rust, relay, node, "nat:symmetric");
   await rust.call("connectVia", {
     peer: node.nodeId,

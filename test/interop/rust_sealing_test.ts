@@ -20,7 +20,7 @@ rustPeerTest(
     await using peer = await startRustPeer();
     const rust = await peer.createNode({ psk: PSK, ...TIMES });
     await rust.call("start", {});
-    using node = startMeshNode({ psk: PSK });
+    await using node = startMeshNode({ psk: PSK });
     await dialNode(node, rust, "routed");
     assert.equal(node.transport.peer(rust.nodeId)?.isSealed, false);
     assert.equal(node.transport.counters.sessions_unproven_total, 0);
@@ -34,11 +34,15 @@ rustPeerTest(
     await using peer = await startRustPeer();
     const rust = await peer.createNode({ psk: PSK, ...TIMES });
     await rust.call("start", {});
-    using strict = startMeshNode({ psk: PSK, requiresSealing: true, expected: [rust.nodeId] });
+    await using strict = startMeshNode({
+      psk: PSK,
+      requiresSealing: true,
+      expected: [rust.nodeId],
+    });
     await assert.rejects(dialNode(strict, rust, "routed"), { code: "handshake_refused" });
     await assert.rejects(dialNode(strict, rust, "direct"), { code: "handshake_refused" });
     assert.deepEqual(strict.transport.connectedPeers(), []);
-    using node = startMeshNode({ psk: PSK });
+    await using node = startMeshNode({ psk: PSK });
     await dialNode(node, rust, "routed");
     await assertTalking(node, rust);
   },
@@ -49,7 +53,7 @@ rustPeerTest("the Rust core ignores RETRY, RESET and everything like them", asyn
   const rust = await peer.createNode({ psk: PSK, ...TIMES });
   await rust.call("start", {});
   using proxy = startLossyProxy(rust.address);
-  using node = startMeshNode({ psk: PSK });
+  await using node = startMeshNode({ psk: PSK });
   let sessionId: [low: number, high: number] | undefined;
   proxy.lose((_, datagram) => {
     const view = new DataView(datagram.buffer, datagram.byteOffset);
@@ -95,14 +99,14 @@ rustPeerTest(
     const { address, publicKey, nodeId } = before;
     await rust.call("connect", { address, publicKey, peer: nodeId });
     await assertTalking(before, rust);
-    before[Symbol.dispose]();
+    await before[Symbol.asyncDispose]();
     // Restarted in its place, it is sent the core's heartbeats of a session it does not know.
-    using after = await startAgain(parseAddress(address).port);
+    await using after = await startAgain(parseAddress(address).port);
     const { counters } = after.transport;
     await eventually("it says so", () => counters.resets_sent_total > 3);
     assert.equal((await rust.call("counts", {})).peers, 1, "the core keeps waiting for it");
     // Others are served as before.
-    using other = startMeshNode({ psk: PSK });
+    await using other = startMeshNode({ psk: PSK });
     await dialNode(other, rust, "routed");
     await assertTalking(other, rust);
   },

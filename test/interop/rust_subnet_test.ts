@@ -133,7 +133,7 @@ rustPeerTest(
         await t.step(
           `local ${local}, peer ${subnet ?? "unknown"} by ${tags.join(" ")}`,
           async () => {
-            using node = startAnnouncingNode(PSK);
+            await using node = startAnnouncingNode(PSK);
             await dial(node, rust);
             if (subnet !== undefined) {
               const mark = `mark-${node.nodeId}`;
@@ -156,7 +156,7 @@ rustPeerTest("SubnetAssignments and isChannelVisible() decide as the core expect
   await using peer = startPeer();
   for (const [subnet, tags] of SUBSCRIBERS) {
     await t.step(`peer ${subnet ?? "unknown"} by ${tags.join(" ")}`, async () => {
-      using node = startAnnouncingNode(PSK);
+      await using node = startAnnouncingNode(PSK);
       const assignments = new SubnetAssignments(RULES);
       node.transport.onMessage(SUBPROTOCOL_MEMBERSHIP, ({ from, payload }) => {
         const decoded = decodeMembership(payload);
@@ -199,7 +199,7 @@ rustPeerTest(
   async () => {
     await using peer = startPeer();
     const rust = await startRust(peer, "1.2");
-    using node = startAnnouncingNode(PSK);
+    await using node = startAnnouncingNode(PSK);
     await dial(node, rust);
     node.transport.setSubnet(at("1.2"));
     node.transport.setPeerFeatures(rust.nodeId, { takesAckRanges: false, takesSubnetHeader: true });

@@ -114,7 +114,7 @@ rustPeerTest("listTools() lists what the core serves as tools, and no phantom of
   });
   await peer.call("serveEcho", { node: rust.node, service: "alpha" });
   // Whoever the core connects to is told at once what it has to offer then.
-  using node = startAnnouncingNode(PSK, [rust.nodeId]);
+  await using node = startAnnouncingNode(PSK, [rust.nodeId]);
   const { address, publicKey, nodeId } = node;
   await peer.call("connect", { node: rust.node, address, publicKey, peer: nodeId });
   const tools = () =>

@@ -11,7 +11,7 @@ const OURS_IMPATIENT = { heartbeatMs: 50, sessionTimeoutMs: 100 };
 
 rustPeerTest("MeshTransport.dial() reaches an accepting Rust node directly", async () => {
   await using peer = await startRustPeer();
-  using node = startMeshNode({ psk: PSK });
+  await using node = startMeshNode({ psk: PSK });
   const rust = await peer.createNode({ psk: PSK });
   const accepted = rust.call("accept", { peer: node.nodeId });
   await dialNode(node, rust, "direct");
@@ -26,7 +26,7 @@ rustPeerTest("MeshTransport.dial() reaches an accepting Rust node directly", asy
 
 rustPeerTest("MeshTransport.dial() reaches a running Rust node by a routed handshake", async () => {
   await using peer = await startRustPeer();
-  using node = startMeshNode({ psk: PSK });
+  await using node = startMeshNode({ psk: PSK });
   const rust = await peer.createNode({ psk: PSK });
   await rust.call("start", {});
   await dialNode(node, rust, "routed");
@@ -39,7 +39,7 @@ rustPeerTest("MeshTransport answers a Rust node's direct handshake", async (t) =
   for (const order of ["before start", "after start"]) {
     await t.step(order, async () => {
       const rust = await peer.createNode({ psk: PSK });
-      using node = startMeshNode({ psk: PSK, expected: [rust.nodeId] });
+      await using node = startMeshNode({ psk: PSK, expected: [rust.nodeId] });
       if (order === "after start") await rust.call("start", {});
       const { address, publicKey, nodeId } = node;
       await rust.call("connect", { address, publicKey, peer: nodeId });
@@ -54,7 +54,7 @@ rustPeerTest("MeshTransport and a Rust node stay connected long after the time-o
   await using peer = await startRustPeer();
   for (const form of ["direct", "routed"] as const) {
     await t.step(form, async () => {
-      using node = startMeshNode({ psk: PSK, ...OURS_IMPATIENT });
+      await using node = startMeshNode({ psk: PSK, ...OURS_IMPATIENT });
       const rust = await peer.createNode({ psk: PSK, ...IMPATIENT });
       const accepted = form === "direct"
         ? rust.call("accept", { peer: node.nodeId })
@@ -92,13 +92,13 @@ rustPeerTest("MeshTransport.dial() fails when secret, key or id is wrong", async
   };
   for (const [name, [psk, target]] of Object.entries(wrong)) {
     await t.step(name, async () => {
-      using node = startMeshNode({ psk });
+      await using node = startMeshNode({ psk });
       await assert.rejects(dialNode(node, target, "routed", 500));
       assert.deepEqual(node.transport.connectedPeers(), []);
     });
   }
   // A failed attempt must not stand in the way of a good one.
-  using node = startMeshNode({ psk: PSK });
+  await using node = startMeshNode({ psk: PSK });
   await dialNode(node, rust, "routed");
   await assertTalking(node, rust);
 });

@@ -185,7 +185,7 @@ async function connect(rust: RustNodeInfo) {
 /** What a core announces for an input; each gets a node of its own, because one waits 10 s in between. */
 async function capture(peer: Peer, input: Input): Promise<CapabilitySet> {
   const rust = await startRust(peer);
-  using node = await connect(rust);
+  await using node = await connect(rust);
   await peer.call("announce", { node: rust.node, capabilities: toAddon(input) });
   await eventually("it is announced", () => node.received.length > 0);
   await peer.call("shutdown", { node: rust.node });
@@ -259,7 +259,7 @@ rustPeerTest(
 rustPeerTest("the core reads the tags that CapabilityBuilder writes", async () => {
   await using peer = startPeer();
   const rust = await startRust(peer);
-  using node = await connect(rust);
+  await using node = await connect(rust);
   const set = build(INPUTS[1] ?? {});
   node.send(rust.nodeId, node.announcement(set.tags, { metadata: [...set.metadata] }));
   const finds = async (filter: Readonly<Record<string, unknown>>) =>

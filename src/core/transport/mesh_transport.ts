@@ -101,6 +101,11 @@ export class MeshTransport implements MeshLink {
     this.#socket.close();
   }
 
+  /** Resolves when nothing of a stopped transport runs any more, within a twentieth of a second. */
+  get stopped(): Promise<void> {
+    return this.#socket.closed ?? Promise.resolve();
+  }
+
   [Symbol.dispose](): void {
     this.stop();
   }

@@ -32,7 +32,7 @@ function victimSays(tags: readonly string[], version: bigint): Announcement {
 
 Deno.test("a forged announcement changes nothing and is counted", async (t) => {
   await using node = await startCapableNode();
-  using stranger = startAnnouncingNode(PSK);
+  await using stranger = startAnnouncingNode(PSK);
   await connect(stranger, node);
   const { capabilities } = node;
   const tagsOf = (nodeId: bigint) => capabilities.get(nodeId)?.capabilities.tags;
