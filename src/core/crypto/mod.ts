@@ -24,3 +24,4 @@ export * from "./ticket.ts";
 export * from "./x25519.ts";
 export * from "./xxh3.ts";
 export * from "./xxh3_128.ts";
+export * from "./xxh3_fast.ts";

@@ -1,0 +1,4 @@
+/** The event bus. */
+export * from "./error.ts";
+export * from "./json.ts";
+export * from "./types.ts";

@@ -1,0 +1,166 @@
+/**
+ * The event bus as its users see it: events go into sharded rings, leave in batches to an adapter, and are
+ * polled back with cursors and filters (`storage.md` 2).
+ */
+import type { JsonNumberText } from "./json.ts";
+
+/** What happens when a ring is full. */
+export type BackpressureMode =
+  /** The newest is refused with `backpressure`. */
+  | { readonly kind: "drop-newest" }
+  /** The oldest goes, and is counted as dropped. */
+  | { readonly kind: "drop-oldest" }
+  /** As `drop-newest`, for those who want every refusal to be an error of theirs. */
+  | { readonly kind: "fail-producer" }
+  /** One of `rate` events is taken from three quarters full on; the others are refused with `sampled`. */
+  | { readonly kind: "sample"; readonly rate: number };
+
+/** How events are gathered into batches. */
+export interface BatchConfig {
+  readonly eventsMin: number;
+  readonly eventsMax: number;
+  readonly delayMaxMs: number;
+  readonly isAdaptive: boolean;
+  readonly velocityWindowMs: number;
+}
+
+/** An event as an adapter gives it back. */
+export interface StoredEvent {
+  /** The adapter's own: `ms-seq`, decimal, or text. */
+  readonly id: string;
+  /** The event's bytes as they came. */
+  readonly raw: Uint8Array;
+  /** Nanoseconds on the shard's clock, strictly increasing per shard. */
+  readonly insertionTs: bigint;
+  readonly shard: number;
+  readonly dedupId?: string;
+}
+
+/** Events that leave together. */
+export interface Batch {
+  readonly shard: number;
+  readonly events: readonly { readonly raw: Uint8Array; readonly insertionTs: bigint }[];
+  /** Number of the first event; without gaps per shard and producer. */
+  readonly sequenceStart: bigint;
+  /** Who produced it, over restarts: with shard, number and place it names an event for good. */
+  readonly producerNonce: bigint;
+}
+
+/** What a shard has behind a cursor. */
+export interface ShardPoll {
+  readonly events: readonly StoredEvent[];
+  /** Id of the last event looked at; `undefined` when there was none. */
+  readonly nextId: string | undefined;
+  readonly hasMore: boolean;
+}
+
+/**
+ * An engine that keeps batches. Errors are {@linkcode BusError}s: `transient` and `backpressure` are tried again,
+ * others drop the batch. Secrets of its address are in no error and no log.
+ */
+export interface BusAdapter {
+  readonly name: string;
+  /** Connects; an adapter that was shut down may be started again. */
+  start(): Promise<void>;
+  /** Resolves when the engine has acknowledged all of it. Repeats of a batch are told by its dedup ids. */
+  write(batch: Batch, signal: AbortSignal): Promise<void>;
+  poll(
+    shard: number,
+    fromId: string | undefined,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<ShardPoll>;
+  /** Resolves when what was written is as safe as the engine makes it. */
+  flush(signal: AbortSignal): Promise<void>;
+  /** Ends connections; idempotent. Later calls fail with `fatal`. */
+  stop(): Promise<void>;
+  isHealthy(signal: AbortSignal): Promise<boolean>;
+}
+
+/** An exact match, or a combination (`storage.md` 2.5). */
+export type BusFilter =
+  | { readonly kind: "eq"; readonly path: string; readonly value: FilterValue }
+  | { readonly kind: "and" | "or"; readonly filters: readonly BusFilter[] }
+  | { readonly kind: "not"; readonly filter: BusFilter };
+
+/** JSON in which `1` and `1.0` differ. */
+export type FilterValue =
+  | null
+  | boolean
+  | string
+  | JsonNumberText
+  | readonly FilterValue[]
+  | { readonly [key: string]: FilterValue };
+
+/** What is wanted of a poll. */
+export interface PollRequest {
+  /** Cursor of the poll before; from the oldest when left out. */
+  readonly fromId?: string;
+  readonly limit: number;
+  readonly filter?: BusFilter;
+  readonly ordering?: "none" | "insertion_ts";
+  /** All when left out. */
+  readonly shards?: readonly number[];
+}
+
+/** Outcome of a poll. */
+export interface PollResponse {
+  readonly events: readonly StoredEvent[];
+  /** Cursor to go on with; `undefined` when there is nothing to remember. */
+  readonly nextId: string | undefined;
+  readonly hasMore: boolean;
+  readonly isCutAtShardCap: boolean;
+  /** Shards whose cursor did not move although they have more. */
+  readonly stalledShards: readonly number[];
+  readonly failedShards: readonly { readonly shard: number; readonly error: string }[];
+}
+
+/** Counts since the start; at every moment ingested = dispatched + dropped + what is still in rings and batches. */
+export interface BusStats {
+  readonly ingested: bigint;
+  readonly dropped: bigint;
+  readonly dispatched: bigint;
+  readonly batches: bigint;
+  readonly unrouted: bigint;
+  readonly sampled: bigint;
+  readonly wasLossy: boolean;
+  readonly shards: readonly {
+    readonly shard: number;
+    readonly state: "provisioning" | "active" | "draining" | "stopped";
+    readonly ingested: bigint;
+    readonly dropped: bigint;
+    readonly waiting: number;
+    readonly batchTarget: number;
+  }[];
+}
+
+/** Where an event went. */
+export interface Ingested {
+  readonly shard: number;
+  readonly insertionTs: bigint;
+}
+
+/** The bus. */
+export interface EventBus extends AsyncDisposable {
+  readonly shardCount: number;
+  /** @throws BusError `backpressure`, `sampled`, `unrouted`, `shutting_down`, `serialization`. */
+  ingest(event: unknown): Ingested;
+  /** Takes any bytes. */
+  ingestRaw(raw: Uint8Array): Ingested;
+  /** How many were taken. */
+  ingestBatch(events: readonly unknown[]): number;
+  ingestRawBatch(events: readonly Uint8Array[]): number;
+  /** Lets the caller choose the shard by a hash of its own (0..2^64-1); false when not taken. */
+  pushWithHash(raw: Uint8Array, hash: bigint): boolean;
+  /** @throws BusError `cursor`, `filter`, `fatal`, `transient`. */
+  poll(request: PollRequest, signal?: AbortSignal): Promise<PollResponse>;
+  /** Resolves when all that was taken before the call was handed to the adapter and flushed there. */
+  flush(): Promise<void>;
+  /** Takes nothing more, hands over what is left within its bounds, and counts as dropped what was not. */
+  shutdown(): Promise<void>;
+  stats(): BusStats;
+  /** Adds shards; the new number of them. */
+  scaleUp(shards: number): number;
+  /** Drains and removes shards. */
+  scaleDown(shards: number): Promise<number>;
+}

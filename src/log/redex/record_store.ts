@@ -1,0 +1,60 @@
+/**
+ * Where the records of one channel are kept: the ground that `RedexFile` stands on, in memory or on disk.
+ *
+ * A store knows numbers, bytes and files; it knows no tails, policies, retention rules or timers. One
+ * user at a time. Numbers of events are plain numbers below 2^53.
+ */
+
+/** A record as a store gives it. */
+export interface StoredRecord {
+  readonly seq: number;
+  readonly payload: Uint8Array;
+  readonly timeNs: bigint;
+}
+
+/** Outcome of reading records. */
+export interface RecordRead {
+  readonly records: readonly StoredRecord[];
+  /** Number to go on from; above the last one looked at, damaged ones included. */
+  readonly next: number;
+  /** Numbers whose record failed its checksum. */
+  readonly damaged: readonly number[];
+}
+
+/** Records of one channel. */
+export interface RecordStore {
+  readonly firstSeq: number;
+  readonly nextSeq: number;
+  /** Records kept. */
+  readonly count: number;
+  /** 20 per record, and the payloads. */
+  readonly bytes: number;
+  readonly generation: number;
+  readonly damaged: number;
+  /** All below is on the device. */
+  readonly persistedSeq: number;
+  /** Why nothing can be appended until the file is opened again. */
+  readonly failure: string | undefined;
+  /**
+   * Appends all or none, synchronously; the first number. What a write left behind is cut off again.
+   *
+   * @param isInline Each payload is 8 bytes and goes into its index record.
+   * @throws RedexError `payload_too_large`, `segment_offset_overflow`, `io`, `no_space`.
+   */
+  append(payloads: readonly Uint8Array[], timeNs: bigint, isInline?: boolean): number;
+  /** Records from the first number that is at least `from` and below `to`. */
+  read(from: number, to: number, recordsMax: number, bytesMax: number): RecordRead;
+  /** Resolves when all that was appended before the call is on the device. Calls while one runs share the next. */
+  sync(): Promise<void>;
+  /** Number of the first record to keep by each rule of retention (the largest counts). */
+  firstToKeep(rule: {
+    readonly eventsMax?: number;
+    readonly bytesMax?: number;
+    /** Records older than this go; equal stays. */
+    readonly notBeforeNs?: bigint;
+  }): number;
+  /** Forgets records below `seq` and damaged ones: a new generation, or a whole segment removed. Crash-safe. */
+  compact(firstSeq: number): Promise<void>;
+  /** Puts all on the device and closes the files. */
+  close(): Promise<void>;
+}

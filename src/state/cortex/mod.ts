@@ -1,0 +1,2 @@
+/** CortEX: folds over a log. */
+export * from "./types.ts";

@@ -1,0 +1,2 @@
+/** NetDB: typed collections. */
+export * from "./types.ts";
