@@ -25,6 +25,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "hash-wasm": ["src/core/crypto/"],
   "kysely": ["src/core/ledger/", "/queries.ts"],
   "@stricli/": ["cmd/"],
+  "ioredis": ["src/log/bus/adapters/redis/"],
+  "@nats-io/": ["src/log/bus/adapters/jetstream/"],
 };
 
 const ROOT = new URL("../", import.meta.url).pathname;
