@@ -1,2 +1,3 @@
 /** CortEX: folds over a log. */
+export * from "./fold_error.ts";
 export * from "./types.ts";
