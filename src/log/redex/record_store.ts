@@ -44,6 +44,11 @@ export interface RecordStore {
   append(payloads: readonly Uint8Array[], timeNs: bigint, isInline?: boolean): number;
   /** Records from the first number that is at least `from` and below `to`. */
   read(from: number, to: number, recordsMax: number, bytesMax: number): RecordRead;
+  /**
+   * The next record gets this number, which is not below `nextSeq`. Nothing is written, so an append makes it last;
+   * of an empty store `firstSeq` is this number too.
+   */
+  skipTo(seq: number): void;
   /** Resolves when all that was appended before the call is on the device. Calls while one runs share the next. */
   sync(): Promise<void>;
   /** Number of the first record to keep by each rule of retention (the largest counts). */

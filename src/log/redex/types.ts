@@ -134,6 +134,14 @@ export interface RedexFile extends AsyncDisposable {
   readRange(from: bigint, to: bigint, eventsMax?: number): RedexEvent[];
   tail(options?: TailOptions): RedexTail;
 
+  /**
+   * The next event gets this number. Nothing is written for the numbers that are left out: readers go on with the
+   * first one that is there, as they do after retention (gaps are fine for the core, `storage.md` 3.2). A state
+   * that was restored from further on than the log goes keeps its numbers this way.
+   *
+   * @throws RedexError `seq_out_of_range` when it is below {@linkcode RedexFile.nextSeq}.
+   */
+  skipTo(seq: bigint): void;
   /** Resolves when all that was appended before is on the device. */
   sync(): Promise<void>;
   /** Runs retention now; the number of events that went. */
