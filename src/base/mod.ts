@@ -10,5 +10,6 @@ export * from "./pause.ts";
 export * from "./postcard.ts";
 export * from "./rate_table.ts";
 export * from "./subnet_id.ts";
+export * from "./system_disk.ts";
 export * from "./repeat.ts";
 export * from "./token_bucket.ts";

@@ -14,6 +14,7 @@ import { NRPC_GOLDEN_SUITES } from "./nrpc_golden.ts";
 import { NRPC_NAT_SUITES } from "./nrpc_nat.ts";
 import { PLACEMENT_SUITES } from "./placement.ts";
 import { PREDICATE_SUITES } from "./predicates.ts";
+import { REDEX_FILE_SUITES } from "./redex_files.ts";
 import { TOOL_SUITES } from "./tools.ts";
 import { WIRE_CONTROL_SUITES } from "./wire_control.ts";
 import { WIRE_CRYPTO_SUITES } from "./wire_crypto.ts";
@@ -44,4 +45,5 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...NRPC_FRAME_SUITES,
   ...NRPC_GOLDEN_SUITES,
   ...NRPC_NAT_SUITES,
+  ...REDEX_FILE_SUITES,
 };

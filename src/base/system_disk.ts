@@ -1,0 +1,125 @@
+/**
+ * The machine's own {@linkcode Disk}, on the runtime's files.
+ *
+ * Reads and writes at a place are a seek and a read or write here; the seek is left out when the file
+ * stands there already, as it does for appends. One user per open file.
+ */
+import type { Disk, DiskEntry, DiskFile, DiskOpenOptions } from "./disk.ts";
+import { isMissing } from "./errors.ts";
+
+/** Only the owner reads what is in a log. */
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+
+/** The file system of the machine. */
+export const systemDisk: Disk = {
+  open: (path, options) => new SystemFile(path, options ?? {}),
+  sizeOf,
+  list,
+  makeFolder: (path) => Deno.mkdirSync(path, { recursive: true, mode: FOLDER_MODE }),
+  rename: (from, to) => Deno.renameSync(from, to),
+  remove,
+  syncFolder,
+};
+
+class SystemFile implements DiskFile {
+  readonly #file: Deno.FsFile;
+  /** Where the next read or write goes without a seek. */
+  #position = 0;
+
+  constructor(path: string, { create, createNew, readOnly }: DiskOpenOptions) {
+    this.#file = Deno.openSync(path, {
+      read: true,
+      write: readOnly !== true,
+      create: create === true,
+      createNew: createNew === true,
+      ...(create === true || createNew === true ? { mode: FILE_MODE } : {}),
+    });
+  }
+
+  size(): number {
+    return this.#file.statSync().size;
+  }
+
+  readAt(offset: number, into: Uint8Array): number {
+    this.#seek(offset);
+    let done = 0;
+    while (done < into.length) {
+      const count = this.#file.readSync(done === 0 ? into : into.subarray(done));
+      if (count === null || count === 0) break;
+      done += count;
+      this.#position += count;
+    }
+    return done;
+  }
+
+  writeAt(offset: number, bytes: Uint8Array): void {
+    this.#seek(offset);
+    let done = 0;
+    while (done < bytes.length) {
+      const count = this.#file.writeSync(done === 0 ? bytes : bytes.subarray(done));
+      done += count;
+      this.#position += count;
+    }
+  }
+
+  truncate(size: number): void {
+    this.#file.truncateSync(size);
+  }
+
+  sync(): Promise<void> {
+    return this.#file.syncData();
+  }
+
+  syncNow(): void {
+    this.#file.syncDataSync();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #seek(offset: number): void {
+    if (offset === this.#position) return;
+    this.#file.seekSync(offset, Deno.SeekMode.Start);
+    this.#position = offset;
+  }
+}
+
+function sizeOf(path: string): number | undefined {
+  try {
+    const info = Deno.statSync(path);
+    return info.isFile ? info.size : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function list(path: string): DiskEntry[] {
+  try {
+    const entries = [...Deno.readDirSync(path)].map(({ name, isDirectory }) => ({
+      name,
+      isFolder: isDirectory,
+    }));
+    return entries.sort((left, right) => left.name < right.name ? -1 : 1);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+function remove(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function syncFolder(path: string): void {
+  // Elsewhere a folder cannot be opened as a file, and its names are safe without it.
+  if (Deno.build.os === "windows") return;
+  using folder = Deno.openSync(path);
+  folder.syncSync();
+}

@@ -1,0 +1,150 @@
+/**
+ * Reads the files of a segment and says what of them is sound (`storage.md` 3.2, steps 2 to 6); changes
+ * nothing.
+ */
+import type { DiskFile } from "../../../base/mod.ts";
+import { DamageRuns } from "./damage_runs.ts";
+import { DAMAGE_RUNS_MAX, PAGE_RECORDS, SEQ_MAX, SLICE_BYTES } from "./limits.ts";
+import { PayloadWindow } from "./payload_window.ts";
+import { INDEX_BYTES, IndexRecords, payloadChecksum } from "./record_format.ts";
+import type { SegmentFiles } from "./segment_files.ts";
+import type { Slices } from "./slices.ts";
+
+/** What is known of a part of a segment that need not be looked at again. */
+export interface VerifiedPart {
+  /** Records of the index file. */
+  readonly records: number;
+  /** Where the payloads of these end. */
+  readonly datBytes: number;
+  /** Payload bytes of the sound ones. */
+  readonly heapBytes: number;
+  /** First and last number of the sound ones; −1 when there are none. */
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly damage: DamageRuns;
+}
+
+/** Why a record is not given. */
+export type DamageReason = "checksum" | "range";
+
+/** What is in the files of a segment. */
+export interface SegmentScan extends VerifiedPart {
+  /** Bytes of a record that was not written to its end. */
+  readonly tornIndexBytes: number;
+  /** Records at the end whose payload is not there (step 3). */
+  readonly recordsWithoutPayload: number;
+  /** Bytes of the payload file now. */
+  readonly datFileBytes: number;
+  /** Record whose number is not above that of the sound one before it: all from here on go (step 6). */
+  readonly disorderAt: number | undefined;
+  /** There is more damage than `damage` holds. */
+  readonly isBeyondList: boolean;
+  /** A sound record that has a number from 2^53 on. */
+  readonly seqTooLarge: bigint | undefined;
+}
+
+/** A part of which nothing is known. */
+export function nothingVerified(): VerifiedPart {
+  const damage = new DamageRuns();
+  return { records: 0, datBytes: 0, heapBytes: 0, firstSeq: -1, lastSeq: -1, damage };
+}
+
+/**
+ * Looks at all records behind the verified part.
+ *
+ * @param onDamage Told of every damaged record.
+ */
+export async function scanSegment(
+  files: SegmentFiles,
+  verified: VerifiedPart,
+  slices: Slices,
+  onDamage?: (record: number, seq: bigint, reason: DamageReason) => void,
+): Promise<SegmentScan> {
+  const indexBytes = files.idx.size();
+  const datFileBytes = files.dat.size();
+  const tornIndexBytes = indexBytes % INDEX_BYTES;
+  const whole = (indexBytes - tornIndexBytes) / INDEX_BYTES;
+  const records = await cutWithoutPayload(files.idx, verified.records, whole, datFileBytes, slices);
+  const payloads = new PayloadWindow(files.dat);
+  const { damage } = verified;
+  let { datBytes, heapBytes, firstSeq, lastSeq } = verified;
+  let disorderAt: number | undefined;
+  let seqTooLarge: bigint | undefined;
+  let isBeyondList = false;
+  let sliceBytes = 0;
+  for (let start = verified.records; start < records; start += PAGE_RECORDS) {
+    const page = readIndex(files.idx, start, Math.min(PAGE_RECORDS, records - start));
+    for (let at = 0; at < page.count; at++) {
+      const length = page.heapLength(at);
+      const isInRange = page.heapEnd(at) <= datFileBytes;
+      if (isInRange) datBytes = Math.max(datBytes, page.heapEnd(at));
+      sliceBytes += INDEX_BYTES + length;
+      if (sliceBytes >= SLICE_BYTES) {
+        sliceBytes = 0;
+        if (slices.isOver) await slices.rest();
+      }
+      const isSound = isInRange && checksumOf(page, at, payloads) === page.checksum(at);
+      if (!isSound) {
+        onDamage?.(start + at, page.seq64(at), isInRange ? "checksum" : "range");
+        isBeyondList ||= damage.runs >= DAMAGE_RUNS_MAX;
+        if (!isBeyondList) damage.add(start + at);
+        continue;
+      }
+      if (disorderAt !== undefined) continue;
+      const seq = page.seq(at);
+      if (seq > SEQ_MAX) seqTooLarge ??= page.seq64(at);
+      if (seq <= lastSeq) {
+        disorderAt = start + at;
+        continue;
+      }
+      if (firstSeq < 0) firstSeq = seq;
+      lastSeq = seq;
+      heapBytes += length;
+    }
+  }
+  return {
+    records,
+    datBytes,
+    heapBytes,
+    firstSeq,
+    lastSeq,
+    damage,
+    tornIndexBytes,
+    recordsWithoutPayload: whole - records,
+    datFileBytes,
+    disorderAt,
+    isBeyondList,
+    seqTooLarge,
+  };
+}
+
+/** Reads index records. */
+export function readIndex(idx: DiskFile, start: number, count: number): IndexRecords {
+  const bytes = new Uint8Array(count * INDEX_BYTES);
+  return new IndexRecords(bytes.subarray(0, idx.readAt(start * INDEX_BYTES, bytes)));
+}
+
+/** Records that are left when those at the end go whose payload is not there. */
+async function cutWithoutPayload(
+  idx: DiskFile,
+  from: number,
+  to: number,
+  datFileBytes: number,
+  slices: Slices,
+): Promise<number> {
+  for (let end = to; end > from;) {
+    const start = Math.max(from, end - PAGE_RECORDS);
+    const page = readIndex(idx, start, end - start);
+    for (let at = page.count - 1; at >= 0; at--) {
+      if (page.heapEnd(at) <= datFileBytes) return start + at + 1;
+    }
+    end = start;
+    if (slices.isOver) await slices.rest();
+  }
+  return from;
+}
+
+function checksumOf(page: IndexRecords, at: number, payloads: PayloadWindow): number {
+  if (page.isInline(at)) return payloadChecksum(page.inlinePayload(at));
+  return payloadChecksum(payloads.view(page.offset(at), page.heapLength(at)));
+}

@@ -1,0 +1,25 @@
+/** Long work in slices, so that nobody waits for it. */
+import type { Clock } from "../../../base/mod.ts";
+import { SLICE_MS } from "./limits.ts";
+
+/** Lets others run when work has gone on for a few milliseconds. */
+export class Slices {
+  readonly #clock: Clock;
+  #startMs: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startMs = clock.now();
+  }
+
+  /** True when it is time to {@linkcode rest}. */
+  get isOver(): boolean {
+    return this.#clock.now() - this.#startMs >= SLICE_MS;
+  }
+
+  /** Lets others run; goes on after them. */
+  async rest(): Promise<void> {
+    await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    this.#startMs = this.#clock.now();
+  }
+}

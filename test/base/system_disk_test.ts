@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { systemDisk } from "../../src/base/mod.ts";
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+
+async function inFolder(run: (folder: string) => void | Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("systemDisk reads and writes at places, and tells the size", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/a/b/file`;
+    assert.equal(systemDisk.sizeOf(path), undefined);
+    systemDisk.makeFolder(`${folder}/a/b`);
+    systemDisk.makeFolder(`${folder}/a/b`);
+    const file = systemDisk.open(path, { createNew: true });
+    file.writeAt(0, bytes(1, 2, 3, 4));
+    file.writeAt(6, bytes(7));
+    file.writeAt(1, bytes(9));
+    const into = new Uint8Array(10);
+    assert.equal(file.readAt(1, into), 6);
+    assert.deepEqual(into.subarray(0, 6), bytes(9, 3, 4, 0, 0, 7));
+    assert.equal(file.readAt(100, into), 0);
+    file.truncate(2);
+    assert.equal(file.size(), 2);
+    assert.equal(systemDisk.sizeOf(path), 2);
+    await file.sync();
+    file.syncNow();
+    file.close();
+    systemDisk.syncFolder(`${folder}/a/b`);
+    assert.throws(() => systemDisk.open(path, { createNew: true }), Deno.errors.AlreadyExists);
+    assert.throws(() => systemDisk.open(`${path}x`), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("systemDisk lists by name, renames over what is there and removes whole folders", async () => {
+  await inFolder((folder) => {
+    for (const name of ["b", "a"]) systemDisk.open(`${folder}/${name}`, { create: true }).close();
+    systemDisk.makeFolder(`${folder}/c/d`);
+    const names = () => systemDisk.list(folder).map(({ name, isFolder }) => [name, isFolder]);
+    assert.deepEqual(names(), [["a", false], ["b", false], ["c", true]]);
+    systemDisk.rename(`${folder}/a`, `${folder}/b`);
+    systemDisk.remove(`${folder}/c`);
+    systemDisk.remove(`${folder}/none`);
+    assert.deepEqual(names(), [["b", false]]);
+    assert.deepEqual(systemDisk.list(`${folder}/none`), []);
+    assert.equal(systemDisk.sizeOf(folder), undefined);
+  });
+});
+
+Deno.test("systemDisk opens for reading only where nothing may be written", async () => {
+  await inFolder((folder) => {
+    const path = `${folder}/file`;
+    Deno.writeFileSync(path, bytes(1, 2));
+    const file = systemDisk.open(path, { readOnly: true });
+    assert.equal(file.readAt(0, new Uint8Array(4)), 2);
+    assert.throws(() => file.writeAt(0, bytes(3)));
+    file.close();
+  });
+});
