@@ -159,6 +159,17 @@ class DiskRecordStore implements RecordStore {
     return progress;
   }
 
+  skipTo(seq: number): void {
+    if (seq < this.#nextSeq || seq > SEQ_MAX) {
+      throw new RedexError(
+        "seq_out_of_range",
+        `${this.#action("move on")}: ${seq} is below the next number ${this.#nextSeq}`,
+      );
+    }
+    this.#nextSeq = seq;
+    if (this.count === 0) this.#firstSeq = seq;
+  }
+
   sync(): Promise<void> {
     if (this.#nextSync !== undefined) return this.#nextSync;
     const sync = this.#inTurn(async () => {
