@@ -1,5 +1,5 @@
 /** What goes wrong with a channel file. */
-import { type ErrorCode, NetError } from "../../base/mod.ts";
+import { type ErrorCode, isNoSpace, NetError } from "../../base/mod.ts";
 
 const CODES = {
   payload_too_large: "limit",
@@ -14,6 +14,10 @@ const CODES = {
   io: "failed",
   no_space: "no_space",
   closed: "failed",
+  /** Another process, or another manager, has the folder. */
+  locked: "data_dir_locked",
+  /** So many files, tails or writers at once, and no more. */
+  limit: "limit",
 } as const satisfies Record<string, ErrorCode>;
 
 /** Kinds of {@linkcode RedexError}; the names of `storage.md` 4. */
@@ -35,4 +39,21 @@ export class RedexError extends NetError {
     super(CODES[kind], message, { ...details, data: { kind, ...details.data } });
     this.kind = kind;
   }
+}
+
+/**
+ * Anything thrown by a file system as a {@linkcode RedexError}: `no_space` for a full disk, else `io`.
+ *
+ * @param action What was being done, for example `Cannot append to channel "a/b"`.
+ */
+export function toRedexError(error: unknown, action: string): RedexError {
+  if (error instanceof RedexError) return error;
+  if (isNoSpace(error)) {
+    return new RedexError("no_space", `${action}: no space left on the device`, {
+      cause: error,
+      next: "free some space, then try again",
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new RedexError("io", `${action}: ${message}`, { cause: error });
 }

@@ -73,8 +73,11 @@ export interface RedexTail extends Disposable, AsyncIterable<TailItem> {
   /** Sequence number of the next item. */
   readonly position: bigint;
   /**
-   * The next items, at least one, at most `itemsMax`; waits for them. `undefined` when the file or the tail was
-   * closed and all was read.
+   * The next items, at least one, at most `itemsMax`; waits for them. `undefined` when the tail was closed, or the
+   * file was and all was read.
+   *
+   * @throws RedexError `closed` when the file was closed before all was read: it goes on from `position` in the
+   * reopened file; `io` when reading failed: the tail stays where it is.
    */
   take(itemsMax: number): Promise<readonly TailItem[] | undefined>;
   /** What is there without waiting. */
@@ -155,7 +158,8 @@ export interface RedexFile extends AsyncDisposable {
 /** The channels of one folder, or of memory. */
 export interface Redex extends AsyncDisposable {
   /**
-   * Opens a channel, or gives the open file (then `config` is not looked at).
+   * Opens a channel, or gives the open file (then `config` is checked and not looked at, but for one thing: who
+   * wants the channel on disk is not given one in memory).
    *
    * @param name A channel name (`storage.md` 1).
    * @throws RedexError `unauthorized` by the guard, `config`, `io`, `locked`.

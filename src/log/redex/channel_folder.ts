@@ -1,0 +1,82 @@
+/**
+ * Where a channel lies below the folder of the log (`storage.md` 3.1): the parts of its name are folders,
+ * and its own files are a `manifest` and folders of generations in the last of them.
+ *
+ * So `a` and `a/b` share a folder without seeing each other, but for names whose later parts are called
+ * like the files of a channel: `a/v0000000001` would be removed with the old generations of `a`. Those are
+ * refused. Removing a channel takes its own files and leaves what lies below it.
+ */
+import type { Disk } from "../../base/mod.ts";
+import { requireChannelId } from "../../channel/mod.ts";
+import { RedexError } from "./error.ts";
+
+const GENERATION = /^v[0-9]{10}$/;
+/** Files of a channel besides its generations; the last three are of the layout before there were any. */
+const OWN_FILES = /^(manifest|manifest\.tmp|idx|dat|ts|lock)$/;
+/** Names deeper than this are none: 255 characters are at most 128 parts. */
+const DEPTH_MAX = 128;
+
+/** Checks a channel's name. @throws RedexError `channel`. */
+export function requireChannelName(name: string): void {
+  try {
+    requireChannelId(name);
+  } catch (error) {
+    throw new RedexError("channel", error instanceof Error ? error.message : String(error), {
+      cause: error,
+      next: "write names as room/lobby: a-z 0-9 - _ . in segments between single slashes",
+    });
+  }
+}
+
+/**
+ * Folder of a channel that is kept on disk.
+ *
+ * @throws RedexError `channel` when a part of its name is called like a file of the channel above.
+ */
+export function channelFolder(folder: string, name: string): string {
+  const parts = name.split("/");
+  const taken = parts.slice(1).find((part) => GENERATION.test(part) || OWN_FILES.test(part));
+  if (taken !== undefined) {
+    throw new RedexError(
+      "channel",
+      `Cannot keep channel "${name}" on disk: "${taken}" is the name of a file of the channel above`,
+      { next: "choose another name for that part" },
+    );
+  }
+  return `${folder}/${name}`;
+}
+
+/** Names of the channels that are kept below a folder, in order. */
+export function listChannels(disk: Disk, folder: string): string[] {
+  const names: string[] = [];
+  const visit = (prefix: string, depth: number) => {
+    const entries = disk.list(prefix === "" ? folder : `${folder}/${prefix}`);
+    if (depth > 0 && entries.some(isOwn)) names.push(prefix);
+    if (depth >= DEPTH_MAX) return;
+    for (const { name, isFolder } of entries) {
+      if (!isFolder || (depth > 0 && GENERATION.test(name))) continue;
+      visit(prefix === "" ? name : `${prefix}/${name}`, depth + 1);
+    }
+  };
+  visit("", 0);
+  return names.sort();
+}
+
+/** Removes a channel's own files, and the folders that are empty then; false when there was nothing. */
+export function removeChannel(disk: Disk, folder: string, name: string): boolean {
+  const path = channelFolder(folder, name);
+  const own = disk.list(path).filter(isOwn);
+  // The manifest goes first: what is left after a crash is found again by its generations, and removed again.
+  for (const entry of own) disk.remove(`${path}/${entry.name}`);
+  for (let parts = name.split("/"); parts.length > 0; parts = parts.slice(0, -1)) {
+    const part = `${folder}/${parts.join("/")}`;
+    if (disk.list(part).length > 0) break;
+    disk.remove(part);
+  }
+  if (own.length > 0) disk.syncFolder(folder);
+  return own.length > 0;
+}
+
+function isOwn({ name, isFolder }: { readonly name: string; readonly isFolder: boolean }): boolean {
+  return isFolder ? GENERATION.test(name) : OWN_FILES.test(name);
+}

@@ -1,0 +1,196 @@
+/**
+ * Tails of a channel's file (`storage.md` 4, promise 73): a position in the log, and whoever waits there.
+ *
+ * Nothing is queued for a reader. What it has not taken yet stays in the log, history and new events alike,
+ * so there is no seam between them and a slow reader costs no memory. What is not in the log any more when
+ * its turn comes is said by a lag item: below the first event kept it was retention, a hole above is damage.
+ */
+import { RedexError } from "./error.ts";
+import type { LogCounters } from "./counters.ts";
+import { TAIL_ITERATOR_ITEMS, TAIL_READ_BYTES } from "./limits.ts";
+import type { RecordStore } from "./record_store.ts";
+import type { TailGroup } from "./tail_group.ts";
+import type { RedexEvent, RedexLag, RedexTail, TailItem } from "./types.ts";
+
+/** A call of `take` that has not been answered. */
+interface Waiting {
+  readonly itemsMax: number;
+  readonly resolve: (items: readonly TailItem[] | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What a tail reads. */
+export interface TailSource {
+  readonly name: string;
+  readonly store: RecordStore;
+  readonly counters: LogCounters;
+  /** Set when the file was closed: the number behind its last event. */
+  readonly closedAt: number | undefined;
+}
+
+/** One reader's position. */
+export class Tail implements RedexTail {
+  readonly #source: TailSource;
+  readonly #group: TailGroup;
+  readonly #signal: AbortSignal | undefined;
+  readonly #waiting: Waiting[] = [];
+  /** Taken from the log by an iterator and not given out yet. */
+  #held: readonly TailItem[] = [];
+  #heldAt = 0;
+  /** Next number to read. */
+  #next: number;
+  #isClosed = false;
+
+  constructor(source: TailSource, group: TailGroup, from: number, signal?: AbortSignal) {
+    this.#source = source;
+    this.#group = group;
+    this.#next = from;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  get position(): bigint {
+    const held = this.#held[this.#heldAt];
+    if (held === undefined) return BigInt(this.#next);
+    return held.kind === "event" ? held.seq : held.from;
+  }
+
+  take(itemsMax: number): Promise<readonly TailItem[] | undefined> {
+    requireItems(itemsMax);
+    return new Promise((resolve, reject) => this.#wait({ itemsMax, resolve, reject }));
+  }
+
+  takeNow(itemsMax: number): readonly TailItem[] {
+    requireItems(itemsMax);
+    if (this.#isClosed) return [];
+    const held = this.#takeHeld(itemsMax);
+    if (held.length > 0) return held;
+    if (this.#source.closedAt === undefined) return this.#read(itemsMax);
+    this.#requireAllRead(this.#source.closedAt);
+    return [];
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#held = [];
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#group.remove(this);
+    for (const { resolve } of this.#waiting.splice(0)) resolve(undefined);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<TailItem, undefined> {
+    return {
+      next: () => {
+        const held = this.#waiting.length === 0 ? this.#held[this.#heldAt] : undefined;
+        if (held !== undefined) {
+          this.#heldAt += 1;
+          return Promise.resolve({ done: false, value: held });
+        }
+        return new Promise((resolve, reject) =>
+          this.#wait({
+            itemsMax: TAIL_ITERATOR_ITEMS,
+            reject,
+            resolve: (items) => {
+              const [value] = items ?? [];
+              if (items === undefined || value === undefined) {
+                return resolve({ done: true, value: undefined });
+              }
+              this.#held = items;
+              this.#heldAt = 1;
+              resolve({ done: false, value });
+            },
+          })
+        );
+      },
+      return: () => {
+        this.close();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  /** The file is closed, and with it all that a tail can do but to give out what it holds. */
+  detach(): void {
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.serve();
+  }
+
+  /** Answers those that wait, as far as there is something to say; true when none waits any more. */
+  serve(): boolean {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      try {
+        const items = this.takeNow(first.itemsMax);
+        const isEnd = this.#isClosed || this.#source.closedAt !== undefined;
+        if (items.length === 0 && !isEnd) return false;
+        this.#waiting.shift();
+        first.resolve(items.length > 0 ? items : undefined);
+      } catch (error) {
+        this.#waiting.shift();
+        first.reject(error);
+      }
+    }
+    return true;
+  }
+
+  #wait(waiting: Waiting): void {
+    this.#waiting.push(waiting);
+    // Those that came first are served first.
+    if (this.#waiting.length === 1 && !this.serve()) this.#group.wait(this);
+  }
+
+  #takeHeld(itemsMax: number): readonly TailItem[] {
+    if (this.#heldAt >= this.#held.length) return [];
+    const items = this.#held.slice(this.#heldAt, this.#heldAt + itemsMax);
+    this.#heldAt += items.length;
+    return items;
+  }
+
+  #read(itemsMax: number): TailItem[] {
+    const { store } = this.#source;
+    const items: TailItem[] = [];
+    if (this.#next < store.firstSeq) this.#skip(items, store.firstSeq, "retention");
+    if (this.#next >= store.nextSeq || items.length >= itemsMax) return items;
+    const wanted = itemsMax - items.length;
+    const { records, next } = store.read(this.#next, store.nextSeq, wanted, TAIL_READ_BYTES);
+    for (const { seq, payload, timeNs } of records) {
+      if (this.#next < seq) this.#skip(items, seq, "damage");
+      // What a lag item has displaced is read again.
+      if (items.length >= itemsMax) return items;
+      items.push({ kind: "event", seq: BigInt(seq), payload, timeNs } satisfies RedexEvent);
+      this.#next = seq + 1;
+    }
+    if (this.#next < next && items.length < itemsMax) this.#skip(items, next, "damage");
+    return items;
+  }
+
+  /** Goes on at `to`, and says so. */
+  #skip(items: TailItem[], to: number, reason: RedexLag["reason"]): void {
+    const { counters } = this.#source;
+    counters.lags_total += 1;
+    counters.lag_events_total += to - this.#next;
+    items.push({ kind: "lag", from: BigInt(this.#next), to: BigInt(to - 1), reason });
+    this.#next = to;
+  }
+
+  #requireAllRead(closedAt: number): void {
+    if (this.#next >= closedAt) return;
+    throw new RedexError(
+      "closed",
+      `Cannot read channel "${this.#source.name}": it was closed, and ${closedAt - this.#next} ` +
+        "events were not read",
+      { next: `open it again and go on from ${this.#next}`, data: { position: this.#next } },
+    );
+  }
+
+  readonly #onAbort = () => this.close();
+}
+
+function requireItems(itemsMax: number): void {
+  if (itemsMax >= 1) return;
+  throw new RangeError(`Cannot take ${itemsMax} items: it must be at least 1`);
+}

@@ -1,0 +1,79 @@
+/** A log for tests: a clock that stands still, counters to look at, and small helpers. */
+import assert from "node:assert/strict";
+import {
+  openRedex,
+  type Redex,
+  RedexError,
+  type RedexErrorKind,
+  type RedexOptions,
+  type RedexTail,
+  type TailItem,
+} from "../../../src/log/mod.ts";
+import { createMetricRegistry, type Log, silentLog } from "../../../src/observe/mod.ts";
+import { ManualClock } from "../../sim/manual_clock.ts";
+
+/** A log, and what a test sees of it. */
+export interface RedexKit extends AsyncDisposable {
+  readonly redex: Redex;
+  readonly clock: ManualClock;
+  /** Errors that were logged. */
+  readonly errors: string[];
+  /** A counter of the metrics, without `net_log_`. */
+  count(name: string): number;
+}
+
+/** A log in memory. */
+export function createRedexKit(options: RedexOptions = {}): RedexKit {
+  const clock = new ManualClock();
+  const errors: string[] = [];
+  const metrics = createMetricRegistry();
+  const log: Log = { ...silentLog, error: (event) => void errors.push(event) };
+  const redex = openRedex({ clock, log, metrics }, options);
+  return {
+    redex,
+    clock,
+    errors,
+    count: (name) => metrics.snapshot()[`net_log_${name}`] ?? NaN,
+    [Symbol.asyncDispose]: () => redex.close(),
+  };
+}
+
+/** Bytes of a text. */
+export function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** So many payloads, each its own number as text. */
+export function numbered(count: number, first = 0): Uint8Array[] {
+  return Array.from({ length: count }, (_, i) => bytes(String(first + i)));
+}
+
+/** Text of bytes. */
+export function text(payload: Uint8Array | undefined): string | undefined {
+  return payload && new TextDecoder().decode(payload);
+}
+
+/** Items as short texts: `3=c` for an event, `lag 1-2 retention` for a lag. */
+export function described(items: readonly TailItem[] | undefined): string[] | undefined {
+  return items?.map((item) =>
+    item.kind === "event"
+      ? `${item.seq}=${text(item.payload)}`
+      : `lag ${item.from}-${item.to} ${item.reason}`
+  );
+}
+
+/** All there is without waiting. */
+export function drained(tail: RedexTail): string[] {
+  const items: TailItem[] = [];
+  for (let more = tail.takeNow(64); more.length > 0; more = tail.takeNow(64)) items.push(...more);
+  return described(items) ?? [];
+}
+
+/** Checks that an error is one of the log with that kind. */
+export function isRedexError(kind: RedexErrorKind): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof RedexError, `not an error of the log: ${error}`);
+    assert.equal(error.kind, kind, error.message);
+    return true;
+  };
+}
