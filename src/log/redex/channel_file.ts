@@ -186,6 +186,19 @@ export class ChannelFile implements RedexFile {
     return this.#tails.open(Number(from), signal);
   }
 
+  skipTo(seq: bigint): void {
+    this.#requireOpen("skip in");
+    const { nextSeq } = this.#store;
+    if (seq < nextSeq || seq > SEQ_MAX) {
+      throw new RedexError(
+        "seq_out_of_range",
+        `Cannot skip to ${seq} in channel "${this.name}": it must be ${nextSeq} to ${SEQ_MAX}`,
+      );
+    }
+    this.#store.skipTo(Number(seq));
+    this.#tails.wake();
+  }
+
   async sync(): Promise<void> {
     this.#requireOpen("sync");
     const failed = this.#syncFailure;

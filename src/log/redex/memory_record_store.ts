@@ -47,6 +47,7 @@ export class MemoryRecordStore implements RecordStore {
   #blocks: Block[] = [];
   #firstSeq: number;
   #nextSeq: number;
+  #count = 0;
   #bytes = 0;
 
   constructor({ firstSeq = 0, bytesMax = MEMORY_BYTES_MAX }: MemoryRecordStoreOptions = {}) {
@@ -64,7 +65,7 @@ export class MemoryRecordStore implements RecordStore {
   }
 
   get count(): number {
-    return this.#nextSeq - this.#firstSeq;
+    return this.#count;
   }
 
   get bytes(): number {
@@ -108,18 +109,25 @@ export class MemoryRecordStore implements RecordStore {
     const end = Math.min(to, this.#nextSeq);
     let seq = Math.max(from, this.#firstSeq);
     let bytes = 0;
-    for (let at = this.#blockOf(seq); seq < end && records.length < recordsMax; at++) {
-      const block = this.#blocks[at];
-      if (block === undefined) break;
+    for (let at = this.#blockOf(seq); seq < end && at < this.#blocks.length; at++) {
+      const block = this.#blocks[at] as Block;
+      // Numbers between two blocks were skipped.
+      seq = Math.max(seq, block.firstSeq);
       const blockEnd = Math.min(end, block.firstSeq + block.count);
-      for (; seq < blockEnd && records.length < recordsMax; seq++) {
+      for (; seq < blockEnd; seq++) {
+        if (records.length >= recordsMax) return { records, next: seq, damaged: [] };
         const payload = payloadAt(block, seq - block.firstSeq);
         bytes += payload.length;
         if (bytes > bytesMax && records.length > 0) return { records, next: seq, damaged: [] };
         records.push({ seq, payload, timeNs: block.times[seq - block.firstSeq] as bigint });
       }
     }
-    return { records, next: Math.max(from, seq), damaged: [] };
+    return { records, next: Math.max(from, end), damaged: [] };
+  }
+
+  skipTo(seq: number): void {
+    if (this.#count === 0) this.#firstSeq = seq;
+    this.#nextSeq = seq;
   }
 
   sync(): Promise<void> {
@@ -131,28 +139,34 @@ export class MemoryRecordStore implements RecordStore {
     readonly bytesMax?: number;
     readonly notBeforeNs?: bigint;
   }): number {
-    let first = this.#firstSeq;
-    if (rule.eventsMax !== undefined) first = Math.max(first, this.#nextSeq - rule.eventsMax);
-    if (rule.bytesMax !== undefined) first = Math.max(first, this.#firstWithin(rule.bytesMax));
-    if (rule.notBeforeNs !== undefined) first = Math.max(first, this.#firstSince(rule.notBeforeNs));
-    return first;
+    const { eventsMax, bytesMax, notBeforeNs } = rule;
+    return Math.max(
+      this.#firstSeq,
+      eventsMax === undefined ? 0 : this.#firstOfNewest(eventsMax),
+      bytesMax === undefined ? 0 : this.#firstWithin(bytesMax),
+      notBeforeNs === undefined ? 0 : this.#firstSince(notBeforeNs),
+    );
   }
 
   compact(firstSeq: number): Promise<void> {
-    while (this.#firstSeq < Math.min(firstSeq, this.#nextSeq)) {
-      const block = this.#blocks[0] as Block;
+    for (let block = this.#blocks[0]; block !== undefined; block = this.#blocks[0]) {
+      const from = Math.max(this.#firstSeq, block.firstSeq);
       const blockEnd = block.firstSeq + block.count;
-      const until = Math.min(firstSeq, blockEnd);
-      this.#bytes -= bytesOf(block, this.#firstSeq - block.firstSeq, until - block.firstSeq);
+      const until = Math.min(Math.max(firstSeq, from), blockEnd);
+      this.#bytes -= bytesOf(block, from - block.firstSeq, until - block.firstSeq);
+      this.#count -= until - from;
       this.#firstSeq = until;
-      if (until === blockEnd) this.#blocks.shift();
+      if (until < blockEnd) break;
+      this.#blocks.shift();
     }
+    if (this.#count === 0) this.#firstSeq = this.#nextSeq;
     return Promise.resolve();
   }
 
   close(): Promise<void> {
     this.#blocks = [];
     this.#firstSeq = this.#nextSeq;
+    this.#count = 0;
     this.#bytes = 0;
     return Promise.resolve();
   }
@@ -165,6 +179,7 @@ export class MemoryRecordStore implements RecordStore {
     block.times[block.count] = timeNs;
     if (timeNs < block.oldestNs || block.count === 0) block.oldestNs = timeNs;
     block.count += 1;
+    this.#count += 1;
     this.#nextSeq += 1;
     this.#bytes += RECORD_BYTES + payload.length;
   }
@@ -172,7 +187,8 @@ export class MemoryRecordStore implements RecordStore {
   /** The block that takes one more record of so many bytes. */
   #blockFor(length: number): Block {
     const last = this.#blocks.at(-1);
-    if (last !== undefined && last.count < BLOCK_RECORDS) {
+    const hasNext = last !== undefined && last.firstSeq + last.count === this.#nextSeq;
+    if (hasNext && last.count < BLOCK_RECORDS) {
       const used = last.count === 0 ? 0 : last.ends[last.count - 1] as number;
       if (used + length <= Math.max(BLOCK_BYTES, last.payloads.length)) {
         grow(last, used, used + length);
@@ -192,16 +208,18 @@ export class MemoryRecordStore implements RecordStore {
     return block;
   }
 
-  /** Takes back the records from `seq` on. */
+  /** Takes back the records from `seq` on, which were appended without a gap. */
   #cut(seq: number): void {
-    while (this.#nextSeq > seq) {
-      const block = this.#blocks.at(-1) as Block;
+    for (let block = this.#blocks.at(-1); block !== undefined; block = this.#blocks.at(-1)) {
       const keep = Math.max(0, seq - block.firstSeq);
+      if (keep >= block.count) break;
       this.#bytes -= bytesOf(block, keep, block.count);
+      this.#count -= block.count - keep;
       block.count = keep;
-      this.#nextSeq = block.firstSeq + keep;
-      if (keep === 0) this.#blocks.pop();
+      if (keep > 0) break;
+      this.#blocks.pop();
     }
+    this.#nextSeq = seq;
   }
 
   /** Index of the block that has `seq`, or of the one behind. */
@@ -218,24 +236,34 @@ export class MemoryRecordStore implements RecordStore {
     return low;
   }
 
+  /** First of the newest so many records. */
+  #firstOfNewest(count: number): number {
+    let left = count;
+    for (let at = this.#blocks.length - 1; at >= 0; at--) {
+      const block = this.#blocks[at] as Block;
+      if (left <= block.count) return block.firstSeq + block.count - left;
+      left -= block.count;
+    }
+    return this.#firstSeq;
+  }
+
   /** First of the newest records that together have at most so many bytes. */
   #firstWithin(bytesMax: number): number {
     let excess = this.#bytes - bytesMax;
-    let seq = this.#firstSeq;
+    if (excess <= 0) return this.#firstSeq;
     for (const block of this.#blocks) {
-      const from = seq - block.firstSeq;
+      const from = Math.max(0, this.#firstSeq - block.firstSeq);
       const whole = bytesOf(block, from, block.count);
-      if (excess <= 0) break;
       if (whole <= excess) {
         excess -= whole;
-        seq = block.firstSeq + block.count;
         continue;
       }
-      for (let i = from; i < block.count && excess > 0; i++, seq++) {
+      for (let i = from; i < block.count; i++) {
+        if (excess <= 0) return block.firstSeq + i;
         excess -= bytesOf(block, i, i + 1);
       }
     }
-    return seq;
+    return this.#nextSeq;
   }
 
   /** The number behind the last record that is older than `timeNs`. */

@@ -3,7 +3,8 @@
  *
  * Nothing is queued for a reader. What it has not taken yet stays in the log, history and new events alike,
  * so there is no seam between them and a slow reader costs no memory. What is not in the log any more when
- * its turn comes is said by a lag item: below the first event kept it was retention, a hole above is damage.
+ * its turn comes is said by a lag item: below the first event kept it was retention, a hole above is damage, or
+ * numbers that were skipped.
  */
 import { RedexError } from "./error.ts";
 import type { LogCounters } from "./counters.ts";
@@ -156,16 +157,29 @@ export class Tail implements RedexTail {
     if (this.#next < store.firstSeq) this.#skip(items, store.firstSeq, "retention");
     if (this.#next >= store.nextSeq || items.length >= itemsMax) return items;
     const wanted = itemsMax - items.length;
-    const { records, next } = store.read(this.#next, store.nextSeq, wanted, TAIL_READ_BYTES);
-    for (const { seq, payload, timeNs } of records) {
-      if (this.#next < seq) this.#skip(items, seq, "damage");
-      // What a lag item has displaced is read again.
-      if (items.length >= itemsMax) return items;
+    const read = store.read(this.#next, store.nextSeq, wanted, TAIL_READ_BYTES);
+    for (const { seq, payload, timeNs } of read.records) {
+      if (this.#next < seq) this.#skipHole(items, itemsMax, seq, read.damaged);
+      // What lag items have displaced is read again.
+      if (this.#next < seq || items.length >= itemsMax) return items;
       items.push({ kind: "event", seq: BigInt(seq), payload, timeNs } satisfies RedexEvent);
       this.#next = seq + 1;
     }
-    if (this.#next < next && items.length < itemsMax) this.#skip(items, next, "damage");
+    if (this.#next < read.next) this.#skipHole(items, itemsMax, read.next, read.damaged);
     return items;
+  }
+
+  /** Goes on at `to`, with an item for each run of damaged records and of skipped numbers; at most `itemsMax`. */
+  #skipHole(items: TailItem[], itemsMax: number, to: number, damaged: readonly number[]): void {
+    const bad = new Set(damaged);
+    while (this.#next < to && items.length < itemsMax) {
+      if (bad.size === 0) return this.#skip(items, to, "skipped");
+      let end = this.#next;
+      const isDamaged = bad.has(end);
+      if (isDamaged) { while (end < to && bad.has(end)) end += 1; }
+      else end = Math.min(to, damaged.find((seq) => seq > this.#next) ?? to);
+      this.#skip(items, end, isDamaged ? "damage" : "skipped");
+    }
   }
 
   /** Goes on at `to`, and says so. */

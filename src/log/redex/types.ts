@@ -44,13 +44,17 @@ export interface RedexEvent {
   readonly timeNs: bigint;
 }
 
-/** Events that a tail did not get: retention, or damage, took them away first. */
+/**
+ * Numbers that a tail has no event for. `retention` took them away before the tail came, `damage` is a record
+ * that fails its checksum, and `skipped` is a hole between records: numbers that {@linkcode RedexFile.skipTo}
+ * left out, or damaged ones that are gone since the file was written anew.
+ */
 export interface RedexLag {
   readonly kind: "lag";
   /** First and last sequence number that is missing. */
   readonly from: bigint;
   readonly to: bigint;
-  readonly reason: "retention" | "damage";
+  readonly reason: "retention" | "damage" | "skipped";
 }
 
 /** What a tail gives, in order. */
@@ -139,7 +143,7 @@ export interface RedexFile extends AsyncDisposable {
 
   /**
    * The next event gets this number. Nothing is written for the numbers that are left out: readers go on with the
-   * first one that is there, as they do after retention (gaps are fine for the core, `storage.md` 3.2). A state
+   * first one that is there, tails after a lag item (gaps are fine for the core, `storage.md` 3.2). A state
    * that was restored from further on than the log goes keeps its numbers this way.
    *
    * @throws RedexError `seq_out_of_range` when it is below {@linkcode RedexFile.nextSeq}.

@@ -106,6 +106,21 @@ Deno.test("a log that was emptied by retention tells so at once", async () => {
   assert.deepEqual(described(await tail.take(5)), ["lag 0-2 retention"]);
 });
 
+Deno.test("numbers that were skipped are said by a lag item", async () => {
+  const { kit, file } = await openFile();
+  await using _ = kit;
+  file.append(bytes("a"));
+  using tail = file.tail({ from: 0n });
+  file.skipTo(10n);
+  assert.throws(() => file.skipTo(9n), isRedexError("seq_out_of_range"));
+  assert.throws(() => file.skipTo(1n << 60n), isRedexError("seq_out_of_range"));
+  assert.equal(file.append(bytes("b")), 10n);
+  assert.deepEqual(drained(tail), ["0=a", "lag 1-9 skipped", "10=b"]);
+  const taken = tail.take(1);
+  file.skipTo(12n);
+  assert.deepEqual(described(await taken), ["lag 11-11 skipped"]);
+});
+
 Deno.test("takes of one tail are answered in the order of their calls", async () => {
   const { kit, file } = await openFile();
   await using _ = kit;
