@@ -64,21 +64,35 @@ export interface CortexAdapter<State> extends AsyncDisposable {
   /** Events set aside, newest last, a bounded number of them; all are counted. */
   readonly setAside: readonly SetAsideEvent[];
   readonly setAsideTotal: number;
+  /** Events that retention took before they were seen; the state is without them. */
+  readonly missedTotal: number;
+  /**
+   * All events below are on the device. The state, and who watches it, may be ahead of that: after a crash the log
+   * has all events below, perhaps more, and what was seen beyond may be gone.
+   */
+  readonly persistedSeq: bigint;
   /** Appends an event. The token's wait resolves when it is in the state. */
   append(dispatch: number, tail: Uint8Array): WriteToken;
   appendBatch(events: readonly { readonly dispatch: number; readonly tail: Uint8Array }[]):
     | WriteToken
     | undefined;
-  /** Resolves when this event was folded. */
+  /** Resolves when all that was appended before is on the device. */
+  sync(): Promise<void>;
+  /** Resolves when this event was folded. @throws CortexError `timeout`, `queue_full`, `stopped`. */
   waitForSeq(seq: bigint, timeoutMs: number, signal?: AbortSignal): Promise<void>;
   /** @throws CortexError `timeout`, `wrong_origin`, `queue_full`, `stopped`. */
   waitForToken(token: WriteToken, timeoutMs: number, signal?: AbortSignal): Promise<void>;
-  /** True when it is in the state already. */
+  /** True when it is in the state already. @throws CortexError `wrong_origin`. */
   pollToken(token: WriteToken): boolean;
-  /** Calls `onChange` after the state has changed, once for a burst; the result ends it. */
+  /**
+   * Calls `onChange` after the state has changed, once for a burst, and once when the fold has ended: then
+   * {@linkcode CortexAdapter.isRunning} is false. The result ends it.
+   */
   onChange(onChange: () => void): () => void;
   /**
-   * The result of a query now, and again whenever it differs; a slow reader gets the latest.
+   * The result of a query now, and again whenever it differs; a slow reader gets the latest. It ends when the fold is
+   * closed, and fails with `stopped` when the fold has halted. A query must not give an object that it, or the fold,
+   * changes later: nobody could tell that it has.
    *
    * @param same Whether two results are equal; compares deeply when left out.
    */
@@ -87,6 +101,13 @@ export interface CortexAdapter<State> extends AsyncDisposable {
     same?: (a: Result, b: Result) => boolean,
     signal?: AbortSignal,
   ): AsyncIterable<Result>;
+  /** The result of a query now, and a watch that does not repeat it. */
+  snapshotAndWatch<Result>(
+    query: (state: State) => Result,
+    same?: (a: Result, b: Result) => boolean,
+    signal?: AbortSignal,
+  ): { readonly snapshot: Result; readonly changes: AsyncIterable<Result> };
   snapshot(): CortexSnapshot;
+  /** Stops folding. The log stays open, reads of the state keep working, appends fail; idempotent. */
   close(): Promise<void>;
 }

@@ -1,0 +1,38 @@
+/**
+ * The count that a writer puts into its events: one above the largest that the log has of it
+ * (`storage.md` 9). The largest number there is counts for nothing, so that one event cannot use up the count.
+ */
+import { u32At } from "./event_meta.ts";
+
+const U32_MAX = 0xffff_ffff;
+
+/** Kept as two halves: it is compared with every event that is folded. */
+export class AppCounter {
+  readonly #originLow: number;
+  readonly #originHigh: number;
+  #low: number;
+  #high: number;
+
+  /** @param next First number to give. */
+  constructor(origin: bigint, next = 0n) {
+    this.#originLow = Number(origin & 0xffff_ffffn);
+    this.#originHigh = Number(origin >> 32n);
+    this.#low = Number(next & 0xffff_ffffn);
+    this.#high = Number(next >> 32n);
+  }
+
+  /** Number of the next event of ours. */
+  get next(): bigint {
+    return (BigInt(this.#high) << 32n) | BigInt(this.#low);
+  }
+
+  /** Looks at an event that has a meta, whether or not the rest of it can be read. */
+  note(payload: Uint8Array): void {
+    if (u32At(payload, 4) !== this.#originLow || u32At(payload, 8) !== this.#originHigh) return;
+    const [low, high] = [u32At(payload, 12), u32At(payload, 16)];
+    if (high < this.#high || (high === this.#high && low < this.#low)) return;
+    if (low === U32_MAX && high === U32_MAX) return;
+    this.#low = low === U32_MAX ? 0 : low + 1;
+    this.#high = low === U32_MAX ? high + 1 : high;
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The 24 bytes in front of every event of a folded log (`storage.md` 9):
+ *
+ * dispatch u8 · flags u8 · two zero bytes · origin u64 · app seq u64 · checksum u32, little-endian.
+ *
+ * The checksum is the low half of XXH3 over all of the event, with the checksum and the two bytes as
+ * zeros; in events of old writers over the tail alone. A reader takes either.
+ */
+import { xxh3Low32 } from "../../core/crypto/mod.ts";
+import { CHECKSUM_SCRATCH_BYTES_MAX } from "./limits.ts";
+
+/** Bytes in front of the tail. */
+export const EVENT_META_BYTES = 24;
+/** The event belongs to a causal chain. */
+export const FLAG_CAUSAL = 0x01;
+/** The tail ends in a continuity proof. */
+export const FLAG_CONTINUITY_PROOF = 0x02;
+/** An event that no model claims. */
+export const DISPATCH_RAW = 0x00;
+/** First dispatch byte that a user's own events may have; the ones below are `net`'s. */
+export const DISPATCH_USER_MIN = 0x80;
+
+/** What stands in front of an event. */
+export interface EventMeta {
+  /** Which change it is, 0..255. */
+  readonly dispatch: number;
+  /** {@linkcode FLAG_CAUSAL}, {@linkcode FLAG_CONTINUITY_PROOF}. */
+  readonly flags: number;
+  readonly origin: bigint;
+  /** The writer's own count, or a time. */
+  readonly appSeq: bigint;
+}
+
+/** An event that was read. */
+export interface DecodedEvent extends EventMeta {
+  /** A view of the payload. */
+  readonly tail: Uint8Array;
+  /** Which rule its checksum follows: 2 is what writers use, 1 what old ones did. */
+  readonly checksumVersion: 1 | 2;
+}
+
+/** Outcome of {@linkcode decodeEvent}. */
+export type EventDecodeResult =
+  | { readonly ok: true; readonly event: DecodedEvent }
+  | { readonly ok: false; readonly reason: string };
+
+/** The event as a log keeps it. */
+export function encodeEvent(meta: EventMeta, tail: Uint8Array): Uint8Array<ArrayBuffer> {
+  const payload = new Uint8Array(EVENT_META_BYTES + tail.length);
+  const view = new DataView(payload.buffer);
+  payload[0] = meta.dispatch;
+  payload[1] = meta.flags;
+  view.setBigUint64(4, meta.origin, true);
+  view.setBigUint64(12, meta.appSeq, true);
+  payload.set(tail, EVENT_META_BYTES);
+  view.setUint32(20, xxh3Low32(payload), true);
+  return payload;
+}
+
+/** Reads an event from outside; never throws. */
+export function decodeEvent(payload: Uint8Array): EventDecodeResult {
+  const version = new EventChecker().check(payload);
+  if (version === "short") return { ok: false, reason: shortReason(payload) };
+  if (version === "wrong") return { ok: false, reason: checksumReason(payload) };
+  const event = {
+    dispatch: payload[0] ?? 0,
+    flags: payload[1] ?? 0,
+    origin: u64At(payload, 4),
+    appSeq: u64At(payload, 12),
+    tail: payload.subarray(EVENT_META_BYTES),
+    checksumVersion: version,
+  };
+  return { ok: true, event };
+}
+
+/** Checks payloads one after the other, with one buffer for all. */
+export class EventChecker {
+  #scratch = new Uint8Array(1_024);
+
+  /** By which rule the payload's checksum is right; `short` when there is no room for one. */
+  check(payload: Uint8Array): 2 | 1 | "wrong" | "short" {
+    const { length } = payload;
+    if (length < EVENT_META_BYTES) return "short";
+    const stored = u32At(payload, 20);
+    // The log's bytes must not be written to, so that the zeros are set in a copy.
+    const copy = this.#room(length).subarray(0, length);
+    copy.set(payload);
+    copy[2] =
+      copy[3] =
+      copy[20] =
+      copy[21] =
+      copy[22] =
+      copy[23] =
+        0;
+    if (xxh3Low32(copy) === stored) return 2;
+    return xxh3Low32(payload.subarray(EVENT_META_BYTES)) === stored ? 1 : "wrong";
+  }
+
+  #room(length: number): Uint8Array {
+    if (length <= this.#scratch.length) return this.#scratch;
+    const room = new Uint8Array(2 ** Math.ceil(Math.log2(length)));
+    if (length <= CHECKSUM_SCRATCH_BYTES_MAX) this.#scratch = room;
+    return room;
+  }
+}
+
+/** Why a payload without room for its meta is not an event. */
+export function shortReason(payload: Uint8Array): string {
+  return `${payload.length} bytes, must be at least ${EVENT_META_BYTES}`;
+}
+
+/** Why a payload with a wrong checksum is not an event. */
+export function checksumReason(payload: Uint8Array): string {
+  return `checksum ${u32At(payload, 20).toString(16).padStart(8, "0")} is not that of its bytes`;
+}
+
+/** Four bytes as a number; 0 for those that are not there. */
+export function u32At(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) |
+    ((bytes[at + 3] ?? 0) << 24)) >>> 0;
+}
+
+/** Eight bytes as a number that is exact. */
+export function u64At(bytes: Uint8Array, at: number): bigint {
+  const [low, high] = [u32At(bytes, at), u32At(bytes, at + 4)];
+  // Making one bigint of a number is several times as fast as shifting two.
+  return high < 2 ** 21 ? BigInt(high * 2 ** 32 + low) : (BigInt(high) << 32n) | BigInt(low);
+}

@@ -1,0 +1,34 @@
+/** Bounds of a folded log. */
+
+/** Waiters of one adapter (`storage.md` 5). */
+export const TOKEN_WAITERS_MAX = 1_024;
+
+/**
+ * Events that are remembered as set aside, about 200 bytes each: 50 KB when a log is full of them. All
+ * are counted.
+ */
+export const SET_ASIDE_KEPT_MAX = 256;
+
+/** Characters kept of the reason why an event was set aside; a model's message may quote what it read. */
+export const SET_ASIDE_REASON_MAX = 200;
+
+/** One log line for events that were set aside within this time of each other. */
+export const SET_ASIDE_BURST_MS = 1_000;
+
+/** Events asked of the log at a time: a quarter of a millisecond of folding. */
+export const SLICE_EVENTS_MAX = 512;
+
+/** Milliseconds of folding after which other work has its turn. */
+export const SLICE_MS_MAX = 8;
+
+/** Readers that wait for a change at the same time, of one adapter. */
+export const WATCHERS_MAX = 4_096;
+
+/** Largest payload that is copied into the buffer kept for checksums; larger ones get one of their own. */
+export const CHECKSUM_SCRATCH_BYTES_MAX = 1024 * 1024;
+
+/** Numbers of events are plain numbers inside the engine. */
+export const SEQ_MAX = 2n ** 53n - 1n;
+
+/** Longest time a timer takes. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;
