@@ -5,7 +5,7 @@
  * it is a model that fails otherwise, and events that nobody has any more, unless the policy says to go on.
  */
 import type { Clock } from "../../base/mod.ts";
-import type { TailItem } from "../../log/mod.ts";
+import type { RedexLag, TailItem } from "../../log/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import type { AppCounter } from "./app_counter.ts";
 import type { CortexMetrics } from "./cortex_metrics.ts";
@@ -124,8 +124,10 @@ export class Fold<State> {
     this.#apply(Number(seq), new LogEvent(seq, payload));
   }
 
-  /** Goes on behind events that nobody has any more, or stops. */
-  takeLag(from: number, to: number, reason: "retention" | "damage"): void {
+  /** Goes on behind numbers that nobody has an event for, or stops. */
+  takeLag(from: number, to: number, reason: RedexLag["reason"]): void {
+    // No event ever had these numbers, or none that could be read.
+    if (reason === "skipped") return this.#pass(to);
     const count = to - from + 1;
     if (reason === "damage") {
       this.setAside.add(from, undefined, "its record in the log is damaged", count);
