@@ -1,3 +1,4 @@
 /** State that follows from logs: causal chains, folds, typed collections. */
+export * from "./causal/mod.ts";
 export * from "./cortex/mod.ts";
 export * from "./netdb/mod.ts";

@@ -5,6 +5,7 @@ import { AGGREGATOR_RPC_SUITES } from "./aggregator_rpc.ts";
 import { CAPABILITY_SUITES } from "./capability.ts";
 import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
 import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
+import { CAUSAL_SUITES } from "./causal.ts";
 import { DELEGATION_SUITES } from "./delegation.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { MEMBERSHIP_SUITES } from "./membership.ts";
@@ -46,4 +47,5 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...NRPC_GOLDEN_SUITES,
   ...NRPC_NAT_SUITES,
   ...REDEX_FILE_SUITES,
+  ...CAUSAL_SUITES,
 };
