@@ -35,7 +35,10 @@ const PLAIN_TEXT_BYTES_MAX = 127;
  * ```
  */
 export class PostcardReader {
-  readonly #bytes: Uint8Array;
+  /** Halves of what {@linkcode PostcardReader.halves} read last. */
+  low = 0;
+  high = 0;
+  #bytes: Uint8Array;
   #at: number;
   #failure: PostcardFailure | undefined;
 
@@ -44,6 +47,14 @@ export class PostcardReader {
     this.#bytes = bytes;
     this.#at = start;
     if (start > bytes.length) this.#failure = "postcard_eof";
+  }
+
+  /** Starts again with other bytes: one reader for a million short values. */
+  reset(bytes: Uint8Array): this {
+    this.#bytes = bytes;
+    this.#at = 0;
+    this.#failure = undefined;
+    return this;
   }
 
   /** What went wrong first; `undefined` while all is well. */
@@ -80,22 +91,32 @@ export class PostcardReader {
 
   /** Varint of at most 64 bits. */
   u64(): bigint {
+    this.halves();
+    const { low, high } = this;
+    if (high < 2 ** 21) return BigInt(high * 2 ** 32 + low);
+    return (BigInt(high) << 32n) | BigInt(low);
+  }
+
+  /** Varint of at most 64 bits, as two unsigned halves: without the cost of a bigint. */
+  halves(): void {
     // Bits 0..27, 28..55 and 56..63: numbers are several times as fast as bigints.
     let [low, middle, top] = [0, 0, 0];
+    this.low = 0;
+    this.high = 0;
     for (let i = 0; i < 10; i++) {
       const byte = this.u8();
-      if (this.#failure !== undefined) return 0n;
+      if (this.#failure !== undefined) return;
       // The tenth byte carries bit 63 only.
       if (i === 9 && byte > 0x01) break;
       if (i < 4) low |= (byte & 0x7f) << (7 * i);
       else if (i < 8) middle |= (byte & 0x7f) << (7 * (i - 4));
       else top |= (byte & 0x7f) << (7 * (i - 8));
       if (byte >= 0x80) continue;
-      if (top === 0 && middle < 2 ** 25) return BigInt(low + middle * 2 ** 28);
-      return (BigInt(top) << 56n) | (BigInt(middle) << 28n) | BigInt(low);
+      this.low = (low | (middle << 28)) >>> 0;
+      this.high = ((middle >>> 4) | (top << 24)) >>> 0;
+      return;
     }
     this.#fail("postcard_varint");
-    return 0n;
   }
 
   /** A view of `length` raw bytes. */
@@ -221,16 +242,22 @@ export class PostcardWriter {
     if (value < 0 || value >= 1n << 64n) {
       throw new RangeError(`Cannot encode ${value}: must be 0..2^64-1`);
     }
-    this.#reserve(10);
     // 32 bits at a time: numbers are several times as fast as bigints.
-    let low = typeof value === "number" ? value >>> 0 : Number(value & 0xffff_ffffn);
-    let high = typeof value === "number" ? Math.floor(value / 2 ** 32) : Number(value >> 32n);
-    while (high > 0 || low >= 0x80) {
-      this.#bytes[this.#length++] = (low & 0x7f) | 0x80;
-      low = ((low >>> 7) | (high << 25)) >>> 0;
-      high >>>= 7;
+    return typeof value === "number"
+      ? this.halves(value >>> 0, Math.floor(value / 2 ** 32))
+      : this.halves(Number(value & 0xffff_ffffn), Number(value >> 32n));
+  }
+
+  /** An unsigned 64-bit integer, given as two unsigned halves, as a varint. */
+  halves(low: number, high: number): this {
+    this.#reserve(10);
+    let [rest, above] = [low, high];
+    while (above > 0 || rest >= 0x80) {
+      this.#bytes[this.#length++] = (rest & 0x7f) | 0x80;
+      rest = ((rest >>> 7) | (above << 25)) >>> 0;
+      above >>>= 7;
     }
-    this.#bytes[this.#length++] = low;
+    this.#bytes[this.#length++] = rest;
     return this;
   }
 

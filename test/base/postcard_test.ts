@@ -143,3 +143,20 @@ Deno.test("PostcardReader.count() refuses what cannot be there, however long its
   assert.deepEqual(count("ffffffffffffffffff01aa"), [0, "postcard_eof"]);
   assert.deepEqual(count(""), [0, "postcard_eof"]);
 });
+
+Deno.test("halves() of reader and writer are the two sides of a 64-bit varint", () => {
+  fc.assert(fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (value) => {
+    const bytes = new PostcardWriter(1).varint(value).finish();
+    const [low, high] = [Number(value & 0xffffffffn), Number(value >> 32n)];
+    assert.deepEqual(new PostcardWriter(1).halves(low, high).finish(), bytes);
+    const reader = new PostcardReader(new Uint8Array(0)).reset(bytes);
+    reader.halves();
+    assert.deepEqual([reader.low, reader.high, reader.remaining], [low, high, 0]);
+    assert.equal(reader.reset(bytes).u64(), value);
+  }));
+  const spent = new PostcardReader(new Uint8Array(0));
+  spent.halves();
+  assert.deepEqual([spent.failure, spent.low, spent.high], ["postcard_eof", 0, 0]);
+  assert.equal(spent.reset(Uint8Array.of(5)).u32(), 5);
+  assert.equal(spent.failure, undefined);
+});

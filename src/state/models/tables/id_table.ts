@@ -1,0 +1,122 @@
+/**
+ * The ids of a table's rows, and which slot each row is in. Rows lie side by side without holes: the last one moves
+ * into the place of one that goes.
+ *
+ * Open addressing in typed arrays, as `base/pair_map.ts`, but with the ids in the column that filters scan.
+ */
+import { U64Column } from "./u64_column.ts";
+
+const EMPTY = -1;
+const CAPACITY_FIRST = 16;
+
+/** Ids to slots 0..size-1. */
+export class IdTable {
+  readonly ids = new U64Column(CAPACITY_FIRST);
+  #capacity = CAPACITY_FIRST;
+  #size = 0;
+  #index = new Int32Array(2 * CAPACITY_FIRST).fill(EMPTY);
+  #isAscending = true;
+
+  /** Rows. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Rows there is room for; columns beside this one grow with it. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** True while slots are in the order of their ids: rows came with rising ids, and none but the last went. */
+  get isAscending(): boolean {
+    return this.#isAscending;
+  }
+
+  /** Slot of an id; -1 when there is none. */
+  find(low: number, high: number): number {
+    return this.#index[this.#place(low, high)] as number;
+  }
+
+  /** Slot of an id given as bigint; -1 when there is none. */
+  findId(id: bigint): number {
+    if (id < 0n || id >> 64n !== 0n) return EMPTY;
+    return this.find(Number(id & 0xffffffffn), Number(id >> 32n));
+  }
+
+  /** Adds an id that is not there; its slot, the last one. */
+  add(low: number, high: number): number {
+    const slot = this.#size;
+    if (slot === this.#capacity) this.#grow();
+    if (this.#isAscending && slot > 0) this.#isAscending = this.#isAbove(low, high, slot - 1);
+    this.ids.set(slot, low, high);
+    this.#index[this.#place(low, high)] = slot;
+    this.#size += 1;
+    return slot;
+  }
+
+  /** Removes the row of a slot; the last slot, whose row is to move there (the same when it was the last). */
+  remove(slot: number): number {
+    this.#forget(slot);
+    const last = this.#size - 1;
+    this.#size = last;
+    if (last === 0) this.#isAscending = true;
+    if (slot === last) return last;
+    if (last > 0) this.#isAscending = false;
+    const { words } = this.ids;
+    this.#index[this.#place(words[2 * last] as number, words[2 * last + 1] as number)] = slot;
+    this.ids.copy(last, slot);
+    return last;
+  }
+
+  #isAbove(low: number, high: number, slot: number): boolean {
+    const before = this.ids.words[2 * slot + 1] as number;
+    return high === before ? low > (this.ids.words[2 * slot] as number) : high > before;
+  }
+
+  #home(low: number, high: number): number {
+    let hash = Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
+    return (hash ^ (hash >>> 13)) & (this.#index.length - 1);
+  }
+
+  /** Where the id is in the index, or where it would go. */
+  #place(low: number, high: number): number {
+    const index = this.#index;
+    const { words } = this.ids;
+    const mask = index.length - 1;
+    let place = this.#home(low, high);
+    for (;;) {
+      const slot = index[place] as number;
+      if (slot === EMPTY) return place;
+      if (words[2 * slot] === low && words[2 * slot + 1] === high) return place;
+      place = (place + 1) & mask;
+    }
+  }
+
+  /** Takes a row out of the index: later ones of the same run move up, so no tombstones are needed. */
+  #forget(slot: number): void {
+    const index = this.#index;
+    const { words } = this.ids;
+    const mask = index.length - 1;
+    let hole = this.#place(words[2 * slot] as number, words[2 * slot + 1] as number);
+    for (let next = (hole + 1) & mask; index[next] !== EMPTY; next = (next + 1) & mask) {
+      const other = index[next] as number;
+      const home = this.#home(words[2 * other] as number, words[2 * other + 1] as number);
+      if (((next - home) & mask) < ((next - hole) & mask)) continue;
+      index[hole] = other;
+      hole = next;
+    }
+    index[hole] = EMPTY;
+  }
+
+  #grow(): void {
+    this.#capacity *= 2;
+    this.ids.grow(this.#capacity);
+    // At most half full: a search takes one look and a half.
+    this.#index = new Int32Array(2 * this.#capacity).fill(EMPTY);
+    const { words } = this.ids;
+    for (let slot = 0; slot < this.#size; slot++) {
+      this.#index[this.#place(words[2 * slot] as number, words[2 * slot + 1] as number)] = slot;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The folded state of tasks: columns, and rows that are made when they are read and kept until they change.
+ */
+import { ROWS_MAX } from "../limits.ts";
+import type { RowState } from "../rows.ts";
+import { TextColumn } from "../tables/text_column.ts";
+import { TimedRows } from "../tables/timed_rows.ts";
+import { isSameTask, type Task, TASK_STATUSES, type TaskFilter } from "./task.ts";
+
+/** Tasks by id. Ids and times come in as halves, because a fold has no time for bigints. */
+export class TaskTable implements RowState<Task, TaskFilter> {
+  readonly #rows = new TimedRows();
+  readonly #titles = new TextColumn();
+  #statuses = new Uint8Array(this.#rows.table.capacity);
+  readonly #made: (Task | undefined)[] = [];
+
+  get size(): number {
+    return this.#rows.table.size;
+  }
+
+  get(id: bigint): Task | undefined {
+    const slot = this.#rows.table.findId(id);
+    return slot < 0 ? undefined : this.#row(slot);
+  }
+
+  find(filter: TaskFilter = {}): Task[] {
+    const wanted = this.#rows.order(this.#select(filter), filter);
+    const { slots } = this.#rows;
+    const tasks: Task[] = [];
+    for (let i = 0; i < wanted; i++) tasks.push(this.#row(slots[i] as number));
+    return tasks;
+  }
+
+  count(filter: TaskFilter = {}): number {
+    return this.#select(filter);
+  }
+
+  isSame(a: Task, b: Task): boolean {
+    return isSameTask(a, b);
+  }
+
+  /** Slot of an id; -1 when there is none. */
+  slotOf(idLow: number, idHigh: number): number {
+    return this.#rows.table.find(idLow, idHigh);
+  }
+
+  /** Sets a task's title and status, new or not; its slot, whose times are to be set, or -1 when there is no room. */
+  put(idLow: number, idHigh: number, title: string, status: number): number {
+    let slot = this.slotOf(idLow, idHigh);
+    if (slot < 0) {
+      if (this.size >= ROWS_MAX) return -1;
+      slot = this.#rows.add(idLow, idHigh);
+      if (this.#statuses.length < this.#rows.table.capacity) this.#growStatuses();
+    }
+    this.#titles.set(slot, title);
+    this.setStatus(slot, status);
+    return slot;
+  }
+
+  setTitle(slot: number, title: string): void {
+    this.#titles.set(slot, title);
+    this.#made[slot] = undefined;
+  }
+
+  setStatus(slot: number, status: number): void {
+    this.#statuses[slot] = status;
+    this.#made[slot] = undefined;
+  }
+
+  setCreated(slot: number, low: number, high: number): void {
+    this.#rows.created.set(slot, low, high);
+    this.#made[slot] = undefined;
+  }
+
+  setUpdated(slot: number, low: number, high: number): void {
+    this.#rows.updated.set(slot, low, high);
+    this.#made[slot] = undefined;
+  }
+
+  remove(slot: number): void {
+    const last = this.#rows.remove(slot);
+    this.#titles.move(last, slot);
+    this.#statuses[slot] = this.#statuses[last] as number;
+    this.#made[slot] = this.#made[last];
+    this.#made.length = last;
+  }
+
+  /** Calls `visit` with every task in the order of ids. */
+  forEach(visit: (task: Task) => void): void {
+    for (const task of this.find()) visit(task);
+  }
+
+  #select(filter: TaskFilter): number {
+    const rows = this.#rows;
+    let count = rows.list(filter);
+    if (filter.status !== undefined) {
+      count = this.#keepStatus(count, TASK_STATUSES.indexOf(filter.status));
+    }
+    count = rows.keepTimes(count, filter);
+    if (filter.titleContains === undefined) return count;
+    return this.#titles.keepContaining(rows.slots, count, filter.titleContains);
+  }
+
+  #keepStatus(count: number, status: number): number {
+    const { slots } = this.#rows;
+    const statuses = this.#statuses;
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i] as number;
+      if (statuses[slot] === status) slots[kept++] = slot;
+    }
+    return kept;
+  }
+
+  #row(slot: number): Task {
+    const made = this.#made[slot];
+    if (made !== undefined) return made;
+    const rows = this.#rows;
+    const task: Task = Object.freeze({
+      id: rows.table.ids.get(slot),
+      title: this.#titles.get(slot),
+      status: TASK_STATUSES[this.#statuses[slot] as number] ?? "pending",
+      createdNs: rows.created.get(slot),
+      updatedNs: rows.updated.get(slot),
+    });
+    this.#made[slot] = task;
+    return task;
+  }
+
+  #growStatuses(): void {
+    const statuses = new Uint8Array(this.#rows.table.capacity);
+    statuses.set(this.#statuses);
+    this.#statuses = statuses;
+  }
+}
