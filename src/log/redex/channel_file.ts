@@ -11,10 +11,17 @@ import { RedexError, toRedexError } from "./error.ts";
 import { FsyncSchedule } from "./fsync_schedule.ts";
 import { INLINE_BYTES, RANGE_READ_BYTES, RECORD_BYTES, SEQ_MAX } from "./limits.ts";
 import type { RecordStore, StoredRecord } from "./record_store.ts";
-import type { FullRedexConfig } from "./redex_config.ts";
+import { fillRedexConfig, type FullRedexConfig } from "./redex_config.ts";
 import { RetentionSweeper } from "./retention_sweeper.ts";
 import { TailGroup } from "./tail_group.ts";
-import type { RedexEvent, RedexFile, RedexStat, RedexTail, TailOptions } from "./types.ts";
+import type {
+  RedexConfig,
+  RedexEvent,
+  RedexFile,
+  RedexStat,
+  RedexTail,
+  TailOptions,
+} from "./types.ts";
 
 /** What a {@linkcode ChannelFile} stands on. */
 export interface ChannelFileDeps {
@@ -29,7 +36,7 @@ export interface ChannelFileDeps {
 /** One channel, open. */
 export class ChannelFile implements RedexFile {
   readonly name: string;
-  readonly #config: FullRedexConfig;
+  #config: FullRedexConfig;
   readonly #deps: ChannelFileDeps;
   readonly #store: RecordStore;
   readonly #counters: LogCounters;
@@ -106,6 +113,15 @@ export class ChannelFile implements RedexFile {
       retention,
       failure: failure ?? this.#syncFailure?.message,
     };
+  }
+
+  configure(config: Omit<RedexConfig, "isPersistent">): void {
+    this.#requireOpen("configure");
+    const { isPersistent, fsync, retention, sweepMs } = this.#config;
+    const defaults = { fsync, retention, ...(sweepMs === 0 ? {} : { sweepMs }) };
+    this.#config = fillRedexConfig({ ...config, isPersistent }, defaults);
+    this.#fsync.setPolicy(this.#config.fsync);
+    this.#sweeper.setConfig(this.#config);
   }
 
   append(payload: Uint8Array): bigint {

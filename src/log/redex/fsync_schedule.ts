@@ -13,10 +13,10 @@ const RECORD_FILE_BYTES = 28;
 /** Runs syncs as a policy says. */
 export class FsyncSchedule {
   readonly #clock: Clock;
-  readonly #policy: FsyncPolicy;
+  #policy: FsyncPolicy;
   /** Puts all on the device; reports its own failure and never rejects. */
   readonly #sync: () => Promise<boolean>;
-  readonly #ms: number;
+  #ms: number;
   #records = 0;
   #bytes = 0;
   #cancelTimer: (() => void) | undefined;
@@ -28,7 +28,18 @@ export class FsyncSchedule {
     this.#clock = clock;
     this.#policy = policy;
     this.#sync = sync;
-    this.#ms = policy.kind === "interval" || policy.kind === "interval-or-bytes" ? policy.ms : 0;
+    this.#ms = intervalOf(policy);
+  }
+
+  /** Goes on by another policy; what was appended before counts. */
+  setPolicy(policy: FsyncPolicy): void {
+    this.#policy = policy;
+    this.#ms = intervalOf(policy);
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#isStopped || this.#isRunning) return;
+    // What was counted by the policy before may be none of this one's business, or overdue.
+    void this.#run();
   }
 
   /** Counts what was appended; cheap. */
@@ -75,4 +86,9 @@ export class FsyncSchedule {
     if (isDone && this.#isDue()) void this.#run();
     else if (this.#ms > 0 && (this.#records > 0 || !isDone)) this.#startTimer();
   }
+}
+
+/** How long a policy waits; 0 for one that does not. */
+function intervalOf(policy: FsyncPolicy): number {
+  return policy.kind === "interval" || policy.kind === "interval-or-bytes" ? policy.ms : 0;
 }

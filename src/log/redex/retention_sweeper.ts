@@ -21,17 +21,22 @@ export interface RetentionSweeperDeps {
 /** Retention and compaction of one file. */
 export class RetentionSweeper {
   readonly #deps: RetentionSweeperDeps;
-  readonly #config: FullRedexConfig;
-  readonly #stopTimer: () => void;
+  #config: FullRedexConfig;
+  #stopTimer: () => void;
   #running: Promise<unknown> = Promise.resolve();
   #isStopped = false;
 
   constructor(deps: RetentionSweeperDeps, config: FullRedexConfig) {
     this.#deps = deps;
     this.#config = config;
-    this.#stopTimer = config.sweepMs > 0
-      ? repeat(deps.clock, config.sweepMs, () => void this.#sweepInBackground())
-      : () => {};
+    this.#stopTimer = this.#startTimer();
+  }
+
+  /** Goes on by other rules. */
+  setConfig(config: FullRedexConfig): void {
+    this.#config = config;
+    this.#stopTimer();
+    if (!this.#isStopped) this.#stopTimer = this.#startTimer();
   }
 
   /** Runs retention; the number of events that went. */
@@ -69,6 +74,12 @@ export class RetentionSweeper {
     this.#isStopped = true;
     this.#stopTimer();
     await this.#running;
+  }
+
+  #startTimer(): () => void {
+    const { sweepMs } = this.#config;
+    if (sweepMs === 0) return () => {};
+    return repeat(this.#deps.clock, sweepMs, () => void this.#sweepInBackground());
   }
 
   /** One after the other. */

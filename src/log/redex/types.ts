@@ -118,6 +118,12 @@ export interface RedexFile extends AsyncDisposable {
   /** All below was put on the device; equals `nextSeq` in memory. After a crash a reader starts here again. */
   readonly persistedSeq: bigint;
   stat(): RedexStat;
+  /**
+   * Changes how it is kept from now on; a part that is left out stays, and tails go on.
+   *
+   * @throws RedexError `config`, `closed`.
+   */
+  configure(config: Omit<RedexConfig, "isPersistent">): void;
 
   /**
    * Appends an event; its sequence number. It is written to the file when this returns, and on the device when

@@ -94,6 +94,28 @@ Deno.test("a file says what it is", async () => {
   });
 });
 
+Deno.test("rules of an open file can be changed, and count from then on", async () => {
+  await using kit = createRedexKit();
+  const file = await kit.redex.open("a");
+  using tail = file.tail();
+  file.appendBatch(numbered(10));
+  file.configure({ retention: { eventsMax: 4 }, sweepMs: 100 });
+  assert.deepEqual(file.stat().retention, { eventsMax: 4 });
+  await kit.clock.advance(100);
+  assert.equal(file.firstSeq, 6n);
+  file.configure({ fsync: { kind: "every-n", records: 2 } });
+  assert.deepEqual(file.stat().retention, { eventsMax: 4 }, "what is left out stays");
+  assert.deepEqual(file.stat().fsync, { kind: "every-n", records: 2 });
+  file.configure({ retention: {} });
+  file.appendBatch(numbered(10));
+  await kit.clock.advance(10_000);
+  assert.equal(file.stat().events, 14);
+  assert.throws(() => file.configure({ retention: { eventsMax: 0 } }), isRedexError("config"));
+  assert.equal(tail.takeNow(1)[0]?.kind, "lag", "tails go on");
+  await file.close();
+  assert.throws(() => file.configure({}), isRedexError("closed"));
+});
+
 Deno.test("a closed file refuses everything, and says how to go on", async () => {
   await using kit = createRedexKit();
   const file = await kit.redex.open("a");

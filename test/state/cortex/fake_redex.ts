@@ -83,6 +83,8 @@ export class FakeFile implements RedexFile {
     return Promise.resolve();
   }
 
+  configure(): void {}
+
   stat(): RedexStat {
     throw new Error("not here");
   }
