@@ -2,7 +2,7 @@
  * The event bus as its users see it: events go into sharded rings, leave in batches to an adapter, and are
  * polled back with cursors and filters (`storage.md` 2).
  */
-import type { JsonNumberText } from "./json.ts";
+import type { FilterValue } from "./json.ts";
 
 /** What happens when a ring is full. */
 export type BackpressureMode =
@@ -75,22 +75,29 @@ export interface BusAdapter {
   /** Ends connections; idempotent. Later calls fail with `fatal`. */
   stop(): Promise<void>;
   isHealthy(signal: AbortSignal): Promise<boolean>;
+  /** Shards it keeps events of, if it can tell: a poll of all shards asks these too. */
+  shards?(signal: AbortSignal): Promise<readonly number[]>;
+  /** Greatest `insertionTs` it keeps of a shard, if it can tell: the shard's clock goes on behind it. */
+  lastInsertionTs?(shard: number, signal: AbortSignal): Promise<bigint | undefined>;
 }
 
 /** An exact match, or a combination (`storage.md` 2.5). */
 export type BusFilter =
   | { readonly kind: "eq"; readonly path: string; readonly value: FilterValue }
   | { readonly kind: "and" | "or"; readonly filters: readonly BusFilter[] }
-  | { readonly kind: "not"; readonly filter: BusFilter };
+  | { readonly kind: "not"; readonly filter: BusFilter }
+  /** Ours, and only in the text form: the reference's JSON has no word for it. */
+  | {
+    readonly kind: "compare";
+    readonly path: string;
+    readonly operator: FilterOperator;
+    readonly value: number | string;
+  }
+  /** Ours, as `compare`: the path leads somewhere. */
+  | { readonly kind: "exists"; readonly path: string };
 
-/** JSON in which `1` and `1.0` differ. */
-export type FilterValue =
-  | null
-  | boolean
-  | string
-  | JsonNumberText
-  | readonly FilterValue[]
-  | { readonly [key: string]: FilterValue };
+/** How two numbers, or two texts, are compared; `*=` asks whether the text holds the other. */
+export type FilterOperator = "<" | "<=" | ">" | ">=" | "==" | "*=";
 
 /** What is wanted of a poll. */
 export interface PollRequest {
@@ -115,18 +122,27 @@ export interface PollResponse {
   readonly failedShards: readonly { readonly shard: number; readonly error: string }[];
 }
 
+/** Life of a shard: it takes events while it is active, and hands over what it has while it drains. */
+export type ShardState = "provisioning" | "active" | "draining" | "stopped";
+
 /** Counts since the start; at every moment ingested = dispatched + dropped + what is still in rings and batches. */
 export interface BusStats {
   readonly ingested: bigint;
+  /** Taken and lost: evicted, refused by the adapter, or left over at a shutdown. */
   readonly dropped: bigint;
   readonly dispatched: bigint;
   readonly batches: bigint;
+  /** Never taken: the ring was full. */
+  readonly refused: bigint;
+  /** Never taken: no shard was there for them. */
   readonly unrouted: bigint;
+  /** Never taken: thinned out. */
   readonly sampled: bigint;
+  /** Something was still there when the bus ended. */
   readonly wasLossy: boolean;
   readonly shards: readonly {
     readonly shard: number;
-    readonly state: "provisioning" | "active" | "draining" | "stopped";
+    readonly state: ShardState;
     readonly ingested: bigint;
     readonly dropped: bigint;
     readonly waiting: number;
@@ -158,6 +174,8 @@ export interface EventBus extends AsyncDisposable {
   flush(): Promise<void>;
   /** Takes nothing more, hands over what is left within its bounds, and counts as dropped what was not. */
   shutdown(): Promise<void>;
+  /** Ends at once: what was not handed over is lost and counted as dropped. The adapter is stopped behind it. */
+  abandon(): void;
   stats(): BusStats;
   /** Adds shards; the new number of them. */
   scaleUp(shards: number): number;

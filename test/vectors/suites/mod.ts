@@ -7,6 +7,7 @@ import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
 import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
 import { CAUSAL_SUITES } from "./causal.ts";
 import { DELEGATION_SUITES } from "./delegation.ts";
+import { EVENT_BUS_SUITES } from "./event_bus.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { MEMBERSHIP_SUITES } from "./membership.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
@@ -48,4 +49,5 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...NRPC_NAT_SUITES,
   ...REDEX_FILE_SUITES,
   ...CAUSAL_SUITES,
+  ...EVENT_BUS_SUITES,
 };

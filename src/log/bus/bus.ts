@@ -1,0 +1,360 @@
+/**
+ * The event bus: takes events in without waiting, hands them to an adapter in batches, and gives them back to
+ * whoever polls (`storage.md` 2).
+ *
+ * Taking an event in is synchronous and makes no promise: hash, choose the shard, copy into its ring. That is why
+ * no intake is ever on its way when a bus shuts down, and why nothing is handed over while a producer does not let
+ * go of the event loop: one that pushes more than a ring holds in one go meets the backpressure mode.
+ */
+import type { Clock, Disk, RandomBytes } from "../../base/mod.ts";
+import { systemRandom } from "../../base/mod.ts";
+import { xxh3Bucket } from "../../core/crypto/mod.ts";
+import { type Log, type MetricRegistry, silentLog } from "../../observe/mod.ts";
+import { BusStatsView } from "./bus_stats.ts";
+import { type BusConfig, type BusOptions, createBusConfig } from "./config.ts";
+import { withTimeout } from "./dispatch.ts";
+import { endAdapter, flushShards, isDoneWithin } from "./ending.ts";
+import { BusError } from "./error.ts";
+import { EVENT_BYTES_MAX, SHUTDOWN_DRAIN_MS, SHUTDOWN_SECOND_MS } from "./limits.ts";
+import { createNonce, loadNonce } from "./nonce_file.ts";
+import { pollShards } from "./poll.ts";
+import { Scaler } from "./scaler.ts";
+import { type PushResult, Shard, type ShardDeps } from "./shard.ts";
+import type {
+  BusAdapter,
+  BusStats,
+  EventBus,
+  Ingested,
+  PollRequest,
+  PollResponse,
+} from "./types.ts";
+
+/** What a bus is made of. */
+export interface EventBusDeps {
+  readonly clock: Clock;
+  readonly adapter: BusAdapter;
+  readonly log?: Log;
+  readonly metrics?: MetricRegistry;
+  readonly random?: RandomBytes;
+  /** Needed when the producer's number is kept in a file. */
+  readonly disk?: Disk;
+  /** Processors of the machine; asked of the engine when left out. */
+  readonly processors?: number;
+}
+
+/**
+ * Creates a bus and starts its adapter.
+ *
+ * @throws BusError `config`, `fatal` when the producer's file is damaged, or what the adapter's start throws.
+ *
+ * @example
+ * ```ts
+ * import { systemClock } from "../../base/mod.ts";
+ * import { createMemoryAdapter } from "./adapters/memory.ts";
+ * import { createEventBus } from "./bus.ts";
+ * await using bus = await createEventBus({ clock: systemClock, adapter: createMemoryAdapter() }, { shards: 1 });
+ * bus.ingest({ level: "error" });
+ * await bus.flush();
+ * const { events } = await bus.poll({ limit: 10 });
+ * console.assert(events.length === 1);
+ * ```
+ */
+export async function createEventBus(
+  deps: EventBusDeps,
+  options: BusOptions = {},
+): Promise<EventBus> {
+  const processors = deps.processors ?? navigator.hardwareConcurrency;
+  const config = createBusConfig(options, processors);
+  const nonce = nonceOf(deps, config);
+  const { clock, adapter } = deps;
+  await withTimeout(clock, config.adapterTimeoutMs, undefined, "start the bus", () => {
+    return adapter.start();
+  });
+  const bus = new ShardedBus(deps, config, nonce);
+  try {
+    await bus.resume();
+  } catch (error) {
+    bus.abandon();
+    throw error;
+  }
+  return bus;
+}
+
+const ENCODER = new TextEncoder();
+const U64_END = 1n << 64n;
+
+class ShardedBus implements EventBus {
+  readonly #deps: EventBusDeps;
+  readonly #config: BusConfig;
+  readonly #shardDeps: ShardDeps;
+  readonly #shards = new Map<number, Shard>();
+  readonly #scaler: Scaler;
+  readonly #stats: BusStatsView;
+  readonly #ending = new AbortController();
+  #isOpen = true;
+  #closing: Promise<void> | undefined;
+  #pushMs = 0;
+  #pushes = 0;
+
+  constructor(deps: EventBusDeps, config: BusConfig, producerNonce: bigint) {
+    this.#deps = deps;
+    this.#config = config;
+    const { clock, adapter, log = silentLog } = deps;
+    this.#shardDeps = { clock, adapter, log, config, producerNonce };
+    for (let id = 0; id < config.shards; id++) this.#addShard();
+    this.#scaler = new Scaler({
+      clock,
+      log,
+      shards: this.#shards,
+      addShard: () => this.#addShard(),
+      takePushLatencyNs: () => this.#takePushLatency(),
+    }, config.scaling);
+    this.#scaler.start();
+    this.#stats = new BusStatsView(this.#shards);
+    deps.metrics?.register("bus", () => this.#stats.counters());
+  }
+
+  /** Lets the shards' clocks go on where the adapter has them, also of shards that are not there yet. */
+  async resume(): Promise<void> {
+    const { adapter, clock } = this.#deps;
+    const { signal } = this.#ending;
+    for (const id of await adapter.shards?.(signal) ?? []) {
+      if (!this.#shards.has(id)) this.#shards.set(id, new Shard(this.#shardDeps, id));
+    }
+    for (const shard of this.#shards.values()) {
+      const last = await adapter.lastInsertionTs?.(shard.id, signal);
+      if (last !== undefined) shard.clock.resume(last, clock.now());
+    }
+  }
+
+  get shardCount(): number {
+    return [...this.#shards.values()].filter(({ state }) => state === "active").length;
+  }
+
+  ingest(event: unknown): Ingested {
+    return this.ingestRaw(encodeEvent(event));
+  }
+
+  ingestRaw(raw: Uint8Array): Ingested {
+    this.#requireOpen();
+    requireSize(raw);
+    const nowMs = this.#deps.clock.now();
+    const shard = this.#shardOf(raw);
+    if (shard === undefined) {
+      this.#stats.unrouted += 1;
+      throw new BusError("unrouted", "Cannot take event: event has no routable shard", {
+        next: "wait until the shards of the bus have changed",
+      });
+    }
+    const result = shard.push(raw, nowMs);
+    shard.wake(nowMs);
+    if (result === "taken") return { shard: shard.id, insertionTs: shard.clock.last };
+    throw this.#refusal(result);
+  }
+
+  ingestBatch(events: readonly unknown[]): number {
+    return this.ingestRawBatch(events.map(encodeEvent));
+  }
+
+  ingestRawBatch(events: readonly Uint8Array[]): number {
+    this.#requireOpen();
+    for (const raw of events) requireSize(raw);
+    const nowMs = this.#deps.clock.now();
+    let taken = 0;
+    for (const raw of events) {
+      const shard = this.#shardOf(raw);
+      if (shard === undefined) this.#stats.unrouted += 1;
+      else {
+        const result = shard.push(raw, nowMs);
+        if (result === "taken") taken += 1;
+        else this.#stats.count(result);
+      }
+    }
+    const endMs = this.#deps.clock.now();
+    for (const shard of this.#shards.values()) {
+      if (shard.pushedAtMs === nowMs) shard.wake(endMs);
+    }
+    this.#pushMs += endMs - nowMs;
+    this.#pushes += events.length;
+    return taken;
+  }
+
+  pushWithHash(raw: Uint8Array, hash: bigint): boolean {
+    if (!this.#isOpen || hash < 0n || hash >= U64_END || raw.length > EVENT_BYTES_MAX) return false;
+    const { candidates } = this.#scaler;
+    const shard = candidates[Number((hash * BigInt(candidates.length)) >> 64n)];
+    if (shard === undefined) {
+      this.#stats.unrouted += 1;
+      return false;
+    }
+    const nowMs = this.#deps.clock.now();
+    const result = shard.push(raw, nowMs);
+    shard.wake(nowMs);
+    if (result === "taken") return true;
+    this.#stats.count(result);
+    return false;
+  }
+
+  async poll(request: PollRequest, signal?: AbortSignal): Promise<PollResponse> {
+    this.#requireOpen();
+    const { clock, adapter } = this.#deps;
+    const ending = this.#ending.signal;
+    const timeoutMs = this.#config.adapterTimeoutMs;
+    return await pollShards(
+      { clock, adapter, timeoutMs, shards: () => this.#allShards() },
+      request,
+      signal === undefined ? ending : AbortSignal.any([signal, ending]),
+    );
+  }
+
+  async flush(): Promise<void> {
+    this.#requireOpen();
+    await flushShards(this.#deps, this.#config, [...this.#shards.values()]);
+  }
+
+  async shutdown(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = this.#close();
+      return await this.#closing;
+    }
+    if (await isDoneWithin(this.#deps.clock, SHUTDOWN_SECOND_MS, this.#closing)) return;
+    throw new BusError(
+      "transient",
+      "Cannot shut down event bus: another caller's shutdown goes on",
+    );
+  }
+
+  abandon(): void {
+    this.#isOpen = false;
+    this.#scaler.stop();
+    this.#abandonShards();
+    this.#ending.abort(closed());
+    this.#closing ??= this.#endAdapter(false).then(() => {});
+  }
+
+  stats(): BusStats {
+    return this.#stats.read();
+  }
+
+  scaleUp(shards: number): number {
+    this.#requireOpen();
+    return this.#scaler.up(shards);
+  }
+
+  async scaleDown(shards: number): Promise<number> {
+    this.#requireOpen();
+    return await this.#scaler.down(shards);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  async #close(): Promise<void> {
+    const { clock } = this.#deps;
+    this.#isOpen = false;
+    this.#scaler.stop();
+    const drains = [...this.#shards.values()].map((shard) => shard.finish());
+    await isDoneWithin(clock, SHUTDOWN_DRAIN_MS, Promise.all(drains));
+    this.#abandonShards();
+    const failure = await this.#endAdapter(true);
+    this.#ending.abort(closed());
+    if (failure !== undefined) throw failure;
+  }
+
+  #abandonShards(): void {
+    for (const shard of this.#shards.values()) {
+      const left = shard.abandon();
+      if (left === 0) continue;
+      this.#stats.wasLossy = true;
+      this.#shardDeps.log.error("bus_events_lost", {
+        bus: this.#config.name,
+        shard: shard.id,
+        events: left,
+      });
+    }
+  }
+
+  async #endAdapter(isFlushed: boolean): Promise<BusError | undefined> {
+    const failure = await endAdapter(this.#deps, this.#config, isFlushed);
+    if (failure !== undefined) {
+      this.#shardDeps.log.error("bus_adapter_failed", {
+        bus: this.#config.name,
+        error: failure.message,
+      });
+    }
+    return failure;
+  }
+
+  #addShard(): Shard {
+    let id = 0;
+    while ((this.#shards.get(id)?.state ?? "stopped") !== "stopped") id += 1;
+    const shard = this.#shards.get(id) ?? new Shard(this.#shardDeps, id);
+    this.#shards.set(id, shard);
+    shard.revive();
+    return shard;
+  }
+
+  #shardOf(raw: Uint8Array): Shard | undefined {
+    const { candidates } = this.#scaler;
+    return candidates.length > 1 ? candidates[xxh3Bucket(raw, candidates.length)] : candidates[0];
+  }
+
+  async #allShards(): Promise<readonly number[]> {
+    const kept = await this.#deps.adapter.shards?.(this.#ending.signal) ?? [];
+    return [...this.#shards.keys(), ...kept];
+  }
+
+  #takePushLatency(): number {
+    const ns = this.#pushes === 0 ? 0 : this.#pushMs * 1e6 / this.#pushes;
+    this.#pushMs = 0;
+    this.#pushes = 0;
+    return ns;
+  }
+
+  #refusal(result: Exclude<PushResult, "taken">): BusError {
+    this.#stats.count(result);
+    return result === "sampled"
+      ? new BusError("sampled", "Cannot take event: event dropped due to sampling", {
+        next: "send less, or have the bus drained faster",
+      })
+      : new BusError("backpressure", "Cannot take event: ring buffer full", {
+        next: "try again when the adapter has taken some, or send less",
+      });
+  }
+
+  #requireOpen(): void {
+    if (!this.#isOpen) throw closed();
+  }
+}
+
+function nonceOf(deps: EventBusDeps, config: BusConfig): bigint {
+  const random = deps.random ?? systemRandom;
+  if (config.producerNoncePath === undefined) return createNonce(random);
+  if (deps.disk !== undefined) return loadNonce(deps.disk, config.producerNoncePath, random);
+  throw new BusError("config", "Cannot keep producer number in a file: no disk was handed in");
+}
+
+function encodeEvent(event: unknown): Uint8Array {
+  try {
+    const text: string | undefined = JSON.stringify(event);
+    if (text !== undefined) return ENCODER.encode(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BusError("serialization", `Cannot take event: ${why}`, { cause });
+  }
+  throw new BusError("serialization", `Cannot take event: ${typeof event} has no JSON`);
+}
+
+function requireSize(raw: Uint8Array): void {
+  if (raw.length <= EVENT_BYTES_MAX) return;
+  throw new BusError(
+    "serialization",
+    `Cannot take event: it has ${raw.length} bytes, must have at most ${EVENT_BYTES_MAX}`,
+    { next: "store it as a blob and send its address" },
+  );
+}
+
+function closed(): BusError {
+  return new BusError("shutting_down", "Cannot use event bus: EventBus has been shut down");
+}
