@@ -17,6 +17,7 @@ export * from "./noise.ts";
 export * from "./native_aead.ts";
 export * from "./owner_file.ts";
 export * from "./packet_cipher.ts";
+export * from "./record_batch.ts";
 export * from "./replay_window.ts";
 export * from "./sealed/mod.ts";
 export * from "./session_keys.ts";
