@@ -11,8 +11,9 @@ import { requireChannelId } from "../../channel/mod.ts";
 import { RedexError } from "./error.ts";
 
 const GENERATION = /^v[0-9]{10}$/;
-/** Files of a channel besides its generations; the last three are of the layout before there were any. */
-const OWN_FILES = /^(manifest|manifest\.tmp|idx|dat|ts|lock)$/;
+const MANIFEST = /^manifest(\.tmp)?$/;
+/** Files of the layout before there were generations. */
+const FLAT_FILE = /^(idx|dat|ts)$/;
 /** Names deeper than this are none: 255 characters are at most 128 parts. */
 const DEPTH_MAX = 128;
 
@@ -35,7 +36,7 @@ export function requireChannelName(name: string): void {
  */
 export function channelFolder(folder: string, name: string): string {
   const parts = name.split("/");
-  const taken = parts.slice(1).find((part) => GENERATION.test(part) || OWN_FILES.test(part));
+  const taken = parts.slice(1).find((part) => GENERATION.test(part) || MANIFEST.test(part));
   if (taken !== undefined) {
     throw new RedexError(
       "channel",
@@ -44,6 +45,24 @@ export function channelFolder(folder: string, name: string): string {
     );
   }
   return `${folder}/${name}`;
+}
+
+/**
+ * Makes the folder of a channel, for good: each name on the way is put on the device, because what is
+ * synced in a folder that nobody finds is lost too.
+ */
+export function makeChannelFolder(disk: Disk, folder: string, name: string): void {
+  const path = channelFolder(folder, name);
+  // The manifest is the last thing made here, so the names above it are on the device.
+  if (disk.sizeOf(`${path}/manifest`) !== undefined) return;
+  const isNew = disk.list(folder).length === 0;
+  disk.makeFolder(path);
+  const parts = name.split("/");
+  for (let depth = parts.length - 1; depth >= 0; depth--) {
+    disk.syncFolder([folder, ...parts.slice(0, depth)].join("/"));
+  }
+  // Of a folder that was there before, the one above need not even be readable.
+  if (isNew) disk.syncFolder(folderAbove(folder));
 }
 
 /** Names of the channels that are kept below a folder, in order. */
@@ -77,6 +96,12 @@ export function removeChannel(disk: Disk, folder: string, name: string): boolean
   return own.length > 0;
 }
 
+function folderAbove(path: string): string {
+  const at = path.lastIndexOf("/");
+  if (at < 0) return ".";
+  return at === 0 ? "/" : path.slice(0, at);
+}
+
 function isOwn({ name, isFolder }: { readonly name: string; readonly isFolder: boolean }): boolean {
-  return isFolder ? GENERATION.test(name) : OWN_FILES.test(name);
+  return isFolder ? GENERATION.test(name) : MANIFEST.test(name) || FLAT_FILE.test(name);
 }

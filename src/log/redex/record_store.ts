@@ -15,9 +15,12 @@ export interface StoredRecord {
 /** Outcome of reading records. */
 export interface RecordRead {
   readonly records: readonly StoredRecord[];
-  /** Number to go on from; above the last one looked at, damaged ones included. */
+  /**
+   * Number to go on from: all below was looked at, so what is not among `records` is damaged or was never there.
+   * At least `from`; `to` (or `nextSeq`, when that is less) when no bound stopped the read.
+   */
   readonly next: number;
-  /** Numbers whose record failed its checksum. */
+  /** Numbers whose record failed its checksum, in order. */
   readonly damaged: readonly number[];
 }
 

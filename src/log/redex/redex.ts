@@ -8,10 +8,12 @@ import { ChannelFile } from "./channel_file.ts";
 import {
   channelFolder,
   listChannels,
+  makeChannelFolder,
   removeChannel,
   requireChannelName,
 } from "./channel_folder.ts";
 import { createLogCounters, type LogCounters } from "./counters.ts";
+import { openDiskRecordStore } from "./disk/mod.ts";
 import { RedexError, toRedexError } from "./error.ts";
 import { FILES_OPEN_MAX } from "./limits.ts";
 import { MemoryRecordStore } from "./memory_record_store.ts";
@@ -40,6 +42,8 @@ export interface RedexOptions {
   readonly defaults?: RedexConfig;
   /** Most files open at once. */
   readonly filesMax?: number;
+  /** Payload bytes of a segment of a channel on disk; {@linkcode SEGMENT_BYTES_MAX} when left out. */
+  readonly segmentBytesMax?: number;
 }
 
 /**
@@ -193,8 +197,15 @@ class FileManager implements Redex {
         },
       );
     }
+    const [disk, { clock }] = [this.#disk(), this.#deps];
     const path = channelFolder(folder, name);
-    return await Promise.reject(new RedexError("config", `Cannot open "${path}"`));
+    try {
+      makeChannelFolder(disk, folder, name);
+    } catch (error) {
+      throw toRedexError(error, `Cannot make a folder for channel "${name}"`);
+    }
+    const { segmentBytesMax } = this.#options;
+    return await openDiskRecordStore({ disk, clock, folder: path, segmentBytesMax });
   }
 
   /** Runs when nothing else happens to this name. */

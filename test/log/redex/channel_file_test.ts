@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { bytes, createRedexKit, isRedexError, numbered, text } from "./redex_kit.ts";
+import { bytes, createKitOf, isRedexError, numbered, testKinds, text } from "./redex_kit.ts";
 
-Deno.test("events are numbered from 0, and a batch shares its time", async () => {
-  await using kit = createRedexKit();
+testKinds("events are numbered from 0, and a batch shares its time", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("room/lobby");
   assert.equal(file.append(bytes("a")), 0n);
   await kit.clock.advance(5);
@@ -15,8 +15,8 @@ Deno.test("events are numbered from 0, and a batch shares its time", async () =>
   assert.equal(a?.timeNs, 1_700_000_001_000_000_000n);
 });
 
-Deno.test("ranges are half open and bounded", async () => {
-  await using kit = createRedexKit();
+testKinds("ranges are half open and bounded", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a");
   file.appendBatch(numbered(10));
   const seqs = (from: bigint, to: bigint, max?: number) =>
@@ -31,16 +31,16 @@ Deno.test("ranges are half open and bounded", async () => {
   assert.equal(text(file.read(9n)?.payload), "9");
 });
 
-Deno.test("an empty batch has no number", async () => {
-  await using kit = createRedexKit();
+testKinds("an empty batch has no number", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a");
   assert.equal(file.appendBatch([]), undefined);
   assert.equal(file.appendBatchIfNext(0n, []), undefined);
   assert.equal(file.nextSeq, 0n);
 });
 
-Deno.test("a conditional batch is appended only as the next one", async () => {
-  await using kit = createRedexKit();
+testKinds("a conditional batch is appended only as the next one", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a");
   assert.equal(file.appendBatchIfNext(0n, [bytes("x"), bytes("y")]), 0n);
   assert.throws(() => file.appendBatchIfNext(0n, [bytes("z")]), (error) => {
@@ -55,16 +55,16 @@ Deno.test("a conditional batch is appended only as the next one", async () => {
   assert.equal(file.nextSeq, 2n);
 });
 
-Deno.test("an inline event has 8 bytes", async () => {
-  await using kit = createRedexKit();
+testKinds("an inline event has 8 bytes", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a");
   assert.throws(() => file.appendInline(bytes("seven..")), isRedexError("encode"));
   assert.equal(file.appendInline(bytes("eight...")), 0n);
   assert.equal(text(file.read(0n)?.payload), "eight...");
 });
 
-Deno.test("a durable append answers with the first number", async () => {
-  await using kit = createRedexKit();
+testKinds("a durable append answers with the first number", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a");
   const firsts = await Promise.all(
     [1, 2, 3].map((count) => file.appendDurable(numbered(count))),
@@ -73,20 +73,20 @@ Deno.test("a durable append answers with the first number", async () => {
   assert.equal(file.persistedSeq, 6n);
 });
 
-Deno.test("a file says what it is", async () => {
-  await using kit = createRedexKit();
+testKinds("a file says what it is", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a", { retention: { eventsMax: 2 } });
   file.appendBatch(numbered(5));
   assert.equal(await file.sweep(), 3);
   assert.deepEqual(file.stat(), {
     name: "a",
-    isPersistent: false,
+    isPersistent: kind === "disk",
     events: 2,
     firstSeq: 3n,
     nextSeq: 5n,
-    persistedSeq: 5n,
+    persistedSeq: kind === "disk" ? 0n : 5n,
     bytes: 42,
-    generation: 1,
+    generation: kind === "disk" ? 2 : 1,
     damaged: 0,
     fsync: { kind: "never" },
     retention: { eventsMax: 2 },
@@ -94,8 +94,8 @@ Deno.test("a file says what it is", async () => {
   });
 });
 
-Deno.test("rules of an open file can be changed, and count from then on", async () => {
-  await using kit = createRedexKit();
+testKinds("rules of an open file can be changed, and count from then on", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a");
   using tail = file.tail();
   file.appendBatch(numbered(10));
@@ -116,8 +116,8 @@ Deno.test("rules of an open file can be changed, and count from then on", async 
   assert.throws(() => file.configure({}), isRedexError("closed"));
 });
 
-Deno.test("a closed file refuses everything, and says how to go on", async () => {
-  await using kit = createRedexKit();
+testKinds("a closed file refuses everything, and says how to go on", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a");
   file.append(bytes("x"));
   await file.close();
@@ -137,8 +137,8 @@ Deno.test("a closed file refuses everything, and says how to go on", async () =>
   assert.equal(kit.count("files_open"), 0);
 });
 
-Deno.test("appends are counted, with those that failed", async () => {
-  await using kit = createRedexKit();
+testKinds("appends are counted, with those that failed", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("a");
   file.append(bytes("abc"));
   file.appendBatch([bytes("de"), bytes("")]);

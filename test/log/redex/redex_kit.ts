@@ -11,27 +11,56 @@ import {
 } from "../../../src/log/mod.ts";
 import { createMetricRegistry, type Log, silentLog } from "../../../src/observe/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
+import { SimDisk } from "../../sim/sim_disk.ts";
+
+/** Where a channel's records are kept; what is true of channels is true of each. */
+export type StoreKind = "memory" | "disk";
+export const STORE_KINDS: readonly StoreKind[] = ["memory", "disk"];
 
 /** A log, and what a test sees of it. */
 export interface RedexKit extends AsyncDisposable {
   readonly redex: Redex;
   readonly clock: ManualClock;
+  readonly disk: SimDisk;
   /** Errors that were logged. */
   readonly errors: string[];
   /** A counter of the metrics, without `net_log_`. */
   count(name: string): number;
 }
 
+/** Folder of the log on the simulated disk. */
+export const FOLDER = "data/log";
+
+/** Options of {@linkcode createRedexKit}. */
+export interface RedexKitOptions extends RedexOptions {
+  /** A disk that lives on when the log is closed, so that another opens the same channels. */
+  readonly disk?: SimDisk;
+}
+
+/** A log of one kind. */
+export function createKitOf(kind: StoreKind, options: RedexKitOptions = {}): RedexKit {
+  return kind === "memory"
+    ? createRedexKit(options)
+    : createDiskKit({ ...options, defaults: { isPersistent: true, ...options.defaults } });
+}
+
+/** A log that keeps its channels on a simulated disk when asked to. */
+export function createDiskKit(options: RedexKitOptions = {}): RedexKit {
+  return createRedexKit({ folder: FOLDER, ...options });
+}
+
 /** A log in memory. */
-export function createRedexKit(options: RedexOptions = {}): RedexKit {
+export function createRedexKit(kitOptions: RedexKitOptions = {}): RedexKit {
+  const { disk = new SimDisk(), ...options } = kitOptions;
   const clock = new ManualClock();
   const errors: string[] = [];
   const metrics = createMetricRegistry();
   const log: Log = { ...silentLog, error: (event) => void errors.push(event) };
-  const redex = openRedex({ clock, log, metrics }, options);
+  const redex = openRedex({ clock, disk, log, metrics }, options);
   return {
     redex,
     clock,
+    disk,
     errors,
     count: (name) => metrics.snapshot()[`net_log_${name}`] ?? NaN,
     [Symbol.asyncDispose]: () => redex.close(),
@@ -76,4 +105,9 @@ export function isRedexError(kind: RedexErrorKind): (error: unknown) => boolean 
     assert.equal(error.kind, kind, error.message);
     return true;
   };
+}
+
+/** A test for channels of every kind. */
+export function testKinds(name: string, run: (kind: StoreKind) => Promise<void>): void {
+  for (const kind of STORE_KINDS) Deno.test(`${kind}: ${name}`, () => run(kind));
 }

@@ -2,21 +2,23 @@ import assert from "node:assert/strict";
 import type { RedexFile, TailItem } from "../../../src/log/mod.ts";
 import {
   bytes,
-  createRedexKit,
+  createKitOf,
   described,
   drained,
   isRedexError,
   numbered,
+  type StoreKind,
+  testKinds,
   text,
 } from "./redex_kit.ts";
 
-async function openFile() {
-  const kit = createRedexKit();
+async function openFile(kind: StoreKind) {
+  const kit = createKitOf(kind);
   return { kit, file: await kit.redex.open("a") };
 }
 
-Deno.test("a tail begins with history and goes on with what is appended", async () => {
-  const { kit, file } = await openFile();
+testKinds("a tail begins with history and goes on with what is appended", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   file.appendBatch(numbered(3));
   using tail = file.tail({ from: 1n });
@@ -27,8 +29,8 @@ Deno.test("a tail begins with history and goes on with what is appended", async 
   assert.equal(tail.position, 5n);
 });
 
-Deno.test("a tail without a beginning starts with the next event", async () => {
-  const { kit, file } = await openFile();
+testKinds("a tail without a beginning starts with the next event", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   file.append(bytes("old"));
   using tail = file.tail();
@@ -37,8 +39,8 @@ Deno.test("a tail without a beginning starts with the next event", async () => {
   assert.deepEqual(drained(tail), ["1=new"]);
 });
 
-Deno.test("a tail from the future gets nothing below its beginning", async () => {
-  const { kit, file } = await openFile();
+testKinds("a tail from the future gets nothing below its beginning", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   using tail = file.tail({ from: 3n });
   const taken = tail.take(10);
@@ -50,8 +52,8 @@ Deno.test("a tail from the future gets nothing below its beginning", async () =>
   assert.throws(() => file.tail({ from: 1n << 60n }), isRedexError("seq_out_of_range"));
 });
 
-Deno.test("an append is seen within two turns of the microtask queue", async () => {
-  const { kit, file } = await openFile();
+testKinds("an append is seen within two turns of the microtask queue", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   using tail = file.tail();
   let seen: readonly TailItem[] | undefined;
@@ -62,8 +64,8 @@ Deno.test("an append is seen within two turns of the microtask queue", async () 
   assert.deepEqual(described(seen), ["0=x"]);
 });
 
-Deno.test("a slow reader loses nothing, and takes as much as it likes", async () => {
-  const { kit, file } = await openFile();
+testKinds("a slow reader loses nothing, and takes as much as it likes", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   using tail = file.tail();
   file.appendBatch(numbered(100_000));
@@ -77,26 +79,29 @@ Deno.test("a slow reader loses nothing, and takes as much as it likes", async ()
   assert.deepEqual(tail.takeNow(1), []);
 });
 
-Deno.test("what retention took is said by one lag item, also to a tail that has nothing else to read", async () => {
-  const { kit } = await openFile();
-  await using _ = kit;
-  const file = await kit.redex.open("b", { retention: { eventsMax: 2 }, sweepMs: 0 });
-  using tail = file.tail({ from: 0n });
-  file.appendBatch(numbered(3));
-  assert.deepEqual(described(tail.takeNow(1)), ["0=0"]);
-  file.appendBatch(numbered(5, 3));
-  await file.sweep();
-  assert.equal(tail.position, 1n);
-  assert.deepEqual(described(tail.takeNow(1)), ["lag 1-5 retention"], "a bound of one holds");
-  assert.deepEqual(drained(tail), ["6=6", "7=7"]);
-  using late = file.tail({ from: 4n });
-  assert.deepEqual(described(await late.take(9)), ["lag 4-5 retention", "6=6", "7=7"]);
-  assert.equal(kit.count("lags_total"), 2);
-  assert.equal(kit.count("lag_events_total"), 7);
-});
+testKinds(
+  "what retention took is said by one lag item, also to a tail that has nothing else to read",
+  async (kind) => {
+    const { kit } = await openFile(kind);
+    await using _ = kit;
+    const file = await kit.redex.open("b", { retention: { eventsMax: 2 }, sweepMs: 0 });
+    using tail = file.tail({ from: 0n });
+    file.appendBatch(numbered(3));
+    assert.deepEqual(described(tail.takeNow(1)), ["0=0"]);
+    file.appendBatch(numbered(5, 3));
+    await file.sweep();
+    assert.equal(tail.position, 1n);
+    assert.deepEqual(described(tail.takeNow(1)), ["lag 1-5 retention"], "a bound of one holds");
+    assert.deepEqual(drained(tail), ["6=6", "7=7"]);
+    using late = file.tail({ from: 4n });
+    assert.deepEqual(described(await late.take(9)), ["lag 4-5 retention", "6=6", "7=7"]);
+    assert.equal(kit.count("lags_total"), 2);
+    assert.equal(kit.count("lag_events_total"), 7);
+  },
+);
 
-Deno.test("a log that was emptied by retention tells so at once", async () => {
-  await using kit = createRedexKit();
+testKinds("a log that was emptied by retention tells so at once", async (kind) => {
+  await using kit = createKitOf(kind);
   const file = await kit.redex.open("b", { retention: { ageMaxMs: 10 }, sweepMs: 0 });
   file.appendBatch(numbered(3));
   await kit.clock.advance(11);
@@ -106,8 +111,8 @@ Deno.test("a log that was emptied by retention tells so at once", async () => {
   assert.deepEqual(described(await tail.take(5)), ["lag 0-2 retention"]);
 });
 
-Deno.test("numbers that were skipped are said by a lag item", async () => {
-  const { kit, file } = await openFile();
+testKinds("numbers that were skipped are said by a lag item", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   file.append(bytes("a"));
   using tail = file.tail({ from: 0n });
@@ -121,8 +126,8 @@ Deno.test("numbers that were skipped are said by a lag item", async () => {
   assert.deepEqual(described(await taken), ["lag 11-11 skipped"]);
 });
 
-Deno.test("takes of one tail are answered in the order of their calls", async () => {
-  const { kit, file } = await openFile();
+testKinds("takes of one tail are answered in the order of their calls", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   using tail = file.tail();
   const takes = [tail.take(1), tail.take(2), tail.take(5)];
@@ -130,8 +135,8 @@ Deno.test("takes of one tail are answered in the order of their calls", async ()
   assert.deepEqual((await Promise.all(takes)).map(described), [["0=0"], ["1=1", "2=2"], ["3=3"]]);
 });
 
-Deno.test("closing a tail ends whoever waits, and all that comes later", async () => {
-  const { kit, file } = await openFile();
+testKinds("closing a tail ends whoever waits, and all that comes later", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   const tail = file.tail();
   const takes = [tail.take(1), tail.take(1)];
@@ -144,8 +149,8 @@ Deno.test("closing a tail ends whoever waits, and all that comes later", async (
   assert.equal(kit.count("tails_open"), 0);
 });
 
-Deno.test("an aborted signal ends a tail, before or while it waits", async () => {
-  const { kit, file } = await openFile();
+testKinds("an aborted signal ends a tail, before or while it waits", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   const controller = new AbortController();
   const taken = file.tail({ signal: controller.signal }).take(1);
@@ -155,8 +160,8 @@ Deno.test("an aborted signal ends a tail, before or while it waits", async () =>
   assert.equal(kit.count("tails_open"), 0);
 });
 
-Deno.test("closing the file ends a tail that has read all, with what came last", async () => {
-  const { kit, file } = await openFile();
+testKinds("closing the file ends a tail that has read all, with what came last", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   const tail = file.tail();
   const takes = [tail.take(1), tail.take(1), tail.take(1)];
@@ -168,8 +173,8 @@ Deno.test("closing the file ends a tail that has read all, with what came last",
   assert.equal(kit.count("tails_open"), 0);
 });
 
-Deno.test("closing the file under a tail that is behind is an error, not an end", async () => {
-  const { kit, file } = await openFile();
+testKinds("closing the file under a tail that is behind is an error, not an end", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   const tail = file.tail();
   file.appendBatch(numbered(5));
@@ -183,24 +188,27 @@ Deno.test("closing the file under a tail that is behind is an error, not an end"
   assert.equal(tail.position, 2n, "from here it goes on when the channel is opened again");
 });
 
-Deno.test("an iterator gives item by item, keeps the position, and its end closes the tail", async () => {
-  const { kit, file } = await openFile();
-  await using _ = kit;
-  file.appendBatch(numbered(600));
-  const tail = file.tail({ from: 0n });
-  let next = 0n;
-  for await (const item of tail) {
-    assert.equal(item.kind === "event" && item.seq, next);
-    next += 1n;
-    assert.equal(tail.position, next);
-    if (next === 500n) break;
-  }
-  assert.equal(kit.count("tails_open"), 0);
-  assert.equal(await tail.take(1), undefined);
-});
+testKinds(
+  "an iterator gives item by item, keeps the position, and its end closes the tail",
+  async (kind) => {
+    const { kit, file } = await openFile(kind);
+    await using _ = kit;
+    file.appendBatch(numbered(600));
+    const tail = file.tail({ from: 0n });
+    let next = 0n;
+    for await (const item of tail) {
+      assert.equal(item.kind === "event" && item.seq, next);
+      next += 1n;
+      assert.equal(tail.position, next);
+      if (next === 500n) break;
+    }
+    assert.equal(kit.count("tails_open"), 0);
+    assert.equal(await tail.take(1), undefined);
+  },
+);
 
-Deno.test("an iterator that waits is ended by its return", async () => {
-  const { kit, file } = await openFile();
+testKinds("an iterator that waits is ended by its return", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   const iterator = file.tail()[Symbol.asyncIterator]();
   const asked = [iterator.next(), iterator.next(), iterator.next()];
@@ -215,8 +223,8 @@ Deno.test("an iterator that waits is ended by its return", async () => {
   assert.deepEqual(await iterator.next(), { done: true, value: undefined });
 });
 
-Deno.test("an iterator gives what it holds after the file was closed", async () => {
-  const { kit, file } = await openFile();
+testKinds("an iterator gives what it holds after the file was closed", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   file.appendBatch(numbered(3));
   const seen: string[] = [];
@@ -227,16 +235,16 @@ Deno.test("an iterator gives what it holds after the file was closed", async () 
   assert.deepEqual(seen, ["0", "1", "2"]);
 });
 
-Deno.test("a take of nothing is refused", async () => {
-  const { kit, file } = await openFile();
+testKinds("a take of nothing is refused", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   using tail = file.tail();
   assert.throws(() => tail.take(0), RangeError);
   assert.throws(() => tail.takeNow(NaN), RangeError);
 });
 
-Deno.test("ten thousand tails that wait cost an append nothing, and all see it", async () => {
-  const { kit, file } = await openFile();
+testKinds("ten thousand tails that wait cost an append nothing, and all see it", async (kind) => {
+  const { kit, file } = await openFile(kind);
   await using _ = kit;
   const tails = Array.from({ length: 10_000 }, () => file.tail());
   const takes = tails.map((tail) => tail.take(10));

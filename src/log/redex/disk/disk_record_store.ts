@@ -151,7 +151,9 @@ class DiskRecordStore implements RecordStore {
       bytesLeft: bytesMax,
     };
     try {
-      readSegment(this.#live, to, progress);
+      const end = Math.min(to, this.#nextSeq);
+      // Behind the last record may be numbers that were skipped.
+      if (readSegment(this.#live, end, progress)) progress.next = Math.max(progress.next, end);
     } catch (error) {
       throw diskFailure(error, this.#action("read"));
     }

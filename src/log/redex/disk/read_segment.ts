@@ -24,15 +24,19 @@ interface WantedPayload {
   readonly inline: Uint8Array | undefined;
 }
 
-/** Reads records with numbers from `progress.next` on and below `to`, until one of the limits. */
-export function readSegment(segment: Segment, to: number, progress: ReadProgress): void {
+/**
+ * Reads records with numbers from `progress.next` on and below `to`, until one of the limits; true when
+ * there is no more of them.
+ */
+export function readSegment(segment: Segment, to: number, progress: ReadProgress): boolean {
   let rank = segment.rankFrom(progress.next);
   while (rank < segment.count && progress.recordsLeft > 0 && progress.bytesLeft > 0) {
     const wanted = gather(segment, rank, to, progress);
-    if (wanted.length === 0) return;
+    if (wanted.length === 0) return true;
     take(segment, wanted, progress);
     rank += wanted.length;
   }
+  return rank >= segment.count;
 }
 
 /** Records that are read together: their payloads lie one behind the other and fit in a window. */
