@@ -2,7 +2,7 @@
  * `net node start --detach`: starts the program again in the background and waits until it answers.
  *
  * The child's output goes to `node.log` in its data folder. The ticket travels through standard input,
- * never as an argument.
+ * a secret address in the environment; neither is an argument.
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
@@ -13,7 +13,7 @@ import { recordOf, textOf } from "./format.ts";
 import { startText } from "./node_start.ts";
 import { type Output, redactSecrets } from "./output.ts";
 import { selfCommand } from "./self_command.ts";
-import { type StartFlags, toStartArguments } from "./start_flags.ts";
+import { isSecretUrl, type StartFlags, toStartArguments } from "./start_flags.ts";
 
 /** Time until the child must answer; ten times what a start takes on a slow machine. */
 const READY_MS = 20_000;
@@ -55,8 +55,10 @@ export async function startDetached(
   const logPath = await openLogPath(dataDir);
   const logStart = (await Deno.stat(logPath)).size;
 
+  const isUrlSecret = isSecretUrl(flags.busUrl);
   const args = toStartArguments({
     ...flags,
+    busUrl: isUrlSecret ? undefined : flags.busUrl,
     join: ticket === undefined ? undefined : "-",
     detach: undefined,
     showTicket: undefined,
@@ -64,7 +66,8 @@ export async function startDetached(
     timeout: undefined,
     json: true,
   });
-  const child = spawnChild(args, logPath, ticket);
+  const variables = isUrlSecret ? { NET_BUS_URL: flags.busUrl } : {};
+  const child = spawnChild(args, logPath, ticket, variables);
   const readyMs = options.timeoutMs ?? READY_MS;
   const deadlineMs = context.io.now() + readyMs;
   for (;;) {
@@ -94,11 +97,20 @@ interface Child {
   forget(): void;
 }
 
-function spawnChild(args: readonly string[], logPath: string, ticket: string | undefined): Child {
+function spawnChild(
+  args: readonly string[],
+  logPath: string,
+  ticket: string | undefined,
+  variables: Readonly<Record<string, string | undefined>>,
+): Child {
   const [program, ...rest] = selfCommand(args);
   const log = openSync(logPath, "a", 0o600);
   try {
-    const child = spawn(program, rest, { detached: true, stdio: ["pipe", log, log] });
+    const child = spawn(program, rest, {
+      detached: true,
+      stdio: ["pipe", log, log],
+      env: { ...Deno.env.toObject(), ...variables },
+    });
     let exitCode: number | undefined;
     child.on("exit", (code, signal) => {
       exitCode = code ?? (signal === "SIGTERM" ? 143 : 1);

@@ -24,6 +24,7 @@ import { formatFields, listOf, recordOf, textOf } from "./format.ts";
 import type { Output } from "./output.ts";
 import { ensureMeshSocket } from "./self_command.ts";
 import {
+  isSecretUrl,
   isTicketVisible,
   START_FLAGS,
   type StartFlags,
@@ -73,9 +74,18 @@ async function startNode(context: NetContext, flags: StartFlags, output: Output)
   const isVisible = isTicketVisible(flags);
   // Standard input was read already, so a ticket from there goes the same way as a visible one.
   const isFromStdin = flags.join === "-";
-  const again = isVisible || isFromStdin ? { ...flags, join: undefined } : flags;
-  const handedOver = isVisible || (isFromStdin && !doors.own.hasMeshSocket) ? ticket : undefined;
-  ensureMeshSocket(doors.own, toStartArguments(again), handedOver);
+  const isTicketMoved = isVisible || (isFromStdin && !doors.own.hasMeshSocket);
+  const { busUrl } = flags;
+  const isUrlMoved = isSecretUrl(busUrl);
+  const again = {
+    ...flags,
+    ...(isVisible || isFromStdin ? { join: undefined } : {}),
+    ...(isUrlMoved ? { busUrl: undefined } : {}),
+  };
+  ensureMeshSocket(doors.own, toStartArguments(again), {
+    ...(isTicketMoved && ticket !== undefined ? { NET_TICKET: ticket } : {}),
+    ...(isUrlMoved && busUrl !== undefined ? { NET_BUS_URL: busUrl } : {}),
+  });
 
   const prepared = await prepareDataDir(config);
   if (prepared.warning !== undefined) output.warn(prepared.warning);

@@ -3,7 +3,7 @@
  *
  * Deno offers the mesh's socket only with `--unstable-net`, which a bundle cannot ask for by itself.
  * So a process without it replaces itself by one with it: `execv` keeps pid, parent and streams. The
- * same step takes a ticket out of the argument list, where every user of the machine could read it.
+ * same step takes secrets out of the argument list, where every user of the machine could read them.
  */
 import { NetError } from "../src/base/mod.ts";
 
@@ -58,16 +58,17 @@ export function systemProcess(): OwnProcess {
  * Makes sure that this process can open the mesh's socket.
  *
  * @param args Arguments that bring the program back to where it is now.
- * @param ticket Ticket that `args` leaves out; handed over in the environment.
+ * @param secrets What `args` leaves out, by the variable that it is handed over in.
  * @throws NetError `failed` when the process lacks the socket and cannot be replaced.
  */
 export function ensureMeshSocket(
   own: OwnProcess,
   args: readonly string[],
-  ticket?: string,
+  secrets: Readonly<Record<string, string>> = {},
 ): void {
-  if (own.wasReplaced ? own.hasMeshSocket : own.hasMeshSocket && ticket === undefined) return;
-  if (!own.wasReplaced) own.replace(args, ticket === undefined ? {} : { NET_TICKET: ticket });
+  const hasSecrets = Object.keys(secrets).length > 0;
+  if (own.wasReplaced ? own.hasMeshSocket : own.hasMeshSocket && !hasSecrets) return;
+  if (!own.wasReplaced) own.replace(args, secrets);
   if (own.hasMeshSocket) return;
   throw new NetError("failed", "Cannot open the mesh socket: Deno runs without --unstable-net", {
     next: "run it as: deno run -A --unstable-net FILE node start",

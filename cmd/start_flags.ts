@@ -48,6 +48,12 @@ export interface StartFlags extends SharedFlags {
   readonly showTicket?: boolean;
   readonly logLevel?: "debug" | "info" | "warn" | "error" | "off";
   readonly logFormat?: "text" | "json";
+  readonly logFsync?: string;
+  readonly logKeep?: string;
+  readonly bus?: "log" | "noop" | "redis" | "jetstream";
+  readonly busUrl?: string;
+  readonly busShards?: string;
+  readonly busFull?: string;
   readonly snapshotEvery?: string;
   readonly tokenSweep?: string;
   readonly capabilitySweep?: string;
@@ -142,6 +148,26 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     optional: true,
     brief: "Shape of log records on standard error; default: text",
   },
+  logFsync: textFlag(
+    "WHEN",
+    "Channel logs go to the device: never, every:N, interval:TIME; default: interval:1s",
+  ),
+  logKeep: textFlag(
+    "WHAT",
+    "What channel logs keep: all, or events:N,bytes:SIZE,age:TIME; default: all",
+  ),
+  bus: {
+    kind: "enum",
+    values: ["log", "noop", "redis", "jetstream"],
+    optional: true,
+    brief: "What keeps the events of the bus: the node's log, nothing, or a server; default: log",
+  },
+  busUrl: textFlag("URL", "Address of that server, or @FILE; a password belongs into the file"),
+  busShards: textFlag("N", "Shards of the bus; default: 4"),
+  busFull: textFlag(
+    "MODE",
+    "When the bus is full: drop-newest, drop-oldest, fail, sample:N; default: drop-oldest",
+  ),
   snapshotEvery: hiddenTextFlag("DURATION", "Time between snapshots of folds, or never"),
   tokenSweep: hiddenTextFlag("DURATION", "Time between sweeps of kept tokens, or never"),
   capabilitySweep: hiddenTextFlag("DURATION", "Time between sweeps of announcements, or never"),
@@ -195,6 +221,12 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     label: flags.label,
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,
+    logFsync: flags.logFsync,
+    logKeep: flags.logKeep,
+    bus: flags.bus,
+    busUrl: flags.busUrl,
+    busShards: flags.busShards,
+    busFull: flags.busFull,
     snapshotEvery: flags.snapshotEvery,
     tokenSweep: flags.tokenSweep,
     capabilitySweep: flags.capabilitySweep,
@@ -218,4 +250,9 @@ export function toStartArguments(flags: StartFlags): readonly string[] {
 /** True when the ticket itself is an argument, visible in process lists. */
 export function isTicketVisible(flags: StartFlags): boolean {
   return flags.join !== undefined && flags.join !== "-" && !flags.join.startsWith("@");
+}
+
+/** True for an address with a user or password in it, visible in process lists. */
+export function isSecretUrl(url: string | undefined): boolean {
+  return url !== undefined && !url.startsWith("@") && url.includes("@");
 }

@@ -32,6 +32,11 @@ import { identityLsCommand } from "./identity_ls.ts";
 import { identityNewCommand } from "./identity_new.ts";
 import { identityRotateCommand } from "./identity_rotate.ts";
 import { identityShowCommand } from "./identity_show.ts";
+import { logAppendCommand } from "./log_append.ts";
+import { logCompactCommand, logVerifyCommand } from "./log_care.ts";
+import { logCreateCommand, logRmCommand } from "./log_create.ts";
+import { logLsCommand, logStatCommand } from "./log_ls.ts";
+import { logReadCommand, logTailCommand } from "./log_read.ts";
 import { nodeConnectCommand } from "./node_connect.ts";
 import { nodeCountersCommand } from "./node_counters.ts";
 import { nodeForgetCommand } from "./node_forget.ts";
@@ -121,6 +126,22 @@ const channelRoutes = buildRouteMap<string, NetContext>({
     stats: channelStatsCommand,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm", pub: "publish", sub: "subscribe" }),
+});
+
+const logRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Append events to logs that stay, and read them" },
+  routes: bareRecord({
+    append: logAppendCommand,
+    read: logReadCommand,
+    tail: logTailCommand,
+    ls: logLsCommand,
+    stat: logStatCommand,
+    create: logCreateCommand,
+    rm: logRmCommand,
+    verify: logVerifyCommand,
+    compact: logCompactCommand,
+  }),
+  aliases: bareRecord({ list: "ls", remove: "rm" }),
 });
 
 const rpcRoutes = buildRouteMap<string, NetContext>({
@@ -218,6 +239,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     blob: blobRoutes,
     cap: capRoutes,
     channel: channelRoutes,
+    log: logRoutes,
     rpc: rpcRoutes,
     tool: toolRoutes,
     bench: benchRoutes,

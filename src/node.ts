@@ -39,10 +39,13 @@ import {
   type CapabilityService,
   type ChannelService,
   chooseMeshSecret,
+  createLogMemory,
+  DEFAULT_FSYNC,
   describeNat,
   describePeers,
   describeSessions,
   type FoldService,
+  LogService,
   type MeshService,
   type MeshServices,
   type NatService,
@@ -108,6 +111,7 @@ export class Node {
   #keys: NodeKeys | undefined;
   #meshSecret: Uint8Array | undefined;
   #storage: Storage | undefined;
+  #logs: LogService | undefined;
   #meshServices: MeshServices | undefined;
   #blobs: BlobService | undefined;
   #openServices: OpenServices | undefined;
@@ -126,6 +130,11 @@ export class Node {
   /** Records and blobs. */
   get storage(): Storage {
     return required(this.#storage, "storage");
+  }
+
+  /** Logs of channels. */
+  get logs(): LogService {
+    return required(this.#logs, "logs");
   }
 
   /** The place in the mesh. */
@@ -346,6 +355,7 @@ export class Node {
     const deps = { clock: systemClock, log, metrics: this.metrics };
     const storage = this.#storage = await openStorage(deps, folder);
     this.#supervisor.add(() => storage);
+    this.#logs = this.#addLogs(storage, keys, folder);
     if (scope === "storage") {
       this.#blobs = this.#supervisor.add(() =>
         new BlobService({ ...deps, storage, mesh: undefined })
@@ -371,6 +381,23 @@ export class Node {
     }
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
     this.#openServices = addOpenServices(parts, mesh);
+  }
+
+  #addLogs(storage: Storage, keys: NodeKeys, folder: string | undefined): LogService {
+    const { log } = this.#deps;
+    const { logFsync, logKeep } = this.config;
+    const deps = { clock: systemClock, log, metrics: this.metrics };
+    const guard = (channel: string) =>
+      this.#openServices?.channels.publisher.requireAllowed(channel);
+    return this.#supervisor.add(() =>
+      new LogService({
+        ...deps,
+        redexFolder: folder === undefined ? undefined : `${folder}/logs`,
+        memory: createLogMemory(storage.ledger),
+        origin: keys.identity.originHash,
+        guard,
+      }, { fsync: logFsync ?? DEFAULT_FSYNC, retention: logKeep ?? {}, sweepMs: undefined })
+    );
   }
 }
 

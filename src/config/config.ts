@@ -34,6 +34,7 @@ import {
   identityPath,
 } from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
+import { type LogSettings, readLogSettings } from "./log_settings.ts";
 
 /** More peers than this on a command line is a mistake. */
 const PEERS_MAX = 1024;
@@ -52,7 +53,7 @@ const SOCKET_PATH_BYTES_MAX = 107;
 export type Profile = "micro" | "macro";
 
 /** Configuration of one node; frozen. */
-export interface NodeConfig {
+export interface NodeConfig extends LogSettings {
   /** Address of the mesh socket; port 0 means the kept one, or any. */
   readonly udp: SocketAddress;
   /** Address of JSON-RPC over TCP; `undefined` for none. */
@@ -223,6 +224,7 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
       `must be one of ${LOG_LEVELS.join(", ")}`,
     ) ?? "info",
     logFormat: layers.read("logFormat", oneOf("text", "json"), "must be text or json") ?? "text",
+    ...readLogSettings(layers, cwd),
     heartbeatMs: layers.read("heartbeat", parseInterval, INTERVAL_REQUIRED),
     sessionTimeoutMs: layers.read("sessionTimeout", parseInterval, INTERVAL_REQUIRED),
     origins: {},

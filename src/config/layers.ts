@@ -54,6 +54,12 @@ const SETTINGS = {
   label: ["--label", "NET_NODE_ID", "NODE_ID"],
   logLevel: ["--log-level", "NET_LOG_LEVEL"],
   logFormat: ["--log-format", "NET_LOG_FORMAT"],
+  logFsync: ["--log-fsync", "NET_LOG_FSYNC"],
+  logKeep: ["--log-keep", "NET_LOG_KEEP"],
+  bus: ["--bus", "NET_BUS"],
+  busUrl: ["--bus-url", "NET_BUS_URL"],
+  busShards: ["--bus-shards", "NET_BUS_SHARDS"],
+  busFull: ["--bus-full", "NET_BUS_FULL"],
   heartbeat: ["--heartbeat"],
   sessionTimeout: ["--session-timeout"],
 } as const satisfies Record<string, readonly string[]>;

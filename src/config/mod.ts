@@ -1,6 +1,7 @@
 /** Configuration: defaults, file, environment and flags become one frozen object. */
 export * from "./config.ts";
 export type { Layer, Origin } from "./layers.ts";
+export * from "./log_settings.ts";
 export * from "./parse.ts";
 export * from "./paths.ts";
 export * from "./secret.ts";

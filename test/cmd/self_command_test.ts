@@ -28,7 +28,7 @@ Deno.test("ensureMeshSocket() leaves a process that lacks nothing alone", () => 
 Deno.test("ensureMeshSocket() hands a ticket over in the environment", () => {
   const { own, calls } = pretended({});
   // Where the process cannot be replaced it goes on: the ticket was visible all the same.
-  ensureMeshSocket(own, ["a"], "net1x");
+  ensureMeshSocket(own, ["a"], { NET_TICKET: "net1x" });
   assert.deepEqual(calls, [[["a"], { NET_TICKET: "net1x" }]]);
 });
 

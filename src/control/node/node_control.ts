@@ -13,6 +13,7 @@ import { channelMethods } from "./channel_methods.ts";
 import { createControlServer } from "../control_server.ts";
 import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../health.ts";
 import { type Method, MethodTable } from "../method.ts";
+import { logMethods } from "./log_methods.ts";
 import { meshMethods } from "./mesh_methods.ts";
 import { natMethods } from "./nat_methods.ts";
 import { nodeMethods } from "./node_methods.ts";
@@ -126,13 +127,14 @@ function allMethods(node: Node): readonly Method[] {
     ...subnetMethods(node),
     ...channelMethods(node),
     ...blobMethods(node),
+    ...logMethods(node),
     ...rpcMethods(node),
     ...toolMethods(node),
     ...toolCallMethods(node),
   ];
 }
 
-const STANDALONE_METHODS = /^(blob\.|identity\.show$)/;
+const STANDALONE_METHODS = /^((blob|log)\.|identity\.show$)/;
 
 function checkHealth(node: Node) {
   const subsystems: Record<string, { status: HealthStatus; detail?: string }> = {};

@@ -122,6 +122,16 @@ export class ChannelPublisher {
     return [...this.#channels.keys()];
   }
 
+  /**
+   * Looks whether this node may publish on a channel; one that nobody registered is open to it.
+   *
+   * @throws NetError `not_allowed`.
+   */
+  requireAllowed(name: string): void {
+    if (this.registry.resolve(name) === undefined) return;
+    this.#pass(this.#published(requireChannelId(name)));
+  }
+
   // --- Publishing ------------------------------------------------------------------------------
 
   /**

@@ -1,0 +1,21 @@
+/** Bounds of the log, the bus and the database as a node runs them, each with the reason for its number. */
+
+/** Channel files open at once: each has three descriptors, and a process 1,024 of them by default. */
+export const OPEN_FILES_MAX = 128;
+
+/** Events of one append over the control surface: more than its line of 1 MiB could hold of any use. */
+export const APPEND_EVENTS_MAX = 16_384;
+
+/** Largest event that is taken over the control surface; larger things are blobs. */
+export const EVENT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Events and bytes looked at between two turns of the loop while a log is read. */
+export const READ_EVENTS = 1_024;
+
+/** How long a tail whose file was closed and opened anew waits before it looks again. */
+export const REOPEN_MS = 20;
+
+/** Characters of one condition. */
+export const WHERE_CHARACTERS_MAX = 16_384;
+/** Parts of one condition that stand within each other. */
+export const WHERE_DEPTH_MAX = 64;

@@ -1,0 +1,464 @@
+/**
+ * The log service: the channel files of one data folder, or of memory, for everything else that a node runs
+ * (`storage.md` 3 to 5).
+ *
+ * Files are opened when they are first used and closed when too many are open. A file that can't be appended
+ * to any more, as after a full disk, is opened anew with the next append.
+ */
+import { type Clock, NetError, toNetError } from "../../base/mod.ts";
+import {
+  openRedex,
+  type Redex,
+  RedexError,
+  type RedexEvent,
+  type RedexFile,
+  type RedexStat,
+  type WriteToken,
+} from "../../log/mod.ts";
+import type { Service, ServiceHealth } from "../../kernel/mod.ts";
+import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
+import { ChannelLocks } from "./channel_locks.ts";
+import { LogReader, type LogReadOptions } from "./log_reader.ts";
+import { OPEN_FILES_MAX, READ_EVENTS } from "./limits.ts";
+import { type LogDefaults, type LogMemory, type LogRules, toRedexConfig } from "./rules.ts";
+
+/** What {@linkcode LogService} needs. */
+export interface LogServiceDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: MetricRegistry;
+  /** Folder of the channel files; `undefined` for memory. */
+  readonly redexFolder: string | undefined;
+  readonly memory: LogMemory;
+  /** Origin of this node, for tokens of what it appends. */
+  readonly origin: bigint;
+  /** Throws NetError `not_allowed` where the rules of a channel keep this node from writing it. */
+  readonly guard?: (channel: string) => void;
+}
+
+/** What became of an append. */
+export interface Appended {
+  readonly first: bigint;
+  readonly last: bigint;
+  readonly count: number;
+  /** Receipt of the last event. */
+  readonly token: WriteToken;
+  readonly nextSeq: bigint;
+  readonly persistedSeq: bigint;
+}
+
+/** Options of {@linkcode LogService.append}. */
+export interface AppendOptions {
+  /** Waits until all of it is on the device. */
+  readonly isDurable?: boolean;
+  /** Fails with `conflict` unless this is the next number. */
+  readonly expected?: bigint;
+  /** Keeps each event of exactly 8 bytes in the index. */
+  readonly isInline?: boolean;
+}
+
+/** How far long work is, in bytes as {@linkcode RedexStat} counts them. */
+export type OnLogProgress = (doneBytes: number, totalBytes: number) => void;
+
+/** What reading a whole log found. */
+export interface LogVerdict {
+  readonly events: number;
+  readonly bytes: number;
+  /** Numbers that could not be read, as ranges. */
+  readonly damaged: readonly { readonly from: bigint; readonly to: bigint }[];
+  readonly stat: RedexStat;
+}
+
+/** Damaged ranges that are told one by one. */
+const DAMAGED_RANGES_MAX = 1_000;
+
+/** The logs of a node. */
+export class LogService implements Service {
+  readonly name = "log";
+  readonly counters = {
+    reader_events_total: 0,
+    reader_gone_events_total: 0,
+    files_evicted_total: 0,
+    files_reopened_total: 0,
+    drop_open_refused_total: 0,
+  };
+  readonly #deps: LogServiceDeps;
+  readonly #defaults: LogDefaults;
+  readonly #locks = new ChannelLocks();
+  /** Files in the order of their last use. */
+  readonly #used = new Map<string, RedexFile>();
+  /** Readers that go on, by channel. */
+  readonly #readers = new Map<string, number>();
+  readonly #users = new Set<(channel: string) => Promise<void>>();
+  #redex: Redex | undefined;
+  #ending = new AbortController();
+
+  constructor(deps: LogServiceDeps, defaults: LogDefaults) {
+    this.#deps = deps;
+    this.#defaults = defaults;
+  }
+
+  /** Origin of this node. */
+  get origin(): bigint {
+    return this.#deps.origin;
+  }
+
+  /** True when the channel files are on disk. */
+  get isOnDisk(): boolean {
+    return this.#deps.redexFolder !== undefined;
+  }
+
+  /** The channel files, for what folds them. */
+  get redex(): Redex {
+    if (this.#redex !== undefined) return this.#redex;
+    throw new NetError("not_ready", "Cannot use logs: the node has not started them");
+  }
+
+  /** Aborted when the service stops. */
+  get stopSignal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  start(): Promise<void> {
+    const { clock, log, metrics, redexFolder: folder } = this.#deps;
+    this.#ending = new AbortController();
+    this.#redex = openRedex({ clock, log, metrics }, {
+      folder,
+      guard: (channel) => this.#isAllowed(channel),
+      defaults: this.#defaults,
+    });
+    metrics.register("log_service", () => this.#counters());
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#ending.abort(new NetError("draining", "The node stops"));
+    const redex = this.#redex;
+    this.#redex = undefined;
+    this.#used.clear();
+    await redex?.close();
+  }
+
+  health(): ServiceHealth {
+    for (const [channel, file] of this.#used) {
+      const { failure } = file.stat();
+      if (failure !== undefined) {
+        return { state: "degraded", detail: `Nothing can be appended to ${channel}: ${failure}` };
+      }
+    }
+    return { state: "healthy" };
+  }
+
+  // --- Files -----------------------------------------------------------------------------------
+
+  /**
+   * The file of a channel, made when there is none.
+   *
+   * @throws RedexError `channel` for a bad name, `io`, `no_space`; NetError `not_allowed` by the channel's rules.
+   */
+  async open(channel: string): Promise<RedexFile> {
+    await this.#locks.whenFree(channel);
+    this.#guard(channel);
+    const { redex } = this;
+    let file = redex.get(channel);
+    if (file?.stat().failure !== undefined) {
+      // What could not be written is not known to memory either, so the folder is the truth.
+      this.counters.files_reopened_total += 1;
+      await file.close().catch(() => {});
+      file = undefined;
+    }
+    if (file === undefined) {
+      const rules = await this.#deps.memory.read(channel);
+      file = await redex.open(channel, toRedexConfig(rules, this.#defaults, this.isOnDisk));
+    }
+    this.#used.delete(channel);
+    this.#used.set(channel, file);
+    await this.#evict(channel);
+    return file;
+  }
+
+  /**
+   * The file of a channel that is there.
+   *
+   * @throws NetError `not_found`, and as {@linkcode LogService.open}.
+   */
+  async openExisting(channel: string): Promise<RedexFile> {
+    const { redex } = this;
+    if (redex.get(channel) === undefined && !(await redex.names()).includes(channel)) {
+      throw new NetError("not_found", `Cannot find log "${channel}": nothing was ever appended`, {
+        next: `append to it with net log append ${channel}, or see net log ls`,
+      });
+    }
+    return await this.open(channel);
+  }
+
+  /** Channels that are open or kept, by name. */
+  names(): Promise<string[]> {
+    return this.redex.names();
+  }
+
+  /** What an operator said of a channel. */
+  rulesOf(channel: string): Promise<LogRules | undefined> {
+    return this.#deps.memory.read(channel);
+  }
+
+  /** Makes a log, or changes how it is kept. Readers go on. */
+  async configure(channel: string, rules: LogRules): Promise<RedexFile> {
+    const before = await this.#deps.memory.read(channel);
+    const after = { ...before, ...rules };
+    const isKnown = (await this.names()).includes(channel);
+    if (isKnown) {
+      const file = await this.open(channel);
+      const isVolatile = !file.stat().isPersistent;
+      if (this.isOnDisk && isVolatile !== (after.isVolatile ?? false)) {
+        throw new NetError(
+          "conflict",
+          `Cannot change log "${channel}": it is kept ${isVolatile ? "in memory" : "on disk"}`,
+          { next: `remove it first with net log rm ${channel}` },
+        );
+      }
+      const { fsync, retention, sweepMs } = toRedexConfig(after, this.#defaults, this.isOnDisk);
+      file.configure({ fsync, retention, sweepMs });
+    }
+    await this.#deps.memory.write(channel, after);
+    return await this.open(channel);
+  }
+
+  /** Removes a log and all of it; false when there was none. */
+  async remove(channel: string): Promise<boolean> {
+    const isRemoved = await this.#exclusive(channel, () => this.redex.remove(channel));
+    await this.#deps.memory.write(channel, undefined);
+    return isRemoved;
+  }
+
+  /**
+   * Called before a channel's file is closed to be changed, so that whoever holds it lets go.
+   *
+   * @returns Ends that.
+   */
+  onRelease(release: (channel: string) => Promise<void>): () => void {
+    this.#users.add(release);
+    return () => void this.#users.delete(release);
+  }
+
+  // --- Events ----------------------------------------------------------------------------------
+
+  /**
+   * Appends all events or none.
+   *
+   * @throws RedexError `seq_mismatch` when `expected` is not the next number, and others of its kinds.
+   */
+  async append(
+    channel: string,
+    payloads: readonly Uint8Array[],
+    options: AppendOptions = {},
+  ): Promise<Appended> {
+    if (payloads.length === 0) {
+      throw new NetError("usage", `Cannot append to "${channel}": there is no event`);
+    }
+    return await this.#withFile(channel, async (file) => {
+      const first = await appendTo(file, payloads, options);
+      const last = first + BigInt(payloads.length) - 1n;
+      return {
+        first,
+        last,
+        count: payloads.length,
+        token: { origin: this.origin, seq: last },
+        nextSeq: file.nextSeq,
+        persistedSeq: file.persistedSeq,
+      };
+    });
+  }
+
+  /** A reader of a log that is there; see {@linkcode LogReader}. */
+  async reader(channel: string, options: LogReadOptions): Promise<LogReader> {
+    await this.openExisting(channel);
+    const reader = new LogReader({
+      channel,
+      open: () => this.open(channel),
+      isThere: async () => {
+        await this.#locks.whenFree(channel);
+        return (await this.names()).includes(channel);
+      },
+      clock: this.#deps.clock,
+      stopSignal: this.stopSignal,
+      onEnd: () => this.#countReaders(channel, -1),
+      counters: this.counters,
+    }, options);
+    this.#countReaders(channel, 1);
+    try {
+      await reader.start();
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
+    return reader;
+  }
+
+  /** The event of this number; `undefined` when there is none. */
+  async read(channel: string, seq: bigint): Promise<RedexEvent | undefined> {
+    return (await this.openExisting(channel)).read(seq);
+  }
+
+  // --- Care ------------------------------------------------------------------------------------
+
+  /** Reads all of a log that is there, and says what of it can't be read. */
+  async verify(
+    channel: string,
+    options: { readonly onProgress?: OnLogProgress; readonly signal?: AbortSignal } = {},
+  ): Promise<LogVerdict> {
+    const { onProgress, signal } = options;
+    const file = await this.openExisting(channel);
+    const { bytes: totalBytes } = file.stat();
+    const end = file.nextSeq;
+    using tail = file.tail({ from: file.firstSeq });
+    const damaged: { from: bigint; to: bigint }[] = [];
+    let events = 0;
+    let bytes = 0;
+    while (tail.position < end) {
+      signal?.throwIfAborted();
+      const items = tail.takeNow(READ_EVENTS);
+      if (items.length === 0) break;
+      for (const item of items) {
+        if (item.kind === "event") {
+          events += 1;
+          bytes += item.payload.length + 20;
+        } else if (item.reason === "damage" && damaged.length < DAMAGED_RANGES_MAX) {
+          damaged.push({ from: item.from, to: item.to });
+        }
+      }
+      onProgress?.(bytes, Math.max(bytes, totalBytes));
+      // Others have their turn between two looks.
+      await new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
+    }
+    return { events, bytes, damaged, stat: file.stat() };
+  }
+
+  /** Runs retention and writes a log anew without what is gone; what it was before and after. */
+  async compact(
+    channel: string,
+  ): Promise<{ readonly swept: number; readonly before: RedexStat; readonly after: RedexStat }> {
+    const file = await this.openExisting(channel);
+    const before = file.stat();
+    const swept = await file.sweep();
+    await file.compact();
+    return { swept, before, after: file.stat() };
+  }
+
+  /** Closes a channel's file, does something with its folder, and lets others have it again. */
+  async withClosed<T>(channel: string, work: () => Promise<T>): Promise<T> {
+    return await this.#exclusive(channel, work);
+  }
+
+  // --- Inside ----------------------------------------------------------------------------------
+
+  #isAllowed(channel: string): boolean {
+    try {
+      this.#deps.guard?.(channel);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** As the folder's own guard, with the reason. */
+  #guard(channel: string): void {
+    try {
+      this.#deps.guard?.(channel);
+    } catch (error) {
+      this.counters.drop_open_refused_total += 1;
+      throw error;
+    }
+  }
+
+  /** Once more when the file was closed in between. */
+  async #withFile<T>(channel: string, work: (file: RedexFile) => Promise<T>): Promise<T> {
+    for (let isSecond = false;; isSecond = true) {
+      const file = await this.open(channel);
+      try {
+        return await work(file);
+      } catch (error) {
+        const isClosed = error instanceof RedexError && error.kind === "closed";
+        if (!isClosed || isSecond || this.#redex === undefined) throw error;
+      }
+    }
+  }
+
+  async #exclusive<T>(channel: string, work: () => Promise<T>): Promise<T> {
+    return await this.#locks.run(channel, async () => {
+      for (const release of this.#users) await release(channel);
+      this.#used.delete(channel);
+      const file = this.redex.get(channel);
+      // What is only in memory is gone when it is closed, so it is left to whoever wants that.
+      if (file !== undefined && file.stat().isPersistent) await file.close();
+      return await work();
+    });
+  }
+
+  /** Closes files that were not used for the longest time, where there are too many. */
+  async #evict(kept: string): Promise<void> {
+    if (this.#used.size <= OPEN_FILES_MAX) return;
+    for (const [channel, file] of this.#used) {
+      if (this.#used.size <= OPEN_FILES_MAX) return;
+      const isNeeded = channel === kept || this.#readers.has(channel) || !file.stat().isPersistent;
+      if (isNeeded) continue;
+      this.#used.delete(channel);
+      this.counters.files_evicted_total += 1;
+      try {
+        await file.close();
+      } catch (error) {
+        this.#deps.log.error("log_close_failed", {
+          channel,
+          reason: toNetError(error, "Cannot close log").message,
+        });
+      }
+    }
+  }
+
+  #countReaders(channel: string, by: number): void {
+    const readers = (this.#readers.get(channel) ?? 0) + by;
+    if (readers > 0) this.#readers.set(channel, readers);
+    else this.#readers.delete(channel);
+  }
+
+  #counters(): CounterSet {
+    let readers = 0;
+    for (const count of this.#readers.values()) readers += count;
+    let failed = 0;
+    for (const file of this.#used.values()) if (file.stat().failure !== undefined) failed += 1;
+    return { ...this.counters, files_failed: failed, readers };
+  }
+}
+
+async function appendTo(
+  file: RedexFile,
+  payloads: readonly Uint8Array[],
+  { expected, isDurable = false, isInline = false }: AppendOptions,
+): Promise<bigint> {
+  if (isInline) {
+    if (payloads.some(({ length }) => length !== 8)) {
+      throw new NetError("usage", `Cannot append to "${file.name}": an inline event has 8 bytes`, {
+        next: "leave --inline out",
+      });
+    }
+    if (expected !== undefined) requireNext(file, expected);
+    const [first = file.nextSeq] = payloads.map((payload) => file.appendInline(payload));
+    if (isDurable) await file.sync();
+    return first;
+  }
+  if (isDurable && expected === undefined) return await file.appendDurable(payloads);
+  const first = expected === undefined
+    ? file.appendBatch(payloads)
+    : file.appendBatchIfNext(expected, payloads);
+  if (isDurable) await file.sync();
+  return first ?? file.nextSeq;
+}
+
+function requireNext(file: RedexFile, expected: bigint): void {
+  if (file.nextSeq === expected) return;
+  throw new RedexError(
+    "seq_mismatch",
+    `Cannot append to "${file.name}": the next number is ${file.nextSeq}, must be ${expected}`,
+    { next: "read what came in between, then append again", data: { next: Number(file.nextSeq) } },
+  );
+}
