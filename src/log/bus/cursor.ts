@@ -50,6 +50,12 @@ export function decodeCursor(text: string): Map<number, string> {
   return cursor;
 }
 
+/** A cursor that goes on behind an event of a shard, otherwise like `cursor`. @throws BusError `cursor`. */
+export function skipEvent(cursor: string | undefined, shard: number, id: string): string {
+  const map = cursor === undefined ? new Map<number, string>() : decodeCursor(cursor);
+  return encodeCursor(map.set(shard, id));
+}
+
 function bytesOf(text: string): Uint8Array {
   // The engine's own decoder would pass over spaces.
   if (!BASE64.test(text)) throw refused("it has characters that are not base64");

@@ -1,6 +1,7 @@
 /** The event bus. */
 export * from "./adapters/jetstream/mod.ts";
 export * from "./adapters/redis/mod.ts";
+export * from "./adapters/log.ts";
 export * from "./adapters/memory.ts";
 export * from "./adapters/noop.ts";
 export * from "./bus.ts";
@@ -12,4 +13,6 @@ export * from "./filter.ts";
 export * from "./json.ts";
 export { eventCountOf } from "./packed_batch.ts";
 export { SCALING_PRESETS, type ScalingPolicy } from "./scaling_policy.ts";
+export * from "./subscription.ts";
 export * from "./types.ts";
+export * from "./where_text.ts";

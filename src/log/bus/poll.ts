@@ -92,6 +92,7 @@ function respond(request: PollRequest, cursor: CursorMap, gathered: Gathered): P
   for (const { shard } of events) given.set(shard, (given.get(shard) ?? 0) + 1);
   const next = new Map(cursor);
   const stalledShards: number[] = [];
+  const missed: { readonly shard: number; readonly events: bigint }[] = [];
   let hasMoved = false;
   let hasMore = false;
   for (const answer of answers) {
@@ -102,6 +103,8 @@ function respond(request: PollRequest, cursor: CursorMap, gathered: Gathered): P
     if (id !== undefined && id !== answer.from) {
       hasMoved = true;
       next.set(answer.shard, id);
+      const events = answer.poll.missed ?? 0n;
+      if (events > 0n) missed.push({ shard: answer.shard, events });
     } else if (hasBehind) stalledShards.push(answer.shard);
   }
   // All that was looked at was filtered out, but there may be others where the cursor is now.
@@ -112,7 +115,12 @@ function respond(request: PollRequest, cursor: CursorMap, gathered: Gathered): P
     hasMore: hasMoved && (hasMore || isAllFiltered),
     isCutAtShardCap,
     stalledShards,
-    failedShards: failures.map(({ shard, error }) => ({ shard, error: error.message })),
+    failedShards: failures.map(({ shard, error }) => ({
+      shard,
+      error: error.message,
+      damagedId: typeof error.data?.id === "string" ? error.data.id : undefined,
+    })),
+    missed,
   };
 }
 
@@ -180,5 +188,6 @@ function nothing(request: PollRequest): PollResponse {
     isCutAtShardCap: false,
     stalledShards: [],
     failedShards: [],
+    missed: [],
   };
 }

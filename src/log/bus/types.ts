@@ -52,6 +52,8 @@ export interface ShardPoll {
   /** Id of the last event looked at; `undefined` when there was none. */
   readonly nextId: string | undefined;
   readonly hasMore: boolean;
+  /** Events right behind the cursor that are gone, by retention or damage; none when left out. */
+  readonly missed?: bigint;
 }
 
 /**
@@ -119,7 +121,14 @@ export interface PollResponse {
   readonly isCutAtShardCap: boolean;
   /** Shards whose cursor did not move although they have more. */
   readonly stalledShards: readonly number[];
-  readonly failedShards: readonly { readonly shard: number; readonly error: string }[];
+  readonly failedShards: readonly {
+    readonly shard: number;
+    readonly error: string;
+    /** An event that cannot be read: {@linkcode skipEvent} makes a cursor that goes on behind it. */
+    readonly damagedId?: string;
+  }[];
+  /** Shards that have lost events behind the cursor, and how many; reported once, with the cursor moved over them. */
+  readonly missed: readonly { readonly shard: number; readonly events: bigint }[];
 }
 
 /** Life of a shard: it takes events while it is active, and hands over what it has while it drains. */

@@ -93,5 +93,6 @@ function pollKept(
     events,
     nextId: events.at(-1)?.id ?? fromId,
     hasMore: Math.max(0, from) + events.length < kept.events.length,
+    missed: fromId !== undefined && from < 0 ? BigInt(-from) : 0n,
   };
 }

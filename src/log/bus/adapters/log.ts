@@ -1,0 +1,201 @@
+/**
+ * The adapter that keeps events in channels of the log, `bus/<name>/<shard>`: a bus whose events outlive the
+ * process without any engine beside it.
+ *
+ * A record is the event in the envelope that Redis and JetStream get too, so that a reader of the channel sees
+ * JSON; ids are the records' numbers. A batch is appended whole or not at all. Acknowledged means written to the
+ * file; it is on the device when the channel's fsync policy says, and after a flush always.
+ */
+import { BusError } from "../error.ts";
+import { eventIdKind } from "../event_id.ts";
+import { EVENT_ID_MAX, SHARDS_MAX } from "../limits.ts";
+import type { Batch, BusAdapter, ShardPoll } from "../types.ts";
+import { type Redex, type RedexConfig, RedexError, type RedexFile } from "../../redex/mod.ts";
+import { decodeEnvelope, encodeEnvelope } from "./engine/envelope.ts";
+import { pollPage } from "./engine/poll_page.ts";
+
+/** Options of {@linkcode createLogAdapter}. */
+export interface LogAdapterOptions {
+  /** Name of the bus, a part of the channels' names. */
+  readonly name?: string;
+  /** How the channels are kept; on disk unless it says otherwise. */
+  readonly channels?: RedexConfig;
+}
+
+/** Records looked at from the end for a time that can be read. */
+const LAST_LOOKED_AT = 64n;
+
+/**
+ * Creates an adapter over a log. The log stays open when the adapter is stopped: others read the channels too.
+ *
+ * @example
+ * ```ts
+ * import { systemClock } from "../../../base/mod.ts";
+ * import { openRedex } from "../../redex/mod.ts";
+ * import { createLogAdapter } from "./log.ts";
+ * await using redex = openRedex({ clock: systemClock });
+ * const adapter = createLogAdapter(redex, { channels: { isPersistent: false } });
+ * await adapter.start();
+ * console.assert((await adapter.poll(0, undefined, 10, AbortSignal.timeout(1_000))).events.length === 0);
+ * await adapter.stop();
+ * ```
+ */
+export function createLogAdapter(redex: Redex, options: LogAdapterOptions = {}): BusAdapter {
+  return new LogAdapter(redex, options);
+}
+
+class LogAdapter implements BusAdapter {
+  readonly name = "log";
+  readonly #redex: Redex;
+  readonly #prefix: string;
+  readonly #config: RedexConfig;
+  readonly #files = new Map<number, RedexFile>();
+  /** Shards there is a channel of. */
+  readonly #kept = new Set<number>();
+  #isRunning = false;
+
+  constructor(redex: Redex, { name = "default", channels = {} }: LogAdapterOptions) {
+    this.#redex = redex;
+    this.#prefix = `bus/${name}/`;
+    this.#config = { isPersistent: true, ...channels };
+  }
+
+  async start(): Promise<void> {
+    const names = await attempt("list the channels of the bus", () => this.#redex.names());
+    for (const name of names) {
+      const shard = this.#shardOf(name);
+      if (shard !== undefined) this.#kept.add(shard);
+    }
+    this.#isRunning = true;
+  }
+
+  async write(batch: Batch): Promise<void> {
+    const file = await this.#open(batch.shard);
+    const { shard } = batch;
+    const records = batch.events.map((event) => encodeEnvelope({ ...event, shard }));
+    await attempt(`append to ${file.name}`, () => file.appendBatch(records));
+  }
+
+  async poll(shard: number, fromId: string | undefined, limit: number): Promise<ShardPoll> {
+    const last = fromId === undefined ? undefined : seqOf(fromId);
+    if (!this.#kept.has(shard)) {
+      this.#requireRunning();
+      return { events: [], nextId: fromId, hasMore: false };
+    }
+    const file = await this.#open(shard);
+    return await attempt(`read ${file.name}`, () => pageOf(file, last, limit));
+  }
+
+  async flush(): Promise<void> {
+    this.#requireRunning();
+    await Promise.all(
+      [...this.#files.values()].map((file) => attempt(`sync ${file.name}`, () => file.sync())),
+    );
+  }
+
+  stop(): Promise<void> {
+    this.#isRunning = false;
+    this.#files.clear();
+    return Promise.resolve();
+  }
+
+  isHealthy(): Promise<boolean> {
+    const failures = [...this.#files.values()].filter((file) => file.stat().failure !== undefined);
+    return Promise.resolve(this.#isRunning && failures.length === 0);
+  }
+
+  shards(): Promise<readonly number[]> {
+    return Promise.resolve([...this.#kept].sort((a, b) => a - b));
+  }
+
+  async lastInsertionTs(shard: number): Promise<bigint | undefined> {
+    if (!this.#kept.has(shard)) return undefined;
+    const file = await this.#open(shard);
+    return await attempt(`read ${file.name}`, () => {
+      const from = file.nextSeq - LAST_LOOKED_AT;
+      const events = file.readRange(from > file.firstSeq ? from : file.firstSeq, file.nextSeq);
+      const times = events.map(({ payload }) => decodeEnvelope(payload)?.insertionTs ?? 0n);
+      return times.reduce((greatest, time) => time > greatest ? time : greatest, 0n);
+    });
+  }
+
+  async #open(shard: number): Promise<RedexFile> {
+    this.#requireRunning();
+    const open = this.#files.get(shard);
+    // Whoever removed the channel closed it; the next use makes it anew.
+    if (open !== undefined && this.#redex.get(open.name) === open) return open;
+    const name = this.#prefix + shard;
+    const file = await attempt(`open ${name}`, () => this.#redex.open(name, this.#config));
+    this.#files.set(shard, file);
+    this.#kept.add(shard);
+    return file;
+  }
+
+  #shardOf(name: string): number | undefined {
+    if (!name.startsWith(this.#prefix)) return undefined;
+    const text = name.slice(this.#prefix.length);
+    const shard = /^[0-9]{1,5}$/.test(text) ? Number(text) : -1;
+    return String(shard) === text && shard <= SHARDS_MAX ? shard : undefined;
+  }
+
+  #requireRunning(): void {
+    if (!this.#isRunning) throw new BusError("fatal", "Cannot use adapter: it was stopped");
+  }
+}
+
+/**
+ * Records behind number `last`. What is gone by now, or damaged, is missed in front of the first event: a page ends
+ * where numbers are missing, and the next one begins with them.
+ */
+function pageOf(file: RedexFile, last: bigint | undefined, limit: number): ShardPoll {
+  const wanted = last === undefined ? file.firstSeq : last + 1n;
+  const start = wanted > file.firstSeq ? wanted : file.firstSeq;
+  if (start >= file.nextSeq) return { events: [], nextId: textOf(last), hasMore: false };
+  const events = file.readRange(start, file.nextSeq, limit);
+  const first = events[0]?.seq;
+  if (first === undefined) {
+    return {
+      events: [],
+      nextId: textOf(file.nextSeq - 1n),
+      hasMore: false,
+      missed: file.nextSeq - wanted,
+    };
+  }
+  const hole = events.findIndex(({ seq }, index) => seq !== first + BigInt(index));
+  const run = hole < 0 ? events : events.slice(0, hole);
+  const records = run.map(({ seq, payload }) => ({
+    id: String(seq),
+    data: payload,
+    dedupId: undefined,
+  }));
+  const isMore = first + BigInt(run.length) < file.nextSeq;
+  return { ...pollPage(records, limit, `channel "${file.name}"`, isMore), missed: first - wanted };
+}
+
+function textOf(seq: bigint | undefined): string | undefined {
+  return seq === undefined ? undefined : String(seq);
+}
+
+function seqOf(id: string): bigint {
+  if (eventIdKind(id) === "numeric" && id.length <= EVENT_ID_MAX) return BigInt(id);
+  throw new BusError("cursor", "Cannot poll shard: its ids are decimal numbers", {
+    next: "the bus has another engine than when the cursor was made: start without it",
+  });
+}
+
+/** @throws BusError `transient` for what may pass: a full disk, a device that fails; else `fatal`. */
+async function attempt<Value>(what: string, call: () => Value | Promise<Value>): Promise<Value> {
+  try {
+    return await call();
+  } catch (cause) {
+    if (cause instanceof BusError) throw cause;
+    const isPassing = cause instanceof RedexError &&
+      (cause.kind === "no_space" || cause.kind === "io" || cause.kind === "limit");
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const next = cause instanceof RedexError ? cause.next : undefined;
+    throw new BusError(isPassing ? "transient" : "fatal", `Cannot ${what}: ${why}`, {
+      cause,
+      next,
+    });
+  }
+}
