@@ -34,9 +34,10 @@ export interface LinkUse {
 }
 
 /** One connection, or the attempt to make it. */
-export class EngineLink<Client> {
+export class EngineLink<Client extends object> {
   readonly #deps: EngineLinkDeps<Client>;
   readonly #stop = new AbortController();
+  readonly #givenUp = new WeakSet<object>();
   #opening: Promise<OpenedConnection<Client>> | undefined;
   #opened: OpenedConnection<Client> | undefined;
 
@@ -78,6 +79,17 @@ export class EngineLink<Client> {
     if (opened === undefined || opened.client !== client) return;
     this.#opened = undefined;
     void opened.close();
+  }
+
+  /** Ends a connection whose engine hangs; what else waits for it fails instead of waiting for another. */
+  giveUp(client: Client): void {
+    this.#givenUp.add(client);
+    this.drop(client);
+  }
+
+  /** True when it was not the engine that ended the connection. */
+  wasGivenUp(client: Client): boolean {
+    return this.#givenUp.has(client);
   }
 
   /** Ends it for good; idempotent. */
@@ -132,7 +144,7 @@ export class EngineLink<Client> {
  *
  * @throws BusError What `attempt` fails with; `transient` when there is no connection in time.
  */
-export async function overLink<Client, Value>(
+export async function overLink<Client extends object, Value>(
   link: EngineLink<Client>,
   { clock, timeoutMs, signal }: {
     readonly clock: Clock;
@@ -147,7 +159,7 @@ export async function overLink<Client, Value>(
     try {
       return await attempt(client);
     } catch (error) {
-      if (!isConnectionLost(error)) throw error;
+      if (!isConnectionLost(error) || link.wasGivenUp(client)) throw error;
       link.drop(client);
       if (signal.aborted || clock.now() >= untilMs) throw error;
       await pauseWithin(clock, CONNECT_PAUSE_MS, signal);

@@ -3,6 +3,7 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { OpenedConnection } from "../engine/mod.ts";
 import { natsError } from "./errors.ts";
+import { LIBRARY_EXTRA_MS } from "./limits.ts";
 import type { JetStreamSettings } from "./options.ts";
 import { type CreateHeaders, ReplyInbox } from "./_reply_inbox.ts";
 
@@ -45,7 +46,8 @@ export async function openNats(
     connection,
     manager: await jetstreamManager(connection, {
       checkAPI: false,
-      timeout: settings.requestTimeoutMs,
+      // Ours is over first, and gives the connection up.
+      timeout: settings.requestTimeoutMs + LIBRARY_EXTRA_MS,
     }),
     replies: new ReplyInbox(connection, core.createInbox()),
     headers: core.headers,

@@ -268,7 +268,7 @@ class JetStreamAdapter implements BusAdapter {
         timeoutMs: this.#settings.requestTimeoutMs,
         signal,
         action,
-        onLate: () => link.drop(client),
+        onLate: () => link.giveUp(client),
       });
     } catch (error) {
       const known = natsError(error, action, this.#settings.redact);

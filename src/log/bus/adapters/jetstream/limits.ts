@@ -24,3 +24,6 @@ export const HEADER_BYTES = 64;
 
 /** Sequence numbers above are not exact in JavaScript; no stream gets there in 2,000 years at 100,000 per second. */
 export const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER - 1;
+
+/** How much longer the library waits for a request than the adapter does, in milliseconds. */
+export const LIBRARY_EXTRA_MS = 1_000;

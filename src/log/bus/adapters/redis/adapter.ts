@@ -177,7 +177,7 @@ class RedisAdapter implements BusAdapter {
         timeoutMs: this.#settings.commandTimeoutMs,
         signal,
         action,
-        onLate: () => link.drop(client),
+        onLate: () => link.giveUp(client),
       });
     } catch (error) {
       const known = redisError(error, action, this.#settings.address.redact);
