@@ -64,10 +64,9 @@ interface LibraryError {
  */
 export function redisError(error: unknown, action: string, redact: Redact): BusError {
   if (error instanceof BusError) return error;
-  const { message, name, previousErrors = [] } = (error ?? {}) as LibraryError;
-  // A MULTI is refused because of a command in it, and that one says why.
-  const [first] = previousErrors;
-  if (first !== undefined) return redisError(first, action, redact);
+  // A MULTI is refused because of a command in it, and that one says why; it may be the same error.
+  const outer = (error ?? {}) as LibraryError;
+  const { message, name } = (outer.previousErrors?.[0] ?? outer) as LibraryError;
   const text = typeof message === "string" ? message : "unknown error";
   const word = WORD.exec(text)?.[1];
   // Connections that end in the middle of a command say it in words; so do sockets.
