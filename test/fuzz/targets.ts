@@ -3,6 +3,7 @@
 import type { CreateTarget } from "./fuzz.ts";
 import { CAPABILITY_TARGETS } from "./targets/capability_targets.ts";
 import { CHANNEL_TARGETS } from "./targets/channel_targets.ts";
+import { CORTEX_TARGETS } from "./targets/cortex_targets.ts";
 import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
@@ -44,4 +45,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...INDEX_TARGETS,
   ...NAT_TARGETS,
   ...PORT_MAPPING_TARGETS,
+  ...CORTEX_TARGETS,
 };
