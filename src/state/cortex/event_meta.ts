@@ -6,8 +6,8 @@
  * The checksum is the low half of XXH3 over all of the event, with the checksum and the two bytes as
  * zeros; in events of old writers over the tail alone. A reader takes either.
  */
-import { xxh3Low32 } from "../../core/crypto/mod.ts";
-import { CHECKSUM_SCRATCH_BYTES_MAX } from "./limits.ts";
+import { xxh3Low32, Xxh3Memory } from "../../core/crypto/mod.ts";
+import { CHECKED_IN_PLACE_BYTES_MAX } from "./limits.ts";
 
 /** Bytes in front of the tail. */
 export const EVENT_META_BYTES = 24;
@@ -59,8 +59,8 @@ export function encodeEvent(meta: EventMeta, tail: Uint8Array): Uint8Array<Array
 
 /** Reads an event from outside; never throws. */
 export function decodeEvent(payload: Uint8Array): EventDecodeResult {
-  const version = new EventChecker().check(payload);
-  if (version === "short") return { ok: false, reason: shortReason(payload) };
+  if (payload.length < EVENT_META_BYTES) return { ok: false, reason: shortReason(payload) };
+  const version = checkCopy(payload, u32At(payload, 20));
   if (version === "wrong") return { ok: false, reason: checksumReason(payload) };
   const event = {
     dispatch: payload[0] ?? 0,
@@ -73,9 +73,9 @@ export function decodeEvent(payload: Uint8Array): EventDecodeResult {
   return { ok: true, event };
 }
 
-/** Checks payloads one after the other, with one buffer for all. */
+/** Checks payloads one after the other, in one memory. */
 export class EventChecker {
-  #scratch = new Uint8Array(1_024);
+  readonly #memory = new Xxh3Memory(CHECKED_IN_PLACE_BYTES_MAX);
 
   /** By which rule the payload's checksum is right; `short` when there is no room for one. */
   check(payload: Uint8Array): 2 | 1 | "wrong" | "short" {
@@ -83,25 +83,32 @@ export class EventChecker {
     if (length < EVENT_META_BYTES) return "short";
     const stored = u32At(payload, 20);
     // The log's bytes must not be written to, so that the zeros are set in a copy.
-    const copy = this.#room(length).subarray(0, length);
-    copy.set(payload);
-    copy[2] =
-      copy[3] =
-      copy[20] =
-      copy[21] =
-      copy[22] =
-      copy[23] =
-        0;
-    if (xxh3Low32(copy) === stored) return 2;
-    return xxh3Low32(payload.subarray(EVENT_META_BYTES)) === stored ? 1 : "wrong";
+    const { bytes } = this.#memory;
+    if (length > bytes.length) return checkCopy(payload, stored);
+    bytes.set(payload);
+    zeroChecksum(bytes);
+    if (this.#memory.low32(0, length) === stored) return 2;
+    const tail = this.#memory.low32(EVENT_META_BYTES, length - EVENT_META_BYTES);
+    return tail === stored ? 1 : "wrong";
   }
+}
 
-  #room(length: number): Uint8Array {
-    if (length <= this.#scratch.length) return this.#scratch;
-    const room = new Uint8Array(2 ** Math.ceil(Math.log2(length)));
-    if (length <= CHECKSUM_SCRATCH_BYTES_MAX) this.#scratch = room;
-    return room;
-  }
+function checkCopy(payload: Uint8Array, stored: number): 2 | 1 | "wrong" {
+  const copy = payload.slice();
+  zeroChecksum(copy);
+  if (xxh3Low32(copy) === stored) return 2;
+  return xxh3Low32(copy.subarray(EVENT_META_BYTES)) === stored ? 1 : "wrong";
+}
+
+/** The checksum, and the two bytes without a meaning. */
+function zeroChecksum(bytes: Uint8Array): void {
+  bytes[2] =
+    bytes[3] =
+    bytes[20] =
+    bytes[21] =
+    bytes[22] =
+    bytes[23] =
+      0;
 }
 
 /** Why a payload without room for its meta is not an event. */

@@ -24,8 +24,8 @@ export const SLICE_MS_MAX = 8;
 /** Readers that wait for a change at the same time, of one adapter. */
 export const WATCHERS_MAX = 4_096;
 
-/** Largest payload that is copied into the buffer kept for checksums; larger ones get one of their own. */
-export const CHECKSUM_SCRATCH_BYTES_MAX = 1024 * 1024;
+/** Largest payload that is checked in a fold's own memory, which is one page of wasm; larger ones are copied. */
+export const CHECKED_IN_PLACE_BYTES_MAX = 32 * 1024;
 
 /** Numbers of events are plain numbers inside the engine. */
 export const SEQ_MAX = 2n ** 53n - 1n;

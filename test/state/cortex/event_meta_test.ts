@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { xxh3 } from "../../../src/core/crypto/mod.ts";
+import { EventChecker } from "../../../src/state/cortex/event_meta.ts";
 import { decodeEvent, encodeEvent } from "../../../src/state/mod.ts";
 
 const u64 = fc.bigInt(0n, 2n ** 64n - 1n);
@@ -74,4 +75,21 @@ Deno.test("decodeEvent() never throws", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
     decodeEvent(bytes);
   }));
+});
+
+Deno.test("EventChecker says what decodeEvent() says, one payload after the other", () => {
+  const checker = new EventChecker();
+  const tail = fc.oneof(
+    fc.uint8Array(),
+    fc.nat(70_000).map((length) => new Uint8Array(length).fill(length)),
+  );
+  fc.assert(fc.property(anyMeta, tail, fc.constantFrom(2, 1, 0), (meta, tail, kind) => {
+    const payload = encodeEvent(meta, tail);
+    const view = new DataView(payload.buffer);
+    if (kind === 1) view.setUint32(20, low(tail), true);
+    if (kind === 0) view.setUint32(20, view.getUint32(20, true) ^ 1, true);
+    const decoded = decodeEvent(payload);
+    assert.equal(checker.check(payload), decoded.ok ? decoded.event.checksumVersion : "wrong");
+  }));
+  assert.equal(checker.check(new Uint8Array(23)), "short");
 });
