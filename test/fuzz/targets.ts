@@ -2,6 +2,7 @@
 
 import type { CreateTarget } from "./fuzz.ts";
 import { CAPABILITY_TARGETS } from "./targets/capability_targets.ts";
+import { CAUSAL_TARGETS } from "./targets/causal_targets.ts";
 import { CHANNEL_TARGETS } from "./targets/channel_targets.ts";
 import { CORTEX_TARGETS } from "./targets/cortex_targets.ts";
 import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
@@ -46,4 +47,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...NAT_TARGETS,
   ...PORT_MAPPING_TARGETS,
   ...CORTEX_TARGETS,
+  ...CAUSAL_TARGETS,
 };

@@ -53,6 +53,18 @@ export class EntityLog {
     return log;
   }
 
+  /**
+   * A log that starts behind an event known from elsewhere, such as the genesis of a fork.
+   *
+   * @throws CausalError `snapshot` when the event is not of the entity.
+   */
+  static after(entityId: Uint8Array, base: CausalEvent): EntityLog {
+    const log = new EntityLog(entityId);
+    if (base.link.origin !== log.origin) throw notOfLog("the event has another origin");
+    log.#base = base;
+    return log;
+  }
+
   /** Last event; the base when there is none. */
   get head(): CausalEvent {
     return this.#events.at(-1) ?? this.#base;

@@ -103,6 +103,7 @@ export class ObservedHorizon {
     for (const [origin, sequence] of this.#entries) copy.#entries.set(origin, sequence);
     copy.#bits = this.#bits;
     copy.#time = this.#time;
+    copy.#forgotten = this.#forgotten;
     return copy;
   }
 

@@ -8,13 +8,19 @@ import {
   type CausalEvent,
   checkLink,
   decodeCausalLink,
+  decodeContinuityProof,
   decodeEventFrames,
+  decodeForkRecord,
   decodeStateSnapshot,
   encodeCausalLink,
+  encodeContinuityProof,
   encodeEventFrames,
+  encodeForkRecord,
   encodeStateSnapshot,
   EntityLog,
   eventHash,
+  forkEntity,
+  forkSentinel,
   genesisEvent,
   horizonBits,
   mayHaveSeen,
@@ -25,6 +31,7 @@ import type { VectorSuite } from "../suite.ts";
 import {
   bytesOf,
   hexBytes,
+  integerOf,
   listOf,
   numberOf,
   objectOf,
@@ -57,6 +64,9 @@ export const CAUSAL_SUITES: Readonly<Record<string, VectorSuite>> = {
       },
       "computed.chain": { cases: pairsOf(computed), check: checkPair },
       framing: { cases: [computed], check: checkFraming },
+      proof: { cases: [computed], check: checkProof },
+      "computed.fork_sentinels": checkSentinel,
+      fork_record: { cases: [recordOf(computed, "fork_record")], check: checkForkRecord },
       "computed.horizon_bloom": checkBloom,
       "computed.snapshot_rejects": {
         cases: listOf(computed, "snapshot_rejects").map((why) => ({ why })),
@@ -169,6 +179,43 @@ function checkFraming(vector: VectorObject): void {
   const cut = decodeEventFrames(framed.subarray(0, framed.length - 1), count);
   assert.deepEqual(cut.events, events.slice(0, -1));
   assert.ok(!cut.isComplete);
+}
+
+function checkProof(vector: VectorObject): void {
+  const bytes = bytesOf(recordOf(vector, "continuity_proof"), "bytes");
+  const fields = recordOf(recordOf(vector, "continuity_proof"), "fields");
+  const proof = decodeContinuityProof(bytes);
+  assert.deepEqual(proof, {
+    origin: hexNumber(fields, "origin"),
+    fromSequence: integerOf(fields, "from_seq"),
+    toSequence: integerOf(fields, "to_seq"),
+    fromHash: hexNumber(fields, "from_hash"),
+    toHash: hexNumber(fields, "to_hash"),
+  });
+  assert.deepEqual(encodeContinuityProof(proof), bytes);
+  const [first, , , last] = listOf(vector, "chain").slice(1).map(eventOf);
+  assert.ok(first !== undefined && last !== undefined);
+  assert.equal(eventHash(first.link, first.payload), proof.fromHash);
+  assert.equal(eventHash(last.link, last.payload), proof.toHash);
+}
+
+function checkSentinel(vector: VectorObject): void {
+  const sequence = BigInt(textOf(vector, "fork_seq"));
+  const sentinel = forkSentinel(hexNumber(vector, "original_origin"), sequence);
+  assert.equal(sentinel, hexNumber(vector, "sentinel"));
+}
+
+function checkForkRecord(vector: VectorObject): void {
+  const fields = recordOf(vector, "fields");
+  const record = decodeForkRecord(bytesOf(vector, "bytes"));
+  const made = forkEntity({
+    originalOrigin: hexNumber(fields, "original_origin"),
+    forkedOrigin: hexNumber(fields, "forked_origin"),
+    forkSequence: integerOf(fields, "fork_seq"),
+    snapshotSequence: integerOf(fields, "from_snapshot_seq"),
+  });
+  assert.deepEqual(record, made.record);
+  assert.deepEqual(encodeForkRecord(made.record), bytesOf(vector, "bytes"));
 }
 
 function checkBloom(vector: VectorObject): void {
