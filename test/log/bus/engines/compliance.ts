@@ -52,7 +52,7 @@ export function engineCompliance(engine: EngineUnderTest): void {
     const all = await pollAll(adapter, 0, 1_000);
     assert.deepEqual(all.map(({ raw }) => raw), raws);
     const end = await adapter.poll(0, all.at(-1)?.id, 10, SIGNAL);
-    assert.deepEqual(end, { events: [], nextId: undefined, hasMore: false });
+    assert.deepEqual([end.events, end.nextId, end.hasMore], [[], undefined, false]);
     const exact = await adapter.poll(1, undefined, 1, SIGNAL);
     assert.equal(exact.hasMore, false);
   });
@@ -64,6 +64,19 @@ export function engineCompliance(engine: EngineUnderTest): void {
     assert.deepEqual(await adapter.poll(9, undefined, 10, SIGNAL), empty);
     assert.deepEqual(await adapter.poll(0, undefined, 0, SIGNAL), empty);
     assert.equal((await failureOf(adapter.poll(0, "no id", 10, SIGNAL))).kind, "cursor");
+  });
+
+  test(`${name}: shards() and lastInsertionTs() tell what is kept`, async () => {
+    await using server = await engine.startServer();
+    await using adapter = await open(server);
+    assert.deepEqual(await adapter.shards?.(SIGNAL), []);
+    for (const shard of [0, 2, 40]) {
+      await adapter.write(batchOf(["1", "2"].map(bytesOf), { shard }), SIGNAL);
+    }
+    assert.equal(await adapter.lastInsertionTs?.(2, SIGNAL), 101n);
+    assert.equal(await adapter.lastInsertionTs?.(1, SIGNAL), undefined);
+    await adapter.start();
+    assert.deepEqual(await adapter.shards?.(SIGNAL), [0, 2, 40]);
   });
 
   test(`${name}: a broken record ends a page, and the poll that begins with it fails`, async () => {
@@ -131,7 +144,7 @@ export function engineCompliance(engine: EngineUnderTest): void {
     await adapter.write(batchOf([bytesOf("1")]), SIGNAL);
     await adapter.poll(0, undefined, 1, SIGNAL);
     assert.equal(await adapter.isHealthy(SIGNAL), true);
-    server.signal("SIGSTOP");
+    await server.pause();
     const begin = performance.now();
     const second = batchOf([bytesOf("2")], { sequenceStart: 1n });
     const [written, polled, healthy] = await Promise.all([
@@ -143,7 +156,7 @@ export function engineCompliance(engine: EngineUnderTest): void {
     assert.equal(written.kind, "transient");
     assert.equal(polled.kind, "transient");
     assert.equal(healthy, false);
-    server.signal("SIGCONT");
+    server.resume();
     await adapter.write(second, SIGNAL);
     const ids = new Set((await pollAll(adapter)).map(({ dedupId }) => dedupId));
     assert.deepEqual([...ids], ["1f:0:0:0", "1f:0:1:0"]);
@@ -153,11 +166,11 @@ export function engineCompliance(engine: EngineUnderTest): void {
   test(`${name}: a signal ends a call that waits`, async () => {
     await using server = await engine.startServer();
     await using adapter = await open(server);
-    server.signal("SIGSTOP");
+    await server.pause();
     const stop = new AbortController();
     const written = failureOf(adapter.write(batchOf([bytesOf("1")]), stop.signal));
     stop.abort();
     assert.equal((await written).kind, "transient");
-    server.signal("SIGCONT");
+    server.resume();
   });
 }

@@ -1,79 +1,75 @@
-/** A stream of events into a server that is killed and started again and again. */
+/** A stream of events through a whole bus into a server that is killed and started again and again. */
 import assert from "node:assert/strict";
-import { type BusAdapter, BusError, type StoredEvent } from "../../../../src/log/bus/mod.ts";
-import { batchOf, bytesOf, pollAll, SIGNAL, textOf } from "./adapter_kit.ts";
+import { systemClock } from "../../../../src/base/mod.ts";
+import {
+  type BusAdapter,
+  createEventBus,
+  type EventBus,
+  type StoredEvent,
+} from "../../../../src/log/bus/mod.ts";
+import { bytesOf, pollAll, textOf } from "./adapter_kit.ts";
 import type { ServerProcess } from "./server_process.ts";
 
 const EVENTS = 20_000;
 const SHARDS = 2;
-const BATCH_EVENTS = 125;
 const KILLS = 5;
 const DOWN_MS = 60;
-/** Nobody would wait longer than this for a server that comes back. */
-const GIVE_UP_MS = 30_000;
+/** A producer that sends all at once would be done before the first kill. */
+const BURST_EVENTS = 50;
+/** Longest pause between tries is 3.2 s; so many of them outlast every restart here. */
+const RETRIES = 12;
 
-/** What came of it. */
-export interface StreamOutcome {
-  /** Events of each shard as the adapter gives them. */
-  readonly shards: readonly (readonly StoredEvent[])[];
-  /** Attempts to write a batch that failed. */
-  readonly retries: number;
-}
-
-/** Writes 20,000 events, trying again what failed, while the server is killed five times; reads all of them. */
+/** Sends 20,000 events through a bus while the server is killed five times; gives the shards as they are then. */
 export async function streamThroughKills(
   server: ServerProcess,
   adapter: BusAdapter,
-): Promise<StreamOutcome> {
-  let written = 0;
-  let retries = 0;
-  const isOver = () => written >= EVENTS;
-  const killing = (async () => {
-    for (let kill = 1; kill <= KILLS && !isOver(); kill++) {
-      while (written < kill * EVENTS / (KILLS + 1)) await sleep(1);
-      await server.kill();
-      await sleep(DOWN_MS);
-      await server.start();
-    }
-  })();
-  const producing = Array.from({ length: SHARDS }, async (_, shard) => {
-    for (let first = 0; first < EVENTS / SHARDS; first += BATCH_EVENTS) {
-      const raws = Array.from({ length: BATCH_EVENTS }, (_, i) => bytesOf(`${first + i}`));
-      retries += await writeUntilDone(
-        adapter,
-        batchOf(raws, { shard, sequenceStart: BigInt(first) }),
-      );
-      written += BATCH_EVENTS;
-    }
+): Promise<StoredEvent[][]> {
+  const bus = await createEventBus({ clock: systemClock, adapter }, {
+    shards: SHARDS,
+    scaling: false,
+    adapterRetries: RETRIES,
+    batch: { eventsMin: 100, eventsMax: 500, delayMaxMs: 2 },
   });
-  await Promise.all([killing, ...producing]);
-  const shards = await Promise.all(
-    Array.from({ length: SHARDS }, (_, shard) => pollAll(adapter, shard, 2_000)),
-  );
-  return { shards, retries };
+  await Promise.all([produce(bus), killAgainAndAgain(server, bus)]);
+  await untilDispatched(bus);
+  await bus.flush();
+  const { ingested, dispatched, dropped } = bus.stats();
+  assert.deepEqual([ingested, dispatched, dropped], [BigInt(EVENTS), BigInt(EVENTS), 0n]);
+  const shards = [];
+  for (let shard = 0; shard < SHARDS; shard++) shards.push(await pollAll(adapter, shard, 2_000));
+  await bus.shutdown();
+  return shards;
 }
 
-/** Every event is there once, in order. */
+/** Every event is there once, and each shard has its own in the order they were sent. */
 export function assertComplete(shards: readonly (readonly StoredEvent[])[]): void {
-  const wanted = Array.from({ length: EVENTS / SHARDS }, (_, i) => String(i));
-  assert.equal(shards.length, SHARDS);
-  for (const events of shards) assert.deepEqual(events.map(({ raw }) => textOf(raw)), wanted);
+  const numbers = shards.map((events) => events.map(({ raw }) => Number(textOf(raw))));
+  for (const each of numbers) assert.deepEqual(each, each.toSorted((a, b) => a - b));
+  const all = numbers.flat().sort((a, b) => a - b);
+  assert.deepEqual(all, Array.from({ length: EVENTS }, (_, i) => i));
 }
 
-async function writeUntilDone(
-  adapter: BusAdapter,
-  batch: Parameters<BusAdapter["write"]>[0],
-): Promise<number> {
-  const untilMs = performance.now() + GIVE_UP_MS;
-  for (let retries = 0;; retries++) {
-    try {
-      await adapter.write(batch, SIGNAL);
-      return retries;
-    } catch (error) {
-      const mayRetry = error instanceof BusError && error.isRetryable;
-      if (!mayRetry || performance.now() > untilMs) throw error;
-      await sleep(20);
-    }
+async function produce(bus: EventBus): Promise<void> {
+  for (let i = 0; i < EVENTS; i++) {
+    bus.ingestRaw(bytesOf(String(i)));
+    if (i % BURST_EVENTS === 0) await sleep(1);
+  }
+}
+
+async function killAgainAndAgain(server: ServerProcess, bus: EventBus): Promise<void> {
+  for (let kill = 1; kill <= KILLS; kill++) {
+    while (bus.stats().dispatched < kill * EVENTS / (KILLS + 1)) await sleep(1);
+    await server.kill();
+    await sleep(DOWN_MS);
+    await server.start();
+  }
+}
+
+async function untilDispatched(bus: EventBus): Promise<void> {
+  for (;;) {
+    const { ingested, dispatched, dropped } = bus.stats();
+    if (dispatched + dropped >= ingested) return;
+    await sleep(5);
   }
 }
 

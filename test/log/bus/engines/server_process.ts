@@ -23,7 +23,10 @@ export interface ServerProcess extends AsyncDisposable {
   stop(): Promise<void>;
   /** Starts it again, on the same port and folder. */
   start(): Promise<void>;
-  signal(signal: Deno.Signal): void;
+  /** Lets it hang: what is sent to it waits. */
+  pause(): Promise<void>;
+  /** Lets it go on. */
+  resume(): void;
 }
 
 const START_TRIES_MAX = 200;
@@ -65,7 +68,11 @@ export async function startServer(program: ServerProgram): Promise<ServerProcess
     folder,
     kill: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
-    signal: (signal) => child?.kill(signal),
+    pause: async () => {
+      child?.kill("SIGSTOP");
+      while (child !== undefined && !isStopped(child.pid)) await sleep(1);
+    },
+    resume: () => child?.kill("SIGCONT"),
     start: async () => {
       child = new Deno.Command(path, {
         args: [...program.args(port, folder)],
@@ -78,7 +85,7 @@ export async function startServer(program: ServerProgram): Promise<ServerProcess
           return await program.check(port);
         } catch (error) {
           if (attempt >= START_TRIES_MAX) throw error;
-          await new Promise((resolve) => setTimeout(resolve, START_PAUSE_MS));
+          await sleep(START_PAUSE_MS);
         }
       }
     },
@@ -111,6 +118,17 @@ export async function ask(port: number, line: string): Promise<string> {
   const bytes = new Uint8Array(4096);
   const count = await connection.read(bytes) ?? 0;
   return new TextDecoder().decode(bytes.subarray(0, count));
+}
+
+/** True when no thread of a process runs any more. */
+function isStopped(pid: number): boolean {
+  return [...Deno.readDirSync(`/proc/${pid}/task`)].every(({ name }) =>
+    /\) [Tt] /.test(Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`))
+  );
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function programPath(paths: readonly string[]): string | undefined {

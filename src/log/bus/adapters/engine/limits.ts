@@ -25,3 +25,6 @@ export const DEDUP_CAPACITY = 2 ** 19;
 
 /** Longest text of an engine that goes into an error of ours. */
 export const ENGINE_TEXT_LENGTH_MAX = 300;
+
+/** How long it is taken for granted which shards an engine has, in milliseconds. */
+export const SHARDS_KNOWN_MS = 1_000;

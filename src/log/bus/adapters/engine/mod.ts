@@ -4,6 +4,7 @@ export * from "./deadline.ts";
 export * from "./dedup_id.ts";
 export * from "./envelope.ts";
 export * from "./in_flight.ts";
+export * from "./known_shards.ts";
 export * from "./limits.ts";
 export * from "./link.ts";
 export * from "./options.ts";

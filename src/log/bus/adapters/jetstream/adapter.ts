@@ -10,8 +10,10 @@ import type { Log } from "../../../../observe/mod.ts";
 import { BusError } from "../../error.ts";
 import type { Batch, BusAdapter, ShardPoll } from "../../types.ts";
 import {
+  decodeEnvelope,
   EngineLink,
   InFlight,
+  KnownShards,
   overLink,
   POLL_EVENTS_MAX,
   pollPage,
@@ -42,10 +44,13 @@ interface Links {
 
 /** What a poll needs to know of a stream. */
 interface StreamFacts {
+  readonly firstSequence: number;
   readonly lastSequence: number;
   readonly isDirect: boolean;
 }
 
+/** A shard's number, without leading zeros. */
+const SHARD = /^(?:0|[1-9]\d{0,4})$/;
 const SEQUENCE = /^\d{1,20}$/;
 
 /**
@@ -67,6 +72,7 @@ class JetStreamAdapter implements BusAdapter {
   readonly #log: Pick<Log, "warn">;
   readonly #progress = new WriteProgress();
   readonly #writes = new InFlight();
+  readonly #shards: KnownShards;
   /** Shards whose stream is there; at most 65,536. */
   readonly #streams = new Map<number, Promise<void>>();
   #links: Links | undefined;
@@ -74,6 +80,7 @@ class JetStreamAdapter implements BusAdapter {
   constructor(settings: JetStreamSettings, { clock = systemClock, log }: JetStreamAdapterDeps) {
     this.#settings = settings;
     this.#clock = clock;
+    this.#shards = new KnownShards(clock);
     this.#log = log;
   }
 
@@ -127,7 +134,14 @@ class JetStreamAdapter implements BusAdapter {
       const fetch = facts.isDirect && hasBatchedGet(client) ? fetchDirect : fetchByReader;
       const work = fetch(client, { stream, sequence, count: wanted + 1, action, redact });
       const { records, isMore } = await this.#wait(link, client, work, action, signal);
-      return pollPage(records, wanted, `stream ${stream}`, isMore);
+      // Events that were removed inside a stream are passed over; those that its bounds took are missed.
+      const isBehind = fromId !== undefined && facts.firstSequence > sequence;
+      const missed = isBehind ? BigInt(facts.firstSequence - sequence) : 0n;
+      if (records.length > 0) {
+        return { ...pollPage(records, wanted, `stream ${stream}`, isMore), missed };
+      }
+      // All of them are gone.
+      return { events: [], nextId: String(facts.lastSequence), hasMore: false, missed };
     });
   }
 
@@ -141,9 +155,39 @@ class JetStreamAdapter implements BusAdapter {
     const links = this.#links;
     this.#links = undefined;
     this.#streams.clear();
+    this.#shards.forget();
     if (links === undefined) return;
     await this.#writes.drain(this.#clock, this.#settings.requestTimeoutMs);
     await Promise.all([links.data.stop(), links.health.stop()]);
+  }
+
+  async shards(signal: AbortSignal): Promise<readonly number[]> {
+    const { data: link } = this.#started();
+    const action = this.#cannot("read from");
+    const prefix = `${this.#settings.prefix}_shard_`;
+    return await this.#shards.get(() =>
+      overLink(link, this.#patience(signal), async (client) => {
+        const names = namesOf(client, `${this.#settings.prefix}.shard.*`);
+        const all = await this.#wait(link, client, names, action, signal);
+        return all.filter((name) =>
+          name.startsWith(prefix) && SHARD.test(name.slice(prefix.length))
+        )
+          .map((name) => Number(name.slice(prefix.length))).sort((a, b) => a - b);
+      })
+    );
+  }
+
+  async lastInsertionTs(shard: number, signal: AbortSignal): Promise<bigint | undefined> {
+    const { data: link } = this.#started();
+    const action = this.#cannot("read from");
+    const query = { last_by_subj: `${this.#settings.prefix}.shard.${shard}` };
+    return await overLink(link, this.#patience(signal), async (client) => {
+      const facts = this.#facts(client, shard, action);
+      if (await this.#wait(link, client, facts, action, signal) === undefined) return undefined;
+      const asked = client.manager.streams.getMessage(this.#stream(shard), query);
+      const last = await this.#wait(link, client, asked, action, signal);
+      return last === null ? undefined : decodeEnvelope(last.data)?.insertionTs;
+    });
   }
 
   async isHealthy(signal: AbortSignal): Promise<boolean> {
@@ -227,7 +271,11 @@ class JetStreamAdapter implements BusAdapter {
   ): Promise<StreamFacts | undefined> {
     try {
       const { state, config } = await client.manager.streams.info(this.#stream(shard));
-      return { lastSequence: state.last_seq, isDirect: config.allow_direct === true };
+      return {
+        firstSequence: state.first_seq,
+        lastSequence: state.last_seq,
+        isDirect: config.allow_direct === true,
+      };
     } catch (error) {
       const known = natsError(error, action, this.#settings.redact);
       if (isNoStream(known)) return undefined;
@@ -304,4 +352,10 @@ class JetStreamAdapter implements BusAdapter {
   #cannot(what: string): string {
     return `Cannot ${what} NATS at ${this.#settings.place}`;
   }
+}
+
+async function namesOf({ manager }: NatsClient, subject: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const name of manager.streams.names(subject)) names.push(name);
+  return names;
 }

@@ -11,11 +11,13 @@ import type { Log } from "../../../../observe/mod.ts";
 import { BusError } from "../../error.ts";
 import type { Batch, BusAdapter, ShardPoll } from "../../types.ts";
 import {
+  decodeEnvelope,
   dedupIds,
   encodeEnvelope,
   EngineLink,
   type EngineRecord,
   InFlight,
+  KnownShards,
   overLink,
   POLL_EVENTS_MAX,
   pollPage,
@@ -25,6 +27,7 @@ import {
 import { openRedis, type RedisClient } from "./_connect.ts";
 import { warnOfDuplicates } from "./_duplicate_warning.ts";
 import { redisError } from "./errors.ts";
+import { SHARDS_END, SHARDS_RUN } from "./limits.ts";
 import { type RedisAdapterOptions, type RedisSettings, redisSettings } from "./options.ts";
 
 /** What the adapter needs. */
@@ -61,11 +64,13 @@ class RedisAdapter implements BusAdapter {
   readonly #log: Pick<Log, "warn">;
   readonly #progress = new WriteProgress();
   readonly #writes = new InFlight();
+  readonly #shards: KnownShards;
   #links: Links | undefined;
 
   constructor(settings: RedisSettings, { clock = systemClock, log }: RedisAdapterDeps) {
     this.#settings = settings;
     this.#clock = clock;
+    this.#shards = new KnownShards(clock);
     this.#log = log;
   }
 
@@ -116,9 +121,39 @@ class RedisAdapter implements BusAdapter {
   async stop(): Promise<void> {
     const links = this.#links;
     this.#links = undefined;
+    this.#shards.forget();
     if (links === undefined) return;
     await this.#writes.drain(this.#clock, this.#settings.commandTimeoutMs);
     await Promise.all([links.write.stop(), links.read.stop(), links.health.stop()]);
+  }
+
+  /** Streams that are there, numbered from 0 with no more than 63 missing in a row. */
+  async shards(signal: AbortSignal): Promise<readonly number[]> {
+    const { read: link } = this.#started();
+    return await this.#shards.get(() =>
+      overLink(link, this.#patience(signal), async (client) => {
+        const found: number[] = [];
+        for (let first = 0; first < SHARDS_END; first += SHARDS_RUN) {
+          const run = Array.from({ length: SHARDS_RUN }, (_, i) => first + i);
+          const asked = Promise.all(run.map((shard) => client.exists(this.#key(shard))));
+          const counts = await this.#wait(link, client, asked, this.#cannot("read from"), signal);
+          const there = run.filter((_, i) => counts[i] === 1);
+          if (there.length === 0) break;
+          found.push(...there);
+        }
+        return found;
+      })
+    );
+  }
+
+  async lastInsertionTs(shard: number, signal: AbortSignal): Promise<bigint | undefined> {
+    const { read: link } = this.#started();
+    const [last] = await overLink(link, this.#patience(signal), (client) => {
+      const work = client.xrevrangeBuffer(this.#key(shard), "+", "-", "COUNT", 1);
+      return this.#wait(link, client, work, this.#cannot("read from"), signal);
+    });
+    const data = last && readEntry(last).data;
+    return data && decodeEnvelope(data)?.insertionTs;
   }
 
   async isHealthy(signal: AbortSignal): Promise<boolean> {

@@ -12,3 +12,11 @@ export const COMMAND_TIMEOUT_MS = 1_000;
 
 /** Times that one command follows a slot of a cluster to another node. */
 export const REDIRECTIONS_MAX = 5;
+
+/**
+ * Keys asked for at once when looking for shards. They are numbered from 0 on, so the first such run without any ends
+ * the search; looking through all keys of the database could take seconds.
+ */
+export const SHARDS_RUN = 64;
+/** One more than the largest number of a shard. */
+export const SHARDS_END = 65_536;

@@ -65,3 +65,28 @@ natsTest(
     assert.equal(hasMore, true);
   },
 );
+
+natsTest(
+  "JetStream: a reader behind a bounded stream is told how many events it missed",
+  async () => {
+    await using server = await startNats();
+    await using adapter = await openAdapter(create(server, { streamEventsMax: 10 }));
+    const write = (count: number, sequenceStart: bigint) =>
+      adapter.write(
+        batchOf(Array.from({ length: count }, () => bytesOf("1")), { sequenceStart }),
+        SIGNAL,
+      );
+    await write(5, 0n);
+    const { nextId } = await adapter.poll(0, undefined, 3, SIGNAL);
+    await write(20, 5n);
+    const late = await adapter.poll(0, nextId, 100, SIGNAL);
+    assert.equal(late.events.length, 10);
+    assert.equal(late.missed, 12n);
+    const connection = await connect({ servers: `127.0.0.1:${server.port}` });
+    await (await jetstreamManager(connection)).streams.purge("net_shard_0");
+    await connection.close();
+    const purged = await adapter.poll(0, "20", 100, SIGNAL);
+    assert.deepEqual(purged, { events: [], nextId: "25", hasMore: false, missed: 5n });
+    assert.equal((await adapter.poll(0, "25", 100, SIGNAL)).missed, undefined);
+  },
+);
