@@ -24,6 +24,11 @@ export type VectorSuite = (
   document: unknown,
 ) => Readonly<Record<string, CaseCheck | GatheredCases>>;
 
+/** The suite of a file that several areas have their part in. */
+export function joinSuites(...suites: readonly VectorSuite[]): VectorSuite {
+  return (document) => Object.assign({}, ...suites.map((suite) => suite(document)));
+}
+
 /** One case of a file. */
 export interface VectorCase {
   /** List and index, for example `vectors.encode[3]`, and the case's own name if it has one. */

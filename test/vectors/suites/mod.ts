@@ -1,6 +1,6 @@
 /** Every vector file that is understood; another area adds its map here. */
 
-import type { VectorSuite } from "../suite.ts";
+import { joinSuites, type VectorSuite } from "../suite.ts";
 import { AGGREGATOR_RPC_SUITES } from "./aggregator_rpc.ts";
 import { CAPABILITY_SUITES } from "./capability.ts";
 import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
@@ -10,6 +10,7 @@ import { DELEGATION_SUITES } from "./delegation.ts";
 import { EVENT_BUS_SUITES } from "./event_bus.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { MEMBERSHIP_SUITES } from "./membership.ts";
+import { MODEL_EVENTS_SUITE } from "./models.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
 import { NRPC_FRAME_SUITES } from "./nrpc_frames.ts";
 import { NRPC_GOLDEN_SUITES } from "./nrpc_golden.ts";
@@ -50,4 +51,5 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...REDEX_FILE_SUITES,
   ...CAUSAL_SUITES,
   ...EVENT_BUS_SUITES,
+  "storage/cortex_events.json": joinSuites(MODEL_EVENTS_SUITE),
 };
