@@ -13,6 +13,8 @@ export interface RowState<Row, Filter> {
   get(id: bigint): Row | undefined;
   /** Rows in the filter's order, by id when it has none; `limit` counts after ordering. */
   find(filter?: Filter): Row[];
+  /** The first row of those. */
+  first(filter?: Filter): Row | undefined;
   /** Ignores `limit`. */
   count(filter?: Filter): number;
   isSame(a: Row, b: Row): boolean;

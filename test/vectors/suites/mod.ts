@@ -11,6 +11,7 @@ import { EVENT_BUS_SUITES } from "./event_bus.ts";
 import { IDENTITY_SUITES } from "./identity.ts";
 import { MEMBERSHIP_SUITES } from "./membership.ts";
 import { MODEL_EVENTS_SUITE } from "./models.ts";
+import { NETDB_SUITES } from "./netdb.ts";
 import { TOKEN_SUITES } from "./tokens.ts";
 import { NRPC_FRAME_SUITES } from "./nrpc_frames.ts";
 import { NRPC_GOLDEN_SUITES } from "./nrpc_golden.ts";
@@ -51,5 +52,6 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...REDEX_FILE_SUITES,
   ...CAUSAL_SUITES,
   ...EVENT_BUS_SUITES,
+  ...NETDB_SUITES,
   "storage/cortex_events.json": joinSuites(MODEL_EVENTS_SUITE),
 };

@@ -33,6 +33,10 @@ export class MemoryTable implements RowState<Memory, MemoryFilter> {
     return memories;
   }
 
+  first(filter: MemoryFilter = {}): Memory | undefined {
+    return this.find({ ...filter, limit: Math.min(1, filter.limit ?? 1) })[0];
+  }
+
   count(filter: MemoryFilter = {}): number {
     return this.#select(filter);
   }

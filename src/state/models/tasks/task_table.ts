@@ -31,6 +31,10 @@ export class TaskTable implements RowState<Task, TaskFilter> {
     return tasks;
   }
 
+  first(filter: TaskFilter = {}): Task | undefined {
+    return this.find({ ...filter, limit: Math.min(1, filter.limit ?? 1) })[0];
+  }
+
   count(filter: TaskFilter = {}): number {
     return this.#select(filter);
   }

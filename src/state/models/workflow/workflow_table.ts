@@ -54,6 +54,10 @@ export class WorkflowTable implements RowState<WorkflowTask, WorkflowFilter> {
     return limit === undefined ? rows : rows.slice(0, limit);
   }
 
+  first(filter: WorkflowFilter = {}): WorkflowTask | undefined {
+    return this.find({ ...filter, limit: Math.min(1, filter.limit ?? 1) })[0];
+  }
+
   count(filter: WorkflowFilter = {}): number {
     let count = 0;
     for (const _ of this.#select(filter)) count += 1;
