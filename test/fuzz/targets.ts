@@ -6,6 +6,7 @@ import { CAUSAL_TARGETS } from "./targets/causal_targets.ts";
 import { CHANNEL_TARGETS } from "./targets/channel_targets.ts";
 import { CORTEX_TARGETS } from "./targets/cortex_targets.ts";
 import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
+import { ENGINE_TARGETS } from "./targets/engine_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { INDEX_TARGETS } from "./targets/index_targets.ts";
@@ -48,4 +49,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...PORT_MAPPING_TARGETS,
   ...CORTEX_TARGETS,
   ...CAUSAL_TARGETS,
+  ...ENGINE_TARGETS,
 };

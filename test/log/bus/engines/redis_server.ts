@@ -36,9 +36,12 @@ function program(args: readonly string[]): ServerProgram {
   };
 }
 
+/** The server without further arguments. */
+export const REDIS_SERVER = program([]);
+
 /** Registers a test that needs Redis. */
 export function redisTest(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
-  serverTest(program([]), name, fn);
+  serverTest(REDIS_SERVER, name, fn);
 }
 
 /** Starts one, with further arguments. */
