@@ -25,8 +25,7 @@ export async function openRedis(
     db: settings.database,
   });
   const server = await ready(single, settings, action, signal);
-  const { serverInfo } = single as unknown as { serverInfo?: { redis_mode?: string } };
-  if (serverInfo?.redis_mode !== "cluster") return server;
+  if (!await isOfCluster(single, server, action, settings, signal)) return server;
   await server.close();
   if (settings.database !== 0) {
     throw new BusError("fatal", `${action}: a cluster has database 0 only`);
@@ -54,11 +53,36 @@ function libraryOptions(settings: RedisSettings): RedisOptions {
     protocol: 2,
     disableClientInfo: true,
     lazyConnect: true,
+    // Ours asks; the library's waits for as long as the server says, and writes to the console.
+    enableReadyCheck: false,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   };
+}
+
+/** Asks the server; fails while it loads its data. */
+async function isOfCluster(
+  client: Redis,
+  { close }: OpenedConnection<RedisClient>,
+  action: string,
+  { address }: RedisSettings,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const onAbort = () => void close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return /^redis_mode:cluster\r?$/m.test(await client.info("server"));
+  } catch (error) {
+    const known = redisError(error, action, address.redact);
+    // A user who may not ask may all the same read and write.
+    if (known.data?.["reply"] === "NOPERM") return false;
+    await close();
+    throw known;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 async function ready(

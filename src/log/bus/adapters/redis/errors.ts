@@ -39,7 +39,7 @@ const TRANSIENT_TEXT = /max number of clients|shutting down|failover|timeout/i;
 const NEXT_BY_WORD: Readonly<Record<string, string>> = {
   MISCONF: "look at the disk of the Redis server",
   NOAUTH: "give a user and password in the address of Redis",
-  NOPERM: "let the user run XADD, XRANGE, MULTI, EXEC, INFO and PING on these keys",
+  NOPERM: "let the user run XADD, XRANGE, XREVRANGE, EXISTS, MULTI, EXEC and PING on these keys",
   OOM: "raise maxmemory of the Redis server, or set streamEventsMax",
   WRONGPASS: "check the user and password in the address of Redis",
   WRONGTYPE: "choose another prefix: the key holds something that is not a stream",
