@@ -30,7 +30,8 @@ export interface CollectionDefinition<Schema extends RowSchema = RowSchema> {
   readonly name: string;
   readonly channel: string;
   readonly schema: Schema;
-  readonly blobsOf: ((row: OwnRow<Schema>) => Iterable<string>) | undefined;
+  // A method, so that a definition of any schema is one of a collection whose schema is not known.
+  blobsOf?(row: OwnRow<Schema>): Iterable<string>;
 }
 
 /** Holds blobs: told when a first row refers to one, and when the last one does no more. */
