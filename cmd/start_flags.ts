@@ -50,6 +50,8 @@ export interface StartFlags extends SharedFlags {
   readonly logFormat?: "text" | "json";
   readonly logFsync?: string;
   readonly logKeep?: string;
+  readonly logSegment?: string;
+  readonly logSweep?: string;
   readonly bus?: "log" | "noop" | "redis" | "jetstream";
   readonly busUrl?: string;
   readonly busShards?: string;
@@ -156,6 +158,8 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     "WHAT",
     "What channel logs keep: all, or events:N,bytes:SIZE,age:TIME; default: all",
   ),
+  logSegment: textFlag("SIZE", "Size of a channel log's segments on disk, up to 3G"),
+  logSweep: hiddenTextFlag("DURATION", "Time between runs of retention, or never"),
   bus: {
     kind: "enum",
     values: ["log", "noop", "redis", "jetstream"],
@@ -223,6 +227,8 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     logFormat: flags.logFormat,
     logFsync: flags.logFsync,
     logKeep: flags.logKeep,
+    logSegment: flags.logSegment,
+    logSweep: flags.logSweep,
     bus: flags.bus,
     busUrl: flags.busUrl,
     busShards: flags.busShards,

@@ -385,7 +385,7 @@ export class Node {
 
   #addLogs(storage: Storage, keys: NodeKeys, folder: string | undefined): LogService {
     const { log } = this.#deps;
-    const { logFsync, logKeep } = this.config;
+    const { logFsync, logKeep, logSegment, logSweepMs } = this.config;
     const deps = { clock: systemClock, log, metrics: this.metrics };
     const guard = (channel: string) =>
       this.#openServices?.channels.publisher.requireAllowed(channel);
@@ -396,7 +396,12 @@ export class Node {
         memory: createLogMemory(storage.ledger),
         origin: keys.identity.originHash,
         guard,
-      }, { fsync: logFsync ?? DEFAULT_FSYNC, retention: logKeep ?? {}, sweepMs: undefined })
+      }, {
+        fsync: logFsync ?? DEFAULT_FSYNC,
+        retention: logKeep ?? {},
+        sweepMs: logSweepMs,
+        segmentBytesMax: logSegment,
+      })
     );
   }
 }

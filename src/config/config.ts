@@ -376,6 +376,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   snapshotEveryMs: "snapshotEvery",
   tokenSweepMs: "tokenSweep",
   capabilitySweepMs: "capabilitySweep",
+  logSweepMs: "logSweep",
   heartbeatMs: "heartbeat",
   sessionTimeoutMs: "sessionTimeout",
 };

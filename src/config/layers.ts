@@ -56,6 +56,8 @@ const SETTINGS = {
   logFormat: ["--log-format", "NET_LOG_FORMAT"],
   logFsync: ["--log-fsync", "NET_LOG_FSYNC"],
   logKeep: ["--log-keep", "NET_LOG_KEEP"],
+  logSegment: ["--log-segment", "NET_LOG_SEGMENT"],
+  logSweep: ["--log-sweep", "NET_LOG_SWEEP"],
   bus: ["--bus", "NET_BUS"],
   busUrl: ["--bus-url", "NET_BUS_URL"],
   busShards: ["--bus-shards", "NET_BUS_SHARDS"],

@@ -16,6 +16,10 @@ export type BusEngine = (typeof BUS_ENGINES)[number];
 /** Most shards of the bus (`storage.md` 2.1). */
 const BUS_SHARDS_MAX = 65_535;
 
+/** Smaller segments are more files than events are worth; larger ones do not fit 32-bit places (3.3). */
+const SEGMENT_BYTES_MIN = 64 * 1024;
+const SEGMENT_BYTES_MAX = 3 * 1024 ** 3;
+
 /** The platform's timers hold no more: 24.8 days. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -96,6 +100,10 @@ export interface LogSettings {
   readonly logFsync: FsyncSpec | undefined;
   /** What may be forgotten. */
   readonly logKeep: RetentionSpec | undefined;
+  /** Payload bytes of one segment on disk. */
+  readonly logSegment: number | undefined;
+  /** How often retention runs in milliseconds; 0 for never by itself. */
+  readonly logSweepMs: number | undefined;
   /** Engine that keeps what the bus has gathered; `undefined` for the log. */
   readonly bus: BusEngine | undefined;
   /** Address of that engine, or `@` and the absolute path of a file with it; a secret, never logged. */
@@ -134,6 +142,12 @@ export function readLogSettings(layers: Layers, cwd: string): LogSettings {
       parseRetention,
       "must be all, or events:N, bytes:SIZE, age:TIME with commas between",
     ),
+    logSegment: layers.read(
+      "logSegment",
+      parseSegment,
+      "must be a size of 64K to 3G, such as 256M",
+    ),
+    logSweepMs: layers.read("logSweep", parseSweep, "must be a duration up to 24h, or never"),
     bus,
     busUrl: needsUrl ? atPath(given?.text, cwd) : undefined,
     busShards: layers.read("busShards", parseShards, `must be 1 to ${BUS_SHARDS_MAX}`),
@@ -165,6 +179,17 @@ function parseCount(text: string): number | undefined {
 function parseAge(text: string): number | undefined {
   const [, days] = /^(\d{1,5})d$/.exec(text) ?? [];
   return days === undefined ? parseDuration(text) : Number(days) * 86_400_000;
+}
+
+function parseSegment(text: string): number | undefined {
+  const bytes = parseSize(text) ?? 0;
+  return bytes >= SEGMENT_BYTES_MIN && bytes <= SEGMENT_BYTES_MAX ? bytes : undefined;
+}
+
+function parseSweep(text: string): number | undefined {
+  if (text === "never") return 0;
+  const ms = parseDuration(text) ?? 0;
+  return ms > 0 && ms <= 86_400_000 ? ms : undefined;
 }
 
 function parseShards(text: string): number | undefined {

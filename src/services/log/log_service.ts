@@ -5,7 +5,7 @@
  * Files are opened when they are first used and closed when too many are open. A file that can't be appended
  * to any more, as after a full disk, is opened anew with the next append.
  */
-import { type Clock, NetError, toNetError } from "../../base/mod.ts";
+import { type Clock, NetError, systemDisk, toNetError } from "../../base/mod.ts";
 import {
   openRedex,
   type Redex,
@@ -122,10 +122,10 @@ export class LogService implements Service {
   start(): Promise<void> {
     const { clock, log, metrics, redexFolder: folder } = this.#deps;
     this.#ending = new AbortController();
-    this.#redex = openRedex({ clock, log, metrics }, {
+    this.#redex = openRedex({ clock, log, metrics, disk: systemDisk }, {
       folder,
+      segmentBytesMax: this.#defaults.segmentBytesMax,
       guard: (channel) => this.#isAllowed(channel),
-      defaults: this.#defaults,
     });
     metrics.register("log_service", () => this.#counters());
     return Promise.resolve();

@@ -20,6 +20,8 @@ export interface LogDefaults {
   readonly retention: Retention;
   /** How often retention runs, 0 for only when asked to; `undefined` for the log's own. */
   readonly sweepMs: number | undefined;
+  /** Payload bytes of one segment on disk; `undefined` for the log's own. */
+  readonly segmentBytesMax: number | undefined;
 }
 
 /**

@@ -44,7 +44,13 @@ export async function startLogs(options: KitOptions = {}) {
     memory,
     origin: 0xabn,
     guard: options.guard,
-  }, { fsync: { kind: "never" }, retention: {}, sweepMs: 0, ...options.defaults });
+  }, {
+    fsync: { kind: "never" },
+    retention: {},
+    sweepMs: 0,
+    segmentBytesMax: undefined,
+    ...options.defaults,
+  });
   await logs.start();
   return {
     logs,
