@@ -2,7 +2,7 @@
 import { concatBytes, utf8 } from "../src/base/mod.ts";
 import type { NetContext } from "./context.ts";
 import { switchFlag } from "./flags.ts";
-import { formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
+import { listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { rangeText } from "./log_common.ts";
 import { type Output, toDocument } from "./output.ts";
 
@@ -26,9 +26,9 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** Why events are not there any more, for people. */
 const GONE: Readonly<Record<string, string>> = {
-  retention: "they were forgotten as the log's rules say",
-  damage: "they are damaged; see net log verify",
-  skipped: "their numbers were never used",
+  retention: "forgotten, as the log's rules say",
+  damage: "damaged; see net log verify",
+  skipped: "these numbers were never used",
 };
 
 /** Prints what `log.read` tells. */
@@ -80,9 +80,10 @@ export class LogPrinter {
       return `${toDocument(this.#verb, { channel: this.#channel, ...item })}\n`;
     }
     const count = (numberOf(item.to) ?? 0) - (numberOf(item.from) ?? 0) + 1;
-    const what = count === 1 ? "event" : `${formatCount(count)} events,`;
+    const what = count === 1 ? "event" : "events";
+    const are = count === 1 ? "is" : "are";
     const why = GONE[textOf(item.reason)] ?? textOf(item.reason);
-    this.#output.warn(`${what} ${rangeText(item)} of ${this.#channel} not shown: ${why}`);
+    this.#output.warn(`${what} ${rangeText(item)} of ${this.#channel} ${are} gone: ${why}`);
     return "";
   }
 

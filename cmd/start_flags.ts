@@ -167,7 +167,7 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     brief: "What keeps the events of the bus: the node's log, nothing, or a server; default: log",
   },
   busUrl: textFlag("URL", "Address of that server, or @FILE; a password belongs into the file"),
-  busShards: textFlag("N", "Shards of the bus; default: 4"),
+  busShards: textFlag("N", "Shards of the bus; default: one for each processor"),
   busFull: textFlag(
     "MODE",
     "When the bus is full: drop-newest, drop-oldest, fail, sample:N; default: drop-oldest",

@@ -6,6 +6,9 @@ import { blobLsCommand } from "./blob_ls.ts";
 import { blobPutCommand } from "./blob_put.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobStatCommand } from "./blob_stat.ts";
+import { busPollCommand } from "./bus_poll.ts";
+import { busPublishCommand } from "./bus_publish.ts";
+import { busStatsCommand } from "./bus_stats.ts";
 import { capAnnounceCommand } from "./cap_announce.ts";
 import { capExplainCommand } from "./cap_explain.ts";
 import { capFindCommand } from "./cap_find.ts";
@@ -144,6 +147,16 @@ const logRoutes = buildRouteMap<string, NetContext>({
   aliases: bareRecord({ list: "ls", remove: "rm" }),
 });
 
+const busRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Gather events quickly, and poll what was gathered" },
+  routes: bareRecord({
+    publish: busPublishCommand,
+    poll: busPollCommand,
+    stats: busStatsCommand,
+  }),
+  aliases: bareRecord({ pub: "publish" }),
+});
+
 const rpcRoutes = buildRouteMap<string, NetContext>({
   docs: { brief: "Call services of other nodes, and serve some" },
   routes: bareRecord({
@@ -240,6 +253,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     cap: capRoutes,
     channel: channelRoutes,
     log: logRoutes,
+    bus: busRoutes,
     rpc: rpcRoutes,
     tool: toolRoutes,
     bench: benchRoutes,

@@ -12,7 +12,7 @@ import {
   systemRandom,
   toHex,
 } from "./base/mod.ts";
-import { type NodeConfig, PROGRAM_VERSION } from "./config/mod.ts";
+import { type NodeConfig, PROGRAM_VERSION, readUpTo } from "./config/mod.ts";
 import {
   createRamKeys,
   decodeTicket,
@@ -36,6 +36,7 @@ import {
   addOpenServices,
   type BenchService,
   BlobService,
+  BusService,
   type CapabilityService,
   type ChannelService,
   chooseMeshSecret,
@@ -112,6 +113,7 @@ export class Node {
   #meshSecret: Uint8Array | undefined;
   #storage: Storage | undefined;
   #logs: LogService | undefined;
+  #bus: BusService | undefined;
   #meshServices: MeshServices | undefined;
   #blobs: BlobService | undefined;
   #openServices: OpenServices | undefined;
@@ -135,6 +137,11 @@ export class Node {
   /** Logs of channels. */
   get logs(): LogService {
     return required(this.#logs, "logs");
+  }
+
+  /** The event bus. */
+  get bus(): BusService {
+    return required(this.#bus, "bus");
   }
 
   /** The place in the mesh. */
@@ -355,7 +362,7 @@ export class Node {
     const deps = { clock: systemClock, log, metrics: this.metrics };
     const storage = this.#storage = await openStorage(deps, folder);
     this.#supervisor.add(() => storage);
-    this.#logs = this.#addLogs(storage, keys, folder);
+    this.#addLogs(storage, keys, folder);
     if (scope === "storage") {
       this.#blobs = this.#supervisor.add(() =>
         new BlobService({ ...deps, storage, mesh: undefined })
@@ -383,24 +390,38 @@ export class Node {
     this.#openServices = addOpenServices(parts, mesh);
   }
 
-  #addLogs(storage: Storage, keys: NodeKeys, folder: string | undefined): LogService {
-    const { log } = this.#deps;
-    const { logFsync, logKeep, logSegment, logSweepMs } = this.config;
+  /** Logs, what gathers events for them, and what is folded out of them. */
+  #addLogs(storage: Storage, keys: NodeKeys, folder: string | undefined): void {
+    const { log, scope } = this.#deps;
+    const { logFsync, logKeep, logSegment, logSweepMs, bus, busUrl, busShards, busFull } =
+      this.config;
     const deps = { clock: systemClock, log, metrics: this.metrics };
+    const defaults = {
+      fsync: logFsync ?? DEFAULT_FSYNC,
+      retention: logKeep ?? {},
+      sweepMs: logSweepMs,
+      segmentBytesMax: logSegment,
+    };
     const guard = (channel: string) =>
       this.#openServices?.channels.publisher.requireAllowed(channel);
-    return this.#supervisor.add(() =>
+    const logs = this.#logs = this.#supervisor.add(() =>
       new LogService({
         ...deps,
         redexFolder: folder === undefined ? undefined : `${folder}/logs`,
         memory: createLogMemory(storage.ledger),
         origin: keys.identity.originHash,
         guard,
-      }, {
-        fsync: logFsync ?? DEFAULT_FSYNC,
-        retention: logKeep ?? {},
-        sweepMs: logSweepMs,
-        segmentBytesMax: logSegment,
+      }, defaults)
+    );
+    // Alone on a data folder there is nobody to gather events for.
+    if (scope === "storage") return;
+    this.#bus = this.#supervisor.add(() =>
+      new BusService({ ...deps, random: systemRandom, logs, readFile: readUpTo }, {
+        engine: bus ?? "log",
+        url: busUrl,
+        shards: busShards,
+        full: busFull,
+        defaults,
       })
     );
   }

@@ -13,7 +13,11 @@ export interface Call {
 
 /** Answers of a pretended node by method; a function sees the parameters. */
 export type Answers = Readonly<
-  Record<string, object | ((params: Call["params"], report: (progress: object) => void) => unknown)>
+  Record<
+    string,
+    | object
+    | ((params: Call["params"], report: (progress: object) => void | Promise<void>) => unknown)
+  >
 >;
 
 /** Options of {@linkcode runInMemory}. */

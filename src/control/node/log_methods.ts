@@ -2,20 +2,15 @@
 import * as v from "valibot";
 import { isMissing, NetError } from "../../base/mod.ts";
 import { CHANNEL_NAME_BYTES_MAX } from "../../core/crypto/mod.ts";
-import { formatWriteToken, type RedexEvent, type TailItem } from "../../log/mod.ts";
+import { compileFilter, formatWriteToken, parseWhere, type TailItem } from "../../log/mod.ts";
 import type { Node } from "../../node.ts";
 import {
   APPEND_EVENTS_MAX,
   EVENT_BYTES_MAX,
-  holds,
-  jsonAt,
   type LogReader,
   type LogRules,
   type LogService,
   type LogStart,
-  parseWhere,
-  type Where,
-  WHERE_CHARACTERS_MAX,
 } from "../../services/mod.ts";
 import { type CallContext, defineMethod, type Method } from "../method.ts";
 import { logCareMethods } from "./log_care_methods.ts";
@@ -39,6 +34,8 @@ const FSYNC = v.variant("kind", [
   v.object({ kind: v.literal("interval-or-bytes"), ms: SEQ, bytes: SEQ }),
 ]);
 
+/** Characters of a condition. */
+const WHERE_MAX = 65_536;
 /** Rows of one listing. */
 const ROWS_MAX = 500;
 /** Events and bytes of one message to a reader. */
@@ -95,17 +92,17 @@ export function logMethods(node: LogNode): readonly Method[] {
         to: v.optional(SEQ),
         follow: v.optional(v.boolean(), false),
         limit: v.optional(WHOLE),
-        where: v.optional(v.pipe(v.string(), v.maxLength(WHERE_CHARACTERS_MAX))),
+        where: v.optional(v.pipe(v.string(), v.maxLength(WHERE_MAX))),
       }),
       handle: async ({ channel, from, to, follow, limit, where }, context) => {
-        const condition = where === undefined ? undefined : parseWhere(where);
+        const isWanted = where === undefined ? undefined : compileFilter(parseWhere(where));
         using reader = await node.logs.reader(channel, {
           from: toStart(from),
           to: to === undefined ? undefined : BigInt(to),
           isFollowing: follow,
           signal: context.signal,
         });
-        return await sendEvents(channel, reader, limit ?? Infinity, condition, context);
+        return await sendEvents(channel, reader, limit ?? Infinity, isWanted, context);
       },
     }),
     defineMethod({
@@ -167,7 +164,7 @@ async function sendEvents(
   channel: string,
   reader: LogReader,
   eventsMax: number,
-  where: Where | undefined,
+  isWanted: ((payload: Uint8Array) => boolean) | undefined,
   context: CallContext,
 ): Promise<object> {
   await context.send({ reading: true, position: Number(reader.position) });
@@ -176,7 +173,9 @@ async function sendEvents(
   while (events < eventsMax) {
     const items = await reader.next(Math.min(BATCH_EVENTS, eventsMax - events));
     if (items === undefined) break;
-    const wanted = where === undefined ? items : items.filter((item) => isWanted(item, where));
+    const wanted = isWanted === undefined
+      ? items
+      : items.filter((item) => item.kind === "lag" || isWanted(item.payload));
     for (const item of wanted) {
       if (item.kind === "event") events += 1;
       else gone += Number(item.to - item.from) + 1;
@@ -205,21 +204,6 @@ function* inBatches(items: readonly TailItem[]): Generator<object[], void, undef
 function bytesOf(described: object): number {
   const { text, base64 }: { text?: string; base64?: string } = described;
   return 64 + (text ?? base64 ?? "").length;
-}
-
-function isWanted(item: TailItem, where: Where): boolean {
-  if (item.kind === "lag") return true;
-  const body = parsedEvent(item);
-  return holds(where, (path) => body === undefined ? undefined : jsonAt(body.value, path));
-}
-
-/** An event that is JSON; `undefined` for any other. */
-function parsedEvent({ payload }: RedexEvent): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(new TextDecoder().decode(payload)) };
-  } catch {
-    return undefined;
-  }
 }
 
 async function listLogs(logs: LogService, prefix: string, after = "") {

@@ -8,6 +8,7 @@ import type { ServiceHealth } from "../../kernel/mod.ts";
 import { type ControlFactory, createNode, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobMethods } from "./blob_methods.ts";
+import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
 import { channelMethods } from "./channel_methods.ts";
 import { createControlServer } from "../control_server.ts";
@@ -128,6 +129,7 @@ function allMethods(node: Node): readonly Method[] {
     ...channelMethods(node),
     ...blobMethods(node),
     ...logMethods(node),
+    ...busMethods(node),
     ...rpcMethods(node),
     ...toolMethods(node),
     ...toolCallMethods(node),

@@ -15,7 +15,8 @@ export const READ_EVENTS = 1_024;
 /** How long a tail whose file was closed and opened anew waits before it looks again. */
 export const REOPEN_MS = 20;
 
-/** Characters of one condition. */
-export const WHERE_CHARACTERS_MAX = 16_384;
-/** Parts of one condition that stand within each other. */
-export const WHERE_DEPTH_MAX = 64;
+/** Tries of a batch of the bus while its engine is away: with pauses up to 3.2 s about a minute. */
+export const BUS_RETRIES = 20;
+
+/** An address is below 1 KiB; anything far larger is none. */
+export const BUS_URL_BYTES_MAX = 16 * 1024;

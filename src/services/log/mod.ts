@@ -1,6 +1,6 @@
 /** Logs of a node: channel files, the bus that gathers events, and the database that is folded out of them. */
+export * from "./bus_service.ts";
 export * from "./limits.ts";
 export * from "./log_reader.ts";
 export * from "./log_service.ts";
 export * from "./rules.ts";
-export * from "./where.ts";

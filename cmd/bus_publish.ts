@@ -1,0 +1,127 @@
+/** `net bus publish`: gives one event, or one for each line of its input, to the bus. */
+import { buildCommand } from "@stricli/core";
+import { NetError } from "../src/base/mod.ts";
+import { connectNode } from "./connect.ts";
+import type { NetContext } from "./context.ts";
+import type { NodeCaller } from "./doors.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
+import { formatCount, numberOf, recordOf, textOf } from "./format.ts";
+import { LineReader } from "./line_reader.ts";
+import { openInput, PIECE_BYTES } from "./rpc_input.ts";
+import { runVerb } from "./verb.ts";
+
+/** Events of one call. */
+const CALL_EVENTS_MAX = 8_192;
+const ANSWER_MS = 60_000;
+
+interface PublishFlags extends SharedFlags {
+  readonly any?: boolean;
+  readonly drop?: boolean;
+}
+
+interface Sums {
+  events: number;
+  refused: number;
+  engine: string;
+}
+
+/** The verb. */
+export const busPublishCommand = buildCommand<PublishFlags, [string?], NetContext>({
+  docs: {
+    brief: "Give events to the bus",
+    fullDescription:
+      "Gives EVENT to the node's bus; with -, or without EVENT, each line of standard input is " +
+      "one, with @FILE each line of that file. Events are JSON, unless --any takes any bytes. They " +
+      "are gathered into batches and handed to what keeps them: the node's log, Redis or JetStream, " +
+      "as --bus of net node start says. When this returns they are there. When the bus is full it " +
+      "is waited for; with --drop events are refused as the node's --bus-full says.\n\n" +
+      'EXAMPLES\n  net bus publish \'{"level":"error","n":4}\'\n' +
+      "  tail -f app.jsonl | net bus publish\n  net bus publish @events.jsonl --json",
+  },
+  parameters: {
+    flags: bareRecord({
+      any: switchFlag("Take events that are no JSON"),
+      drop: switchFlag("Do not wait for a bus that is full"),
+      ...SHARED_FLAGS,
+    }),
+    positional: {
+      kind: "tuple",
+      parameters: [{
+        parse: String,
+        optional: true,
+        placeholder: "EVENT",
+        brief: "The event; @FILE, or - for standard input",
+      }],
+    },
+  },
+  async func(flags, event = "-") {
+    const isStream = event === "-";
+    await runVerb(this, flags, async ({ output, signal }) => {
+      const input = await openInput(this, event);
+      const sums: Sums = { events: 0, refused: 0, engine: "" };
+      try {
+        const node = await connectNode(this, flags, signal);
+        try {
+          const lines = new LineReader((into) => input.read(into));
+          const params = { any: flags.any, patient: !flags.drop };
+          for (;;) {
+            const events = await lines.next({
+              linesMax: CALL_EVENTS_MAX,
+              bytesMax: PIECE_BYTES,
+              signal,
+            });
+            if (events === undefined) break;
+            await publish(node, events, params, sums, signal);
+          }
+          await node.call("bus.publish", { events: [], flush: true }, { signal });
+          output.result("bus.publish", sums, () => publishedText(sums));
+        } catch (error) {
+          if (sums.events > 0) output.note(`${publishedText(sums)}, then it ended`);
+          throw error;
+        } finally {
+          await node.close();
+        }
+      } finally {
+        input.close();
+      }
+    }, isStream ? {} : { timeoutMs: ANSWER_MS });
+  },
+});
+
+async function publish(
+  node: NodeCaller,
+  events: readonly Uint8Array[],
+  params: object,
+  sums: Sums,
+  signal: AbortSignal,
+): Promise<void> {
+  const send = async (part: readonly Uint8Array[]) => {
+    const texts = part.map((event) => event.toBase64());
+    const done = recordOf(
+      await node.call("bus.publish", { ...params, events: texts, encoding: "base64" }, { signal }),
+    );
+    sums.events += numberOf(done.taken) ?? 0;
+    sums.refused += numberOf(done.refused) ?? 0;
+    sums.engine = textOf(done.engine);
+  };
+  try {
+    await send(events);
+  } catch (error) {
+    const index = error instanceof NetError ? numberOf(error.data?.event_index) : undefined;
+    if (index === undefined) throw error;
+    // The node takes none of a call with an event that is no JSON: those before it go alone.
+    await send(events.slice(0, index));
+    const line = sums.events + sums.refused + 1;
+    throw new NetError("usage", `Cannot publish line ${line}: it is no JSON`, {
+      cause: error,
+      next: "correct it, or take any bytes with --any",
+    });
+  }
+}
+
+function publishedText({ events, refused, engine }: Sums): string {
+  const what = events === 1 ? "1 event" : `${formatCount(events)} events`;
+  const kept = engine === "noop" ? "kept nowhere" : `kept by ${engine}`;
+  const rest = refused === 0 ? "" : `, ${formatCount(refused)} refused`;
+  return events === 0 && refused === 0 ? "nothing to publish" : `published ${what}, ${kept}${rest}`;
+}

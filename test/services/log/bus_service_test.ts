@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { NetError, utf8 } from "../../../src/base/mod.ts";
+import { createMetricRegistry, silentLog } from "../../../src/observe/mod.ts";
+import { BusService, type BusSettings } from "../../../src/services/mod.ts";
+import { startLogs } from "./log_kit.ts";
+
+const DEFAULTS = {
+  fsync: { kind: "never" },
+  retention: {},
+  sweepMs: 0,
+  segmentBytesMax: undefined,
+} as const;
+
+async function startBus(settings: Partial<BusSettings> = {}, files: Record<string, string> = {}) {
+  const kit = await startLogs();
+  const warnings: object[] = [];
+  const bus = new BusService({
+    clock: kit.clock,
+    random: (length) => new Uint8Array(length).fill(1),
+    log: { ...silentLog, warn: (_, fields) => void warnings.push(fields ?? {}) },
+    metrics: createMetricRegistry(),
+    logs: kit.logs,
+    readFile: (path) => {
+      const text = files[path];
+      return text === undefined
+        ? Promise.reject(new Deno.errors.NotFound("no such file"))
+        : Promise.resolve(utf8(text));
+    },
+  }, {
+    engine: "log",
+    url: undefined,
+    shards: 2,
+    full: undefined,
+    defaults: DEFAULTS,
+    ...settings,
+  });
+  await bus.start();
+  /** Runs something that waits for the clock. */
+  const passing = async <T>(work: Promise<T>): Promise<T> => {
+    let isDone = false;
+    const settled = work.catch(() => {}).finally(() => isDone = true);
+    assert.ok(await kit.clock.advanceUntil(() => isDone, 60_000));
+    await settled;
+    return await work;
+  };
+  return {
+    ...kit,
+    bus,
+    warnings,
+    passing,
+    [Symbol.asyncDispose]: async () => {
+      await passing(bus.stop());
+      await kit.logs.stop();
+    },
+  };
+}
+
+Deno.test("BusService keeps events in the node's log, made when first used", async () => {
+  await using kit = await startBus();
+  assert.deepEqual(await kit.logs.names(), []);
+  const events = ["{}", "1", '"x"'].map((text) => utf8(text));
+  const published = await kit.passing(kit.bus.publish(events, { isFlushed: true }));
+  assert.deepEqual(published, { taken: 3, refused: 0 });
+  assert.ok((await kit.logs.names()).every((name) => name.startsWith("bus/default/")));
+  const page = await kit.passing((await kit.bus.open()).poll({ limit: 10 }));
+  assert.equal(page.events.length, 3);
+  assert.equal(kit.bus.health().state, "healthy");
+});
+
+Deno.test("BusService refuses, or waits, when the bus is full", async () => {
+  await using kit = await startBus({ engine: "noop", shards: 1, full: { kind: "fail-producer" } });
+  const big = new Uint8Array(15 * 1024 * 1024);
+  const many = [big, big, big, big, big, big];
+  const refused = await kit.bus.publish(many);
+  assert.ok(refused.refused > 0 && refused.taken > 0, JSON.stringify(refused));
+  const patient = await kit.passing(kit.bus.publish(many, { isPatient: true, isFlushed: true }));
+  assert.deepEqual(patient, { taken: 6, refused: 0 });
+});
+
+Deno.test("BusService says why its engine can't be used, without its address", async () => {
+  const url = "@/secret/url";
+  await using missing = await startBus({ engine: "redis", url });
+  await assert.rejects(missing.passing(missing.bus.open()), (error) => {
+    assert.ok(error instanceof NetError);
+    return error.code === "config_invalid" && error.message.includes("/secret/url");
+  });
+  assert.equal(missing.bus.health().state, "degraded");
+  await using wrong = await startBus({ engine: "redis", url }, {
+    "/secret/url": "redis://:hunter2@:x:/\n",
+  });
+  await assert.rejects(wrong.passing(wrong.bus.open()), (error) => {
+    assert.ok(error instanceof NetError);
+    return !error.message.includes("hunter2");
+  });
+  assert.ok(!JSON.stringify(wrong.warnings).includes("hunter2"));
+});
+
+Deno.test("BusService takes nothing once it has stopped", async () => {
+  await using kit = await startBus({ engine: "noop" });
+  await kit.bus.publish([utf8("1")]);
+  await kit.passing(kit.bus.stop());
+  await assert.rejects(
+    kit.bus.publish([utf8("1")]),
+    (error) => error instanceof NetError && error.code === "draining",
+  );
+});
