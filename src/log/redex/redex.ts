@@ -92,17 +92,20 @@ class FileManager implements Redex {
     requireChannelName(name);
     this.#requireAllowed(name);
     const full = fillRedexConfig(config, this.#options.defaults);
+    return await this.#alone(
+      name,
+      async () => this.#openFile(name, config) ?? await this.#open(name, full),
+    );
+  }
+
+  async openExisting(name: string, config: RedexConfig = {}): Promise<RedexFile | undefined> {
+    requireChannelName(name);
+    this.#requireAllowed(name);
+    const full = fillRedexConfig(config, this.#options.defaults);
     return await this.#alone(name, async () => {
-      const open = this.#files.get(name);
-      if (open === undefined) return await this.#open(name, full);
-      if (config.isPersistent && !open.isPersistent) {
-        throw new RedexError(
-          "config",
-          `Cannot open channel "${name}" on disk: it is open in memory`,
-          { next: "close it first, or open it as persistent from the start" },
-        );
-      }
-      return open;
+      const open = this.#openFile(name, config);
+      if (open !== undefined) return open;
+      return (await this.names()).includes(name) ? await this.#open(name, full) : undefined;
     });
   }
 
@@ -151,6 +154,16 @@ class FileManager implements Redex {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #openFile(name: string, config: RedexConfig): ChannelFile | undefined {
+    const open = this.#files.get(name);
+    if (open === undefined || !config.isPersistent || open.isPersistent) return open;
+    throw new RedexError(
+      "config",
+      `Cannot open channel "${name}" on disk: it is open in memory`,
+      { next: "close it first, or open it as persistent from the start" },
+    );
   }
 
   async #open(name: string, config: FullRedexConfig): Promise<ChannelFile> {

@@ -175,6 +175,11 @@ export interface Redex extends AsyncDisposable {
    * @throws RedexError `unauthorized` by the guard, `config`, `io`, `locked`.
    */
   open(name: string, config?: RedexConfig): Promise<RedexFile>;
+  /**
+   * As {@linkcode Redex.open} for a channel that is there; `undefined` when it is neither open nor kept, or is being
+   * removed.
+   */
+  openExisting(name: string, config?: RedexConfig): Promise<RedexFile | undefined>;
   /** The file, if it is open. */
   get(name: string): RedexFile | undefined;
   /** Channels that are open, or kept in the folder, by name. */

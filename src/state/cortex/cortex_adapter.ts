@@ -1,5 +1,5 @@
 /** A folded log that is open: one fold, the log's tail that feeds it, and those who wait and watch. */
-import type { RedexFile, WriteToken } from "../../log/mod.ts";
+import { RedexError, type RedexFile, type WriteToken } from "../../log/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import type { AppCounter } from "./app_counter.ts";
 import { ChangeSignal } from "./change_signal.ts";
@@ -8,7 +8,7 @@ import type { CortexMetrics } from "./cortex_metrics.ts";
 import { encodeCortexSnapshot } from "./cortex_snapshot.ts";
 import { encodeEvent } from "./event_meta.ts";
 import type { Fold } from "./fold.ts";
-import type { LogFollower } from "./log_follower.ts";
+import { LogFollower } from "./log_follower.ts";
 import { isSameValue } from "./same_value.ts";
 import { SeqWaits, type SeqWaitsDeps } from "./seq_waits.ts";
 import type { CortexAdapter, CortexSnapshot, FoldModel, SetAsideEvent } from "./types.ts";
@@ -24,6 +24,8 @@ export interface FoldedLogParts<State> {
   readonly metrics: CortexMetrics;
   readonly log: Log;
   readonly waits: Pick<SeqWaitsDeps, "clock" | "budgets">;
+  /** Opens the channel's file again when it was closed by others; `undefined` when the channel is gone. */
+  readonly reopen: () => Promise<RedexFile | undefined>;
 }
 
 /** The one implementation of {@linkcode CortexAdapter}. */
@@ -33,6 +35,7 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   readonly #fold: Fold<State>;
   readonly #changes: ChangeSignal;
   readonly #waits: SeqWaits;
+  #file: RedexFile;
   #follower: LogFollower | undefined;
   #following: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -41,6 +44,7 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   constructor(parts: FoldedLogParts<State>) {
     this.#parts = parts;
     this.#fold = parts.fold;
+    this.#file = parts.file;
     this.origin = parts.origin;
     this.#changes = new ChangeSignal(parts.log);
     this.#waits = new SeqWaits({
@@ -51,7 +55,7 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   }
 
   get channel(): string {
-    return this.#parts.file.name;
+    return this.#file.name;
   }
 
   get state(): State {
@@ -87,12 +91,12 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   }
 
   get persistedSeq(): bigint {
-    return this.#parts.file.persistedSeq;
+    return this.#file.persistedSeq;
   }
 
   append(dispatch: number, tail: Uint8Array): WriteToken {
     const payload = this.#encode(dispatch, tail, this.#parts.counter.next);
-    const seq = this.#parts.file.append(payload);
+    const seq = this.#write((file) => file.append(payload));
     this.#foldOwn(seq, [payload]);
     return { origin: this.origin, seq };
   }
@@ -104,14 +108,14 @@ export class FoldedLog<State> implements CortexAdapter<State> {
     const payloads = events.map(({ dispatch, tail }, i) =>
       this.#encode(dispatch, tail, first + BigInt(i))
     );
-    const seq = this.#parts.file.appendBatch(payloads);
+    const seq = this.#write((file) => file.appendBatch(payloads));
     if (seq === undefined) return undefined;
     this.#foldOwn(seq, payloads);
     return { origin: this.origin, seq: seq + BigInt(payloads.length - 1) };
   }
 
   async sync(): Promise<void> {
-    await this.#parts.file.sync();
+    await this.#file.sync();
   }
 
   async waitForSeq(seq: bigint, timeoutMs: number, signal?: AbortSignal): Promise<void> {
@@ -180,16 +184,47 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   start(follower: LogFollower): void {
     this.#follower = follower;
     if (!this.isRunning) return follower.close();
-    this.#following = follower.follow().then(
-      () => this.#ended("the log was closed"),
-      (error) => this.#ended(`the log cannot be read: ${messageOf(error)}`),
-    );
+    this.#following = this.#follow(follower).catch((error) => this.#ended(messageOf(error)));
   }
 
-  /** Tells who waits and watches of what was folded since the last time. */
-  told(): boolean {
-    this.#tell();
-    return this.isRunning;
+  /** Reads a file from the fold's next event on. */
+  follower(file: RedexFile): LogFollower {
+    const { clock } = this.#parts.waits;
+    return new LogFollower(clock, file, BigInt(this.#fold.next), (items) => {
+      this.#fold.take(items);
+      this.#tell();
+      return this.isRunning;
+    });
+  }
+
+  /** A file that others close, because too many are open or to mend it, is opened again. */
+  async #follow(first: LogFollower): Promise<void> {
+    for (let follower = first;;) {
+      try {
+        await follower.follow();
+      } catch (error) {
+        if (!isClosedError(error)) throw new Error(`the log cannot be read: ${messageOf(error)}`);
+      }
+      if (!this.isRunning) return;
+      const file = await this.#parts.reopen();
+      if (!this.isRunning) return;
+      if (file === undefined || file === this.#file) throw new Error("the log was closed");
+      this.#file = file;
+      follower = this.#follower = this.follower(file);
+    }
+  }
+
+  /** A file that takes no more appends is closed, so that it is opened anew. */
+  #write<Result>(write: (file: RedexFile) => Result): Result {
+    const file = this.#file;
+    try {
+      return write(file);
+    } catch (error) {
+      const { failure, isPersistent } = file.stat();
+      const isBroken = failure !== undefined && isPersistent && !isClosedError(error);
+      if (isBroken) file.close().catch(() => {});
+      throw error;
+    }
   }
 
   #encode(dispatch: number, tail: Uint8Array, appSeq: bigint): Uint8Array {
@@ -262,6 +297,10 @@ function toSeq(seq: number | undefined): bigint | undefined {
 
 function toHex(origin: bigint): string {
   return origin.toString(16).padStart(16, "0");
+}
+
+function isClosedError(error: unknown): boolean {
+  return error instanceof RedexError && error.kind === "closed";
 }
 
 function messageOf(error: unknown): string {

@@ -9,13 +9,13 @@ import { CortexMetrics } from "./cortex_metrics.ts";
 import { decodeCortexSnapshot } from "./cortex_snapshot.ts";
 import { Fold, type FoldErrorPolicy, type FoldStart } from "./fold.ts";
 import { SEQ_MAX, TOKEN_WAITERS_MAX } from "./limits.ts";
-import { LogFollower } from "./log_follower.ts";
 import type { CortexAdapter, CortexSnapshot, FoldModel } from "./types.ts";
 import { WaitBudget } from "./wait_budget.ts";
 
 /** What {@linkcode openCortex} needs. */
 export interface OpenCortexDeps {
-  readonly redex: Redex;
+  /** A file that is closed by others is opened again, as long as its channel is there. */
+  readonly redex: Pick<Redex, "open" | "openExisting">;
   readonly clock: Clock;
   readonly log?: Log;
   /** Shared by the folds that are to be counted together. */
@@ -77,12 +77,24 @@ export async function openCortex<State>(
     start,
   );
   const budgets = deps.waits === undefined ? [waitersMax] : [deps.waits, waitersMax];
-  const waits = { clock, budgets };
-  const adapter = new FoldedLog({ file, model, fold, origin, counter, metrics, log, waits });
-  const follower = new LogFollower(clock, file, BigInt(start.next), (items) => {
-    fold.take(items);
-    return adapter.told();
+  const reopen = async () => {
+    // What was removed must not come into being again.
+    const again = await deps.redex.openExisting(channel, options.config);
+    if (again !== undefined) moveOn(again, BigInt(fold.next), log);
+    return again;
+  };
+  const adapter = new FoldedLog({
+    file,
+    model,
+    fold,
+    origin,
+    counter,
+    metrics,
+    log,
+    waits: { clock, budgets },
+    reopen,
   });
+  const follower = adapter.follower(file);
   try {
     await follower.catchUp(file.nextSeq, signal);
   } catch (error) {
@@ -122,15 +134,19 @@ function goOnBehind<State>(
 ): FoldStart<State> {
   if (lastSeq === undefined) return startAt(file, state);
   const next = lastSeq + 1n;
-  if (next > file.nextSeq) {
-    log.info("cortex_log_moved_on", { from: file.nextSeq, to: next });
-    file.skipTo(next);
-  }
+  moveOn(file, next, log);
   return {
     state,
     next: Number(next),
     applied: lastSeq === undefined ? undefined : Number(lastSeq),
   };
+}
+
+/** A log that ends before what the state has of it must not give those numbers again. */
+function moveOn(file: RedexFile, next: bigint, log: Log): void {
+  if (next <= file.nextSeq) return;
+  log.info("cortex_log_moved_on", { from: file.nextSeq, to: next });
+  file.skipTo(next);
 }
 
 function startAt<State>(

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { AuthDomain, AuthGuard, channelId } from "../../../src/channel/mod.ts";
 import { createOpenGuard, openRedex, type RedexConfig } from "../../../src/log/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
-import { bytes, createRedexKit, described, drained, isRedexError, numbered } from "./redex_kit.ts";
+import {
+  bytes,
+  createKitOf,
+  createRedexKit,
+  described,
+  drained,
+  isRedexError,
+  numbered,
+  STORE_KINDS,
+} from "./redex_kit.ts";
 
 Deno.test("a channel is opened once, and its configuration is the first one's", async () => {
   await using kit = createRedexKit();
@@ -168,3 +177,20 @@ Deno.test("with a sweep time of 0 retention waits until it is asked", async () =
   using tail = file.tail({ from: 3n });
   assert.deepEqual(described(tail.takeNow(9)), ["3=3", "4=4"]);
 });
+
+for (const kind of STORE_KINDS) {
+  Deno.test(`in ${kind}: openExisting() makes no channel`, async () => {
+    await using kit = createKitOf(kind);
+    const { redex } = kit;
+    assert.equal(await redex.openExisting("room/a"), undefined);
+    assert.deepEqual(await redex.names(), []);
+    const file = await redex.open("room/a");
+    assert.equal(await redex.openExisting("room/a"), file);
+    await file.close();
+    assert.equal((await redex.openExisting("room/a")) === undefined, kind === "memory");
+    const removing = redex.remove("room/a");
+    assert.equal(await redex.openExisting("room/a"), undefined);
+    await removing;
+    assert.deepEqual(await redex.names(), []);
+  });
+}

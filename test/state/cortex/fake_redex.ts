@@ -86,7 +86,21 @@ export class FakeFile implements RedexFile {
   configure(): void {}
 
   stat(): RedexStat {
-    throw new Error("not here");
+    const { name, firstSeq, nextSeq, persistedSeq } = this;
+    return {
+      name,
+      isPersistent: true,
+      events: this.#events.size,
+      firstSeq,
+      nextSeq,
+      persistedSeq,
+      bytes: 0,
+      generation: 1,
+      damaged: 0,
+      fsync: { kind: "never" },
+      retention: {},
+      failure: undefined,
+    };
   }
   appendBatchIfNext(): bigint {
     throw new Error("not here");
@@ -185,6 +199,10 @@ export class FakeRedex implements Redex {
 
   open(name: string): Promise<RedexFile> {
     return Promise.resolve(this.file(name));
+  }
+
+  openExisting(name: string): Promise<RedexFile | undefined> {
+    return Promise.resolve(this.files.get(name));
   }
 
   get(name: string): RedexFile | undefined {
