@@ -15,7 +15,7 @@ import { WaitBudget } from "./wait_budget.ts";
 /** What {@linkcode openCortex} needs. */
 export interface OpenCortexDeps {
   /** A file that is closed by others is opened again, as long as its channel is there. */
-  readonly redex: Pick<Redex, "open" | "openExisting">;
+  readonly redex: Redex;
   readonly clock: Clock;
   readonly log?: Log;
   /** Shared by the folds that are to be counted together. */

@@ -2,6 +2,7 @@
 
 import { joinSuites, type VectorSuite } from "../suite.ts";
 import { AGGREGATOR_RPC_SUITES } from "./aggregator_rpc.ts";
+import { FOLD_EVENTS_SUITE } from "./cortex.ts";
 import { CAPABILITY_SUITES } from "./capability.ts";
 import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
 import { CAPABILITY_SET_SUITES } from "./capability_sets.ts";
@@ -53,5 +54,5 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...CAUSAL_SUITES,
   ...EVENT_BUS_SUITES,
   ...NETDB_SUITES,
-  "storage/cortex_events.json": joinSuites(MODEL_EVENTS_SUITE),
+  "storage/cortex_events.json": joinSuites(FOLD_EVENTS_SUITE, MODEL_EVENTS_SUITE),
 };
