@@ -21,7 +21,7 @@ let shared: Xxh3Module | undefined;
 /** Low 32 bits of XXH3-64. */
 export function xxh3Low32(bytes: Uint8Array): number {
   const module = sharedModule();
-  if (bytes.length > PIECE_BYTES) return hashPieces(module, bytes);
+  if (bytes.length > PIECE_BYTES) return hashPieces(bytes);
   copyInto(module.memory, bytes);
   return module.wasm.hash(INPUT_OFFSET, bytes.length) >>> 0;
 }
@@ -30,11 +30,41 @@ export function xxh3Low32(bytes: Uint8Array): number {
 export function xxh3Bucket(bytes: Uint8Array, buckets: number): number {
   const module = sharedModule();
   if (bytes.length > PIECE_BYTES) {
-    const low = hashPieces(module, bytes);
+    const low = hashPieces(bytes);
     return bucketOf(low, module.wasm.high() >>> 0, buckets);
   }
   copyInto(module.memory, bytes);
   return module.wasm.bucket(INPUT_OFFSET, bytes.length, buckets) >>> 0;
+}
+
+/**
+ * Low 32 bits of XXH3-64 of `length` bytes that are fetched piece by piece, straight into the memory where they
+ * are hashed; `undefined` when there are fewer.
+ *
+ * @param fetch Fills all of `into` with the bytes from `at` on, or returns fewer.
+ */
+export function xxh3Low32Of(
+  length: number,
+  fetch: (at: number, into: Uint8Array) => number,
+): number | undefined {
+  const { wasm, memory } = sharedModule();
+  const take = (at: number, from: number, to: number) => {
+    const into = memory.subarray(from, to);
+    return fetch(at, into) === into.length;
+  };
+  if (length <= PIECE_BYTES) {
+    if (!take(0, INPUT_OFFSET, INPUT_OFFSET + length)) return undefined;
+    return wasm.hash(INPUT_OFFSET, length) >>> 0;
+  }
+  wasm.startLanes();
+  let at = 0;
+  for (let blocks = 0; length - at > XXH3_BLOCK_BYTES; at += blocks * XXH3_BLOCK_BYTES) {
+    blocks = blocksOfPiece(length - at);
+    if (!take(at, INPUT_OFFSET, INPUT_OFFSET + blocks * XXH3_BLOCK_BYTES)) return undefined;
+    wasm.addBlocks(INPUT_OFFSET, blocks);
+  }
+  if (!take(at - CARRY_BYTES, XXH3_FREE_OFFSET, INPUT_OFFSET + length - at)) return undefined;
+  return wasm.finishLanes(INPUT_OFFSET, length - at, length, Math.floor(length / TWO_32)) >>> 0;
 }
 
 /** Bytes that are hashed where they lie. */
@@ -75,23 +105,17 @@ function copyInto(memory: Uint8Array, bytes: Uint8Array): void {
 }
 
 /** Low half; the module keeps the high one. */
-function hashPieces({ wasm, memory }: Xxh3Module, bytes: Uint8Array): number {
-  wasm.startLanes();
-  let at = 0;
-  // The last 1 to 1024 bytes are for the end.
-  while (bytes.length - at > XXH3_BLOCK_BYTES) {
-    const blocks = Math.min(
-      PIECE_BYTES / XXH3_BLOCK_BYTES,
-      Math.ceil((bytes.length - at) / XXH3_BLOCK_BYTES) - 1,
-    );
-    const end = at + blocks * XXH3_BLOCK_BYTES;
-    memory.set(bytes.subarray(at, end), INPUT_OFFSET);
-    wasm.addBlocks(INPUT_OFFSET, blocks);
-    at = end;
-  }
-  memory.set(bytes.subarray(at - CARRY_BYTES), XXH3_FREE_OFFSET);
-  const high = Math.floor(bytes.length / TWO_32);
-  return wasm.finishLanes(INPUT_OFFSET, bytes.length - at, bytes.length, high) >>> 0;
+function hashPieces(bytes: Uint8Array): number {
+  return xxh3Low32Of(bytes.length, (at, into) => {
+    into.set(bytes.subarray(at, at + into.length));
+    return into.length;
+  }) ?? 0;
+}
+
+/** Blocks that are taken at once of so many bytes; the last 1 to 1024 bytes are left for the end. */
+function blocksOfPiece(bytesLeft: number): number {
+  const blocks = Math.ceil(bytesLeft / XXH3_BLOCK_BYTES) - 1;
+  return Math.min(PIECE_BYTES / XXH3_BLOCK_BYTES, blocks);
 }
 
 /** The product has 48 bits of the high half, so it is exact; of the low one only the carry counts. */

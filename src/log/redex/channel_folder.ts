@@ -8,6 +8,7 @@
  */
 import type { Disk } from "../../base/mod.ts";
 import { requireChannelId } from "../../channel/mod.ts";
+import { isOwnName } from "./disk/mod.ts";
 import { RedexError } from "./error.ts";
 
 const GENERATION = /^v[0-9]{10}$/;
@@ -73,7 +74,7 @@ export function listChannels(disk: Disk, folder: string): string[] {
     if (depth > 0 && entries.some(isOwn)) names.push(prefix);
     if (depth >= DEPTH_MAX) return;
     for (const { name, isFolder } of entries) {
-      if (!isFolder || (depth > 0 && GENERATION.test(name))) continue;
+      if (!isFolder || (depth > 0 && GENERATION.test(name)) || isOwnName(name)) continue;
       visit(prefix === "" ? name : `${prefix}/${name}`, depth + 1);
     }
   };

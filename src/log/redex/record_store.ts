@@ -61,8 +61,14 @@ export interface RecordStore {
     /** Records older than this go; equal stays. */
     readonly notBeforeNs?: bigint;
   }): number;
-  /** Forgets records below `seq` and damaged ones: a new generation, or a whole segment removed. Crash-safe. */
-  compact(firstSeq: number): Promise<void>;
+  /**
+   * Forgets records below `firstSeq`: whole segments are removed, and the live one is written anew as the next
+   * generation, without damaged records. Crash-safe.
+   *
+   * @param isThorough Leaves out what is damaged everywhere, and takes the bytes of all that is forgotten off the
+   *   disk; the default. Retention passes false: then the live segment is written anew only when that pays.
+   */
+  compact(firstSeq: number, isThorough?: boolean): Promise<void>;
   /** Puts all on the device and closes the files. */
   close(): Promise<void>;
 }

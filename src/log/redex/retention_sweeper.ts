@@ -53,7 +53,7 @@ export class RetentionSweeper {
       if (first <= before) return 0;
       const eventsBefore = store.count;
       const appendedFrom = store.nextSeq;
-      await store.compact(first);
+      await store.compact(first, false);
       const gone = eventsBefore + (store.nextSeq - appendedFrom) - store.count;
       counters.events_swept_total += gone;
       return gone;

@@ -1,21 +1,36 @@
 /**
  * Records of one channel in a folder of files, byte for byte as the reference keeps them
- * (`storage.md` 3).
+ * (`storage.md` 3), with full segments beside the live one (`docs/redex.md`).
+ *
+ * Appends and reads are synchronous; what takes time runs one after the other beside them. Memory holds a
+ * few pages of the index and no payloads.
  */
 import type { Clock, Disk } from "../../../base/mod.ts";
 import { RedexError } from "../error.ts";
 import type { RecordRead, RecordStore } from "../record_store.ts";
-import { compactSegment } from "./compact_segment.ts";
 import { diskFailure } from "./disk_failure.ts";
-import { openGeneration, removeOtherGenerations } from "./generations.ts";
-import { SEGMENT_BYTES_MAX, SEQ_MAX } from "./limits.ts";
-import { type ReadProgress, readSegment } from "./read_segment.ts";
-import { encodeRecords } from "./record_encoder.ts";
-import { generationName, INDEX_BYTES, INLINE_BYTES } from "./record_format.ts";
-import { recoverSegment } from "./recover_segment.ts";
-import { nothingVerified, scanSegment } from "./scan_segment.ts";
-import { Segment } from "./segment.ts";
-import { openSegmentFiles, syncSegmentFiles } from "./segment_files.ts";
+import {
+  CHECKPOINT_BYTES,
+  CHECKPOINT_RECORDS,
+  DAMAGED_SEEN_MAX,
+  LAZY_BYTES,
+  NOTE_RUNS_MAX,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_BYTES_MIN,
+  SEGMENT_RECORDS_MAX,
+  SEQ_MAX,
+} from "./limits.ts";
+import { type OpenedLog, openLog } from "./open_log.ts";
+import { CHECKPOINT_NAME } from "./own_names.ts";
+import type { ReadProgress } from "./read_segment.ts";
+import { INLINE_BYTES } from "./record_format.ts";
+import { rewriteLive, type RewriteOptions, rewriteSealed } from "./rewrite_segment.ts";
+import { rotateSegment } from "./rotate_segment.ts";
+import { hashLastRecord, writeNote } from "./sealed_segment.ts";
+import { removeSealed } from "./sealed_folder.ts";
+import type { AppendPlace } from "./segment.ts";
+import type { SegmentContent } from "./segment_content.ts";
+import { type KeepRule, SegmentList } from "./segment_list.ts";
 import { Slices } from "./slices.ts";
 
 /** What a store on disk needs. */
@@ -24,72 +39,73 @@ export interface DiskStoreOptions {
   readonly clock: Clock;
   /** The channel's folder; made when there is none. */
   readonly folder: string;
-  /** Payload bytes after which a segment is full: {@linkcode SEGMENT_BYTES_MAX} when left out. */
+  /** Payload bytes after which a segment is full: {@linkcode SEGMENT_BYTES_MAX} when left out, and at most. */
   readonly segmentBytesMax?: number;
 }
 
 /**
  * Opens the records in a folder, after bringing it in order.
  *
- * @throws RedexError `io`, `no_space`, `seq_out_of_range`.
+ * @throws RedexError `io`, `no_space`, `seq_out_of_range`, `decode` when too much of it is damaged.
  */
 export async function openDiskRecordStore(options: DiskStoreOptions): Promise<RecordStore> {
-  const { disk, clock, folder } = options;
-  const action = `Cannot open log "${folder}"`;
-  const slices = new Slices(clock);
-  try {
-    const generation = openGeneration(disk, folder);
-    let files = openSegmentFiles(disk, `${folder}/${generationName(generation)}`);
-    try {
-      const scan = await scanSegment(files, nothingVerified(), slices);
-      const recovered = await recoverSegment(disk, files, scan, wallNs(clock), slices);
-      files = recovered.files;
-      removeOtherGenerations(disk, folder, generation);
-      await syncSegmentFiles(files);
-      const segment = new Segment(files, recovered.content);
-      return new DiskRecordStore(options, generation, segment);
-    } catch (error) {
-      for (const file of [files.idx, files.dat, files.ts]) file.close();
-      throw error;
-    }
-  } catch (error) {
-    throw diskFailure(error, action);
+  const bytesMax = options.segmentBytesMax ?? SEGMENT_BYTES_MAX;
+  if (!(bytesMax >= SEGMENT_BYTES_MIN && bytesMax <= SEGMENT_BYTES_MAX)) {
+    throw new RangeError(
+      `Cannot open log: a segment of ${bytesMax} bytes, must be ${SEGMENT_BYTES_MIN} to ` +
+        `${SEGMENT_BYTES_MAX}`,
+    );
   }
-}
-
-/** The clock's time of day in nanoseconds. */
-export function wallNs(clock: Clock): bigint {
-  return BigInt(Math.round(clock.wallMs() * 1000)) * 1000n;
+  let log: OpenedLog | undefined;
+  try {
+    log = await openLog(options);
+    const store = new DiskRecordStore(options, bytesMax, log);
+    await store.noteOpened();
+    return store;
+  } catch (error) {
+    log?.live.close();
+    throw diskFailure(error, `Cannot open log "${options.folder}"`);
+  }
 }
 
 class DiskRecordStore implements RecordStore {
   readonly #options: DiskStoreOptions;
   readonly #segmentBytesMax: number;
-  #live: Segment;
+  readonly #segments: SegmentList;
   #generation: number;
   #nextSeq: number;
-  #firstSeq: number;
   #persistedSeq: number;
-  #damaged: number;
+  /** Damaged records of which it is known, and the numbers of those met since it was opened. */
+  #damagedKnown: number;
+  readonly #damagedSeen = new Set<number>();
+  #checkpointed: SegmentContent | undefined;
   #isClosed = false;
-  #failure: string | undefined;
-  /** Work on the files one after the other. */
+  #closing: Promise<void> | undefined;
+  /** Work on the files, one after the other. */
   #work: Promise<unknown> = Promise.resolve();
   #nextSync: Promise<void> | undefined;
+  /** The time of the last append in halves, as a batch after a batch often has the same. */
+  #timeNs = 0n;
+  #timeLow = 0;
+  #timeHigh = 0;
 
-  constructor(options: DiskStoreOptions, generation: number, live: Segment) {
+  constructor(options: DiskStoreOptions, segmentBytesMax: number, log: OpenedLog) {
     this.#options = options;
-    this.#segmentBytesMax = options.segmentBytesMax ?? SEGMENT_BYTES_MAX;
-    this.#live = live;
-    this.#generation = generation;
-    this.#nextSeq = live.lastSeq + 1;
-    this.#firstSeq = live.count === 0 ? this.#nextSeq : live.firstSeq;
-    this.#persistedSeq = this.#nextSeq;
-    this.#damaged = live.damage.total;
+    this.#segmentBytesMax = segmentBytesMax;
+    this.#segments = new SegmentList(log.sealed, log.live, 0);
+    this.#generation = log.generation;
+    this.#nextSeq = log.nextSeq;
+    this.#persistedSeq = log.nextSeq;
+    this.#damagedKnown = log.live.damage.total;
+    for (const { content } of log.sealed) this.#damagedKnown += content.damage.total;
+    for (const segment of this.#segments.keepOnly(log.keepFrom)) {
+      removeSealed(options.disk, segment);
+    }
+    if (log.recordsTrusted === log.live.records) this.#checkpointed = log.live.content;
   }
 
   get firstSeq(): number {
-    return this.#firstSeq;
+    return this.#segments.firstSeq ?? this.#nextSeq;
   }
 
   get nextSeq(): number {
@@ -97,11 +113,11 @@ class DiskRecordStore implements RecordStore {
   }
 
   get count(): number {
-    return this.#live.count;
+    return this.#segments.count;
   }
 
   get bytes(): number {
-    return this.#live.count * INDEX_BYTES + this.#live.heapBytes;
+    return this.#segments.bytes;
   }
 
   get generation(): number {
@@ -109,7 +125,7 @@ class DiskRecordStore implements RecordStore {
   }
 
   get damaged(): number {
-    return this.#damaged;
+    return this.#damagedKnown + this.#damagedSeen.size;
   }
 
   get persistedSeq(): number {
@@ -117,47 +133,40 @@ class DiskRecordStore implements RecordStore {
   }
 
   get failure(): string | undefined {
-    return this.#failure ?? this.#live.failure;
+    return this.#segments.live.failure;
   }
 
   append(payloads: readonly Uint8Array[], timeNs: bigint, isInline = false): number {
-    const action = this.#action("append to");
-    this.#assertOpen(action);
-    const first = this.#nextSeq;
-    const bytes = isInline ? 0 : this.#checkSizes(payloads, action);
-    if (isInline && payloads.some(({ length }) => length !== INLINE_BYTES)) {
-      throw new RedexError("encode", `${action}: an inline payload has exactly 8 bytes`);
-    }
-    if (first + payloads.length > SEQ_MAX) {
-      throw new RedexError("seq_out_of_range", `${action}: sequence numbers end at 2^53`);
-    }
-    if (this.#live.datBytes + bytes > this.#segmentBytesMax) {
-      throw new RedexError("payload_too_large", `${action}: the segment is full`);
-    }
-    const encoded = encodeRecords(payloads, first, this.#live.datBytes, timeNs, isInline);
-    this.#live.append(encoded, first, action);
-    if (this.#live.count === encoded.count) this.#firstSeq = first;
-    this.#nextSeq = first + payloads.length;
-    return first;
+    const bytes = this.#checkAppend(payloads, isInline);
+    const place = this.#place(timeNs, isInline);
+    const { live } = this.#segments;
+    const isFull = live.datBytes + bytes > this.#segmentBytesMax ||
+      live.records + payloads.length > SEGMENT_RECORDS_MAX;
+    if (isFull) this.#rotate(payloads, place);
+    else live.append(payloads, place, this.#folder);
+    this.#nextSeq = place.firstSeq + payloads.length;
+    return place.firstSeq;
   }
 
   read(from: number, to: number, recordsMax: number, bytesMax: number): RecordRead {
-    const start = Math.max(from, this.#firstSeq);
     const progress: ReadProgress = {
       records: [],
       damaged: [],
-      next: start,
+      next: from,
       recordsLeft: recordsMax,
       bytesLeft: bytesMax,
     };
     try {
-      const end = Math.min(to, this.#nextSeq);
-      // Behind the last record may be numbers that were skipped.
-      if (readSegment(this.#live, end, progress)) progress.next = Math.max(progress.next, end);
+      this.#segments.read(to, progress);
     } catch (error) {
       throw diskFailure(error, this.#action("read"));
     }
-    this.#damaged += progress.damaged.length;
+    for (const seq of progress.damaged) {
+      if (this.#damagedSeen.size < DAMAGED_SEEN_MAX) this.#damagedSeen.add(seq);
+    }
+    if (progress.recordsLeft > 0 && progress.bytesLeft > 0) {
+      progress.next = Math.max(progress.next, Math.min(to, this.#nextSeq));
+    }
     return progress;
   }
 
@@ -165,90 +174,181 @@ class DiskRecordStore implements RecordStore {
     if (seq < this.#nextSeq || seq > SEQ_MAX) {
       throw new RedexError(
         "seq_out_of_range",
-        `${this.#action("move on")}: ${seq} is below the next number ${this.#nextSeq}`,
+        `${this.#action("move on")}: ${seq} is not from ${this.#nextSeq} on`,
       );
     }
     this.#nextSeq = seq;
-    if (this.count === 0) this.#firstSeq = seq;
   }
 
   sync(): Promise<void> {
     if (this.#nextSync !== undefined) return this.#nextSync;
     const sync = this.#inTurn(async () => {
       this.#nextSync = undefined;
-      await this.#syncNow();
+      await this.#syncAll();
     });
     this.#nextSync = sync;
     return sync;
   }
 
-  firstToKeep(rule: {
-    readonly eventsMax?: number;
-    readonly bytesMax?: number;
-    readonly notBeforeNs?: bigint;
-  }): number {
-    const { count } = this.#live;
-    let rank = 0;
-    if (rule.eventsMax !== undefined) rank = Math.max(rank, count - rule.eventsMax);
-    const { bytesMax, notBeforeNs } = rule;
-    if (bytesMax !== undefined) {
-      rank = bisect(rank, count, (at) => {
-        return (count - at) * INDEX_BYTES + this.#live.heapBytesFrom(at) <= bytesMax;
-      });
+  firstToKeep(rule: KeepRule): number {
+    try {
+      return this.#segments.firstToKeep(rule) ?? this.#nextSeq;
+    } catch (error) {
+      throw diskFailure(error, this.#action("read"));
     }
-    if (notBeforeNs !== undefined) {
-      rank = bisect(rank, count, (at) => this.#live.timeAt(at) >= notBeforeNs);
-    }
-    return rank >= count ? this.#nextSeq : this.#live.seqAt(rank);
   }
 
-  compact(firstSeq: number): Promise<void> {
+  compact(firstSeq: number, isThorough = true): Promise<void> {
     return this.#inTurn(async () => {
       const action = this.#action("compact");
       this.#assertOpen(action);
-      if (this.failure !== undefined) throw new RedexError("io", `${action}: ${this.failure}`);
-      const { disk, clock, folder } = this.#options;
-      const before = this.#live;
-      try {
-        const fresh = await compactSegment({
-          disk,
-          folder,
-          slices: new Slices(clock),
-          segment: before,
-          generation: this.#generation,
-          firstSeq,
+      const { failure } = this;
+      if (failure !== undefined) {
+        throw new RedexError("io", `${action}: ${failure}`, {
+          next: "close the log and open it again",
         });
-        this.#live = fresh.segment;
-        this.#generation = fresh.generation;
-        this.#firstSeq = fresh.segment.count === 0 ? this.#nextSeq : fresh.segment.firstSeq;
-        before.close();
+      }
+      try {
+        await this.#syncAll();
+        await this.#forget(Math.min(firstSeq, this.#nextSeq));
+        await this.#rewrite(action, isThorough);
       } catch (error) {
         throw diskFailure(error, action);
       }
     });
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
+  close(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing;
     this.#isClosed = true;
-    await this.#inTurn(async () => {
+    this.#closing = this.#inTurn(async () => {
       try {
-        await this.#syncNow();
+        await this.#syncAll();
+        await this.#writeCheckpointIfPossible();
       } finally {
-        this.#live.close();
+        this.#segments.close();
       }
     });
+    return this.#closing;
   }
 
-  async #syncNow(): Promise<void> {
+  /** After reading much of a log, that much need not be read again. */
+  async noteOpened(): Promise<void> {
+    const { live } = this.#segments;
+    if (live.records >= CHECKPOINT_RECORDS || live.datBytes >= CHECKPOINT_BYTES) {
+      if (this.#checkpointed?.records !== live.records) await this.#writeCheckpointIfPossible();
+    }
+  }
+
+  #rotate(payloads: readonly Uint8Array[], place: AppendPlace): void {
+    const { disk, folder } = this.#options;
+    const { live } = this.#segments;
+    const action = this.#action("append to");
+    if (live.failure !== undefined || live.isUnsure || live.count === 0) {
+      // Says why: it cannot be written to, or what fills it is not records.
+      live.append([], place, this.#folder);
+      throw new RedexError("segment_offset_overflow", `${action}: its payload file is full`, {
+        next: "compact it",
+      });
+    }
+    const generation = this.#generation;
+    const rotated = rotateSegment({ disk, folder, live, generation, payloads, place, action });
+    this.#generation = rotated.generation;
+    this.#segments.addSealed(rotated.sealed, rotated.live);
+    this.#checkpointed = undefined;
+    // A full segment is put on the device soon, whatever the policy says: it is read again at every open until then.
+    this.sync().catch(() => {});
+  }
+
+  async #syncAll(): Promise<void> {
     const upTo = this.#nextSeq;
-    if (upTo === this.#persistedSeq) return;
+    const { live } = this.#segments;
+    const slices = new Slices(this.#options.clock);
+    const unsealed = this.#segments.sealed.filter(({ isSealed }) => !isSealed);
     try {
-      await syncSegmentFiles(this.#live.files);
+      const syncs = [...unsealed.map((segment) => segment.open()), live];
+      const outcomes = await Promise.allSettled(syncs.map((segment) => segment.sync(slices)));
+      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+      for (const segment of unsealed) await segment.seal();
     } catch (error) {
       throw diskFailure(error, this.#action("sync"));
     }
-    this.#persistedSeq = upTo;
+    this.#persistedSeq = Math.max(this.#persistedSeq, upTo);
+    if (this.#isCheckpointDue()) await this.#writeCheckpointIfPossible();
+  }
+
+  #isCheckpointDue(): boolean {
+    const { records, datBytes } = this.#segments.live.synced;
+    const before = this.#checkpointed;
+    return records - (before?.records ?? 0) >= CHECKPOINT_RECORDS ||
+      datBytes - (before?.datBytes ?? 0) >= CHECKPOINT_BYTES;
+  }
+
+  /** Without it the next open reads more. */
+  async #writeCheckpointIfPossible(): Promise<void> {
+    try {
+      await this.#writeCheckpoint();
+    } catch {
+      // Tried again after the next sync.
+    }
+  }
+
+  async #writeCheckpoint(): Promise<void> {
+    const { disk, folder } = this.#options;
+    const { live, keepFrom, lastSeq } = this.#segments;
+    const content = live.synced;
+    if (content.damage.runs > NOTE_RUNS_MAX) return;
+    // Numbers that were passed over are not used again; those of records that may yet be lost are.
+    const isPassedOver = this.#nextSeq > lastSeq + 1;
+    await writeNote(disk, folder, CHECKPOINT_NAME, {
+      generation: this.#generation,
+      content,
+      lastRecordHash: hashLastRecord(live.files, content.records),
+      keepFrom,
+      nextSeq: isPassedOver ? this.#nextSeq : content.lastSeq + 1,
+    });
+    this.#checkpointed = content;
+  }
+
+  /** Records below are not given any more; full segments of which nothing is left go. */
+  async #forget(firstSeq: number): Promise<void> {
+    if (firstSeq <= this.firstSeq) return;
+    const { disk, folder } = this.#options;
+    const gone = this.#segments.keepOnly(firstSeq);
+    // First, so that nothing comes back after a crash; but a full device has room for it only afterwards.
+    const isNoted = await this.#noteForgotten().then(() => true, () => false);
+    for (const segment of gone) removeSealed(disk, segment);
+    if (!isNoted) await this.#noteForgotten();
+    disk.syncFolder(folder);
+  }
+
+  async #noteForgotten(): Promise<void> {
+    await this.#writeCheckpoint();
+    this.#options.disk.syncFolder(this.#options.folder);
+  }
+
+  async #rewrite(action: string, isThorough: boolean): Promise<void> {
+    const { disk, clock, folder } = this.#options;
+    const segments = this.#segments;
+    const slices = new Slices(clock);
+    const options: RewriteOptions = { disk, folder, segments, slices, action };
+    if (isThorough) {
+      for (const segment of segments.sealed) {
+        if (segments.isUnclean(segment)) await rewriteSealed(options, segment);
+      }
+    }
+    const { count, bytes } = segments.hiddenInLive;
+    const { datBytes } = segments.live;
+    const isWorthIt = count > 0 && (datBytes <= LAZY_BYTES || bytes * 2 >= datBytes);
+    const isWanted = isThorough && (count > 0 || segments.isUnclean(segments.live));
+    if (!isWorthIt && !isWanted) return;
+    const generation = await rewriteLive(options, this.#generation);
+    if (generation === undefined) return;
+    this.#generation = generation;
+    this.#damagedKnown = 0;
+    this.#damagedSeen.clear();
+    for (const { content } of segments.sealed) this.#damagedKnown += content.damage.total;
+    await this.#writeCheckpoint();
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -257,15 +357,46 @@ class DiskRecordStore implements RecordStore {
     return turn;
   }
 
-  #checkSizes(payloads: readonly Uint8Array[], action: string): number {
+  /** Payload bytes that go into the payload file. */
+  #checkAppend(payloads: readonly Uint8Array[], isInline: boolean): number {
+    if (this.#isClosed) this.#assertOpen(this.#action("append to"));
     let bytes = 0;
-    for (const { length } of payloads) bytes += length;
-    if (bytes <= this.#segmentBytesMax) return bytes;
-    throw new RedexError(
-      "payload_too_large",
-      `${action}: ${bytes} bytes, must be at most ${this.#segmentBytesMax}`,
-      { next: "append less at once" },
-    );
+    let isInlineWrong = false;
+    for (const { length } of payloads) {
+      bytes += length;
+      isInlineWrong ||= isInline && length !== INLINE_BYTES;
+    }
+    if (isInlineWrong) {
+      throw new RedexError("encode", `${this.#action("append to")}: inline payloads have 8 bytes`);
+    }
+    if (bytes > this.#segmentBytesMax || payloads.length > SEGMENT_RECORDS_MAX) {
+      throw new RedexError(
+        "payload_too_large",
+        `${this.#action("append to")}: ${bytes} bytes, must be at most ${this.#segmentBytesMax}`,
+        { next: "append less at once" },
+      );
+    }
+    if (this.#nextSeq + payloads.length > SEQ_MAX) {
+      throw new RedexError(
+        "seq_out_of_range",
+        `${this.#action("append to")}: ${this.#nextSeq} is the last number`,
+      );
+    }
+    return isInline ? 0 : bytes;
+  }
+
+  #place(timeNs: bigint, isInline: boolean): AppendPlace {
+    if (timeNs !== this.#timeNs) {
+      this.#timeNs = timeNs;
+      this.#timeLow = Number(timeNs & 0xffff_ffffn);
+      this.#timeHigh = Number(timeNs >> 32n);
+    }
+    const [timeLow, timeHigh] = [this.#timeLow, this.#timeHigh];
+    return { firstSeq: this.#nextSeq, timeLow, timeHigh, isInline };
+  }
+
+  get #folder(): string {
+    return this.#options.folder;
   }
 
   #assertOpen(action: string): void {
@@ -275,16 +406,4 @@ class DiskRecordStore implements RecordStore {
   #action(verb: string): string {
     return `Cannot ${verb} log "${this.#options.folder}"`;
   }
-}
-
-/** First of `from` ≤ at < `to` for which `isTrue`, where it is true for all behind the first; else `to`. */
-function bisect(from: number, to: number, isTrue: (at: number) => boolean): number {
-  let low = from;
-  let high = to;
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    if (isTrue(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

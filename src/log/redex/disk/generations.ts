@@ -13,7 +13,7 @@ import {
   parseGenerationName,
   SEGMENT_FILE_NAMES,
 } from "./record_format.ts";
-import { writeWhole } from "./whole_file.ts";
+import { replaceWhole, writeWhole } from "./whole_file.ts";
 
 /** How the live generation was found. */
 export interface ChosenGeneration {
@@ -75,6 +75,19 @@ export function readManifest(disk: Disk, folder: string): number | undefined {
 /** Makes a generation the live one, for good when it returns. */
 export function writeManifest(disk: Disk, folder: string, generation: number): void {
   writeWhole(disk, folder, MANIFEST_NAME, encodeManifest(generation));
+}
+
+/**
+ * Makes a generation the live one; false when its name may be lost in a crash, which then finds the one before.
+ */
+export function switchManifest(disk: Disk, folder: string, generation: number): boolean {
+  replaceWhole(disk, folder, MANIFEST_NAME, encodeManifest(generation));
+  try {
+    disk.syncFolder(folder);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Removes what other generations and a write that did not end left behind. */

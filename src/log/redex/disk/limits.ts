@@ -6,6 +6,8 @@ export const SEGMENT_BYTES_MAX = 3 * 2 ** 30;
 export const SEGMENT_BYTES_MIN = 1024;
 /** Records of one segment: an index of 2.5 GiB, for logs of empty payloads. */
 export const SEGMENT_RECORDS_MAX = 2 ** 27;
+/** Records of a segment that somebody else made, at most: their places are 32-bit numbers. */
+export const SEGMENT_RECORDS_LIMIT = 0xffff_ffff;
 /** Generations are 32-bit numbers. */
 export const GENERATION_MAX = 0xffff_ffff;
 /** Sequence numbers end where plain numbers are no longer exact. */
@@ -21,8 +23,16 @@ export const READ_WINDOW_BYTES = 256 * 1024;
 export const SLICE_BYTES = 256 * 1024;
 /** How long work on files goes on before others are let in. */
 export const SLICE_MS = 3;
-/**
- * Places of damage remembered per segment, each a run of records: 64 KiB. A file with more is written anew
- * when it is opened.
- */
-export const DAMAGE_RUNS_MAX = 4096;
+/** Runs of damaged records remembered per segment: 6 MiB. A segment with more has to be repaired first. */
+export const DAMAGE_RUNS_MAX = 2 ** 18;
+/** Runs of damaged records in a note: 32 KiB. A segment with more is verified at every open until it is compacted. */
+export const NOTE_RUNS_MAX = 4096;
+/** Full segments that are open at the same time: three files each. */
+export const SEALED_OPEN_MAX = 4;
+/** Records and payload bytes after which a sync is followed by a new checkpoint. */
+export const CHECKPOINT_RECORDS = 65536;
+export const CHECKPOINT_BYTES = 16 * 1024 * 1024;
+/** Bytes of the live segment from which on it is not written anew before half of it is forgotten. */
+export const LAZY_BYTES = 64 * 1024;
+/** Numbers of damaged records that were met and are counted once: 65,536 numbers. */
+export const DAMAGED_SEEN_MAX = 65536;

@@ -1,6 +1,8 @@
 /** Reads payloads that lie one behind the other with few reads. */
 import type { DiskFile } from "../../../base/mod.ts";
+import { xxh3Low32Of } from "../../../core/crypto/mod.ts";
 import { READ_WINDOW_BYTES } from "./limits.ts";
+import { CHECKSUM_MASK, payloadChecksum } from "./record_format.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -28,5 +30,15 @@ export class PayloadWindow {
     }
     const at = offset - this.#start;
     return this.#buffer.subarray(at, Math.min(at + length, this.#length));
+  }
+
+  /** Checksum of a payload; `undefined` when the file ends before it does. Large ones are not held in memory. */
+  checksum(offset: number, length: number): number | undefined {
+    if (length <= this.#buffer.length) {
+      const payload = this.view(offset, length);
+      return payload.length === length ? payloadChecksum(payload) : undefined;
+    }
+    const low = xxh3Low32Of(length, (at, into) => this.#file.readAt(offset + at, into));
+    return low === undefined ? undefined : low & CHECKSUM_MASK;
   }
 }

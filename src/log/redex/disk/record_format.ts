@@ -18,7 +18,8 @@ export const MANIFEST_TEMP_NAME = "manifest.tmp";
 /** Flags of an index record: the top four bits of its last word. */
 export const RecordFlag = { inline: 0x8, tombstone: 0x4, compacted: 0x2 } as const;
 
-const CHECKSUM_MASK = 0x0fff_ffff;
+/** Bits of the last word of an index record that are its checksum. */
+export const CHECKSUM_MASK = 0x0fff_ffff;
 const MANIFEST_MAGIC = 0x4d44_4552;
 const MANIFEST_VERSION = 1;
 const TWO_32 = 0x1_0000_0000;
@@ -59,6 +60,26 @@ export function parseGenerationName(name: string): number | undefined {
   if (!/^v[0-9]{10}$/.test(name)) return undefined;
   const generation = Number(name.slice(1));
   return generation < TWO_32 ? generation : undefined;
+}
+
+/** Writes an index record of a payload that lies in the payload file. */
+export function writeIndexRecord(
+  records: Uint8Array,
+  at: number,
+  fields: {
+    readonly seq: number;
+    readonly offset: number;
+    readonly length: number;
+    /** Flags and checksum. */
+    readonly word: number;
+  },
+): void {
+  const view = new DataView(records.buffer, records.byteOffset + at * INDEX_BYTES, INDEX_BYTES);
+  view.setUint32(0, fields.seq, true);
+  view.setUint32(4, Math.floor(fields.seq / TWO_32), true);
+  view.setUint32(8, fields.offset, true);
+  view.setUint32(12, fields.length, true);
+  view.setUint32(16, fields.word, true);
 }
 
 /** Index records in a buffer, by their place in it. */
@@ -103,6 +124,11 @@ export class IndexRecords {
     if (this.isInline(at)) return 0;
     const place = at * INDEX_BYTES;
     return this.#view.getUint32(place + 8, true) + this.#view.getUint32(place + 12, true);
+  }
+
+  /** A record as it stands in the file: a view. */
+  raw(at: number): Uint8Array {
+    return this.#bytes.subarray(at * INDEX_BYTES, (at + 1) * INDEX_BYTES);
   }
 
   checksum(at: number): number {

@@ -1,26 +1,14 @@
 /** Makes the files of a segment fit for appends (`storage.md` 3.2, steps 2 to 7). */
-import type { Disk } from "../../../base/mod.ts";
+import type { Disk, DiskFile } from "../../../base/mod.ts";
 import { RedexError } from "../error.ts";
 import type { DamageRuns } from "./damage_runs.ts";
 import { READ_WINDOW_BYTES } from "./limits.ts";
 import { INDEX_BYTES, TIME_BYTES } from "./record_format.ts";
-import type { SegmentScan } from "./scan_segment.ts";
+import type { SegmentScan, VerifiedPart } from "./scan_segment.ts";
+import type { SegmentContent } from "./segment_content.ts";
 import type { SegmentFiles } from "./segment_files.ts";
-import { alignedTimes, type SegmentTimes, shortTimes } from "./segment_times.ts";
+import { type SegmentTimes, shortTimes } from "./segment_times.ts";
 import type { Slices } from "./slices.ts";
-
-/** What the files of a segment hold after recovery. */
-export interface SegmentContent {
-  /** Records of the index file. */
-  readonly records: number;
-  /** Where the next payload goes. */
-  readonly datBytes: number;
-  readonly heapBytes: number;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly damage: DamageRuns;
-  readonly times: SegmentTimes;
-}
 
 /** Files and content; the files may be others than before. */
 export interface RecoveredSegment {
@@ -28,39 +16,32 @@ export interface RecoveredSegment {
   readonly content: SegmentContent;
 }
 
+/** What {@linkcode recoverSegment} works with. */
+export interface RecoverOptions {
+  readonly disk: Disk;
+  readonly files: SegmentFiles;
+  readonly verified: VerifiedPart;
+  readonly scan: SegmentScan;
+  /** Time of records that have none. */
+  readonly nowNs: bigint;
+  readonly slices: Slices;
+}
+
 /**
- * Cuts off what the scan found to be torn.
+ * Cuts off what the scan found to be torn, and finds out which time belongs to which record.
  *
- * @param nowNs Time of records that have none.
  * @throws RedexError `seq_out_of_range` for numbers this engine cannot hold; nothing is changed then.
  */
-export async function recoverSegment(
-  disk: Disk,
-  files: SegmentFiles,
-  scan: SegmentScan,
-  nowNs: bigint,
-  slices: Slices,
-): Promise<RecoveredSegment> {
-  refuseLargeSeq(scan, files.folder);
-  const { damage, disorderAt } = scan;
-  const records = disorderAt ?? scan.records;
-  cutTo(files.idx, records * INDEX_BYTES);
-  cutTo(files.dat, scan.datBytes);
-  const { heapBytes, firstSeq, lastSeq, datBytes } = scan;
-  const sound = records - damage.total;
-  const entries = Math.floor(files.ts.size() / TIME_BYTES);
-  const content = (times: SegmentTimes): SegmentContent => {
-    return { records, datBytes, heapBytes, firstSeq, lastSeq, damage, times };
-  };
-  if (entries >= records && damage.total > 0) {
-    const rewritten = await keepSoundTimes(disk, files, damage, records, slices);
-    return { files: rewritten, content: content(alignedTimes(sound)) };
-  }
-  // An earlier recovery left the times of the sound ones only, and appends went on from there.
-  const isAligned = entries >= sound;
-  cutTo(files.ts, (isAligned ? sound : entries) * TIME_BYTES);
-  const times = isAligned ? alignedTimes(sound) : shortTimes(entries, sound, nowNs);
-  return { files, content: content(times) };
+export async function recoverSegment(options: RecoverOptions): Promise<RecoveredSegment> {
+  const { scan } = options;
+  refuseLargeSeq(scan, options.files.folder);
+  if (scan.isBeyondList) throw tooDamaged(options.files.folder);
+  const records = scan.disorderAt ?? scan.records;
+  cutTo(options.files.idx, records * INDEX_BYTES);
+  cutTo(options.files.dat, scan.datBytes);
+  const { files, times } = await recoverTimes(options, records);
+  const { datBytes, heapBytes, firstSeq, lastSeq, damage } = scan;
+  return { files, content: { records, datBytes, heapBytes, firstSeq, lastSeq, damage, times } };
 }
 
 /** Throws when a sound record has a number from 2^53 on. */
@@ -73,29 +54,65 @@ export function refuseLargeSeq({ seqTooLarge }: SegmentScan, folder: string): vo
   );
 }
 
+function tooDamaged(folder: string): RedexError {
+  return new RedexError("decode", `Cannot open "${folder}": too many of its records are damaged`, {
+    next: "write it anew with net log repair",
+  });
+}
+
 /** Shortens a file, never lengthens it. */
-export function cutTo(file: { size(): number; truncate(size: number): void }, size: number): void {
+export function cutTo(file: DiskFile, size: number): void {
   if (file.size() > size) file.truncate(size);
+}
+
+/** How the times belong to `records` records, of which those of the verified part are known. */
+async function recoverTimes(
+  options: RecoverOptions,
+  records: number,
+): Promise<{ readonly files: SegmentFiles; readonly times: SegmentTimes }> {
+  const { files, verified, scan, nowNs } = options;
+  const { damage } = scan;
+  const sound = records - damage.total;
+  const entries = Math.floor(files.ts.size() / TIME_BYTES);
+  const before = verified.times;
+  const added = records - verified.records;
+  const damagedAdded = damage.total - verified.damageTotal;
+  // Times of the added records if none of them were damaged, and of the sound ones.
+  const full = before.entries + added;
+  const expected = full - damagedAdded;
+  if (damagedAdded > 0 && entries >= full) {
+    const kept = await keepSoundTimes(options, records);
+    return { files: kept, times: { ...before, entries: expected } };
+  }
+  if (entries >= expected) {
+    // Or an earlier recovery left the times of the sound ones only, and appends went on from there.
+    cutTo(files.ts, expected * TIME_BYTES);
+    return { files, times: { ...before, entries: expected } };
+  }
+  cutTo(files.ts, entries * TIME_BYTES);
+  if (verified.records === 0 || entries < before.entries) {
+    return { files, times: shortTimes(entries, sound, nowNs) };
+  }
+  // What is there belongs to the first ones: a write of times did not reach the device.
+  const missing = new BigUint64Array(expected - entries).fill(nowNs);
+  files.ts.writeAt(entries * TIME_BYTES, new Uint8Array(missing.buffer));
+  return { files, times: { ...before, entries: expected } };
 }
 
 /** Writes the times of sound records aside and puts them in the place of the file of times. */
 async function keepSoundTimes(
-  disk: Disk,
-  files: SegmentFiles,
-  damage: DamageRuns,
+  { disk, files, verified, scan, slices }: RecoverOptions,
   records: number,
-  slices: Slices,
 ): Promise<SegmentFiles> {
   const path = `${files.folder}/ts`;
   const aside = disk.open(`${path}.tmp`, { create: true });
   try {
     aside.truncate(0);
-    let to = 0;
-    for (let start = 0; start < records;) {
-      const end = Math.min(damage.nextDamaged(start), records);
-      to += await copyBytes(files.ts, start * TIME_BYTES, end * TIME_BYTES, aside, to, slices);
-      start = end;
-      while (start < records && damage.nextDamaged(start) === start) start += 1;
+    let to = await copyBytes(files.ts, 0, verified.times.entries * TIME_BYTES, aside, 0, slices);
+    const shift = verified.records - verified.times.entries;
+    for (const { start, end } of soundRuns(scan.damage, verified.records, records)) {
+      const from = (start - shift) * TIME_BYTES;
+      to += await copyBytes(files.ts, from, (end - shift) * TIME_BYTES, aside, to, slices);
     }
     aside.syncNow();
   } finally {
@@ -104,15 +121,29 @@ async function keepSoundTimes(
   disk.rename(`${path}.tmp`, path);
   disk.syncFolder(files.folder);
   files.ts.close();
-  const ts = disk.open(path);
-  return { ...files, ts };
+  return { ...files, ts: disk.open(path) };
 }
 
-async function copyBytes(
-  from: { readAt(offset: number, into: Uint8Array): number },
+function* soundRuns(
+  damage: DamageRuns,
+  from: number,
+  to: number,
+): Generator<{ readonly start: number; readonly end: number }> {
+  let start = from;
+  for (const run of damage) {
+    if (run.start >= to) break;
+    if (run.start > start) yield { start, end: run.start };
+    start = Math.max(start, run.start + run.count);
+  }
+  if (start < to) yield { start, end: to };
+}
+
+/** Copies a part of a file to a place in another; its bytes. */
+export async function copyBytes(
+  from: DiskFile,
   start: number,
   end: number,
-  target: { writeAt(offset: number, bytes: Uint8Array): void },
+  target: DiskFile,
   to: number,
   slices: Slices,
 ): Promise<number> {

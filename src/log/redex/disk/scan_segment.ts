@@ -7,7 +7,9 @@ import { DamageRuns } from "./damage_runs.ts";
 import { DAMAGE_RUNS_MAX, PAGE_RECORDS, SEQ_MAX, SLICE_BYTES } from "./limits.ts";
 import { PayloadWindow } from "./payload_window.ts";
 import { INDEX_BYTES, IndexRecords, payloadChecksum } from "./record_format.ts";
+import type { SegmentContent } from "./segment_content.ts";
 import type { SegmentFiles } from "./segment_files.ts";
+import { alignedTimes, type SegmentTimes } from "./segment_times.ts";
 import type { Slices } from "./slices.ts";
 
 /** What is known of a part of a segment that need not be looked at again. */
@@ -22,13 +24,23 @@ export interface VerifiedPart {
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly damage: DamageRuns;
+  /** Damaged records of this part; `damage` grows with the scan. */
+  readonly damageTotal: number;
+  readonly times: SegmentTimes;
 }
 
 /** Why a record is not given. */
 export type DamageReason = "checksum" | "range";
 
 /** What is in the files of a segment. */
-export interface SegmentScan extends VerifiedPart {
+export interface SegmentScan {
+  /** Records whose payload is there. */
+  readonly records: number;
+  readonly datBytes: number;
+  readonly heapBytes: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly damage: DamageRuns;
   /** Bytes of a record that was not written to its end. */
   readonly tornIndexBytes: number;
   /** Records at the end whose payload is not there (step 3). */
@@ -45,8 +57,20 @@ export interface SegmentScan extends VerifiedPart {
 
 /** A part of which nothing is known. */
 export function nothingVerified(): VerifiedPart {
-  const damage = new DamageRuns();
-  return { records: 0, datBytes: 0, heapBytes: 0, firstSeq: -1, lastSeq: -1, damage };
+  return verifiedPart({
+    records: 0,
+    datBytes: 0,
+    heapBytes: 0,
+    firstSeq: -1,
+    lastSeq: -1,
+    damage: new DamageRuns(),
+    times: alignedTimes(0),
+  });
+}
+
+/** All that is known to be in a segment. */
+export function verifiedPart(content: SegmentContent): VerifiedPart {
+  return { ...content, damageTotal: content.damage.total };
 }
 
 /**
@@ -83,8 +107,9 @@ export async function scanSegment(
         sliceBytes = 0;
         if (slices.isOver) await slices.rest();
       }
-      const isSound = isInRange && checksumOf(page, at, payloads) === page.checksum(at);
+      const isSound = isInRange && isPayloadSound(page, at, payloads);
       if (!isSound) {
+        if (disorderAt !== undefined) continue;
         onDamage?.(start + at, page.seq64(at), isInRange ? "checksum" : "range");
         isBeyondList ||= damage.runs >= DAMAGE_RUNS_MAX;
         if (!isBeyondList) damage.add(start + at);
@@ -144,7 +169,9 @@ async function cutWithoutPayload(
   return from;
 }
 
-function checksumOf(page: IndexRecords, at: number, payloads: PayloadWindow): number {
-  if (page.isInline(at)) return payloadChecksum(page.inlinePayload(at));
-  return payloadChecksum(payloads.view(page.offset(at), page.heapLength(at)));
+/** True when the payload of a record is what its checksum says. */
+export function isPayloadSound(page: IndexRecords, at: number, payloads: PayloadWindow): boolean {
+  if (page.isInline(at)) return payloadChecksum(page.inlinePayload(at)) === page.checksum(at);
+  const checksum = payloads.checksum(page.offset(at), page.heapLength(at));
+  return checksum === page.checksum(at);
 }

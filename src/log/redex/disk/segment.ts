@@ -1,40 +1,73 @@
 /**
- * One segment: its records by rank, read by position, and appended to when it is the live one.
+ * An open segment: its records by rank, read by position, and appended to when it is the live one.
  *
  * The rank of a record is its place among the sound ones.
  */
+import { RecordBatch } from "../../../core/crypto/mod.ts";
 import { RedexError } from "../error.ts";
+import { appendLarge } from "./append_large.ts";
 import type { DamageRuns } from "./damage_runs.ts";
 import { describe, diskFailure } from "./disk_failure.ts";
 import { INDEX_BYTES, type IndexRecords, TIME_BYTES } from "./record_format.ts";
-import type { EncodedRecords } from "./record_encoder.ts";
-import type { SegmentContent } from "./recover_segment.ts";
-import { closeSegmentFiles, type SegmentFiles } from "./segment_files.ts";
-import { SegmentPages } from "./segment_pages.ts";
-import type { SegmentTimes } from "./segment_times.ts";
+import type { SegmentContent } from "./segment_content.ts";
+import { closeSegmentFiles, type SegmentFiles, syncSegmentFiles } from "./segment_files.ts";
+import { placeInPage, SegmentPages } from "./segment_pages.ts";
+import type { Slices } from "./slices.ts";
+import { writeAgain } from "./write_again.ts";
 
-/** An open segment. */
+/** Where and when records are appended. */
+export interface AppendPlace {
+  readonly firstSeq: number;
+  readonly timeLow: number;
+  readonly timeHigh: number;
+  readonly isInline: boolean;
+}
+
+/** Whole index records with their payloads and times, made elsewhere. */
+export interface RecordParts {
+  readonly idx: Uint8Array;
+  readonly dat: Uint8Array;
+  readonly ts: Uint8Array;
+  readonly count: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+let batch: RecordBatch | undefined;
+
+/** The one piece of memory in which appends are put together; used within one call. */
+export function sharedBatch(): RecordBatch {
+  return batch ??= new RecordBatch();
+}
+
+/** One segment. */
 export class Segment {
   readonly files: SegmentFiles;
   readonly damage: DamageRuns;
-  readonly times: SegmentTimes;
   readonly #pages: SegmentPages;
+  readonly #content: SegmentContent;
   #records: number;
   #datBytes: number;
   #heapBytes: number;
   #firstSeq: number;
   #lastSeq: number;
+  #entries: number;
+  #synced: SegmentContent;
   #failure: string | undefined;
+  #isUnsure = false;
 
+  /** @param content What is in the files, all of it on the device. */
   constructor(files: SegmentFiles, content: SegmentContent) {
     this.files = files;
     this.damage = content.damage;
-    this.times = content.times;
+    this.#content = content;
     this.#records = content.records;
     this.#datBytes = content.datBytes;
     this.#heapBytes = content.heapBytes;
     this.#firstSeq = content.firstSeq;
     this.#lastSeq = content.lastSeq;
+    this.#entries = content.times.entries;
+    this.#synced = content;
     this.#pages = new SegmentPages(files);
   }
 
@@ -68,37 +101,100 @@ export class Segment {
     return this.#lastSeq;
   }
 
+  /** No number between the first and the last is missing. */
+  get isDense(): boolean {
+    return this.#lastSeq - this.#firstSeq + 1 === this.count;
+  }
+
   /** Why nothing can be appended. */
   get failure(): string | undefined {
     return this.#failure;
   }
 
-  /** Appends whole records, or leaves the files as they were. */
-  append(encoded: EncodedRecords, firstSeq: number, action: string): void {
-    if (this.#failure !== undefined) {
-      throw new RedexError("io", `${action}: ${this.#failure}`, {
-        next: "close the log and open it again",
-      });
-    }
+  /** A sync failed, and nobody knows what of the unsynced part the device has. */
+  get isUnsure(): boolean {
+    return this.#isUnsure;
+  }
+
+  /** What of it is on the device. */
+  get synced(): SegmentContent {
+    return this.#synced;
+  }
+
+  /** What is in the files now. */
+  get content(): SegmentContent {
+    return {
+      records: this.#records,
+      datBytes: this.#datBytes,
+      heapBytes: this.#heapBytes,
+      firstSeq: this.#firstSeq,
+      lastSeq: this.#lastSeq,
+      damage: this.damage,
+      times: { ...this.#content.times, entries: this.#entries },
+    };
+  }
+
+  /**
+   * Appends records, or leaves the files as they were.
+   *
+   * @param log What the log is called in errors.
+   */
+  append(payloads: readonly Uint8Array[], place: AppendPlace, log: string): void {
+    this.#assertWritable(log);
+    const { files } = this;
+    const records = sharedBatch();
+    const { firstSeq, timeLow, timeHigh, isInline } = place;
+    let datBytes = 0;
     try {
-      if (encoded.datBytes > 0) encoded.writePayloads(this.files.dat, this.#datBytes);
-      this.files.idx.writeAt(this.#records * INDEX_BYTES, encoded.idx);
-      this.files.ts.writeAt(this.times.entries * TIME_BYTES, encoded.ts);
+      if (records.fill(payloads, 0) === payloads.length) {
+        const offset = this.#datBytes;
+        records.make({ firstSeq, offset, timeLow, timeHigh, isInline });
+        datBytes = isInline ? 0 : records.byteLength;
+        if (datBytes > 0) files.dat.writeAt(offset, records.payloads);
+        files.idx.writeAt(this.#records * INDEX_BYTES, records.records);
+        files.ts.writeAt(this.#entries * TIME_BYTES, records.times);
+      } else {
+        datBytes = appendLarge(files, this.content, payloads, place, records);
+      }
     } catch (error) {
       this.#takeBack(error);
-      throw diskFailure(error, action);
+      throw diskFailure(error, appendAction(log));
     }
-    this.#records += encoded.count;
-    this.#datBytes += encoded.datBytes;
-    this.#heapBytes += encoded.datBytes;
-    this.times.entries += encoded.count;
-    if (this.#firstSeq < 0) this.#firstSeq = firstSeq;
-    this.#lastSeq = firstSeq + encoded.count - 1;
+    this.#grow(payloads.length, datBytes, firstSeq, firstSeq + payloads.length - 1);
+  }
+
+  /** Appends records that were made elsewhere, or leaves the files as they were. */
+  appendParts({ idx, dat, ts, count, firstSeq, lastSeq }: RecordParts, log: string): void {
+    this.#assertWritable(log);
+    try {
+      if (dat.length > 0) this.files.dat.writeAt(this.#datBytes, dat);
+      this.files.idx.writeAt(this.#records * INDEX_BYTES, idx);
+      this.files.ts.writeAt(this.#entries * TIME_BYTES, ts);
+    } catch (error) {
+      this.#takeBack(error);
+      throw diskFailure(error, appendAction(log));
+    }
+    this.#grow(count, dat.length, firstSeq, lastSeq);
   }
 
   /** Nothing can be appended from here on. */
   poison(why: string): void {
     this.#failure ??= why;
+  }
+
+  /** Resolves when what was appended before the call is on the device. */
+  async sync(slices: Slices): Promise<void> {
+    const { content } = this;
+    if (this.#synced.records === content.records && !this.#isUnsure) return;
+    if (this.#isUnsure) await this.#writeUnsyncedAgain(slices);
+    try {
+      await syncSegmentFiles(this.files);
+    } catch (error) {
+      this.#isUnsure = true;
+      throw error;
+    }
+    this.#isUnsure = false;
+    this.#synced = content;
   }
 
   /** Rank of the first sound record whose number is at least `seq`. */
@@ -116,33 +212,32 @@ export class Segment {
     return low;
   }
 
-  /** No number between the first and the last is missing. */
-  get isDense(): boolean {
-    return this.#lastSeq - this.#firstSeq + 1 === this.count;
-  }
-
+  /** Number of a sound record. */
   seqAt(rank: number): number {
-    const { page, at } = this.index(this.damage.recordOf(rank));
-    return page.seq(at);
+    if (this.isDense) return this.#firstSeq + rank;
+    const record = this.damage.recordOf(rank);
+    return this.index(record).seq(placeInPage(record));
   }
 
-  /** Page of the index that has a record, and its place there. */
-  index(record: number): { readonly page: IndexRecords; readonly at: number } {
+  /** The page of the index that has a record; its place there is {@linkcode placeInPage}. */
+  index(record: number): IndexRecords {
     return this.#pages.index(record, this.#records);
   }
 
   /** Time of a sound record, Unix nanoseconds. */
   timeAt(rank: number): bigint {
-    const { unknownCount, unknownNs, shift, entries } = this.times;
+    const { unknownCount, unknownNs, shift } = this.#content.times;
     if (rank < unknownCount) return unknownNs;
-    return this.#pages.time(rank - shift, entries);
+    return this.#pages.time(rank - shift, this.#entries);
   }
 
-  /** Payload bytes of the records behind `rank`, that one included. */
+  /** Payload bytes of the sound records from `rank` on. */
   heapBytesFrom(rank: number): number {
     if (rank <= 0) return this.#heapBytes;
     for (let at = rank; at < this.count; at++) {
-      const { page, at: place } = this.index(this.damage.recordOf(at));
+      const record = this.damage.recordOf(at);
+      const page = this.index(record);
+      const place = placeInPage(record);
       if (page.isInline(place)) continue;
       return Math.max(0, Math.min(this.#heapBytes, this.#datBytes - page.offset(place)));
     }
@@ -153,16 +248,52 @@ export class Segment {
     closeSegmentFiles(this.files);
   }
 
+  #assertWritable(log: string): void {
+    if (this.#failure === undefined && !this.#isUnsure) return;
+    const why = this.#failure ?? "a sync failed, and the next one has to write that part again";
+    throw new RedexError("io", `${appendAction(log)}: ${why}`, {
+      next: this.#failure === undefined
+        ? "sync it again when the device works, or close the log and open it again"
+        : "close the log and open it again",
+    });
+  }
+
+  #grow(count: number, datBytes: number, firstSeq: number, lastSeq: number): void {
+    this.#records += count;
+    this.#datBytes += datBytes;
+    this.#heapBytes += datBytes;
+    this.#entries += count;
+    if (this.#firstSeq < 0) this.#firstSeq = firstSeq;
+    this.#lastSeq = lastSeq;
+  }
+
   /** Takes back what a failed append wrote: first the index, so that no record is without its payload. */
   #takeBack(cause: unknown): void {
     try {
       this.files.idx.truncate(this.#records * INDEX_BYTES);
       this.files.dat.truncate(this.#datBytes);
-      this.files.ts.truncate(this.times.entries * TIME_BYTES);
+      this.files.ts.truncate(this.#entries * TIME_BYTES);
     } catch (error) {
       this.poison(
         `a write failed (${describe(cause)}) and could not be taken back (${describe(error)})`,
       );
     }
   }
+
+  /**
+   * After a sync that failed the system may call pages clean that never reached the device, so the next one
+   * alone would pretend. What was not synced is read, checked and written again.
+   */
+  async #writeUnsyncedAgain(slices: Slices): Promise<void> {
+    try {
+      await writeAgain(this.files, this.#synced, this.content, slices);
+    } catch (error) {
+      this.poison(`a sync failed and its part cannot be written again: ${describe(error)}`);
+      throw error;
+    }
+  }
+}
+
+function appendAction(log: string): string {
+  return `Cannot append to log "${log}"`;
 }

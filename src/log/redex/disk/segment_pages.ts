@@ -4,6 +4,11 @@ import { type IndexRecords, TIME_BYTES } from "./record_format.ts";
 import { readIndex } from "./scan_segment.ts";
 import type { SegmentFiles } from "./segment_files.ts";
 
+/** Where a record is in its page. */
+export function placeInPage(record: number): number {
+  return record % PAGE_RECORDS;
+}
+
 /** Pages of one segment. */
 export class SegmentPages {
   readonly #files: SegmentFiles;
@@ -14,10 +19,10 @@ export class SegmentPages {
     this.#files = files;
   }
 
-  /** The page that has a record, and the record's place there. */
-  index(record: number, records: number): { readonly page: IndexRecords; readonly at: number } {
+  /** The page that has a record, which is below `records`. */
+  index(record: number, records: number): IndexRecords {
     const number = Math.floor(record / PAGE_RECORDS);
-    const at = record - number * PAGE_RECORDS;
+    const at = placeInPage(record);
     let page = this.#index.get(number);
     // The last page grows.
     if (page === undefined || at >= page.count) {
@@ -26,7 +31,7 @@ export class SegmentPages {
       keep(this.#index, number, page);
     }
     if (at >= page.count) throw new Error(`the index ends before record ${record}`);
-    return { page, at };
+    return page;
   }
 
   /** A time; 0 when the file ends before it. */

@@ -8,7 +8,7 @@
 /** Places of the times of a segment. */
 export interface SegmentTimes {
   /** Times in the file. */
-  entries: number;
+  readonly entries: number;
   /** Sound records, from the first on, of which no time is known. */
   readonly unknownCount: number;
   /** What these have instead, Unix nanoseconds. */
@@ -25,4 +25,9 @@ export function alignedTimes(entries: number): SegmentTimes {
 /** Times of `count` records of which only `entries` are there. */
 export function shortTimes(entries: number, count: number, unknownNs: bigint): SegmentTimes {
   return { entries, unknownCount: count, unknownNs, shift: count - entries };
+}
+
+/** The same with so many more, of records that were appended. */
+export function withMoreTimes(times: SegmentTimes, count: number): SegmentTimes {
+  return { ...times, entries: times.entries + count };
 }

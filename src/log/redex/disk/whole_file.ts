@@ -3,6 +3,12 @@ import type { Disk } from "../../../base/mod.ts";
 
 /** Writes a file aside, puts it on the device and gives it its name; on the device when it returns. */
 export function writeWhole(disk: Disk, folder: string, name: string, bytes: Uint8Array): void {
+  replaceWhole(disk, folder, name, bytes);
+  disk.syncFolder(folder);
+}
+
+/** The same, but its name may be lost in a crash: then there is what was there before. */
+export function replaceWhole(disk: Disk, folder: string, name: string, bytes: Uint8Array): void {
   const path = `${folder}/${name}`;
   const aside = `${path}.tmp`;
   const file = disk.open(aside, { create: true });
@@ -14,7 +20,6 @@ export function writeWhole(disk: Disk, folder: string, name: string, bytes: Uint
     file.close();
   }
   disk.rename(aside, path);
-  disk.syncFolder(folder);
 }
 
 /** Bytes of a file of at most `bytesMax`; `undefined` when there is none, or it is longer. */

@@ -44,3 +44,39 @@ Deno.test("a store that is compacted forgets what is below, and numbers go on", 
     await again.close();
   });
 });
+
+Deno.test("a full segment is sealed, reads go across, and all of it is there after reopening", async () => {
+  await inFolder(async (folder) => {
+    const options = { segmentBytesMax: 1024 };
+    const store = await openStore(folder, options);
+    const expected: (readonly [number, string])[] = [];
+    for (let i = 0; i < 300; i++) {
+      const batch = Array.from({ length: i % 5 + 1 }, (_, j) => payloadOf(i + j, (i * 13) % 70));
+      const first = store.append(batch, BigInt(i));
+      expected.push(...batch.map((payload, j) => [first + j, payload.toHex()] as const));
+      if (i % 50 === 0) await store.sync();
+    }
+    assert.ok(store.generation > 10);
+    assert.deepEqual(readAll(store), expected);
+    const { count, bytes } = store;
+    assert.equal(count, expected.length);
+    await store.close();
+    const again = await openStore(folder, options);
+    assert.deepEqual(readAll(again), expected);
+    assert.deepEqual([again.count, again.bytes], [count, bytes]);
+    assert.equal(again.firstToKeep({ eventsMax: 100 }), count - 100);
+    await again.compact(count - 100, false);
+    assert.deepEqual([again.firstSeq, again.count], [count - 100, 100]);
+    assert.deepEqual(readAll(again), expected.slice(-100));
+    await again.close();
+    const third = await openStore(folder, options);
+    assert.deepEqual(readAll(third), expected.slice(-100));
+    assert.deepEqual([third.count, third.bytes], [100, again.bytes]);
+    await third.compact(third.nextSeq);
+    assert.deepEqual([third.count, third.bytes, third.firstSeq], [0, 0, third.nextSeq]);
+    await third.close();
+    const last = await openStore(folder, options);
+    assert.equal(last.append([payloadOf(1)], 0n), expected.length);
+    await last.close();
+  });
+});

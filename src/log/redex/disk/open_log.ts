@@ -1,0 +1,78 @@
+/** Brings a channel folder in order and opens its segments (`storage.md` 3.2, `docs/redex.md`). */
+import type { Clock, Disk } from "../../../base/mod.ts";
+import { openGeneration, removeOtherGenerations } from "./generations.ts";
+import { CHECKPOINT_NAME, FRESH_NAME } from "./own_names.ts";
+import { generationName } from "./record_format.ts";
+import { recoverSegment } from "./recover_segment.ts";
+import { nothingVerified, scanSegment, verifiedPart } from "./scan_segment.ts";
+import type { SealedSegment } from "./sealed_segment.ts";
+import { openSealedSegments } from "./sealed_folder.ts";
+import { Segment } from "./segment.ts";
+import { closeSegmentFiles, openSegmentFiles, syncSegmentFiles } from "./segment_files.ts";
+import { Slices } from "./slices.ts";
+import { fitsFiles, readNote } from "./verified_part.ts";
+
+/** What {@linkcode openLog} works with. */
+export interface OpenLogOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  /** The channel's folder; made when there is none. */
+  readonly folder: string;
+}
+
+/** The segments of a channel, all of it on the device. */
+export interface OpenedLog {
+  readonly generation: number;
+  readonly live: Segment;
+  readonly sealed: readonly SealedSegment[];
+  /** Records below are forgotten. */
+  readonly keepFrom: number;
+  readonly nextSeq: number;
+  /** Records of the live segment that the checkpoint vouched for. */
+  readonly recordsTrusted: number;
+}
+
+/** Opens a channel folder; what it finds torn is cut off. */
+export async function openLog({ disk, clock, folder }: OpenLogOptions): Promise<OpenedLog> {
+  const slices = new Slices(clock);
+  const nowNs = wallNs(clock);
+  const generation = openGeneration(disk, folder);
+  disk.remove(`${folder}/${FRESH_NAME}`);
+  let files = openSegmentFiles(disk, `${folder}/${generationName(generation)}`);
+  try {
+    const note = readNote(disk, `${folder}/${CHECKPOINT_NAME}`);
+    const isTrusted = note !== undefined && note.generation === generation &&
+      fitsFiles(note, files);
+    const verified = isTrusted ? verifiedPart(note.content) : nothingVerified();
+    const recordsTrusted = verified.records;
+    const scan = await scanSegment(files, verified, slices);
+    const recovered = await recoverSegment({ disk, files, verified, scan, nowNs, slices });
+    files = recovered.files;
+    const { content } = recovered;
+    const sealed = await openSealedSegments(disk, folder, content.firstSeq, nowNs, slices);
+    removeOtherGenerations(disk, folder, generation);
+    if (content.records > recordsTrusted || !isTrusted) await syncSegmentFiles(files);
+    const lastSealed = sealed[sealed.length - 1]?.content.lastSeq ?? -1;
+    const nextSeq = Math.max(content.lastSeq, lastSealed) + 1;
+    const keepFrom = note?.keepFrom ?? 0;
+    // The reference begins anew at 0 in a log that was emptied: nothing of that is hidden.
+    const isRestarted = content.firstSeq >= 0 && content.lastSeq < keepFrom &&
+      !(isTrusted && note.content.records > 0);
+    return {
+      generation,
+      live: new Segment(files, content),
+      sealed,
+      keepFrom: isRestarted ? 0 : keepFrom,
+      nextSeq: Math.max(nextSeq, note?.nextSeq ?? 0),
+      recordsTrusted,
+    };
+  } catch (error) {
+    closeSegmentFiles(files);
+    throw error;
+  }
+}
+
+/** The clock's time of day in nanoseconds. */
+export function wallNs(clock: Clock): bigint {
+  return BigInt(Math.round(clock.wallMs() * 1000)) * 1000n;
+}

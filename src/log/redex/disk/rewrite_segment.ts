@@ -1,0 +1,107 @@
+/**
+ * Writes a segment anew without what is forgotten or damaged: the live one as the next generation
+ * (`storage.md` 3.3), a full one in its place. What was there is whole until what is new is on the device.
+ */
+import type { Disk } from "../../../base/mod.ts";
+import { SegmentCopy } from "./copy_segment.ts";
+import { switchManifest } from "./generations.ts";
+import { FRESH_NAME, NEW_SUFFIX } from "./own_names.ts";
+import { generationName } from "./record_format.ts";
+import { createSegment, nextGeneration } from "./rotate_segment.ts";
+import { replaceSealedFolder } from "./sealed_folder.ts";
+import { SealedSegment, writeSeal } from "./sealed_segment.ts";
+import type { SegmentList } from "./segment_list.ts";
+import type { Slices } from "./slices.ts";
+
+/** Rounds of copying what was appended during the last one. */
+const ROUNDS_MAX = 8;
+/** So few records are copied while nobody may append. */
+const LAST_RECORDS = 2048;
+
+/** What {@linkcode rewriteLive} and {@linkcode rewriteSealed} work with. */
+export interface RewriteOptions {
+  readonly disk: Disk;
+  /** The channel's folder. */
+  readonly folder: string;
+  readonly segments: SegmentList;
+  readonly slices: Slices;
+  readonly action: string;
+}
+
+/**
+ * Writes the live segment anew; the generation it has then, or `undefined` when it became a full one meanwhile
+ * and nothing was done.
+ */
+export async function rewriteLive(
+  options: RewriteOptions,
+  generation: number,
+): Promise<number | undefined> {
+  const { disk, folder, segments, slices, action } = options;
+  const next = nextGeneration(generation, action);
+  const old = segments.live;
+  const path = `${folder}/${generationName(next)}`;
+  const aside = `${folder}/${FRESH_NAME}`;
+  const fresh = createSegment(disk, aside);
+  try {
+    const copy = new SegmentCopy(old, fresh, segments.keepFrom);
+    for (let round = 0; round < ROUNDS_MAX && (round === 0 || copy.left > LAST_RECORDS); round++) {
+      await copy.run(slices);
+      await fresh.sync(slices);
+    }
+    if (segments.live !== old) {
+      fresh.close();
+      disk.remove(aside);
+      return undefined;
+    }
+    // Appended since: nobody was told yet that these are on the device.
+    copy.finish();
+    disk.syncFolder(aside);
+    disk.remove(path);
+    disk.rename(aside, path);
+    disk.syncFolder(folder);
+    const isNamed = switchManifest(disk, folder, next);
+    segments.replaceLive(fresh);
+    old.close();
+    if (isNamed) removeQuietly(disk, `${folder}/${generationName(generation)}`);
+    return next;
+  } catch (error) {
+    if (segments.live !== fresh) {
+      fresh.close();
+      removeQuietly(disk, aside);
+      removeQuietly(disk, path);
+    }
+    throw error;
+  }
+}
+
+/** Writes a full segment anew. */
+export async function rewriteSealed(options: RewriteOptions, old: SealedSegment): Promise<void> {
+  const { disk, segments, slices } = options;
+  const path = old.folder;
+  const aside = `${path}${NEW_SUFFIX}`;
+  const fresh = createSegment(disk, aside);
+  try {
+    await new SegmentCopy(old.open(), fresh, segments.keepFrom).run(slices);
+    await fresh.sync(slices);
+    await writeSeal(disk, aside, old.generation, fresh);
+    disk.syncFolder(path.slice(0, path.lastIndexOf("/")));
+  } catch (error) {
+    fresh.close();
+    removeQuietly(disk, aside);
+    throw error;
+  }
+  const { content } = fresh;
+  fresh.close();
+  replaceSealedFolder(disk, path);
+  segments.replaceSealed(old, new SealedSegment(disk, path, old.generation, content));
+  old.close();
+}
+
+/** What is left is removed when the log is opened the next time. */
+function removeQuietly(disk: Disk, path: string): void {
+  try {
+    disk.remove(path);
+  } catch {
+    // Nothing depends on it.
+  }
+}
