@@ -154,8 +154,11 @@ export class SimDisk implements Disk {
     this.#begin("rename", from);
     const inode = this.#names.get(from);
     if (inode === undefined) throw missing();
-    if (inode === "folder") throw new Error("the simulated disk moves no folders");
     this.#requireFolder(folderOf(to));
+    if (inode === "folder") {
+      this.#moveFolder(from, to);
+      return;
+    }
     this.#change([folderOf(from), folderOf(to)], (names) => {
       names.delete(from);
       names.set(to, inode);
@@ -324,6 +327,19 @@ export class SimDisk implements Disk {
   #fail(operation: DiskOperation): void {
     const fault = this.fault?.(operation);
     if (fault !== undefined) throw fault.error;
+  }
+
+  /** What was named in it before is on the device when its new name is. */
+  #moveFolder(from: string, to: string): void {
+    const inside = [...this.#names.keys()].filter((path) => path.startsWith(`${from}/`));
+    const folders = inside.filter((path) => this.#names.get(path) === "folder");
+    this.#change([folderOf(from), folderOf(to), from, ...folders], (names) => {
+      for (const [path, inode] of [...names]) {
+        if (path !== from && !path.startsWith(`${from}/`)) continue;
+        names.delete(path);
+        names.set(to + path.slice(from.length), inode);
+      }
+    });
   }
 
   #change(folders: readonly string[], apply: NameChange["apply"]): void {

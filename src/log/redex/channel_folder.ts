@@ -104,5 +104,6 @@ function folderAbove(path: string): string {
 }
 
 function isOwn({ name, isFolder }: { readonly name: string; readonly isFolder: boolean }): boolean {
+  if (isOwnName(name)) return true;
   return isFolder ? GENERATION.test(name) : MANIFEST.test(name) || FLAT_FILE.test(name);
 }

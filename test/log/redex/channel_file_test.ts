@@ -84,7 +84,7 @@ testKinds("a file says what it is", async (kind) => {
     events: 2,
     firstSeq: 3n,
     nextSeq: 5n,
-    persistedSeq: kind === "disk" ? 0n : 5n,
+    persistedSeq: 5n,
     bytes: 42,
     generation: kind === "disk" ? 2 : 1,
     damaged: 0,

@@ -340,8 +340,7 @@ class DiskRecordStore implements RecordStore {
     const { count, bytes } = segments.hiddenInLive;
     const { datBytes } = segments.live;
     const isWorthIt = count > 0 && (datBytes <= LAZY_BYTES || bytes * 2 >= datBytes);
-    const isWanted = isThorough && (count > 0 || segments.isUnclean(segments.live));
-    if (!isWorthIt && !isWanted) return;
+    if (!isThorough && !isWorthIt) return;
     const generation = await rewriteLive(options, this.#generation);
     if (generation === undefined) return;
     this.#generation = generation;
