@@ -10,8 +10,9 @@ export {
 } from "./counters.ts";
 export { Dialer, type DialState, type DialTarget } from "./handshake/dialer.ts";
 export type { HandshakeTarget, SealingPolicy } from "./handshake/handshake_types.ts";
-export { EventCursor, FRAME_PREFIX_BYTES } from "./wire/event_frame.ts";
-export { MAX_EVENT_BYTES, MAX_PAYLOAD } from "./wire/header.ts";
+export { EventCursor, FRAME_PREFIX_BYTES, writeEventFrame } from "./wire/event_frame.ts";
+export { encodeHandshakeDatagram } from "./wire/handshake_datagram.ts";
+export * from "./wire/header.ts";
 export { MAX_RELAYED_PAYLOAD } from "./wire/routing_header.ts";
 export { EXPECTED_MAX, HEARTBEAT_MS, PACKET_OVERHEAD_BYTES, SESSION_TIMEOUT_MS } from "./limits.ts";
 export type { MeshTransportDeps, MeshTransportOptions } from "./mesh_options.ts";

@@ -90,6 +90,7 @@ class ShardedBus implements EventBus {
   readonly #shards = new Map<number, Shard>();
   readonly #scaler: Scaler;
   readonly #stats: BusStatsView;
+  readonly #eventBytesMax: number;
   readonly #ending = new AbortController();
   #isOpen = true;
   #closing: Promise<void> | undefined;
@@ -100,6 +101,7 @@ class ShardedBus implements EventBus {
     this.#deps = deps;
     this.#config = config;
     const { clock, adapter, log = silentLog } = deps;
+    this.#eventBytesMax = Math.min(EVENT_BYTES_MAX, adapter.eventBytesMax ?? EVENT_BYTES_MAX);
     this.#shardDeps = { clock, adapter, log, config, producerNonce };
     for (let id = 0; id < config.shards; id++) this.#addShard();
     this.#scaler = new Scaler({
@@ -137,7 +139,7 @@ class ShardedBus implements EventBus {
 
   ingestRaw(raw: Uint8Array): Ingested {
     this.#requireOpen();
-    requireSize(raw);
+    this.#requireSize(raw);
     const nowMs = this.#deps.clock.now();
     const shard = this.#shardOf(raw);
     if (shard === undefined) {
@@ -158,7 +160,7 @@ class ShardedBus implements EventBus {
 
   ingestRawBatch(events: readonly Uint8Array[]): number {
     this.#requireOpen();
-    for (const raw of events) requireSize(raw);
+    for (const raw of events) this.#requireSize(raw);
     const nowMs = this.#deps.clock.now();
     let taken = 0;
     for (const raw of events) {
@@ -180,7 +182,9 @@ class ShardedBus implements EventBus {
   }
 
   pushWithHash(raw: Uint8Array, hash: bigint): boolean {
-    if (!this.#isOpen || hash < 0n || hash >= U64_END || raw.length > EVENT_BYTES_MAX) return false;
+    if (!this.#isOpen || hash < 0n || hash >= U64_END || raw.length > this.#eventBytesMax) {
+      return false;
+    }
     const { candidates } = this.#scaler;
     const shard = candidates[Number((hash * BigInt(candidates.length)) >> 64n)];
     if (shard === undefined) {
@@ -323,6 +327,15 @@ class ShardedBus implements EventBus {
       });
   }
 
+  #requireSize(raw: Uint8Array): void {
+    if (raw.length <= this.#eventBytesMax) return;
+    throw new BusError(
+      "serialization",
+      `Cannot take event: it has ${raw.length} bytes, must have at most ${this.#eventBytesMax}`,
+      { next: "store it as a blob and send its address" },
+    );
+  }
+
   #requireOpen(): void {
     if (!this.#isOpen) throw closed();
   }
@@ -344,15 +357,6 @@ function encodeEvent(event: unknown): Uint8Array {
     throw new BusError("serialization", `Cannot take event: ${why}`, { cause });
   }
   throw new BusError("serialization", `Cannot take event: ${typeof event} has no JSON`);
-}
-
-function requireSize(raw: Uint8Array): void {
-  if (raw.length <= EVENT_BYTES_MAX) return;
-  throw new BusError(
-    "serialization",
-    `Cannot take event: it has ${raw.length} bytes, must have at most ${EVENT_BYTES_MAX}`,
-    { next: "store it as a blob and send its address" },
-  );
 }
 
 function closed(): BusError {

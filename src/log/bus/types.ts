@@ -62,6 +62,8 @@ export interface ShardPoll {
  */
 export interface BusAdapter {
   readonly name: string;
+  /** Bytes of the largest event it takes; the bus takes no larger ones in. */
+  readonly eventBytesMax?: number;
   /** Connects; an adapter that was shut down may be started again. */
   start(): Promise<void>;
   /** Resolves when the engine has acknowledged all of it. Repeats of a batch are told by its dedup ids. */
