@@ -209,6 +209,7 @@ export class FoldedLog<State> implements CortexAdapter<State> {
       const file = await this.#parts.reopen();
       if (!this.isRunning) return;
       if (file === undefined || file === this.#file) throw new Error("the log was closed");
+      if (file.nextSeq < this.#fold.next) throw new Error("the log was removed and begun anew");
       this.#file = file;
       follower = this.#follower = this.follower(file);
     }

@@ -77,12 +77,8 @@ export async function openCortex<State>(
     start,
   );
   const budgets = deps.waits === undefined ? [waitersMax] : [deps.waits, waitersMax];
-  const reopen = async () => {
-    // What was removed must not come into being again.
-    const again = await deps.redex.openExisting(channel, options.config);
-    if (again !== undefined) moveOn(again, BigInt(fold.next), log);
-    return again;
-  };
+  // What was removed must not come into being again.
+  const reopen = () => deps.redex.openExisting(channel, options.config);
   const adapter = new FoldedLog({
     file,
     model,

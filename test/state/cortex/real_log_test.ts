@@ -1,6 +1,7 @@
 /** Folds over the log itself, in memory and on a disk. */
 import assert from "node:assert/strict";
 import { openCortex, type OpenCortexOptions } from "../../../src/state/mod.ts";
+import { FuzzRandom } from "../../fuzz/fuzz_random.ts";
 import {
   createDiskKit,
   createKitOf,
@@ -123,6 +124,16 @@ Deno.test("a fold of a channel that was removed stops, and does not bring it bac
   assert.deepEqual(await kit.redex.names(), []);
 });
 
+Deno.test("a fold of a channel that was removed and begun anew stops", async () => {
+  await using kit = createDiskKit({ defaults: { isPersistent: true } });
+  await using fold = await open(kit);
+  fold.append(ADD, amount("a", 1));
+  const removing = kit.redex.remove(CHANNEL);
+  await Promise.all([removing, kit.redex.open(CHANNEL)]);
+  await settle();
+  assert.equal(fold.failure, "the log was removed and begun anew");
+});
+
 Deno.test("a fold of a log in memory that was closed stops", async () => {
   await using kit = createRedexKit();
   await using fold = await open(kit);
@@ -139,4 +150,47 @@ Deno.test("a fold that halted lets its log go", async () => {
   await settle();
   assert.equal(fold.isRunning, false);
   await kit.redex.close();
+});
+Deno.test("after a crash the state is what was synced, snapshots go on, and no number comes twice", async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const random = new FuzzRandom(seed);
+    const kit = createDiskKit({ defaults: { isPersistent: true } });
+    // The node's own folder is there before its log.
+    kit.disk.makeFolder("data");
+    kit.disk.syncFolder("");
+    const fold = await open(kit);
+    let sum = 0;
+    let synced = { seq: -1n, sum: 0 };
+    let saved = fold.snapshot();
+    let savedSum = 0;
+    for (let i = 0; i < 30; i++) {
+      const value = 1 + random.below(9);
+      fold.append(ADD, amount("a", value));
+      sum += value;
+      if (random.below(5) === 0) {
+        await fold.sync();
+        synced = { seq: fold.persistedSeq - 1n, sum };
+      }
+      if (random.below(7) === 0) [saved, savedSum] = [fold.snapshot(), sum];
+    }
+    const last = fold.appliedSeq ?? -1n;
+    const disk = kit.disk.afterCrash(() => random.below(1_000) / 1_000);
+    await fold.close();
+    await kit.redex.close().catch(() => {});
+    await using again = createDiskKit({ disk, defaults: { isPersistent: true } });
+    await using bare = await open(again);
+    assert.ok((bare.appliedSeq ?? -1n) >= synced.seq, `seed ${seed}`);
+    assert.ok((bare.state.get("a") ?? 0) >= synced.sum, `seed ${seed}`);
+    await bare.close();
+    await using restored = await open(again, { snapshot: saved });
+    assert.equal(restored.isRunning, true);
+    assert.ok((restored.state.get("a") ?? 0) >= Math.max(savedSum, synced.sum), `seed ${seed}`);
+    const savedSeq = saved.lastSeq ?? -1n;
+    const token = restored.append(ADD, amount("a", 1));
+    assert.ok(token.seq > savedSeq && token.seq <= last + 1n, `seed ${seed}`);
+    await restored.waitForToken(token, 0);
+    // Opened once more it is the same.
+    await using twice = await open(again, { snapshot: saved });
+    assert.deepEqual([...twice.state], [...restored.state]);
+  }
 });
