@@ -56,6 +56,7 @@ import {
   type PlacementService,
   type PortMappingService,
   type RpcService,
+  StateService,
   type Storage,
   type SubnetService,
   type TokenService,
@@ -113,6 +114,7 @@ export class Node {
   #meshSecret: Uint8Array | undefined;
   #storage: Storage | undefined;
   #logs: LogService | undefined;
+  #state: StateService | undefined;
   #bus: BusService | undefined;
   #meshServices: MeshServices | undefined;
   #blobs: BlobService | undefined;
@@ -137,6 +139,11 @@ export class Node {
   /** Logs of channels. */
   get logs(): LogService {
     return required(this.#logs, "logs");
+  }
+
+  /** What is folded out of the logs. */
+  get state(): StateService {
+    return required(this.#state, "folds");
   }
 
   /** The event bus. */
@@ -413,6 +420,7 @@ export class Node {
         guard,
       }, defaults)
     );
+    this.#state = this.#supervisor.add(() => new StateService({ ...deps, logs }));
     // Alone on a data folder there is nobody to gather events for.
     if (scope === "storage") return;
     this.#bus = this.#supervisor.add(() =>

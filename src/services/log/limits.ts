@@ -3,6 +3,9 @@
 /** Channel files open at once: each has three descriptors, and a process 1,024 of them by default. */
 export const OPEN_FILES_MAX = 128;
 
+/** Folds open at once, each of which keeps a file open: half of the files, so that logs have room beside them. */
+export const FOLDS_MAX = 64;
+
 /** Events of one append over the control surface: more than its line of 1 MiB could hold of any use. */
 export const APPEND_EVENTS_MAX = 16_384;
 

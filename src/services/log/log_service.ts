@@ -183,6 +183,8 @@ export class LogService implements Service {
    * @throws NetError `not_found`, and as {@linkcode LogService.open}.
    */
   async openExisting(channel: string): Promise<RedexFile> {
+    // One that is being removed must not come into being again.
+    await this.#locks.whenFree(channel);
     const { redex } = this;
     if (redex.get(channel) === undefined && !(await redex.names()).includes(channel)) {
       throw new NetError("not_found", `Cannot find log "${channel}": nothing was ever appended`, {
@@ -239,6 +241,16 @@ export class LogService implements Service {
   onRelease(release: (channel: string) => Promise<void>): () => void {
     this.#users.add(release);
     return () => void this.#users.delete(release);
+  }
+
+  /** Keeps a channel's file from being closed for others, until the result is called. */
+  hold(channel: string): () => void {
+    this.#countReaders(channel, 1);
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#countReaders(channel, -1);
+      isHeld = false;
+    };
   }
 
   // --- Events ----------------------------------------------------------------------------------

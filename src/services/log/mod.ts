@@ -4,3 +4,5 @@ export * from "./limits.ts";
 export * from "./log_reader.ts";
 export * from "./log_service.ts";
 export * from "./rules.ts";
+export * from "./shared_redex.ts";
+export * from "./state_service.ts";

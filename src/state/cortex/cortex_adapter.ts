@@ -31,6 +31,8 @@ export interface FoldedLogParts<State> {
 /** The one implementation of {@linkcode CortexAdapter}. */
 export class FoldedLog<State> implements CortexAdapter<State> {
   readonly origin: bigint;
+  /** Called once when it is closed. */
+  onClosed: (() => void) | undefined;
   readonly #parts: FoldedLogParts<State>;
   readonly #fold: Fold<State>;
   readonly #changes: ChangeSignal;
@@ -167,6 +169,7 @@ export class FoldedLog<State> implements CortexAdapter<State> {
       this.#follower?.close();
       this.#fold.setAside.report();
       this.#tell();
+      this.onClosed?.();
     }
     await this.#following;
   }

@@ -22,6 +22,8 @@ export interface OpenCortexDeps {
   readonly metrics?: CortexMetrics;
   /** Places for waiters of the whole process; without it only each fold has a limit. */
   readonly waits?: WaitBudget;
+  /** Told of every fold that is open; the result is called once when it is closed. What it throws ends the opening. */
+  readonly onOpen?: (adapter: CortexAdapter<unknown>) => () => void;
 }
 
 /** Options of {@linkcode openCortex}. */
@@ -93,6 +95,7 @@ export async function openCortex<State>(
   const follower = adapter.follower(file);
   try {
     await follower.catchUp(file.nextSeq, signal);
+    adapter.onClosed = deps.onOpen?.(adapter);
   } catch (error) {
     follower.close();
     await adapter.close();
