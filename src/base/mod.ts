@@ -13,3 +13,4 @@ export * from "./subnet_id.ts";
 export * from "./system_disk.ts";
 export * from "./repeat.ts";
 export * from "./token_bucket.ts";
+export * from "./where_tree.ts";

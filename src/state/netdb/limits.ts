@@ -32,3 +32,6 @@ export const WHERE_TEXT_MAX = 16_384;
 
 /** Collections in a bundle beside tasks and memories: those of a database, and its workflow. */
 export const BUNDLE_SECTIONS_MAX = 65;
+
+/** Brackets and negations inside of each other in a text filter. */
+export const WHERE_DEPTH_MAX = 16;

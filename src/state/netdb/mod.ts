@@ -18,4 +18,5 @@ export * from "./restore.ts";
 export { MODEL_NAMES, type ModelName } from "./sections.ts";
 export { openTasks, type TaskCollection } from "./tasks.ts";
 export * from "./types.ts";
+export * from "./where/mod.ts";
 export { openWorkflow, type TryJoinOutcome, type WorkflowCollection } from "./workflow.ts";

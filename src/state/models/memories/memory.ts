@@ -28,6 +28,8 @@ export interface MemoryFilter extends TimedFilter {
   /** Has all of these. */
   readonly allTags?: readonly string[];
   readonly isPinned?: boolean;
+  /** Any other condition; it must depend on the memory alone. Asked last. */
+  readonly matching?: (memory: Memory) => boolean;
 }
 
 /** Channel of the memories' log. */

@@ -114,8 +114,13 @@ export class MemoryTable implements RowState<Memory, MemoryFilter> {
     if (allTags.length > 0) {
       count = this.#keepTags(count, (tags) => allTags.every((wanted) => tags.includes(wanted)));
     }
-    if (contentContains === undefined) return count;
-    return this.#contents.keepContaining(rows.slots, count, contentContains);
+    if (contentContains !== undefined) {
+      count = this.#contents.keepContaining(rows.slots, count, contentContains);
+    }
+    const { matching } = filter;
+    return matching === undefined
+      ? count
+      : rows.keepMatching(count, (slot) => matching(this.#row(slot)));
   }
 
   #keepTags(count: number, isWanted: (tags: readonly string[]) => boolean): number {

@@ -96,6 +96,13 @@ export class TimedRows {
     return kept;
   }
 
+  /** Keeps of the first `count` slots those that a user's own condition wants, which may query these rows again. */
+  keepMatching(count: number, isWanted: (slot: number) => boolean): number {
+    const kept = this.slots.slice(0, count).filter(isWanted);
+    this.slots.set(kept);
+    return kept.length;
+  }
+
   /** Puts the first `count` slots in order; how many of them are wanted. */
   order(count: number, filter: TimedFilter): number {
     const { orderBy = "id-asc", limit = count } = filter;

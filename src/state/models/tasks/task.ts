@@ -24,6 +24,8 @@ export interface TaskFilter extends TimedFilter {
   readonly status?: TaskStatus;
   /** Without regard to case; empty is in every title. */
   readonly titleContains?: string;
+  /** Any other condition; it must depend on the task alone. Asked last. */
+  readonly matching?: (task: Task) => boolean;
 }
 
 /** Channel of the tasks' log. */

@@ -101,8 +101,13 @@ export class TaskTable implements RowState<Task, TaskFilter> {
       count = this.#keepStatus(count, TASK_STATUSES.indexOf(filter.status));
     }
     count = rows.keepTimes(count, filter);
-    if (filter.titleContains === undefined) return count;
-    return this.#titles.keepContaining(rows.slots, count, filter.titleContains);
+    const { titleContains, matching } = filter;
+    if (titleContains !== undefined) {
+      count = this.#titles.keepContaining(rows.slots, count, titleContains);
+    }
+    return matching === undefined
+      ? count
+      : rows.keepMatching(count, (slot) => matching(this.#row(slot)));
   }
 
   #keepStatus(count: number, status: number): number {

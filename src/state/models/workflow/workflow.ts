@@ -40,6 +40,8 @@ export interface WorkflowFilter {
   readonly parent?: bigint;
   /** This one and all below it. */
   readonly within?: bigint;
+  /** Any other condition; it must depend on the task alone. Asked last. */
+  readonly matching?: (task: WorkflowTask) => boolean;
   /** `id-asc` when left out. */
   readonly orderBy?: "id-asc" | "id-desc";
   readonly limit?: number;

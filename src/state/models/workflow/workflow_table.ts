@@ -161,7 +161,8 @@ export class WorkflowTable implements RowState<WorkflowTask, WorkflowFilter> {
       if (filter.isTerminal !== undefined && isTerminalStatus(own) !== filter.isTerminal) continue;
       if (parent !== undefined && this.parents.get(id) !== parent) continue;
       if (isCancelRequested !== undefined && this.cancelled.has(id) !== isCancelRequested) continue;
-      yield this.#row(id, task);
+      const row = this.#row(id, task);
+      if (filter.matching === undefined || filter.matching(row)) yield row;
     }
   }
 
