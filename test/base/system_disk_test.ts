@@ -63,3 +63,51 @@ Deno.test("systemDisk opens for reading only where nothing may be written", asyn
     file.close();
   });
 });
+
+Deno.test("systemDisk keeps many small writes, and those around them, in their places", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/file`;
+    const file = systemDisk.open(path, { createNew: true });
+    const expected = new Uint8Array(4000);
+    for (let i = 0; i < 900; i++) {
+      const offset = i % 10 === 9 ? (i * 7) % 3990 : i * 4;
+      const written = bytes(i, i >> 1, i >> 2, 9);
+      file.writeAt(offset, written);
+      expected.set(written, offset);
+      if (i % 100 === 50) {
+        const into = new Uint8Array(4);
+        assert.equal(file.readAt(offset, into), 4);
+        assert.deepEqual(into, written);
+      }
+      if (i === 500) {
+        file.truncate(1000);
+        expected.fill(0, 1000);
+      }
+    }
+    await file.sync();
+    const size = file.size();
+    file.close();
+    assert.deepEqual(Deno.readFileSync(path), expected.subarray(0, size));
+  });
+});
+
+Deno.test("systemDisk writes on to a file that was renamed, also when another has its name", async () => {
+  await inFolder((folder) => {
+    const file = systemDisk.open(`${folder}/a`, { createNew: true });
+    systemDisk.rename(`${folder}/a`, `${folder}/b`);
+    Deno.writeFileSync(`${folder}/a`, bytes(5));
+    for (let i = 0; i < 200; i++) file.writeAt(i, bytes(i));
+    file.close();
+    assert.equal(Deno.readFileSync(`${folder}/b`).length, 200);
+    assert.deepEqual(Deno.readFileSync(`${folder}/a`), bytes(5));
+  });
+});
+
+Deno.test("systemDisk says what is wrong with a write, whichever way it went", async () => {
+  if (Deno.build.os !== "linux") return;
+  await inFolder(() => {
+    const file = systemDisk.open("/dev/full");
+    for (let i = 0; i < 200; i++) assert.throws(() => file.writeAt(0, bytes(1)), /os error 28/);
+    file.close();
+  });
+});

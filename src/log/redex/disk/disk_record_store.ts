@@ -23,6 +23,7 @@ import {
 import { type OpenedLog, openLog } from "./open_log.ts";
 import { CHECKPOINT_NAME } from "./own_names.ts";
 import type { ReadProgress } from "./read_segment.ts";
+import { RecentRecords } from "./recent_records.ts";
 import { INLINE_BYTES } from "./record_format.ts";
 import { rewriteLive, type RewriteOptions, rewriteSealed } from "./rewrite_segment.ts";
 import { rotateSegment } from "./rotate_segment.ts";
@@ -72,6 +73,7 @@ class DiskRecordStore implements RecordStore {
   readonly #options: DiskStoreOptions;
   readonly #segmentBytesMax: number;
   readonly #segments: SegmentList;
+  readonly #recent = new RecentRecords();
   #generation: number;
   #nextSeq: number;
   #persistedSeq: number;
@@ -145,6 +147,12 @@ class DiskRecordStore implements RecordStore {
     if (isFull) this.#rotate(payloads, place);
     else live.append(payloads, place, this.#folder);
     this.#nextSeq = place.firstSeq + payloads.length;
+    this.#recent.add(
+      payloads,
+      place.firstSeq,
+      timeNs,
+      isInline ? payloads.length * INLINE_BYTES : bytes,
+    );
     return place.firstSeq;
   }
 
@@ -157,7 +165,8 @@ class DiskRecordStore implements RecordStore {
       bytesLeft: bytesMax,
     };
     try {
-      this.#segments.read(to, progress);
+      const isRecent = this.#recent.read(to, progress, this.#nextSeq);
+      if (!isRecent) this.#segments.read(to, progress);
     } catch (error) {
       throw diskFailure(error, this.#action("read"));
     }
@@ -315,6 +324,7 @@ class DiskRecordStore implements RecordStore {
     if (firstSeq <= this.firstSeq) return;
     const { disk, folder } = this.#options;
     const gone = this.#segments.keepOnly(firstSeq);
+    this.#recent.clear();
     // First, so that nothing comes back after a crash; but a full device has room for it only afterwards.
     const isNoted = await this.#noteForgotten().then(() => true, () => false);
     for (const segment of gone) removeSealed(disk, segment);

@@ -36,3 +36,7 @@ export const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 export const LAZY_BYTES = 64 * 1024;
 /** Numbers of damaged records that were met and are counted once: 65,536 numbers. */
 export const DAMAGED_SEEN_MAX = 65536;
+/** Appends kept for readers that follow, their bytes, and how many appends after the last such read. */
+export const RECENT_APPENDS_MAX = 64;
+export const RECENT_BYTES_MAX = 1024 * 1024;
+export const RECENT_WANTED_APPENDS = 256;

@@ -61,6 +61,7 @@ export async function rewriteLive(
     disk.syncFolder(folder);
     const isNamed = switchManifest(disk, folder, next);
     segments.replaceLive(fresh);
+    fresh.moved(disk, path);
     old.close();
     if (isNamed) removeQuietly(disk, `${folder}/${generationName(generation)}`);
     return next;

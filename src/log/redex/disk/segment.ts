@@ -3,6 +3,7 @@
  *
  * The rank of a record is its place among the sound ones.
  */
+import type { Disk } from "../../../base/mod.ts";
 import { RecordBatch } from "../../../core/crypto/mod.ts";
 import { RedexError } from "../error.ts";
 import { appendLarge } from "./append_large.ts";
@@ -10,7 +11,12 @@ import type { DamageRuns } from "./damage_runs.ts";
 import { describe, diskFailure } from "./disk_failure.ts";
 import { INDEX_BYTES, type IndexRecords, TIME_BYTES } from "./record_format.ts";
 import type { SegmentContent } from "./segment_content.ts";
-import { closeSegmentFiles, type SegmentFiles, syncSegmentFiles } from "./segment_files.ts";
+import {
+  closeSegmentFiles,
+  openSegmentFiles,
+  type SegmentFiles,
+  syncSegmentFiles,
+} from "./segment_files.ts";
 import { placeInPage, SegmentPages } from "./segment_pages.ts";
 import type { Slices } from "./slices.ts";
 import { writeAgain } from "./write_again.ts";
@@ -42,9 +48,9 @@ export function sharedBatch(): RecordBatch {
 
 /** One segment. */
 export class Segment {
-  readonly files: SegmentFiles;
+  #files: SegmentFiles;
   readonly damage: DamageRuns;
-  readonly #pages: SegmentPages;
+  #pages: SegmentPages;
   readonly #content: SegmentContent;
   #records: number;
   #datBytes: number;
@@ -58,7 +64,7 @@ export class Segment {
 
   /** @param content What is in the files, all of it on the device. */
   constructor(files: SegmentFiles, content: SegmentContent) {
-    this.files = files;
+    this.#files = files;
     this.damage = content.damage;
     this.#content = content;
     this.#records = content.records;
@@ -69,6 +75,10 @@ export class Segment {
     this.#entries = content.times.entries;
     this.#synced = content;
     this.#pages = new SegmentPages(files);
+  }
+
+  get files(): SegmentFiles {
+    return this.#files;
   }
 
   /** Records of the index file, damaged ones included. */
@@ -242,6 +252,19 @@ export class Segment {
       return Math.max(0, Math.min(this.#heapBytes, this.#datBytes - page.offset(place)));
     }
     return 0;
+  }
+
+  /** The folder has another name now: files are opened under that, if that is possible. */
+  moved(disk: Disk, folder: string): void {
+    const before = this.#files;
+    try {
+      this.#files = openSegmentFiles(disk, folder);
+    } catch {
+      // The open ones are as good.
+      return;
+    }
+    this.#pages = new SegmentPages(this.#files);
+    closeSegmentFiles(before);
   }
 
   close(): void {
