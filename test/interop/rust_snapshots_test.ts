@@ -164,6 +164,7 @@ rustTest(
       good.with(good.length - 1, 2),
       good.with(45, (good[45] ?? 0) ^ 1),
       good.with(88, 0x7f),
+      sealed.with(good.length, 2),
     ];
     for (const [index, bytes] of spoiled.entries()) {
       assert.ok(!decodeStateSnapshot(bytes).ok, `case ${index}`);

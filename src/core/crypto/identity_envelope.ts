@@ -17,7 +17,8 @@ import {
 } from "./identity.ts";
 import { createNoiseKeyPair, type NoiseKeyPair } from "./x25519.ts";
 
-const VERSION = 1;
+/** First byte of an envelope. */
+export const IDENTITY_ENVELOPE_VERSION = 1;
 const KEY_BYTES = 32;
 const TAG_BYTES = 16;
 const NONCE_BYTES = 24;
@@ -96,7 +97,7 @@ export function sealIdentityEnvelope(options: SealIdentityOptions): Uint8Array<A
     );
   }
   const bytes = new Uint8Array(IDENTITY_ENVELOPE_BYTES);
-  bytes[0] = VERSION;
+  bytes[0] = IDENTITY_ENVELOPE_VERSION;
   bytes.set(targetKey, TARGET_AT);
   bytes.set(ephemeral.publicKey, EPHEMERAL_AT);
   const cipher = createCipher(shared, ephemeral.publicKey, targetKey, causalLink);
@@ -113,7 +114,7 @@ export function openIdentityEnvelope(
 ): OpenedEnvelope {
   const { target, signer, causalLink } = options;
   if (bytes.length !== IDENTITY_ENVELOPE_BYTES) return refuse("length");
-  if (bytes[0] !== VERSION) return refuse("version");
+  if (bytes[0] !== IDENTITY_ENVELOPE_VERSION) return refuse("version");
   const targetKey = bytes.subarray(TARGET_AT, EPHEMERAL_AT);
   if (!equalBytes(bytes.subarray(SIGNER_AT, SIGNATURE_AT), signer)) return refuse("signer");
   const message = concatBytes(targetKey, causalLink);

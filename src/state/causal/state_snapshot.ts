@@ -9,6 +9,7 @@ import {
   deriveOriginHash,
   ENTITY_ID_BYTES,
   IDENTITY_ENVELOPE_BYTES,
+  IDENTITY_ENVELOPE_VERSION,
 } from "../../core/crypto/mod.ts";
 import { type CausalLink, readCausalLink, writeCausalLink } from "./causal_link.ts";
 import { CausalError } from "./error.ts";
@@ -48,6 +49,7 @@ export type SnapshotFault =
   | "sequence"
   | "flag"
   | "trailing"
+  | "envelope"
   | "origin";
 
 /** What {@linkcode decodeStateSnapshot} found. */
@@ -112,6 +114,8 @@ export function decodeStateSnapshot(bytes: Uint8Array): DecodedSnapshot {
   const end = flagAt + 1 + (flag === 1 ? IDENTITY_ENVELOPE_BYTES : 0);
   if (end > bytes.length) return refuse("length");
   if (end < bytes.length) return refuse("trailing");
+  const envelope = flag === 1 ? bytes.subarray(flagAt + 1) : undefined;
+  if (envelope !== undefined && !isEnvelope(envelope)) return refuse("envelope");
   const entityId = bytes.subarray(ENTITY_AT, SEQUENCE_AT);
   if (deriveOriginHash(entityId) !== link.origin) return refuse("origin");
   return {
@@ -122,7 +126,7 @@ export function decodeStateSnapshot(bytes: Uint8Array): DecodedSnapshot {
       createdAtNs: view.getBigUint64(CREATED_AT, true),
       state: bytes.subarray(STATE_AT, bindingsAt),
       bindings: bytes.subarray(bindingsAt + 4, flagAt),
-      envelope: flag === 1 ? bytes.subarray(flagAt + 1) : undefined,
+      envelope,
     },
   };
 }
@@ -146,12 +150,17 @@ function checkParts({ entityId, link, state, bindings, envelope }: StateSnapshot
     ? `entity id is ${entityId.length} bytes, must be ${ENTITY_ID_BYTES}`
     : deriveOriginHash(entityId) !== link.origin
     ? "its link has another origin than its entity"
-    : envelope !== undefined && envelope.length !== IDENTITY_ENVELOPE_BYTES
-    ? `envelope is ${envelope.length} bytes, must be ${IDENTITY_ENVELOPE_BYTES}`
+    : envelope !== undefined && !isEnvelope(envelope)
+    ? "its envelope is none of version 1"
     : undefined;
   if (wrong === undefined) return;
   const next = "take entity, link and envelope of one and the same entity";
   throw new CausalError("snapshot", `Cannot encode snapshot: ${wrong}`, next);
+}
+
+/** True for what may be an envelope; whether it is one shows when it is opened. */
+function isEnvelope(bytes: Uint8Array): boolean {
+  return bytes.length === IDENTITY_ENVELOPE_BYTES && bytes[0] === IDENTITY_ENVELOPE_VERSION;
 }
 
 function refuse(fault: SnapshotFault): DecodedSnapshot {

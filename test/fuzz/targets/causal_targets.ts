@@ -87,7 +87,7 @@ const forkTarget = () =>
 
 function snapshotTarget(): FuzzTarget {
   const { link } = new CausalChain(OWNER.originHash).append(new Uint8Array());
-  const corpus = [undefined, new Uint8Array(209)].flatMap((envelope) =>
+  const corpus = [undefined, new Uint8Array(209).fill(1)].flatMap((envelope) =>
     [0, 7, 100].map((length) =>
       encodeStateSnapshot({
         entityId: OWNER.entityId,

@@ -21,7 +21,12 @@ const at = (sequence: number, state?: Uint8Array): StateSnapshot =>
   snapshotBehind(EVENTS[sequence - 1] ?? assert.fail(), state);
 
 Deno.test("decodeStateSnapshot() gives back what encodeStateSnapshot() wrote", () => {
-  const envelope = fc.option(fc.uint8Array({ minLength: 209, maxLength: 209 }), { nil: undefined });
+  const envelope = fc.option(
+    fc.uint8Array({ minLength: 209, maxLength: 209 }).map((bytes) =>
+      Uint8Array.from(bytes.with(0, 1))
+    ),
+    { nil: undefined },
+  );
   fc.assert(
     fc.property(anyPayload, anyPayload, envelope, (state, bindings, sealed) => {
       const snapshot = { ...at(3, state), bindings, envelope: sealed };
@@ -54,6 +59,10 @@ Deno.test("decodeStateSnapshot() says why bytes are no snapshot", () => {
   assert.equal(fault(good.with(good.length - 1, 1)), "length");
   assert.equal(fault(good.with(5, (good[5] ?? 0) ^ 1)), "origin");
   assert.equal(fault(good.with(45, (good[45] ?? 0) ^ 1)), "origin");
+  const envelope = new Uint8Array(209).fill(1);
+  const sealed = encodeStateSnapshot({ ...at(3), envelope });
+  assert.equal(fault(sealed), undefined);
+  assert.equal(fault(sealed.with(good.length, 2)), "envelope");
   // Lengths that lead far beyond the end.
   assert.equal(fault(good.with(88, 0xff)), "length");
   assert.equal(fault(good.with(95, 0xff)), "length");
@@ -67,7 +76,8 @@ Deno.test("encodeStateSnapshot() refuses parts that do not belong together", () 
     });
   refused({ entityId: new Uint8Array(31) }, /entity id is 31 bytes/);
   refused({ entityId: new Uint8Array(32) }, /another origin/);
-  refused({ envelope: new Uint8Array(208) }, /envelope is 208 bytes/);
+  refused({ envelope: new Uint8Array(208).fill(1) }, /none of version 1/);
+  refused({ envelope: new Uint8Array(209) }, /none of version 1/);
 });
 
 Deno.test("a snapshot's envelope opens for the node it moves to, with the snapshot's link", () => {
