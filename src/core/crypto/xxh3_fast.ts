@@ -26,6 +26,27 @@ export function xxh3Low32(bytes: Uint8Array): number {
   return module.wasm.hash(INPUT_OFFSET, bytes.length) >>> 0;
 }
 
+/** XXH3-64 of two byte arrays, one behind the other. */
+export function xxh3Joined(head: Uint8Array, tail: Uint8Array): bigint {
+  const { wasm, memory } = sharedModule();
+  const length = head.length + tail.length;
+  let low: number;
+  if (length <= PIECE_BYTES) {
+    memory.set(head, INPUT_OFFSET);
+    memory.set(tail, INPUT_OFFSET + head.length);
+    low = wasm.hash(INPUT_OFFSET, length) >>> 0;
+  } else {
+    low = xxh3Low32Of(length, (at, into) => {
+      const inHead = head.subarray(at, at + into.length);
+      into.set(inHead);
+      const inTail = Math.max(0, at - head.length);
+      into.set(tail.subarray(inTail, inTail + into.length - inHead.length), inHead.length);
+      return into.length;
+    }) ?? 0;
+  }
+  return (BigInt(wasm.high() >>> 0) << 32n) | BigInt(low);
+}
+
 /** `floor(xxh3 * buckets / 2^64)`: which of `buckets` (1..65535) the bytes belong to. */
 export function xxh3Bucket(bytes: Uint8Array, buckets: number): number {
   const module = sharedModule();

@@ -9,8 +9,19 @@ import {
   isSameLink,
 } from "./causal_link.ts";
 import { horizonBits } from "./horizon.ts";
-import type { ChainStart, HeldEvent, ReceiverDrop } from "./receiver_types.ts";
 import { RECEIVER_EXCUSED_MAX, RECEIVER_RIVALS_MAX, SEQUENCE_MAX } from "./limits.ts";
+import type { ChainStart, ReceiverDrop } from "./receiver_types.ts";
+
+/** An event that waits. */
+export interface HeldEvent {
+  readonly event: CausalEvent;
+  /** Causes that had not been handed on when it came; `undefined` when only Bloom bits are known. */
+  readonly causes: readonly (readonly [origin: bigint, sequence: bigint])[] | undefined;
+  /** Those in front of this one are met. */
+  met: number;
+  /** What it counts for. */
+  readonly bytes: number;
+}
 
 /** The state of one chain. */
 export class ReceivedChain {
@@ -20,6 +31,8 @@ export class ReceivedChain {
   /** Chains that wait for this one, and the one that this waits for. */
   readonly blocks = new Set<ReceivedChain>();
   blockedBy: ReceivedChain | undefined;
+  /** {@linkcode ReceivedChain.waitsSinceMs} when it was put in line. */
+  inLineSinceMs: number | undefined;
   /** By number; several when different events claim one place. */
   readonly #held = new Map<bigint, HeldEvent[]>();
   /** Causes of other origins that are not waited for any more. */
@@ -99,7 +112,7 @@ export class ReceivedChain {
     if (rivals === undefined) this.#held.set(sequence, [held]);
     else rivals.push(held);
     this.#heldCount += 1;
-    this.#heldBytes += held.event.payload.length;
+    this.#heldBytes += held.bytes;
   }
 
   /** Takes away those of the next place that do not continue the chain. */
@@ -115,7 +128,7 @@ export class ReceivedChain {
     if (right.length === 0) this.#held.delete(place);
     else this.#held.set(place, right);
     const wrong = rivals.filter((rival) => !right.includes(rival));
-    for (const { event } of wrong) this.#forget(event);
+    for (const held of wrong) this.#forget(held);
     return wrong;
   }
 
@@ -129,7 +142,7 @@ export class ReceivedChain {
     const { link, payload } = event;
     const rivals = this.#held.get(link.sequence) ?? [];
     this.#held.delete(link.sequence);
-    for (const rival of rivals) this.#forget(rival.event);
+    for (const rival of rivals) this.#forget(rival);
     this.#last = { link, hash: eventHash(link, payload) };
     this.#position = link.sequence;
     this.#waitsSinceMs = nowMs;
@@ -161,8 +174,8 @@ export class ReceivedChain {
     return sequence <= (this.#excused.get(origin) ?? -1n);
   }
 
-  #forget({ payload }: CausalEvent): void {
+  #forget({ bytes }: HeldEvent): void {
     this.#heldCount -= 1;
-    this.#heldBytes -= payload.length;
+    this.#heldBytes -= bytes;
   }
 }

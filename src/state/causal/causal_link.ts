@@ -5,8 +5,8 @@
  * The hash is XXH3, which finds damage and mixed-up chains and stops nobody who forges on purpose. Who an event
  * comes from is proven by the session it came on.
  */
-import { concatBytes, equalBytes, idToHex } from "../../base/mod.ts";
-import { xxh3 } from "../../core/crypto/mod.ts";
+import { equalBytes, idToHex } from "../../base/mod.ts";
+import { xxh3Joined } from "../../core/crypto/mod.ts";
 import { CAUSAL_LINK_BYTES, SEQUENCE_MAX } from "./limits.ts";
 
 /** Place of an event in the chain of its origin; all four are unsigned 64-bit numbers. */
@@ -75,7 +75,7 @@ export function readCausalLink(view: DataView, offset: number): CausalLink {
 
 /** Hash of an event, which the next one has as its parent: XXH3-64 of link and payload. */
 export function eventHash(link: CausalLink, payload: Uint8Array): bigint {
-  return xxh3(concatBytes(encodeCausalLink(link), payload));
+  return xxh3Joined(encodeCausalLink(link), payload);
 }
 
 /**

@@ -15,20 +15,21 @@ import { CausalError } from "./error.ts";
 import { decodeEventFrames } from "./event_frames.ts";
 import {
   CAUSES_MAX,
+  HELD_CAUSE_BYTES,
+  RECEIVER_GAPS_MAX,
   RECEIVER_HELD_BYTES_MAX,
   RECEIVER_HELD_MAX,
   RECEIVER_HELD_PER_ORIGIN_MAX,
   RECEIVER_ORIGINS_MAX,
   RECEIVER_PATIENCE_MS,
 } from "./limits.ts";
-import { ReceivedChain } from "./_received_chain.ts";
+import { type HeldEvent, ReceivedChain } from "./_received_chain.ts";
 import type {
   CausalItem,
   CausalReceiverOptions,
   CausalReceiverStat,
   Causes,
   ChainStart,
-  HeldEvent,
   Received,
   ReceiverDrop,
 } from "./receiver_types.ts";
@@ -57,8 +58,10 @@ export class CausalReceiver {
   readonly #options: Required<Omit<CausalReceiverOptions, "strangers">>;
   readonly #strangers: CausalReceiverOptions["strangers"];
   readonly #chains = new Map<bigint, ReceivedChain>();
-  /** Chains that hold something back; only these are looked at when something was handed on. */
+  /** Chains that hold something back, those that wait longest first. */
   readonly #waiting = new Set<ReceivedChain>();
+  /** Those of them whose next event is missing. */
+  readonly #gapped = new Set<ReceivedChain>();
   readonly #drops: Record<ReceiverDrop, number> = {
     malformed: 0,
     stranger: 0,
@@ -89,12 +92,8 @@ export class CausalReceiver {
 
   /** When {@linkcode CausalReceiver.expire} has something to do; `undefined` while nothing is held. */
   get nextDeadlineMs(): number | undefined {
-    let deadline: number | undefined;
-    for (const chain of this.#waiting) {
-      const at = chain.waitsSinceMs + this.#options.patienceMs;
-      if (deadline === undefined || at < deadline) deadline = at;
-    }
-    return deadline;
+    const [oldest] = this.#waiting;
+    return oldest === undefined ? undefined : oldest.waitsSinceMs + this.#options.patienceMs;
   }
 
   stat(): CausalReceiverStat {
@@ -136,6 +135,7 @@ export class CausalReceiver {
     if (chain === undefined) return collected;
     this.#chains.delete(origin);
     this.#waiting.delete(chain);
+    this.#gapped.delete(chain);
     this.#unblock(chain);
     this.#held -= chain.held;
     this.#heldBytes -= chain.heldBytes;
@@ -170,8 +170,9 @@ export class CausalReceiver {
   /**
    * Takes an event.
    *
-   * @param event Its payload is copied only if it has to be held.
-   * @param causes What its writer had seen, exactly; see `decodeCauses`.
+   * @param event Its payload is copied if it has to be held.
+   * @param causes What its writer had seen, exactly (see `decodeCauses`). Those of origins count that are followed
+   * now.
    */
   receive(event: CausalEvent, nowMs: number, causes?: Causes): Received {
     const collected = collect();
@@ -182,11 +183,13 @@ export class CausalReceiver {
   /** Gives up what was waited for too long. */
   expire(nowMs: number): Received {
     const collected = collect();
-    // Missing events first: that they are given up lets others go on. Then whoever waits longest.
-    const late = [...this.#waiting].filter((chain) => this.#isLate(chain, nowMs)).sort(
-      (left, right) =>
-        Number(right.hasGap) - Number(left.hasGap) || left.waitsSinceMs - right.waitsSinceMs,
-    );
+    const late: ReceivedChain[] = [];
+    for (const chain of this.#waiting) {
+      if (!this.#isLate(chain, nowMs)) break;
+      late.push(chain);
+    }
+    // Missing events first: that they are given up lets others go on.
+    late.sort((left, right) => Number(right.hasGap) - Number(left.hasGap));
     for (const chain of late) {
       if (!this.#waiting.has(chain) || !this.#isLate(chain, nowMs)) continue;
       this.#giveUp(chain, nowMs, collected);
@@ -214,16 +217,26 @@ export class CausalReceiver {
     const refusal = chain.refusal(event);
     if (refusal !== undefined) return this.#drop(refusal, collected);
     const isNext = chain.isNext(event);
+    const held = this.#weigh(chain, event, causes);
     // What goes straight on needs neither room nor a copy.
-    const isReady = isNext && this.#missingCause(chain, { event, causes }) === undefined;
-    if (!isReady && !this.#hasRoom(chain, event)) return this.#drop("full", collected);
-    const held = isReady ? event : { link: event.link, payload: event.payload.slice() };
-    chain.hold({ event: held, causes }, nowMs);
+    const isReady = isNext && this.#missingCause(chain, held) === undefined;
+    if (!isReady && !this.#hasRoom(chain, held)) return this.#drop("full", collected);
+    const kept = { link: event.link, payload: isReady ? event.payload : event.payload.slice() };
+    chain.hold({ ...held, event: kept }, nowMs);
     this.#held += 1;
-    this.#heldBytes += event.payload.length;
-    this.#waiting.add(chain);
+    this.#heldBytes += held.bytes;
+    this.#putInLine(chain);
     // An event that is not the next of its chain lets nobody go on.
     if (isNext) this.#settle([chain, ...chain.blocks], nowMs, collected);
+  }
+
+  #weigh(chain: ReceivedChain, event: CausalEvent, causes: Causes | undefined): HeldEvent {
+    const unmet = causes && [...causes].filter(([origin, sequence]) => {
+      const other = this.#chains.get(origin);
+      return other !== undefined && other !== chain && other.position < sequence;
+    });
+    const bytes = event.payload.length + HELD_CAUSE_BYTES * (unmet?.length ?? 0);
+    return { event, causes: unmet, met: 0, bytes };
   }
 
   #takeStranger(origin: bigint): ReceivedChain | undefined {
@@ -235,10 +248,21 @@ export class CausalReceiver {
     return chain;
   }
 
-  #hasRoom(chain: ReceivedChain, { payload }: CausalEvent): boolean {
+  #hasRoom(chain: ReceivedChain, { bytes }: HeldEvent): boolean {
     const { heldMax, heldPerOriginMax, heldBytesMax } = this.#options;
     return this.#held < heldMax && chain.held < heldPerOriginMax &&
-      this.#heldBytes + payload.length <= heldBytesMax;
+      this.#heldBytes + bytes <= heldBytesMax;
+  }
+
+  /** Keeps the order of those that wait, and who has a gap, after a chain changed. */
+  #putInLine(chain: ReceivedChain): void {
+    if (chain.hasGap) this.#gapped.add(chain);
+    else this.#gapped.delete(chain);
+    const since = chain.held === 0 ? undefined : chain.waitsSinceMs;
+    if (since === chain.inLineSinceMs) return;
+    chain.inLineSinceMs = since;
+    this.#waiting.delete(chain);
+    if (since !== undefined) this.#waiting.add(chain);
   }
 
   /** Hands on what can be of these chains, and then of those that waited for them. */
@@ -247,14 +271,14 @@ export class CausalReceiver {
       this.#unblock(chain);
       let hasMoved = false;
       while (this.#handOnNext(chain, nowMs, collected)) hasMoved = true;
-      if (chain.held === 0) this.#waiting.delete(chain);
+      this.#putInLine(chain);
       if (hasMoved) chains.push(...chain.blocks);
     }
   }
 
   #handOnNext(chain: ReceivedChain, nowMs: number, collected: Collected): boolean {
-    for (const { event } of chain.dropWrongNext()) {
-      this.#letGo(event);
+    for (const held of chain.dropWrongNext()) {
+      this.#letGo(held);
       this.#drop("parent", collected);
     }
     const next = chain.next();
@@ -281,9 +305,9 @@ export class CausalReceiver {
     nowMs: number,
     collected: Collected,
   ): void {
-    for (const { event } of chain.takeNext(next, nowMs)) {
-      this.#letGo(event);
-      if (event !== next.event) this.#drop("fork", collected);
+    for (const held of chain.takeNext(next, nowMs)) {
+      this.#letGo(held);
+      if (held !== next) this.#drop("fork", collected);
     }
     this.#handedOn += 1;
     if (isEarly) this.#early += 1;
@@ -291,23 +315,23 @@ export class CausalReceiver {
   }
 
   /** The chain that an event has to wait for. */
-  #missingCause(
-    chain: ReceivedChain,
-    { event, causes }: HeldEvent,
-  ): ReceivedChain | undefined {
+  #missingCause(chain: ReceivedChain, held: HeldEvent): ReceivedChain | undefined {
+    const { event, causes } = held;
     if (causes !== undefined) {
-      for (const [origin, sequence] of causes) {
+      for (; held.met < causes.length; held.met++) {
+        const [origin, sequence] = causes[held.met] ?? [0n, 0n];
         const other = this.#chains.get(origin);
-        if (other === undefined || other === chain || other.position >= sequence) continue;
+        if (other === undefined || other.position >= sequence) continue;
         if (!chain.isExcused(origin, sequence)) return other;
       }
       return undefined;
     }
     const { horizon } = event.link;
     if (horizon === 0n) return undefined;
-    for (const other of this.#waiting) {
-      if (other === chain || (horizon & other.bits) !== other.bits) continue;
-      if (other.hasGap) return other;
+    let gaps = 0;
+    for (const other of this.#gapped) {
+      if (other !== chain && (horizon & other.bits) === other.bits) return other;
+      if (++gaps === RECEIVER_GAPS_MAX) return undefined;
     }
     return undefined;
   }
@@ -316,7 +340,7 @@ export class CausalReceiver {
   #giveUp(chain: ReceivedChain, nowMs: number, collected: Collected): void {
     const next = chain.next();
     if (next !== undefined) {
-      for (const [origin, sequence] of next.causes ?? []) {
+      for (const [origin, sequence] of next.causes?.slice(next.met) ?? []) {
         const other = this.#chains.get(origin);
         if (other !== undefined && other.position < sequence) chain.excuse(origin, sequence);
       }
@@ -328,9 +352,9 @@ export class CausalReceiver {
     collected.items.push({ kind: "gap", origin: chain.origin, ...skipped });
   }
 
-  #letGo({ payload }: CausalEvent): void {
+  #letGo({ bytes }: HeldEvent): void {
     this.#held -= 1;
-    this.#heldBytes -= payload.length;
+    this.#heldBytes -= bytes;
   }
 
   #drop(reason: ReceiverDrop, { drops }: Collected): void {

@@ -5,16 +5,17 @@
  * The bits never miss an origin that was seen, and name more and more that weren't: with 8 origins one in eight
  * of the others, with 16 almost every second. Whoever needs to be sure hands over the exact map.
  */
-import { xxh3 } from "../../core/crypto/mod.ts";
+import { xxh3Joined } from "../../core/crypto/mod.ts";
 import { CAUSES_MAX, HORIZON_ORIGINS_MAX, SEQUENCE_MAX } from "./limits.ts";
 
 const ENTRY_BYTES = 16;
+const NOTHING = new Uint8Array();
 
 /** The three bits of an origin. */
 export function horizonBits(origin: bigint): bigint {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, origin, true);
-  const hash = xxh3(bytes);
+  const hash = xxh3Joined(bytes, NOTHING);
   // Positions modulo 64 come of the low six bits alone, so the sums may wrap at any higher power of two.
   const first = Number(hash & 0x3fn);
   const step = Number((hash >> 32n) & 0x3fn) | 1;

@@ -40,8 +40,17 @@ export const RECEIVER_ORIGINS_MAX = 4_096;
 export const RECEIVER_HELD_PER_ORIGIN_MAX = 2_048;
 export const RECEIVER_HELD_MAX = 16_384;
 
-/** Bytes of held payloads: four times what 8 windows of 256,000 bytes bring. */
+/** Bytes of what is held: four times what 8 windows of 256,000 bytes bring. */
 export const RECEIVER_HELD_BYTES_MAX = 8 * 1024 * 1024;
+
+/** What a held cause counts for: two numbers and the pair of them. */
+export const HELD_CAUSE_BYTES = 96;
+
+/**
+ * Gaps that an event is held against by Bloom bits; more is never looked at. The bits of more than 16 origins name
+ * every second one, so nothing is learned from the 65th.
+ */
+export const RECEIVER_GAPS_MAX = 64;
 
 /** Different events that claim one place in a chain; only the link of the next one tells which is right. */
 export const RECEIVER_RIVALS_MAX = 4;

@@ -26,12 +26,6 @@ export type ReceiverDrop =
   | "too_many_causes"
   | "unfollowed";
 
-/** An event that waits. */
-export interface HeldEvent {
-  readonly event: CausalEvent;
-  readonly causes: Causes | undefined;
-}
-
 /** What a receiver hands on, in order. */
 export type CausalItem =
   | {

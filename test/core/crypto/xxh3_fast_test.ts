@@ -6,6 +6,7 @@ import {
   RecordBatch,
   xxh3,
   xxh3Bucket,
+  xxh3Joined,
   xxh3Low32,
   Xxh3Memory,
 } from "../../../src/core/crypto/mod.ts";
@@ -97,4 +98,16 @@ Deno.test("RecordBatch takes as much as it has room for", () => {
   const large = new Uint8Array(BATCH_BYTES_MAX);
   assert.equal(batch.fill([large, large], 0), 1);
   assert.equal(batch.fill([new Uint8Array(BATCH_BYTES_MAX + 1)], 0), 0);
+});
+
+Deno.test("xxh3Joined() hashes two arrays as one, also when they are longer than its memory", () => {
+  const bytes = randomBytesOf(200_000, 7);
+  for (const length of [0, 1, 3, 8, 16, 33, 128, 129, 240, 241, 1_024, 65_536, 65_537, 200_000]) {
+    const whole = bytes.subarray(0, length);
+    for (const cut of [0, 1, 32, length >> 1, length - 1, length]) {
+      if (cut < 0 || cut > length) continue;
+      const joined = xxh3Joined(whole.subarray(0, cut), whole.subarray(cut));
+      assert.equal(joined, xxh3(whole), `${length} cut at ${cut}`);
+    }
+  }
 });

@@ -20,6 +20,7 @@ import {
   forkEntity,
 } from "../../../src/state/mod.ts";
 import { assertSame, type CreateTarget, type FuzzTarget } from "../fuzz.ts";
+import type { FuzzRandom } from "../fuzz_random.ts";
 
 const OWNER = createIdentity(new Uint8Array(32).fill(7));
 /** Links are four bigints out of 32 bytes, events with hardly a payload are nothing else. */
@@ -136,10 +137,14 @@ function receiverTarget(): FuzzTarget {
     growth: { factor: 64, base: 65_536 },
     feed: (bytes, random) => {
       nowMs += random.below(20);
-      const received = [
-        receiver.receiveFrames(bytes, 1 + random.below(4), nowMs),
-        receiver.expire(nowMs),
-      ];
+      const count = 1 + random.below(4);
+      const received = random.below(2) === 0
+        ? [receiver.receiveFrames(bytes, count, nowMs)]
+        : decodeEventFrames(bytes, count).events.map((event) =>
+          receiver.receive(event, nowMs, drawCauses(random))
+        );
+      received.push(receiver.expire(nowMs));
+      if (random.below(50) === 0) received.push(receiver.unfollow(BigInt(random.below(5)), nowMs));
       const { received: total, handedOn, held, heldBytes, origins, drops } = receiver.stat();
       const dropped = Object.values(drops).reduce((sum, count) => sum + count, 0);
       assert.equal(total, handedOn + held + dropped);
@@ -152,6 +157,14 @@ function receiverTarget(): FuzzTarget {
       return received.some(({ items }) => items.length > 0) ? received : undefined;
     },
   };
+}
+
+/** Causes that may come, and some that never will. */
+function drawCauses(random: FuzzRandom): ReadonlyMap<bigint, bigint> {
+  const count = random.below(4);
+  return new Map(
+    Array.from({ length: count }, () => [BigInt(random.below(6)), BigInt(random.below(40))]),
+  );
 }
 
 /** Targets of this file by name. */

@@ -7,6 +7,7 @@ import {
   CausalReceiver,
   type Causes,
   encodeEventFrames,
+  horizonBits,
   ObservedHorizon,
   type Received,
 } from "../../../src/state/mod.ts";
@@ -263,4 +264,46 @@ Deno.test("CausalReceiver.unfollow() lets go of what is held, and lets others go
   assert.deepEqual([textsOf({ items }), drops], [["2:1"], ["unfollowed"]]);
   assert.deepEqual(receiver.unfollow(1n, 5), { items: [], drops: [] });
   assertConserved(receiver);
+});
+
+Deno.test("CausalReceiver counts causes that it has to remember, and not those that are met", () => {
+  const receiver = new CausalReceiver({ strangers: "genesis", heldBytesMax: 250 });
+  receiver.follow(1n, "genesis");
+  receiver.follow(2n, "genesis");
+  const [one, , three] = eventsOf(1n, 3);
+  const [first, second] = eventsOf(3n, 2);
+  assert.ok(one !== undefined && three !== undefined);
+  assert.ok(first !== undefined && second !== undefined);
+  receiver.receive(one, 0);
+  const causes = new Map([[1n, 1n], [2n, 5n], [7n, 9n]]);
+  assert.deepEqual(receiver.receive(first, 0, causes).drops, []);
+  assert.equal(receiver.stat().heldBytes, first.payload.length + 96);
+  const many = new Map([[1n, 9n], [2n, 9n]]);
+  assert.deepEqual(receiver.receive(second, 0, many).drops, ["full"]);
+  assert.deepEqual(receiver.receive(three, 0, new Map()).drops, []);
+  const endless = new Map(Array.from({ length: 4_097 }, (_, index) => [BigInt(index), 1n]));
+  assert.deepEqual(receiver.receive(second, 0, endless).drops, ["too_many_causes"]);
+});
+
+Deno.test("CausalReceiver looks at no more than 64 gaps for an event that knows only bits", () => {
+  const receiver = new CausalReceiver({ strangers: "genesis" });
+  const gapAt = (origin: bigint) => receiver.receive(at(eventsOf(origin, 2), 2), 0);
+  const knowing = (origin: bigint, seen: bigint) => {
+    const horizon = new ObservedHorizon();
+    horizon.observe(seen, 1n);
+    return textsOf(
+      receiver.receive(new CausalChain(origin).append(new Uint8Array(), horizon.bits), 0),
+    );
+  };
+  // Of origins that share no bit with the one that was seen.
+  const seen = 0xffffn;
+  const others = Array.from({ length: 400 }, (_, index) => 1_000n + BigInt(index))
+    .filter((origin) => (horizonBits(origin) & horizonBits(seen)) === 0n);
+  for (const origin of others.slice(0, 63)) gapAt(origin);
+  gapAt(seen);
+  assert.deepEqual(knowing(1n, seen), []);
+  receiver.unfollow(seen, 0);
+  gapAt(others[63] ?? assert.fail());
+  gapAt(seen);
+  assert.deepEqual(knowing(2n, seen), ["2:1"]);
 });
