@@ -1,6 +1,7 @@
 /** Every decoder that bytes from outside reach, by name. */
 
 import type { CreateTarget } from "./fuzz.ts";
+import { BUS_TARGETS } from "./targets/bus_targets.ts";
 import { CAPABILITY_TARGETS } from "./targets/capability_targets.ts";
 import { CAUSAL_TARGETS } from "./targets/causal_targets.ts";
 import { CHANNEL_TARGETS } from "./targets/channel_targets.ts";
@@ -50,4 +51,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...CORTEX_TARGETS,
   ...CAUSAL_TARGETS,
   ...ENGINE_TARGETS,
+  ...BUS_TARGETS,
 };

@@ -4,6 +4,7 @@ import { fromHex, systemClock } from "../../src/base/mod.ts";
 import { createNoiseKeyPair } from "../../src/core/crypto/mod.ts";
 import { openBestUdpSocket } from "../../src/core/transport/mod.ts";
 import {
+  compileFilter,
   createEventBus,
   createNetAdapter,
   type EventBus,
@@ -96,9 +97,14 @@ async function take(bus: EventBus, count: number): Promise<StoredEvent[]> {
 }
 
 /** What the core has, polled until it has so many. */
-async function takeRust(peer: Peer, count: number, filter?: string): Promise<Uint8Array[]> {
+async function takeRust(
+  peer: Peer,
+  count: number,
+  filter?: string,
+  turns = 200,
+): Promise<Uint8Array[]> {
   const got: Uint8Array[] = [];
-  for (let turn = 0; turn < 200 && got.length < count; turn++) {
+  for (let turn = 0; turn < turns && got.length < count; turn++) {
     const page = await peer.call("poll", { limit: 1_000, filter });
     got.push(...page.events.map(({ bytes }) => bytes));
     if (page.events.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -107,6 +113,60 @@ async function takeRust(peer: Peer, count: number, filter?: string): Promise<Uin
 }
 
 const sorted = (list: readonly Uint8Array[]) => list.map((raw) => TEXT.decode(raw)).sort();
+
+/** Events at the edges of JSON, and filters at the edges of equality. */
+const EDGES = [
+  ...[
+    "-0",
+    "0",
+    "0.0",
+    "1e2",
+    "100",
+    "1e999",
+    "1E400",
+    '{"n":-0.0}',
+    " 5 ",
+    "\ufeff1",
+    '"\\ud800"',
+  ],
+  ...["18446744073709551615", "18446744073709551616", "-9223372036854775809"],
+  ...["123456789012345678901234567890", '"a\\u00e9"', '"a\\/b"', '{"+1":3}', '{"a":1,"a":2}'],
+  ...['{"a":{"__proto__":1}}', '{"a":[0,{"b":2}]}', '{"a":{"":{"b":2}}}', "not json", ""],
+  ...[127, 128].map((depth) => "[".repeat(depth) + "]".repeat(depth)),
+];
+const EDGE_FILTERS = [
+  ...["0", "-0", "0.0", "100", "100.0", "5", "1.2345678901234568e29", '"aé"', '"a/b"'],
+  ...["18446744073709551615", "18446744073709551616", "18446744073709551616.0"],
+].map((value) => `{"path":"","value":${value}}`).concat([
+  '{"$not":{"path":"zz","value":1}}',
+  '{"path":"a","value":2}',
+  '{"path":"a.+1.b","value":2}',
+  '{"path":"a..b","value":2}',
+  '{"path":"+1","value":3}',
+  '{"path":"n","value":0.0}',
+  '{"$and":1,"path":"a","value":2}',
+]);
+
+Deno.test({
+  name: "our filters and the core's pass the same events, also at the edges of JSON",
+  ignore: !isRustPlatform(),
+  fn: async () => {
+    await using peer = startPeer();
+    const { bus } = await meet(peer, "initiator");
+    const events = EDGES.map((text) => new TextEncoder().encode(text));
+    for (const filter of EDGE_FILTERS) {
+      bus.ingestRawBatch(events);
+      await bus.flush();
+      const isWanted = compileFilter(parseFilter(filter));
+      const ours = events.filter(isWanted);
+      assert.deepEqual(sorted(await takeRust(peer, ours.length, filter)), sorted(ours), filter);
+      // Nothing more comes, and nothing is left for the next filter.
+      assert.deepEqual(await takeRust(peer, 1, filter, 3), [], filter);
+    }
+    await peer.call("shutdown", null);
+    await bus.shutdown();
+  },
+});
 
 for (const role of ["initiator", "responder"] as const) {
   Deno.test({

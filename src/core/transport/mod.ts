@@ -17,7 +17,7 @@ export { MAX_RELAYED_PAYLOAD } from "./wire/routing_header.ts";
 export { EXPECTED_MAX, HEARTBEAT_MS, PACKET_OVERHEAD_BYTES, SESSION_TIMEOUT_MS } from "./limits.ts";
 export type { MeshTransportDeps, MeshTransportOptions } from "./mesh_options.ts";
 export { MeshTransport } from "./mesh_transport.ts";
-export type { DatagramSocket, SocketCounters } from "./socket/socket.ts";
+export type { DatagramHandler, DatagramSocket, SocketCounters } from "./socket/socket.ts";
 export type { PingwaveFacts } from "./routing/pingwaves.ts";
 export { type GatedPacket, GateVerdict, type RelayGate } from "./routing/relay_gate.ts";
 export * from "./port_mapping/mod.ts";
