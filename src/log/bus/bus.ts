@@ -81,6 +81,8 @@ export async function createEventBus(
 }
 
 const ENCODER = new TextEncoder();
+/** Numbers of a later life are higher as long as fewer than 2^20 events a millisecond were sent in the earlier one. */
+const SEQUENCE_BITS_PER_MS = 20n;
 const U64_END = 1n << 64n;
 
 class ShardedBus implements EventBus {
@@ -102,7 +104,12 @@ class ShardedBus implements EventBus {
     this.#config = config;
     const { clock, adapter, log = silentLog } = deps;
     this.#eventBytesMax = Math.min(EVENT_BYTES_MAX, adapter.eventBytesMax ?? EVENT_BYTES_MAX);
-    this.#shardDeps = { clock, adapter, log, config, producerNonce };
+    // A producer that comes back must not use its numbers again: engines would take new events for repeats.
+    const isLasting = config.producerNoncePath !== undefined;
+    const firstSequence = isLasting
+      ? BigInt(Math.trunc(clock.wallMs())) << SEQUENCE_BITS_PER_MS
+      : 0n;
+    this.#shardDeps = { clock, adapter, log, config, producerNonce, firstSequence };
     for (let id = 0; id < config.shards; id++) this.#addShard();
     this.#scaler = new Scaler({
       clock,

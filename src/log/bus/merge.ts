@@ -2,6 +2,16 @@
 import { compareEventIds } from "./event_id.ts";
 import type { StoredEvent } from "./types.ts";
 
+/** What one shard gave. */
+export interface MergeSource {
+  readonly events: readonly StoredEvent[];
+  /**
+   * Greatest time that was looked at when the shard has more: what is later in other shards has to wait, because
+   * something earlier may follow here. `undefined` when nothing follows.
+   */
+  readonly frontier: bigint | undefined;
+}
+
 /**
  * The first `limit` events, shard behind shard, or by time, shard and id.
  *
@@ -9,14 +19,14 @@ import type { StoredEvent } from "./types.ts";
  * that gives no times): a cursor says of a shard only how far it was read.
  */
 export function mergeShards(
-  shards: readonly (readonly StoredEvent[])[],
+  shards: readonly MergeSource[],
   limit: number,
   ordering: "none" | "insertion_ts" = "none",
 ): StoredEvent[] {
   if (ordering === "none") {
     const events: StoredEvent[] = [];
     for (const shard of shards) {
-      for (const event of shard) {
+      for (const event of shard.events) {
         if (events.length >= limit) return events;
         events.push(event);
       }
@@ -31,11 +41,16 @@ interface Source {
   at: number;
 }
 
-function mergeByTime(shards: readonly (readonly StoredEvent[])[], limit: number): StoredEvent[] {
+function mergeByTime(shards: readonly MergeSource[], limit: number): StoredEvent[] {
   const merged: StoredEvent[] = [];
+  let frontier: bigint | undefined;
+  for (const shard of shards) {
+    if (shard.frontier === undefined) continue;
+    if (frontier === undefined || shard.frontier < frontier) frontier = shard.frontier;
+  }
   // A heap of sources, the one with the earliest event on top.
   const heap: Source[] = [];
-  for (const events of shards) {
+  for (const { events } of shards) {
     if (events.length > 0) heap.push({ events, at: 0 });
   }
   for (let index = heap.length >> 1; index >= 0; index--) sink(heap, index);
@@ -43,6 +58,7 @@ function mergeByTime(shards: readonly (readonly StoredEvent[])[], limit: number)
     const top = heap[0];
     const event = top?.events[top.at];
     if (top === undefined || event === undefined) break;
+    if (frontier !== undefined && event.insertionTs > frontier) break;
     merged.push(event);
     top.at += 1;
     if (top.at === top.events.length) {

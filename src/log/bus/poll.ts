@@ -9,7 +9,7 @@ import { BusError } from "./error.ts";
 import { eventIdKind } from "./event_id.ts";
 import { compileFilter } from "./filter.ts";
 import { EVENT_ID_MAX, POLL_EVENTS_MAX, SHARD_FETCH_MAX, SHARDS_MAX } from "./limits.ts";
-import { mergeShards } from "./merge.ts";
+import { mergeShards, type MergeSource } from "./merge.ts";
 import type { BusAdapter, PollRequest, PollResponse, ShardPoll, StoredEvent } from "./types.ts";
 
 /** What a poll needs. */
@@ -75,8 +75,18 @@ export async function pollShards(
   const [failure] = failures.sort((a, b) => a.shard - b.shard);
   if (failure !== undefined && answers.length === 0) throw failure.error;
   answers.sort((a, b) => a.shard - b.shard);
-  const events = mergeShards(answers.map(({ wanted }) => wanted), limit, request.ordering);
+  const events = mergeShards(answers.map(sourceOf), limit, request.ordering);
   return respond(request, cursor, { answers, failures, events, isCutAtShardCap: share > fetch });
+}
+
+function sourceOf({ poll, wanted }: ShardAnswer): MergeSource {
+  let frontier: bigint | undefined;
+  if (poll.hasMore) {
+    for (const { insertionTs } of poll.events) {
+      if (frontier === undefined || insertionTs > frontier) frontier = insertionTs;
+    }
+  }
+  return { events: wanted, frontier };
 }
 
 interface Gathered {

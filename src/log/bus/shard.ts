@@ -20,6 +20,8 @@ export interface ShardDeps extends DispatchDeps {
   readonly log: Log;
   readonly config: BusConfig;
   readonly producerNonce: bigint;
+  /** Where batches of each shard begin to be numbered. */
+  readonly firstSequence: bigint;
 }
 
 interface FlushWaiter {
@@ -54,7 +56,7 @@ export class Shard {
   readonly #deps: ShardDeps;
   readonly #abort = new AbortController();
   /** Number of the next batch's first event. */
-  #sequence = 0n;
+  #sequence: bigint;
   /** Events of the batch that is on its way, and which of all events is its first. */
   #inFlight = 0;
   #inFlightFrom = 0;
@@ -72,6 +74,7 @@ export class Shard {
   constructor(deps: ShardDeps, id: number) {
     this.#deps = deps;
     this.id = id;
+    this.#sequence = deps.firstSequence;
     const { ringSlots, ringBytesMax, batch } = deps.config;
     this.ring = new SegmentRing(ringSlots, ringBytesMax);
     this.pushedAtMs = deps.clock.now();
