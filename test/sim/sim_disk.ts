@@ -11,7 +11,6 @@ import {
   bytesAfterCrash,
   type Chance,
   changeInode,
-  copyInode,
   createInode,
   type Inode,
   syncInode,
@@ -72,6 +71,8 @@ export class SimDisk implements Disk {
   readonly #storedNames: Map<string, Inode | "folder">;
   #nameChanges: NameChange[] = [];
   #openFiles = 0;
+  /** Number of the program that runs; files of earlier ones are closed. */
+  #program = 0;
 
   constructor(
     { fault }: SimDiskOptions = {},
@@ -213,14 +214,12 @@ export class SimDisk implements Disk {
     return new SimDisk({}, kept);
   }
 
-  /** The disk as another process finds it after this one was killed: nothing is lost. */
-  afterKill(): SimDisk {
-    this.#isCrashed = true;
-    const copies = new Map<string, Inode | "folder">();
-    for (const [path, inode] of this.#names) {
-      copies.set(path, inode === "folder" ? inode : copyInode(inode));
-    }
-    return new SimDisk({}, copies);
+  /** The program was killed: what it has open is closed, and nothing is lost for the next one. */
+  kill(): void {
+    this.#isCrashed = false;
+    this.crashAt = Infinity;
+    this.#program += 1;
+    this.#openFiles = 0;
   }
 
   #namesAfterCrash(chance: Chance): Map<string, Inode | "folder"> {
@@ -244,7 +243,9 @@ export class SimDisk implements Disk {
 
   #file(path: string, inode: Inode, isReadOnly: boolean): DiskFile {
     let isOpen = true;
+    const program = this.#program;
     const begin = (kind: DiskOperation["kind"] | undefined, bytes = 0) => {
+      if (program !== this.#program) throw new CrashedError();
       if (!isOpen) throw new Deno.errors.BadResource("Bad resource ID");
       return this.#begin(kind, path, bytes);
     };
@@ -282,6 +283,7 @@ export class SimDisk implements Disk {
         const upTo = inode.changes.length;
         // Another thread does it; what is written meanwhile need not be part of it.
         for (let i = 0; i < 3; i++) await Promise.resolve();
+        if (program !== this.#program) throw new CrashedError();
         this.#sync(inode, path, upTo);
       },
       syncNow: () => {
@@ -289,7 +291,7 @@ export class SimDisk implements Disk {
         this.#sync(inode, path, inode.changes.length);
       },
       close: () => {
-        if (!isOpen) return;
+        if (!isOpen || program !== this.#program) return;
         isOpen = false;
         this.#openFiles -= 1;
       },

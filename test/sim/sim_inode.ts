@@ -31,11 +31,6 @@ export function createInode(bytes: Uint8Array = new Uint8Array(0)): Inode {
   return { cached: bytes, stored: bytes.slice(), changes: [] };
 }
 
-/** The file as it is seen now, on the device. */
-export function copyInode({ cached }: Inode): Inode {
-  return createInode(cached.slice());
-}
-
 /** Puts the first of the changes on the device, but those that a failed sync has lost. */
 export function syncInode(inode: Inode, changes: readonly Change[]): void {
   for (const change of changes) {
