@@ -7,14 +7,8 @@
  * order, each folder by itself, and a rename happened or did not. Operations fail on request.
  */
 import type { Disk, DiskEntry, DiskFile, DiskOpenOptions } from "../../src/base/mod.ts";
-import {
-  bytesAfterCrash,
-  type Chance,
-  changeInode,
-  createInode,
-  type Inode,
-  syncInode,
-} from "./sim_inode.ts";
+import { type Chance, changeInode, createInode, Inode, syncInode } from "./sim_inode.ts";
+import { Folder, missing, Names } from "./sim_names.ts";
 
 /** What is done to the disk, before it is done. */
 export interface DiskOperation {
@@ -45,12 +39,6 @@ export interface SimFault {
   readonly keep?: number;
 }
 
-/** A change of names that is not on the device. */
-interface NameChange {
-  readonly folders: readonly string[];
-  readonly apply: (names: Map<string, Inode | "folder">) => void;
-}
-
 /** Thrown by every operation after the crash. */
 export class CrashedError extends Error {
   constructor() {
@@ -66,21 +54,14 @@ export class SimDisk implements Disk {
   /** The machine crashes in the middle of this operation. */
   crashAt = Infinity;
   #isCrashed = false;
-  /** Path to what is there, as readers see it. */
-  #names = new Map<string, Inode | "folder">();
-  readonly #storedNames: Map<string, Inode | "folder">;
-  #nameChanges: NameChange[] = [];
+  readonly #names: Names;
   #openFiles = 0;
   /** Number of the program that runs; files of earlier ones are closed. */
   #program = 0;
 
-  constructor(
-    { fault }: SimDiskOptions = {},
-    names: Map<string, Inode | "folder"> = new Map([["", "folder"]]),
-  ) {
+  constructor({ fault }: SimDiskOptions = {}, names: Names = new Names()) {
     this.fault = fault;
     this.#names = names;
-    this.#storedNames = new Map(names);
   }
 
   get isCrashed(): boolean {
@@ -95,123 +76,86 @@ export class SimDisk implements Disk {
   /** Bytes of all files. */
   get bytes(): number {
     let sum = 0;
-    for (const inode of this.#names.values()) if (inode !== "folder") sum += inode.cached.length;
+    for (const [, node] of this.#names.walk()) if (node instanceof Inode) sum += node.cached.length;
     return sum;
   }
 
   /** Paths of all files. */
   get paths(): string[] {
-    return [...this.#names].filter(([, inode]) => inode !== "folder").map(([path]) => path).sort();
+    return [...this.#names.walk()].filter(([, node]) => node instanceof Inode)
+      .map(([path]) => path).sort();
   }
 
   open(path: string, { create, createNew, readOnly }: DiskOpenOptions = {}): DiskFile {
-    let inode = this.#names.get(path);
-    const isNew = inode === undefined && (create === true || createNew === true);
+    let node = this.#names.find(path);
+    const isNew = node === undefined && (create === true || createNew === true);
     this.#begin(isNew ? "open" : undefined, path);
-    if (inode === "folder") throw new Deno.errors.IsADirectory("Is a directory (os error 21)");
-    if (inode !== undefined && createNew) {
+    if (node instanceof Folder) throw new Deno.errors.IsADirectory("Is a directory (os error 21)");
+    if (node !== undefined && createNew) {
       throw new Deno.errors.AlreadyExists("File exists (os error 17)");
     }
-    if (inode === undefined) {
+    if (node === undefined) {
       if (!isNew) throw missing();
-      this.#requireFolder(folderOf(path));
-      const created = createInode();
-      inode = created;
-      this.#change([folderOf(path)], (names) => names.set(path, created));
+      node = createInode();
+      this.#names.set(path, node);
     }
     this.#openFiles += 1;
-    return this.#file(path, inode, readOnly === true);
+    return this.#file(path, node, readOnly === true);
   }
 
   sizeOf(path: string): number | undefined {
     this.#begin(undefined, path);
-    const inode = this.#names.get(path);
-    return inode === undefined || inode === "folder" ? undefined : inode.cached.length;
+    const node = this.#names.find(path);
+    return node instanceof Inode ? node.cached.length : undefined;
   }
 
   list(path: string): readonly DiskEntry[] {
     this.#begin(undefined, path);
-    const entries: DiskEntry[] = [];
-    for (const [other, inode] of this.#names) {
-      if (other === "" || folderOf(other) !== path) continue;
-      entries.push({ name: other.slice(path.length + 1), isFolder: inode === "folder" });
-    }
-    return entries.sort((left, right) => left.name < right.name ? -1 : 1);
+    const folder = this.#names.find(path);
+    if (!(folder instanceof Folder)) return [];
+    return [...folder.cached].map(([name, node]) => ({ name, isFolder: node instanceof Folder }))
+      .sort((left, right) => left.name < right.name ? -1 : 1);
   }
 
   makeFolder(path: string): void {
     const parts = path.split("/");
     for (let count = 1; count <= parts.length; count++) {
       const part = parts.slice(0, count).join("/");
-      const inode = this.#names.get(part);
-      if (inode === "folder") continue;
-      if (inode !== undefined) throw new Deno.errors.NotADirectory("Not a directory (os error 20)");
+      const node = this.#names.find(part);
+      if (node instanceof Folder) continue;
+      if (node !== undefined) throw new Deno.errors.NotADirectory("Not a directory (os error 20)");
       this.#begin("makeFolder", part);
-      this.#change([folderOf(part)], (names) => names.set(part, "folder"));
+      this.#names.set(part, new Folder());
     }
   }
 
   rename(from: string, to: string): void {
     this.#begin("rename", from);
-    const inode = this.#names.get(from);
-    if (inode === undefined) throw missing();
-    this.#requireFolder(folderOf(to));
-    if (inode === "folder") {
-      this.#moveFolder(from, to);
-      return;
-    }
-    this.#change([folderOf(from), folderOf(to)], (names) => {
-      names.delete(from);
-      names.set(to, inode);
-    });
+    this.#names.move(from, to);
   }
 
   remove(path: string): void {
-    const inode = this.#names.get(path);
-    if (inode === undefined) return;
+    const node = this.#names.find(path);
+    if (node === undefined) return;
     // As the operating system does it: one name after the other, from the bottom.
-    if (inode === "folder") {
+    if (node instanceof Folder) {
       for (const { name } of this.list(path)) this.remove(`${path}/${name}`);
     }
     this.#begin("remove", path);
-    this.#change([folderOf(path)], (names) => names.delete(path));
+    this.#names.set(path, undefined);
   }
 
   syncFolder(path: string): void {
-    this.#requireFolder(path);
+    const folder = this.#names.find(path);
+    if (!(folder instanceof Folder)) throw missing();
     this.#begin("syncFolder", path);
-    // A journal puts earlier changes of the other folder of a rename on the device too.
-    const folders = new Set([path]);
-    const isKept = (change: NameChange) => change.folders.some((folder) => folders.has(folder));
-    for (let at = this.#nameChanges.length - 1; at >= 0; at--) {
-      const change = this.#nameChanges[at] as NameChange;
-      if (isKept(change)) { for (const folder of change.folders) folders.add(folder); }
-    }
-    for (const change of this.#nameChanges) if (isKept(change)) change.apply(this.#storedNames);
-    this.#nameChanges = this.#nameChanges.filter((change) => !isKept(change));
+    this.#names.sync(folder);
   }
 
   /** The disk as the machine finds it when it is on again. */
   afterCrash(chance: Chance): SimDisk {
     this.#isCrashed = true;
-    const names = this.#namesAfterCrash(chance);
-    const inodes = new Map<Inode, Inode>();
-    const kept = new Map<string, Inode | "folder">();
-    for (const [path, inode] of names) {
-      // What is in a folder that is lost, is lost.
-      if (path !== "" && !hasFolders(names, path)) continue;
-      if (inode === "folder") {
-        kept.set(path, inode);
-        continue;
-      }
-      let fresh = inodes.get(inode);
-      if (fresh === undefined) {
-        fresh = createInode(bytesAfterCrash(inode, chance));
-        inodes.set(inode, fresh);
-      }
-      kept.set(path, fresh);
-    }
-    return new SimDisk({}, kept);
+    return new SimDisk({}, this.#names.afterCrash(chance));
   }
 
   /** The program was killed: what it has open is closed, and nothing is lost for the next one. */
@@ -220,25 +164,6 @@ export class SimDisk implements Disk {
     this.crashAt = Infinity;
     this.#program += 1;
     this.#openFiles = 0;
-  }
-
-  #namesAfterCrash(chance: Chance): Map<string, Inode | "folder"> {
-    const names = new Map(this.#storedNames);
-    const cuts = new Map<string, number>();
-    const lost = new Set<string>();
-    const all = chance() < 0.3;
-    for (const [at, { folders, apply }] of this.#nameChanges.entries()) {
-      for (const folder of folders) {
-        if (!cuts.has(folder)) {
-          cuts.set(folder, all ? Infinity : Math.floor(chance() * (this.#nameChanges.length + 1)));
-        }
-        if (at >= (cuts.get(folder) ?? 0)) lost.add(folder);
-      }
-      if (folders.some((folder) => lost.has(folder))) {
-        for (const folder of folders) lost.add(folder);
-      } else apply(names);
-    }
-    return names;
   }
 
   #file(path: string, inode: Inode, isReadOnly: boolean): DiskFile {
@@ -330,42 +255,4 @@ export class SimDisk implements Disk {
     const fault = this.fault?.(operation);
     if (fault !== undefined) throw fault.error;
   }
-
-  /** What was named in it before is on the device when its new name is. */
-  #moveFolder(from: string, to: string): void {
-    const inside = [...this.#names.keys()].filter((path) => path.startsWith(`${from}/`));
-    const folders = inside.filter((path) => this.#names.get(path) === "folder");
-    this.#change([folderOf(from), folderOf(to), from, ...folders], (names) => {
-      for (const [path, inode] of [...names]) {
-        if (path !== from && !path.startsWith(`${from}/`)) continue;
-        names.delete(path);
-        names.set(to + path.slice(from.length), inode);
-      }
-    });
-  }
-
-  #change(folders: readonly string[], apply: NameChange["apply"]): void {
-    apply(this.#names);
-    this.#nameChanges.push({ folders: [...new Set(folders)], apply });
-  }
-
-  #requireFolder(path: string): void {
-    if (this.#names.get(path) !== "folder") throw missing();
-  }
-}
-
-function hasFolders(names: ReadonlyMap<string, unknown>, path: string): boolean {
-  for (let above = folderOf(path); above !== ""; above = folderOf(above)) {
-    if (names.get(above) !== "folder") return false;
-  }
-  return true;
-}
-
-function folderOf(path: string): string {
-  const at = path.lastIndexOf("/");
-  return at < 0 ? "" : path.slice(0, at);
-}
-
-function missing(): Error {
-  return new Deno.errors.NotFound("No such file or directory (os error 2)");
 }

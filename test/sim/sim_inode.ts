@@ -9,13 +9,16 @@ export type Change =
   | { readonly kind: "truncate"; readonly size: number; isLost: boolean };
 
 /** A file, whatever its names. */
-export interface Inode {
-  /** As readers see it. */
-  cached: Uint8Array;
-  /** As it is on the device. */
-  stored: Uint8Array;
+export class Inode {
   /** In order, since the last sync. */
-  changes: Change[];
+  changes: Change[] = [];
+
+  constructor(
+    /** As readers see it. */
+    public cached: Uint8Array,
+    /** As it is on the device. */
+    public stored: Uint8Array,
+  ) {}
 }
 
 /** Errors as the operating system's. */
@@ -28,7 +31,7 @@ export const simErrors = {
 
 /** A file with these bytes, all of them on the device. */
 export function createInode(bytes: Uint8Array = new Uint8Array(0)): Inode {
-  return { cached: bytes, stored: bytes.slice(), changes: [] };
+  return new Inode(bytes, bytes.slice());
 }
 
 /** Puts the first of the changes on the device, but those that a failed sync has lost. */
