@@ -29,6 +29,8 @@ export const simErrors = {
   denied: () => new Deno.errors.PermissionDenied("Permission denied (os error 13)"),
 };
 
+const INDEX_RECORD_BYTES = 20;
+
 /** A file with these bytes, all of them on the device. */
 export function createInode(bytes: Uint8Array = new Uint8Array(0)): Inode {
   return new Inode(bytes, bytes.slice());
@@ -74,7 +76,7 @@ export function bytesAfterCrash({ stored, changes }: Inode, chance: Chance): Uin
       continue;
     }
     if (change.kind === "truncate" || (!isScattered && at > count)) continue;
-    const part = torn(change.bytes, chance);
+    const part = torn(change, chance);
     if (kind >= 0.35 && part !== undefined) {
       const [start, end] = part;
       bytes = changed(bytes, {
@@ -88,10 +90,21 @@ export function bytesAfterCrash({ stored, changes }: Inode, chance: Chance): Uin
   return bytes;
 }
 
-/** The part of a write that is kept: its beginning, or its end. */
-function torn({ length }: Uint8Array, chance: Chance): [number, number] | undefined {
+/**
+ * The part of a write that is kept: its beginning, or its end.
+ *
+ * An end begins where an index record may begin. Devices lose sectors, and one in some hundred of their
+ * borders lies within the number of such a record; the checksum of the format covers payloads only, so that
+ * nobody can tell the half number from a whole one.
+ */
+function torn(
+  { offset, bytes: { length } }: Extract<Change, { kind: "write" }>,
+  chance: Chance,
+): [number, number] | undefined {
   const at = Math.floor(chance() * (length + 1));
   const kind = chance();
   if (kind < 0.4) return [0, at];
-  return kind < 0.7 ? [at, length] : undefined;
+  if (kind >= 0.7) return undefined;
+  const place = Math.ceil((offset + at) / INDEX_RECORD_BYTES) * INDEX_RECORD_BYTES - offset;
+  return place < length ? [place, length] : undefined;
 }

@@ -56,14 +56,17 @@ export function makeChannelFolder(disk: Disk, folder: string, name: string): voi
   const path = channelFolder(folder, name);
   // The manifest is the last thing made here, so the names above it are on the device.
   if (disk.sizeOf(`${path}/manifest`) !== undefined) return;
-  const isNew = disk.list(folder).length === 0;
   disk.makeFolder(path);
   const parts = name.split("/");
   for (let depth = parts.length - 1; depth >= 0; depth--) {
     disk.syncFolder([folder, ...parts.slice(0, depth)].join("/"));
   }
-  // Of a folder that was there before, the one above need not even be readable.
-  if (isNew) disk.syncFolder(folderAbove(folder));
+  try {
+    disk.syncFolder(folderAbove(folder));
+  } catch (error) {
+    // Who made the folder there could read the one above; where it was there before, nothing is to be done.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
 }
 
 /** Names of the channels that are kept below a folder, in order. */

@@ -92,6 +92,8 @@ class CrashRun {
   #disk = new SimDisk();
   /** The machine has crashed since the log was looked at: what was not acknowledged may be lost. */
   #mayLose = false;
+  /** Sweeps that were asked for and have not ended. */
+  #sweeps = 0;
   /** Appends so far; every payload is another one. */
   #payloads = 0;
 
@@ -224,7 +226,8 @@ class CrashRun {
         else sync.catch(() => {});
       } else if (kind < 0.82) {
         model.sweeping(retention, this.#clock.wallMs());
-        const sweep = file.sweep();
+        this.#sweeps += 1;
+        const sweep = file.sweep().finally(() => this.#sweeps -= 1);
         if (this.#chance() < 0.5) await this.#until(sweep);
         else sweep.catch(() => {});
       } else if (kind < 0.86) {
@@ -250,6 +253,10 @@ class CrashRun {
       if (this.#faultRate === 0) model.faults.push(`without a fault: ${error.message}`);
       // Poisoned: opened again it goes on.
       if (file.stat().failure !== undefined) return false;
+    }
+    // One that waits for its turn goes by what was appended meanwhile.
+    if (this.#sweeps > 0 || this.#config.sweepMs !== 0) {
+      model.sweeping(retention, this.#clock.wallMs());
     }
     if (!this.#disk.isCrashed) this.#claim(file);
     return true;

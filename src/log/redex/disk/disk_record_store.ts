@@ -241,10 +241,14 @@ class DiskRecordStore implements RecordStore {
     return this.#closing;
   }
 
-  /** After reading much of a log, that much need not be read again. */
+  /**
+   * After reading much of a log, that much need not be read again; and which time belongs to which record is known
+   * now where some are damaged, but not after another crash.
+   */
   async noteOpened(): Promise<void> {
     const { live } = this.#segments;
-    if (live.records >= CHECKPOINT_RECORDS || live.datBytes >= CHECKPOINT_BYTES) {
+    const isMuch = live.records >= CHECKPOINT_RECORDS || live.datBytes >= CHECKPOINT_BYTES;
+    if (isMuch || live.damage.total > 0) {
       if (this.#checkpointed?.records !== live.records) await this.#writeCheckpointIfPossible();
     }
   }

@@ -52,9 +52,10 @@ export function openGeneration(disk: Disk, folder: string): number {
     disk.makeFolder(live);
     if (isFlat) moveFlatFiles(disk, folder, live);
     for (const name of SEGMENT_FILE_NAMES) disk.open(`${live}/${name}`, { create: true }).close();
-    disk.syncFolder(live);
-    disk.syncFolder(folder);
   }
+  // Names that are there may not be on the device: whoever made them was killed, or could not sync them.
+  disk.syncFolder(live);
+  disk.syncFolder(folder);
   if (!isNamed) writeManifest(disk, folder, generation);
   return generation;
 }

@@ -40,3 +40,8 @@ export const DAMAGED_SEEN_MAX = 65536;
 export const RECENT_APPENDS_MAX = 64;
 export const RECENT_BYTES_MAX = 1024 * 1024;
 export const RECENT_WANTED_APPENDS = 256;
+/**
+ * What is written again at most when a log is opened after a crash: four times what lies between two
+ * checkpoints. More of it is a log of somebody else, or one that was never synced.
+ */
+export const FOUND_BYTES_MAX = 64 * 1024 * 1024;

@@ -11,6 +11,7 @@ import { Segment } from "./segment.ts";
 import { closeSegmentFiles, openSegmentFiles, syncSegmentFiles } from "./segment_files.ts";
 import { Slices } from "./slices.ts";
 import { fitsFiles, readNote } from "./verified_part.ts";
+import { writeFoundAgain } from "./write_again.ts";
 
 /** What {@linkcode openLog} works with. */
 export interface OpenLogOptions {
@@ -51,7 +52,10 @@ export async function openLog({ disk, clock, folder }: OpenLogOptions): Promise<
     const { content } = recovered;
     const sealed = await openSealedSegments(disk, folder, content.firstSeq, nowNs, slices);
     removeOtherGenerations(disk, folder, generation);
-    if (content.records > recordsTrusted || !isTrusted) await syncSegmentFiles(files);
+    if (content.records > recordsTrusted || !isTrusted) {
+      await writeFoundAgain(files, verified, content, slices);
+      await syncSegmentFiles(files);
+    }
     const lastSealed = sealed[sealed.length - 1]?.content.lastSeq ?? -1;
     const nextSeq = Math.max(content.lastSeq, lastSealed) + 1;
     const keepFrom = note?.keepFrom ?? 0;

@@ -59,9 +59,8 @@ export function rotateSegment(options: RotateOptions): Rotated {
     // Without it the next open takes the highest generation, which is the same one.
     switchManifest(disk, folder, next);
   } catch (error) {
-    if (isMoved) moveBack(options, to, from, error);
     fresh.close();
-    disk.remove(path);
+    takeBack(options, { path, from, to, sealedFolder, isMoved }, error);
     throw diskFailure(error, action);
   }
   const sealed = new SealedSegment(disk, to, generation, live.content, live);
@@ -95,12 +94,28 @@ export function createSegment(disk: Disk, path: string): Segment {
   }
 }
 
-function moveBack({ disk, live }: RotateOptions, to: string, from: string, cause: unknown): void {
+/** Puts the names back as they were, for good: a crash must not find half of a rotation that has failed. */
+function takeBack(
+  { disk, folder, live }: RotateOptions,
+  { path, from, to, sealedFolder, isMoved }: {
+    readonly path: string;
+    readonly from: string;
+    readonly to: string;
+    readonly sealedFolder: string;
+    readonly isMoved: boolean;
+  },
+  cause: unknown,
+): void {
   try {
-    disk.rename(to, from);
+    if (isMoved) {
+      disk.rename(to, from);
+      disk.syncFolder(sealedFolder);
+    }
+    disk.remove(path);
+    disk.syncFolder(folder);
   } catch (error) {
     live.poison(
-      `a new segment failed (${describe(cause)}) and the old one could not be moved back ` +
+      `a new segment failed (${describe(cause)}) and the old one could not be put back ` +
         `(${describe(error)})`,
     );
   }

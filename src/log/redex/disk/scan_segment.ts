@@ -77,12 +77,14 @@ export function verifiedPart(content: SegmentContent): VerifiedPart {
  * Looks at all records behind the verified part.
  *
  * @param onDamage Told of every damaged record.
+ * @param seqEnd Numbers from here on are those of a later segment, and end this one.
  */
 export async function scanSegment(
   files: SegmentFiles,
   verified: VerifiedPart,
   slices: Slices,
   onDamage?: (record: number, seq: bigint, reason: DamageReason) => void,
+  seqEnd = Infinity,
 ): Promise<SegmentScan> {
   const indexBytes = files.idx.size();
   const datFileBytes = files.dat.size();
@@ -107,6 +109,7 @@ export async function scanSegment(
         sliceBytes = 0;
         if (slices.isOver) await slices.rest();
       }
+      const seq = page.seq(at);
       const isSound = isInRange && isPayloadSound(page, at, payloads);
       if (!isSound) {
         if (disorderAt !== undefined) continue;
@@ -116,9 +119,8 @@ export async function scanSegment(
         continue;
       }
       if (disorderAt !== undefined) continue;
-      const seq = page.seq(at);
       if (seq > SEQ_MAX) seqTooLarge ??= page.seq64(at);
-      if (seq <= lastSeq) {
+      if (seq <= lastSeq || seq >= seqEnd) {
         disorderAt = start + at;
         continue;
       }

@@ -8,13 +8,15 @@ import {
   SEAL_NAME,
   SEALED_NAME,
 } from "./own_names.ts";
-import { recoverSegment } from "./recover_segment.ts";
+import { INDEX_BYTES, SEGMENT_FILE_NAMES, TIME_BYTES } from "./record_format.ts";
+import { cutTo, recoverSegment } from "./recover_segment.ts";
 import { nothingVerified, scanSegment } from "./scan_segment.ts";
 import { SealedSegment, writeSeal } from "./sealed_segment.ts";
 import { closeSegmentFiles, openSegmentFiles, syncSegmentFiles } from "./segment_files.ts";
 import { soundCount } from "./segment_content.ts";
 import type { Slices } from "./slices.ts";
-import { fitsSizes, readNote } from "./verified_part.ts";
+import { fitsFiles, fitsSizes, readNote } from "./verified_part.ts";
+import { writeFoundAgain } from "./write_again.ts";
 
 /** A full segment by its name. */
 export interface SealedEntry {
@@ -49,15 +51,20 @@ export async function openSealedSegments(
 ): Promise<SealedSegment[]> {
   endInterrupted(disk, folder);
   const segments: SealedSegment[] = [];
-  for (const entry of listSealed(disk, folder)) {
-    const note = readNote(disk, `${entry.path}/${SEAL_NAME}`);
-    const segment = note !== undefined && fitsSizes(disk, entry.path, note)
-      ? new SealedSegment(disk, entry.path, entry.generation, note.content)
-      : await recoverSealed(disk, entry, nowNs, slices);
-    if (segment !== undefined) segments.push(segment);
+  let seqEnd = liveFirstSeq < 0 ? Infinity : liveFirstSeq;
+  // From the last one on, because each ends where the next one begins.
+  for (const entry of listSealed(disk, folder).reverse()) {
+    const segment = openSealed(disk, entry) ??
+      await recoverSealed(disk, entry, seqEnd, nowNs, slices);
+    if (segment === undefined || segment.content.lastSeq >= seqEnd) {
+      disk.rename(entry.path, `${entry.path}${ASIDE_SUFFIX}`);
+    } else if (soundCount(segment.content) > 0) {
+      segments.push(segment);
+      seqEnd = segment.content.firstSeq;
+    }
     if (slices.isOver) await slices.rest();
   }
-  return keepOrdered(disk, segments, liveFirstSeq);
+  return segments.reverse();
 }
 
 /** Removes a full segment, so that a crash leaves it whole or gone. */
@@ -74,6 +81,8 @@ export function replaceSealedFolder(disk: Disk, path: string): void {
   disk.remove(`${path}${GONE_SUFFIX}`);
   disk.rename(path, `${path}${GONE_SUFFIX}`);
   disk.rename(`${path}${NEW_SUFFIX}`, path);
+  // A crash must not find the old name with files missing.
+  disk.syncFolder(path.slice(0, path.lastIndexOf("/")));
   disk.remove(`${path}${GONE_SUFFIX}`);
 }
 
@@ -94,41 +103,51 @@ function endInterrupted(disk: Disk, folder: string): void {
   }
 }
 
+/** A segment with a seal; what lies behind it is what an append that failed could not take back for good. */
+function openSealed(disk: Disk, { path, generation }: SealedEntry): SealedSegment | undefined {
+  const note = readNote(disk, `${path}/${SEAL_NAME}`);
+  if (note === undefined) return undefined;
+  const { content } = note;
+  if (!fitsSizes(disk, path, note)) {
+    if (SEGMENT_FILE_NAMES.some((name) => disk.sizeOf(`${path}/${name}`) === undefined)) {
+      return undefined;
+    }
+    const files = openSegmentFiles(disk, path);
+    try {
+      if (!fitsFiles(note, files) || files.ts.size() < content.times.entries * TIME_BYTES) {
+        return undefined;
+      }
+      cutTo(files.idx, content.records * INDEX_BYTES);
+      cutTo(files.dat, content.datBytes);
+      cutTo(files.ts, content.times.entries * TIME_BYTES);
+    } finally {
+      closeSegmentFiles(files);
+    }
+  }
+  return new SealedSegment(disk, path, generation, content);
+}
+
+/** A segment without a seal, which gets one; `undefined` when none of its records lies before `seqEnd`. */
 async function recoverSealed(
   disk: Disk,
   { path, generation }: SealedEntry,
+  seqEnd: number,
   nowNs: bigint,
   slices: Slices,
 ): Promise<SealedSegment | undefined> {
   let files = openSegmentFiles(disk, path, { create: true });
   try {
     const verified = nothingVerified();
-    const scan = await scanSegment(files, verified, slices);
+    const scan = await scanSegment(files, verified, slices, undefined, seqEnd);
+    if (scan.firstSeq < 0 && scan.disorderAt !== undefined) return undefined;
     const recovered = await recoverSegment({ disk, files, verified, scan, nowNs, slices });
     files = recovered.files;
-    await syncSegmentFiles(files);
     const { content } = recovered;
+    await writeFoundAgain(files, verified, content, slices);
+    await syncSegmentFiles(files);
     await writeSeal(disk, path, generation, { files, content });
-    if (soundCount(content) === 0) return undefined;
     return new SealedSegment(disk, path, generation, content);
   } finally {
     closeSegmentFiles(files);
   }
-}
-
-function keepOrdered(
-  disk: Disk,
-  segments: readonly SealedSegment[],
-  liveFirstSeq: number,
-): SealedSegment[] {
-  const kept: SealedSegment[] = [];
-  let before = liveFirstSeq < 0 ? Infinity : liveFirstSeq;
-  for (const segment of segments.toReversed()) {
-    const { firstSeq, lastSeq } = segment.content;
-    if (lastSeq < before) {
-      kept.push(segment);
-      before = firstSeq;
-    } else disk.rename(segment.folder, `${segment.folder}${ASIDE_SUFFIX}`);
-  }
-  return kept.reverse();
 }

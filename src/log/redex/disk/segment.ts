@@ -61,6 +61,8 @@ export class Segment {
   #synced: SegmentContent;
   #failure: string | undefined;
   #isUnsure = false;
+  /** An append that failed was taken back, and a crash may yet find it. */
+  #isCut = false;
 
   /** @param content What is in the files, all of it on the device. */
   constructor(files: SegmentFiles, content: SegmentContent) {
@@ -195,12 +197,15 @@ export class Segment {
   /** Resolves when what was appended before the call is on the device. */
   async sync(slices: Slices): Promise<void> {
     const { content } = this;
-    if (this.#synced.records === content.records && !this.#isUnsure) return;
+    if (this.#synced.records === content.records && !this.#isUnsure && !this.#isCut) return;
+    const isCut = this.#isCut;
+    this.#isCut = false;
     if (this.#isUnsure) await this.#writeUnsyncedAgain(slices);
     try {
       await syncSegmentFiles(this.files);
     } catch (error) {
       this.#isUnsure = true;
+      this.#isCut = isCut;
       throw error;
     }
     this.#isUnsure = false;
@@ -241,7 +246,13 @@ export class Segment {
     return this.#pages.time(rank - shift, this.#entries);
   }
 
-  /** Payload bytes of the sound records from `rank` on. */
+  /** Payload bytes of a sound record; 0 for an inline one. */
+  heapLengthAt(rank: number): number {
+    const record = this.damage.recordOf(rank);
+    return this.index(record).heapLength(placeInPage(record));
+  }
+
+  /** Payload bytes of the sound records from `rank` on, and of damaged ones between them. */
   heapBytesFrom(rank: number): number {
     if (rank <= 0) return this.#heapBytes;
     for (let at = rank; at < this.count; at++) {
@@ -292,6 +303,7 @@ export class Segment {
 
   /** Takes back what a failed append wrote: first the index, so that no record is without its payload. */
   #takeBack(cause: unknown): void {
+    this.#isCut = true;
     try {
       this.files.idx.truncate(this.#records * INDEX_BYTES);
       this.files.dat.truncate(this.#datBytes);

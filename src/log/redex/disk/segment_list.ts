@@ -143,7 +143,9 @@ export class SegmentList {
     let at = 0;
     if (eventsMax !== undefined) at = Math.max(at, count - eventsMax);
     if (bytesMax !== undefined) {
-      at = bisect(at, count, (place) => this.#bytesFrom(place) <= bytesMax);
+      at = this.#hasDamage
+        ? this.#firstWithin(bytesMax, at)
+        : bisect(at, count, (place) => this.#bytesFrom(place) <= bytesMax);
     }
     if (notBeforeNs !== undefined) {
       at = bisect(at, count, (place) => {
@@ -194,6 +196,23 @@ export class SegmentList {
     for (const { content } of this.#sealed.slice(index + 1)) bytes += contentBytes(content);
     if (index < this.#sealed.length) bytes += this.#live.count * INDEX_BYTES + this.#live.heapBytes;
     return bytes;
+  }
+
+  get #hasDamage(): boolean {
+    return [...this.#sealed, this.#live].some(({ content }) => content.damage.total > 0);
+  }
+
+  /** The same as by bisection, record by record: between sound payloads lie such that do not count. */
+  #firstWithin(bytesMax: number, from: number): number {
+    let bytes = 0;
+    let at = this.count;
+    while (at > from) {
+      const { segment, rank } = this.#find(at - 1);
+      bytes += INDEX_BYTES + segment.heapLengthAt(rank);
+      if (bytes > bytesMax) break;
+      at -= 1;
+    }
+    return at;
   }
 
   #count(content: SealedSegment["content"], sign: number): void {

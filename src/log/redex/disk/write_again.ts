@@ -1,6 +1,6 @@
 /** Writes a part of a segment that may not have reached the device once more, as it was. */
 import type { DiskFile } from "../../../base/mod.ts";
-import { PAGE_RECORDS, READ_WINDOW_BYTES } from "./limits.ts";
+import { FOUND_BYTES_MAX, PAGE_RECORDS, READ_WINDOW_BYTES } from "./limits.ts";
 import { PayloadWindow } from "./payload_window.ts";
 import { INDEX_BYTES, TIME_BYTES } from "./record_format.ts";
 import { isPayloadSound, readIndex } from "./scan_segment.ts";
@@ -29,6 +29,32 @@ export async function writeAgain(
     }
     if (slices.isOver) await slices.rest();
   }
+  await writeRanges({ idx, dat, ts }, from, to, slices);
+}
+
+/** Sizes of a segment's files, in records, bytes and times. */
+type SegmentSizes = Pick<SegmentContent, "records" | "datBytes" | "times">;
+
+/**
+ * Writes again what was found behind the part that is known to be on the device, if it is not too much. A
+ * program before this one may have met a sync that failed, and what it had written is read from memory.
+ */
+export async function writeFoundAgain(
+  files: Pick<SegmentFiles, "idx" | "dat" | "ts">,
+  from: SegmentSizes,
+  to: SegmentSizes,
+  slices: Slices,
+): Promise<void> {
+  const bytes = to.datBytes - from.datBytes + (to.records - from.records) * INDEX_BYTES;
+  if (bytes <= FOUND_BYTES_MAX) await writeRanges(files, from, to, slices);
+}
+
+async function writeRanges(
+  { idx, dat, ts }: Pick<SegmentFiles, "idx" | "dat" | "ts">,
+  from: SegmentSizes,
+  to: SegmentSizes,
+  slices: Slices,
+): Promise<void> {
   await writeRange(dat, from.datBytes, to.datBytes, slices);
   await writeRange(idx, from.records * INDEX_BYTES, to.records * INDEX_BYTES, slices);
   await writeRange(ts, from.times.entries * TIME_BYTES, to.times.entries * TIME_BYTES, slices);
