@@ -2,7 +2,7 @@
  * The library: what a TypeScript program needs to be a node of the mesh (`docs/library.md`).
  *
  * {@linkcode startNode} makes a node and, given a ticket, joins with it. The node serves and calls,
- * publishes and subscribes, puts, gets and finds, until it is closed.
+ * publishes and subscribes, puts, gets and finds, keeps logs and folds them, until it is closed.
  *
  * @example
  * ```ts
@@ -53,4 +53,46 @@ export type {
   TypedHandlers,
   TypedServeHandle,
 } from "./rpc/mod.ts";
-export type { PublishOptions, SubscribeOptions } from "./services/mod.ts";
+export {
+  formatWriteToken,
+  type FsyncPolicy,
+  parseWriteToken,
+  RedexError,
+  type RedexLag,
+  type RedexStat,
+  type Retention,
+  type WriteToken,
+} from "./log/mod.ts";
+export type {
+  Appended,
+  AppendOptions,
+  LogRules,
+  NodeDbOptions,
+  NodeFoldOptions,
+  PublishOptions,
+  SubscribeOptions,
+} from "./services/mod.ts";
+export {
+  CortexError,
+  defineCollection,
+  defineFold,
+  FoldDecodeError,
+  jsonCodec,
+  NetDbError,
+  OpenFold,
+  OwnCollection,
+  postcardCodec,
+} from "./state/mod.ts";
+export type {
+  CollectionDefinition,
+  CortexSnapshot,
+  FoldCodec,
+  FoldDefinition,
+  Memory,
+  MemoryFilter,
+  NetDb,
+  OpenNetDb,
+  SetAsideEvent,
+  Task,
+  TaskFilter,
+} from "./state/mod.ts";

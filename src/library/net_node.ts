@@ -40,7 +40,8 @@ import {
 } from "./blob_io.ts";
 import type { BlobInput } from "./blob_source.ts";
 import { type Body, toBytes } from "./body.ts";
-import { MeshNode, type WaitForOptions } from "./mesh_node.ts";
+import { LogNode } from "./log_node.ts";
+import type { WaitForOptions } from "./mesh_node.ts";
 import { Subscription } from "./subscription.ts";
 import { type BytesHandler, serveBytes } from "./serving.ts";
 
@@ -48,7 +49,7 @@ import { type BytesHandler, serveBytes } from "./serving.ts";
 export type ChannelRules = Parameters<typeof createChannelConfig>[1];
 
 /** A running node; {@linkcode startNode} makes one. */
-export class NetNode extends MeshNode {
+export class NetNode extends LogNode {
   // --- Calls -----------------------------------------------------------------------------------
 
   /** Calls in all four shapes, as bytes; `serve`, `call` and `client` are the short ways. */
