@@ -1,8 +1,9 @@
-/** The example programs of the README and of `docs/library.md`, run as they stand there. */
+/** The example programs of the README, `docs/library.md` and `docs/cortex.md`, run as they stand there. */
 import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url);
 const README_LINES_MAX = 40;
+const FOLD_LINES_MAX = 30;
 
 Deno.test("README example of the library prints what it says", async () => {
   const [program = "", ...others] = await programsIn("README.md", "ts library");
@@ -16,11 +17,29 @@ Deno.test("README example of the library prints what it says", async () => {
   ]);
 });
 
+Deno.test("README example of a fold prints what it says", async () => {
+  const [program = "", ...others] = await programsIn("README.md", "ts fold");
+  assert.deepEqual(others, []);
+  assert.ok(program.split("\n").length - 1 <= FOLD_LINES_MAX);
+  assert.deepEqual(await run(program), ["in stock: 42"]);
+});
+
+Deno.test("examples of docs/cortex.md run", async () => {
+  const [declared = "", watched = "", ...others] = await programsIn("docs/cortex.md", "ts");
+  assert.deepEqual(others, []);
+  assert.deepEqual(await run(declared), ["30", "true"]);
+  assert.deepEqual(await run(watched), ["0 open", "1 open"]);
+});
+
 Deno.test("examples of docs/library.md run, and end by themselves", async () => {
-  const [first = "", declared = "", ...others] = await programsIn("docs/library.md", "ts");
+  const [first = "", declared = "", logged = "", ...others] = await programsIn(
+    "docs/library.md",
+    "ts",
+  );
   assert.deepEqual(others, []);
   assert.deepEqual(await run(first), ["0"]);
   assert.deepEqual(await run(declared), ["42", "1", "2", "3"]);
+  assert.deepEqual(await run(logged), ["0 hello", "1 world", "water the plants"]);
 });
 
 async function programsIn(page: string, kind: string): Promise<string[]> {
