@@ -28,7 +28,7 @@ import { INLINE_BYTES } from "./record_format.ts";
 import { rewriteLive, type RewriteOptions, rewriteSealed } from "./rewrite_segment.ts";
 import { rotateSegment } from "./rotate_segment.ts";
 import { hashLastRecord, writeNote } from "./sealed_segment.ts";
-import { removeSealed } from "./sealed_folder.ts";
+import { removeAllSealed } from "./sealed_folder.ts";
 import type { AppendPlace } from "./segment.ts";
 import type { SegmentContent } from "./segment_content.ts";
 import { type KeepRule, SegmentList } from "./segment_list.ts";
@@ -100,9 +100,7 @@ class DiskRecordStore implements RecordStore {
     this.#persistedSeq = log.nextSeq;
     this.#damagedKnown = log.live.damage.total;
     for (const { content } of log.sealed) this.#damagedKnown += content.damage.total;
-    for (const segment of this.#segments.keepOnly(log.keepFrom)) {
-      removeSealed(options.disk, segment);
-    }
+    removeAllSealed(options.disk, this.#segments.keepOnly(log.keepFrom));
     if (log.recordsTrusted === log.live.records) this.#checkpointed = log.live.content;
   }
 
@@ -257,7 +255,7 @@ class DiskRecordStore implements RecordStore {
     const { disk, folder } = this.#options;
     const { live } = this.#segments;
     const action = this.#action("append to");
-    if (live.failure !== undefined || live.isUnsure || live.count === 0) {
+    if (live.failure !== undefined || live.count === 0) {
       // Says why: it cannot be written to, or what fills it is not records.
       live.append([], place, this.#folder);
       throw new RedexError("segment_offset_overflow", `${action}: its payload file is full`, {
@@ -331,7 +329,7 @@ class DiskRecordStore implements RecordStore {
     this.#recent.clear();
     // First, so that nothing comes back after a crash; but a full device has room for it only afterwards.
     const isNoted = await this.#noteForgotten().then(() => true, () => false);
-    for (const segment of gone) removeSealed(disk, segment);
+    removeAllSealed(disk, gone);
     if (!isNoted) await this.#noteForgotten();
     disk.syncFolder(folder);
   }

@@ -7,7 +7,7 @@ import { SegmentCopy } from "./copy_segment.ts";
 import { switchManifest } from "./generations.ts";
 import { FRESH_NAME, NEW_SUFFIX } from "./own_names.ts";
 import { generationName } from "./record_format.ts";
-import { createSegment, nextGeneration } from "./rotate_segment.ts";
+import { createSegment, nextGeneration, removeQuietly } from "./rotate_segment.ts";
 import { replaceSealedFolder } from "./sealed_folder.ts";
 import { SealedSegment, writeSeal } from "./sealed_segment.ts";
 import type { SegmentList } from "./segment_list.ts";
@@ -96,13 +96,4 @@ export async function rewriteSealed(options: RewriteOptions, old: SealedSegment)
   replaceSealedFolder(disk, path);
   segments.replaceSealed(old, new SealedSegment(disk, path, old.generation, content));
   old.close();
-}
-
-/** What is left is removed when the log is opened the next time. */
-function removeQuietly(disk: Disk, path: string): void {
-  try {
-    disk.remove(path);
-  } catch {
-    // Nothing depends on it.
-  }
 }

@@ -67,13 +67,25 @@ export async function openSealedSegments(
   return segments.reverse();
 }
 
-/** Removes a full segment, so that a crash leaves it whole or gone. */
-export function removeSealed(disk: Disk, segment: SealedSegment): void {
-  segment.close();
-  const gone = `${segment.folder}${GONE_SUFFIX}`;
-  disk.remove(gone);
-  disk.rename(segment.folder, gone);
-  disk.remove(gone);
+/**
+ * Removes full segments, each so that a crash leaves it whole or gone.
+ *
+ * @throws What the disk said of the first one that could not be removed, after the others were.
+ */
+export function removeAllSealed(disk: Disk, segments: readonly SealedSegment[]): void {
+  const failures: unknown[] = [];
+  for (const segment of segments) {
+    segment.close();
+    const gone = `${segment.folder}${GONE_SUFFIX}`;
+    try {
+      disk.remove(gone);
+      disk.rename(segment.folder, gone);
+      disk.remove(gone);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Puts a segment that was written anew in the place of the old one. */

@@ -120,7 +120,8 @@ export class Segment {
 
   /** Why nothing can be appended. */
   get failure(): string | undefined {
-    return this.#failure;
+    if (this.#failure !== undefined) return this.#failure;
+    return this.#isUnsure ? "a sync failed; the next one writes that part again" : undefined;
   }
 
   /** A sync failed, and nobody knows what of the unsynced part the device has. */
@@ -283,11 +284,11 @@ export class Segment {
   }
 
   #assertWritable(log: string): void {
-    if (this.#failure === undefined && !this.#isUnsure) return;
-    const why = this.#failure ?? "a sync failed, and the next one has to write that part again";
-    throw new RedexError("io", `${appendAction(log)}: ${why}`, {
+    const { failure } = this;
+    if (failure === undefined) return;
+    throw new RedexError("io", `${appendAction(log)}: ${failure}`, {
       next: this.#failure === undefined
-        ? "sync it again when the device works, or close the log and open it again"
+        ? "sync it when the device works again, or close the log and open it again"
         : "close the log and open it again",
     });
   }
