@@ -67,17 +67,19 @@ export async function createEventBus(
   const config = createBusConfig(options, processors);
   const nonce = nonceOf(deps, config);
   const { clock, adapter } = deps;
-  await withTimeout(clock, config.adapterTimeoutMs, undefined, "start the bus", () => {
-    return adapter.start();
-  });
-  const bus = new ShardedBus(deps, config, nonce);
+  let bus: ShardedBus | undefined;
   try {
+    await withTimeout(clock, config.adapterTimeoutMs, undefined, "start the bus", () => {
+      return adapter.start();
+    });
+    bus = new ShardedBus(deps, config, nonce);
     await bus.resume();
+    return bus;
   } catch (error) {
-    bus.abandon();
+    if (bus === undefined) await endAdapter(deps, config, false);
+    else bus.abandon();
     throw error;
   }
-  return bus;
 }
 
 const ENCODER = new TextEncoder();
@@ -125,13 +127,14 @@ class ShardedBus implements EventBus {
 
   /** Lets the shards' clocks go on where the adapter has them, also of shards that are not there yet. */
   async resume(): Promise<void> {
-    const { adapter, clock } = this.#deps;
-    const { signal } = this.#ending;
-    for (const id of await adapter.shards?.(signal) ?? []) {
+    for (const id of await this.#keptShards()) {
       if (!this.#shards.has(id)) this.#shards.set(id, new Shard(this.#shardDeps, id));
     }
+    const { adapter, clock } = this.#deps;
     for (const shard of this.#shards.values()) {
-      const last = await adapter.lastInsertionTs?.(shard.id, signal);
+      const last = await this.#ask("read the time of a shard", async (signal) => {
+        return await adapter.lastInsertionTs?.(shard.id, signal);
+      });
       if (last !== undefined) shard.clock.resume(last, clock.now());
     }
   }
@@ -312,8 +315,17 @@ class ShardedBus implements EventBus {
   }
 
   async #allShards(): Promise<readonly number[]> {
-    const kept = await this.#deps.adapter.shards?.(this.#ending.signal) ?? [];
-    return [...this.#shards.keys(), ...kept];
+    return [...this.#shards.keys(), ...await this.#keptShards()];
+  }
+
+  async #keptShards(): Promise<readonly number[]> {
+    const { adapter } = this.#deps;
+    return await this.#ask("list shards", async (signal) => await adapter.shards?.(signal) ?? []);
+  }
+
+  #ask<Value>(what: string, call: (signal: AbortSignal) => Promise<Value>): Promise<Value> {
+    const { adapterTimeoutMs } = this.#config;
+    return withTimeout(this.#deps.clock, adapterTimeoutMs, this.#ending.signal, what, call);
   }
 
   #takePushLatency(): number {

@@ -11,6 +11,7 @@ export class PackedBatch implements Batch {
   readonly count: number;
   readonly parts: readonly SegmentPart[];
   #events: Batch["events"] | undefined;
+  #isReleased = false;
 
   constructor(
     shard: number,
@@ -25,14 +26,20 @@ export class PackedBatch implements Batch {
     this.count = parts.reduce((sum, { from, to }) => sum + to - from, 0);
   }
 
-  /** The events; their bytes are views that nobody writes to again. */
+  /**
+   * The events; their bytes are views that nobody writes to again.
+   *
+   * @throws TypeError when nobody asked until the adapter had acknowledged the batch: its segments are in use again.
+   */
   get events(): Batch["events"] {
+    if (this.#isReleased) throw new TypeError("Cannot read events: the batch was acknowledged");
     return this.#events ??= this.parts.flatMap(eventsOf);
   }
 
-  /** True when somebody may hold views into its segments. */
-  get isUnpacked(): boolean {
-    return this.#events !== undefined;
+  /** Gives the segments up, unless somebody may hold views into them; true when they may be used again. */
+  release(): boolean {
+    this.#isReleased ||= this.#events === undefined;
+    return this.#isReleased;
   }
 }
 

@@ -207,6 +207,8 @@ export class Shard {
     if (failure === undefined) {
       this.dispatched += batch.count;
       this.batches += 1;
+      // After a failure a try that ran out of time may still go on, and look at its batch.
+      if (batch.release()) this.ring.recycle(parts);
     } else {
       this.#lose(batch.count);
       log.error("bus_batch_lost", {
@@ -216,7 +218,6 @@ export class Shard {
         error: failure.message,
       });
     }
-    if (!batch.isUnpacked) this.ring.recycle(parts);
     this.#answerWaiters(failure);
   }
 

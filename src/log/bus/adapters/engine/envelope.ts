@@ -21,6 +21,8 @@ const END = "}".charCodeAt(0);
 const ZERO = "0".charCodeAt(0);
 
 const U64_DIGITS_MAX = 20;
+/** So many digits a double holds exactly. */
+const EXACT_DIGITS = 15;
 const U64_MAX = 2n ** 64n - 1n;
 const U16_DIGITS_MAX = 5;
 const U16_MAX = 0xffff;
@@ -54,8 +56,8 @@ function readEnds(bytes: Uint8Array): Envelope | undefined {
   const timeDigits = digitsBefore(bytes, at, U64_DIGITS_MAX);
   const rawEnd = at - timeDigits - TIME.length;
   if (timeDigits === 0 || rawEnd < HEAD.length || !hasAt(bytes, rawEnd, TIME)) return undefined;
-  const insertionTs = BigInt(ascii(bytes, rawEnd + TIME.length, timeDigits));
-  const shard = Number(ascii(bytes, at + SHARD.length, shardDigits));
+  const insertionTs = decimalOf(bytes, rawEnd + TIME.length, timeDigits);
+  const shard = Number(decimalOf(bytes, at + SHARD.length, shardDigits));
   if (insertionTs > U64_MAX || shard > U16_MAX) return undefined;
   return { raw: bytes.subarray(HEAD.length, rawEnd), insertionTs, shard };
 }
@@ -76,6 +78,16 @@ function digitsBefore(bytes: Uint8Array, end: number, most: number): number {
   return count;
 }
 
-function ascii(bytes: Uint8Array, at: number, length: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + length));
+/** The number of so many digits; in halves, because a product of bigints per digit costs more than all the rest. */
+function decimalOf(bytes: Uint8Array, at: number, digits: number): bigint {
+  const headDigits = Math.max(0, digits - EXACT_DIGITS);
+  const head = smallDecimal(bytes, at, headDigits);
+  const tail = BigInt(smallDecimal(bytes, at + headDigits, digits - headDigits));
+  return head === 0 ? tail : BigInt(head) * 10n ** BigInt(EXACT_DIGITS) + tail;
+}
+
+function smallDecimal(bytes: Uint8Array, at: number, digits: number): number {
+  let value = 0;
+  for (let i = 0; i < digits; i++) value = value * 10 + (bytes[at + i] ?? 0) - ZERO;
+  return value;
 }
