@@ -1,6 +1,7 @@
 /** What the storage tests with the live core have in common: the process, folders, channels of both sides. */
 import assert from "node:assert/strict";
-import { systemClock, systemDisk } from "../../src/base/mod.ts";
+import { idToHex, systemClock, systemDisk } from "../../src/base/mod.ts";
+import { xxh3 } from "../../src/core/crypto/mod.ts";
 import { openRedex, type Redex, type RedexConfig, type RedexOptions } from "../../src/log/mod.ts";
 import { type LineProcess, startLineProcess } from "./line_process.ts";
 import type { StorageOperations } from "./rust_storage_process.ts";
@@ -35,10 +36,15 @@ export function openOwnRedex(folder: string, options: RedexOptions = {}): Redex 
   );
 }
 
-/** An event as both sides are asked for it. */
+/** An event as both sides are asked for it: length and hash of the payload, which may be long. */
 export interface PlainEvent {
   readonly seq: bigint;
   readonly payload: string;
+}
+
+/** An event to compare. */
+export function plainEvent(seq: bigint, payload: Uint8Array): PlainEvent {
+  return { seq, payload: `${payload.length} bytes ${idToHex(xxh3(payload))}` };
 }
 
 const ALL = 1n << 62n;
@@ -64,11 +70,7 @@ export async function readOwn(
   return await withOwnChannel(
     folder,
     name,
-    (file) =>
-      file.readRange(0n, file.nextSeq).map(({ seq, payload }) => ({
-        seq,
-        payload: payload.toHex(),
-      })),
+    (file) => file.readRange(0n, file.nextSeq).map(({ seq, payload }) => plainEvent(seq, payload)),
     undefined,
     options,
   );
@@ -83,7 +85,7 @@ export async function readRust(
   const channel = await rust.call("openChannel", { folder, name });
   const events = await rust.call("readRange", { channel, from: 0n, to: ALL });
   await rust.call("closeChannel", { channel });
-  return events.map(({ seq, payload }) => ({ seq, payload: payload.toHex() }));
+  return events.map(({ seq, payload }) => plainEvent(seq, payload));
 }
 
 /** Lets the core append to a channel; the number of the first event. */
@@ -104,10 +106,17 @@ export async function appendOwn(
   folder: string,
   name: string,
   payloads: readonly Uint8Array[],
+  options?: RedexOptions,
 ): Promise<bigint> {
-  return await withOwnChannel(folder, name, (file) => {
-    const first = file.appendBatch(payloads);
-    assert.ok(first !== undefined);
-    return first;
-  });
+  return await withOwnChannel(
+    folder,
+    name,
+    (file) => {
+      const first = file.appendBatch(payloads);
+      assert.ok(first !== undefined);
+      return first;
+    },
+    undefined,
+    options,
+  );
 }

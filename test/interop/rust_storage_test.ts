@@ -1,14 +1,17 @@
 /** Folders of logs, written by us and by the live core in turn. */
 import assert from "node:assert/strict";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { utf8 } from "../../src/base/mod.ts";
+import { RedexError } from "../../src/log/mod.ts";
 import { isRustPlatform } from "./rust_addon.ts";
 import {
   appendOwn,
   appendRust,
   makeTestFolder,
   type PlainEvent,
+  plainEvent,
   readOwn,
   readRust,
   type RustStorage,
@@ -42,10 +45,7 @@ function rustTest(name: string, run: (rust: RustStorage) => Promise<void>): void
 }
 
 function eventsFrom(first: bigint, payloads: readonly Uint8Array[]): PlainEvent[] {
-  return payloads.map((payload, index) => ({
-    seq: first + BigInt(index),
-    payload: payload.toHex(),
-  }));
+  return payloads.map((payload, index) => plainEvent(first + BigInt(index), payload));
 }
 
 const sample = <T>(arbitrary: fc.Arbitrary<T>, count: number, seed = SEED): readonly T[] =>
@@ -138,10 +138,8 @@ rustTest("inline records of ours are inline records of the core", async (rust) =
   await rust.call("appendBatch", { channel, payloads: [utf8("after")] });
   await rust.call("closeChannel", { channel });
   assert.deepEqual(
-    (await readOwn(folder.path, CHANNEL)).map(({ payload }) => payload),
-    ["before", "12345678", "12345678", "\0\0\0\0\0\0\0\0", "after"].map((text) =>
-      utf8(text).toHex()
-    ),
+    await readOwn(folder.path, CHANNEL),
+    eventsFrom(0n, ["before", "12345678", "12345678", "\0".repeat(8), "after"].map(utf8)),
   );
 });
 
@@ -170,7 +168,7 @@ rustTest("a tail of the core goes on through what we wrote", async (rust) => {
   const events = await rust.call("tailChannel", { channel, from: 15n, count: 6 });
   await rust.call("closeChannel", { channel });
   assert.deepEqual(
-    events.map(({ seq, payload }) => ({ seq, payload: payload.toHex() })),
+    events.map(({ seq, payload }) => plainEvent(seq, payload)),
     eventsFrom(15n, [...payloads.slice(15), utf8("more")]),
   );
 });
@@ -206,35 +204,130 @@ function copyFolder(from: string, to: string): void {
   }
 }
 
+const DAMAGED = 40;
+
+/** Folders that one of both wrote and that were damaged since, twice each. */
+async function* damagedFolders(
+  rust: RustStorage,
+  folder: string,
+  seed: number,
+): AsyncGenerator<{ ours: string; theirs: string; written: PlainEvent[]; what: string }> {
+  const batches = sample(anyPayloads, DAMAGED, seed);
+  const damages = sample(fc.array(anyDamage, { minLength: 1, maxLength: 2 }), DAMAGED, seed + 1);
+  for (const [index, payloads] of batches.entries()) {
+    const [ours, theirs] = [join(folder, `ours${index}`), join(folder, `theirs${index}`)];
+    if (index % 2 === 0) await appendOwn(ours, CHANNEL, payloads);
+    else await appendRust(rust, ours, CHANNEL, payloads);
+    const done = damages[index] ?? [];
+    for (const one of done) damage(ours, one);
+    copyFolder(ours, theirs);
+    const what = JSON.stringify(done.map(({ file, kind, place }) => [index, file, kind, place]));
+    yield { ours, theirs, written: eventsFrom(0n, payloads), what };
+  }
+}
+
 rustTest(
   "torn and damaged folders are recovered to the same events on both sides, and go on",
   async (rust) => {
     using folder = makeTestFolder();
-    const written = sample(anyPayloads, 80, SEED + 3);
-    const damages = sample(fc.array(anyDamage, { minLength: 1, maxLength: 2 }), 80, SEED + 4);
-    for (const [index, payloads] of written.entries()) {
-      const [ours, theirs] = ["ours", "theirs"].map((side) => join(folder.path, `${side}${index}`));
-      assert.ok(ours !== undefined && theirs !== undefined);
-      if (index % 2 === 0) await appendOwn(ours, CHANNEL, payloads);
-      else await appendRust(rust, ours, CHANNEL, payloads);
-      for (const one of damages[index] ?? []) damage(ours, one);
-      copyFolder(ours, theirs);
-      const what = JSON.stringify(
-        damages[index]?.map(({ file, kind, place }) => [file, kind, place]),
-      );
-      const [own, rusts] = [
-        await readOwn(ours, CHANNEL),
-        await readRust(rust, theirs, CHANNEL),
-      ];
-      assert.deepEqual(own, rusts, `case ${index}: ${what}`);
-      const next = await appendOwn(ours, CHANNEL, [utf8("after")]);
-      assert.equal(next, await appendRust(rust, theirs, CHANNEL, [utf8("after")]), `case ${index}`);
-      const expected = [...own, { seq: next, payload: utf8("after").toHex() }];
-      assert.deepEqual(await readRust(rust, ours, CHANNEL), expected, `case ${index}: ${what}`);
+    for await (const { ours, theirs, what } of damagedFolders(rust, folder.path, SEED + 3)) {
+      removeCheckpoint(ours);
+      const own = await readUnlessRefused(ours);
+      if (own === undefined) continue;
+      // Once more without what the first opening wrote down of numbers.
+      removeCheckpoint(ours);
+      assert.deepEqual(own, await readRust(rust, theirs, CHANNEL), what);
+      const payload = utf8("after");
+      const next = await appendOwn(ours, CHANNEL, [payload]);
+      assert.equal(next, await appendRust(rust, theirs, CHANNEL, [payload]), what);
+      const expected = [...own, plainEvent(next, payload)];
+      assert.deepEqual(await readRust(rust, ours, CHANNEL), expected, what);
       // The core leaves what it dropped in the index and may fall over it again, with what it appended behind.
       copyFolder(theirs, `${theirs}-copy`);
+      removeCheckpoint(theirs);
       const again = await readRust(rust, `${theirs}-copy`, CHANNEL);
-      assert.deepEqual(await readOwn(theirs, CHANNEL), again, `case ${index}: ${what}`);
+      assert.deepEqual(await readOwn(theirs, CHANNEL), again, what);
     }
+  },
+);
+
+rustTest(
+  "with our checkpoint no event is lost that the core keeps, and no number given twice",
+  async (rust) => {
+    using folder = makeTestFolder();
+    for await (
+      const { ours, theirs, written, what } of damagedFolders(rust, folder.path, SEED + 5)
+    ) {
+      const own = await readUnlessRefused(ours);
+      if (own === undefined) continue;
+      const rusts = await readRust(rust, theirs, CHANNEL);
+      const [kept, original] = [new Set(own.map(textOf)), new Set(written.map(textOf))];
+      const lost = rusts.map(textOf).filter((text) => original.has(text) && !kept.has(text));
+      assert.deepEqual(lost, [], what);
+      const next = await appendOwn(ours, CHANNEL, [utf8("after")]);
+      assert.ok(own.every(({ seq }) => seq < next), what);
+      assert.deepEqual(
+        await readOwn(ours, CHANNEL),
+        [...own, plainEvent(next, utf8("after"))],
+        what,
+      );
+    }
+  },
+);
+
+/**
+ * What we read; `undefined` when a damaged number is beyond those we take. Then nothing may have been changed,
+ * where the core keeps that record and cuts off all behind it.
+ */
+async function readUnlessRefused(folder: string): Promise<PlainEvent[] | undefined> {
+  const path = join(folder, CHANNEL, "v0000000001", "idx");
+  const before = Deno.readFileSync(path);
+  try {
+    return await readOwn(folder, CHANNEL);
+  } catch (error) {
+    assert.ok(error instanceof RedexError && error.kind === "seq_out_of_range");
+    assert.deepEqual(Deno.readFileSync(path), before);
+    return undefined;
+  }
+}
+
+const textOf = ({ seq, payload }: PlainEvent): string => `${seq} ${payload}`;
+
+/** What our engine notes beside the log of what it verified. */
+const checkpointOf = (folder: string): string => join(folder, CHANNEL, "@checkpoint");
+
+function removeCheckpoint(folder: string): void {
+  rmSync(checkpointOf(folder), { force: true });
+}
+
+rustTest(
+  "our full segments and checkpoint are no hindrance to the core, and survive it",
+  async (rust) => {
+    using folder = makeTestFolder();
+    const options = { segmentBytesMax: 2_048 };
+    const written: PlainEvent[] = [];
+    const anyBatch = fc.array(fc.uint8Array({ minLength: 100, maxLength: 400 }), {
+      minLength: 1,
+      maxLength: 8,
+    });
+    for (const [round, payloads] of sample(anyBatch, 60).entries()) {
+      const next = BigInt(written.length);
+      // The core's turn is seldom enough for segments to fill, and it adds to whichever is the live one.
+      const first = round % 6 === 5
+        ? await appendRust(rust, folder.path, CHANNEL, payloads)
+        : await appendOwn(folder.path, CHANNEL, payloads, options);
+      assert.equal(first, next, `round ${round}`);
+      written.push(...eventsFrom(next, payloads));
+      assert.deepEqual(await readOwn(folder.path, CHANNEL, options), written, `round ${round}`);
+      if (round % 6 !== 4) continue;
+      const live = await readRust(rust, folder.path, CHANNEL);
+      assert.ok(live.length > 0, `round ${round}`);
+      assert.deepEqual(live, written.slice(-live.length), `round ${round}`);
+      assert.ok(existsSync(checkpointOf(folder.path)), `round ${round}`);
+    }
+    const sealed = [...Deno.readDirSync(join(folder.path, CHANNEL, "@sealed"))];
+    assert.ok(sealed.length > 5, `${sealed.length} full segments`);
+    const live = await readRust(rust, folder.path, CHANNEL);
+    assert.ok(live.length < written.length / 2);
   },
 );
