@@ -18,6 +18,7 @@ import { RPC_ENGINE_TARGETS } from "./targets/rpc_engine_targets.ts";
 import { RPC_FRAME_TARGETS } from "./targets/rpc_frame_targets.ts";
 import { RPC_LINK_TARGETS } from "./targets/rpc_link_targets.ts";
 import { SEALED_TARGETS } from "./targets/sealed_targets.ts";
+import { STATE_MODEL_TARGETS } from "./targets/state_model_targets.ts";
 import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
 import { TOKEN_TARGETS } from "./targets/token_targets.ts";
 import { TOOL_TARGETS } from "./targets/tool_targets.ts";
@@ -52,4 +53,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...CAUSAL_TARGETS,
   ...ENGINE_TARGETS,
   ...BUS_TARGETS,
+  ...STATE_MODEL_TARGETS,
 };
