@@ -58,7 +58,11 @@ export function fromFlag(text: string | undefined): number | "start" | "end" | u
  * @returns Unix milliseconds.
  * @throws NetError `usage` for anything else.
  */
-export function sinceFlag(text: string | undefined, nowMs = Date.now()): number | undefined {
+export function sinceFlag(
+  text: string | undefined,
+  nowMs = Date.now(),
+  flag = "--since",
+): number | undefined {
   if (text === undefined) return undefined;
   const agoMs = parseDuration(text);
   if (agoMs !== undefined && /[a-z]$/.test(text)) return nowMs - agoMs;
@@ -66,8 +70,8 @@ export function sinceFlag(text: string | undefined, nowMs = Date.now()): number 
   if (!Number.isNaN(at) && text.includes("-")) return at;
   throw new NetError(
     "usage",
-    `Cannot use --since: value is "${text}", must be a time or a duration before now`,
-    { next: "write for example --since 10m or --since 2026-01-31T12:00:00Z" },
+    `Cannot use ${flag}: value is "${text}", must be a time or a duration before now`,
+    { next: `write for example ${flag} 10m or ${flag} 2026-01-31T12:00:00Z` },
   );
 }
 

@@ -22,6 +22,10 @@ import { channelStatsCommand } from "./channel_stats.ts";
 import { channelSubscribeCommand } from "./channel_subscribe.ts";
 import { completionsCommand } from "./completions.ts";
 import type { NetContext } from "./context.ts";
+import { dbMemoryRoutes } from "./db_memories.ts";
+import { dbSnapshotLoadCommand, dbSnapshotSaveCommand, dbStatCommand } from "./db_snapshot.ts";
+import { dbTaskRoutes } from "./db_tasks.ts";
+import { dbWorkflowRoutes } from "./db_workflow.ts";
 import { doctorCommand } from "./doctor.ts";
 import { bareRecord } from "./flags.ts";
 import { gatewayExportCommand } from "./gateway_export.ts";
@@ -157,6 +161,22 @@ const busRoutes = buildRouteMap<string, NetContext>({
   aliases: bareRecord({ pub: "publish" }),
 });
 
+const dbRoutes = buildRouteMap<string, NetContext>({
+  docs: { brief: "Rows that are folded out of logs: tasks, memories, workflows" },
+  routes: bareRecord({
+    tasks: dbTaskRoutes,
+    memories: dbMemoryRoutes,
+    workflow: dbWorkflowRoutes,
+    snapshot: buildRouteMap<string, NetContext>({
+      docs: { brief: "The whole database in a file" },
+      routes: bareRecord({ save: dbSnapshotSaveCommand, load: dbSnapshotLoadCommand }),
+      aliases: bareRecord({ restore: "load" }),
+    }),
+    stat: dbStatCommand,
+  }),
+  aliases: bareRecord({}),
+});
+
 const rpcRoutes = buildRouteMap<string, NetContext>({
   docs: { brief: "Call services of other nodes, and serve some" },
   routes: bareRecord({
@@ -254,6 +274,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     channel: channelRoutes,
     log: logRoutes,
     bus: busRoutes,
+    db: dbRoutes,
     rpc: rpcRoutes,
     tool: toolRoutes,
     bench: benchRoutes,

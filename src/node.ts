@@ -41,6 +41,7 @@ import {
   type ChannelService,
   chooseMeshSecret,
   createLogMemory,
+  DbService,
   DEFAULT_FSYNC,
   describeNat,
   describePeers,
@@ -116,6 +117,7 @@ export class Node {
   #logs: LogService | undefined;
   #state: StateService | undefined;
   #bus: BusService | undefined;
+  #db: DbService | undefined;
   #meshServices: MeshServices | undefined;
   #blobs: BlobService | undefined;
   #openServices: OpenServices | undefined;
@@ -144,6 +146,11 @@ export class Node {
   /** What is folded out of the logs. */
   get state(): StateService {
     return required(this.#state, "folds");
+  }
+
+  /** Tasks, memories and workflow. */
+  get db(): DbService {
+    return required(this.#db, "database");
   }
 
   /** The event bus. */
@@ -420,7 +427,8 @@ export class Node {
         guard,
       }, defaults)
     );
-    this.#state = this.#supervisor.add(() => new StateService({ ...deps, logs }));
+    const state = this.#state = this.#supervisor.add(() => new StateService({ ...deps, logs }));
+    this.#db = this.#supervisor.add(() => new DbService({ clock: systemClock, logs, state }));
     // Alone on a data folder there is nobody to gather events for.
     if (scope === "storage") return;
     this.#bus = this.#supervisor.add(() =>

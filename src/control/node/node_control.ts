@@ -14,6 +14,7 @@ import { channelMethods } from "./channel_methods.ts";
 import { createControlServer } from "../control_server.ts";
 import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../health.ts";
 import { type Method, MethodTable } from "../method.ts";
+import { dbMethods } from "./db_methods.ts";
 import { logMethods } from "./log_methods.ts";
 import { meshMethods } from "./mesh_methods.ts";
 import { natMethods } from "./nat_methods.ts";
@@ -130,13 +131,14 @@ function allMethods(node: Node): readonly Method[] {
     ...blobMethods(node),
     ...logMethods(node),
     ...busMethods(node),
+    ...dbMethods(node),
     ...rpcMethods(node),
     ...toolMethods(node),
     ...toolCallMethods(node),
   ];
 }
 
-const STANDALONE_METHODS = /^((blob|log)\.|identity\.show$)/;
+const STANDALONE_METHODS = /^((blob|log|db)\.|identity\.show$)/;
 
 function checkHealth(node: Node) {
   const subsystems: Record<string, { status: HealthStatus; detail?: string }> = {};

@@ -189,7 +189,7 @@ export class BusService implements Service {
     switch (engine) {
       case "log":
         return createLogAdapter(logs.redex, {
-          channels: toRedexConfig(undefined, defaults, logs.isOnDisk),
+          channels: toRedexConfig("bus/", undefined, defaults, logs.isOnDisk),
         });
       case "noop":
         return createNoopAdapter();

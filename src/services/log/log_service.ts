@@ -142,7 +142,7 @@ export class LogService implements Service {
   health(): ServiceHealth {
     for (const [channel, file] of this.#used) {
       const { failure } = file.stat();
-      if (failure !== undefined) {
+      if (failure !== undefined && this.#redex?.get(channel) === file) {
         return { state: "degraded", detail: `Nothing can be appended to ${channel}: ${failure}` };
       }
     }
@@ -169,7 +169,10 @@ export class LogService implements Service {
     }
     if (file === undefined) {
       const rules = await this.#deps.memory.read(channel);
-      file = await redex.open(channel, toRedexConfig(rules, this.#defaults, this.isOnDisk));
+      file = await redex.open(
+        channel,
+        toRedexConfig(channel, rules, this.#defaults, this.isOnDisk),
+      );
     }
     this.#used.delete(channel);
     this.#used.set(channel, file);
@@ -219,7 +222,12 @@ export class LogService implements Service {
           { next: `remove it first with net log rm ${channel}` },
         );
       }
-      const { fsync, retention, sweepMs } = toRedexConfig(after, this.#defaults, this.isOnDisk);
+      const { fsync, retention, sweepMs } = toRedexConfig(
+        channel,
+        after,
+        this.#defaults,
+        this.isOnDisk,
+      );
       file.configure({ fsync, retention, sweepMs });
     }
     await this.#deps.memory.write(channel, after);

@@ -1,5 +1,6 @@
 /** Logs of a node: channel files, the bus that gathers events, and the database that is folded out of them. */
 export * from "./bus_service.ts";
+export * from "./db_service.ts";
 export * from "./limits.ts";
 export * from "./log_reader.ts";
 export * from "./log_service.ts";

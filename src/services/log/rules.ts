@@ -72,8 +72,14 @@ export function createLogMemory({ db }: Pick<Ledger, "db">): LogMemory {
   };
 }
 
+/** True for a log that a database is folded out of: what is forgotten there is missing from the rows. */
+export function isFolded(channel: string): boolean {
+  return channel.startsWith("cortex/") || channel.startsWith("netdb/");
+}
+
 /** Rules and settings as one configuration. */
 export function toRedexConfig(
+  channel: string,
   rules: LogRules | undefined,
   defaults: LogDefaults,
   isOnDisk: boolean,
@@ -81,7 +87,7 @@ export function toRedexConfig(
   return {
     isPersistent: isOnDisk && rules?.isVolatile !== true,
     fsync: rules?.fsync ?? defaults.fsync,
-    retention: rules?.retention ?? defaults.retention,
+    retention: rules?.retention ?? (isFolded(channel) ? {} : defaults.retention),
     sweepMs: defaults.sweepMs,
   };
 }
