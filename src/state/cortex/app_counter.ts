@@ -2,7 +2,7 @@
  * The count that a writer puts into its events: one above the largest that the log has of it
  * (`storage.md` 9). The largest number there is counts for nothing, so that one event cannot use up the count.
  */
-import { u32At } from "./event_meta.ts";
+import { finishEvent, putU32, startEvent, u32At } from "./event_meta.ts";
 
 const U32_MAX = 0xffff_ffff;
 
@@ -24,6 +24,16 @@ export class AppCounter {
   /** Number of the next event of ours. */
   get next(): bigint {
     return (BigInt(this.#high) << 32n) | BigInt(this.#low);
+  }
+
+  /** An event of ours with the next number, which {@linkcode AppCounter.note} takes once it is in the log. */
+  encode(dispatch: number, tail: Uint8Array): Uint8Array<ArrayBuffer> {
+    const payload = startEvent(dispatch, 0, tail);
+    putU32(payload, 4, this.#originLow);
+    putU32(payload, 8, this.#originHigh);
+    putU32(payload, 12, this.#low);
+    putU32(payload, 16, this.#high);
+    return finishEvent(payload);
   }
 
   /** Looks at an event that has a meta, whether or not the rest of it can be read. */

@@ -97,23 +97,30 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   }
 
   append(dispatch: number, tail: Uint8Array): WriteToken {
-    const payload = this.#encode(dispatch, tail, this.#parts.counter.next);
+    this.#requireWritable(dispatch);
+    const payload = this.#parts.counter.encode(dispatch, tail);
     const seq = this.#write((file) => file.append(payload));
-    this.#foldOwn(seq, [payload]);
+    this.#foldOwn(seq, payload);
+    this.#tell();
     return { origin: this.origin, seq };
   }
 
   appendBatch(
     events: readonly { readonly dispatch: number; readonly tail: Uint8Array }[],
   ): WriteToken | undefined {
-    const first = this.#parts.counter.next;
-    const payloads = events.map(({ dispatch, tail }, i) =>
-      this.#encode(dispatch, tail, first + BigInt(i))
-    );
-    const seq = this.#write((file) => file.appendBatch(payloads));
-    if (seq === undefined) return undefined;
-    this.#foldOwn(seq, payloads);
-    return { origin: this.origin, seq: seq + BigInt(payloads.length - 1) };
+    const { origin } = this;
+    const next = this.#parts.counter.next;
+    const payloads = events.map(({ dispatch, tail }, i) => {
+      this.#requireWritable(dispatch);
+      return encodeEvent({ dispatch, flags: 0, origin, appSeq: next + BigInt(i) }, tail);
+    });
+    const first = this.#write((file) => file.appendBatch(payloads));
+    if (first === undefined) return undefined;
+    for (let i = 0; i < payloads.length; i++) {
+      this.#foldOwn(first + BigInt(i), payloads[i] as Uint8Array);
+    }
+    this.#tell();
+    return { origin, seq: first + BigInt(payloads.length - 1) };
   }
 
   async sync(): Promise<void> {
@@ -231,28 +238,22 @@ export class FoldedLog<State> implements CortexAdapter<State> {
     }
   }
 
-  #encode(dispatch: number, tail: Uint8Array, appSeq: bigint): Uint8Array {
+  #requireWritable(dispatch: number): void {
     if (this.#isClosed) throw new CortexError("closed", "adapter closed");
-    if (!Number.isInteger(dispatch) || dispatch < 0 || dispatch > 255) {
-      throw new RangeError(`Cannot append: dispatch is ${dispatch}, must be 0..255`);
-    }
-    return encodeEvent({ dispatch, flags: 0, origin: this.origin, appSeq }, tail);
+    if (Number.isInteger(dispatch) && dispatch >= 0 && dispatch <= 255) return;
+    throw new RangeError(`Cannot append: dispatch is ${dispatch}, must be 0..255`);
   }
 
   /**
    * Folds what was just appended at once, so that a writer reads its own writes. When others' events come
    * first, or the model itself is appending, the tail brings it.
    */
-  #foldOwn(first: bigint, payloads: readonly Uint8Array[]): void {
+  #foldOwn(seq: bigint, payload: Uint8Array): void {
     const fold = this.#fold;
-    this.#parts.metrics.appendedTotal += payloads.length;
-    for (const [i, payload] of payloads.entries()) {
-      this.#parts.counter.note(payload);
-      const seq = first + BigInt(i);
-      const isNext = this.isRunning && !fold.isApplying && Number(seq) === fold.next;
-      if (isNext) fold.takeOwn(seq, payload);
-    }
-    this.#tell();
+    this.#parts.metrics.appendedTotal += 1;
+    this.#parts.counter.note(payload);
+    const isNext = this.isRunning && !fold.isApplying && Number(seq) === fold.next;
+    if (isNext) fold.takeOwn(seq, payload);
   }
 
   #tell(): void {

@@ -46,15 +46,43 @@ export type EventDecodeResult =
 
 /** The event as a log keeps it. */
 export function encodeEvent(meta: EventMeta, tail: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { dispatch, flags, origin, appSeq } = meta;
+  const payload = startEvent(dispatch, flags, tail);
+  putU64(payload, 4, origin);
+  putU64(payload, 12, appSeq);
+  return finishEvent(payload);
+}
+
+/** An event without origin, count and checksum. */
+export function startEvent(
+  dispatch: number,
+  flags: number,
+  tail: Uint8Array,
+): Uint8Array<ArrayBuffer> {
   const payload = new Uint8Array(EVENT_META_BYTES + tail.length);
-  const view = new DataView(payload.buffer);
-  payload[0] = meta.dispatch;
-  payload[1] = meta.flags;
-  view.setBigUint64(4, meta.origin, true);
-  view.setBigUint64(12, meta.appSeq, true);
+  payload[0] = dispatch;
+  payload[1] = flags;
   payload.set(tail, EVENT_META_BYTES);
-  view.setUint32(20, xxh3Low32(payload), true);
   return payload;
+}
+
+/** Puts the checksum into an event that has everything else. */
+export function finishEvent(payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  putU32(payload, 20, xxh3Low32(payload));
+  return payload;
+}
+
+/** Four bytes; a view of the bytes would cost several times as much as writing them. */
+export function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+function putU64(bytes: Uint8Array, at: number, value: bigint): void {
+  putU32(bytes, at, Number(value & 0xffff_ffffn));
+  putU32(bytes, at + 4, Number((value >> 32n) & 0xffff_ffffn));
 }
 
 /** Reads an event from outside; never throws. */

@@ -7,7 +7,8 @@ import { NetError } from "../../base/mod.ts";
 import { FoldDecodeError } from "../cortex/mod.ts";
 
 /**
- * Writes and reads the data of one kind of event, or a state. `decode` throws FoldDecodeError for bytes that are none.
+ * Writes and reads the data of one kind of event, or a state. `decode` throws FoldDecodeError for bytes that are none,
+ * and copies what it keeps of the bytes: they are the log's.
  *
  * @typeParam Given What a writer hands over.
  * @typeParam Got What a reader gets.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { xxh3 } from "../../../src/core/crypto/mod.ts";
+import { AppCounter } from "../../../src/state/cortex/app_counter.ts";
 import { EventChecker } from "../../../src/state/cortex/event_meta.ts";
 import { decodeEvent, encodeEvent } from "../../../src/state/mod.ts";
 
@@ -92,4 +93,19 @@ Deno.test("EventChecker says what decodeEvent() says, one payload after the othe
     assert.equal(checker.check(payload), decoded.ok ? decoded.event.checksumVersion : "wrong");
   }));
   assert.equal(checker.check(new Uint8Array(23)), "short");
+});
+
+Deno.test("AppCounter writes what encodeEvent() writes, and counts on from what it is shown", () => {
+  fc.assert(fc.property(anyMeta, fc.uint8Array(), ({ dispatch, origin, appSeq }, tail) => {
+    const counter = new AppCounter(origin, appSeq);
+    const payload = counter.encode(dispatch, tail);
+    assert.deepEqual(payload, encodeEvent({ dispatch, flags: 0, origin, appSeq }, tail));
+    assert.equal(counter.next, appSeq);
+    counter.note(payload);
+    const isLargest = appSeq === 2n ** 64n - 1n;
+    assert.equal(counter.next, isLargest ? appSeq : appSeq + 1n);
+    counter.note(payload);
+    counter.note(encodeEvent({ dispatch, flags: 0, origin: origin ^ 1n, appSeq }, tail));
+    assert.equal(counter.next, isLargest ? appSeq : appSeq + 1n);
+  }));
 });
