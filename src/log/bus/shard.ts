@@ -91,6 +91,8 @@ export class Shard {
   push(raw: Uint8Array, nowMs: number): PushResult {
     const { backpressure } = this.#deps.config;
     const { ring } = this;
+    const isThinned = backpressure.kind === "sample" && ring.fill >= SAMPLE_FROM;
+    if (isThinned || !ring.hasRoom(raw.length)) this.#handOverNow();
     if (backpressure.kind === "sample" && ring.fill >= SAMPLE_FROM) {
       if (this.#sampleCount++ % backpressure.rate !== 0 || !ring.hasRoom(raw.length)) {
         return "sampled";
@@ -113,6 +115,7 @@ export class Shard {
   /** Sees to it that what was pushed leaves in time; called behind one push or many. */
   wake(nowMs: number): void {
     this.target.note(nowMs, this.ingested);
+    this.#handOverNow();
     if (this.#isRunning || this.#isScheduled || this.ring.length === 0) return;
     if (this.#isFull() || this.#isFinal || this.#head() < this.#flushMark) return this.#schedule();
     if (this.#cancelTimer !== undefined) return;
@@ -176,39 +179,68 @@ export class Shard {
     });
   }
 
-  /** Hands over what is due; there is one run at a time. */
-  async #run(): Promise<void> {
+  /** Hands over full batches at once, to an adapter that takes them so: a producer need not let go for that. */
+  #handOverNow(): void {
+    const { adapter } = this.#deps;
+    if (adapter.writeNow === undefined || this.#abort.signal.aborted) return;
+    while (!this.#isRunning && this.#isFull()) {
+      const batch = this.#takeBatch();
+      const startMs = this.#deps.clock.now();
+      let isTaken = false;
+      try {
+        isTaken = adapter.writeNow(batch);
+      } catch {
+        // What went wrong shows again with the tries that follow.
+      }
+      if (isTaken) this.#settle(batch, startMs, undefined);
+      else void this.#run(batch);
+    }
+  }
+
+  /** Hands over what is due, first of all this batch; there is one run at a time. */
+  async #run(first?: PackedBatch): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
     const { clock } = this.#deps;
-    while (this.#isDue(clock.now()) && !this.#abort.signal.aborted) await this.#handOver();
+    if (first !== undefined) await this.#handOver(first);
+    while (this.#isDue(clock.now()) && !this.#abort.signal.aborted) {
+      await this.#handOver(this.#takeBatch());
+    }
     this.#isRunning = false;
     if (!this.#abort.signal.aborted) this.wake(clock.now());
   }
 
-  async #handOver(): Promise<void> {
-    const { clock, config, log, producerNonce } = this.#deps;
+  #takeBatch(): PackedBatch {
     this.#isTimeUp = false;
     this.#inFlightFrom = this.#head();
     const parts = this.ring.take(this.#batchSize());
-    const batch = new PackedBatch(this.id, parts, this.#sequence, producerNonce);
+    const batch = new PackedBatch(this.id, parts, this.#sequence, this.#deps.producerNonce);
     this.#sequence += BigInt(batch.count);
     this.#inFlight = batch.count;
+    return batch;
+  }
+
+  async #handOver(batch: PackedBatch): Promise<void> {
+    const { clock, config } = this.#deps;
     const startMs = clock.now();
     const failure = await dispatchBatch(this.#deps, batch, {
       retries: config.adapterRetries,
       timeoutMs: config.adapterTimeoutMs,
       signal: this.#abort.signal,
     });
-    // The bus gave it up meanwhile, and counted it.
-    if (this.#inFlight === 0) return;
+    // Otherwise the bus gave it up meanwhile, and counted it.
+    if (this.#inFlight > 0) this.#settle(batch, startMs, failure);
+  }
+
+  #settle(batch: PackedBatch, startMs: number, failure: BusError | undefined): void {
+    const { clock, config, log } = this.#deps;
     this.#inFlight = 0;
     this.flushMs = clock.now() - startMs;
     if (failure === undefined) {
       this.dispatched += batch.count;
       this.batches += 1;
       // After a failure a try that ran out of time may still go on, and look at its batch.
-      if (batch.release()) this.ring.recycle(parts);
+      if (batch.release()) this.ring.recycle(batch.parts);
     } else {
       this.#lose(batch.count);
       log.error("bus_batch_lost", {

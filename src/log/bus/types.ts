@@ -68,6 +68,11 @@ export interface BusAdapter {
   start(): Promise<void>;
   /** Resolves when the engine has acknowledged all of it. Repeats of a batch are told by its dedup ids. */
   write(batch: Batch, signal: AbortSignal): Promise<void>;
+  /**
+   * As `write`, without waiting, for an engine that can: a producer that does not let go of the event loop does not
+   * fill the rings then. False, or an error, has the batch handed to `write`.
+   */
+  writeNow?(batch: Batch): boolean;
   poll(
     shard: number,
     fromId: string | undefined,

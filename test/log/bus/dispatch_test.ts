@@ -54,3 +54,27 @@ Deno.test("one shard that is stuck does not stop another", async () => {
   assert.equal(shards[1]?.waiting, 0);
   await within(clock, bus.shutdown());
 });
+
+Deno.test("an engine that takes batches at once keeps up with a producer that does not let go", async () => {
+  const { bus, clock, adapter } = await createTestBus({
+    ringSlots: 1_024,
+    backpressure: "drop_newest",
+    batch: { eventsMin: 500, eventsMax: 500 },
+  });
+  const taken: bigint[] = [];
+  let isWilling = true;
+  adapter.writeNow = ({ events, sequenceStart }) => {
+    if (!isWilling) throw new Error("not now");
+    taken.push(sequenceStart + BigInt(events.length));
+    return true;
+  };
+  assert.equal(bus.ingestRawBatch(numbered(0, 10_000)), 10_000);
+  assert.equal(bus.stats().dispatched, 10_000n);
+  isWilling = false;
+  // The batch that was not taken at once is on its way, and as many as the ring holds wait behind it.
+  assert.equal(bus.ingestRawBatch(numbered(0, 2_000)), 1_523);
+  await within(clock, bus.shutdown());
+  const { ingested, dispatched, dropped } = bus.stats();
+  assert.deepEqual([ingested, dispatched, dropped], [11_523n, 11_523n, 0n]);
+  assert.equal(adapter.written[0]?.sequenceStart, taken.at(-1));
+});

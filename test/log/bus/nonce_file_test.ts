@@ -6,13 +6,13 @@ import { ManualClock } from "../../sim/manual_clock.ts";
 import { SimDisk } from "../../sim/sim_disk.ts";
 import { createTestAdapter, numbered, within } from "./bus_kit.ts";
 
-const PATH = "/bus/producer";
+const PATH = "bus/producer";
 const random: RandomBytes = (length) => Uint8Array.from({ length }, (_, i) => i + 1);
 const isFatal = (error: unknown) => error instanceof BusError && error.kind === "fatal";
 
 function diskWith(bytes?: Uint8Array, name = PATH): SimDisk {
   const disk = new SimDisk();
-  disk.makeFolder("/bus");
+  disk.makeFolder("bus");
   if (bytes !== undefined) {
     const file = disk.open(name, { create: true });
     file.writeAt(0, bytes);

@@ -71,9 +71,15 @@ class LogAdapter implements BusAdapter {
 
   async write(batch: Batch): Promise<void> {
     const file = await this.#open(batch.shard);
-    const { shard } = batch;
-    const records = batch.events.map((event) => encodeEnvelope({ ...event, shard }));
-    await attempt(`append to ${file.name}`, () => file.appendBatch(records));
+    await attempt(`append to ${file.name}`, () => file.appendBatch(recordsOf(batch)));
+  }
+
+  writeNow(batch: Batch): boolean {
+    this.#requireRunning();
+    const file = this.#files.get(batch.shard);
+    if (file === undefined || this.#redex.get(file.name) !== file) return false;
+    file.appendBatch(recordsOf(batch));
+    return true;
   }
 
   async poll(shard: number, fromId: string | undefined, limit: number): Promise<ShardPoll> {
@@ -141,6 +147,10 @@ class LogAdapter implements BusAdapter {
   #requireRunning(): void {
     if (!this.#isRunning) throw new BusError("fatal", "Cannot use adapter: it was stopped");
   }
+}
+
+function recordsOf({ shard, events }: Batch): Uint8Array[] {
+  return events.map(({ raw, insertionTs }) => encodeEnvelope({ raw, insertionTs, shard }));
 }
 
 /**

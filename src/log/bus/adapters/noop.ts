@@ -30,6 +30,11 @@ export function createNoopAdapter(): NoopAdapter {
       await null;
       eventsTaken += eventCountOf(batch);
     },
+    writeNow: (batch) => {
+      requireRunning();
+      eventsTaken += eventCountOf(batch);
+      return true;
+    },
     poll: async () => {
       requireRunning();
       return await Promise.resolve({ events: [], nextId: undefined, hasMore: false });
