@@ -113,6 +113,7 @@ class CrashRun {
     };
     this.#segmentBytesMax = this.#oneOf([undefined, 1_024, 4_096]);
     this.#faultRate = this.#chance() < 0.35 ? 0.04 : 0;
+    this.#model.hasAllNotes = this.#faultRate === 0;
     // The data folder of the node is there before its log.
     this.#disk.makeFolder("data");
     this.#disk.syncFolder("");
@@ -249,7 +250,9 @@ class CrashRun {
       this.#report.faulted += 1;
       if (this.#disk.isCrashed) return false;
       // A segment that is full takes no more until it is shorter.
-      if (error.kind === "payload_too_large") return true;
+      if (error.kind === "payload_too_large" || error.kind === "segment_offset_overflow") {
+        return true;
+      }
       if (this.#faultRate === 0) model.faults.push(`without a fault: ${error.message}`);
       // Poisoned: opened again it goes on.
       if (file.stat().failure !== undefined) return false;

@@ -245,10 +245,10 @@ class DiskRecordStore implements RecordStore {
    */
   async noteOpened(): Promise<void> {
     const { live } = this.#segments;
+    if (this.#checkpointed?.records === live.records) return;
     const isMuch = live.records >= CHECKPOINT_RECORDS || live.datBytes >= CHECKPOINT_BYTES;
-    if (isMuch || live.damage.total > 0) {
-      if (this.#checkpointed?.records !== live.records) await this.#writeCheckpointIfPossible();
-    }
+    const isUneven = live.damage.total > 0 || live.content.times.shift > 0;
+    if (isMuch || isUneven) await this.#noteForgotten().catch(() => {});
   }
 
   #rotate(payloads: readonly Uint8Array[], place: AppendPlace): void {
@@ -266,6 +266,7 @@ class DiskRecordStore implements RecordStore {
     const rotated = rotateSegment({ disk, folder, live, generation, payloads, place, action });
     this.#generation = rotated.generation;
     this.#segments.addSealed(rotated.sealed, rotated.live);
+    this.#segments.isLiveNamed = rotated.isNamed;
     this.#checkpointed = undefined;
     // A full segment is put on the device soon, whatever the policy says: it is read again at every open until then.
     this.sync().catch(() => {});
@@ -281,11 +282,19 @@ class DiskRecordStore implements RecordStore {
       const outcomes = await Promise.allSettled(syncs.map((segment) => segment.sync(slices)));
       for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
       for (const segment of unsealed) await segment.seal();
+      this.#nameLive();
     } catch (error) {
       throw diskFailure(error, this.#action("sync"));
     }
     this.#persistedSeq = Math.max(this.#persistedSeq, upTo);
     if (this.#isCheckpointDue()) await this.#writeCheckpointIfPossible();
+  }
+
+  #nameLive(): void {
+    if (this.#segments.isLiveNamed) return;
+    const { disk, folder } = this.#options;
+    disk.syncFolder(folder);
+    this.#segments.isLiveNamed = true;
   }
 
   #isCheckpointDue(): boolean {
@@ -353,9 +362,8 @@ class DiskRecordStore implements RecordStore {
     const { datBytes } = segments.live;
     const isWorthIt = count > 0 && (datBytes <= LAZY_BYTES || bytes * 2 >= datBytes);
     if (!isThorough && !isWorthIt) return;
-    const generation = await rewriteLive(options, this.#generation);
-    if (generation === undefined) return;
-    this.#generation = generation;
+    const onSwitched = (generation: number) => void (this.#generation = generation);
+    if (!await rewriteLive(options, this.#generation, onSwitched)) return;
     this.#damagedKnown = 0;
     this.#damagedSeen.clear();
     for (const { content } of segments.sealed) this.#damagedKnown += content.damage.total;

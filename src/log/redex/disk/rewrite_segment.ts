@@ -29,13 +29,16 @@ export interface RewriteOptions {
 }
 
 /**
- * Writes the live segment anew; the generation it has then, or `undefined` when it became a full one meanwhile
- * and nothing was done.
+ * Writes the live segment anew; false when it became a full one meanwhile and nothing was done.
+ *
+ * @param onSwitched Called with the new generation in the same turn in which its segment becomes the live one:
+ * the next append may come before whoever waits for this goes on.
  */
 export async function rewriteLive(
   options: RewriteOptions,
   generation: number,
-): Promise<number | undefined> {
+  onSwitched: (generation: number) => void,
+): Promise<boolean> {
   const { disk, folder, segments, slices, action } = options;
   const next = nextGeneration(generation, action);
   const old = segments.live;
@@ -51,7 +54,7 @@ export async function rewriteLive(
     if (segments.live !== old) {
       fresh.close();
       disk.remove(aside);
-      return undefined;
+      return false;
     }
     // Appended since: nobody was told yet that these are on the device.
     copy.finish();
@@ -59,12 +62,13 @@ export async function rewriteLive(
     disk.remove(path);
     disk.rename(aside, path);
     disk.syncFolder(folder);
-    const isNamed = switchManifest(disk, folder, next);
+    segments.isLiveNamed = switchManifest(disk, folder, next);
     segments.replaceLive(fresh);
+    onSwitched(next);
     fresh.moved(disk, path);
     old.close();
-    if (isNamed) removeQuietly(disk, `${folder}/${generationName(generation)}`);
-    return next;
+    if (segments.isLiveNamed) removeQuietly(disk, `${folder}/${generationName(generation)}`);
+    return true;
   } catch (error) {
     if (segments.live !== fresh) {
       fresh.close();

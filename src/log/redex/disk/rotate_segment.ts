@@ -35,6 +35,8 @@ export interface Rotated {
   readonly sealed: SealedSegment;
   readonly live: Segment;
   readonly generation: number;
+  /** A crash finds the new one. */
+  readonly isNamed: boolean;
 }
 
 /** Begins a new segment, or leaves all as it was. */
@@ -47,6 +49,7 @@ export function rotateSegment(options: RotateOptions): Rotated {
   const path = `${folder}/${generationName(next)}`;
   const fresh = createSegment(disk, path);
   let isMoved = false;
+  let isNamed: boolean;
   try {
     fresh.append(options.payloads, options.place, folder);
     for (const file of [fresh.files.dat, fresh.files.idx, fresh.files.ts]) file.syncNow();
@@ -56,15 +59,14 @@ export function rotateSegment(options: RotateOptions): Rotated {
     disk.rename(from, to);
     isMoved = true;
     disk.syncFolder(sealedFolder);
-    // Without it the next open takes the highest generation, which is the same one.
-    switchManifest(disk, folder, next);
+    isNamed = switchManifest(disk, folder, next);
   } catch (error) {
     fresh.close();
     takeBack(options, { path, from, to, sealedFolder, isMoved }, error);
     throw diskFailure(error, action);
   }
   const sealed = new SealedSegment(disk, to, generation, live.content, live);
-  return { sealed, live: fresh, generation: next };
+  return { sealed, live: fresh, generation: next, isNamed };
 }
 
 /** The generation after this one. */

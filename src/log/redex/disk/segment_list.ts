@@ -17,6 +17,8 @@ export interface KeepRule {
 
 /** All segments of a channel. */
 export class SegmentList {
+  /** False while a crash may find another live segment, because the name of this one was not synced. */
+  isLiveNamed = true;
   readonly #sealed: SealedSegment[];
   #live: Segment;
   #sealedCount = 0;
