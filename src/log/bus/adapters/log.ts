@@ -11,7 +11,8 @@ import { eventIdKind } from "../event_id.ts";
 import { EVENT_ID_MAX, SHARDS_MAX } from "../limits.ts";
 import type { Batch, BusAdapter, ShardPoll } from "../types.ts";
 import { type Redex, type RedexConfig, RedexError, type RedexFile } from "../../redex/mod.ts";
-import { decodeEnvelope, encodeEnvelope } from "./engine/envelope.ts";
+import { recordsOf } from "./_batch_records.ts";
+import { decodeEnvelope } from "./engine/envelope.ts";
 import { pollPage } from "./engine/poll_page.ts";
 
 /** Options of {@linkcode createLogAdapter}. */
@@ -147,10 +148,6 @@ class LogAdapter implements BusAdapter {
   #requireRunning(): void {
     if (!this.#isRunning) throw new BusError("fatal", "Cannot use adapter: it was stopped");
   }
-}
-
-function recordsOf({ shard, events }: Batch): Uint8Array[] {
-  return events.map(({ raw, insertionTs }) => encodeEnvelope({ raw, insertionTs, shard }));
 }
 
 /**
