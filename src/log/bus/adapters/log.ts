@@ -157,6 +157,7 @@ class LogAdapter implements BusAdapter {
 function pageOf(file: RedexFile, last: bigint | undefined, limit: number): ShardPoll {
   const wanted = last === undefined ? file.firstSeq : last + 1n;
   const start = wanted > file.firstSeq ? wanted : file.firstSeq;
+  if (limit <= 0) return { events: [], nextId: textOf(last), hasMore: start < file.nextSeq };
   if (start >= file.nextSeq) return { events: [], nextId: textOf(last), hasMore: false };
   const events = file.readRange(start, file.nextSeq, limit);
   const first = events[0]?.seq;

@@ -65,7 +65,10 @@ export function createMemoryAdapter(options: MemoryAdapterOptions = {}): BusAdap
       requireRunning();
       return pollKept(shards.get(shard), fromId, limit);
     },
-    flush: () => Promise.resolve(),
+    flush: async () => {
+      await null;
+      requireRunning();
+    },
     stop: () => {
       isRunning = false;
       return Promise.resolve();

@@ -39,7 +39,10 @@ export function createNoopAdapter(): NoopAdapter {
       requireRunning();
       return await Promise.resolve({ events: [], nextId: undefined, hasMore: false });
     },
-    flush: () => Promise.resolve(),
+    flush: async () => {
+      await null;
+      requireRunning();
+    },
     stop: () => {
       isRunning = false;
       return Promise.resolve();
