@@ -9,6 +9,7 @@ import { encodeCortexSnapshot } from "./cortex_snapshot.ts";
 import { encodeEvent } from "./event_meta.ts";
 import type { Fold } from "./fold.ts";
 import { LogFollower } from "./log_follower.ts";
+import { SLICE_MS_MAX } from "./limits.ts";
 import { isSameValue } from "./same_value.ts";
 import { SeqWaits, type SeqWaitsDeps } from "./seq_waits.ts";
 import type { CortexAdapter, CortexSnapshot, FoldModel, SetAsideEvent } from "./types.ts";
@@ -42,6 +43,8 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   #following: Promise<void> = Promise.resolve();
   #isClosed = false;
   #toldVersion = 0;
+  /** When the first slice of a burst was folded that nobody was told of. */
+  #burstAt: number | undefined;
 
   constructor(parts: FoldedLogParts<State>) {
     this.#parts = parts;
@@ -201,8 +204,12 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   follower(file: RedexFile): LogFollower {
     const { clock } = this.#parts.waits;
     return new LogFollower(clock, file, BigInt(this.#fold.next), (items) => {
+      // It may have been closed while they came.
+      if (!this.isRunning) return false;
       this.#fold.take(items);
-      this.#tell();
+      const now = clock.now();
+      this.#burstAt ??= now;
+      this.#tell(this.#fold.next < file.nextSeq && now - this.#burstAt < SLICE_MS_MAX);
       return this.isRunning;
     });
   }
@@ -256,11 +263,13 @@ export class FoldedLog<State> implements CortexAdapter<State> {
     if (isNext) fold.takeOwn(seq, payload);
   }
 
-  #tell(): void {
-    if (this.#fold.version !== this.#toldVersion) {
+  /** @param isMore The rest of a burst comes at once: those who watch need not look in between. */
+  #tell(isMore = false): void {
+    if (this.#fold.version !== this.#toldVersion && !isMore) {
       this.#toldVersion = this.#fold.version;
       this.#changes.changed();
     }
+    if (!isMore) this.#burstAt = undefined;
     this.#waits.settle();
     if (!this.isRunning) this.#changes.end();
   }

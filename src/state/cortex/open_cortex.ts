@@ -68,6 +68,7 @@ export async function openCortex<State>(
   const log = (deps.log ?? silentLog).child({ channel });
   const file = await deps.redex.open(channel, options.config);
   signal?.throwIfAborted();
+  const logEnd = file.nextSeq;
   const start = restored === undefined
     ? startAt(file, model.create(), options.start)
     : goOnBehind(file, restored, log);
@@ -79,8 +80,14 @@ export async function openCortex<State>(
     start,
   );
   const budgets = deps.waits === undefined ? [waitersMax] : [deps.waits, waitersMax];
-  // What was removed must not come into being again.
-  const reopen = () => deps.redex.openExisting(channel, options.config);
+  const reopen = async () => {
+    // What was removed must not come into being again.
+    const again = await deps.redex.openExisting(channel, options.config);
+    // That numbers were moved on is written with the next event, so that it may have been forgotten.
+    const isAsFound = fold.next === start.next && again?.nextSeq === logEnd;
+    if (again !== undefined && isAsFound) moveOn(again, BigInt(fold.next), log);
+    return again;
+  };
   const adapter = new FoldedLog({
     file,
     model,
@@ -134,11 +141,7 @@ function goOnBehind<State>(
   if (lastSeq === undefined) return startAt(file, state);
   const next = lastSeq + 1n;
   moveOn(file, next, log);
-  return {
-    state,
-    next: Number(next),
-    applied: lastSeq === undefined ? undefined : Number(lastSeq),
-  };
+  return { state, next: Number(next), applied: Number(lastSeq) };
 }
 
 /** A log that ends before what the state has of it must not give those numbers again. */

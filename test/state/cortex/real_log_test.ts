@@ -1,6 +1,10 @@
 /** Folds over the log itself, in memory and on a disk. */
 import assert from "node:assert/strict";
-import { openCortex, type OpenCortexOptions } from "../../../src/state/mod.ts";
+import {
+  encodeCortexSnapshot,
+  openCortex,
+  type OpenCortexOptions,
+} from "../../../src/state/mod.ts";
 import { FuzzRandom } from "../../fuzz/fuzz_random.ts";
 import {
   createDiskKit,
@@ -93,6 +97,17 @@ Deno.test("on a disk: a file that others close is opened again, and nothing is l
   await fold.close();
   await watching;
   assert.deepEqual(seen, [1, 6, 7]);
+});
+
+Deno.test("on a disk: numbers that were moved on are moved on again with the file", async () => {
+  await using kit = createDiskKit({ defaults: { isPersistent: true } });
+  const bytes = encodeCortexSnapshot({ appSeq: 0n, inner: new TextEncoder().encode('[["a",9]]') });
+  await using fold = await open(kit, { snapshot: { bytes, lastSeq: 8n } });
+  await kit.redex.get(CHANNEL)?.close();
+  await settle();
+  assert.equal(fold.isRunning, true);
+  assert.equal(fold.append(ADD, amount("a", 1)).seq, 9n);
+  assert.equal(fold.state.get("a"), 10);
 });
 
 Deno.test("on a disk: a fold lives through a disk that broke, once it is mended", async () => {

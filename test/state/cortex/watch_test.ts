@@ -159,3 +159,37 @@ Deno.test("onChange() is called once for a burst, also when one of them throws",
   await settle();
   assert.equal(calls, 1);
 });
+
+Deno.test("a burst of many slices is one change, and one that lasts is told of meanwhile", async () => {
+  const { open, write, clock, writeRaw } = createBench();
+  const fold = await open();
+  let changes = 0;
+  fold.onChange(() => {
+    changes += 1;
+  });
+  for (const expected of [1, 2]) {
+    for (let i = 0; i < 5_000; i++) write("a", 1);
+    await settle();
+    assert.equal(changes, expected);
+  }
+  assert.equal(fold.state.get("a"), 10_000);
+  // Now folding takes long: each of these events 1 ms.
+  clock.now = () => 1_000 + (fold.state.get("b") ?? 0);
+  for (let i = 0; i < 5_000; i++) write("b", 1);
+  await settle();
+  await clock.advance(0);
+  assert.ok(changes > 4, `${changes}`);
+  writeRaw(ADD, amount("a", 1));
+  await fold.close();
+});
+
+Deno.test("a fold that is closed while events come takes none of them", async () => {
+  const { open, write } = createBench();
+  const fold = await open();
+  write("a", 1);
+  await Promise.resolve();
+  await fold.close();
+  await settle();
+  assert.equal(fold.appliedSeq, fold.state.has("a") ? 0n : undefined);
+  assert.equal(fold.snapshot().lastSeq, fold.appliedSeq);
+});
