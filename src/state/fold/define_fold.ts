@@ -2,7 +2,7 @@
  * A fold of a user's own: events with their data, and what each does to a state, declared in one place
  * (`storage.md` 9).
  */
-import { DISPATCH_USER_MIN, FoldDecodeError, type FoldModel } from "../cortex/mod.ts";
+import { decodeEvent, DISPATCH_USER_MIN, FoldDecodeError, type FoldModel } from "../cortex/mod.ts";
 import {
   codecOf,
   type FoldCodec,
@@ -62,6 +62,38 @@ export interface FoldDefinition<State, Events extends FoldEvents> {
 export type FoldInputs<Events extends FoldEvents> = {
   readonly [Name in keyof Events]: GivenData<Events[Name]>;
 };
+
+/** An event as it was declared, out of a log. */
+export type FoldEventOutput<Events extends FoldEvents> = {
+  readonly [Name in keyof Events & string]: {
+    readonly event: Name;
+    readonly data: GotData<Events[Name]>;
+    /** Who wrote it. */
+    readonly origin: bigint;
+  };
+}[keyof Events & string];
+
+/**
+ * Reads one event of a declared fold's log, for who acts on events rather than on the state they make.
+ *
+ * @param payload The event as the log gives it.
+ * @returns `undefined` for an event that was not declared.
+ * @throws FoldDecodeError for one that a fold sets aside.
+ */
+export function readFoldEvent<State, Events extends FoldEvents>(
+  definition: FoldDefinition<State, Events>,
+  payload: Uint8Array,
+): FoldEventOutput<Events> | undefined {
+  const decoded = decodeEvent(payload);
+  if (!decoded.ok) throw new FoldDecodeError(decoded.reason);
+  const { dispatch, tail, origin } = decoded.event;
+  for (const [event, known] of definition.events) {
+    if (known.dispatch !== dispatch) continue;
+    // The codec of this name gives what the type says of this name.
+    return { event, data: known.codec.decode(tail), origin } as FoldEventOutput<Events>;
+  }
+  return undefined;
+}
 
 /**
  * Declares a fold.

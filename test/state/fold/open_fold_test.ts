@@ -11,6 +11,7 @@ import {
   openFold,
   type OpenFoldOptions,
   postcardCodec,
+  readFoldEvent,
 } from "../../../src/state/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 import { settle } from "../cortex/harness.ts";
@@ -83,6 +84,23 @@ Deno.test("its events are ordinary events of the log", async () => {
   assert.equal(json.event.dispatch, 0x80);
   assert.equal(new TextDecoder().decode(json.event.tail), '{"account":"a","amount":5}');
   assert.equal(postcard.event.tail.toHex(), "0161");
+});
+
+Deno.test("readFoldEvent() gives one event as it was declared", async () => {
+  const { redex, open } = createBench();
+  await using _ = redex;
+  await using fold = await open();
+  fold.append.deposited({ account: "a", amount: 5 });
+  const file = redex.get("bank/ledger");
+  const read = readFoldEvent(ledger, file?.read(0n)?.payload ?? new Uint8Array(0));
+  assert.deepEqual(read, { event: "deposited", data: { account: "a", amount: 5 }, origin: 9n });
+  // The name tells the type of the data.
+  if (read?.event === "deposited") assert.equal(read.data.amount + 1, 6);
+  const write = (dispatch: number) =>
+    encodeEvent({ dispatch, flags: 0, origin: 1n, appSeq: 0n }, new Uint8Array(0));
+  assert.equal(readFoldEvent(ledger, write(0x99)), undefined);
+  assert.throws(() => readFoldEvent(ledger, write(0x80)), FoldDecodeError);
+  assert.throws(() => readFoldEvent(ledger, new Uint8Array(3)), FoldDecodeError);
 });
 
 Deno.test("data that readers would refuse is not appended", async () => {
