@@ -85,6 +85,17 @@ export function listChannels(disk: Disk, folder: string): string[] {
   return names.sort();
 }
 
+/** A channel that is kept on disk. */
+export interface ChannelFolder {
+  readonly name: string;
+  readonly folder: string;
+}
+
+/** The channels that are kept below a folder, by name; none of them is opened. */
+export function listChannelFolders(disk: Disk, folder: string): ChannelFolder[] {
+  return listChannels(disk, folder).map((name) => ({ name, folder: `${folder}/${name}` }));
+}
+
 /** Removes a channel's own files, and the folders that are empty then; false when there was nothing. */
 export function removeChannel(disk: Disk, folder: string, name: string): boolean {
   const path = channelFolder(folder, name);

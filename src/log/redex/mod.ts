@@ -1,5 +1,6 @@
 /** RedEX: append-only channel files. */
 export * from "./append_order.ts";
+export { type ChannelFolder, listChannelFolders } from "./channel_folder.ts";
 export * from "./disk/mod.ts";
 export * from "./error.ts";
 export * from "./memory_record_store.ts";

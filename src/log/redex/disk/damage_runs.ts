@@ -5,6 +5,8 @@
  * its rank.
  */
 
+import { DAMAGE_RUNS_MAX } from "./limits.ts";
+
 /** A run of damaged records. */
 export interface DamageRun {
   readonly start: number;
@@ -18,7 +20,18 @@ export class DamageRuns {
   readonly #counts: number[] = [];
   /** Damaged records before each run. */
   readonly #before: number[] = [];
+  readonly #runsMax: number;
   #total = 0;
+
+  /** @param runsMax Runs it is to hold at most. */
+  constructor(runsMax = DAMAGE_RUNS_MAX) {
+    this.#runsMax = runsMax;
+  }
+
+  /** No run more is to be added. */
+  get isFull(): boolean {
+    return this.#starts.length >= this.#runsMax;
+  }
 
   /** Damaged records. */
   get total(): number {

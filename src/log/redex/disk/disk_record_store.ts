@@ -8,29 +8,25 @@
 import type { Clock, Disk } from "../../../base/mod.ts";
 import { RedexError } from "../error.ts";
 import type { RecordRead, RecordStore } from "../record_store.ts";
+import { checkAppend } from "./check_append.ts";
+import { Checkpoint, type CheckpointPlace } from "./checkpoint.ts";
 import { diskFailure } from "./disk_failure.ts";
 import {
-  CHECKPOINT_BYTES,
-  CHECKPOINT_RECORDS,
   DAMAGED_SEEN_MAX,
   LAZY_BYTES,
-  NOTE_RUNS_MAX,
   SEGMENT_BYTES_MAX,
   SEGMENT_BYTES_MIN,
   SEGMENT_RECORDS_MAX,
   SEQ_MAX,
 } from "./limits.ts";
 import { type OpenedLog, openLog } from "./open_log.ts";
-import { CHECKPOINT_NAME } from "./own_names.ts";
 import type { ReadProgress } from "./read_segment.ts";
 import { RecentRecords } from "./recent_records.ts";
 import { INLINE_BYTES } from "./record_format.ts";
 import { rewriteLive, type RewriteOptions, rewriteSealed } from "./rewrite_segment.ts";
 import { rotateSegment } from "./rotate_segment.ts";
-import { hashLastRecord, writeNote } from "./sealed_segment.ts";
 import { removeAllSealed } from "./sealed_folder.ts";
 import type { AppendPlace } from "./segment.ts";
-import type { SegmentContent } from "./segment_content.ts";
 import { type KeepRule, SegmentList } from "./segment_list.ts";
 import { Slices } from "./slices.ts";
 
@@ -49,7 +45,7 @@ export interface DiskStoreOptions {
  *
  * @throws RedexError `io`, `no_space`, `seq_out_of_range`, `decode` when too much of it is damaged.
  */
-export async function openDiskRecordStore(options: DiskStoreOptions): Promise<RecordStore> {
+export function openDiskRecordStore(options: DiskStoreOptions): Promise<RecordStore> {
   const bytesMax = options.segmentBytesMax ?? SEGMENT_BYTES_MAX;
   if (!(bytesMax >= SEGMENT_BYTES_MIN && bytesMax <= SEGMENT_BYTES_MAX)) {
     throw new RangeError(
@@ -57,10 +53,23 @@ export async function openDiskRecordStore(options: DiskStoreOptions): Promise<Re
         `${SEGMENT_BYTES_MAX}`,
     );
   }
+  return openStore(options, bytesMax, false);
+}
+
+/** Opens the records in a folder without believing any note, to write them anew. */
+export function openForRepair(options: DiskStoreOptions): Promise<RecordStore> {
+  return openStore(options, SEGMENT_BYTES_MAX, true);
+}
+
+async function openStore(
+  options: DiskStoreOptions,
+  segmentBytesMax: number,
+  isRepair: boolean,
+): Promise<RecordStore> {
   let log: OpenedLog | undefined;
   try {
-    log = await openLog(options);
-    const store = new DiskRecordStore(options, bytesMax, log);
+    log = await openLog({ ...options, isRepair });
+    const store = new DiskRecordStore(options, segmentBytesMax, log);
     await store.noteOpened();
     return store;
   } catch (error) {
@@ -80,7 +89,7 @@ class DiskRecordStore implements RecordStore {
   /** Damaged records of which it is known, and the numbers of those met since it was opened. */
   #damagedKnown: number;
   readonly #damagedSeen = new Set<number>();
-  #checkpointed: SegmentContent | undefined;
+  readonly #checkpoint: Checkpoint;
   #isClosed = false;
   #closing: Promise<void> | undefined;
   /** Work on the files, one after the other. */
@@ -101,7 +110,9 @@ class DiskRecordStore implements RecordStore {
     this.#damagedKnown = log.live.damage.total;
     for (const { content } of log.sealed) this.#damagedKnown += content.damage.total;
     removeAllSealed(options.disk, this.#segments.keepOnly(log.keepFrom));
-    if (log.recordsTrusted === log.live.records) this.#checkpointed = log.live.content;
+    const isTrusted = log.recordsTrusted === log.live.records;
+    const written = isTrusted ? log.live.content : undefined;
+    this.#checkpoint = new Checkpoint(options.disk, options.folder, written);
   }
 
   get firstSeq(): number {
@@ -137,13 +148,16 @@ class DiskRecordStore implements RecordStore {
   }
 
   append(payloads: readonly Uint8Array[], timeNs: bigint, isInline = false): number {
-    const bytes = this.#checkAppend(payloads, isInline);
+    if (this.#isClosed) this.#assertOpen(this.#action("append to"));
+    const { folder } = this.#options;
+    const [nextSeq, segmentBytesMax] = [this.#nextSeq, this.#segmentBytesMax];
+    const bytes = checkAppend({ payloads, isInline, nextSeq, segmentBytesMax, folder });
     const place = this.#place(timeNs, isInline);
     const { live } = this.#segments;
     const isFull = live.datBytes + bytes > this.#segmentBytesMax ||
       live.records + payloads.length > SEGMENT_RECORDS_MAX;
     if (isFull) this.#rotate(payloads, place);
-    else live.append(payloads, place, this.#folder);
+    else live.append(payloads, place, folder);
     this.#nextSeq = place.firstSeq + payloads.length;
     this.#recent.add(
       payloads,
@@ -209,14 +223,14 @@ class DiskRecordStore implements RecordStore {
     return this.#inTurn(async () => {
       const action = this.#action("compact");
       this.#assertOpen(action);
-      const { failure } = this;
-      if (failure !== undefined) {
-        throw new RedexError("io", `${action}: ${failure}`, {
-          next: "close the log and open it again",
-        });
-      }
       try {
         await this.#syncAll();
+        const { failure } = this;
+        if (failure !== undefined) {
+          throw new RedexError("io", `${action}: ${failure}`, {
+            next: "close the log and open it again",
+          });
+        }
         await this.#forget(Math.min(firstSeq, this.#nextSeq));
         await this.#rewrite(action, isThorough);
       } catch (error) {
@@ -231,7 +245,7 @@ class DiskRecordStore implements RecordStore {
     this.#closing = this.#inTurn(async () => {
       try {
         await this.#syncAll();
-        await this.#writeCheckpointIfPossible();
+        await this.#checkpoint.writeIfPossible(this.#segments.live, this.#checkpointPlace());
       } finally {
         this.#segments.close();
       }
@@ -245,10 +259,9 @@ class DiskRecordStore implements RecordStore {
    */
   async noteOpened(): Promise<void> {
     const { live } = this.#segments;
-    if (this.#checkpointed?.records === live.records) return;
-    const isMuch = live.records >= CHECKPOINT_RECORDS || live.datBytes >= CHECKPOINT_BYTES;
+    if (this.#checkpoint.isComplete(live)) return;
     const isUneven = live.damage.total > 0 || live.content.times.shift > 0;
-    if (isMuch || isUneven) await this.#noteForgotten().catch(() => {});
+    if (this.#checkpoint.isDue(live) || isUneven) await this.#noteForgotten().catch(() => {});
   }
 
   #rotate(payloads: readonly Uint8Array[], place: AppendPlace): void {
@@ -257,7 +270,7 @@ class DiskRecordStore implements RecordStore {
     const action = this.#action("append to");
     if (live.failure !== undefined || live.count === 0) {
       // Says why: it cannot be written to, or what fills it is not records.
-      live.append([], place, this.#folder);
+      live.append([], place, folder);
       throw new RedexError("segment_offset_overflow", `${action}: its payload file is full`, {
         next: "compact it",
       });
@@ -267,7 +280,7 @@ class DiskRecordStore implements RecordStore {
     this.#generation = rotated.generation;
     this.#segments.addSealed(rotated.sealed, rotated.live);
     this.#segments.isLiveNamed = rotated.isNamed;
-    this.#checkpointed = undefined;
+    this.#checkpoint.forget();
     // A full segment is put on the device soon, whatever the policy says: it is read again at every open until then.
     this.sync().catch(() => {});
   }
@@ -287,7 +300,8 @@ class DiskRecordStore implements RecordStore {
       throw diskFailure(error, this.#action("sync"));
     }
     this.#persistedSeq = Math.max(this.#persistedSeq, upTo);
-    if (this.#isCheckpointDue()) await this.#writeCheckpointIfPossible();
+    if (!this.#checkpoint.isDue(live)) return;
+    await this.#checkpoint.writeIfPossible(this.#segments.live, this.#checkpointPlace());
   }
 
   #nameLive(): void {
@@ -297,37 +311,12 @@ class DiskRecordStore implements RecordStore {
     this.#segments.isLiveNamed = true;
   }
 
-  #isCheckpointDue(): boolean {
-    const { records, datBytes } = this.#segments.live.synced;
-    const before = this.#checkpointed;
-    return records - (before?.records ?? 0) >= CHECKPOINT_RECORDS ||
-      datBytes - (before?.datBytes ?? 0) >= CHECKPOINT_BYTES;
-  }
-
-  /** Without it the next open reads more. */
-  async #writeCheckpointIfPossible(): Promise<void> {
-    try {
-      await this.#writeCheckpoint();
-    } catch {
-      // Tried again after the next sync.
-    }
-  }
-
-  async #writeCheckpoint(): Promise<void> {
-    const { disk, folder } = this.#options;
+  #checkpointPlace(): CheckpointPlace {
     const { live, keepFrom, lastSeq } = this.#segments;
-    const content = live.synced;
-    if (content.damage.runs > NOTE_RUNS_MAX) return;
     // Numbers that were passed over are not used again; those of records that may yet be lost are.
     const isPassedOver = this.#nextSeq > lastSeq + 1;
-    await writeNote(disk, folder, CHECKPOINT_NAME, {
-      generation: this.#generation,
-      content,
-      lastRecordHash: hashLastRecord(live.files, content.records),
-      keepFrom,
-      nextSeq: isPassedOver ? this.#nextSeq : content.lastSeq + 1,
-    });
-    this.#checkpointed = content;
+    const nextSeq = isPassedOver ? this.#nextSeq : live.synced.lastSeq + 1;
+    return { generation: this.#generation, keepFrom, nextSeq };
   }
 
   /** Records below are not given any more; full segments of which nothing is left go. */
@@ -344,7 +333,7 @@ class DiskRecordStore implements RecordStore {
   }
 
   async #noteForgotten(): Promise<void> {
-    await this.#writeCheckpoint();
+    await this.#checkpoint.write(this.#segments.live, this.#checkpointPlace());
     this.#options.disk.syncFolder(this.#options.folder);
   }
 
@@ -367,41 +356,13 @@ class DiskRecordStore implements RecordStore {
     this.#damagedKnown = 0;
     this.#damagedSeen.clear();
     for (const { content } of segments.sealed) this.#damagedKnown += content.damage.total;
-    await this.#writeCheckpoint();
+    await this.#checkpoint.write(this.#segments.live, this.#checkpointPlace());
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#work.then(work);
     this.#work = turn.catch(() => {});
     return turn;
-  }
-
-  /** Payload bytes that go into the payload file. */
-  #checkAppend(payloads: readonly Uint8Array[], isInline: boolean): number {
-    if (this.#isClosed) this.#assertOpen(this.#action("append to"));
-    let bytes = 0;
-    let isInlineWrong = false;
-    for (const { length } of payloads) {
-      bytes += length;
-      isInlineWrong ||= isInline && length !== INLINE_BYTES;
-    }
-    if (isInlineWrong) {
-      throw new RedexError("encode", `${this.#action("append to")}: inline payloads have 8 bytes`);
-    }
-    if (bytes > this.#segmentBytesMax || payloads.length > SEGMENT_RECORDS_MAX) {
-      throw new RedexError(
-        "payload_too_large",
-        `${this.#action("append to")}: ${bytes} bytes, must be at most ${this.#segmentBytesMax}`,
-        { next: "append less at once" },
-      );
-    }
-    if (this.#nextSeq + payloads.length > SEQ_MAX) {
-      throw new RedexError(
-        "seq_out_of_range",
-        `${this.#action("append to")}: ${this.#nextSeq} is the last number`,
-      );
-    }
-    return isInline ? 0 : bytes;
   }
 
   #place(timeNs: bigint, isInline: boolean): AppendPlace {
@@ -412,10 +373,6 @@ class DiskRecordStore implements RecordStore {
     }
     const [timeLow, timeHigh] = [this.#timeLow, this.#timeHigh];
     return { firstSeq: this.#nextSeq, timeLow, timeHigh, isInline };
-  }
-
-  get #folder(): string {
-    return this.#options.folder;
   }
 
   #assertOpen(action: string): void {

@@ -45,3 +45,7 @@ export const RECENT_WANTED_APPENDS = 256;
  * checkpoints. More of it is a log of somebody else, or one that was never synced.
  */
 export const FOUND_BYTES_MAX = 64 * 1024 * 1024;
+/** Damaged records that a report lists unless told otherwise. */
+export const DAMAGED_LISTED = 1000;
+/** Runs of damaged records that repair can hold: 400 MiB at the very worst. */
+export const REPAIR_RUNS_MAX = 2 ** 24;

@@ -1,4 +1,7 @@
 /** Channel files on disk. */
 export { type DiskStoreOptions, openDiskRecordStore } from "./disk_record_store.ts";
+export type * from "./folder_report.ts";
 export { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from "./limits.ts";
 export { isOwnName } from "./own_names.ts";
+export { repairFolder, type RepairFolderOptions, type RepairReport } from "./repair_folder.ts";
+export { verifyFolder, type VerifyFolderOptions } from "./verify_folder.ts";

@@ -1,6 +1,7 @@
 /** Brings a channel folder in order and opens its segments (`storage.md` 3.2, `docs/redex.md`). */
 import type { Clock, Disk } from "../../../base/mod.ts";
 import { openGeneration, removeOtherGenerations } from "./generations.ts";
+import { REPAIR_RUNS_MAX } from "./limits.ts";
 import { CHECKPOINT_NAME, FRESH_NAME } from "./own_names.ts";
 import { generationName } from "./record_format.ts";
 import { recoverSegment } from "./recover_segment.ts";
@@ -19,6 +20,9 @@ export interface OpenLogOptions {
   readonly clock: Clock;
   /** The channel's folder; made when there is none. */
   readonly folder: string;
+  /** Nothing that was noted is believed, and much more damage than usual is borne. */
+  readonly isRepair?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /** The segments of a channel, all of it on the device. */
@@ -34,23 +38,28 @@ export interface OpenedLog {
 }
 
 /** Opens a channel folder; what it finds torn is cut off. */
-export async function openLog({ disk, clock, folder }: OpenLogOptions): Promise<OpenedLog> {
-  const slices = new Slices(clock);
+export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
+  const { disk, clock, folder, isRepair = false, signal } = options;
+  const slices = new Slices(clock, signal);
   const nowNs = wallNs(clock);
   const generation = openGeneration(disk, folder);
   disk.remove(`${folder}/${FRESH_NAME}`);
   let files = openSegmentFiles(disk, `${folder}/${generationName(generation)}`);
   try {
     const note = readNote(disk, `${folder}/${CHECKPOINT_NAME}`);
-    const isTrusted = note !== undefined && note.generation === generation &&
+    const isTrusted = note !== undefined && note.generation === generation && !isRepair &&
       fitsFiles(note, files);
-    const verified = isTrusted ? verifiedPart(note.content) : nothingVerified();
+    const runsMax = isRepair ? REPAIR_RUNS_MAX : undefined;
+    const verified = isTrusted ? verifiedPart(note.content) : nothingVerified(runsMax);
     const recordsTrusted = verified.records;
     const scan = await scanSegment(files, verified, slices);
     const recovered = await recoverSegment({ disk, files, verified, scan, nowNs, slices });
     files = recovered.files;
     const { content } = recovered;
-    const sealed = await openSealedSegments(disk, folder, content.firstSeq, nowNs, slices);
+    const sealed = await openSealedSegments(
+      { disk, folder, nowNs, slices, isRepair },
+      content.firstSeq,
+    );
     removeOtherGenerations(disk, folder, generation);
     if (content.records > recordsTrusted || !isTrusted) {
       await writeFoundAgain(files, verified, content, slices);

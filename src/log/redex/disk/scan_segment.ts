@@ -4,7 +4,7 @@
  */
 import type { DiskFile } from "../../../base/mod.ts";
 import { DamageRuns } from "./damage_runs.ts";
-import { DAMAGE_RUNS_MAX, PAGE_RECORDS, SEQ_MAX, SLICE_BYTES } from "./limits.ts";
+import { PAGE_RECORDS, SEQ_MAX, SLICE_BYTES } from "./limits.ts";
 import { PayloadWindow } from "./payload_window.ts";
 import { INDEX_BYTES, IndexRecords, payloadChecksum } from "./record_format.ts";
 import type { SegmentContent } from "./segment_content.ts";
@@ -55,15 +55,19 @@ export interface SegmentScan {
   readonly seqTooLarge: bigint | undefined;
 }
 
-/** A part of which nothing is known. */
-export function nothingVerified(): VerifiedPart {
+/**
+ * A part of which nothing is known.
+ *
+ * @param runsMax Runs of damage that are remembered.
+ */
+export function nothingVerified(runsMax?: number): VerifiedPart {
   return verifiedPart({
     records: 0,
     datBytes: 0,
     heapBytes: 0,
     firstSeq: -1,
     lastSeq: -1,
-    damage: new DamageRuns(),
+    damage: new DamageRuns(runsMax),
     times: alignedTimes(0),
   });
 }
@@ -114,7 +118,7 @@ export async function scanSegment(
       if (!isSound) {
         if (disorderAt !== undefined) continue;
         onDamage?.(start + at, page.seq64(at), isInRange ? "checksum" : "range");
-        isBeyondList ||= damage.runs >= DAMAGE_RUNS_MAX;
+        isBeyondList ||= damage.isFull;
         if (!isBeyondList) damage.add(start + at);
         continue;
       }

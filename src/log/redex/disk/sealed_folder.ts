@@ -1,5 +1,6 @@
 /** The folder of full segments: what is in it, and putting it in order (`docs/redex.md`). */
 import type { Disk } from "../../../base/mod.ts";
+import { REPAIR_RUNS_MAX } from "./limits.ts";
 import {
   ASIDE_SUFFIX,
   GONE_SUFFIX,
@@ -36,6 +37,17 @@ export function listSealed(disk: Disk, folder: string): SealedEntry[] {
   return entries;
 }
 
+/** What {@linkcode openSealedSegments} works with. */
+export interface OpenSealedOptions {
+  readonly disk: Disk;
+  /** The channel's folder. */
+  readonly folder: string;
+  readonly nowNs: bigint;
+  readonly slices: Slices;
+  /** No seal is believed. */
+  readonly isRepair: boolean;
+}
+
 /**
  * Opens the full segments, oldest first, after ending what a crash interrupted. One that was not sealed is
  * verified as the live one is. One whose numbers do not lie before those that follow is set aside.
@@ -43,19 +55,17 @@ export function listSealed(disk: Disk, folder: string): SealedEntry[] {
  * @param liveFirstSeq Number of the first live record; −1 without one.
  */
 export async function openSealedSegments(
-  disk: Disk,
-  folder: string,
+  options: OpenSealedOptions,
   liveFirstSeq: number,
-  nowNs: bigint,
-  slices: Slices,
 ): Promise<SealedSegment[]> {
+  const { disk, folder, slices, isRepair } = options;
   endInterrupted(disk, folder);
   const segments: SealedSegment[] = [];
   let seqEnd = liveFirstSeq < 0 ? Infinity : liveFirstSeq;
   // From the last one on, because each ends where the next one begins.
   for (const entry of listSealed(disk, folder).reverse()) {
-    const segment = openSealed(disk, entry) ??
-      await recoverSealed(disk, entry, seqEnd, nowNs, slices);
+    const known = isRepair ? undefined : openSealed(disk, entry);
+    const segment = known ?? await recoverSealed(options, entry, seqEnd);
     if (segment === undefined || segment.content.lastSeq >= seqEnd) {
       disk.rename(entry.path, `${entry.path}${ASIDE_SUFFIX}`);
     } else if (soundCount(segment.content) > 0) {
@@ -141,15 +151,13 @@ function openSealed(disk: Disk, { path, generation }: SealedEntry): SealedSegmen
 
 /** A segment without a seal, which gets one; `undefined` when none of its records lies before `seqEnd`. */
 async function recoverSealed(
-  disk: Disk,
+  { disk, nowNs, slices, isRepair }: OpenSealedOptions,
   { path, generation }: SealedEntry,
   seqEnd: number,
-  nowNs: bigint,
-  slices: Slices,
 ): Promise<SealedSegment | undefined> {
   let files = openSegmentFiles(disk, path, { create: true });
   try {
-    const verified = nothingVerified();
+    const verified = nothingVerified(isRepair ? REPAIR_RUNS_MAX : undefined);
     const scan = await scanSegment(files, verified, slices, undefined, seqEnd);
     if (scan.firstSeq < 0 && scan.disorderAt !== undefined) return undefined;
     const recovered = await recoverSegment({ disk, files, verified, scan, nowNs, slices });

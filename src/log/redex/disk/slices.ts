@@ -5,10 +5,13 @@ import { SLICE_MS } from "./limits.ts";
 /** Lets others run when work has gone on for a few milliseconds. */
 export class Slices {
   readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
   #startMs: number;
 
-  constructor(clock: Clock) {
+  /** @param signal Ends the work at the next rest. */
+  constructor(clock: Clock, signal?: AbortSignal) {
     this.#clock = clock;
+    this.#signal = signal;
     this.#startMs = clock.now();
   }
 
@@ -17,9 +20,14 @@ export class Slices {
     return this.#clock.now() - this.#startMs >= SLICE_MS;
   }
 
-  /** Lets others run; goes on after them. */
+  /**
+   * Lets others run; goes on after them.
+   *
+   * @throws The signal's reason.
+   */
   async rest(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    this.#signal?.throwIfAborted();
     this.#startMs = this.#clock.now();
   }
 }
