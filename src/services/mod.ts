@@ -13,6 +13,7 @@ export * from "./nat/mod.ts";
 export * from "./node_services.ts";
 export * from "./peer_list.ts";
 export * from "./placement.ts";
+export * from "./reservation_board.ts";
 export * from "./rpc/mod.ts";
 export * from "./storage.ts";
 export * from "./subnets.ts";

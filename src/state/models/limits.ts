@@ -12,6 +12,12 @@ export const LOWERED_TEXT_MAX = 4096;
 /** Ids that an `idIn` filter may name. */
 export const ID_IN_MAX = 1_000_000;
 
+/** What a model may be given instead of the bounds above. */
+export interface ModelLimits {
+  /** Most rows; {@linkcode ROWS_MAX} when left out. */
+  readonly rowsMax?: number;
+}
+
 /** Children that a fan-out may derive at once; each is one submit and one link event. */
 export const SHARDS_MAX = 65_536;
 

@@ -1,4 +1,5 @@
 /** The models that `net` brings: tasks, memories, workflows. */
+export type { ModelLimits } from "./limits.ts";
 export * from "./memories/memory.ts";
 export { createMemoryModel } from "./memories/memory_model.ts";
 export type { MemoryTable } from "./memories/memory_table.ts";

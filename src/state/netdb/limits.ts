@@ -9,9 +9,6 @@ export const ROW_BYTES_MAX = 1024 * 1024;
 /** Values inside of each other in a row. */
 export const VALUE_DEPTH_MAX = 32;
 
-/** Bytes of a bundle that is read from a file (`operator.md`). */
-export const BUNDLE_BYTES_MAX = 4 * 2 ** 30;
-
 /** Milliseconds that a snapshot waits for folds to come to the end of their logs. */
 export const BARRIER_MS = 10_000;
 

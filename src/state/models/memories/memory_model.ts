@@ -2,7 +2,7 @@
 import { PostcardReader, PostcardWriter } from "../../../base/mod.ts";
 import { FoldDecodeError } from "../../cortex/fold_error.ts";
 import type { CortexEvent, FoldModel } from "../../cortex/types.ts";
-import { ROWS_MAX } from "../limits.ts";
+import type { ModelLimits } from "../limits.ts";
 import { MEMORIES_CHANNEL, MEMORY_EVENTS } from "./memory.ts";
 import { MemoryTable } from "./memory_table.ts";
 
@@ -10,14 +10,14 @@ import { MemoryTable } from "./memory_table.ts";
 const MEMORY_BYTES_MIN = 8;
 
 /** The model of memories. Unknown events change nothing. */
-export function createMemoryModel(): FoldModel<MemoryTable> {
+export function createMemoryModel(limits?: ModelLimits): FoldModel<MemoryTable> {
   const reader = new PostcardReader(new Uint8Array(0));
   return {
     channel: MEMORIES_CHANNEL,
-    create: () => new MemoryTable(),
+    create: () => new MemoryTable(limits),
     apply: (state, event) => applyMemoryEvent(state, event, reader.reset(event.tail)),
     encode: encodeMemories,
-    decode: decodeMemories,
+    decode: (bytes) => decodeMemories(new MemoryTable(limits), bytes),
   };
 }
 
@@ -95,9 +95,8 @@ function encodeMemories(state: MemoryTable): Uint8Array {
   return writer.finish();
 }
 
-function decodeMemories(bytes: Uint8Array): MemoryTable {
+function decodeMemories(state: MemoryTable, bytes: Uint8Array): MemoryTable {
   const reader = new PostcardReader(bytes);
-  const state = new MemoryTable();
   for (let left = reader.count(MEMORY_BYTES_MIN); left > 0; left--) {
     reader.halves();
     const [keyLow, keyHigh] = [reader.low, reader.high];
@@ -128,7 +127,7 @@ function decodeMemories(bytes: Uint8Array): MemoryTable {
 
 function addMemory(state: MemoryTable, idLow: number, idHigh: number): number {
   const slot = state.add(idLow, idHigh);
-  if (slot < 0) throw new FoldDecodeError(`Cannot add memory: there are ${ROWS_MAX} already`);
+  if (slot < 0) throw new FoldDecodeError(`Cannot add memory: there are ${state.rowsMax} already`);
   return slot;
 }
 

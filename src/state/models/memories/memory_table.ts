@@ -1,5 +1,5 @@
 /** The folded state of memories: columns, and rows that are made when they are read and kept until they change. */
-import { ROWS_MAX } from "../limits.ts";
+import { type ModelLimits, ROWS_MAX } from "../limits.ts";
 import type { RowState } from "../rows.ts";
 import { TextColumn } from "../tables/text_column.ts";
 import { TimedRows } from "../tables/timed_rows.ts";
@@ -9,12 +9,18 @@ const NO_TAGS: readonly string[] = Object.freeze([]);
 
 /** Memories by id. */
 export class MemoryTable implements RowState<Memory, MemoryFilter> {
+  /** Most rows there can be. */
+  readonly rowsMax: number;
   readonly #rows = new TimedRows();
   readonly #contents = new TextColumn();
   readonly #sources = new TextColumn();
   readonly #tags: (readonly string[])[] = [];
   readonly #pinned: boolean[] = [];
   readonly #made: (Memory | undefined)[] = [];
+
+  constructor({ rowsMax = ROWS_MAX }: ModelLimits = {}) {
+    this.rowsMax = rowsMax;
+  }
 
   get size(): number {
     return this.#rows.table.size;
@@ -52,7 +58,7 @@ export class MemoryTable implements RowState<Memory, MemoryFilter> {
 
   /** Adds an id that is not there, unpinned; its slot, whose parts are to be set, or -1 when there is no room. */
   add(idLow: number, idHigh: number): number {
-    if (this.size >= ROWS_MAX) return -1;
+    if (this.size >= this.rowsMax) return -1;
     const slot = this.#rows.add(idLow, idHigh);
     this.#contents.set(slot, "");
     this.#sources.set(slot, "");

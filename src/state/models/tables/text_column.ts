@@ -68,11 +68,15 @@ export class TextColumn {
   }
 }
 
-/** True when `text` contains `needle` by the rules of text search. */
-export function containsText(text: string, needle: string): boolean {
-  return ASCII.test(needle)
-    ? lowerAscii(text).includes(lowerAscii(needle))
-    : text.toLowerCase().includes(needle.toLowerCase());
+/** A test of texts: whether they contain the needle, by the rules of text search. */
+export function textSearch(needle: string): (text: string) => boolean {
+  if (needle === "") return () => true;
+  if (!ASCII.test(needle)) {
+    const lowered = needle.toLowerCase();
+    return (text) => text.toLowerCase().includes(lowered);
+  }
+  const lowered = lowerAscii(needle);
+  return (text) => lowerAscii(text).includes(lowered);
 }
 
 function remember(

@@ -2,7 +2,7 @@
 import { PostcardReader, PostcardWriter } from "../../../base/mod.ts";
 import { FoldDecodeError } from "../../cortex/fold_error.ts";
 import type { CortexEvent, FoldModel } from "../../cortex/types.ts";
-import { ROWS_MAX } from "../limits.ts";
+import type { ModelLimits } from "../limits.ts";
 import { TASK_EVENTS, TASK_STATUSES, TASKS_CHANNEL } from "./task.ts";
 import { TaskTable } from "./task_table.ts";
 
@@ -10,14 +10,14 @@ import { TaskTable } from "./task_table.ts";
 const TASK_BYTES_MIN = 6;
 
 /** The model of tasks. Unknown events change nothing. */
-export function createTaskModel(): FoldModel<TaskTable> {
+export function createTaskModel(limits?: ModelLimits): FoldModel<TaskTable> {
   const reader = new PostcardReader(new Uint8Array(0));
   return {
     channel: TASKS_CHANNEL,
-    create: () => new TaskTable(),
+    create: () => new TaskTable(limits),
     apply: (state, event) => applyTaskEvent(state, event, reader.reset(event.tail)),
     encode: encodeTasks,
-    decode: decodeTasks,
+    decode: (bytes) => decodeTasks(new TaskTable(limits), bytes),
   };
 }
 
@@ -83,9 +83,8 @@ function encodeTasks(state: TaskTable): Uint8Array {
   return writer.finish();
 }
 
-function decodeTasks(bytes: Uint8Array): TaskTable {
+function decodeTasks(state: TaskTable, bytes: Uint8Array): TaskTable {
   const reader = new PostcardReader(bytes);
-  const state = new TaskTable();
   for (let left = reader.count(TASK_BYTES_MIN); left > 0; left--) {
     reader.halves();
     const [keyLow, keyHigh] = [reader.low, reader.high];
@@ -116,7 +115,7 @@ function putTask(
   updatedHigh: number,
 ): void {
   const slot = state.put(idLow, idHigh, title, status);
-  if (slot < 0) throw new FoldDecodeError(`Cannot add task: there are ${ROWS_MAX} already`);
+  if (slot < 0) throw new FoldDecodeError(`Cannot add task: there are ${state.rowsMax} already`);
   state.setCreated(slot, createdLow, createdHigh);
   state.setUpdated(slot, updatedLow, updatedHigh);
 }

@@ -1,7 +1,7 @@
 /**
  * The folded state of tasks: columns, and rows that are made when they are read and kept until they change.
  */
-import { ROWS_MAX } from "../limits.ts";
+import { type ModelLimits, ROWS_MAX } from "../limits.ts";
 import type { RowState } from "../rows.ts";
 import { TextColumn } from "../tables/text_column.ts";
 import { TimedRows } from "../tables/timed_rows.ts";
@@ -9,10 +9,16 @@ import { isSameTask, type Task, TASK_STATUSES, type TaskFilter } from "./task.ts
 
 /** Tasks by id. Ids and times come in as halves, because a fold has no time for bigints. */
 export class TaskTable implements RowState<Task, TaskFilter> {
+  /** Most rows there can be. */
+  readonly rowsMax: number;
   readonly #rows = new TimedRows();
   readonly #titles = new TextColumn();
   #statuses = new Uint8Array(this.#rows.table.capacity);
   readonly #made: (Task | undefined)[] = [];
+
+  constructor({ rowsMax = ROWS_MAX }: ModelLimits = {}) {
+    this.rowsMax = rowsMax;
+  }
 
   get size(): number {
     return this.#rows.table.size;
@@ -52,7 +58,7 @@ export class TaskTable implements RowState<Task, TaskFilter> {
   put(idLow: number, idHigh: number, title: string, status: number): number {
     let slot = this.slotOf(idLow, idHigh);
     if (slot < 0) {
-      if (this.size >= ROWS_MAX) return -1;
+      if (this.size >= this.rowsMax) return -1;
       slot = this.#rows.add(idLow, idHigh);
       if (this.#statuses.length < this.#rows.table.capacity) this.#growStatuses();
     }

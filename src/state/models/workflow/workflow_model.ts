@@ -2,7 +2,7 @@
 import { PostcardReader, PostcardWriter } from "../../../base/mod.ts";
 import { FoldDecodeError } from "../../cortex/fold_error.ts";
 import type { CortexEvent, FoldModel } from "../../cortex/types.ts";
-import { ROWS_MAX } from "../limits.ts";
+import type { ModelLimits } from "../limits.ts";
 import { WORKFLOW_CHANNEL, WORKFLOW_EVENTS, WORKFLOW_STATUSES } from "./workflow.ts";
 import { isTerminalNumber, type WorkflowProgress, WorkflowTable } from "./workflow_table.ts";
 
@@ -12,13 +12,13 @@ const RUNNING = WORKFLOW_STATUSES.indexOf("running");
 const DONE = WORKFLOW_STATUSES.indexOf("done");
 
 /** The model of workflows. Unknown events change nothing. */
-export function createWorkflowModel(): FoldModel<WorkflowTable> {
+export function createWorkflowModel(limits?: ModelLimits): FoldModel<WorkflowTable> {
   return {
     channel: WORKFLOW_CHANNEL,
-    create: () => new WorkflowTable(),
+    create: () => new WorkflowTable(limits),
     apply: applyWorkflowEvent,
     encode: encodeWorkflow,
-    decode: decodeWorkflow,
+    decode: (bytes) => decodeWorkflow(new WorkflowTable(limits), bytes),
   };
 }
 
@@ -75,20 +75,24 @@ function change(
 
 function put(state: WorkflowTable, id: bigint, task: WorkflowProgress): void {
   if (!state.put(id, task)) {
-    throw new FoldDecodeError(`Cannot add workflow task: there are ${ROWS_MAX} already`);
+    throw new FoldDecodeError(`Cannot add workflow task: there are ${state.rowsMax} already`);
   }
 }
 
 function link(state: WorkflowTable, parent: bigint, child: bigint): boolean {
-  if (state.parents.size >= ROWS_MAX && !state.parents.has(child)) {
-    throw new FoldDecodeError(`Cannot link workflow task: there are ${ROWS_MAX} links already`);
+  if (state.parents.size >= state.rowsMax && !state.parents.has(child)) {
+    throw new FoldDecodeError(
+      `Cannot link workflow task: there are ${state.rowsMax} links already`,
+    );
   }
   return state.link(parent, child);
 }
 
 function requestCancel(state: WorkflowTable, id: bigint): boolean {
-  if (state.cancelled.size >= ROWS_MAX) {
-    throw new FoldDecodeError(`Cannot cancel workflow task: ${ROWS_MAX} cancels are open already`);
+  if (state.cancelled.size >= state.rowsMax) {
+    throw new FoldDecodeError(
+      `Cannot cancel workflow task: ${state.rowsMax} cancels are open already`,
+    );
   }
   return state.setCancelled(id, true);
 }
@@ -111,21 +115,20 @@ function encodeWorkflow(state: WorkflowTable): Uint8Array {
   return writer.finish();
 }
 
-function decodeWorkflow(bytes: Uint8Array): WorkflowTable {
+function decodeWorkflow(state: WorkflowTable, bytes: Uint8Array): WorkflowTable {
   const reader = new PostcardReader(bytes);
-  const state = new WorkflowTable();
-  each(reader, 4, () => {
+  each(reader, state.rowsMax, 4, () => {
     const id = reader.u64();
     const step = reader.u32();
     const status = reader.variant(WORKFLOW_STATUSES.length);
     put(state, id, { step, status, attempts: reader.u32() });
   });
-  each(reader, 1, () => void state.cancelled.add(reader.u64()));
-  each(reader, 2, () => {
+  each(reader, state.rowsMax, 1, () => void state.cancelled.add(reader.u64()));
+  each(reader, state.rowsMax, 2, () => {
     const id = reader.u64();
     state.children.set(id, new Set(reader.list(1, () => reader.u64())));
   });
-  each(reader, 2, () => {
+  each(reader, state.rowsMax, 2, () => {
     const id = reader.u64();
     state.parents.set(id, reader.u64());
   });
@@ -133,10 +136,15 @@ function decodeWorkflow(bytes: Uint8Array): WorkflowTable {
   return state;
 }
 
-function each(reader: PostcardReader, itemBytesMin: number, read: () => void): void {
+function each(
+  reader: PostcardReader,
+  rowsMax: number,
+  itemBytesMin: number,
+  read: () => void,
+): void {
   const count = reader.count(itemBytesMin);
-  if (count > ROWS_MAX) {
-    throw new FoldDecodeError(`Cannot read workflow: ${count} entries, at most ${ROWS_MAX} are`);
+  if (count > rowsMax) {
+    throw new FoldDecodeError(`Cannot read workflow: ${count} entries, at most ${rowsMax} are`);
   }
   for (let left = count; left > 0; left--) {
     read();

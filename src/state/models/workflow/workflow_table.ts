@@ -3,7 +3,7 @@
  * there before the task is, and are kept for it.
  */
 import { NetError } from "../../../base/mod.ts";
-import { ROWS_MAX } from "../limits.ts";
+import { type ModelLimits, ROWS_MAX } from "../limits.ts";
 import type { RowState } from "../rows.ts";
 import {
   isSameWorkflowTask,
@@ -27,12 +27,18 @@ const NO_CHILDREN: readonly bigint[] = Object.freeze([]);
 
 /** Tasks, cancels and links. */
 export class WorkflowTable implements RowState<WorkflowTask, WorkflowFilter> {
+  /** Most rows there can be. */
+  readonly rowsMax: number;
   readonly tasks = new Map<bigint, WorkflowProgress>();
   readonly cancelled = new Set<bigint>();
   readonly children = new Map<bigint, Set<bigint>>();
   readonly parents = new Map<bigint, bigint>();
   readonly #made = new Map<bigint, WorkflowTask>();
   readonly #counts = WORKFLOW_STATUSES.map(() => 0);
+
+  constructor({ rowsMax = ROWS_MAX }: ModelLimits = {}) {
+    this.rowsMax = rowsMax;
+  }
 
   get size(): number {
     return this.tasks.size;
@@ -49,8 +55,11 @@ export class WorkflowTable implements RowState<WorkflowTask, WorkflowFilter> {
       throw new NetError("usage", `Cannot query: limit is ${limit}, must be an integer from 0 on`);
     }
     const rows = [...this.#select(filter)];
-    const sign = orderBy === "id-asc" ? 1 : -1;
-    rows.sort((a, b) => a.id === b.id ? 0 : a.id < b.id ? -sign : sign);
+    // Tasks mostly come with rising ids, and are kept in the order in which they came.
+    if (rows.some(({ id }, at) => at > 0 && id < (rows[at - 1]?.id ?? 0n))) {
+      rows.sort((a, b) => a.id < b.id ? -1 : 1);
+    }
+    if (orderBy === "id-desc") rows.reverse();
     return limit === undefined ? rows : rows.slice(0, limit);
   }
 
@@ -94,7 +103,7 @@ export class WorkflowTable implements RowState<WorkflowTask, WorkflowFilter> {
   put(id: bigint, { step, status, attempts }: WorkflowProgress): boolean {
     const task = this.tasks.get(id);
     if (task === undefined) {
-      if (this.tasks.size >= ROWS_MAX) return false;
+      if (this.tasks.size >= this.rowsMax) return false;
       this.tasks.set(id, { step, status, attempts });
     } else {
       this.#count(task.status, -1);

@@ -1,6 +1,6 @@
 /** Filters over rows of any fields: equality, ranges, parts of texts and lists, order. */
 import { isSameValue } from "../../cortex/same_value.ts";
-import { containsText } from "../../models/tables/text_column.ts";
+import { textSearch } from "../../models/tables/text_column.ts";
 import { NetDbError } from "../error.ts";
 
 /** What is asked of one field; all parts have to hold. A plain value asks for equality. */
@@ -41,18 +41,24 @@ export interface RowFilter<Row> {
 /** Says of a row whether it is wanted. */
 export type RowTest = (row: Readonly<Record<string, unknown>>) => boolean;
 
-const CONDITIONS: Readonly<Record<string, (value: unknown, wanted: unknown) => boolean>> = {
-  eq: isEqual,
-  ne: (value, wanted) => !isEqual(value, wanted),
-  in: (value, wanted) => Array.isArray(wanted) && wanted.some((one) => isEqual(value, one)),
-  gt: (value, wanted) => (compareValues(value, wanted) ?? 0) > 0,
-  gte: (value, wanted) => (compareValues(value, wanted) ?? -1) >= 0,
-  lt: (value, wanted) => (compareValues(value, wanted) ?? 0) < 0,
-  lte: (value, wanted) => (compareValues(value, wanted) ?? 1) <= 0,
-  contains: holds,
-  startsWith: (value, wanted) =>
+type ValueTest = (value: unknown) => boolean;
+
+/** Tests of a value by condition; what is wanted is looked at once, not for every row. */
+const CONDITIONS: Readonly<Record<string, (wanted: unknown) => ValueTest>> = {
+  eq: equalTo,
+  ne: (wanted) => not(equalTo(wanted)),
+  in: (wanted) => {
+    const tests = Array.isArray(wanted) ? wanted.map(equalTo) : [];
+    return (value) => tests.some((test) => test(value));
+  },
+  gt: (wanted) => (value) => (compareValues(value, wanted) ?? 0) > 0,
+  gte: (wanted) => (value) => (compareValues(value, wanted) ?? -1) >= 0,
+  lt: (wanted) => (value) => (compareValues(value, wanted) ?? 0) < 0,
+  lte: (wanted) => (value) => (compareValues(value, wanted) ?? 1) <= 0,
+  contains: holding,
+  startsWith: (wanted) => (value) =>
     typeof value === "string" && typeof wanted === "string" && value.startsWith(wanted),
-  exists: (value, wanted) => (value !== undefined) === wanted,
+  exists: (wanted) => (value) => (value !== undefined) === wanted,
 };
 
 /**
@@ -66,13 +72,14 @@ export function compileWhere(where: Readonly<Record<string, unknown>> = {}): Row
     if (asked === undefined) continue;
     for (const [name, wanted] of conditionsOf(asked)) {
       if (wanted === undefined) continue;
-      const test = Object.hasOwn(CONDITIONS, name) ? CONDITIONS[name] : undefined;
-      if (test === undefined) {
+      const condition = Object.hasOwn(CONDITIONS, name) ? CONDITIONS[name] : undefined;
+      if (condition === undefined) {
         throw new NetDbError("filter", `filter by ${field}: there is no condition "${name}"`, {
           next: `use one of ${Object.keys(CONDITIONS).join(", ")}`,
         });
       }
-      tests.push((row) => test(row[field], wanted));
+      const test = condition(wanted);
+      tests.push((row) => test(row[field]));
     }
   }
   return tests;
@@ -107,15 +114,22 @@ function conditionsOf(asked: unknown): [string, unknown][] {
   return isPlain ? Object.entries(asked) : [["eq", asked]];
 }
 
-function isEqual(value: unknown, wanted: unknown): boolean {
+function equalTo(wanted: unknown): ValueTest {
   // 1 and 1n are the same number.
-  if (isNumber(value) && isNumber(wanted)) return value == wanted;
-  return isSameValue(value, wanted);
+  if (isNumber(wanted)) return (value) => isNumber(value) && value == wanted;
+  if (typeof wanted !== "object" || wanted === null) return (value) => value === wanted;
+  return (value) => isSameValue(value, wanted);
 }
 
-function holds(value: unknown, wanted: unknown): boolean {
-  if (typeof value === "string") return typeof wanted === "string" && containsText(value, wanted);
-  return Array.isArray(value) && value.some((item) => isEqual(item, wanted));
+function not(test: ValueTest): ValueTest {
+  return (value) => !test(value);
+}
+
+function holding(wanted: unknown): ValueTest {
+  const isFound = typeof wanted === "string" ? textSearch(wanted) : () => false;
+  const isItem = equalTo(wanted);
+  return (value) =>
+    typeof value === "string" ? isFound(value) : Array.isArray(value) && value.some(isItem);
 }
 
 function isNumber(value: unknown): value is number | bigint {

@@ -7,7 +7,7 @@ import { PostcardReader, PostcardWriter } from "../../../base/mod.ts";
 import { FoldDecodeError } from "../../cortex/fold_error.ts";
 import type { CortexEvent, FoldModel } from "../../cortex/types.ts";
 import { decodePlainValue, encodePlainValue } from "../../fold/mod.ts";
-import { ROWS_MAX } from "../../models/limits.ts";
+import type { ModelLimits } from "../../models/limits.ts";
 import type { ModelEvent } from "../../models/rows.ts";
 import { NetDbError } from "../error.ts";
 import { ROW_BYTES_MAX } from "../limits.ts";
@@ -26,8 +26,9 @@ const PROBLEMS_MAX = 3;
 export function createRowModel<Schema extends RowSchema>(
   definition: CollectionDefinition<Schema>,
   pins?: BlobPins,
+  limits?: ModelLimits,
 ): FoldModel<RowTable<OwnRow<Schema>>> {
-  const create = () => new RowTable<OwnRow<Schema>>(definition.blobsOf);
+  const create = () => new RowTable<OwnRow<Schema>>(definition.blobsOf, limits);
   return {
     channel: definition.channel,
     create: () => create().pinWith(pins),
@@ -112,7 +113,7 @@ function putRow<Schema extends RowSchema>(
   const read = readRow(definition, id, fields);
   if ("problem" in read) throw new FoldDecodeError(`Cannot read row ${id}: ${read.problem}`);
   if (!state.put(read.row)) {
-    throw new FoldDecodeError(`Cannot add row ${id}: there are ${ROWS_MAX} already`);
+    throw new FoldDecodeError(`Cannot add row ${id}: there are ${state.rowsMax} already`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The folded state of a user's collection: rows by id. */
 import { NetError } from "../../../base/mod.ts";
 import { isSameValue } from "../../cortex/same_value.ts";
-import { ROWS_MAX } from "../../models/limits.ts";
+import { type ModelLimits, ROWS_MAX } from "../../models/limits.ts";
 import type { RowState } from "../../models/rows.ts";
 import { IdTable } from "../../models/tables/id_table.ts";
 import { SlotSorter } from "../../models/tables/slot_sort.ts";
@@ -15,6 +15,8 @@ export interface TableRow {
 
 /** Rows of one collection. Rows are frozen. */
 export class RowTable<Row extends TableRow> implements RowState<Row, RowFilter<Row>> {
+  /** Most rows there can be. */
+  readonly rowsMax: number;
   readonly #ids = new IdTable();
   readonly #rows: Row[] = [];
   readonly #sorter = new SlotSorter();
@@ -23,8 +25,9 @@ export class RowTable<Row extends TableRow> implements RowState<Row, RowFilter<R
   #pins: BlobPins | undefined;
   #slots = new Uint32Array(this.#ids.capacity);
 
-  constructor(blobsOf?: (row: Row) => Iterable<string>) {
+  constructor(blobsOf?: (row: Row) => Iterable<string>, { rowsMax = ROWS_MAX }: ModelLimits = {}) {
     this.#blobsOf = blobsOf;
+    this.rowsMax = rowsMax;
   }
 
   get size(): number {
@@ -71,7 +74,7 @@ export class RowTable<Row extends TableRow> implements RowState<Row, RowFilter<R
     const [low, high] = [Number(row.id & 0xffffffffn), Number(row.id >> 32n)];
     let slot = this.#ids.find(low, high);
     if (slot < 0) {
-      if (this.size >= ROWS_MAX) return false;
+      if (this.size >= this.rowsMax) return false;
       slot = this.#ids.add(low, high);
       if (this.#slots.length < this.#ids.capacity) {
         this.#slots = new Uint32Array(this.#ids.capacity);

@@ -1,6 +1,6 @@
 /** What a text condition may ask of a field, by what kind of value the field has. */
 import type { WhereOperator } from "../../../base/mod.ts";
-import { containsText } from "../../models/tables/text_column.ts";
+import { textSearch } from "../../models/tables/text_column.ts";
 import { compareValues } from "../own/row_filter.ts";
 
 /** A value that was written behind an operator. */
@@ -56,10 +56,11 @@ export const TIME_FIELD: FieldKind = {
 /** Texts: exact, or a part without regard to case. */
 export const TEXT_FIELD: FieldKind = {
   expected: "a text",
-  test: (operator, { text }) =>
-    operator === "*="
-      ? (field) => typeof field === "string" && containsText(field, text)
-      : orderTest(operator, text),
+  test: (operator, { text }) => {
+    if (operator !== "*=") return orderTest(operator, text);
+    const isFound = textSearch(text);
+    return (field) => typeof field === "string" && isFound(field);
+  },
 };
 
 /** Lists of texts: one of them is this. */
@@ -99,7 +100,7 @@ export function wordField(words: readonly string[]): FieldKind {
 /** Any JSON-like value; what was written is a number, a time, a truth value or a text, whichever fits the field. */
 export const ANY_FIELD: FieldKind = {
   expected: "a value",
-  test: (operator, value) => (field) => testAny(field, operator, value),
+  test: anyTest,
   isHeld: (field) => field !== undefined && field !== null && field !== false,
 };
 
@@ -131,28 +132,38 @@ function orderTest(
   };
 }
 
-function testAny(field: unknown, operator: WhereOperator, value: WhereValue): boolean {
-  if (operator === "!=") return !testAny(field, "==", value);
-  if (operator === "*=") {
-    return Array.isArray(field)
-      ? field.some((item) => testAny(item, "==", value))
-      : TEXT_FIELD.test(operator, value)?.(field) ?? false;
+function anyTest(operator: WhereOperator, value: WhereValue): (field: unknown) => boolean {
+  if (operator === "!=") {
+    const isEqual = anyTest("==", value);
+    return (field) => !isEqual(field);
   }
+  const { text } = value;
+  const isItem = operator === "*=" ? anyTest("==", value) : undefined;
+  const byText = TEXT_FIELD.test(operator, value);
+  const byScalar = scalarTest(operator, value);
+  return (field) => {
+    if (typeof field === "string") return byText?.(field) ?? false;
+    if (Array.isArray(field)) {
+      if (isItem !== undefined) return field.some(isItem);
+      return operator === "==" && field.some((item) => item === text || byScalar(item));
+    }
+    return operator !== "*=" && byScalar(field);
+  };
+}
+
+/** A test of numbers, times and truth values; a value in quotes is none of them, but may be a time. */
+function scalarTest(operator: WhereOperator, value: WhereValue): (field: unknown) => boolean {
   const { text, isQuoted } = value;
-  if (Array.isArray(field) && operator === "==") {
-    return field.some((item) => testAny(item, "==", value));
-  }
-  if (field instanceof Date) {
-    const ns = timeOf(value);
-    return orderTest(operator, ns)?.(BigInt(field.getTime()) * NS_PER_MS) ?? false;
-  }
-  if (typeof field === "string") return orderTest(operator, text)?.(field) ?? false;
-  if (isQuoted) return false;
-  if (field === null) return text === "null" && operator === "==";
-  if (typeof field === "boolean") {
-    return operator === "==" && text === String(field);
-  }
-  if (typeof field !== "number" && typeof field !== "bigint") return false;
+  const byTime = orderTest(operator, timeOf(value));
   const number = integerOf(value) ?? (text.trim() === "" ? NaN : Number(text));
-  return orderTest(operator, number)?.(field) ?? false;
+  const byNumber = isQuoted ? undefined : orderTest(operator, number);
+  const isWord = operator === "==" && !isQuoted;
+  return (field) => {
+    if (field instanceof Date) {
+      const ms = field.getTime();
+      return !Number.isNaN(ms) && (byTime?.(BigInt(ms) * NS_PER_MS) ?? false);
+    }
+    if (typeof field === "number" || typeof field === "bigint") return byNumber?.(field) ?? false;
+    return isWord && (field === null || typeof field === "boolean") && text === String(field);
+  };
 }
