@@ -28,6 +28,13 @@ export interface PeerDatabase {
   readonly bundle: Uint8Array;
 }
 
+/** One step with a workflow, its triggers, or a group of shards. */
+export interface PeerStep {
+  readonly on: "workflow" | "triggers" | "group";
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
 /** Operations of this process. */
 export interface NetDbOperations {
   fold: [
@@ -46,6 +53,15 @@ export interface NetDbOperations {
       readonly memories?: readonly PeerCall[];
     },
     PeerDatabase,
+  ];
+  coordinate: [
+    {
+      readonly shards: readonly bigint[];
+      readonly join: bigint;
+      readonly steps: readonly PeerStep[];
+    },
+    /** What triggers and joins gave, step by step; null for writes. */
+    readonly unknown[],
   ];
 }
 
@@ -70,6 +86,8 @@ interface Addon {
   readonly TasksAdapter: { open(redex: unknown, origin: bigint): Promise<Adapter> };
   readonly MemoriesAdapter: { open(redex: unknown, origin: bigint): Promise<Adapter> };
   readonly WorkflowAdapter: { open(redex: unknown, origin: bigint): Promise<Adapter> };
+  readonly TriggerEngine: new (workflow: Adapter) => object;
+  readonly ShardGroup: new (shards: readonly bigint[], join: bigint) => object;
   readonly NetDb: {
     open(config: object): Promise<Database>;
     openFromSnapshot(config: object, bundle: { readonly stateBytes: Buffer }): Promise<Database>;
@@ -124,6 +142,26 @@ async function database(
   return result;
 }
 
+async function coordinate(
+  { shards, join, steps }: NetDbOperations["coordinate"][0],
+): Promise<readonly unknown[]> {
+  const workflow = await addon.WorkflowAdapter.open(new addon.Redex(), ORIGIN);
+  const triggers = new addon.TriggerEngine(workflow);
+  const group = new addon.ShardGroup(shards, join);
+  const answers: unknown[] = [];
+  for (const { on, method, args } of steps) {
+    const target = on === "triggers" ? triggers : workflow;
+    const given = on === "group" ? [group] : args;
+    const answer = (target as Methods)[method]?.call(target, ...given);
+    const seq = typeof answer === "bigint" ? answer : (answer as { seq?: bigint } | undefined)?.seq;
+    if (seq !== undefined) await workflow.waitForSeq(seq);
+    answers.push(typeof answer === "bigint" ? null : answer ?? null);
+  }
+  return answers;
+}
+
+type Methods = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+
 async function callAll(adapter: Adapter, calls: readonly PeerCall[]): Promise<void> {
   const methods = adapter as unknown as Readonly<Record<string, (...args: unknown[]) => bigint>>;
   for (const [at, [method, args]] of calls.entries()) {
@@ -133,4 +171,4 @@ async function callAll(adapter: Adapter, calls: readonly PeerCall[]): Promise<vo
   }
 }
 
-if (import.meta.main) await serveLines({ fold, database });
+if (import.meta.main) await serveLines({ fold, database, coordinate });

@@ -7,41 +7,22 @@ import { openRedex } from "../../src/log/mod.ts";
 import {
   createMemoryModel,
   createTaskModel,
-  createWorkflowModel,
-  decodeCortexSnapshot,
   defineCollection,
-  type FoldModel,
   type MemoryFilter,
   openMemories,
   openNetDb,
   openNetDbFromSnapshot,
   openTasks,
-  openWorkflow,
   restoreNetDb,
   ROW_ORDERS,
   type RowState,
   type TaskFilter,
-  WORKFLOW_STATUSES,
 } from "../../src/state/mod.ts";
-import { startLineProcess } from "./line_process.ts";
-import type { NetDbOperations, PeerCall, PeerRow } from "./netdb_peer_process.ts";
-import { isRustPlatform } from "./rust_addon.ts";
+import { assertSameState, call, draw, ORIGIN, replay, startPeer, test } from "./netdb_peer.ts";
+import type { PeerCall, PeerRow } from "./netdb_peer_process.ts";
 
-const SEED = 51_201;
-const ORIGIN = 0x42n;
 const clock = systemClock;
 const notes = defineCollection({ name: "notes", schema: v.object({ text: v.string() }) });
-const test = (name: string, body: () => Promise<void>) =>
-  Deno.test({ name, ignore: !isRustPlatform(), fn: body });
-
-const startPeer = () =>
-  startLineProcess<NetDbOperations>(new URL("./netdb_peer_process.ts", import.meta.url), {
-    name: "Rust core's database",
-  });
-
-const draw = <T>(arbitrary: fc.Arbitrary<T>, count: number): readonly T[] =>
-  fc.sample(arbitrary, { seed: SEED, numRuns: count });
-
 const id = fc.bigInt({ min: 0n, max: 12n });
 const time = fc.oneof(
   { arbitrary: fc.bigInt({ min: 0n, max: 40n }), weight: 5 },
@@ -52,8 +33,6 @@ const tags = fc.array(fc.constantFrom("a", "b", "B", "c", ""), { maxLength: 3 })
 /** Mostly not there: with all parts at once a filter finds nothing. */
 const optional = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ arbitrary, weight: 1 }, { arbitrary: fc.constant(undefined), weight: 3 });
-const call = (method: string, ...args: fc.Arbitrary<unknown>[]): fc.Arbitrary<PeerCall> =>
-  fc.tuple(...args).map((drawn) => [method, drawn]);
 
 const times = {
   createdAfterNs: optional(time),
@@ -81,12 +60,6 @@ function coreFilter(filter: TaskFilter & MemoryFilter): object {
   };
 }
 
-/** Decodes what the core took down, and compares by content. */
-function assertSameState<State>(model: FoldModel<State>, ours: State, theirs: Uint8Array): void {
-  const decoded = model.decode(decodeCortexSnapshot(theirs).inner);
-  assert.deepEqual(model.encode(decoded), model.encode(ours));
-}
-
 function assertSameFound<Row extends { readonly id: bigint }, Filter>(
   state: RowState<Row, Filter>,
   filters: readonly Filter[],
@@ -99,22 +72,6 @@ function assertSameFound<Row extends { readonly id: bigint }, Filter>(
 
 function show(value: unknown): string {
   return JSON.stringify(value, (_, part) => typeof part === "bigint" ? `${part}n` : part);
-}
-
-/** Does to a collection of ours what the calls do to the core's. */
-function replay(collection: object, calls: readonly PeerCall[]): void {
-  const methods = collection as Readonly<Record<string, (...args: unknown[]) => unknown>>;
-  for (const [method, args] of calls) {
-    const [first, second, third, fourth, fifth] = args;
-    if (method === "store") {
-      methods.store?.call(
-        collection,
-        first,
-        { content: second, tags: third, source: fourth },
-        fifth,
-      );
-    } else methods[method]?.call(collection, ...args);
-  }
 }
 
 test("tasks become what they become in the core, and filters find the same", async () => {
@@ -210,34 +167,6 @@ test("rows are in the core's order by any of their times", async () => {
   await using tasks = await openTasks({ redex, clock }, { origin: ORIGIN });
   replay(tasks, all);
   assertSameFound(tasks.adapter.state, filters, theirs.found);
-});
-
-test("workflows become what they become in the core, links and deletions included", async () => {
-  const task = fc.bigInt({ min: 0n, max: 7n });
-  const calls = draw(
-    fc.oneof(
-      call("submit", task),
-      call("submit", task),
-      call("transition", task, fc.constantFrom(...WORKFLOW_STATUSES)),
-      call("start", task),
-      call("advance", task),
-      call("retry", task),
-      call("requestCancel", task),
-      call("link", task, task),
-      call("link", task, task),
-      call("delete", task),
-    ),
-    600,
-  );
-  await using peer = startPeer();
-  for (const count of [20, 100, 600]) {
-    const part = calls.slice(0, count);
-    const theirs = await peer.call("fold", { adapter: "workflow", calls: part });
-    await using redex = openRedex({ clock });
-    await using workflow = await openWorkflow({ redex, clock }, { origin: ORIGIN });
-    replay(workflow, part);
-    assertSameState(createWorkflowModel(), workflow.adapter.state, theirs.stateBytes);
-  }
 });
 
 const TASK_CALLS: readonly PeerCall[] = [
