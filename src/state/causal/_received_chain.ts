@@ -10,7 +10,7 @@ import {
 } from "./causal_link.ts";
 import { horizonBits } from "./horizon.ts";
 import { RECEIVER_EXCUSED_MAX, RECEIVER_RIVALS_MAX, SEQUENCE_MAX } from "./limits.ts";
-import type { ChainStart, ReceiverDrop } from "./receiver_types.ts";
+import type { ChainAnchor, ChainStart, ReceiverDrop } from "./receiver_types.ts";
 
 /** An event that waits. */
 export interface HeldEvent {
@@ -38,7 +38,9 @@ export class ReceivedChain {
   /** Causes of other origins that are not waited for any more. */
   readonly #excused = new Map<bigint, bigint>();
   /** Last event and its hash; `undefined` before the first, and behind a gap. */
-  #last: { readonly link: CausalLink; readonly hash: bigint } | undefined;
+  #last: ChainAnchor | undefined;
+  /** An event whose successor may have another parent: its writer was restored behind it. */
+  #restored: ChainAnchor | undefined;
   /** Number of the last event or of the end of a gap; -1 in front of all. */
   #position: bigint;
   #isStarted: boolean;
@@ -51,14 +53,29 @@ export class ReceivedChain {
     this.bits = horizonBits(origin);
     this.#isStarted = start !== "first-received";
     if (start !== "first-received") {
-      const { link, payload } = start === "genesis" ? genesisEvent(origin) : start;
-      this.#last = { link, hash: eventHash(link, payload) };
+      this.#last = anchorOf(start === "genesis" ? genesisEvent(origin) : start);
     }
     this.#position = this.#last?.link.sequence ?? -1n;
   }
 
   get position(): bigint {
     return this.#position;
+  }
+
+  /** End of the chain; `undefined` before the first event, and behind a gap. */
+  get anchor(): ChainAnchor | undefined {
+    return this.#last;
+  }
+
+  /** Takes note of a restore; false when it is of an event that another one has the place of, or of a past one. */
+  noteRestore(anchor: ChainAnchor): boolean {
+    const { sequence } = anchor.link;
+    if (sequence < this.#position) return false;
+    if (sequence === this.#position && this.#last && !isSameLink(this.#last.link, anchor.link)) {
+      return false;
+    }
+    this.#restored = anchor;
+    return true;
   }
 
   get held(): number {
@@ -103,10 +120,7 @@ export class ReceivedChain {
   /** Keeps an event that was not refused. */
   hold(held: HeldEvent, nowMs: number): void {
     const { sequence } = held.event.link;
-    if (!this.#isStarted) {
-      this.#isStarted = true;
-      this.#position = sequence - 1n;
-    }
+    this.#startAt(sequence);
     if (this.#heldCount === 0) this.#waitsSinceMs = nowMs;
     const rivals = this.#held.get(sequence);
     if (rivals === undefined) this.#held.set(sequence, [held]);
@@ -119,17 +133,22 @@ export class ReceivedChain {
   dropWrongNext(): readonly HeldEvent[] {
     const place = this.#position + 1n;
     const rivals = this.#held.get(place);
-    const last = this.#last;
-    if (rivals === undefined || last === undefined) return [];
-    const isRight = ({ event }: HeldEvent) =>
-      checkLinkAfter(last.link, last.hash, event.link) === undefined;
-    const right = rivals.filter(isRight);
+    if (rivals === undefined) return [];
+    const right = rivals.filter(({ event }) => this.#continues(event.link));
     if (right.length === rivals.length) return [];
     if (right.length === 0) this.#held.delete(place);
     else this.#held.set(place, right);
     const wrong = rivals.filter((rival) => !right.includes(rival));
     for (const held of wrong) this.#forget(held);
     return wrong;
+  }
+
+  /** Moves on to an event that has the next place while nothing is held; false when it does not continue the chain. */
+  takeAtOnce(event: CausalEvent, nowMs: number): boolean {
+    this.#startAt(event.link.sequence);
+    if (!this.#continues(event.link)) return false;
+    this.#moveTo(event, nowMs);
+    return true;
   }
 
   /** The event with the next place. */
@@ -139,13 +158,11 @@ export class ReceivedChain {
 
   /** Moves on to an event; it and all others that claimed its place. */
   takeNext({ event }: HeldEvent, nowMs: number): readonly HeldEvent[] {
-    const { link, payload } = event;
+    const { link } = event;
     const rivals = this.#held.get(link.sequence) ?? [];
     this.#held.delete(link.sequence);
     for (const rival of rivals) this.#forget(rival);
-    this.#last = { link, hash: eventHash(link, payload) };
-    this.#position = link.sequence;
-    this.#waitsSinceMs = nowMs;
+    this.#moveTo(event, nowMs);
     return rivals;
   }
 
@@ -174,8 +191,34 @@ export class ReceivedChain {
     return sequence <= (this.#excused.get(origin) ?? -1n);
   }
 
+  #startAt(sequence: bigint): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#position = sequence - 1n;
+  }
+
+  /** True for what follows the last event; behind a gap for anything. */
+  #continues(link: CausalLink): boolean {
+    const last = this.#last;
+    if (last === undefined || checkLinkAfter(last.link, last.hash, link) === undefined) return true;
+    const restored = this.#restored;
+    return restored !== undefined && isSameLink(restored.link, last.link) &&
+      checkLinkAfter(last.link, restored.hash, link) === undefined;
+  }
+
+  #moveTo(event: CausalEvent, nowMs: number): void {
+    this.#last = anchorOf(event);
+    this.#position = event.link.sequence;
+    this.#waitsSinceMs = nowMs;
+  }
+
   #forget({ bytes }: HeldEvent): void {
     this.#heldCount -= 1;
     this.#heldBytes -= bytes;
   }
+}
+
+function anchorOf(event: CausalEvent | ChainAnchor): ChainAnchor {
+  if ("hash" in event) return { link: event.link, hash: event.hash };
+  return { link: event.link, hash: eventHash(event.link, event.payload) };
 }

@@ -10,13 +10,12 @@
  * What does not come in time is given up with a `gap`, never silently; causes that do not come make an event
  * `isEarly`. Pure: time is handed in, and `nextDeadlineMs` says when to call {@linkcode CausalReceiver.expire}.
  */
-import type { CausalEvent } from "./causal_link.ts";
+import { type CausalEvent, eventHash } from "./causal_link.ts";
 import { CausalError } from "./error.ts";
 import { decodeEventFrames } from "./event_frames.ts";
 import {
   CAUSES_MAX,
   HELD_CAUSE_BYTES,
-  RECEIVER_GAPS_MAX,
   RECEIVER_HELD_BYTES_MAX,
   RECEIVER_HELD_MAX,
   RECEIVER_HELD_PER_ORIGIN_MAX,
@@ -24,17 +23,20 @@ import {
   RECEIVER_PATIENCE_MS,
 } from "./limits.ts";
 import { type HeldEvent, ReceivedChain } from "./_received_chain.ts";
+import { WaitingLine } from "./_waiting_line.ts";
 import type {
   CausalItem,
+  CausalReceived,
   CausalReceiverOptions,
   CausalReceiverStat,
   Causes,
+  ChainAnchor,
   ChainStart,
-  Received,
   ReceiverDrop,
 } from "./receiver_types.ts";
+import type { StateSnapshot } from "./state_snapshot.ts";
 
-/** {@linkcode Received} while it is gathered. */
+/** {@linkcode CausalReceived} while it is gathered. */
 interface Collected {
   readonly items: CausalItem[];
   readonly drops: ReceiverDrop[];
@@ -58,10 +60,7 @@ export class CausalReceiver {
   readonly #options: Required<Omit<CausalReceiverOptions, "strangers">>;
   readonly #strangers: CausalReceiverOptions["strangers"];
   readonly #chains = new Map<bigint, ReceivedChain>();
-  /** Chains that hold something back, those that wait longest first. */
-  readonly #waiting = new Set<ReceivedChain>();
-  /** Those of them whose next event is missing. */
-  readonly #gapped = new Set<ReceivedChain>();
+  readonly #line = new WaitingLine();
   readonly #drops: Record<ReceiverDrop, number> = {
     malformed: 0,
     stranger: 0,
@@ -92,7 +91,7 @@ export class CausalReceiver {
 
   /** When {@linkcode CausalReceiver.expire} has something to do; `undefined` while nothing is held. */
   get nextDeadlineMs(): number | undefined {
-    const [oldest] = this.#waiting;
+    const oldest = this.#line.oldest;
     return oldest === undefined ? undefined : oldest.waitsSinceMs + this.#options.patienceMs;
   }
 
@@ -129,13 +128,12 @@ export class CausalReceiver {
   }
 
   /** Lets go of an origin and of what is held of it; others may go on then. */
-  unfollow(origin: bigint, nowMs: number): Received {
+  unfollow(origin: bigint, nowMs: number): CausalReceived {
     const collected = collect();
     const chain = this.#chains.get(origin);
     if (chain === undefined) return collected;
     this.#chains.delete(origin);
-    this.#waiting.delete(chain);
-    this.#gapped.delete(chain);
+    this.#line.remove(chain);
     this.#unblock(chain);
     this.#held -= chain.held;
     this.#heldBytes -= chain.heldBytes;
@@ -151,12 +149,31 @@ export class CausalReceiver {
   }
 
   /**
+   * End of a chain, to take it up there again with {@linkcode CausalReceiver.follow}; `undefined` before its first
+   * event, and behind a gap.
+   */
+  anchor(origin: bigint): ChainAnchor | undefined {
+    return this.#chains.get(origin)?.anchor;
+  }
+
+  /**
+   * Lets the event behind a snapshot have the parent hash that a restore from it gives (`storage.md` 7.1), beside
+   * that of an unbroken chain.
+   *
+   * @returns False when its origin is not followed, or the snapshot is not of an event that is still to be followed.
+   */
+  noteRestore({ link, state }: Pick<StateSnapshot, "link" | "state">): boolean {
+    const chain = this.#chains.get(link.origin);
+    return chain?.noteRestore({ link, hash: eventHash(link, state) }) ?? false;
+  }
+
+  /**
    * Takes framed events, up to the first that is malformed.
    *
    * @param bytes Events that are held are copied out of it.
    * @param count As many as there should be.
    */
-  receiveFrames(bytes: Uint8Array, count: number, nowMs: number): Received {
+  receiveFrames(bytes: Uint8Array, count: number, nowMs: number): CausalReceived {
     const { events, isComplete } = decodeEventFrames(bytes, count);
     const collected = collect();
     for (const event of events) this.#take(event, undefined, nowMs, collected);
@@ -174,32 +191,23 @@ export class CausalReceiver {
    * @param causes What its writer had seen, exactly (see `decodeCauses`). Those of origins count that are followed
    * now.
    */
-  receive(event: CausalEvent, nowMs: number, causes?: Causes): Received {
+  receive(event: CausalEvent, nowMs: number, causes?: Causes): CausalReceived {
     const collected = collect();
     this.#take(event, causes, nowMs, collected);
     return collected;
   }
 
   /** Gives up what was waited for too long. */
-  expire(nowMs: number): Received {
+  expire(nowMs: number): CausalReceived {
     const collected = collect();
-    const late: ReceivedChain[] = [];
-    for (const chain of this.#waiting) {
-      if (!this.#isLate(chain, nowMs)) break;
-      late.push(chain);
-    }
-    // Missing events first: that they are given up lets others go on.
-    late.sort((left, right) => Number(right.hasGap) - Number(left.hasGap));
-    for (const chain of late) {
-      if (!this.#waiting.has(chain) || !this.#isLate(chain, nowMs)) continue;
+    const since = nowMs - this.#options.patienceMs;
+    for (const chain of this.#line.since(since)) {
+      // What was given up before may have let it go on.
+      if (!this.#line.has(chain) || chain.waitsSinceMs > since) continue;
       this.#giveUp(chain, nowMs, collected);
       this.#settle([chain, ...chain.blocks], nowMs, collected);
     }
     return collected;
-  }
-
-  #isLate(chain: ReceivedChain, nowMs: number): boolean {
-    return chain.waitsSinceMs + this.#options.patienceMs <= nowMs;
   }
 
   #take(
@@ -220,14 +228,23 @@ export class CausalReceiver {
     const held = this.#weigh(chain, event, causes);
     // What goes straight on needs neither room nor a copy.
     const isReady = isNext && this.#missingCause(chain, held) === undefined;
+    if (isReady && chain.held === 0) return this.#passOn(chain, event, nowMs, collected);
     if (!isReady && !this.#hasRoom(chain, held)) return this.#drop("full", collected);
     const kept = { link: event.link, payload: isReady ? event.payload : event.payload.slice() };
     chain.hold({ ...held, event: kept }, nowMs);
     this.#held += 1;
     this.#heldBytes += held.bytes;
-    this.#putInLine(chain);
+    this.#line.update(chain);
     // An event that is not the next of its chain lets nobody go on.
     if (isNext) this.#settle([chain, ...chain.blocks], nowMs, collected);
+  }
+
+  /** The common case: nothing has to be held. */
+  #passOn(chain: ReceivedChain, event: CausalEvent, nowMs: number, collected: Collected): void {
+    if (!chain.takeAtOnce(event, nowMs)) return this.#drop("parent", collected);
+    this.#handedOn += 1;
+    collected.items.push({ kind: "event", event, isEarly: false });
+    if (chain.blocks.size > 0) this.#settle([...chain.blocks], nowMs, collected);
   }
 
   #weigh(chain: ReceivedChain, event: CausalEvent, causes: Causes | undefined): HeldEvent {
@@ -254,24 +271,14 @@ export class CausalReceiver {
       this.#heldBytes + bytes <= heldBytesMax;
   }
 
-  /** Keeps the order of those that wait, and who has a gap, after a chain changed. */
-  #putInLine(chain: ReceivedChain): void {
-    if (chain.hasGap) this.#gapped.add(chain);
-    else this.#gapped.delete(chain);
-    const since = chain.held === 0 ? undefined : chain.waitsSinceMs;
-    if (since === chain.inLineSinceMs) return;
-    chain.inLineSinceMs = since;
-    this.#waiting.delete(chain);
-    if (since !== undefined) this.#waiting.add(chain);
-  }
-
   /** Hands on what can be of these chains, and then of those that waited for them. */
   #settle(chains: ReceivedChain[], nowMs: number, collected: Collected): void {
-    for (let chain = chains.shift(); chain !== undefined; chain = chains.shift()) {
+    // It grows while it is walked.
+    for (const chain of chains) {
       this.#unblock(chain);
       let hasMoved = false;
       while (this.#handOnNext(chain, nowMs, collected)) hasMoved = true;
-      this.#putInLine(chain);
+      this.#line.update(chain);
       if (hasMoved) chains.push(...chain.blocks);
     }
   }
@@ -326,14 +333,7 @@ export class CausalReceiver {
       }
       return undefined;
     }
-    const { horizon } = event.link;
-    if (horizon === 0n) return undefined;
-    let gaps = 0;
-    for (const other of this.#gapped) {
-      if (other !== chain && (horizon & other.bits) === other.bits) return other;
-      if (++gaps === RECEIVER_GAPS_MAX) return undefined;
-    }
-    return undefined;
+    return this.#line.gapOf(chain, event.link.horizon);
   }
 
   /** What a chain waits for is not coming: causes are done without, missing events are skipped. */

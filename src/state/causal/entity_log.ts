@@ -14,11 +14,22 @@ import {
   isSameLink,
 } from "./causal_link.ts";
 import { CausalError } from "./error.ts";
-import { LOG_RESTORES_MAX } from "./limits.ts";
+import { LOG_BYTES_MAX, LOG_EVENTS_MAX, LOG_RESTORES_MAX } from "./limits.ts";
 import type { StateSnapshot } from "./state_snapshot.ts";
 
-/** Why an event is not appended. */
-export type AppendFault = ChainFault | { readonly kind: "duplicate"; readonly sequence: bigint };
+/** Why an event is not appended; `full` until something is pruned. */
+export type AppendFault =
+  | ChainFault
+  | { readonly kind: "duplicate"; readonly sequence: bigint }
+  | { readonly kind: "full" };
+
+/** Bounds of a log. */
+export interface EntityLogOptions {
+  /** 1,000,000 when left out. */
+  readonly eventsMax?: number;
+  /** Bytes of payloads; 256 MiB when left out. */
+  readonly bytesMax?: number;
+}
 
 /** A chain as its readers keep it. */
 export class EntityLog {
@@ -29,9 +40,14 @@ export class EntityLog {
   #base: CausalEvent;
   /** Number of an event to the hash that its successor may have as parent besides its own. */
   readonly #restores = new Map<bigint, bigint>();
+  readonly #eventsMax: number;
+  readonly #bytesMax: number;
+  #bytes = 0;
 
   /** A log without events. */
-  constructor(entityId: Uint8Array) {
+  constructor(entityId: Uint8Array, options: EntityLogOptions = {}) {
+    this.#eventsMax = options.eventsMax ?? LOG_EVENTS_MAX;
+    this.#bytesMax = options.bytesMax ?? LOG_BYTES_MAX;
     this.entityId = entityId.slice();
     this.origin = deriveOriginHash(entityId);
     this.#base = genesisEvent(this.origin);
@@ -44,8 +60,12 @@ export class EntityLog {
    * takes the events of a chain that was never restored.
    * @throws CausalError `snapshot` when link and entity do not belong together.
    */
-  static afterSnapshot(snapshot: StateSnapshot, headPayload?: Uint8Array): EntityLog {
-    const log = new EntityLog(snapshot.entityId);
+  static afterSnapshot(
+    snapshot: StateSnapshot,
+    headPayload?: Uint8Array,
+    options?: EntityLogOptions,
+  ): EntityLog {
+    const log = new EntityLog(snapshot.entityId, options);
     const { link, state } = snapshot;
     if (link.origin !== log.origin) throw notOfLog("its link has another origin");
     log.#base = { link, payload: headPayload ?? state };
@@ -58,8 +78,8 @@ export class EntityLog {
    *
    * @throws CausalError `snapshot` when the event is not of the entity.
    */
-  static after(entityId: Uint8Array, base: CausalEvent): EntityLog {
-    const log = new EntityLog(entityId);
+  static after(entityId: Uint8Array, base: CausalEvent, options?: EntityLogOptions): EntityLog {
+    const log = new EntityLog(entityId, options);
     if (base.link.origin !== log.origin) throw notOfLog("the event has another origin");
     log.#base = base;
     return log;
@@ -79,9 +99,15 @@ export class EntityLog {
     return this.#events.length;
   }
 
+  /** Bytes of the payloads that are kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /**
    * Appends an event that continues the chain.
    *
+   * @param event Kept, not copied: a payload that lies in a buffer of somebody else's is copied before.
    * @returns Why it was not appended; `undefined` when it was. Genesis itself is fine on an empty log and not kept.
    */
   append(event: CausalEvent): AppendFault | undefined {
@@ -96,8 +122,12 @@ export class EntityLog {
     const isGenesis = link.sequence === 0n && this.#events.length === 0;
     if (isGenesis && isSameLink(link, head.link) && payload.length === 0) return undefined;
     const fault = this.checkNext(head, link);
-    if (fault === undefined) this.#events.push(event);
-    return fault;
+    if (fault !== undefined) return fault;
+    const bytes = this.#bytes + payload.length;
+    if (this.#events.length >= this.#eventsMax || bytes > this.#bytesMax) return { kind: "full" };
+    this.#events.push(event);
+    this.#bytes = bytes;
+    return undefined;
   }
 
   /** What is wrong with a link behind an event of this log, restores taken into account. */
@@ -150,6 +180,7 @@ export class EntityLog {
     if (last === undefined) return 0;
     this.#base = last;
     this.#events = this.#events.slice(gone.length);
+    this.#bytes -= payloadBytes(gone);
     for (const place of this.#restores.keys()) {
       if (place < last.link.sequence) this.#restores.delete(place);
     }
@@ -160,11 +191,16 @@ export class EntityLog {
   truncateAfter(sequence: bigint): readonly CausalEvent[] {
     const gone = this.after(sequence);
     this.#events.length -= gone.length;
+    this.#bytes -= payloadBytes(gone);
     for (const place of this.#restores.keys()) {
       if (place > this.head.link.sequence) this.#restores.delete(place);
     }
     return gone;
   }
+}
+
+function payloadBytes(events: readonly CausalEvent[]): number {
+  return events.reduce((sum, { payload }) => sum + payload.length, 0);
 }
 
 function notOfLog(why: string): CausalError {

@@ -57,7 +57,7 @@ export function encodeEventFrames(events: readonly CausalEvent[]): Uint8Array<Ar
 /**
  * Reads at most `count` events, up to the first that is malformed; never throws.
  *
- * @param bytes Payloads are views of it.
+ * @param bytes Payloads are views of it; who keeps an event copies its payload.
  */
 export function decodeEventFrames(bytes: Uint8Array, count: number): DecodedFrames {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -18,6 +18,13 @@ export const SNAPSHOT_PART_BYTES_MAX = 0xffff_ffff;
  */
 export const HORIZON_ORIGINS_MAX = 65_536;
 
+/**
+ * Events and payload bytes that a log keeps before it has to be pruned: 1,000,000 events are about 250 MB with
+ * their links.
+ */
+export const LOG_EVENTS_MAX = 1_000_000;
+export const LOG_BYTES_MAX = 256 * 1024 * 1024;
+
 /** Places of a log at which a restore may have anchored the chain anew; the oldest is forgotten. */
 export const LOG_RESTORES_MAX = 1_024;
 

@@ -21,11 +21,12 @@ export * from "./horizon.ts";
 export { CAUSAL_LINK_BYTES } from "./limits.ts";
 export type {
   CausalItem,
+  CausalReceived,
   CausalReceiverOptions,
   CausalReceiverStat,
   Causes,
+  ChainAnchor,
   ChainStart,
-  Received,
   ReceiverDrop,
 } from "./receiver_types.ts";
 export * from "./snapshot_store.ts";

@@ -1,5 +1,5 @@
 /** What goes into a receiver of causal order and what comes out. */
-import type { CausalEvent } from "./causal_link.ts";
+import type { CausalEvent, CausalLink } from "./causal_link.ts";
 
 /** What the writer of an event had seen: origins with their highest numbers. */
 export type Causes = ReadonlyMap<bigint, bigint>;
@@ -43,18 +43,24 @@ export type CausalItem =
   };
 
 /** What became of what was received. */
-export interface Received {
+export interface CausalReceived {
   /** To be handed on now. */
   readonly items: readonly CausalItem[];
   /** Events that were dropped, by reason. */
   readonly drops: readonly ReceiverDrop[];
 }
 
+/** The end of a chain: the link of its last event, and that event's hash in the place of its payload. */
+export interface ChainAnchor {
+  readonly link: CausalLink;
+  readonly hash: bigint;
+}
+
 /**
- * Where a chain is taken up: at its first event, behind an event that is known, or at whichever event comes
- * first.
+ * Where a chain is taken up: at its first event, behind an event that is known or the end that a receiver had come
+ * to, or at whichever event comes first.
  */
-export type ChainStart = "genesis" | "first-received" | CausalEvent;
+export type ChainStart = "genesis" | "first-received" | CausalEvent | ChainAnchor;
 
 /** Options of {@linkcode CausalReceiver}. */
 export interface CausalReceiverOptions {

@@ -10,7 +10,7 @@ import { PARTITIONS_MAX } from "./limits.ts";
 export type PartitionPhase = "suspected" | "confirmed" | "healing" | "healed";
 
 /** A partition. */
-export interface Partition {
+export interface MeshPartition {
   readonly id: number;
   readonly phase: PartitionPhase;
   readonly subnet: number;
@@ -52,17 +52,17 @@ export class PartitionDetector {
     return this.#active.size;
   }
 
-  /** Partitions that were not taken up because there were 64. */
+  /** Partitions that were not taken up because there were 16. */
   get refused(): number {
     return this.#refused;
   }
 
-  get(id: number): Partition | undefined {
+  get(id: number): MeshPartition | undefined {
     const active = this.#active.get(id);
     return active === undefined ? undefined : partitionOf(active);
   }
 
-  list(): Partition[] {
+  list(): MeshPartition[] {
     return [...this.#active.values()].map(partitionOf);
   }
 
@@ -130,7 +130,7 @@ export class PartitionDetector {
   }
 
   /** Takes the healed ones away, for what both sides wrote to be reconciled. */
-  takeHealed(): Partition[] {
+  takeHealed(): MeshPartition[] {
     const healed = [...this.#active.values()].filter(({ isHealed }) => isHealed);
     for (const { id } of healed) this.#active.delete(id);
     return healed.map(partitionOf);
@@ -143,7 +143,7 @@ function phaseOf({ isHealed, isConfirmed, back }: Active): PartitionPhase {
   return isConfirmed ? "confirmed" : "suspected";
 }
 
-function partitionOf(active: Active): Partition {
+function partitionOf(active: Active): MeshPartition {
   const { id, subnet, ourSide, otherSide, back, detectedAtMs, horizonAtSplit } = active;
   return {
     id,

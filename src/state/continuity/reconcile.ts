@@ -14,19 +14,23 @@ import {
 import { RECONCILE_EVENTS_MAX } from "./limits.ts";
 
 /** Which of the two. */
-export type Side = "ours" | "theirs";
+export type ReconcileSide = "ours" | "theirs";
 
 /** What is to be done. */
 export type ReconcileOutcome =
   | { readonly kind: "converged" }
   /** One side has all of the other and more. */
-  | { readonly kind: "catchup"; readonly behind: Side; readonly missing: readonly CausalEvent[] }
+  | {
+    readonly kind: "catchup";
+    readonly behind: ReconcileSide;
+    readonly missing: readonly CausalEvent[];
+  }
   /** Both wrote. The loser's events go on as a fork at `divergeSequence`. */
   | {
     readonly kind: "conflict";
     /** First event that differs in number, parent or payload. */
     readonly divergeSequence: bigint;
-    readonly winner: Side;
+    readonly winner: ReconcileSide;
     /** From the first event on that is not the same on both sides. */
     readonly winning: readonly CausalEvent[];
     readonly losing: readonly CausalEvent[];
@@ -151,7 +155,7 @@ function winnerAt(
   index: number,
   ours: readonly CausalEvent[],
   theirs: readonly CausalEvent[],
-): Side {
+): ReconcileSide {
   if (ours.length !== theirs.length) return ours.length > theirs.length ? "ours" : "theirs";
   const our = ours[index];
   const their = theirs[index];

@@ -36,10 +36,10 @@ export type ContinuityStatus =
     readonly gapStart: bigint;
   }
   /** Whole, and moved from one node to another on the way. */
-  | ({ readonly kind: "migrated" } & Migration);
+  | ({ readonly kind: "migrated" } & ChainMigration);
 
 /** A move of an entity. */
-export interface Migration {
+export interface ChainMigration {
   /** Last event before it. */
   readonly sequence: bigint;
   readonly sourceNode: bigint;
@@ -55,7 +55,7 @@ export interface AssessOptions {
   /** Record of the fork that the log is of. */
   readonly fork?: ForkRecord;
   /** A move that is known of. */
-  readonly migration?: Migration;
+  readonly migration?: ChainMigration;
 }
 
 /** Why a chain broke. */

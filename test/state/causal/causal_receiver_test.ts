@@ -4,17 +4,17 @@ import {
   CausalChain,
   CausalError,
   type CausalEvent,
+  type CausalReceived,
   CausalReceiver,
   type Causes,
   encodeEventFrames,
   horizonBits,
   ObservedHorizon,
-  type Received,
 } from "../../../src/state/mod.ts";
-import { eventsOf } from "./chain_samples.ts";
+import { eventsOf, snapshotBehind, WRITER } from "./chain_samples.ts";
 
 /** What was handed on, as `origin:number`, early ones with `!`, gaps as `origin:from-to`. */
-function textsOf({ items }: Pick<Received, "items">): string[] {
+function textsOf({ items }: Pick<CausalReceived, "items">): string[] {
   return items.map((item) =>
     item.kind === "gap"
       ? `${item.origin}:${item.from}-${item.to}`
@@ -306,4 +306,37 @@ Deno.test("CausalReceiver looks at no more than 64 gaps for an event that knows 
   gapAt(others[63] ?? assert.fail());
   gapAt(seen);
   assert.deepEqual(knowing(2n, seen), ["2:1"]);
+});
+
+Deno.test("CausalReceiver goes on where another one had come to, without the last payload", () => {
+  const events = eventsOf(1n, 4);
+  const before = new CausalReceiver({ strangers: "genesis" });
+  assert.equal(before.anchor(1n), undefined);
+  for (const sequence of [1, 2]) before.receive(at(events, sequence), 0);
+  const anchor = before.anchor(1n) ?? assert.fail();
+  const after = new CausalReceiver();
+  after.follow(1n, anchor);
+  assert.deepEqual(after.receive(at(events, 2), 0).drops, ["duplicate"]);
+  const wrong = { ...at(events, 3), link: { ...at(events, 3).link, parent: 5n } };
+  assert.deepEqual(after.receive(wrong, 0).drops, ["parent"]);
+  assert.deepEqual(textsOf(after.receive(at(events, 3), 0)), ["1:3"]);
+});
+
+Deno.test("CausalReceiver follows a writer across a restore that it was told of", () => {
+  const events = eventsOf(WRITER.originHash, 3);
+  const snapshot = snapshotBehind(at(events, 3));
+  const chain = CausalChain.afterSnapshot(snapshot);
+  const next = [chain.append(Uint8Array.of(1)), chain.append(Uint8Array.of(2))];
+  const receiver = new CausalReceiver({ strangers: "genesis" });
+  assert.ok(!receiver.noteRestore(snapshot));
+  receiver.receive(at(events, 1), 0);
+  // It may be told before it has come so far.
+  assert.ok(receiver.noteRestore(snapshot));
+  for (const sequence of [2, 3]) receiver.receive(at(events, sequence), 0);
+  assert.ok(receiver.noteRestore(snapshot));
+  const other = { ...snapshot, link: { ...snapshot.link, parent: 1n } };
+  assert.ok(!receiver.noteRestore(other));
+  const handedOn = next.flatMap((event) => receiver.receive(event, 0).items);
+  assert.deepEqual(handedOn.map((item) => item.kind === "event" && item.event), next);
+  assert.ok(!receiver.noteRestore(snapshot));
 });

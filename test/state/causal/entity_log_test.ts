@@ -124,3 +124,20 @@ Deno.test("EntityLog.noteRestore() lets a log go on over a restore", () => {
   const other = { ...snapshot, entityId: new Uint8Array(32) };
   assert.throws(() => log.noteRestore(other), /another entity/);
 });
+
+Deno.test("EntityLog is full at its bounds until something is pruned", () => {
+  const options = { eventsMax: 3, bytesMax: 5 };
+  const log = new EntityLog(WRITER.entityId, options);
+  for (const sequence of [0, 1]) assert.equal(log.append(EVENT(sequence)), undefined);
+  assert.equal(log.bytes, 4);
+  assert.deepEqual(log.append(EVENT(2)), { kind: "full" });
+  assert.equal(log.pruneThrough(1n), 1);
+  assert.equal(log.bytes, 2);
+  assert.equal(log.append(EVENT(2)), undefined);
+  assert.equal(log.truncateAfter(2n).length, 1);
+  assert.equal(log.bytes, 2);
+  const few = new EntityLog(WRITER.entityId, { eventsMax: 1 });
+  assert.equal(few.append(EVENT(0)), undefined);
+  assert.equal(few.append(EVENT(1))?.kind, "full");
+  assert.equal(few.append(EVENT(2))?.kind, "sequence_gap");
+});
