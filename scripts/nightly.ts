@@ -1,13 +1,19 @@
 /**
- * What takes too long for every change: a thousand simulated networks, another thousand with calls on them, a
- * million hostile inputs for each decoder, a handshake flood, a soak, lossy transfers with the live Rust core. Prints a table of steps and
- * a verdict; the exit code is 1 when a step failed. `--only NAME` runs one step.
+ * What takes too long for every change: a thousand simulated networks, another thousand with calls on them,
+ * logs on thousands of disks that crash, a thousand writers that are killed, a million hostile inputs for each
+ * decoder, a handshake flood, a soak, lossy transfers with the live Rust core. Prints a table of steps and a
+ * verdict; the exit code is 1 when a step failed. `--only NAME` runs one step.
  *
- * `NET_SIM_SEEDS`, `NET_SIM_FIRST`, `NET_FUZZ_COUNT`, `NET_FUZZ_SEED`, `NET_FLOOD_SECONDS`,
- * `NET_SOAK_SECONDS` and `NET_INTEROP_SEEDS` change how much is done.
+ * `NET_SIM_SEEDS`, `NET_SIM_FIRST`, `NET_CRASH_SEEDS`, `NET_KILLS`, `NET_FUZZ_COUNT`, `NET_FUZZ_SEED`,
+ * `NET_FLOOD_SECONDS`, `NET_SOAK_SECONDS` and `NET_INTEROP_SEEDS` change how much is done.
  */
 
 import { FUZZ_TARGETS } from "../test/fuzz/targets.ts";
+import {
+  addKillReport,
+  emptyKillReport,
+  type KillReport,
+} from "../test/log/redex/crash_process.ts";
 import { addReport, describeReport, emptyReport, type SeedsReport } from "../test/sim/seeds.ts";
 
 /** What a step found. */
@@ -21,6 +27,7 @@ interface StepResult {
 const STEPS: Readonly<Record<string, () => Promise<StepResult>>> = {
   simulation: simulate,
   calls,
+  crashes,
   fuzz,
   flood: () => runProgram("test/soak/flood.ts"),
   soak: () => runProgram("test/soak/soak.ts"),
@@ -34,6 +41,9 @@ const FIRST_SEED = setting("NET_SIM_FIRST", 1);
 const FUZZ_COUNT = setting("NET_FUZZ_COUNT", 1_000_000);
 const FUZZ_SEED = setting("NET_FUZZ_SEED", 20_817);
 const INTEROP_SEEDS = setting("NET_INTEROP_SEEDS", 8);
+const CRASH_SEEDS = setting("NET_CRASH_SEEDS", 6_000);
+const KILLS = setting("NET_KILLS", 1_000);
+const KILLS_PER_SEED = 10;
 const CORES = Math.max(1, navigator.hardwareConcurrency);
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
@@ -110,6 +120,25 @@ async function fuzz(): Promise<StepResult> {
 function calls(): Promise<StepResult> {
   const summary = `unary calls and streams on ${SEEDS} networks`;
   return runTest("test/sim/rpc_sim_test.ts", { NET_SIM_SEEDS: String(SEEDS) }, summary);
+}
+
+/** Logs on a disk that loses what was not synced, and logs whose writer is killed. */
+async function crashes(): Promise<StepResult> {
+  const simulated = await runTest(
+    "test/log/redex/crash_sim_test.ts",
+    { NET_CRASH_SEEDS: String(CRASH_SEEDS) },
+    "",
+  );
+  const total = emptyKillReport();
+  const end = FIRST_SEED + Math.ceil(KILLS / KILLS_PER_SEED);
+  const reports = await Promise.all(Array.from({ length: CORES }, async (_, i) => {
+    const args = [FIRST_SEED + i, end, CORES, KILLS_PER_SEED].map(String);
+    return JSON.parse(await outputOf("test/log/redex/crash_process.ts", args)) as KillReport;
+  }));
+  for (const report of reports) addKillReport(total, report);
+  const summary = `${CRASH_SEEDS} simulated disks; ${total.kills} writers killed, ` +
+    `${total.appended} events appended, ${total.acknowledged} times acknowledged`;
+  return { summary, failures: [...simulated.failures, ...total.faults] };
 }
 
 /** Transfers of 64 MiB to and from the live Rust core at 10 % loss. */
