@@ -75,23 +75,23 @@ export function sinceFlag(
   );
 }
 
-/** Waits until a log is there; false when it is not in time. */
+/** Waits until a log is there: it was, it came, or it is not in time. */
 export async function untilThere(
   io: Io,
   node: NodeCaller,
   channel: string,
   waitMs: number,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<"there" | "came" | "absent"> {
   const deadline = io.now() + waitMs;
-  for (;;) {
+  for (let isFirst = true;; isFirst = false) {
     try {
       await node.call("log.stat", { channel }, { signal });
-      return true;
+      return isFirst ? "there" : "came";
     } catch (error) {
       if (!(error instanceof NetError) || error.code !== "not_found") throw error;
     }
-    if (io.now() >= deadline) return false;
+    if (io.now() >= deadline) return "absent";
     await pause(THERE_LOOK_MS, signal);
   }
 }

@@ -118,9 +118,9 @@ async function readLog(
     try {
       if (waitMs !== undefined) {
         output.note(`waiting for ${channel}`);
-        const isThere = await untilThere(context.io, node, channel, waitMs, signal);
+        const how = await untilThere(context.io, node, channel, waitMs, signal);
         // What came first is what was waited for.
-        if (isThere && params.from === "end") params.from = "start";
+        if (how === "came" && params.from === "end") params.from = "start";
       }
       const printer = new LogPrinter(context, output, flags, verb, channel);
       const result = recordOf(
