@@ -19,6 +19,8 @@ export interface Segment {
   readonly tsLow: Uint32Array;
   /** Events in it. */
   count: number;
+  /** Somebody may look at its bytes for as long as it likes: it is filled up, and never used again. */
+  isHeld: boolean;
 }
 
 /** Some neighbouring events of a segment. */
@@ -95,7 +97,10 @@ export class SegmentRing {
     this.#dropEmptyHead();
   }
 
-  /** Takes the oldest `count` events, or all there are; their bytes belong to the taker. */
+  /**
+   * Takes the oldest `count` events, or all there are. What was handed out is not written to before
+   * {@linkcode SegmentRing.giveBack} says that nobody looks at it; a segment that has room takes more behind it.
+   */
   take(count: number): SegmentPart[] {
     const parts: SegmentPart[] = [];
     let left = Math.min(count, this.#length);
@@ -108,8 +113,7 @@ export class SegmentRing {
       this.#length -= to - from;
       this.#bytes -= bytesBetween(segment, from, to);
       this.#head = to;
-      // What was handed out is not written to again, also when it was not full: but the rest of it is here.
-      if (to === segment.count) this.#shift();
+      this.#dropEmptyHead();
     }
     return parts;
   }
@@ -124,23 +128,32 @@ export class SegmentRing {
     return count;
   }
 
-  /** Takes back segments that nobody looks at any more. */
-  recycle(parts: readonly SegmentPart[]): void {
-    for (const { segment, to } of parts) {
-      if (this.#spare.length >= SPARE_MAX) return;
-      // The last part may be one of two of a segment: the other is still in use.
-      if (to !== segment.count || segment.bytes.length !== SEGMENT_BYTES) continue;
-      segment.count = 0;
-      this.#spare.push(segment);
+  /**
+   * Says what became of parts that were taken, before others are taken.
+   *
+   * @param isFree Nobody looks at them any more.
+   */
+  giveBack(parts: readonly SegmentPart[], isFree: boolean): void {
+    for (const { segment } of parts) {
+      segment.isHeld ||= !isFree;
+      if (segment.isHeld) continue;
+      if (segment === this.#segments[0]) {
+        // All before the head was given back by now.
+        if (this.#head < segment.count) continue;
+        segment.count = 0;
+        this.#head = 0;
+      } else if (this.#spare.length < SPARE_MAX && segment.bytes.length === SEGMENT_BYTES) {
+        segment.count = 0;
+        this.#spare.push(segment);
+      }
     }
   }
 
+  /** The last segment stays when it is empty: it may have room. */
   #dropEmptyHead(): void {
     const segment = this.#segments[0];
-    if (segment !== undefined && this.#head === segment.count) this.#shift();
-  }
-
-  #shift(): void {
+    if (segment === undefined || this.#head < segment.count) return;
+    if (this.#segments.length === 1 && segment.count < SEGMENT_EVENTS) return;
     this.#segments.shift();
     this.#head = 0;
   }
@@ -154,6 +167,7 @@ export class SegmentRing {
     const spare = bytes <= SEGMENT_BYTES ? this.#spare.pop() : undefined;
     const segment = spare ?? createSegment(Math.max(SEGMENT_BYTES, bytes));
     this.#segments.push(segment);
+    this.#dropEmptyHead();
     return segment;
   }
 }
@@ -176,5 +190,6 @@ function createSegment(bytes: number): Segment {
     tsHigh: new Uint32Array(SEGMENT_EVENTS),
     tsLow: new Uint32Array(SEGMENT_EVENTS),
     count: 0,
+    isHeld: false,
   };
 }

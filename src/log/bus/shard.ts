@@ -239,9 +239,10 @@ export class Shard {
     if (failure === undefined) {
       this.dispatched += batch.count;
       this.batches += 1;
-      // After a failure a try that ran out of time may still go on, and look at its batch.
-      if (batch.release()) this.ring.recycle(batch.parts);
+      this.ring.giveBack(batch.parts, batch.release());
     } else {
+      // A try that ran out of time may still go on, and look at its batch.
+      this.ring.giveBack(batch.parts, false);
       this.#lose(batch.count);
       log.error("bus_batch_lost", {
         bus: config.name,

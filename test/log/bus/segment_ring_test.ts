@@ -17,6 +17,7 @@ Deno.test("a ring gives back what was put in, in order, whatever is pushed, take
     fc.property(fc.array(step, { maxLength: 25 }), fc.boolean(), (steps, isRecycled) => {
       const ring = new SegmentRing(4_096, 1 << 20);
       const model: { size: number; ts: number }[] = [];
+      const kept: { readonly raw: Uint8Array; readonly insertionTs: bigint }[] = [];
       let ts = 0;
       const push = (size: number) => {
         const hasRoom = ring.hasRoom(size);
@@ -42,6 +43,7 @@ Deno.test("a ring gives back what was put in, in order, whatever is pushed, take
           const parts = ring.take(step.count);
           const expected = model.splice(0, step.count);
           const events = eventsOf(parts);
+          kept.push(...events.map(({ raw, insertionTs }) => ({ raw, insertionTs })));
           assert.equal(events.length, expected.length);
           for (const [index, { raw, insertionTs }] of events.entries()) {
             const { size, ts } = expected[index] ?? { size: -1, ts: -1 };
@@ -49,10 +51,16 @@ Deno.test("a ring gives back what was put in, in order, whatever is pushed, take
             assert.ok(raw.every((byte) => byte === (ts & 0xff)));
             assert.equal(insertionTs, (3n << 32n) | BigInt(ts));
           }
-          if (isRecycled) ring.recycle(parts);
+          ring.giveBack(parts, isRecycled);
         }
         assert.equal(ring.length, model.length);
         assert.equal(ring.bytes, model.reduce((sum, event) => sum + event.size, 0));
+        // What nobody gave back stays as it was.
+        if (!isRecycled) {
+          for (const { raw, insertionTs } of kept.slice(-50)) {
+            assert.ok(raw.every((byte) => byte === Number(insertionTs & 0xffn)));
+          }
+        }
         if (model[0] !== undefined) assert.equal(ring.oldestTs, 3 * 2 ** 32 + model[0].ts);
       }
     }),
@@ -87,4 +95,18 @@ Deno.test("a shard's clock rises strictly over any times it is told, and over 10
   assert.equal(clock.last, (5n << 32n) + 1n);
   clock.next(11);
   assert.ok(clock.last >= (5n << 32n) + 999_000n);
+});
+
+Deno.test("small batches share a segment, also when their events are kept", () => {
+  for (const isFree of [true, false]) {
+    const ring = new SegmentRing(4_096, 1 << 20);
+    const segments = new Set<unknown>();
+    for (let n = 0; n < 1_024; n++) {
+      ring.push(new Uint8Array(8), 0, n);
+      const parts = ring.take(10);
+      for (const { segment } of parts) segments.add(segment);
+      ring.giveBack(parts, isFree);
+    }
+    assert.equal(segments.size, 1);
+  }
 });

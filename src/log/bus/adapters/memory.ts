@@ -52,7 +52,8 @@ export function createMemoryAdapter(options: MemoryAdapterOptions = {}): BusAdap
       kept.producers.set(batch.producerNonce, end);
       for (const { raw, insertionTs } of batch.events) {
         const id = String(kept.first + kept.events.length);
-        kept.events.push({ id, raw, insertionTs, shard: batch.shard });
+        // A view would keep all of the segment it lies in.
+        kept.events.push({ id, raw: raw.slice(), insertionTs, shard: batch.shard });
       }
       const excess = kept.events.length - eventsMax;
       if (excess > 0 && kept.events.length > eventsMax * SLACK) {
