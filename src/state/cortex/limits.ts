@@ -15,8 +15,9 @@ export const SET_ASIDE_REASON_MAX = 200;
 /** One log line for events that were set aside within this time of each other. */
 export const SET_ASIDE_BURST_MS = 1_000;
 
-/** Events asked of the log at a time: a quarter of a millisecond of folding. */
-export const SLICE_EVENTS_MAX = 512;
+/** Events asked of the log at a time: about 1 ms of folding for a quick model, and a few for one that takes 1 ms each. */
+export const SLICE_EVENTS_MAX = 1_024;
+export const SLICE_EVENTS_MIN = 8;
 
 /** Milliseconds of folding after which other work has its turn. */
 export const SLICE_MS_MAX = 8;

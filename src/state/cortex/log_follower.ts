@@ -1,10 +1,10 @@
 /**
- * Reads a log from a place on: first what is there, then what comes. It does so in slices, so that a long
- * log leaves room for other work.
+ * Reads a log from a place on: first what is there, then what comes. It does so in slices, as large as what is done
+ * with the events allows, so that a long log leaves room for other work.
  */
 import type { Clock } from "../../base/mod.ts";
 import type { RedexFile, RedexTail, TailItem } from "../../log/mod.ts";
-import { SLICE_EVENTS_MAX, SLICE_MS_MAX } from "./limits.ts";
+import { SLICE_EVENTS_MAX, SLICE_EVENTS_MIN, SLICE_MS_MAX } from "./limits.ts";
 
 /** Takes items in order; false when no more are wanted. */
 export type TakeItems = (items: readonly TailItem[]) => boolean;
@@ -14,6 +14,7 @@ export class LogFollower {
   readonly #clock: Clock;
   readonly #tail: RedexTail;
   readonly #take: TakeItems;
+  #sliceEvents = SLICE_EVENTS_MIN;
   /** Milliseconds of work since others had their turn. */
   #workedMs = 0;
 
@@ -32,9 +33,9 @@ export class LogFollower {
     while (this.#tail.position < until) {
       signal?.throwIfAborted();
       const started = this.#clock.now();
-      const items = this.#tail.takeNow(SLICE_EVENTS_MAX);
+      const items = this.#tail.takeNow(this.#sliceEvents);
       if (items.length === 0 || !this.#take(items)) return;
-      await this.#giveWay(started);
+      await this.#giveWay(items.length, started);
     }
   }
 
@@ -46,11 +47,11 @@ export class LogFollower {
   async follow(): Promise<void> {
     try {
       for (;;) {
-        const items = await this.#tail.take(SLICE_EVENTS_MAX);
+        const items = await this.#tail.take(this.#sliceEvents);
         if (items === undefined) return;
         const started = this.#clock.now();
         if (!this.#take(items)) return;
-        await this.#giveWay(started);
+        await this.#giveWay(items.length, started);
       }
     } finally {
       this.close();
@@ -61,8 +62,14 @@ export class LogFollower {
     this.#tail.close();
   }
 
-  async #giveWay(startedMs: number): Promise<void> {
-    this.#workedMs += this.#clock.now() - startedMs;
+  async #giveWay(events: number, startedMs: number): Promise<void> {
+    const tookMs = this.#clock.now() - startedMs;
+    this.#workedMs += tookMs;
+    if (tookMs > SLICE_MS_MAX) {
+      this.#sliceEvents = Math.max(SLICE_EVENTS_MIN, this.#sliceEvents >> 1);
+    } else if (tookMs < SLICE_MS_MAX / 4 && events === this.#sliceEvents) {
+      this.#sliceEvents = Math.min(SLICE_EVENTS_MAX, this.#sliceEvents << 1);
+    }
     if (this.#workedMs < SLICE_MS_MAX) return;
     await new Promise<void>((resolve) => this.#clock.soon(resolve));
     this.#workedMs = 0;

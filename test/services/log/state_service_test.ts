@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { NetError } from "../../../src/base/mod.ts";
 import { silentLog } from "../../../src/observe/mod.ts";
-import { FOLDS_MAX, StateService } from "../../../src/services/mod.ts";
+import { FOLDS_MAX, OPEN_FILES_MAX, StateService } from "../../../src/services/mod.ts";
 import { defineFold, postcardCodec } from "../../../src/state/mod.ts";
 import { settle } from "../../state/cortex/harness.ts";
 import { type KitOptions, startLogs } from "./log_kit.ts";
@@ -112,6 +112,27 @@ Deno.test("a channel's rules keep a fold from it", async () => {
   });
   await assert.rejects(state.openFold(counter), { code: "not_allowed" });
   await stop();
+});
+
+Deno.test("on a disk: the file of a log that is folded is not closed for others", async () => {
+  const folder = await Deno.makeTempDir();
+  const { state, logs, stop } = await startState({ folder });
+  try {
+    await using fold = await state.openFold(counter);
+    const file = logs.redex.get("demo/counter");
+    for (let i = 0; i < OPEN_FILES_MAX + 5; i++) {
+      await logs.append(`other/${i}`, [new Uint8Array(1)]);
+    }
+    assert.equal(logs.redex.get("demo/counter"), file);
+    assert.ok(logs.counters.files_evicted_total >= 5);
+    fold.append.added({ amount: 1 });
+    await fold.close();
+    for (let i = 0; i < OPEN_FILES_MAX + 5; i++) await logs.open(`other/${i}`);
+    assert.equal(logs.redex.get("demo/counter"), undefined);
+  } finally {
+    await stop();
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("on a disk: a fold goes on when its log was closed to be mended, and ends when it is removed", async () => {

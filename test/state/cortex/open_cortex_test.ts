@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Clock } from "../../../src/base/mod.ts";
 import {
   CortexError,
   decodeCortexSnapshot,
@@ -7,10 +8,12 @@ import {
   encodeCortexSnapshot,
   encodeEvent,
   FoldDecodeError,
+  type FoldModel,
+  openCortex,
   SET_ASIDE_KEPT_MAX,
 } from "../../../src/state/mod.ts";
 import { createBench, ORIGIN, settle } from "./harness.ts";
-import { ADD, amount, BREAK } from "./sum_model.ts";
+import { ADD, amount, BREAK, SUM_MODEL, type Sums } from "./sum_model.ts";
 
 Deno.test("openCortex() folds what the log has before it resolves", async () => {
   const { open, write } = createBench();
@@ -19,6 +22,37 @@ Deno.test("openCortex() folds what the log has before it resolves", async () => 
   assert.equal(fold.state.get("a"), 2_000);
   assert.deepEqual([fold.foldedSeq, fold.appliedSeq], [1_999n, 1_999n]);
   assert.equal(fold.isRunning, true);
+});
+
+Deno.test("openCortex() leaves room for other work while it folds, however slow the model", async () => {
+  for (const eventMs of [0.01, 1, 20]) {
+    const { redex, clock, write } = createBench();
+    for (let i = 0; i < 3_000; i++) write("a", 1);
+    let now = 0;
+    let worked = 0;
+    let longest = 0;
+    const slow: FoldModel<Sums> = {
+      ...SUM_MODEL,
+      apply: (sums, event) => {
+        now += eventMs;
+        worked += eventMs;
+        return SUM_MODEL.apply(sums, event);
+      },
+    };
+    const busy: Clock = {
+      wallMs: () => clock.wallMs(),
+      now: () => now,
+      soon: (action) => {
+        longest = Math.max(longest, worked);
+        worked = 0;
+        queueMicrotask(action);
+      },
+      after: () => () => {},
+    };
+    await using fold = await openCortex({ redex, clock: busy }, slow, { origin: ORIGIN });
+    assert.equal(fold.state.get("a"), 3_000);
+    assert.ok(longest <= Math.max(32, 8 * eventMs), `${longest} ms of ${eventMs} each`);
+  }
 });
 
 Deno.test("openCortex() follows what others append", async () => {
