@@ -14,19 +14,7 @@ import {
   ObservedHorizon,
   type StateSnapshot,
 } from "../../src/state/mod.ts";
-import { isRustPlatform } from "./rust_addon.ts";
-import { type RustStorage, startRustStorage } from "./rust_storage.ts";
-
-function rustTest(name: string, run: (rust: RustStorage) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: !isRustPlatform(),
-    fn: async () => {
-      await using rust = startRustStorage();
-      await run(rust);
-    },
-  });
-}
+import { type RustStorage, rustTest } from "./rust_storage.ts";
 
 function decoded(bytes: Uint8Array): StateSnapshot {
   const result = decodeStateSnapshot(bytes);

@@ -1,9 +1,12 @@
 /** What the storage tests with the live core have in common: the process, folders, channels of both sides. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
 import { idToHex, systemClock, systemDisk } from "../../src/base/mod.ts";
 import { xxh3 } from "../../src/core/crypto/mod.ts";
 import { openRedex, type Redex, type RedexConfig, type RedexOptions } from "../../src/log/mod.ts";
 import { type LineProcess, startLineProcess } from "./line_process.ts";
+import { isRustPlatform } from "./rust_addon.ts";
 import type { StorageOperations } from "./rust_storage_process.ts";
 
 /** The core's side. */
@@ -119,4 +122,46 @@ export async function appendOwn(
     undefined,
     options,
   );
+}
+
+/** Channel of the tests. */
+export const CHANNEL = "room/lobby";
+/** Seed of what is drawn. */
+export const SEED = 20_817;
+
+/** Payloads of all lengths that are kept differently: empty, 8 bytes, across a page. */
+export const anyPayloads = fc.array(
+  fc.oneof(
+    fc.constant(new Uint8Array()),
+    fc.uint8Array({ minLength: 8, maxLength: 8 }),
+    fc.uint8Array({ maxLength: 200 }),
+    fc.uint8Array({ minLength: 3_000, maxLength: 6_000 }),
+  ),
+  { minLength: 1, maxLength: 12 },
+);
+
+/** A test that needs the core. */
+export function rustTest(name: string, run: (rust: RustStorage) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: !isRustPlatform(),
+    fn: async () => {
+      await using rust = startRustStorage();
+      await run(rust);
+    },
+  });
+}
+
+/** Events with these payloads, numbered from `first` on. */
+export function eventsFrom(first: bigint, payloads: readonly Uint8Array[]): PlainEvent[] {
+  return payloads.map((payload, index) => plainEvent(first + BigInt(index), payload));
+}
+
+/** Draws values. */
+export const sample = <T>(arbitrary: fc.Arbitrary<T>, count: number, seed = SEED): readonly T[] =>
+  fc.sample(arbitrary, { seed, numRuns: count });
+
+/** What our engine notes beside the log of what it verified. */
+export function checkpointOf(folder: string): string {
+  return join(folder, CHANNEL, "@checkpoint");
 }
