@@ -294,12 +294,13 @@ class DiskRecordStore implements RecordStore {
       const syncs = [...unsealed.map((segment) => segment.open()), live];
       const outcomes = await Promise.allSettled(syncs.map((segment) => segment.sync(slices)));
       for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-      for (const segment of unsealed) await segment.seal();
       this.#nameLive();
     } catch (error) {
       throw diskFailure(error, this.#action("sync"));
     }
     this.#persistedSeq = Math.max(this.#persistedSeq, upTo);
+    // A seal that cannot be written, on a full device say, is tried again; without it the next open reads more.
+    for (const segment of unsealed) await segment.seal().catch(() => {});
     if (!this.#checkpoint.isDue(live)) return;
     await this.#checkpoint.writeIfPossible(this.#segments.live, this.#checkpointPlace());
   }
