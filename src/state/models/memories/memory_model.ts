@@ -86,12 +86,8 @@ function deleteMemory(state: MemoryTable, reader: PostcardReader): boolean {
 
 /** A map from id to memory, in the order of ids so that equal states are equal bytes. */
 function encodeMemories(state: MemoryTable): Uint8Array {
-  const memories = state.find();
-  const writer = new PostcardWriter(64 + 128 * memories.length).varint(memories.length);
-  for (const { id, content, tags, source, createdNs, updatedNs, isPinned } of memories) {
-    writer.varint(id).varint(id).text(content).list(tags, (tag) => writer.text(tag)).text(source);
-    writer.varint(createdNs).varint(updatedNs).flag(isPinned);
-  }
+  const writer = new PostcardWriter(64 + 128 * state.size).varint(state.size);
+  state.write(writer);
   return writer.finish();
 }
 

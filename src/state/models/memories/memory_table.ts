@@ -1,4 +1,5 @@
 /** The folded state of memories: columns, and rows that are made when they are read and kept until they change. */
+import type { PostcardWriter } from "../../../base/mod.ts";
 import { type ModelLimits, ROWS_MAX } from "../limits.ts";
 import type { RowState } from "../rows.ts";
 import { TextColumn } from "../tables/text_column.ts";
@@ -103,6 +104,21 @@ export class MemoryTable implements RowState<Memory, MemoryFilter> {
     this.#pinned[slot] = this.#pinned[last] as boolean;
     this.#made[slot] = this.#made[last];
     for (const column of [this.#tags, this.#pinned, this.#made]) column.length = last;
+  }
+
+  /** Appends id, memory and so on of all, in the order of ids, without making rows of them. */
+  write(writer: PostcardWriter): void {
+    const { table, created, updated } = this.#rows;
+    for (const slot of this.#rows.byId()) {
+      table.ids.write(writer, slot);
+      table.ids.write(writer, slot);
+      writer.text(this.#contents.get(slot));
+      writer.list(this.#tags[slot] ?? NO_TAGS, (tag) => void writer.text(tag));
+      writer.text(this.#sources.get(slot));
+      created.write(writer, slot);
+      updated.write(writer, slot);
+      writer.flag(this.#pinned[slot] ?? false);
+    }
   }
 
   #select(filter: MemoryFilter): number {

@@ -2,7 +2,9 @@
  * The ids of a table's rows, and which slot each row is in. Rows lie side by side without holes: the last one moves
  * into the place of one that goes.
  *
- * Open addressing in typed arrays, as `base/pair_map.ts`, but with the ids in the column that filters scan.
+ * While rows come with rising ids, and none but the last goes, their column is in order and is searched as it is. Then
+ * an index is made: open addressing in typed arrays, as `base/pair_map.ts`, but with the ids in the column that
+ * filters scan.
  */
 import { U64Column } from "./u64_column.ts";
 
@@ -14,7 +16,8 @@ export class IdTable {
   readonly ids = new U64Column(CAPACITY_FIRST);
   #capacity = CAPACITY_FIRST;
   #size = 0;
-  #index = new Int32Array(2 * CAPACITY_FIRST).fill(EMPTY);
+  /** Slot by hash; only up to date while ids are not ascending. */
+  #index = new Int32Array(0);
   #isAscending = true;
 
   /** Rows. */
@@ -34,7 +37,9 @@ export class IdTable {
 
   /** Slot of an id; -1 when there is none. */
   find(low: number, high: number): number {
-    return this.#index[this.#place(low, high)] as number;
+    return this.#isAscending
+      ? this.#search(low, high)
+      : this.#index[this.#place(low, high)] as number;
   }
 
   /** Slot of an id given as bigint; -1 when there is none. */
@@ -47,25 +52,47 @@ export class IdTable {
   add(low: number, high: number): number {
     const slot = this.#size;
     if (slot === this.#capacity) this.#grow();
-    if (this.#isAscending && slot > 0) this.#isAscending = this.#isAbove(low, high, slot - 1);
+    if (this.#isAscending && slot > 0 && !this.#isAbove(low, high, slot - 1)) this.#startIndex();
     this.ids.set(slot, low, high);
-    this.#index[this.#place(low, high)] = slot;
+    if (!this.#isAscending) this.#index[this.#place(low, high)] = slot;
     this.#size += 1;
     return slot;
   }
 
   /** Removes the row of a slot; the last slot, whose row is to move there (the same when it was the last). */
   remove(slot: number): number {
-    this.#forget(slot);
     const last = this.#size - 1;
+    if (this.#isAscending && slot !== last) this.#startIndex();
+    if (!this.#isAscending) this.#forget(slot);
     this.#size = last;
+    // Nothing is in order; the index is made anew when it is needed again.
     if (last === 0) this.#isAscending = true;
     if (slot === last) return last;
-    if (last > 0) this.#isAscending = false;
     const { words } = this.ids;
     this.#index[this.#place(words[2 * last] as number, words[2 * last + 1] as number)] = slot;
     this.ids.copy(last, slot);
     return last;
+  }
+
+  /** Finds an id in a column that is in order. */
+  #search(low: number, high: number): number {
+    const { words } = this.ids;
+    const last = this.#size - 1;
+    if (last < 0 || this.#isAbove(low, high, last)) return EMPTY;
+    // Ids that were counted up are where they are counted to.
+    const guess = low - (words[0] as number);
+    if (guess >= 0 && guess <= last && this.#isAt(low, high, guess)) return guess;
+    let [from, to] = [0, last];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (this.#isAbove(low, high, middle)) from = middle + 1;
+      else to = middle;
+    }
+    return this.#isAt(low, high, from) ? from : EMPTY;
+  }
+
+  #isAt(low: number, high: number, slot: number): boolean {
+    return this.ids.words[2 * slot] === low && this.ids.words[2 * slot + 1] === high;
   }
 
   #isAbove(low: number, high: number, slot: number): boolean {
@@ -112,6 +139,12 @@ export class IdTable {
   #grow(): void {
     this.#capacity *= 2;
     this.ids.grow(this.#capacity);
+    if (!this.#isAscending) this.#startIndex();
+  }
+
+  /** Makes the index of all rows. */
+  #startIndex(): void {
+    this.#isAscending = false;
     // At most half full: a search takes one look and a half.
     this.#index = new Int32Array(2 * this.#capacity).fill(EMPTY);
     const { words } = this.ids;

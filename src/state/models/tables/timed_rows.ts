@@ -96,6 +96,11 @@ export class TimedRows {
     return kept;
   }
 
+  /** All slots in the order of their ids; an array of the caller's own. */
+  byId(): Uint32Array {
+    return this.slots.slice(0, this.order(this.list({}), {}));
+  }
+
   /** Keeps of the first `count` slots those that a user's own condition wants, which may query these rows again. */
   keepMatching(count: number, isWanted: (slot: number) => boolean): number {
     const kept = this.slots.slice(0, count).filter(isWanted);

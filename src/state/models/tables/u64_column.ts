@@ -3,6 +3,7 @@
  *
  * The halves are read through a view of the same memory, which needs a little-endian machine; Deno runs on no other.
  */
+import type { PostcardWriter } from "../../../base/mod.ts";
 import type { U64Bounds } from "./u64_range.ts";
 
 /** Column of unsigned 64-bit numbers. */
@@ -27,6 +28,11 @@ export class U64Column {
 
   get(slot: number): bigint {
     return this.#values[slot] ?? 0n;
+  }
+
+  /** Writes a row as a varint. */
+  write(writer: PostcardWriter, slot: number): void {
+    writer.halves(this.words[2 * slot] as number, this.words[2 * slot + 1] as number);
   }
 
   set(slot: number, low: number, high: number): void {

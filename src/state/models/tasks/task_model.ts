@@ -76,10 +76,7 @@ function deleteTask(state: TaskTable, reader: PostcardReader): boolean {
 /** A map from id to task, in the order of ids so that equal states are equal bytes. */
 function encodeTasks(state: TaskTable): Uint8Array {
   const writer = new PostcardWriter(64 + 64 * state.size).varint(state.size);
-  state.forEach(({ id, title, status, createdNs, updatedNs }) => {
-    writer.varint(id).varint(id).text(title).varint(TASK_STATUSES.indexOf(status));
-    writer.varint(createdNs).varint(updatedNs);
-  });
+  state.write(writer);
   return writer.finish();
 }
 

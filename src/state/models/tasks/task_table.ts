@@ -1,6 +1,7 @@
 /**
  * The folded state of tasks: columns, and rows that are made when they are read and kept until they change.
  */
+import type { PostcardWriter } from "../../../base/mod.ts";
 import { type ModelLimits, ROWS_MAX } from "../limits.ts";
 import type { RowState } from "../rows.ts";
 import { TextColumn } from "../tables/text_column.ts";
@@ -95,9 +96,16 @@ export class TaskTable implements RowState<Task, TaskFilter> {
     this.#made.length = last;
   }
 
-  /** Calls `visit` with every task in the order of ids. */
-  forEach(visit: (task: Task) => void): void {
-    for (const task of this.find()) visit(task);
+  /** Appends id, task and so on of all, in the order of ids, without making rows of them. */
+  write(writer: PostcardWriter): void {
+    const { table, created, updated } = this.#rows;
+    for (const slot of this.#rows.byId()) {
+      table.ids.write(writer, slot);
+      table.ids.write(writer, slot);
+      writer.text(this.#titles.get(slot)).varint(this.#statuses[slot] as number);
+      created.write(writer, slot);
+      updated.write(writer, slot);
+    }
   }
 
   #select(filter: TaskFilter): number {
