@@ -1,10 +1,14 @@
 /** Vectors of this project's own extensions, in `docs/vectors`. */
 import { join } from "node:path";
 import { listCases, type VectorSuite } from "./suite.ts";
+import { NETDB_OWN_SUITE } from "./suites/netdb_own.ts";
 import { RPC_BODIES_SUITE } from "./suites/rpc_bodies.ts";
 
 const FOLDER = join(import.meta.dirname ?? ".", "../../docs/vectors");
-const SUITES: Readonly<Record<string, VectorSuite>> = { "rpc_bodies.json": RPC_BODIES_SUITE };
+const SUITES: Readonly<Record<string, VectorSuite>> = {
+  "rpc_bodies.json": RPC_BODIES_SUITE,
+  "netdb.json": NETDB_OWN_SUITE,
+};
 
 for (const [file, suite] of Object.entries(SUITES)) {
   Deno.test(`own vectors of ${file} hold`, async (t) => {
