@@ -98,7 +98,7 @@ export function readFoldEvent<State, Events extends FoldEvents>(
 /**
  * Declares a fold.
  *
- * @throws RangeError when two events have one number, or one is not 0x80..0xff.
+ * @throws RangeError when two events have one number, or one is not 0x80..0xff; TypeError for an async schema.
  *
  * @example
  * ```ts

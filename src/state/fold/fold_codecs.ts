@@ -68,8 +68,11 @@ export function jsonCodec<Schema extends v.GenericSchema>(
   return { encode, decode };
 }
 
-/** The codec that an event's data is declared with. */
+/** The codec that an event's data is declared with. @throws TypeError for a schema that is async. */
 export function codecOf(data: FoldData): FoldCodec<unknown> {
+  if ("async" in data && data.async as boolean) {
+    throw new TypeError("Cannot define fold: a schema must not be async");
+  }
   return "encode" in data ? data : jsonCodec(data);
 }
 

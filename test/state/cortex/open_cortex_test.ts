@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Clock } from "../../../src/base/mod.ts";
 import {
+  type CortexAdapter,
   CortexError,
   decodeCortexSnapshot,
   decodeEvent,
@@ -80,6 +81,25 @@ Deno.test("an append is in the state when it returns", async () => {
   await settle();
   assert.deepEqual([...fold.state], [["a", 3], ["b", 1]]);
   assert.equal(metrics.foldedTotal, 3);
+});
+
+Deno.test("what a model appends while it folds comes behind, once", async () => {
+  const { redex, clock } = createBench();
+  let fold: CortexAdapter<Sums> | undefined;
+  const echoing: FoldModel<Sums> = {
+    ...SUM_MODEL,
+    apply: (sums, event) => {
+      if (event.tail[0] === 0x61 && event.appSeq < 2n) fold?.append(ADD, amount("b", 1));
+      return SUM_MODEL.apply(sums, event);
+    },
+  };
+  fold = await openCortex({ redex, clock }, echoing, { origin: ORIGIN });
+  fold.append(ADD, amount("a", 1));
+  fold.append(ADD, amount("a", 1));
+  await settle();
+  assert.deepEqual([...fold.state], [["a", 2], ["b", 1]]);
+  assert.equal(fold.appliedSeq, 2n);
+  await fold.close();
 });
 
 Deno.test("an append behind an event of another writer is folded behind it", async () => {

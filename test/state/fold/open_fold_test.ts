@@ -193,10 +193,10 @@ Deno.test("a snapshot of a declared fold is loaded again, and what it cannot hol
 
 Deno.test("defineFold() refuses numbers that are taken", () => {
   const event = { data: v.string(), apply: () => {} };
+  const stub = { channel: "a/b", state: () => ({}) };
   const define = (...numbers: number[]) =>
     defineFold({
-      channel: "a/b",
-      state: () => ({}),
+      ...stub,
       events: Object.fromEntries(
         numbers.map((dispatch, i) => [`event${i}`, { ...event, dispatch }]),
       ),
@@ -205,6 +205,12 @@ Deno.test("defineFold() refuses numbers that are taken", () => {
   assert.throws(() => define(0x7f), /dispatch is 127, must be 128..255/);
   assert.throws(() => define(256), RangeError);
   assert.throws(() => define(0x80, 0x80), /"event1": dispatch 128 is another event's/);
+  const later = v.pipeAsync(v.string(), v.checkAsync(() => Promise.resolve(true)));
+  const data = later as unknown as v.GenericSchema<string>;
+  assert.throws(
+    () => defineFold({ ...stub, events: { a: { dispatch: 0x80, data, apply: () => {} } } }),
+    TypeError,
+  );
 });
 
 Deno.test("postcardCodec() gives back what it was given", () => {
