@@ -85,21 +85,21 @@ Deno.test("an append is in the state when it returns", async () => {
 
 Deno.test("what a model appends while it folds comes behind, once", async () => {
   const { redex, clock } = createBench();
-  let fold: CortexAdapter<Sums> | undefined;
+  const folds: CortexAdapter<Sums>[] = [];
   const echoing: FoldModel<Sums> = {
     ...SUM_MODEL,
     apply: (sums, event) => {
-      if (event.tail[0] === 0x61 && event.appSeq < 2n) fold?.append(ADD, amount("b", 1));
+      if (event.tail[0] === 0x61 && event.appSeq < 2n) folds[0]?.append(ADD, amount("b", 1));
       return SUM_MODEL.apply(sums, event);
     },
   };
-  fold = await openCortex({ redex, clock }, echoing, { origin: ORIGIN });
+  await using fold = await openCortex({ redex, clock }, echoing, { origin: ORIGIN });
+  folds.push(fold);
   fold.append(ADD, amount("a", 1));
   fold.append(ADD, amount("a", 1));
   await settle();
   assert.deepEqual([...fold.state], [["a", 2], ["b", 1]]);
   assert.equal(fold.appliedSeq, 2n);
-  await fold.close();
 });
 
 Deno.test("an append behind an event of another writer is folded behind it", async () => {
