@@ -62,6 +62,16 @@ export interface IpcVerdict {
   readonly text: string;
 }
 
+/** What is done with folders of logs. */
+export interface CheckLogsOptions {
+  readonly isRepairing: boolean;
+  /** Keeps copies of what is taken out. */
+  readonly isKeepingTaken: boolean;
+  readonly signal: AbortSignal;
+  /** Told of each log with the members of a document. */
+  readonly onChecked: (check: object) => void;
+}
+
 /** Ways from the command line into the rest of the program. */
 export interface Doors {
   /** The program's own process. */
@@ -77,6 +87,8 @@ export interface Doors {
     config: NodeConfig,
     deps: { readonly log: Log; readonly env: Environment },
   ): Promise<NodeHandle>;
+  /** Verifies or repairs the logs in a folder that no node runs on. */
+  checkLogs(folder: string, options: CheckLogsOptions): Promise<void>;
   /** Probes a member; throws NetError `usage` for text that is no endpoint. */
   validateIpc(endpoint: string, options: ValidateIpcOptions): Promise<IpcVerdict>;
 }

@@ -22,6 +22,21 @@ export function systemDoors(): Doors {
       const { createControlledNode } = await import("../src/control/node/mod.ts");
       return createControlledNode(config, deps);
     },
+    checkLogs: async (folder, { onChecked, ...options }) => {
+      const { checkLogFolders } = await import("../src/services/mod.ts");
+      const { describeFolder } = await import("../src/control/node/mod.ts");
+      const { systemClock, systemDisk } = await import("../src/base/mod.ts");
+      await checkLogFolders({ disk: systemDisk, clock: systemClock }, folder, {
+        ...options,
+        onChecked: ({ channel, report, before, taken }) =>
+          onChecked({
+            channel,
+            ...describeFolder(report),
+            before: before === undefined ? null : describeFolder(before),
+            taken: taken ?? null,
+          }),
+      });
+    },
     validateIpc: async (endpoint, { isColor, maxLineBytes, ...options }) => {
       const { ipcReportDocument, renderIpcReport, validateIpc } = await import(
         "../src/validate/mod.ts"

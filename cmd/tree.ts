@@ -40,7 +40,7 @@ import { identityNewCommand } from "./identity_new.ts";
 import { identityRotateCommand } from "./identity_rotate.ts";
 import { identityShowCommand } from "./identity_show.ts";
 import { logAppendCommand } from "./log_append.ts";
-import { logCompactCommand, logVerifyCommand } from "./log_care.ts";
+import { logCompactCommand, logRepairCommand, logVerifyCommand } from "./log_care.ts";
 import { logCreateCommand, logRmCommand } from "./log_create.ts";
 import { logLsCommand, logStatCommand } from "./log_ls.ts";
 import { logReadCommand, logTailCommand } from "./log_read.ts";
@@ -146,6 +146,7 @@ const logRoutes = buildRouteMap<string, NetContext>({
     create: logCreateCommand,
     rm: logRmCommand,
     verify: logVerifyCommand,
+    repair: logRepairCommand,
     compact: logCompactCommand,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm" }),

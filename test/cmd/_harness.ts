@@ -144,6 +144,7 @@ export async function runInMemory(
         ? Promise.reject(new NetError("internal", "no node in this test"))
         : Promise.resolve(options.handle);
     },
+    checkLogs: () => Promise.reject(new NetError("internal", "no folders in this test")),
     validateIpc: () => Promise.reject(new NetError("internal", "no validator in this test")),
     ...options.doors,
   };

@@ -1,5 +1,6 @@
 /** The log verbs against a pretended node. */
 import assert from "node:assert/strict";
+import type { CheckLogsOptions } from "../../cmd/doors.ts";
 import { sinceFlag } from "../../cmd/log_common.ts";
 import { logTable, statText } from "../../cmd/log_ls.ts";
 import { NetError } from "../../src/base/mod.ts";
@@ -271,6 +272,70 @@ Deno.test("net log create, rm, verify and compact pass on what they are told", a
   });
   assert.equal(damaged.code, 9);
   assert.match(damaged.stdout, /4 damaged: 3, 7 to 9$/m);
+});
+
+const FOLDER = {
+  folder: "/x/a",
+  sound: false,
+  manifest_sound: true,
+  events: 99,
+  bytes: 2_048,
+  damaged: 1,
+  damaged_events: [{ seq: "5" }],
+  cut: 2,
+  torn_bytes: 3,
+  times: "complete",
+  leftovers: ["v0000000001"],
+};
+const FAULTS = "1 damaged (5); 2 not written whole; 3 B torn at the end; " +
+  "left over by a crash: v0000000001";
+
+Deno.test("net log repair says what it took out, and where that is", async () => {
+  const node: Answers = {
+    "log.repair": {
+      channel: "a",
+      before: FOLDER,
+      after: { ...FOLDER, sound: true },
+      taken: "/x/a/@taken/1",
+    },
+  };
+  const { code, stdout, calls } = await runInMemory(["log", "repair", "a"], { node });
+  assert.equal(code, 0);
+  assert.equal(
+    stdout,
+    `a: 99 events, 2.0 KiB, repaired: ${FAULTS}\ncopies of it are in /x/a/@taken/1\n`,
+  );
+  assert.deepEqual(calls[0]?.params, { channel: "a", keep_taken: true });
+  const discarding = await runInMemory(["log", "repair", "a", "--discard"], { node });
+  assert.equal(discarding.calls[0]?.params.keep_taken, false);
+});
+
+Deno.test("net log verify and repair --folder look at folders without a node", async () => {
+  const folders: [string, boolean, boolean][] = [];
+  const doors = {
+    checkLogs: (folder: string, { isRepairing, isKeepingTaken, onChecked }: CheckLogsOptions) => {
+      folders.push([folder, isRepairing, isKeepingTaken]);
+      onChecked({ channel: "a", ...FOLDER, before: null, taken: null });
+      onChecked({ channel: "", ...FOLDER, sound: true, before: null, taken: null });
+      return Promise.resolve();
+    },
+  };
+  const options = { doors, cwd: "/work" };
+  const verified = await runInMemory(["log", "verify", "--folder", "logs"], options);
+  assert.equal(verified.code, 9);
+  assert.equal(
+    verified.stdout,
+    `a: 99 events, 2.0 KiB, ${FAULTS}\n/work/logs: 99 events, 2.0 KiB, sound\n`,
+  );
+  const json = await runInMemory(["log", "repair", "--folder", "/l", "--json"], options);
+  assert.deepEqual(json.stdout.trimEnd().split("\n").map((line) => JSON.parse(line).schema), [
+    "net.log.repair.v1",
+    "net.log.repair.v1",
+  ]);
+  assert.deepEqual(folders, [["/work/logs", false, false], ["/l", true, true]]);
+  for (const args of [["verify"], ["repair"], ["verify", "a", "--folder", "b"]]) {
+    assert.equal((await runInMemory(["log", ...args], options)).code, 2, args.join(" "));
+  }
 });
 
 Deno.test("__complete proposes logs of the running node", async () => {

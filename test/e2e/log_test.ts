@@ -120,6 +120,42 @@ Deno.test("log: a tail survives retention and compaction, and tells what it took
   assert.deepEqual([lag?.kind, lag?.from, lag?.reason], ["lag", 0, "retention"]);
 });
 
+Deno.test("log: damage is found, told of, and taken out under a running tail", async () => {
+  await using workspace = await makeWorkspace();
+  const node = await workspace.startNode({ flags: UDP });
+  const { home } = node;
+  const run = async (code: number, ...args: string[]) => {
+    const result = await home.net(["log", ...args], {
+      stdin: Array.from({ length: 20 }, (_, i) => `event ${i}`).join("\n"),
+    });
+    assert.equal(result.code, code, describe(result));
+    return result.stdout;
+  };
+  await run(0, "append", "a");
+  await node.kill("SIGTERM");
+  const logs = `${home.dataDir}/logs`;
+  await run(0, "verify", "--folder", logs);
+  using dat = await Deno.open(`${logs}/a/v0000000001/dat`, { write: true });
+  await dat.seek(9, Deno.SeekMode.Start);
+  await dat.write(new TextEncoder().encode("#"));
+  assert.match(await run(9, "verify", "--folder", `${logs}/a`), /1 damaged \(1\)/);
+  const again = await workspace.startNode({ home, flags: UDP });
+  assert.match(await run(9, "verify", "a"), /19 events, .*, 1 damaged: 1$/m);
+  assertFails(await home.net(["log", "repair", "--folder", logs]), 3, "data_dir_locked");
+  const tail = await startReader(
+    workspace,
+    again,
+    ["log", "tail", "a", "--from", "start", "--limit", "20"],
+    (program) => program.stdout().includes("event 19"),
+  );
+  assert.match(await run(0, "repair", "a"), /repaired: 1 damaged \(1\)\ncopies of it are in /);
+  assert.match(await run(0, "append", "a", "after"), /appended event 20/);
+  assert.equal((await tail.finished()).code, 0, tail.stderr());
+  assert.match(tail.stdout(), /event 19\nafter\n$/);
+  assert.match(tail.stderr(), /event 1 of a is gone: damaged/);
+  assert.match(await run(0, "verify", "a"), /20 events, .*, all intact$/m);
+});
+
 Deno.test("bus: published, polled with conditions, and gone on with by a cursor file", async () => {
   await using workspace = await makeWorkspace();
   const node = await workspace.startNode({ flags: [...UDP, "--bus-shards", "2"] });

@@ -5,7 +5,7 @@ import { CHANNEL_NAME_BYTES_MAX } from "../../core/crypto/mod.ts";
 import type { CallContext } from "../method.ts";
 import { defineMethod, type Method } from "../method.ts";
 import type { LogNode } from "./log_methods.ts";
-import { describeLog } from "./log_view.ts";
+import { describeFolder, describeLog } from "./log_view.ts";
 
 const NAME = v.pipe(v.string(), v.minLength(1), v.maxLength(CHANNEL_NAME_BYTES_MAX));
 
@@ -48,6 +48,22 @@ export function logCareMethods(node: LogNode): readonly Method[] {
           ...describeLog(after, await node.logs.rulesOf(channel)),
           swept_events: swept,
           bytes_before: before.bytes,
+        };
+      },
+    }),
+    defineMethod({
+      name: "log.repair",
+      access: "privileged",
+      summary: "Take what is damaged or torn out of a log on disk",
+      isReadOnly: false,
+      params: v.object({ channel: NAME, keep_taken: v.optional(v.boolean(), true) }),
+      handle: async ({ channel, keep_taken: isKeepingTaken }) => {
+        const { before, after, taken } = await node.logs.repair(channel, { isKeepingTaken });
+        return {
+          channel,
+          before: describeFolder(before),
+          after: describeFolder(after),
+          taken: taken ?? null,
         };
       },
     }),

@@ -1,6 +1,13 @@
 /** Logs as the methods tell of them. */
 import { NetError } from "../../base/mod.ts";
-import type { FsyncPolicy, RedexStat, Retention, TailItem } from "../../log/mod.ts";
+import type {
+  FolderReport,
+  FsyncPolicy,
+  RedexStat,
+  Retention,
+  SegmentReport,
+  TailItem,
+} from "../../log/mod.ts";
 import type { LogRules } from "../../services/mod.ts";
 
 /** Bytes of an event that go in one message; as base64 they fit a line with room to spare. */
@@ -26,6 +33,41 @@ export function describeLog(stat: RedexStat, rules: LogRules | undefined) {
     own_rules: rules !== undefined,
     failure: stat.failure ?? null,
   };
+}
+
+/** A log's folder, as it was verified. */
+export function describeFolder(report: FolderReport) {
+  const { segments, isSound, generation, isManifestSound, records, bytes, damaged } = report;
+  const sum = (of: (segment: SegmentReport) => number) =>
+    segments.reduce((total, segment) => total + of(segment), 0);
+  return {
+    folder: report.folder,
+    sound: isSound,
+    generation: generation ?? null,
+    manifest_sound: isManifestSound,
+    segments: segments.length,
+    events: records,
+    bytes,
+    first_seq: seqOf(segments.find(({ firstSeq }) => firstSeq !== undefined)?.firstSeq),
+    last_seq: seqOf(segments.findLast(({ lastSeq }) => lastSeq !== undefined)?.lastSeq),
+    damaged,
+    cut: sum(({ recordsCut }) => recordsCut),
+    torn_bytes: sum(({ torn }) => torn.idx + torn.dat + torn.ts),
+    damaged_events: report.damagedRecords.map(({ segment, record, seq, reason }) => ({
+      segment,
+      record,
+      seq: String(seq),
+      reason,
+    })),
+    times: segments.filter(({ times }) => times !== "complete").length === 0
+      ? "complete"
+      : "incomplete",
+    leftovers: report.leftovers,
+  };
+}
+
+function seqOf(seq: bigint | undefined): number | null {
+  return seq === undefined ? null : Number(seq);
 }
 
 /** An fsync policy as it is written in flags: `never`, `every:100`, `interval:1s`. */

@@ -13,6 +13,8 @@ import {
   type RedexEvent,
   type RedexFile,
   type RedexStat,
+  repairFolder,
+  type RepairReport,
   type WriteToken,
 } from "../../log/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
@@ -363,6 +365,29 @@ export class LogService implements Service {
     const swept = await file.sweep();
     await file.compact();
     return { swept, before, after: file.stat() };
+  }
+
+  /**
+   * Takes what is damaged or torn out of a log on disk; readers go on.
+   *
+   * @throws NetError `not_found`, `usage` for a log in memory; RedexError `io`, `no_space`.
+   */
+  async repair(
+    channel: string,
+    options: { readonly isKeepingTaken: boolean; readonly signal?: AbortSignal },
+  ): Promise<RepairReport> {
+    const { redexFolder } = this.#deps;
+    const file = await this.openExisting(channel);
+    if (redexFolder === undefined || !file.stat().isPersistent) {
+      throw new NetError("usage", `Cannot repair "${channel}": it is kept in memory`, {
+        next: "only what is on disk can be damaged",
+      });
+    }
+    const { clock } = this.#deps;
+    return await this.#exclusive(
+      channel,
+      () => repairFolder(systemDisk, `${redexFolder}/${channel}`, { ...options, clock }),
+    );
   }
 
   /** Closes a channel's file, does something with its folder, and lets others have it again. */

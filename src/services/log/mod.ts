@@ -2,6 +2,7 @@
 export * from "./bus_service.ts";
 export * from "./db_service.ts";
 export * from "./limits.ts";
+export * from "./log_folders.ts";
 export * from "./log_reader.ts";
 export * from "./log_service.ts";
 export * from "./rules.ts";
