@@ -44,14 +44,16 @@ export class FoldedCollection<State extends RowState<Row, Filter>, Row, Filter e
   }
 
   watch(filter?: Filter, signal?: AbortSignal): AsyncIterable<Row[]> {
-    return this.adapter.watch((state) => state.find(filter), this.#same, signal);
+    return copies(this.adapter.watch((state) => state.find(filter), this.#same, signal));
   }
 
   snapshotAndWatch(filter?: Filter, signal?: AbortSignal): {
     readonly snapshot: Row[];
     readonly changes: AsyncIterable<Row[]>;
   } {
-    return this.adapter.snapshotAndWatch((state) => state.find(filter), this.#same, signal);
+    const query = (state: State) => state.find(filter);
+    const { snapshot, changes } = this.adapter.snapshotAndWatch(query, this.#same, signal);
+    return { snapshot: snapshot.slice(), changes: copies(changes) };
   }
 
   waitForToken(token: WriteToken, timeoutMs: number, signal?: AbortSignal): Promise<void> {
@@ -78,4 +80,20 @@ export class FoldedCollection<State extends RowState<Row, Filter>, Row, Filter e
 
   readonly #same = (a: readonly Row[], b: readonly Row[]) =>
     areSameRows(a, b, (left, right) => this.adapter.state.isSame(left, right));
+}
+
+/** Results as arrays of the reader's own: it may change them, and the next one is still compared with what was found. */
+function copies<Row>(results: AsyncIterable<Row[]>): AsyncIterable<Row[]> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      const source = results[Symbol.asyncIterator]();
+      return {
+        next: async () => {
+          const result = await source.next();
+          return result.done ? result : { done: false, value: result.value.slice() };
+        },
+        return: () => source.return?.() ?? Promise.resolve({ done: true, value: undefined }),
+      };
+    },
+  };
 }

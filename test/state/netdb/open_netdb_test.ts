@@ -146,6 +146,32 @@ Deno.test("a live query gives the rows now, and again when they differ", async (
   assert.deepEqual((await later)[0]?.map(({ id }) => id), [1n, 3n]);
 });
 
+Deno.test("a reader may change the rows it was given, and misses nothing by that", async () => {
+  const { redex, deps } = createBench();
+  await using _ = redex;
+  await using db = await openNetDb(deps, { origin: ORIGIN });
+  db.tasks.create(1n, "a", 1n);
+  db.tasks.create(2n, "b", 1n);
+  const { snapshot, changes } = db.tasks.snapshotAndWatch();
+  const iterator = changes[Symbol.asyncIterator]();
+  snapshot.pop();
+  db.tasks.delete(2n);
+  const first = await iterator.next();
+  assert.deepEqual(first.value?.map(({ id }: { id: bigint }) => id), [1n]);
+  first.value?.pop();
+  db.tasks.delete(1n);
+  assert.deepEqual((await iterator.next()).value, []);
+  await iterator.return?.();
+  assert.equal((await iterator.next()).done, true);
+});
+
+Deno.test("a live query that cannot be asked says so to its reader", async () => {
+  const { redex, deps } = createBench();
+  await using _ = redex;
+  await using db = await openNetDb(deps, { origin: ORIGIN });
+  await assert.rejects(take(db.tasks.watch({ limit: -1 }), 1), /limit is -1/);
+});
+
 Deno.test("a bundle holds what was appended before it, also by others and not yet folded", async () => {
   const { redex, deps } = createBench();
   await using _ = redex;
