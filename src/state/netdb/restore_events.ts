@@ -42,7 +42,8 @@ export function* memoryEvents(state: MemoryTable): Generator<ModelEvent> {
 }
 
 /**
- * Events of a workflow.
+ * Events of a workflow. A task that was deleted while several others were linked to it leaves links that no event can
+ * make without a parent: should it be submitted again, it has one of them as its parent here.
  *
  * @throws NetDbError `limit` when a task has gone through more steps and attempts than a log should be made of.
  */
