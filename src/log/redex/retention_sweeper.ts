@@ -24,6 +24,8 @@ export class RetentionSweeper {
   #config: FullRedexConfig;
   #stopTimer: () => void;
   #running: Promise<unknown> = Promise.resolve();
+  /** A run has failed, and what it was to remove may still be there. */
+  #isUnfinished = false;
   #isStopped = false;
 
   constructor(deps: RetentionSweeperDeps, config: FullRedexConfig) {
@@ -50,10 +52,12 @@ export class RetentionSweeper {
         : BigInt(Math.floor(clock.wallMs()) - ageMaxMs) * 1_000_000n;
       const before = store.firstSeq;
       const first = store.firstToKeep({ eventsMax, bytesMax, notBeforeNs });
-      if (first <= before) return 0;
+      if (first <= before && !this.#isUnfinished) return 0;
+      this.#isUnfinished = true;
       const eventsBefore = store.count;
       const appendedFrom = store.nextSeq;
       await store.compact(first, false);
+      this.#isUnfinished = false;
       const gone = eventsBefore + (store.nextSeq - appendedFrom) - store.count;
       counters.events_swept_total += gone;
       return gone;

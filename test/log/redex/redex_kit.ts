@@ -46,7 +46,13 @@ export function createKitOf(kind: StoreKind, options: RedexKitOptions = {}): Red
 
 /** A log that keeps its channels on a simulated disk when asked to. */
 export function createDiskKit(options: RedexKitOptions = {}): RedexKit {
-  return createRedexKit({ folder: FOLDER, ...options });
+  const { disk = new SimDisk() } = options;
+  // The data folder of a node is there before its log.
+  if (!disk.isCrashed && disk.list("data").length === 0) {
+    disk.makeFolder("data");
+    disk.syncFolder("");
+  }
+  return createRedexKit({ folder: FOLDER, ...options, disk });
 }
 
 /** A log in memory. */
@@ -65,6 +71,12 @@ export function createRedexKit(kitOptions: RedexKitOptions = {}): RedexKit {
     count: (name) => metrics.snapshot()[`net_log_${name}`] ?? NaN,
     [Symbol.asyncDispose]: () => redex.close(),
   };
+}
+
+/** Lets time pass in small steps, so that what takes many turns of the microtask queue is done in its own time. */
+export async function pass({ clock }: RedexKit, ms: number): Promise<void> {
+  for (let step = 0; step < ms; step++) await clock.advance(1);
+  for (let turn = 0; turn < 5; turn++) await clock.advance(0);
 }
 
 /** Bytes of a text. */
