@@ -95,6 +95,7 @@ export class StateService implements Service {
     model: FoldModel<State>,
     options: NodeFoldOptions = {},
   ): Promise<CortexAdapter<State>> {
+    this.#requireRoom();
     return await openCortex(this.deps, model, { ...options, origin: this.#deps.logs.origin });
   }
 
@@ -112,11 +113,23 @@ export class StateService implements Service {
     // deno-lint-ignore ban-types -- a database without collections of its own has an empty object of them.
     const Own extends CollectionDefinitions = {},
   >(options: NodeDbOptions<Models, Own> = {}): Promise<OpenNetDb<Models, Own>> {
+    this.#requireRoom();
     const { origin } = this.#deps.logs;
     return await openNetDb<Models, Own>(this.deps, { ...options, origin });
   }
 
   #keep(adapter: CortexAdapter<unknown>): () => void {
+    // Others may have come, or the node may have stopped, while it folded.
+    this.#requireRoom();
+    const letGo = this.#deps.logs.hold(adapter.channel);
+    this.#open.add(adapter);
+    return () => {
+      this.#open.delete(adapter);
+      letGo();
+    };
+  }
+
+  #requireRoom(): void {
     if (!this.#isRunning) {
       throw new NetError("not_ready", "Cannot open fold: the node is not running");
     }
@@ -125,11 +138,5 @@ export class StateService implements Service {
         next: "close folds that are not needed",
       });
     }
-    const letGo = this.#deps.logs.hold(adapter.channel);
-    this.#open.add(adapter);
-    return () => {
-      this.#open.delete(adapter);
-      letGo();
-    };
   }
 }

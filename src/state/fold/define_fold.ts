@@ -5,6 +5,7 @@
 import { decodeEvent, DISPATCH_USER_MIN, FoldDecodeError, type FoldModel } from "../cortex/mod.ts";
 import {
   codecOf,
+  decodeData,
   type FoldCodec,
   type FoldData,
   type GivenData,
@@ -90,7 +91,7 @@ export function readFoldEvent<State, Events extends FoldEvents>(
   for (const [event, known] of definition.events) {
     if (known.dispatch !== dispatch) continue;
     // The codec of this name gives what the type says of this name.
-    return { event, data: known.codec.decode(tail), origin } as FoldEventOutput<Events>;
+    return { event, data: decodeData(known.codec, tail), origin } as FoldEventOutput<Events>;
   }
   return undefined;
 }
@@ -135,7 +136,7 @@ export function defineFold<State, Events extends FoldEvents>(
     const codec = codecOf(event.data);
     events.set(name, { dispatch, codec });
     appliers.set(dispatch, (folded, tail, info) => {
-      const data = codec.decode(tail) as GotData<Events[string]>;
+      const data = decodeData(codec, tail) as GotData<Events[string]>;
       return event.apply(folded, data, info) !== false;
     });
   }

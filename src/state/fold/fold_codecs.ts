@@ -89,6 +89,16 @@ export function encodeData(codec: FoldCodec<unknown>, name: string, value: unkno
   }
 }
 
+/** Reads data from outside: whatever a codec or a schema's own function throws, the data cannot be read. */
+export function decodeData(codec: FoldCodec<unknown>, bytes: Uint8Array): unknown {
+  try {
+    return codec.decode(bytes);
+  } catch (cause) {
+    if (cause instanceof FoldDecodeError) throw cause;
+    throw new FoldDecodeError(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
 function describeIssues(issues: readonly v.BaseIssue<unknown>[]): string {
   const told = issues.slice(0, PROBLEMS_MAX).map((issue) => {
     const path = v.getDotPath(issue);

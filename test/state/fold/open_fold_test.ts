@@ -103,6 +103,39 @@ Deno.test("readFoldEvent() gives one event as it was declared", async () => {
   assert.throws(() => readFoldEvent(ledger, new Uint8Array(3)), FoldDecodeError);
 });
 
+Deno.test("what a writer gives and what a fold gets may differ", async () => {
+  const text = v.pipe(v.string(), v.transform((digits) => BigInt(digits)));
+  const sums = defineFold({
+    channel: "a/b",
+    state: () => ({ total: 0n }),
+    events: {
+      schema: { dispatch: 0x80, data: text, apply: (state, n) => void (state.total += n) },
+      codec: {
+        dispatch: 0x81,
+        data: jsonCodec(text),
+        apply: (state, n) => void (state.total += n),
+      },
+    },
+  });
+  const clock = new ManualClock();
+  await using redex = openRedex({ clock });
+  await using fold = await openFold({ redex, clock }, sums, { origin: 1n });
+  fold.append.schema("40");
+  fold.append.codec("2");
+  // @ts-expect-error -- a writer gives a text
+  assert.throws(() => fold.append.schema(2n), { code: "usage" });
+  assert.equal(fold.state.total, 42n);
+  // What a schema's own function throws stops nothing either.
+  assert.throws(() => fold.append.schema("four"), { code: "usage" });
+  const bad = encodeEvent(
+    { dispatch: 0x80, flags: 0, origin: 1n, appSeq: 9n },
+    new TextEncoder().encode('"four"'),
+  );
+  redex.get("a/b")?.append(bad);
+  await settle();
+  assert.deepEqual([fold.isRunning, fold.setAsideTotal], [true, 1]);
+});
+
 Deno.test("data that readers would refuse is not appended", async () => {
   const { redex, open } = createBench();
   await using _ = redex;
