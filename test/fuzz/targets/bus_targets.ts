@@ -18,8 +18,15 @@ import {
   readJson,
   writeJson,
 } from "../../../src/log/mod.ts";
+import {
+  decodeFeedMessage,
+  decodeParcel,
+  encodeFeedMessage,
+  encodeParcel,
+  encodePieces,
+} from "../../../src/log/bus/adapters/mesh/messages.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
-import type { CreateTarget, FuzzTarget } from "../fuzz.ts";
+import { assertSame, type CreateTarget, type FuzzTarget } from "../fuzz.ts";
 
 const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Short members become objects and numbers with names. */
@@ -196,6 +203,39 @@ async function datagramTarget(): Promise<FuzzTarget> {
   };
 }
 
+function feedMessageTarget(): FuzzTarget {
+  const key = { shard: 3, producerNonce: 5n, sequence: 1n << 60n };
+  const corpus = [
+    ...encodePieces(key, new Uint8Array(9_000).fill(7)),
+    encodeFeedMessage({ kind: "kept", ...key }),
+    encodeFeedMessage({ kind: "refused", ...key, isRetryable: true, reason: "it is full" }),
+    encodeFeedMessage({ kind: "flush", token: 9n }),
+    encodeFeedMessage({ kind: "flushed", token: 9n }),
+  ];
+  return {
+    corpus,
+    feed: (bytes) => {
+      const message = decodeFeedMessage(bytes);
+      if (message === undefined || message.kind === "piece") return message;
+      const again = decodeFeedMessage(encodeFeedMessage(message));
+      assert.deepEqual(again, message);
+      return message;
+    },
+  };
+}
+
+function parcelTarget(): FuzzTarget {
+  const events = [{ raw: utf8('{"n":1}'), insertionTs: 7n }, { raw: utf8(""), insertionTs: 8n }];
+  return {
+    corpus: [encodeParcel(events, 0, 2), encodeParcel(events, 1, 1)],
+    feed: (bytes) => {
+      const read = decodeParcel(bytes);
+      if (read !== undefined) assertSame(encodeParcel(read, 0, read.length), bytes);
+      return read;
+    },
+  };
+}
+
 /** Targets of this file by name. */
 export const BUS_TARGETS: Readonly<Record<string, CreateTarget>> = {
   bus_cursor: cursorTarget,
@@ -205,4 +245,6 @@ export const BUS_TARGETS: Readonly<Record<string, CreateTarget>> = {
   bus_json: jsonTarget,
   bus_event_id: idTarget,
   bus_net_datagram: datagramTarget,
+  bus_feed_message: feedMessageTarget,
+  bus_parcel: parcelTarget,
 };

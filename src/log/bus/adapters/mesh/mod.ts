@@ -1,0 +1,8 @@
+/** The mesh adapter. */
+export {
+  createMeshAdapter,
+  type MeshAdapter,
+  type MeshAdapterDeps,
+  type MeshAdapterOptions,
+} from "./adapter.ts";
+export type { FeedCounters } from "./feed_receiver.ts";
