@@ -7,6 +7,7 @@ import {
   type EventBus,
   type StoredEvent,
 } from "../../../../src/log/bus/mod.ts";
+import { type Log, silentLog } from "../../../../src/observe/mod.ts";
 import { bytesOf, pollAll, textOf } from "./adapter_kit.ts";
 import type { ServerProcess } from "./server_process.ts";
 
@@ -22,9 +23,15 @@ const RETRIES = 12;
 /** Sends 20,000 events through a bus while the server is killed five times; gives the shards as they are then. */
 export async function streamThroughKills(
   server: ServerProcess,
-  adapter: BusAdapter,
+  createAdapter: (log: Pick<Log, "warn">) => BusAdapter,
 ): Promise<StoredEvent[][]> {
-  const bus = await createEventBus({ clock: systemClock, adapter }, {
+  const warnings: string[] = [];
+  const warn: Log["warn"] = (event, fields) => {
+    warnings.push(`${event} ${Deno.inspect(fields)}`);
+  };
+  const adapter = createAdapter({ warn });
+  const log: Log = { ...silentLog, warn, error: warn, child: () => log };
+  const bus = await createEventBus({ clock: systemClock, adapter, log }, {
     shards: SHARDS,
     scaling: false,
     adapterRetries: RETRIES,
@@ -34,7 +41,8 @@ export async function streamThroughKills(
   await untilDispatched(bus);
   await bus.flush();
   const { ingested, dispatched, dropped } = bus.stats();
-  assert.deepEqual([ingested, dispatched, dropped], [BigInt(EVENTS), BigInt(EVENTS), 0n]);
+  const wanted = [BigInt(EVENTS), BigInt(EVENTS), 0n];
+  assert.deepEqual([ingested, dispatched, dropped], wanted, warnings.join("\n"));
   const shards = [];
   for (let shard = 0; shard < SHARDS; shard++) shards.push(await pollAll(adapter, shard, 2_000));
   await bus.shutdown();

@@ -27,7 +27,7 @@ export function withinDeadline<Value>(work: Promise<Value>, deadline: Deadline):
     const cancel = clock.after(timeoutMs, () => {
       signal?.removeEventListener("abort", onAbort);
       onLate?.();
-      reject(new BusError("transient", `${action}: no answer within ${timeoutMs} ms`));
+      reject(new BusError("transient", `${action}: no answer within ${Math.ceil(timeoutMs)} ms`));
     });
     const onAbort = () => {
       cancel();

@@ -38,6 +38,7 @@ export class EngineLink<Client extends object> {
   readonly #deps: EngineLinkDeps<Client>;
   readonly #stop = new AbortController();
   readonly #givenUp = new WeakSet<object>();
+  readonly #closing = new Set<Promise<void>>();
   #opening: Promise<OpenedConnection<Client>> | undefined;
   #opened: OpenedConnection<Client> | undefined;
 
@@ -78,7 +79,7 @@ export class EngineLink<Client extends object> {
     const opened = this.#opened;
     if (opened === undefined || opened.client !== client) return;
     this.#opened = undefined;
-    void opened.close();
+    this.#end(opened);
   }
 
   /** Ends a connection whose engine hangs; what else waits for it fails instead of waiting for another. */
@@ -97,8 +98,20 @@ export class EngineLink<Client extends object> {
     this.#stop.abort();
     const opened = this.#opened;
     this.#opened = undefined;
-    await opened?.close();
-    await this.#opening?.catch(() => {});
+    const { clock, timeoutMs, action } = this.#deps;
+    const closing = Promise.all([
+      opened?.close(),
+      this.#opening?.catch(() => {}),
+      ...this.#closing,
+    ]);
+    await withinDeadline(closing, { clock, timeoutMs, action }).catch(() => {});
+  }
+
+  /** Ends a connection; stopping waits for that. */
+  #end(opened: OpenedConnection<Client>): void {
+    const closing = Promise.resolve(opened.close()).catch(() => {});
+    this.#closing.add(closing);
+    void closing.then(() => this.#closing.delete(closing));
   }
 
   /** One attempt, shared by all who wait for it. */
@@ -111,7 +124,7 @@ export class EngineLink<Client extends object> {
     stop.addEventListener("abort", onStop, { once: true });
     const connecting = this.#deps.open(attempt.signal).then((opened) => {
       // Too late, or not wanted any more.
-      if (attempt.signal.aborted) void opened.close();
+      if (attempt.signal.aborted) this.#end(opened);
       return opened;
     });
     const opening = withinDeadline(connecting, {

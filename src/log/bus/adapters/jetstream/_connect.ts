@@ -2,6 +2,7 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { OpenedConnection } from "../engine/mod.ts";
+import { guardSockets } from "./_socket_guard.ts";
 import { natsError } from "./errors.ts";
 import { LIBRARY_EXTRA_MS } from "./limits.ts";
 import type { JetStreamSettings } from "./options.ts";
@@ -21,10 +22,12 @@ export async function openNats(
   action: string,
   signal: AbortSignal,
 ): Promise<OpenedConnection<NatsClient>> {
-  const [core, { jetstreamManager }] = await Promise.all([
+  const [core, { jetstreamManager }, { NodeTransport }] = await Promise.all([
     import("@nats-io/transport-node"),
     import("@nats-io/jetstream"),
+    import("@nats-io/transport-node/lib/node_transport.js"),
   ]);
+  guardSockets(NodeTransport);
   const { login } = settings;
   let connection: NatsConnection;
   try {

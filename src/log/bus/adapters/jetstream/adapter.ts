@@ -23,7 +23,7 @@ import {
 import { type NatsClient, openNats } from "./_connect.ts";
 import { fetchByReader, fetchDirect, hasBatchedGet } from "./_fetch.ts";
 import { checkSizes, publishWindow } from "./_publish.ts";
-import { isNoStream, natsError } from "./errors.ts";
+import { explainByEnd, isNoStream, natsError } from "./errors.ts";
 import { SEQUENCE_MAX, WINDOW_EVENTS } from "./limits.ts";
 import {
   type JetStreamAdapterOptions,
@@ -319,7 +319,8 @@ class JetStreamAdapter implements BusAdapter {
         onLate: () => link.giveUp(client),
       });
     } catch (error) {
-      const known = natsError(error, action, this.#settings.redact);
+      const isOver = client.connection.isClosed();
+      const known = explainByEnd(natsError(error, action, this.#settings.redact), isOver);
       // Errors that no table knows end a batch; whoever runs the bus has to hear of them.
       if (known.kind === "fatal") this.#log.warn("jetstream_refused", { why: known.message });
       throw known;

@@ -27,8 +27,9 @@ const KIND_BY_NUMBER: Readonly<Record<number, BusErrorKind>> = {
   10047: "backpressure",
   10077: "backpressure",
   10167: "backpressure",
-  // JetStream is off, and off for this account; also with status 503.
-  10076: "fatal",
+  // JetStream is off: it ran when the adapter started, and does again when the server is started anew.
+  10076: "transient",
+  // It is not for this account, which has status 503 too.
   10039: "fatal",
   10120: "fatal",
   // The message or its headers are larger than the stream takes.
@@ -93,6 +94,8 @@ const LOST_NAMES: ReadonlySet<string> = new Set([
 const SOCKET =
   /ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|broken pipe|socket|connection (?:closed|disconnected)/i;
 
+const CERTIFICATE = /certificate/i;
+
 interface LibraryError {
   readonly message?: unknown;
   readonly name?: unknown;
@@ -122,8 +125,14 @@ export function natsError(error: unknown, action: string, redact: Redact): BusEr
   const isLost = LOST_NAMES.has(known) || isSocket(text, code, cause);
   const kind = KIND_BY_NAME[known] ?? (isLost ? "transient" : "fatal");
   return new BusError(kind, `${action}: ${redact(text)}`, {
-    next: NEXT_BY_NAME[known],
-    data: isLost ? { error: known, isConnectionLost: true } : { error: known },
+    next: CERTIFICATE.test(text)
+      ? "give the certificate of its authority as tlsCa"
+      : NEXT_BY_NAME[known],
+    data: {
+      error: known,
+      ...isLost ? { isConnectionLost: true } : {},
+      ...isLost || Object.hasOwn(KIND_BY_NAME, known) ? {} : { isUnexplained: true },
+    },
   });
 }
 
@@ -138,6 +147,15 @@ export function apiError(
     next: NEXT_BY_KIND[kind],
     data: { status: code, number: err_code },
   });
+}
+
+/**
+ * The same error, or one of a lost connection when nothing explains it but that the connection is over: the library
+ * stumbles over its own parts then.
+ */
+export function explainByEnd(error: BusError, isOver: boolean): BusError {
+  if (!isOver || error.data?.["isUnexplained"] !== true) return error;
+  return new BusError("transient", error.message, { data: { isConnectionLost: true } });
 }
 
 /** True for "no such stream", which is an answer and not a failure. */

@@ -95,18 +95,31 @@ async function ready(
   // The library tells why in events, and fails the connecting itself with "Connection is closed."
   client.on("error", (error: unknown) => failure = error);
   const ended = new Promise<void>((resolve) => void client.once("end", () => resolve()));
-  const close = () => client.disconnect();
-  signal.addEventListener("abort", close, { once: true });
+  const close = async () => {
+    if (client.status === "end") return;
+    // On a connection that is over already it would leave a timer behind.
+    if (client.status !== "close") client.disconnect();
+    destroySockets(client);
+    await ended;
+  };
+  const onAbort = () => void close();
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
     await client.connect();
     if (client.status !== "ready") throw new BusError("transient", `${action}: it ended at once`);
   } catch (error) {
-    close();
+    await close();
     throw redisError(lastError(failure) ?? error, action, address.redact);
   } finally {
-    signal.removeEventListener("abort", close);
+    signal.removeEventListener("abort", onAbort);
   }
   return { client, ended, close };
+}
+
+/** A server that hangs takes no leave; nobody waits for it to. */
+function destroySockets(client: RedisClient): void {
+  const nodes = "nodes" in client ? client.nodes("all") : [client];
+  for (const { stream } of nodes as { readonly stream?: { destroy(): void } }[]) stream?.destroy();
 }
 
 /** A cluster wraps what its last node said. */

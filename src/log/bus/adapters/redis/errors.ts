@@ -45,6 +45,8 @@ const NEXT_BY_WORD: Readonly<Record<string, string>> = {
   WRONGTYPE: "choose another prefix: the key holds something that is not a stream",
 };
 
+/** Repeating does not make a certificate a better one. */
+const CERTIFICATE = /certificate/i;
 const WORD = /^([A-Z][A-Z0-9]+)\b/;
 
 /** Errors of sockets and of the library, none of which a server said. */
@@ -69,12 +71,19 @@ export function redisError(error: unknown, action: string, redact: Redact): BusE
   const { message, name } = (outer.previousErrors?.[0] ?? outer) as LibraryError;
   const text = typeof message === "string" ? message : "unknown error";
   const word = WORD.exec(text)?.[1];
-  // Connections that end in the middle of a command say it in words; so do sockets.
-  const isReply = name === "ReplyError" && word !== undefined;
-  return new BusError(isReply ? kindOf(word, text) : "transient", `${action}: ${redact(text)}`, {
-    next: isReply ? NEXT_BY_WORD[word] : undefined,
-    data: isReply ? { reply: word } : { isConnectionLost: true },
-  });
+  const shown = `${action}: ${redact(text)}`;
+  if (name === "ReplyError" && word !== undefined) {
+    const next = NEXT_BY_WORD[word];
+    return new BusError(kindOf(word, text), shown, { next, data: { reply: word } });
+  }
+  if (CERTIFICATE.test(text)) {
+    return new BusError("fatal", shown, { next: "give the certificate of its authority as tlsCa" });
+  }
+  if (error instanceof TypeError || error instanceof RangeError) {
+    return new BusError("fatal", shown);
+  }
+  // All else is of sockets, and of commands whose connection ended.
+  return new BusError("transient", shown, { data: { isConnectionLost: true } });
 }
 
 function kindOf(word: string, text: string): BusErrorKind {

@@ -6,12 +6,13 @@ import {
 } from "../../../../../src/log/bus/adapters/jetstream/mod.ts";
 import type { BusErrorKind } from "../../../../../src/log/bus/mod.ts";
 import { batchOf, bytesOf, failureOf, openAdapter, SIGNAL } from "../../engines/adapter_kit.ts";
+import { explainByEnd, natsError } from "../../../../../src/log/bus/adapters/jetstream/errors.ts";
 import { type NatsReplies, type NatsReply, startFakeNats } from "../../engines/fake_nats.ts";
 import { natsTest, startNats } from "../../engines/nats_server.ts";
 
 const create = (port: number, options: Partial<JetStreamAdapterOptions> = {}) =>
   createJetStreamAdapter(
-    { url: `nats://127.0.0.1:${port}`, requestTimeoutMs: 500, connectTimeoutMs: 500, ...options },
+    { url: `nats://127.0.0.1:${port}`, requestTimeoutMs: 500, ...options },
     { log: { warn() {} } },
   );
 const batch = batchOf([bytesOf("1")]);
@@ -37,7 +38,7 @@ const REPLIES: readonly (readonly [string, number, number, BusErrorKind])[] = [
   ["wrong last id", 400, 10070, "fatal"],
   ["wrong last sequence", 400, 10071, "fatal"],
   ["message too large", 400, 10054, "fatal"],
-  ["JetStream off", 503, 10076, "fatal"],
+  ["JetStream off", 503, 10076, "transient"],
   ["JetStream off for the account", 503, 10039, "fatal"],
   ["an unknown number", 500, 19999, "fatal"],
 ];
@@ -180,4 +181,17 @@ natsTest("JetStream: wrong passwords and tokens are fatal at once, and shown now
     await right.write(batch, SIGNAL);
     await right.stop();
   }
+});
+
+Deno.test("JetStream: an error of the library that nothing explains is fatal, unless its connection is over", () => {
+  const same = (text: string) => text;
+  const stumbled = natsError(new TypeError("undefined has no write"), "Cannot write", same);
+  assert.equal(explainByEnd(stumbled, false).kind, "fatal");
+  assert.equal(explainByEnd(stumbled, true).kind, "transient");
+  const refused = natsError(
+    Object.assign(new Error("no"), { name: "AuthorizationError" }),
+    "Cannot connect",
+    same,
+  );
+  assert.equal(explainByEnd(refused, true).kind, "fatal");
 });

@@ -8,7 +8,8 @@ natsTest(
   async () => {
     await using server = await startNats();
     const options = { url: server.url, requestTimeoutMs: 500 };
-    const adapter = createJetStreamAdapter(options, { log: { warn() {} } });
-    assertComplete(await streamThroughKills(server, adapter));
+    assertComplete(
+      await streamThroughKills(server, (log) => createJetStreamAdapter(options, { log })),
+    );
   },
 );

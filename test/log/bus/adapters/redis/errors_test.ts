@@ -11,7 +11,7 @@ import { redisTest, startRedis } from "../../engines/redis_server.ts";
 
 const create = (port: number, options: Partial<RedisAdapterOptions> = {}) =>
   createRedisAdapter(
-    { url: `redis://127.0.0.1:${port}`, commandTimeoutMs: 500, connectTimeoutMs: 500, ...options },
+    { url: `redis://127.0.0.1:${port}`, commandTimeoutMs: 500, ...options },
     { log: { warn() {} } },
   );
 const batch = batchOf([bytesOf("1")]);

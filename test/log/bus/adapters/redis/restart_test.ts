@@ -11,8 +11,7 @@ redisTest(
   async () => {
     await using server = await startRedis();
     const options = { url: server.url, commandTimeoutMs: 300 };
-    const adapter = createRedisAdapter(options, { log: { warn() {} } });
-    const shards = await streamThroughKills(server, adapter);
+    const shards = await streamThroughKills(server, (log) => createRedisAdapter(options, { log }));
     assertComplete(shards.map((each) => new RedisStreamDedup().filter(each)));
   },
 );
