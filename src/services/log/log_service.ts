@@ -15,13 +15,14 @@ import {
   type RedexStat,
   repairFolder,
   type RepairReport,
-  type WriteToken,
 } from "../../log/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
 import { ChannelLocks } from "./channel_locks.ts";
+import { OPEN_FILES_MAX } from "./limits.ts";
+import { type Appended, appendEvents, type AppendOptions } from "./log_append.ts";
 import { LogReader, type LogReadOptions } from "./log_reader.ts";
-import { OPEN_FILES_MAX, READ_EVENTS } from "./limits.ts";
+import { type LogVerdict, verifyFile, type VerifyFileOptions } from "./log_verify.ts";
 import { type LogDefaults, type LogMemory, type LogRules, toRedexConfig } from "./rules.ts";
 
 /** What {@linkcode LogService} needs. */
@@ -37,42 +38,6 @@ export interface LogServiceDeps {
   /** Throws NetError `not_allowed` where the rules of a channel keep this node from writing it. */
   readonly guard?: (channel: string) => void;
 }
-
-/** What became of an append. */
-export interface Appended {
-  readonly first: bigint;
-  readonly last: bigint;
-  readonly count: number;
-  /** Receipt of the last event. */
-  readonly token: WriteToken;
-  readonly nextSeq: bigint;
-  readonly persistedSeq: bigint;
-}
-
-/** Options of {@linkcode LogService.append}. */
-export interface AppendOptions {
-  /** Waits until all of it is on the device. */
-  readonly isDurable?: boolean;
-  /** Fails with `conflict` unless this is the next number. */
-  readonly expected?: bigint;
-  /** Keeps each event of exactly 8 bytes in the index. */
-  readonly isInline?: boolean;
-}
-
-/** How far long work is, in bytes as {@linkcode RedexStat} counts them. */
-export type OnLogProgress = (doneBytes: number, totalBytes: number) => void;
-
-/** What reading a whole log found. */
-export interface LogVerdict {
-  readonly events: number;
-  readonly bytes: number;
-  /** Numbers that could not be read, as ranges. */
-  readonly damaged: readonly { readonly from: bigint; readonly to: bigint }[];
-  readonly stat: RedexStat;
-}
-
-/** Damaged ranges that are told one by one. */
-const DAMAGED_RANGES_MAX = 1_000;
 
 /** The logs of a node. */
 export class LogService implements Service {
@@ -159,27 +124,9 @@ export class LogService implements Service {
    * @throws RedexError `channel` for a bad name, `io`, `no_space`; NetError `not_allowed` by the channel's rules.
    */
   async open(channel: string): Promise<RedexFile> {
-    await this.#locks.whenFree(channel);
-    this.#guard(channel);
-    const { redex } = this;
-    let file = redex.get(channel);
-    if (file?.stat().failure !== undefined) {
-      // What could not be written is not known to memory either, so the folder is the truth.
-      this.counters.files_reopened_total += 1;
-      await file.close().catch(() => {});
-      file = undefined;
-    }
-    if (file === undefined) {
-      const rules = await this.#deps.memory.read(channel);
-      file = await redex.open(
-        channel,
-        toRedexConfig(channel, rules, this.#defaults, this.isOnDisk),
-      );
-    }
-    this.#used.delete(channel);
-    this.#used.set(channel, file);
-    await this.#evict(channel);
-    return file;
+    const file = await this.#open(channel, false);
+    if (file !== undefined) return file;
+    throw new TypeError(`Cannot open log "${channel}": it was not made`);
   }
 
   /**
@@ -188,15 +135,11 @@ export class LogService implements Service {
    * @throws NetError `not_found`, and as {@linkcode LogService.open}.
    */
   async openExisting(channel: string): Promise<RedexFile> {
-    // One that is being removed must not come into being again.
-    await this.#locks.whenFree(channel);
-    const { redex } = this;
-    if (redex.get(channel) === undefined && !(await redex.names()).includes(channel)) {
-      throw new NetError("not_found", `Cannot find log "${channel}": nothing was ever appended`, {
-        next: `append to it with net log append ${channel}, or see net log ls`,
-      });
-    }
-    return await this.open(channel);
+    const file = await this.#open(channel, true);
+    if (file !== undefined) return file;
+    throw new NetError("not_found", `Cannot find log "${channel}": nothing was ever appended`, {
+      next: `append to it with net log append ${channel}, or see net log ls`,
+    });
   }
 
   /** Channels that are open or kept, by name. */
@@ -238,7 +181,7 @@ export class LogService implements Service {
 
   /** Removes a log and all of it; false when there was none. */
   async remove(channel: string): Promise<boolean> {
-    const isRemoved = await this.#exclusive(channel, () => this.redex.remove(channel));
+    const isRemoved = await this.withClosed(channel, () => this.redex.remove(channel));
     await this.#deps.memory.write(channel, undefined);
     return isRemoved;
   }
@@ -275,21 +218,10 @@ export class LogService implements Service {
     payloads: readonly Uint8Array[],
     options: AppendOptions = {},
   ): Promise<Appended> {
-    if (payloads.length === 0) {
-      throw new NetError("usage", `Cannot append to "${channel}": there is no event`);
-    }
-    return await this.#withFile(channel, async (file) => {
-      const first = await appendTo(file, payloads, options);
-      const last = first + BigInt(payloads.length) - 1n;
-      return {
-        first,
-        last,
-        count: payloads.length,
-        token: { origin: this.origin, seq: last },
-        nextSeq: file.nextSeq,
-        persistedSeq: file.persistedSeq,
-      };
-    });
+    return await this.#withFile(
+      channel,
+      (file) => appendEvents(file, this.origin, payloads, options),
+    );
   }
 
   /** A reader of a log that is there; see {@linkcode LogReader}. */
@@ -327,33 +259,9 @@ export class LogService implements Service {
   /** Reads all of a log that is there, and says what of it can't be read. */
   async verify(
     channel: string,
-    options: { readonly onProgress?: OnLogProgress; readonly signal?: AbortSignal } = {},
+    options: VerifyFileOptions = {},
   ): Promise<LogVerdict> {
-    const { onProgress, signal } = options;
-    const file = await this.openExisting(channel);
-    const { bytes: totalBytes } = file.stat();
-    const end = file.nextSeq;
-    using tail = file.tail({ from: file.firstSeq });
-    const damaged: { from: bigint; to: bigint }[] = [];
-    let events = 0;
-    let bytes = 0;
-    while (tail.position < end) {
-      signal?.throwIfAborted();
-      const items = tail.takeNow(READ_EVENTS);
-      if (items.length === 0) break;
-      for (const item of items) {
-        if (item.kind === "event") {
-          events += 1;
-          bytes += item.payload.length + 20;
-        } else if (item.reason === "damage" && damaged.length < DAMAGED_RANGES_MAX) {
-          damaged.push({ from: item.from, to: item.to });
-        }
-      }
-      onProgress?.(bytes, Math.max(bytes, totalBytes));
-      // Others have their turn between two looks.
-      await new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
-    }
-    return { events, bytes, damaged, stat: file.stat() };
+    return await verifyFile(await this.openExisting(channel), this.#deps.clock, options);
   }
 
   /** Runs retention and writes a log anew without what is gone; what it was before and after. */
@@ -384,7 +292,7 @@ export class LogService implements Service {
       });
     }
     const { clock } = this.#deps;
-    return await this.#exclusive(
+    return await this.withClosed(
       channel,
       () => repairFolder(systemDisk, `${redexFolder}/${channel}`, { ...options, clock }),
     );
@@ -392,10 +300,43 @@ export class LogService implements Service {
 
   /** Closes a channel's file, does something with its folder, and lets others have it again. */
   async withClosed<T>(channel: string, work: () => Promise<T>): Promise<T> {
-    return await this.#exclusive(channel, work);
+    return await this.#locks.run(channel, async () => {
+      for (const release of this.#users) await release(channel);
+      this.#used.delete(channel);
+      const file = this.redex.get(channel);
+      // What is only in memory is gone when it is closed, so it is left to whoever wants that.
+      if (file !== undefined && file.stat().isPersistent) await file.close();
+      return await work();
+    });
   }
 
   // --- Inside ----------------------------------------------------------------------------------
+
+  async #open(channel: string, isOnlyExisting: boolean): Promise<RedexFile | undefined> {
+    // One that is being removed must not come into being again.
+    await this.#locks.whenFree(channel);
+    this.#guard(channel);
+    const { redex } = this;
+    let file = redex.get(channel);
+    if (file?.stat().failure !== undefined) {
+      // What could not be written is not known to memory either, so the folder is the truth.
+      this.counters.files_reopened_total += 1;
+      await file.close().catch(() => {});
+      file = undefined;
+    }
+    if (file === undefined) {
+      const rules = await this.#deps.memory.read(channel);
+      const config = toRedexConfig(channel, rules, this.#defaults, this.isOnDisk);
+      file = isOnlyExisting
+        ? await redex.openExisting(channel, config)
+        : await redex.open(channel, config);
+      if (file === undefined) return undefined;
+    }
+    this.#used.delete(channel);
+    this.#used.set(channel, file);
+    await this.#evict(channel);
+    return file;
+  }
 
   #isAllowed(channel: string): boolean {
     try {
@@ -427,17 +368,6 @@ export class LogService implements Service {
         if (!isClosed || isSecond || this.#redex === undefined) throw error;
       }
     }
-  }
-
-  async #exclusive<T>(channel: string, work: () => Promise<T>): Promise<T> {
-    return await this.#locks.run(channel, async () => {
-      for (const release of this.#users) await release(channel);
-      this.#used.delete(channel);
-      const file = this.redex.get(channel);
-      // What is only in memory is gone when it is closed, so it is left to whoever wants that.
-      if (file !== undefined && file.stat().isPersistent) await file.close();
-      return await work();
-    });
   }
 
   /** Closes files that were not used for the longest time, where there are too many. */
@@ -473,37 +403,4 @@ export class LogService implements Service {
     for (const file of this.#used.values()) if (file.stat().failure !== undefined) failed += 1;
     return { ...this.counters, files_failed: failed, readers };
   }
-}
-
-async function appendTo(
-  file: RedexFile,
-  payloads: readonly Uint8Array[],
-  { expected, isDurable = false, isInline = false }: AppendOptions,
-): Promise<bigint> {
-  if (isInline) {
-    if (payloads.some(({ length }) => length !== 8)) {
-      throw new NetError("usage", `Cannot append to "${file.name}": an inline event has 8 bytes`, {
-        next: "leave --inline out",
-      });
-    }
-    if (expected !== undefined) requireNext(file, expected);
-    const [first = file.nextSeq] = payloads.map((payload) => file.appendInline(payload));
-    if (isDurable) await file.sync();
-    return first;
-  }
-  if (isDurable && expected === undefined) return await file.appendDurable(payloads);
-  const first = expected === undefined
-    ? file.appendBatch(payloads)
-    : file.appendBatchIfNext(expected, payloads);
-  if (isDurable) await file.sync();
-  return first ?? file.nextSeq;
-}
-
-function requireNext(file: RedexFile, expected: bigint): void {
-  if (file.nextSeq === expected) return;
-  throw new RedexError(
-    "seq_mismatch",
-    `Cannot append to "${file.name}": the next number is ${file.nextSeq}, must be ${expected}`,
-    { next: "read what came in between, then append again", data: { next: Number(file.nextSeq) } },
-  );
 }
