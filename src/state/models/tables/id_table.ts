@@ -10,15 +10,25 @@ import { U64Column } from "./u64_column.ts";
 
 const EMPTY = -1;
 const CAPACITY_FIRST = 16;
+/**
+ * Places that are looked at before the index is made anew with another hash. Half full with a million ids the longest
+ * search is about a hundred; more are ids that somebody chose to meet.
+ */
+const PROBES_MAX = 256;
+/** Hashes that are tried; whoever finds ids that meet under all of them has them. */
+const SEEDS_MAX = 64;
 
 /** Ids to slots 0..size-1. */
 export class IdTable {
   readonly ids = new U64Column(CAPACITY_FIRST);
   #capacity = CAPACITY_FIRST;
   #size = 0;
-  /** Slot by hash; only up to date while ids are not ascending. */
+  /** Slot by hash, 2 * capacity places; nothing is in it while ids are ascending. */
   #index = new Int32Array(0);
   #isAscending = true;
+  #seed = 0;
+  /** Places that the last search looked at. */
+  #probes = 0;
 
   /** Rows. */
   get size(): number {
@@ -28,6 +38,11 @@ export class IdTable {
   /** Rows there is room for; columns beside this one grow with it. */
   get capacity(): number {
     return this.#capacity;
+  }
+
+  /** Times that ids met in so few places that another hash was taken. */
+  get hashChanges(): number {
+    return this.#seed;
   }
 
   /** True while slots are in the order of their ids: rows came with rising ids, and none but the last went. */
@@ -54,8 +69,10 @@ export class IdTable {
     if (slot === this.#capacity) this.#grow();
     if (this.#isAscending && slot > 0 && !this.#isAbove(low, high, slot - 1)) this.#startIndex();
     this.ids.set(slot, low, high);
-    if (!this.#isAscending) this.#index[this.#place(low, high)] = slot;
     this.#size += 1;
+    if (this.#isAscending) return slot;
+    this.#index[this.#place(low, high)] = slot;
+    if (this.#probes > PROBES_MAX) this.#changeHash();
     return slot;
   }
 
@@ -65,7 +82,7 @@ export class IdTable {
     if (this.#isAscending && slot !== last) this.#startIndex();
     if (!this.#isAscending) this.#forget(slot);
     this.#size = last;
-    // Nothing is in order; the index is made anew when it is needed again.
+    // Nothing is in order, and the index is empty again.
     if (last === 0) this.#isAscending = true;
     if (slot === last) return last;
     const { words } = this.ids;
@@ -101,7 +118,9 @@ export class IdTable {
   }
 
   #home(low: number, high: number): number {
-    let hash = Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b);
+    // The factor of the high half is odd, and another one for each seed.
+    const factor = (0x9e3779b1 + Math.imul(this.#seed, 0x6c8e9cf6)) | 1;
+    let hash = Math.imul(low ^ Math.imul(high, factor) ^ this.#seed, 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
     return (hash ^ (hash >>> 13)) & (this.#index.length - 1);
   }
@@ -112,7 +131,7 @@ export class IdTable {
     const { words } = this.ids;
     const mask = index.length - 1;
     let place = this.#home(low, high);
-    for (;;) {
+    for (this.#probes = 0;; this.#probes++) {
       const slot = index[place] as number;
       if (slot === EMPTY) return place;
       if (words[2 * slot] === low && words[2 * slot + 1] === high) return place;
@@ -145,11 +164,31 @@ export class IdTable {
   /** Makes the index of all rows. */
   #startIndex(): void {
     this.#isAscending = false;
-    // At most half full: a search takes one look and a half.
-    this.#index = new Int32Array(2 * this.#capacity).fill(EMPTY);
+    // At most half full: a search takes one look and a half. One that is large enough is empty, and used again: a
+    // queue that runs empty now and then must not pay for the room of its longest time.
+    if (this.#index.length !== 2 * this.#capacity) {
+      this.#index = new Int32Array(2 * this.#capacity).fill(EMPTY);
+    }
+    while (!this.#fillIndex()) this.#nextHash();
+  }
+
+  #changeHash(): void {
+    if (this.#seed >= SEEDS_MAX) return;
+    do this.#nextHash(); while (!this.#fillIndex());
+  }
+
+  #nextHash(): void {
+    this.#seed += 1;
+    this.#index.fill(EMPTY);
+  }
+
+  /** Puts all rows into the empty index; false when too many meet, and another hash can be tried. */
+  #fillIndex(): boolean {
     const { words } = this.ids;
     for (let slot = 0; slot < this.#size; slot++) {
       this.#index[this.#place(words[2 * slot] as number, words[2 * slot + 1] as number)] = slot;
+      if (this.#probes > PROBES_MAX && this.#seed < SEEDS_MAX) return false;
     }
+    return true;
   }
 }

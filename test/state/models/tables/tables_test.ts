@@ -40,6 +40,21 @@ Deno.test("IdTable knows every id that was added and not removed, without holes"
   );
 });
 
+Deno.test("IdTable takes another hash when ids were chosen to meet", () => {
+  const table = new IdTable();
+  const ids: [number, number][] = [];
+  for (let high = 20_000; high > 0; high--) {
+    // All of these are the same under the first hash.
+    ids.push([(Math.imul(high, 0x9e3779b1) ^ 12_345) >>> 0, high]);
+  }
+  for (const id of ids) table.add(...id);
+  assert.ok(table.hashChanges >= 1 && table.hashChanges < 4, `${table.hashChanges}`);
+  for (const [slot, id] of ids.entries()) assert.equal(table.find(...id), slot);
+  const drawn = new IdTable();
+  for (let i = 200_000; i > 0; i--) drawn.add(i * 4096 % 2 ** 32, i >>> 4);
+  assert.equal(drawn.hashChanges, 0);
+});
+
 Deno.test("IdTable.findId() finds nothing for what is no id", () => {
   const table = new IdTable();
   table.add(5, 0);
