@@ -145,7 +145,7 @@ export function defineFold<State, Events extends FoldEvents>(
     create: state,
     apply: (folded, event) => appliers.get(event.dispatch)?.(folded, event.tail, event) ?? false,
     encode: (folded) => snapshot.encode(folded),
-    decode: (bytes) => snapshot.decode(bytes),
+    decode: (bytes) => decodeData(snapshot, bytes) as State,
   };
   return { channel, model, events };
 }

@@ -90,7 +90,7 @@ export function encodeData(codec: FoldCodec<unknown>, name: string, value: unkno
 }
 
 /** Reads data from outside: whatever a codec or a schema's own function throws, the data cannot be read. */
-export function decodeData(codec: FoldCodec<unknown>, bytes: Uint8Array): unknown {
+export function decodeData(codec: FoldCodec<never, unknown>, bytes: Uint8Array): unknown {
   try {
     return codec.decode(bytes);
   } catch (cause) {
