@@ -340,3 +340,101 @@ Deno.test("CausalReceiver follows a writer across a restore that it was told of"
   assert.deepEqual(handedOn.map((item) => item.kind === "event" && item.event), next);
   assert.ok(!receiver.noteRestore(snapshot));
 });
+
+/** What a network does to one event: it comes never, once or twice, after so long. */
+const anyFate = fc.record({
+  copies: fc.oneof({ arbitrary: fc.constant(1), weight: 6 }, fc.constantFrom(0, 2)),
+  delaysMs: fc.tuple(fc.nat({ max: 400 }), fc.nat({ max: 400 })),
+  hasCauses: fc.boolean(),
+});
+
+Deno.test("CausalReceiver accounts for every number on a network that loses, delays and repeats", () => {
+  const anyFates = fc.array(anyFate, { minLength: 60, maxLength: 60 });
+  const anyTalk = fc.array(
+    fc.record({ writer: fc.nat({ max: 2 }), hears: fc.nat({ max: 2 }) }),
+    { minLength: 20, maxLength: 60 },
+  );
+  fc.assert(
+    fc.property(anyTalk, anyFates, (steps, fates) => {
+      const talk = conversation(steps);
+      const arrivals = talk.flatMap(({ event, causes }, index) => {
+        const { copies, delaysMs, hasCauses } = fates[index] ?? assert.fail();
+        return delaysMs.slice(0, copies).map((delay) => ({
+          event,
+          causes: hasCauses ? causes : undefined,
+          atMs: index * 10 + delay,
+        }));
+      }).sort((left, right) => left.atMs - right.atMs);
+      const receiver = new CausalReceiver({ patienceMs: 150 });
+      for (const origin of [1n, 2n, 3n]) receiver.follow(origin, "genesis");
+      const causesOf = new Map(
+        talk.map(({ event: { link }, causes }) => [`${link.origin}:${link.sequence}`, causes]),
+      );
+      const exact = new Set(
+        arrivals.filter(({ causes }) => causes !== undefined)
+          .map(({ event: { link } }) => `${link.origin}:${link.sequence}`),
+      );
+      const position = new Map([[1n, 0n], [2n, 0n], [3n, 0n]]);
+      const early = new Set<bigint>();
+      const take = ({ items }: CausalReceived) => {
+        for (const item of items) {
+          const origin = item.kind === "gap" ? item.origin : item.event.link.origin;
+          const [from, to] = item.kind === "gap"
+            ? [item.from, item.to]
+            : [item.event.link.sequence, item.event.link.sequence];
+          assert.equal(from, (position.get(origin) ?? 0n) + 1n);
+          position.set(origin, to);
+          if (item.kind === "gap") continue;
+          if (item.isEarly) early.add(origin);
+          const name = `${origin}:${from}`;
+          // Once a chain did without causes it does without those for good.
+          if (!exact.has(name) || early.has(origin)) continue;
+          for (const [cause, sequence] of causesOf.get(name) ?? []) {
+            assert.ok(
+              (position.get(cause) ?? 0n) >= sequence,
+              `${name} before ${cause}:${sequence}`,
+            );
+          }
+        }
+        assertConserved(receiver);
+      };
+      for (const { event, causes, atMs } of arrivals) {
+        for (let due = receiver.nextDeadlineMs; due !== undefined && due <= atMs;) {
+          take(receiver.expire(due));
+          due = receiver.nextDeadlineMs;
+        }
+        take(receiver.receive(event, atMs, causes));
+      }
+      for (let due = receiver.nextDeadlineMs; due !== undefined; due = receiver.nextDeadlineMs) {
+        take(receiver.expire(due));
+      }
+      const stat = receiver.stat();
+      assert.deepEqual([stat.held, stat.heldBytes], [0, 0]);
+      const came = new Set(arrivals.map(({ event }) => event));
+      assert.ok(stat.handedOn <= came.size);
+      assert.equal(stat.received, arrivals.length);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("CausalReceiver gives up missing events before causes that wait for them", () => {
+  const receiver = new CausalReceiver({ strangers: "genesis", patienceMs: 100 });
+  receiver.follow(1n, "genesis");
+  receiver.receive(at(eventsOf(2n, 1), 1), 0, new Map([[1n, 2n]]));
+  receiver.receive(at(eventsOf(1n, 2), 2), 50);
+  assert.deepEqual(textsOf(receiver.expire(150)), ["1:1-1", "1:2", "2:1"]);
+});
+
+Deno.test("CausalReceiver has the deadline of whoever waits longest, also after others moved on", () => {
+  const receiver = new CausalReceiver({ strangers: "genesis", patienceMs: 100 });
+  const [left, right] = [eventsOf(1n, 4), eventsOf(2n, 2)];
+  receiver.receive(at(left, 2), 0);
+  receiver.receive(at(left, 4), 5);
+  receiver.receive(at(right, 2), 10);
+  assert.equal(receiver.nextDeadlineMs, 100);
+  receiver.receive(at(left, 1), 20);
+  assert.equal(receiver.nextDeadlineMs, 110);
+  receiver.receive(at(right, 1), 30);
+  assert.equal(receiver.nextDeadlineMs, 120);
+});
