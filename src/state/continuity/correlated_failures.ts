@@ -40,9 +40,6 @@ interface Failure {
   readonly atMs: number;
 }
 
-/** Two shares of counts that are equal on paper may differ by this. */
-const ROUNDING = 1e-9;
-
 /** Gathers failures. */
 export class FailureCorrelator {
   readonly #options: Required<CorrelatedFailureOptions>;
@@ -109,7 +106,7 @@ export class FailureCorrelator {
   }
 
   #isMass(share: number): boolean {
-    return share > 0 && share + ROUNDING >= this.#options.massShare;
+    return share > 0 && share >= this.#options.massShare;
   }
 
   #forgetOld(nowMs: number): void {
@@ -136,8 +133,8 @@ export class FailureCorrelator {
       }
     }
     if (counts.size === 0) return { kind: "unknown" };
-    const enough = located * this.#options.subnetShare - ROUNDING;
-    const [found] = [...counts].filter(([, count]) => count >= enough).sort(
+    const { subnetShare } = this.#options;
+    const [found] = [...counts].filter(([, count]) => count / located >= subnetShare).sort(
       ([left], [right]) => subnetDepth(right) - subnetDepth(left) || left - right,
     );
     if (found === undefined) return { kind: "broad_outage" };

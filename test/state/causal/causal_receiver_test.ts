@@ -438,3 +438,13 @@ Deno.test("CausalReceiver has the deadline of whoever waits longest, also after 
   receiver.receive(at(right, 1), 30);
   assert.equal(receiver.nextDeadlineMs, 120);
 });
+
+Deno.test("CausalReceiver keeps four events that claim one place, and no more", () => {
+  const events = eventsOf(1n, 2);
+  const receiver = new CausalReceiver({ strangers: "genesis" });
+  const drops = [1n, 2n, 3n, 4n, 5n].flatMap((parent) =>
+    receiver.receive({ ...at(events, 2), link: { ...at(events, 2).link, parent } }, 0).drops
+  );
+  assert.deepEqual(drops, ["full"]);
+  assert.equal(receiver.receive(at(events, 1), 0).drops.length, 4);
+});

@@ -141,3 +141,14 @@ Deno.test("EntityLog is full at its bounds until something is pruned", () => {
   assert.equal(few.append(EVENT(1))?.kind, "full");
   assert.equal(few.append(EVENT(2))?.kind, "sequence_gap");
 });
+
+Deno.test("EntityLog.truncateAfter() forgets the restores of what it takes away", () => {
+  const log = logOf(EVENTS);
+  const snapshot = snapshotBehind(EVENT(8));
+  log.noteRestore(snapshot);
+  log.truncateAfter(8n);
+  const other = CausalChain.after(EVENT(7).link, EVENT(7).payload);
+  assert.equal(log.append(other.append(Uint8Array.of(99))), undefined);
+  const restored = CausalChain.afterSnapshot(snapshot).append(Uint8Array.of(5));
+  assert.equal(log.append(restored)?.kind, "parent_hash_mismatch");
+});

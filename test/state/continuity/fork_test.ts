@@ -4,6 +4,7 @@ import {
   decodeForkRecord,
   encodeForkRecord,
   forkEntity,
+  forkSentinel,
   isValidFork,
 } from "../../../src/state/mod.ts";
 import { anyNumber, flipBit } from "../causal/chain_samples.ts";
@@ -45,4 +46,15 @@ Deno.test("decodeForkRecord() refuses any changed bit that the sentinel or the f
 Deno.test("forkEntity() refuses a fork with the origin of what it forks from", () => {
   const options = { originalOrigin: 5n, forkedOrigin: 5n, forkSequence: 1n };
   assert.throws(() => forkEntity(options), /its own key/);
+});
+
+Deno.test("isValidFork() refuses a record of a fork from itself", () => {
+  const { record } = forkEntity({ originalOrigin: 5n, forkedOrigin: 6n, forkSequence: 7n });
+  const itself = {
+    ...record,
+    originalOrigin: 6n,
+    genesis: { ...record.genesis, parent: forkSentinel(6n, 7n) },
+  };
+  assert.ok(!isValidFork(itself));
+  assert.equal(decodeForkRecord(encodeForkRecord(itself)), undefined);
 });

@@ -102,3 +102,11 @@ Deno.test("ObservationWindow.divergenceFrom() counts both ways", () => {
   }
   assert.equal(low.divergenceFrom(high).sequenceDifference, last);
 });
+
+Deno.test("ObservationWindow remembers how far an entity is when it is seen without saying so", () => {
+  const window = new ObservationWindow(subnet("1.2"));
+  const model = new PropagationModel();
+  window.observe(2n, 7n, 0, { subnet: subnet("2.1"), hops: 10, model });
+  window.observe(2n, 8n, 100);
+  assert.ok(window.isWithinCone(2n, 0, 150) && !window.isWithinCone(2n, 0, 151));
+});

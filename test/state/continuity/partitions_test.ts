@@ -116,3 +116,26 @@ Deno.test("PartitionDetector adds to a partition what fails in the same subnet",
   }
   assert.deepEqual([detector.size, detector.refused], [16, 56]);
 });
+
+Deno.test("FailureCorrelator names the subnet with the lower id when two are as deep and as hit", () => {
+  const correlator = new FailureCorrelator({ subnetShare: 0.5 });
+  for (const [node, text] of ["5", "4", "5", "4"].entries()) {
+    correlator.setSubnet(BigInt(node), subnet(text));
+  }
+  const verdict = correlator.record(nodes(0, 4), 4, 0);
+  assert.deepEqual(verdict.kind === "mass" && verdict.cause, {
+    kind: "subnet",
+    subnet: subnet("4"),
+    share: 0.5,
+  });
+});
+
+Deno.test("PartitionDetector takes what fails behind a healed partition for a new one", () => {
+  const detector = new PartitionDetector();
+  const first = detector.detect(massOf([1n]), [], horizon, 0);
+  assert.deepEqual(detector.nodeBack(1n), [first]);
+  const second = detector.detect(massOf([1n]), [], horizon, 1);
+  assert.notEqual(second, first);
+  assert.deepEqual(detector.takeHealed().map(({ id }) => id), [first]);
+  assert.deepEqual(detector.list().map(({ phase }) => phase), ["suspected"]);
+});

@@ -85,3 +85,12 @@ Deno.test("verifyContinuity() goes across a restore that the log was told of", (
   assert.ok(proof?.fromSequence === 1n && proof.toSequence === 12n);
   assert.equal(verifyContinuity(proof, log), undefined);
 });
+
+Deno.test("proveContinuity() of a log that is too long for one proof proves its end", () => {
+  const log = new EntityLog(WRITER.entityId);
+  const chain = new CausalChain(WRITER.originHash);
+  for (let count = 0; count < 100_001; count++) log.append(chain.append(new Uint8Array()));
+  const proof = proveContinuity(log);
+  assert.ok(proof?.fromSequence === 2n && proof.toSequence === 100_001n);
+  assert.equal(verifyContinuity(proof, log), undefined);
+});

@@ -168,3 +168,31 @@ Deno.test("the losing side goes on as a fork at the event where both parted", ()
 function hashOf(payload: number): bigint {
   return xxh3(Uint8Array.of(payload));
 }
+
+Deno.test("reconcile() decides by the horizon when nothing else of the last events differs", () => {
+  const [ours, theirs] = [0, 1].map((horizon) => logOf(1, [{ payload: 1, horizon }]));
+  assert.ok(ours !== undefined && theirs !== undefined);
+  const here = outcomeOf(ours, theirs.after(1n), 1n);
+  const there = outcomeOf(theirs, ours.after(1n), 1n);
+  assert.ok(here.kind === "conflict" && there.kind === "conflict");
+  assert.deepEqual([here.winner, there.winner], ["ours", "theirs"]);
+});
+
+Deno.test("applyOutcome() puts back what was there when the other chain does not fit", () => {
+  const log = logOf(1, [{ payload: 0, horizon: 0 }, { payload: 1, horizon: 0 }]);
+  const before = contentOf(log);
+  const [second, third] = logOf(1, [{ payload: 2, horizon: 0 }, { payload: 2, horizon: 0 }]).after(
+    1n,
+  );
+  assert.ok(second !== undefined && third !== undefined);
+  const broken = { ...third, link: { ...third.link, parent: 1n } };
+  const applied = applyOutcome(log, {
+    kind: "conflict",
+    divergeSequence: 2n,
+    winner: "theirs",
+    winning: [second, broken],
+    losing: log.after(1n),
+  });
+  assert.ok(!applied.ok && applied.fault.kind === "parent_hash_mismatch");
+  assert.equal(contentOf(log), before);
+});

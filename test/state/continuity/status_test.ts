@@ -103,3 +103,18 @@ Deno.test("describeDiscontinuity() has a text for every reason", () => {
     "data corruption",
   ]);
 });
+
+Deno.test("assessContinuity() does not take a move into account that is still to come", () => {
+  const migration = { sequence: 10n, sourceNode: 1n, targetNode: 2n };
+  assert.equal(assessContinuity(logOf(EVENTS), { migration }).kind, "continuous");
+});
+
+Deno.test("assessContinuity() takes a snapshot with its payload for either way of going on", () => {
+  const snapshot = snapshotBehind(event(9));
+  const headPayload = event(9).payload;
+  const log = EntityLog.afterSnapshot(snapshot, headPayload);
+  assert.equal(log.append(CausalChain.afterSnapshot(snapshot).append(new Uint8Array())), undefined);
+  assert.equal(assessContinuity(log, { snapshot, headPayload }).kind, "continuous");
+  const other = { ...snapshot, link: { ...snapshot.link, origin: 5n } };
+  assert.equal(assessContinuity(log, { snapshot: other, headPayload }).kind, "unverifiable");
+});
