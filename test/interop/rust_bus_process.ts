@@ -28,6 +28,11 @@ export interface RustBusOperations {
     RustBusPage,
   ];
   close: [Record<never, never>, null];
+  /** What the core's helper says of ids in turn, and how many it remembers in the end. */
+  dedup: [
+    { readonly capacity: number; readonly ids: readonly string[] },
+    { readonly duplicates: readonly boolean[]; readonly size: number },
+  ];
 }
 
 interface RustBus {
@@ -41,16 +46,22 @@ interface RustBus {
   shutdown(): Promise<void>;
 }
 
+interface BusAddon {
+  readonly Net: { create(options: object): Promise<RustBus> };
+  readonly RedisStreamDedup: new (capacity: number) => {
+    isDuplicate(id: string): boolean;
+    readonly len: number | bigint;
+  };
+}
+
 type Handlers = {
   [Name in keyof RustBusOperations]: (
     args: RustBusOperations[Name][0],
-  ) => Promise<RustBusOperations[Name][1]>;
+  ) => RustBusOperations[Name][1] | Promise<RustBusOperations[Name][1]>;
 };
 
 function createHandlers(): Handlers {
-  const { Net } = loadRustAddon() as unknown as {
-    Net: { create(options: object): Promise<RustBus> };
-  };
+  const { Net, RedisStreamDedup } = loadRustAddon() as unknown as BusAddon;
   let bus: RustBus | undefined;
   const opened = (): RustBus => {
     if (bus === undefined) throw new Error("The bus is not open");
@@ -83,6 +94,11 @@ function createHandlers(): Handlers {
       await bus?.shutdown();
       bus = undefined;
       return null;
+    },
+    dedup: ({ capacity, ids }) => {
+      const dedup = new RedisStreamDedup(capacity);
+      const duplicates = ids.map((id) => dedup.isDuplicate(id));
+      return { duplicates, size: Number(dedup.len) };
     },
   };
 }

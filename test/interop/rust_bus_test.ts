@@ -6,12 +6,13 @@ import {
   createRedisAdapter,
   type EventBus,
   parseFilter,
+  RedisStreamDedup,
 } from "../../src/log/mod.ts";
 import { skipReason } from "../log/bus/engines/server_process.ts";
 import { REDIS_SERVER, type RedisServer, startRedis } from "../log/bus/engines/redis_server.ts";
 import { type LineProcess, startLineProcess } from "./line_process.ts";
 import type { RustBusOperations } from "./rust_bus_process.ts";
-import { rustPeerSkipReason } from "./rust_peer.ts";
+import { rustPeerSkipReason, rustPeerTest } from "./rust_peer.ts";
 
 const SHARDS = 2;
 const EVENTS = Array.from({ length: 300 }, (_, i) => JSON.stringify({ i, kind: i % 3, x: "ü" }));
@@ -77,6 +78,18 @@ Deno.test({
       assert.ok(texts.includes("not json") && texts.includes(" [1] "));
     });
   },
+});
+
+rustPeerTest("RedisStreamDedup says of any ids what the core's says", async () => {
+  const program = new URL("./rust_bus_process.ts", import.meta.url);
+  await using rust = startLineProcess<RustBusOperations>(program, { name: "Rust bus" });
+  for (const capacity of [0, 1, 2, 7, 64]) {
+    const ids = Array.from({ length: 500 }, (_, i) => `1f:0:${i * i % 97}:${i % 3}`);
+    const own = new RedisStreamDedup(capacity);
+    const duplicates = ids.map((id) => own.isDuplicate(id));
+    const theirs = await rust.call("dedup", { capacity, ids });
+    assert.deepEqual({ duplicates, size: own.size }, theirs, `capacity ${capacity}`);
+  }
 });
 
 async function openRust(server: RedisServer, prefix: string): Promise<RustBus> {
