@@ -42,6 +42,8 @@ function freePorts(): readonly [number, number] {
 interface Pair {
   readonly bus: EventBus;
   readonly peer: Peer;
+  /** Makes the core's bus anew, in another process. */
+  readonly again: (peer: Peer) => Promise<null>;
 }
 
 /** A bus of ours and one of the core's that have met. */
@@ -64,19 +66,22 @@ async function meet(peer: Peer, ourRole: "initiator" | "responder"): Promise<Pai
         openSocket: () => openBestUdpSocket({ host: "127.0.0.1", port: ours }),
       }, { ...options, ...more }),
     }, { shards: 2, scaling: false });
-  const createRust = (more: Partial<RustBusNet>) =>
+  const createRust = (peer: Peer, more: Partial<RustBusNet>) =>
     peer.call("create", { shards: 2, net: { ...net, reliability: "full", ...more } as RustBusNet });
   if (ourRole === "initiator") {
     const keys = await peer.call("keys", null);
-    const created = createRust({ role: "responder", ...keys });
+    const again = (peer: Peer) => createRust(peer, { role: "responder", ...keys });
+    const created = again(peer);
     const bus = await create({ peerPublicKey: fromHex(keys.publicKey) });
     await created;
-    return { bus, peer };
+    return { bus, peer, again };
   }
   const staticKey = createNoiseKeyPair();
   const bus = await create({ staticKey });
-  await createRust({ role: "initiator", peerPublicKey: staticKey.publicKey.toHex() });
-  return { bus, peer };
+  const peerPublicKey = staticKey.publicKey.toHex();
+  const again = (peer: Peer) => createRust(peer, { role: "initiator", peerPublicKey });
+  await again(peer);
+  return { bus, peer, again };
 }
 
 function events(count: number): Uint8Array[] {
@@ -205,6 +210,38 @@ for (const role of ["initiator", "responder"] as const) {
       await bus.shutdown();
       const { ingested, dispatched, dropped } = bus.stats();
       assert.deepEqual([ingested, dropped], [dispatched, 0n]);
+    },
+  });
+}
+
+for (const role of ["initiator", "responder"] as const) {
+  Deno.test({
+    name: `a core that was killed and started again is heard again, ours as ${role}`,
+    ignore: !isRustPlatform(),
+    fn: async () => {
+      await using first = startPeer();
+      const { bus, again } = await meet(first, role);
+      await first.call("ingest", { events: events(20) });
+      await first.call("flush", null);
+      assert.equal((await take(bus, 20)).length, 20);
+      const { nextId } = await bus.poll({ limit: 100 });
+      first.kill();
+      await using second = startPeer();
+      await again(second);
+      await second.call("ingest", { events: events(20) });
+      await second.call("flush", null);
+      const got: StoredEvent[] = [];
+      const signal = AbortSignal.timeout(20_000);
+      for await (const event of subscribe(bus, { fromId: nextId, signal })) {
+        got.push(event);
+        if (got.length === 20) break;
+      }
+      assert.deepEqual(sorted(got.map(({ raw }) => raw)), sorted(events(20)));
+      bus.ingestRawBatch(events(30));
+      await bus.flush();
+      assert.equal((await takeRust(second, 30)).length, 30);
+      await second.call("shutdown", null);
+      await bus.shutdown();
     },
   });
 }
