@@ -3,7 +3,13 @@ export * from "./adapters/jetstream/mod.ts";
 export * from "./adapters/redis/mod.ts";
 export * from "./adapters/log.ts";
 export * from "./adapters/memory.ts";
-export * from "./adapters/mesh/mod.ts";
+export {
+  createMeshAdapter,
+  type FeedCounters,
+  type MeshAdapter,
+  type MeshAdapterDeps,
+  type MeshAdapterOptions,
+} from "./adapters/mesh/mod.ts";
 export * from "./adapters/net/mod.ts";
 export * from "./adapters/noop.ts";
 export * from "./bus.ts";

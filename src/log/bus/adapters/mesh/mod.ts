@@ -6,3 +6,5 @@ export {
   type MeshAdapterOptions,
 } from "./adapter.ts";
 export type { FeedCounters } from "./feed_receiver.ts";
+export { feedStreams } from "./feed_sender.ts";
+export * from "./messages.ts";
