@@ -110,6 +110,27 @@ Deno.test("on a disk: numbers that were moved on are moved on again with the fil
   assert.equal(fold.state.get("a"), 10);
 });
 
+Deno.test("on a disk: a record that was damaged is set aside", async () => {
+  const kit = createDiskKit({ defaults: { isPersistent: true } });
+  const fold = await open(kit);
+  for (let i = 0; i < 5; i++) fold.append(ADD, amount("a", 1 << i));
+  await fold.close();
+  await kit.redex.close();
+  const path = kit.disk.paths.find((name) => name.endsWith("/dat")) ?? "";
+  const dat = kit.disk.open(path);
+  // A payload has 26 bytes: this one is the third's, and the fourth's.
+  dat.writeAt(2 * 26 + 25, Uint8Array.of(0xee, 0xee));
+  dat.close();
+  await using again = createDiskKit({ disk: kit.disk, defaults: { isPersistent: true } });
+  await using damaged = await open(again);
+  assert.equal(damaged.state.get("a"), 1 + 2 + 16);
+  assert.deepEqual(damaged.setAside.map(({ seq, reason }) => [seq, reason]), [
+    [2n, "its record in the log is damaged"],
+    [3n, "its record in the log is damaged"],
+  ]);
+  assert.deepEqual([damaged.appliedSeq, damaged.isRunning], [4n, true]);
+});
+
 Deno.test("on a disk: a fold lives through a disk that broke, once it is mended", async () => {
   await using kit = createDiskKit({ defaults: { isPersistent: true } });
   await using fold = await open(kit);
