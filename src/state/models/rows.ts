@@ -1,5 +1,7 @@
 /** What all states with rows have in common: a collection reads them through this. */
 
+import { NetError } from "../../base/mod.ts";
+
 /** An event to append. */
 export interface ModelEvent {
   readonly dispatch: number;
@@ -18,6 +20,30 @@ export interface RowState<Row, Filter> {
   /** Ignores `limit`. */
   count(filter?: Filter): number;
   isSame(a: Row, b: Row): boolean;
+}
+
+/**
+ * Place of a word among those that there are.
+ *
+ * @throws NetError `usage` for any other: a misspelt filter must not look like one that finds nothing.
+ */
+export function placeOfWord(what: string, words: readonly string[], word: string): number {
+  const place = words.indexOf(word);
+  if (place >= 0) return place;
+  throw new NetError(
+    "usage",
+    `Cannot use ${what} "${word}": must be one of ${words.join(", ")}`,
+  );
+}
+
+/**
+ * A limit that a filter names.
+ *
+ * @throws NetError `usage` for a negative number or none.
+ */
+export function requireLimit(limit: number): number {
+  if (Number.isSafeInteger(limit) && limit >= 0) return limit;
+  throw new NetError("usage", `Cannot query: limit is ${limit}, must be an integer from 0 on`);
 }
 
 /** True when two results hold the same rows in the same order. */

@@ -5,6 +5,7 @@
  */
 import { NetError } from "../../../base/mod.ts";
 import { ID_IN_MAX } from "../limits.ts";
+import { placeOfWord, requireLimit } from "../rows.ts";
 import { IdTable } from "./id_table.ts";
 import { SlotSorter } from "./slot_sort.ts";
 import { U64Column } from "./u64_column.ts";
@@ -111,15 +112,8 @@ export class TimedRows {
   /** Puts the first `count` slots in order; how many of them are wanted. */
   order(count: number, filter: TimedFilter): number {
     const { orderBy = "id-asc", limit = count } = filter;
-    if (!Number.isSafeInteger(limit) || limit < 0) {
-      throw new NetError("usage", `Cannot query: limit is ${limit}, must be an integer from 0 on`);
-    }
-    if (!ROW_ORDERS.includes(orderBy)) {
-      throw new NetError("usage", `Cannot query: there is no order "${orderBy}"`, {
-        next: `use one of ${ROW_ORDERS.join(", ")}`,
-      });
-    }
-    if (limit === 0) return 0;
+    placeOfWord("order", ROW_ORDERS, orderBy);
+    if (requireLimit(limit) === 0) return 0;
     const [column, direction] = orderBy.split("-");
     const isDescending = direction === "desc";
     const isById = column === "id";

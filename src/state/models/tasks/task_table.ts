@@ -3,7 +3,7 @@
  */
 import type { PostcardWriter } from "../../../base/mod.ts";
 import { type ModelLimits, ROWS_MAX } from "../limits.ts";
-import type { RowState } from "../rows.ts";
+import { placeOfWord, type RowState } from "../rows.ts";
 import { TextColumn } from "../tables/text_column.ts";
 import { TimedRows } from "../tables/timed_rows.ts";
 import { isSameTask, type Task, TASK_STATUSES, type TaskFilter } from "./task.ts";
@@ -112,7 +112,7 @@ export class TaskTable implements RowState<Task, TaskFilter> {
     const rows = this.#rows;
     let count = rows.list(filter);
     if (filter.status !== undefined) {
-      count = this.#keepStatus(count, TASK_STATUSES.indexOf(filter.status));
+      count = this.#keepStatus(count, placeOfWord("status", TASK_STATUSES, filter.status));
     }
     count = rows.keepTimes(count, filter);
     const { titleContains, matching } = filter;

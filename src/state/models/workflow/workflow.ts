@@ -1,6 +1,6 @@
 /** Workflow tasks: what a row, an event and a filter of them look like (`storage.md` 12). */
 import { PostcardWriter } from "../../../base/mod.ts";
-import type { ModelEvent } from "../rows.ts";
+import { type ModelEvent, placeOfWord } from "../rows.ts";
 
 /** How a workflow task stands; the number of each is its place. */
 export const WORKFLOW_STATUSES = [
@@ -28,6 +28,9 @@ export interface WorkflowTask {
   readonly parent: bigint | undefined;
 }
 
+/** Orders of workflow tasks. */
+export const WORKFLOW_ORDERS = ["id-asc", "id-desc"] as const;
+
 /** Workflow tasks that are wanted; all parts have to hold. */
 export interface WorkflowFilter {
   readonly idIn?: readonly bigint[];
@@ -43,7 +46,7 @@ export interface WorkflowFilter {
   /** Any other condition; it must depend on the task alone. Asked last. */
   readonly matching?: (task: WorkflowTask) => boolean;
   /** `id-asc` when left out. */
-  readonly orderBy?: "id-asc" | "id-desc";
+  readonly orderBy?: typeof WORKFLOW_ORDERS[number];
   readonly limit?: number;
 }
 
@@ -71,7 +74,9 @@ export function submitEvent(id: bigint): ModelEvent {
 
 /** Another status, unless the task is done or failed. */
 export function transitionEvent(id: bigint, status: WorkflowStatus): ModelEvent {
-  const tail = new PostcardWriter().varint(id).varint(WORKFLOW_STATUSES.indexOf(status));
+  const tail = new PostcardWriter().varint(id).varint(
+    placeOfWord("status", WORKFLOW_STATUSES, status),
+  );
   return { dispatch: WORKFLOW_EVENTS.transition, tail: tail.finish() };
 }
 

@@ -2,12 +2,12 @@
  * The folded state of a workflow: tasks, who asked for a cancel, and who is below whom. Links and cancels may be
  * there before the task is, and are kept for it.
  */
-import { NetError } from "../../../base/mod.ts";
 import { type ModelLimits, ROWS_MAX } from "../limits.ts";
-import type { RowState } from "../rows.ts";
+import { placeOfWord, requireLimit, type RowState } from "../rows.ts";
 import {
   isSameWorkflowTask,
   isTerminalStatus,
+  WORKFLOW_ORDERS,
   WORKFLOW_STATUSES,
   type WorkflowFilter,
   type WorkflowStatusCounts,
@@ -51,9 +51,8 @@ export class WorkflowTable implements RowState<WorkflowTask, WorkflowFilter> {
 
   find(filter: WorkflowFilter = {}): WorkflowTask[] {
     const { orderBy = "id-asc", limit } = filter;
-    if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 0)) {
-      throw new NetError("usage", `Cannot query: limit is ${limit}, must be an integer from 0 on`);
-    }
+    placeOfWord("order", WORKFLOW_ORDERS, orderBy);
+    if (limit !== undefined) requireLimit(limit);
     const rows = [...this.#select(filter)];
     // Tasks mostly come with rising ids, and are kept in the order in which they came.
     if (rows.some(({ id }, at) => at > 0 && id < (rows[at - 1]?.id ?? 0n))) {
@@ -159,6 +158,9 @@ export class WorkflowTable implements RowState<WorkflowTask, WorkflowFilter> {
 
   *#select(filter: WorkflowFilter): Generator<WorkflowTask> {
     const { idIn, within, status, statusIn = [], isCancelRequested, parent } = filter;
+    for (const word of [...statusIn, status ?? "done"]) {
+      placeOfWord("status", WORKFLOW_STATUSES, word);
+    }
     const ids = within !== undefined ? this.subtree(within) : new Set(idIn ?? this.tasks.keys());
     const named = within !== undefined && idIn !== undefined ? new Set(idIn) : undefined;
     for (const id of ids) {

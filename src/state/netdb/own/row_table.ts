@@ -1,8 +1,7 @@
 /** The folded state of a user's collection: rows by id. */
-import { NetError } from "../../../base/mod.ts";
 import { isSameValue } from "../../cortex/same_value.ts";
 import { type ModelLimits, ROWS_MAX } from "../../models/limits.ts";
-import type { RowState } from "../../models/rows.ts";
+import { placeOfWord, requireLimit, type RowState } from "../../models/rows.ts";
 import { IdTable } from "../../models/tables/id_table.ts";
 import { SlotSorter } from "../../models/tables/slot_sort.ts";
 import type { BlobPins } from "./definition.ts";
@@ -12,6 +11,8 @@ import { compileWhere, orderValues, rankOf, type RowFilter } from "./row_filter.
 export interface TableRow {
   readonly id: bigint;
 }
+
+const ID_ORDERS = ["id-asc", "id-desc"];
 
 /** Rows of one collection. Rows are frozen. */
 export class RowTable<Row extends TableRow> implements RowState<Row, RowFilter<Row>> {
@@ -40,10 +41,8 @@ export class RowTable<Row extends TableRow> implements RowState<Row, RowFilter<R
 
   find(filter: RowFilter<Row> = {}): Row[] {
     const { orderBy = "id-asc", limit } = filter;
-    if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 0)) {
-      throw new NetError("usage", `Cannot query: limit is ${limit}, must be an integer from 0 on`);
-    }
-    if (limit === 0) return [];
+    if (typeof orderBy === "string") placeOfWord("order", ID_ORDERS, orderBy);
+    if (limit !== undefined && requireLimit(limit) === 0) return [];
     const { slots, count } = this.#select(filter);
     if (!this.#ids.isAscending || filter.idIn !== undefined || orderBy === "id-desc") {
       this.#sorter.sort(slots, count, this.#ids.ids.words, orderBy === "id-desc");

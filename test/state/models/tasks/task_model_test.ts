@@ -146,7 +146,13 @@ Deno.test("an order and a limit that there are not are refused", () => {
   const state = fold(createTaskEvent(1n, "a", 1n));
   for (const limit of [-1, 0.5, NaN]) assert.throws(() => state.find({ limit }), /limit is/);
   const orderBy = "title-asc" as "id-asc";
-  assert.throws(() => state.find({ orderBy }), /there is no order "title-asc"/);
+  assert.throws(() => state.find({ orderBy }), /order "title-asc": must be one of id-asc,/);
+  // The core's own word: it must not look like a filter that finds nothing.
+  const status = "Completed" as "completed";
+  assert.throws(
+    () => state.count({ status }),
+    /status "Completed": must be one of pending, completed/,
+  );
 });
 
 Deno.test("a condition of the user's own may query the same state", () => {

@@ -119,6 +119,18 @@ Deno.test("a fold of a workflow goes on from any snapshot, and counts add up", (
   }));
 });
 
+Deno.test("words that there are not are refused by filters", () => {
+  const state = fold(submitEvent(1n));
+  const filters = [
+    { status: "open" },
+    { statusIn: ["done", "open"] },
+    { orderBy: "created-asc" },
+    { limit: -1 },
+  ] as unknown as WorkflowFilter[];
+  assert.throws(() => transitionEvent(1n, "Done" as "done"), /status "Done": must be one of/);
+  for (const filter of filters) assert.throws(() => state.find(filter), /Cannot (query|use)/);
+});
+
 Deno.test("filters find what looking at every task finds", () => {
   const anyFilter: fc.Arbitrary<WorkflowFilter> = fc.record({
     idIn: rarely(fc.array(anyTask)),
