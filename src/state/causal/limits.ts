@@ -41,13 +41,13 @@ export const STORE_BYTES_MAX = 256 * 1024 * 1024;
 export const RECEIVER_ORIGINS_MAX = 4_096;
 
 /**
- * Events a receiver holds back, of one origin and in all. A window of a stream (256,000 bytes, `wire.md` 7) has
- * at most 7,111 events without payload; a quarter of that for one origin, twice that for all.
+ * Events a receiver holds back, of one origin and in all. A window of 65,536 bytes (`wire.md` 7) has room for 1,820
+ * framed events without payload: one missing in front of it may hold up all of them. In all eight times that.
  */
 export const RECEIVER_HELD_PER_ORIGIN_MAX = 2_048;
 export const RECEIVER_HELD_MAX = 16_384;
 
-/** Bytes of what is held: four times what 8 windows of 256,000 bytes bring. */
+/** Bytes of what is held: 128 windows. */
 export const RECEIVER_HELD_BYTES_MAX = 8 * 1024 * 1024;
 
 /** What a held cause counts for: two numbers and the pair of them. */
@@ -68,5 +68,5 @@ export const CAUSES_MAX = 4_096;
 /** Origins of which a chain does without some causes that never came. */
 export const RECEIVER_EXCUSED_MAX = 64;
 
-/** How long a missing event is waited for: three resends of a stream that is stuck (`wire.md` 7.3). */
-export const RECEIVER_PATIENCE_MS = 5_000;
+/** How long a missing event is waited for: three resends at the longest time between them (`wire.md` 7.4). */
+export const RECEIVER_PATIENCE_MS = 6_000;
