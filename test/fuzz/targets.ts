@@ -11,6 +11,7 @@ import { ENGINE_TARGETS } from "./targets/engine_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { INDEX_TARGETS } from "./targets/index_targets.ts";
+import { LOG_FILE_TARGETS } from "./targets/log_file_targets.ts";
 import { NAT_TARGETS } from "./targets/nat_targets.ts";
 import { PORT_MAPPING_TARGETS } from "./targets/port_mapping_targets.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
@@ -49,6 +50,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...INDEX_TARGETS,
   ...NAT_TARGETS,
   ...PORT_MAPPING_TARGETS,
+  ...LOG_FILE_TARGETS,
   ...CORTEX_TARGETS,
   ...CAUSAL_TARGETS,
   ...ENGINE_TARGETS,

@@ -64,9 +64,9 @@ export class SegmentCopy {
       }
       if (bytes + length > this.#dat.length) break;
       this.#rank += 1;
-      const seq = page.seq(at);
       // Damage that nobody has met so far is not copied either.
-      if (seq <= lastSeq || !this.#copyPayload(page, at, bytes)) continue;
+      const seq = from.soundSeq(this.#rank - 1, page, at, lastSeq);
+      if (seq === undefined || !this.#copyPayload(page, at, bytes)) continue;
       this.#idx.set(page.raw(at), count * INDEX_BYTES);
       if (!page.isInline(at)) {
         this.#view.setUint32(count * INDEX_BYTES + 8, this.#to.datBytes + bytes, true);
@@ -91,10 +91,10 @@ export class SegmentCopy {
 
   #copyLarge(page: IndexRecords, at: number, rank: number): void {
     const length = page.heapLength(at);
-    const seq = page.seq(at);
+    const seq = this.#from.soundSeq(rank, page, at, this.#to.lastSeq);
     const payload = this.#payloads.view(page.offset(at), length);
     const isSound = payload.length === length && payloadChecksum(payload) === page.checksum(at);
-    if (!isSound || seq <= this.#to.lastSeq) return;
+    if (seq === undefined || !isSound) return;
     this.#idx.set(page.raw(at));
     this.#view.setUint32(8, this.#to.datBytes, true);
     this.#times.setBigUint64(0, this.#from.timeAt(rank), true);

@@ -51,6 +51,7 @@ function gather(
   let bytes = 0;
   let record = damage.recordOf(from);
   let nextDamaged = damage.nextDamaged(record);
+  let above = progress.next - 1;
   for (let rank = from; rank < count && wanted.length < progress.recordsLeft; rank++) {
     while (record === nextDamaged) {
       record += 1;
@@ -58,10 +59,14 @@ function gather(
     }
     const page = segment.index(record);
     const at = placeInPage(record);
-    // Where no number is missing, the place says it; a number that was damaged is not believed.
-    const seq = isDense ? firstSeq + rank : Math.max(page.seq(at), progress.next);
+    const sound = segment.soundSeq(rank, page, at, above);
+    // Where no number is missing, the place says it; elsewhere one that was damaged is the next one.
+    const seq = sound ?? (isDense ? firstSeq + rank : above + 1);
     if (seq >= to) break;
-    const length = page.heapLength(at);
+    // A length that was damaged may lead beyond the file: nothing is made room for, and it fails alone.
+    const claimed = page.heapLength(at);
+    const isBeyond = claimed > 0 && page.heapEnd(at) > segment.datBytes;
+    const length = isBeyond ? 0 : claimed;
     if (bytes + length > progress.bytesLeft && wanted.length + progress.records.length > 0) {
       // The limit ends the whole read once nothing is gathered any more.
       if (wanted.length === 0) progress.bytesLeft = 0;
@@ -79,12 +84,13 @@ function gather(
       rank,
       seq,
       // No payload has the other one.
-      checksum: page.seq(at) === seq ? page.checksum(at) : -1,
+      checksum: sound === undefined || isBeyond ? -1 : page.checksum(at),
       offset,
       length,
       inline: page.isInline(at) ? page.inlinePayload(at) : undefined,
     });
     record += 1;
+    above = seq;
   }
   return wanted;
 }
@@ -97,8 +103,7 @@ function take(segment: Segment, wanted: readonly WantedRecord[], progress: ReadP
     if (start < 0) start = offset;
     end = offset + length;
   }
-  // The index may lie: what is beyond the file is not made room for.
-  const bytes = new Uint8Array(start < 0 || end > segment.datBytes ? 0 : end - start);
+  const bytes = new Uint8Array(start < 0 ? 0 : end - start);
   const there = bytes.length === 0 ? 0 : segment.files.dat.readAt(start, bytes);
   for (const { rank, seq, checksum, offset, length, inline } of wanted) {
     const at = length > 0 ? offset - start : 0;

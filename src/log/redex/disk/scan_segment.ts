@@ -29,8 +29,8 @@ export interface VerifiedPart {
   readonly times: SegmentTimes;
 }
 
-/** Why a record is not given. */
-export type DamageReason = "checksum" | "range";
+/** Why a record is not given: its payload is another one, is not all there, or its number is another one. */
+export type DamageReason = "checksum" | "range" | "number";
 
 /** What is in the files of a segment. */
 export interface SegmentScan {
@@ -53,6 +53,16 @@ export interface SegmentScan {
   readonly isBeyondList: boolean;
   /** A sound record that has a number from 2^53 on. */
   readonly seqTooLarge: bigint | undefined;
+}
+
+/** A record that was found to be sound. */
+interface SoundRecord {
+  readonly record: number;
+  readonly length: number;
+  /** Number of the sound one before it; −1 without one. */
+  readonly before: number;
+  readonly page: IndexRecords;
+  readonly at: number;
 }
 
 /**
@@ -102,9 +112,19 @@ export async function scanSegment(
   let seqTooLarge: bigint | undefined;
   let isBeyondList = false;
   let sliceBytes = 0;
+  /** The last sound record, and the number of the one before it. */
+  let last: SoundRecord | undefined;
+  const addDamage = (record: number, page: IndexRecords, at: number, reason: DamageReason) => {
+    onDamage?.(record, page.seq64(at), reason);
+    isBeyondList ||= damage.isFull;
+    if (!isBeyondList) damage.add(record);
+  };
   for (let start = verified.records; start < records; start += PAGE_RECORDS) {
-    const page = readIndex(files.idx, start, Math.min(PAGE_RECORDS, records - start));
-    for (let at = 0; at < page.count; at++) {
+    // One more, to see what follows the last one.
+    const page = readIndex(files.idx, start, Math.min(PAGE_RECORDS + 1, records - start));
+    const count = Math.min(page.count, PAGE_RECORDS);
+    for (let at = 0; at < count; at++) {
+      const record = start + at;
       const length = page.heapLength(at);
       const isInRange = page.heapEnd(at) <= datFileBytes;
       if (isInRange) datBytes = Math.max(datBytes, page.heapEnd(at));
@@ -113,22 +133,32 @@ export async function scanSegment(
         sliceBytes = 0;
         if (slices.isOver) await slices.rest();
       }
-      const seq = page.seq(at);
-      const isSound = isInRange && isPayloadSound(page, at, payloads);
-      if (!isSound) {
-        if (disorderAt !== undefined) continue;
-        onDamage?.(start + at, page.seq64(at), isInRange ? "checksum" : "range");
-        isBeyondList ||= damage.isFull;
-        if (!isBeyondList) damage.add(start + at);
-        continue;
-      }
       if (disorderAt !== undefined) continue;
-      if (seq > SEQ_MAX) seqTooLarge ??= page.seq64(at);
-      if (seq <= lastSeq || seq >= seqEnd) {
-        disorderAt = start + at;
+      if (!isInRange || !isPayloadSound(page, at, payloads)) {
+        addDamage(record, page, at, isInRange ? "checksum" : "range");
         continue;
       }
+      const seq = page.seq(at);
+      const isOneTooHigh = seq <= lastSeq && last?.record === record - 1 && last.before >= 0 &&
+        seq === last.before + 2;
+      if (isOneTooHigh && last !== undefined) {
+        // The one before is too high, and without it no number is out of order.
+        addDamage(record - 1, last.page, last.at, "number");
+        heapBytes -= last.length;
+        lastSeq = last.before;
+        seqTooLarge = undefined;
+      } else if (seq <= lastSeq && at + 1 < page.count && page.seq(at + 1) === lastSeq + 2) {
+        // This one is too low, and the next one goes on as if it were not.
+        addDamage(record, page, at, "number");
+        continue;
+      }
+      if (seq <= lastSeq || seq >= seqEnd) {
+        disorderAt = record;
+        continue;
+      }
+      if (seq > SEQ_MAX) seqTooLarge ??= page.seq64(at);
       if (firstSeq < 0) firstSeq = seq;
+      last = { record, length, before: lastSeq, page, at };
       lastSeq = seq;
       heapBytes += length;
     }

@@ -235,6 +235,18 @@ export class Segment {
     return this.index(record).seq(placeInPage(record));
   }
 
+  /**
+   * Number of a sound record as its place and its neighbours allow it; `undefined` when it was damaged since.
+   *
+   * @param above Number of a record before it.
+   */
+  soundSeq(rank: number, page: IndexRecords, at: number, above: number): number | undefined {
+    const seq = page.seq(at);
+    if (this.isDense) return seq === this.#firstSeq + rank ? seq : undefined;
+    // Numbers go up, so there has to be room for those of all records behind it.
+    return seq > above && seq <= this.#lastSeq - (this.count - 1 - rank) ? seq : undefined;
+  }
+
   /** The page of the index that has a record; its place there is {@linkcode placeInPage}. */
   index(record: number): IndexRecords {
     return this.#pages.index(record, this.#records);

@@ -81,12 +81,36 @@ Deno.test("verifyFolder() tells records without payload and numbers that are out
   const cut = await verify(disk);
   assert.deepEqual([cut.records, cut.segments[0]?.recordsCut], [8, 2]);
   const other = await createLog(10);
-  writeFile(other, `${LIVE}/idx`, 20 * 6, Uint8Array.of(2));
+  for (const at of [6, 7]) writeFile(other, `${LIVE}/idx`, 20 * at, Uint8Array.of(2));
   const report = await verify(other);
   assert.deepEqual([report.records, report.segments[0]?.recordsCut], [6, 4]);
   assert.deepEqual(report.damagedRecords, [
     { segment: "v0000000001", record: 6, seq: 2n, reason: "order" },
   ]);
+});
+
+Deno.test("one damaged number costs its record, not those behind it", async () => {
+  for (const count of [10, 2500]) {
+    for (
+      const [record, byte, value] of [[6, 0, 2], [6, 3, 0xff], [6, 7, 0xff], [1023, 2, 9]] as const
+    ) {
+      if (record >= count) continue;
+      const disk = await createLog(count);
+      writeFile(disk, `${LIVE}/idx`, 20 * record + byte, Uint8Array.of(value));
+      const report = await verify(disk);
+      assert.deepEqual([report.records, report.damaged], [count - 1, 1]);
+      assert.deepEqual(report.damagedRecords.map((damaged) => [damaged.record, damaged.reason]), [
+        [record, "number"],
+      ]);
+      // With a checkpoint nobody looks, so reading meets it.
+      const store = await openStore(FOLDER, { disk });
+      assert.equal(readAll(store).length, count - 1);
+      await store.compact(0);
+      assert.equal(readAll(store).length, count - 1);
+      await store.close();
+      assert.equal((await verify(disk)).isSound, true);
+    }
+  }
 });
 
 Deno.test("repairFolder() takes out what is damaged, in the live segment and in full ones", async () => {
