@@ -4,7 +4,6 @@
  *
  * Events carry their dedup id as `Nats-Msg-Id`; what is written again within the dedup window is there once.
  */
-import type { StreamConfig } from "@nats-io/jetstream";
 import { type Clock, systemClock } from "../../../../base/mod.ts";
 import type { Log } from "../../../../observe/mod.ts";
 import { BusError } from "../../error.ts";
@@ -23,7 +22,8 @@ import {
 import { type NatsClient, openNats } from "./_connect.ts";
 import { fetchByReader, fetchDirect, hasBatchedGet } from "./_fetch.ts";
 import { checkSizes, publishWindow } from "./_publish.ts";
-import { explainByEnd, isNoStream, natsError } from "./errors.ts";
+import { ShardStreams } from "./_streams.ts";
+import { explainByEnd, natsError } from "./errors.ts";
 import { SEQUENCE_MAX, WINDOW_EVENTS } from "./limits.ts";
 import {
   type JetStreamAdapterOptions,
@@ -42,15 +42,6 @@ interface Links {
   readonly health: EngineLink<NatsClient>;
 }
 
-/** What a poll needs to know of a stream. */
-interface StreamFacts {
-  readonly firstSequence: number;
-  readonly lastSequence: number;
-  readonly isDirect: boolean;
-}
-
-/** A shard's number, without leading zeros. */
-const SHARD = /^(?:0|[1-9]\d{0,4})$/;
 const SEQUENCE = /^\d{1,20}$/;
 
 /**
@@ -73,14 +64,14 @@ class JetStreamAdapter implements BusAdapter {
   readonly #progress = new WriteProgress();
   readonly #writes = new InFlight();
   readonly #shards: KnownShards;
-  /** Shards whose stream is there; at most 65,536. */
-  readonly #streams = new Map<number, Promise<void>>();
+  readonly #streams: ShardStreams;
   #links: Links | undefined;
 
   constructor(settings: JetStreamSettings, { clock = systemClock, log }: JetStreamAdapterDeps) {
     this.#settings = settings;
     this.#clock = clock;
     this.#shards = new KnownShards(clock);
+    this.#streams = new ShardStreams(settings);
     this.#log = log;
   }
 
@@ -124,12 +115,12 @@ class JetStreamAdapter implements BusAdapter {
       const facts = await this.#wait(
         link,
         client,
-        this.#facts(client, shard, action),
+        this.#streams.facts(client, shard, action),
         action,
         signal,
       );
       if (facts === undefined || facts.lastSequence < sequence) return nothing;
-      const stream = this.#stream(shard);
+      const stream = this.#streams.nameOf(shard);
       const { redact } = this.#settings;
       const fetch = facts.isDirect && hasBatchedGet(client) ? fetchDirect : fetchByReader;
       const work = fetch(client, { stream, sequence, count: wanted + 1, action, redact });
@@ -154,7 +145,7 @@ class JetStreamAdapter implements BusAdapter {
   async stop(): Promise<void> {
     const links = this.#links;
     this.#links = undefined;
-    this.#streams.clear();
+    this.#streams.forgetAll();
     this.#shards.forget();
     if (links === undefined) return;
     await this.#writes.drain(this.#clock, this.#settings.requestTimeoutMs);
@@ -164,27 +155,23 @@ class JetStreamAdapter implements BusAdapter {
   async shards(signal: AbortSignal): Promise<readonly number[]> {
     const { data: link } = this.#started();
     const action = this.#cannot("read from");
-    const prefix = `${this.#settings.prefix}_shard_`;
     return await this.#shards.get(() =>
-      overLink(link, this.#patience(signal), async (client) => {
-        const names = namesOf(client, `${this.#settings.prefix}.shard.*`);
-        const all = await this.#wait(link, client, names, action, signal);
-        return all.filter((name) =>
-          name.startsWith(prefix) && SHARD.test(name.slice(prefix.length))
-        )
-          .map((name) => Number(name.slice(prefix.length))).sort((a, b) => a - b);
-      })
+      overLink(
+        link,
+        this.#patience(signal),
+        (client) => this.#wait(link, client, this.#streams.shards(client), action, signal),
+      )
     );
   }
 
   async lastInsertionTs(shard: number, signal: AbortSignal): Promise<bigint | undefined> {
     const { data: link } = this.#started();
     const action = this.#cannot("read from");
-    const query = { last_by_subj: `${this.#settings.prefix}.shard.${shard}` };
+    const query = { last_by_subj: this.#streams.subjectOf(shard) };
     return await overLink(link, this.#patience(signal), async (client) => {
-      const facts = this.#facts(client, shard, action);
+      const facts = this.#streams.facts(client, shard, action);
       if (await this.#wait(link, client, facts, action, signal) === undefined) return undefined;
-      const asked = client.manager.streams.getMessage(this.#stream(shard), query);
+      const asked = client.manager.streams.getMessage(this.#streams.nameOf(shard), query);
       const last = await this.#wait(link, client, asked, action, signal);
       return last === null ? undefined : decodeEnvelope(last.data)?.insertionTs;
     });
@@ -229,8 +216,9 @@ class JetStreamAdapter implements BusAdapter {
   ): Promise<void> {
     const action = this.#cannot("write to");
     checkSizes(client, batch, action);
-    await this.#wait(link, client, this.#ensureStream(client, batch.shard), action, signal);
-    const subject = `${this.#settings.prefix}.shard.${batch.shard}`;
+    const stream = this.#streams.ensure(client, batch.shard, action);
+    await this.#wait(link, client, stream, action, signal);
+    const subject = this.#streams.subjectOf(batch.shard);
     const target = { subject, action, redact: this.#settings.redact };
     const { acknowledged, cancel } = publishWindow(client, batch, begin, end, target);
     try {
@@ -238,69 +226,9 @@ class JetStreamAdapter implements BusAdapter {
     } catch (error) {
       cancel();
       // It may have been removed; the next attempt looks.
-      this.#streams.delete(batch.shard);
+      this.#streams.forget(batch.shard);
       throw error;
     }
-  }
-
-  /** Makes the shard's stream unless it is there; asked once for all who write to it. */
-  #ensureStream(client: NatsClient, shard: number): Promise<void> {
-    const known = this.#streams.get(shard);
-    if (known !== undefined) return known;
-    const action = this.#cannot("prepare a stream of");
-    const work = this.#facts(client, shard, action).then(async (facts) => {
-      if (facts !== undefined) return;
-      try {
-        await client.manager.streams.add(this.#streamConfig(shard));
-      } catch (error) {
-        throw natsError(error, action, this.#settings.redact);
-      }
-    });
-    this.#streams.set(shard, work);
-    work.catch(() => {
-      if (this.#streams.get(shard) === work) this.#streams.delete(shard);
-    });
-    return work;
-  }
-
-  /** `undefined` when there is no such stream; any other failure is one, and no empty stream. */
-  async #facts(
-    client: NatsClient,
-    shard: number,
-    action: string,
-  ): Promise<StreamFacts | undefined> {
-    try {
-      const { state, config } = await client.manager.streams.info(this.#stream(shard));
-      return {
-        firstSequence: state.first_seq,
-        lastSequence: state.last_seq,
-        isDirect: config.allow_direct === true,
-      };
-    } catch (error) {
-      const known = natsError(error, action, this.#settings.redact);
-      if (isNoStream(known)) return undefined;
-      throw known;
-    }
-  }
-
-  #streamConfig(shard: number): StreamConfig & { name: string } {
-    const { prefix, replicas, dedupWindowS, streamAgeSMax } = this.#settings;
-    const ageNs = streamAgeSMax === undefined ? 0 : streamAgeSMax * 1e9;
-    const windowNs = dedupWindowS * 1e9;
-    return {
-      name: this.#stream(shard),
-      subjects: [`${prefix}.shard.${shard}`],
-      retention: "limits",
-      storage: "file",
-      discard: "old",
-      num_replicas: replicas,
-      allow_direct: true,
-      max_msgs: this.#settings.streamEventsMax ?? -1,
-      max_bytes: this.#settings.streamBytesMax ?? -1,
-      max_age: ageNs,
-      // The server refuses a window that is longer than it keeps events.
-      duplicate_window: ageNs === 0 ? windowNs : Math.min(windowNs, ageNs),
-    } as StreamConfig & { name: string };
   }
 
   async #wait<Value>(
@@ -346,17 +274,7 @@ class JetStreamAdapter implements BusAdapter {
     throw new BusError("fatal", `${this.#cannot("use")}: the adapter is not started`);
   }
 
-  #stream(shard: number): string {
-    return `${this.#settings.prefix}_shard_${shard}`;
-  }
-
   #cannot(what: string): string {
     return `Cannot ${what} NATS at ${this.#settings.place}`;
   }
-}
-
-async function namesOf({ manager }: NatsClient, subject: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const name of manager.streams.names(subject)) names.push(name);
-  return names;
 }

@@ -163,6 +163,11 @@ export function isNoStream(error: unknown): boolean {
   return error instanceof BusError && error.data?.["number"] === 10059;
 }
 
+/** True for "this name is in use": somebody made the stream meanwhile. */
+export function isStreamThere(error: BusError): boolean {
+  return error.data?.["number"] === 10058;
+}
+
 /** Errors of requests are wrapped in one that says nothing of its own. */
 function innerError(error: unknown): LibraryError {
   const outer = (error ?? {}) as LibraryError;

@@ -73,6 +73,16 @@ Deno.test("JetStream: a failed question about a stream is no empty stream", asyn
   assert.equal((await failureOf(adapter.poll(0, undefined, 1, SIGNAL))).kind, "transient");
 });
 
+Deno.test("JetStream: a stream that another writer made meanwhile is used", async () => {
+  await using server = startFakeNats((subject) => {
+    if (subject.startsWith("$JS.API.STREAM.INFO")) return refusing(404, 10059);
+    return subject.startsWith("$JS.API.STREAM.CREATE") ? refusing(400, 10058) : undefined;
+  });
+  await using adapter = await openAdapter(create(server.port));
+  await adapter.write(batch, SIGNAL);
+  assert.ok(server.subjects.includes("net.shard.0"));
+});
+
 Deno.test("JetStream: a server since 2.11 is asked once for a page", async () => {
   const message = (sequence: number, pending: number): NatsReply => ({
     headers: {
