@@ -37,6 +37,20 @@ export function placeOfWord(what: string, words: readonly string[], word: string
 }
 
 /**
+ * Makes sure that a filter has no parts but these: one that is misspelt would be no condition at all.
+ *
+ * @throws NetError `usage`
+ */
+export function requireParts(filter: object, parts: ReadonlySet<string>): void {
+  for (const name of Object.keys(filter)) {
+    if (parts.has(name)) continue;
+    throw new NetError("usage", `Cannot query: filters of these rows have no part "${name}"`, {
+      next: `use ${[...parts].join(", ")}`,
+    });
+  }
+}
+
+/**
  * A limit that a filter names.
  *
  * @throws NetError `usage` for a negative number or none.

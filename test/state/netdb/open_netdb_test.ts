@@ -124,6 +124,19 @@ Deno.test("a query is put together piece by piece, and no piece changes the ones
   assert.deepEqual((await take(newest.watch(), 1))[0]?.length, 2);
 });
 
+Deno.test("a filter with a part that there is not is refused", async () => {
+  const { redex, deps } = createBench();
+  await using _ = redex;
+  await using db = await openNetDb(deps, { origin: ORIGIN, collections: { notes } });
+  const { tasks, memories, workflow, collections } = db;
+  // The core's own word for isPinned; a program in JavaScript would get every memory.
+  const filter = { pinned: true } as object;
+  for (const collection of [tasks, memories, workflow, collections.notes]) {
+    assert.throws(() => collection.findMany(filter), /have no part "pinned"/);
+    assert.throws(() => collection.count(filter), /have no part "pinned"/);
+  }
+});
+
 Deno.test("a live query gives the rows now, and again when they differ", async () => {
   const { redex, deps } = createBench();
   await using _ = redex;

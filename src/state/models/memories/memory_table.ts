@@ -1,11 +1,20 @@
 /** The folded state of memories: columns, and rows that are made when they are read and kept until they change. */
 import type { PostcardWriter } from "../../../base/mod.ts";
 import { type ModelLimits, ROWS_MAX } from "../limits.ts";
-import type { RowState } from "../rows.ts";
+import { requireParts, type RowState } from "../rows.ts";
 import { TextColumn } from "../tables/text_column.ts";
-import { TimedRows } from "../tables/timed_rows.ts";
+import { TIMED_PARTS, TimedRows } from "../tables/timed_rows.ts";
 import { isSameMemory, type Memory, type MemoryFilter } from "./memory.ts";
 
+const PARTS = new Set<string>([
+  ...TIMED_PARTS,
+  "source",
+  "contentContains",
+  "tag",
+  "anyTag",
+  "allTags",
+  "isPinned",
+]);
 const NO_TAGS: readonly string[] = Object.freeze([]);
 
 /** Memories by id. */
@@ -122,6 +131,7 @@ export class MemoryTable implements RowState<Memory, MemoryFilter> {
   }
 
   #select(filter: MemoryFilter): number {
+    requireParts(filter, PARTS);
     const { source, contentContains, tag, anyTag = [], allTags = [], isPinned } = filter;
     const rows = this.#rows;
     let count = rows.keepTimes(rows.list(filter), filter);

@@ -43,6 +43,20 @@ export interface TimedFilter {
   readonly limit?: number;
 }
 
+/** Names of these parts. */
+export const TIMED_PARTS = [
+  "idIn",
+  "createdAfterNs",
+  "createdBeforeNs",
+  "updatedAfterNs",
+  "updatedBeforeNs",
+  "created",
+  "updated",
+  "orderBy",
+  "limit",
+  "matching",
+] as const;
+
 /** Ids and times of rows, by slot. */
 export class TimedRows {
   readonly table = new IdTable();
@@ -117,9 +131,9 @@ export class TimedRows {
     const [column, direction] = orderBy.split("-");
     const isDescending = direction === "desc";
     const isById = column === "id";
-    if (!this.table.isAscending || (isById && isDescending) || filter.idIn !== undefined) {
+    if (!this.table.isAscending || filter.idIn !== undefined) {
       this.#sorter.sort(this.slots, count, this.table.ids.words, isById && isDescending);
-    }
+    } else if (isById && isDescending) this.slots.subarray(0, count).reverse();
     if (!isById) {
       const { words } = column === "created" ? this.created : this.updated;
       this.#sorter.sort(this.slots, count, words, isDescending);

@@ -3,10 +3,12 @@
  */
 import type { PostcardWriter } from "../../../base/mod.ts";
 import { type ModelLimits, ROWS_MAX } from "../limits.ts";
-import { placeOfWord, type RowState } from "../rows.ts";
+import { placeOfWord, requireParts, type RowState } from "../rows.ts";
 import { TextColumn } from "../tables/text_column.ts";
-import { TimedRows } from "../tables/timed_rows.ts";
+import { TIMED_PARTS, TimedRows } from "../tables/timed_rows.ts";
 import { isSameTask, type Task, TASK_STATUSES, type TaskFilter } from "./task.ts";
+
+const PARTS = new Set<string>([...TIMED_PARTS, "status", "titleContains"]);
 
 /** Tasks by id. Ids and times come in as halves, because a fold has no time for bigints. */
 export class TaskTable implements RowState<Task, TaskFilter> {
@@ -109,6 +111,7 @@ export class TaskTable implements RowState<Task, TaskFilter> {
   }
 
   #select(filter: TaskFilter): number {
+    requireParts(filter, PARTS);
     const rows = this.#rows;
     let count = rows.list(filter);
     if (filter.status !== undefined) {

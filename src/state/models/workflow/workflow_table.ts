@@ -3,7 +3,7 @@
  * there before the task is, and are kept for it.
  */
 import { type ModelLimits, ROWS_MAX } from "../limits.ts";
-import { placeOfWord, requireLimit, type RowState } from "../rows.ts";
+import { placeOfWord, requireLimit, requireParts, type RowState } from "../rows.ts";
 import {
   isSameWorkflowTask,
   isTerminalStatus,
@@ -21,6 +21,18 @@ export interface WorkflowProgress {
   attempts: number;
 }
 
+const PARTS = new Set([
+  "idIn",
+  "status",
+  "statusIn",
+  "isTerminal",
+  "isCancelRequested",
+  "parent",
+  "within",
+  "matching",
+  "orderBy",
+  "limit",
+]);
 const DONE = WORKFLOW_STATUSES.indexOf("done");
 const FAILED = WORKFLOW_STATUSES.indexOf("failed");
 const NO_CHILDREN: readonly bigint[] = Object.freeze([]);
@@ -158,6 +170,7 @@ export class WorkflowTable implements RowState<WorkflowTask, WorkflowFilter> {
 
   *#select(filter: WorkflowFilter): Generator<WorkflowTask> {
     const { idIn, within, status, statusIn = [], isCancelRequested, parent } = filter;
+    requireParts(filter, PARTS);
     for (const word of [...statusIn, status ?? "done"]) {
       placeOfWord("status", WORKFLOW_STATUSES, word);
     }

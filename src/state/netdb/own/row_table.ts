@@ -1,7 +1,7 @@
 /** The folded state of a user's collection: rows by id. */
 import { isSameValue } from "../../cortex/same_value.ts";
 import { type ModelLimits, ROWS_MAX } from "../../models/limits.ts";
-import { placeOfWord, requireLimit, type RowState } from "../../models/rows.ts";
+import { placeOfWord, requireLimit, requireParts, type RowState } from "../../models/rows.ts";
 import { IdTable } from "../../models/tables/id_table.ts";
 import { SlotSorter } from "../../models/tables/slot_sort.ts";
 import type { BlobPins } from "./definition.ts";
@@ -12,6 +12,7 @@ export interface TableRow {
   readonly id: bigint;
 }
 
+const PARTS = new Set(["idIn", "where", "matching", "orderBy", "limit"]);
 const ID_ORDERS = ["id-asc", "id-desc"];
 
 /** Rows of one collection. Rows are frozen. */
@@ -44,9 +45,10 @@ export class RowTable<Row extends TableRow> implements RowState<Row, RowFilter<R
     if (typeof orderBy === "string") placeOfWord("order", ID_ORDERS, orderBy);
     if (limit !== undefined && requireLimit(limit) === 0) return [];
     const { slots, count } = this.#select(filter);
-    if (!this.#ids.isAscending || filter.idIn !== undefined || orderBy === "id-desc") {
-      this.#sorter.sort(slots, count, this.#ids.ids.words, orderBy === "id-desc");
-    }
+    const isDescending = orderBy === "id-desc";
+    if (!this.#ids.isAscending || filter.idIn !== undefined) {
+      this.#sorter.sort(slots, count, this.#ids.ids.words, isDescending);
+    } else if (isDescending) slots.subarray(0, count).reverse();
     const rows: Row[] = [];
     const isByField = typeof orderBy === "object";
     const wanted = isByField ? count : Math.min(count, limit ?? count);
@@ -106,6 +108,7 @@ export class RowTable<Row extends TableRow> implements RowState<Row, RowFilter<R
   }
 
   #select(filter: RowFilter<Row>): { readonly slots: Uint32Array; readonly count: number } {
+    requireParts(filter, PARTS);
     const { matching } = filter;
     // A condition of the user's own may query this table again.
     const slots = matching === undefined ? this.#slots : new Uint32Array(this.size);
