@@ -52,6 +52,14 @@ export async function pollShards(
   if (!Number.isSafeInteger(limit) || limit < 0 || limit > POLL_EVENTS_MAX) {
     throw new BusError("config", `Cannot poll: limit is ${limit}, must be 0..${POLL_EVENTS_MAX}`);
   }
+  const { ordering = "none" } = request;
+  if (ordering !== "none" && ordering !== "insertion_ts") {
+    const shown = JSON.stringify(String(ordering).slice(0, 24));
+    throw new BusError(
+      "config",
+      `Cannot poll: ordering is ${shown}, must be none or insertion_ts`,
+    );
+  }
   const cursor: CursorMap = request.fromId === undefined ? new Map() : decodeCursor(request.fromId);
   const isWanted = request.filter && compileFilter(request.filter);
   const shards = limit === 0 ? [] : await shardsOf(deps, request);
@@ -75,7 +83,7 @@ export async function pollShards(
   const [failure] = failures.sort((a, b) => a.shard - b.shard);
   if (failure !== undefined && answers.length === 0) throw failure.error;
   answers.sort((a, b) => a.shard - b.shard);
-  const events = mergeShards(answers.map(sourceOf), limit, request.ordering);
+  const events = mergeShards(answers.map(sourceOf), limit, ordering);
   return respond(request, cursor, { answers, failures, events, isCutAtShardCap: share > fetch });
 }
 

@@ -186,15 +186,29 @@ export interface EventBus extends AsyncDisposable {
   pushWithHash(raw: Uint8Array, hash: bigint): boolean;
   /** @throws BusError `cursor`, `filter`, `fatal`, `transient`. */
   poll(request: PollRequest, signal?: AbortSignal): Promise<PollResponse>;
-  /** Resolves when all that was taken before the call was handed to the adapter and flushed there. */
+  /**
+   * Resolves when all that was taken before the call was handed to the adapter and flushed there; later events
+   * neither delay nor satisfy it.
+   *
+   * @throws BusError `transient` when that takes too long (5 s and the time of the batches), the adapter's error
+   * when it refused some of them or could not flush.
+   */
   flush(): Promise<void>;
-  /** Takes nothing more, hands over what is left within its bounds, and counts as dropped what was not. */
+  /**
+   * Takes nothing more, hands over what is left within 10 s, counts as dropped what was not, and ends the adapter.
+   *
+   * @throws BusError the adapter's error when its last flush or its stop failed; all is ended then too.
+   */
   shutdown(): Promise<void>;
   /** Ends at once: what was not handed over is lost and counted as dropped. The adapter is stopped behind it. */
   abandon(): void;
   stats(): BusStats;
-  /** Adds shards; the new number of them. */
+  /** Adds shards at once; the new number of them. @throws BusError `config` beyond the policy's most. */
   scaleUp(shards: number): number;
-  /** Drains and removes shards. */
+  /**
+   * Drains shards, and waits 2 s at most until they are gone; the number of those that go on taking events.
+   *
+   * @throws BusError `config` below the policy's least.
+   */
   scaleDown(shards: number): Promise<number>;
 }

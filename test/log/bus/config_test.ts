@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../src/base/mod.ts";
+import { type MeshLink, openUdpSocket } from "../../../src/core/transport/mod.ts";
 import {
   BATCH_PRESETS,
   BusError,
+  createLogAdapter,
+  createMemoryAdapter,
+  createMeshAdapter,
+  createNetAdapter,
   formatBackpressure,
+  type NetAdapterOptions,
+  openRedex,
   parseBackpressure,
   SCALING_PRESETS,
 } from "../../../src/log/mod.ts";
@@ -98,6 +106,24 @@ Deno.test("values out of range are errors", () => {
   ];
   for (const each of options) refused(each);
   createBusConfig({ batch: { isAdaptive: false, velocityWindowMs: 0 } }, 4);
+});
+
+Deno.test("unknown options of adapters are errors too", () => {
+  const isUnknown = /unknown option of the \w+ adapter "maximum"/;
+  const link = { nodeId: 1n } as MeshLink;
+  const clock = systemClock;
+  const openSocket = () => openUdpSocket({ host: "127.0.0.1", port: 0 });
+  const options = { maximum: 1 } as object;
+  assert.throws(() => createMemoryAdapter(options), isUnknown);
+  assert.throws(() => createLogAdapter(openRedex({ clock }), options), isUnknown);
+  assert.throws(
+    () => createMeshAdapter({ link, inner: createMemoryAdapter() }, options),
+    isUnknown,
+  );
+  assert.throws(
+    () => createNetAdapter({ clock, openSocket }, options as NetAdapterOptions),
+    isUnknown,
+  );
 });
 
 Deno.test("modes have texts", () => {

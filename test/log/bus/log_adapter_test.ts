@@ -149,3 +149,24 @@ Deno.test("a full disk is worth another try, a damaged call is not", async () =>
     );
   }
 });
+
+Deno.test("a page of large events ends early, and the next one goes on", async () => {
+  const clock = new ManualClock();
+  await using redex = openRedex({ clock });
+  const adapter = createLogAdapter(redex, IN_MEMORY);
+  const bus = await createEventBus({ clock, adapter }, { shards: 1, scaling: false });
+  const large = new Uint8Array(1024 * 1024);
+  for (let n = 0; n < 40; n++) bus.ingestRaw(large);
+  await within(clock, bus.flush());
+  const sizes: number[] = [];
+  let fromId: string | undefined;
+  for (;;) {
+    const page = await bus.poll({ limit: 100, fromId });
+    sizes.push(page.events.length);
+    fromId = page.nextId;
+    if (!page.hasMore) break;
+  }
+  assert.equal(sizes.reduce((sum, size) => sum + size, 0), 40);
+  assert.ok(sizes.length > 1);
+  await within(clock, bus.shutdown());
+});

@@ -160,6 +160,8 @@ Deno.test("what is no limit and no shard is refused", async () => {
     await assert.rejects(poll(engine, [0], { limit: 1, shards: [shard] }), /shard/);
   }
   await assert.rejects(poll(engine, [0], { limit: 1, fromId: "!!" }), /cursor/);
+  const ordering = "time" as "none";
+  await assert.rejects(poll(engine, [0], { limit: 1, ordering }), /ordering is "time"/);
 });
 
 Deno.test("a merge is by time, shard and id, and keeps the order of a shard whose times fall", () => {

@@ -9,8 +9,15 @@
 import { BusError } from "../error.ts";
 import { eventIdKind } from "../event_id.ts";
 import { EVENT_ID_MAX, SHARDS_MAX } from "../limits.ts";
+import { refuseUnknown } from "../option_checks.ts";
 import type { Batch, BusAdapter, ShardPoll } from "../types.ts";
-import { type Redex, type RedexConfig, RedexError, type RedexFile } from "../../redex/mod.ts";
+import {
+  type Redex,
+  type RedexConfig,
+  RedexError,
+  type RedexEvent,
+  type RedexFile,
+} from "../../redex/mod.ts";
 import { recordsOf } from "./_batch_records.ts";
 import { decodeEnvelope } from "./engine/envelope.ts";
 import { pollPage } from "./engine/poll_page.ts";
@@ -23,11 +30,17 @@ export interface LogAdapterOptions {
   readonly channels?: RedexConfig;
 }
 
+/** What a page holds, in bytes; it ends with the read that gets there. */
+const PAGE_BYTES = 16 * 1024 * 1024;
+/** Records of the first read of a page; doubled with each, as long as records are small. */
+const FIRST_READ = 16;
 /** Records looked at from the end for a time that can be read. */
 const LAST_LOOKED_AT = 64n;
 
 /**
  * Creates an adapter over a log. The log stays open when the adapter is stopped: others read the channels too.
+ *
+ * @throws BusError `config`. What the channels' configuration has wrong shows when the first one is opened.
  *
  * @example
  * ```ts
@@ -42,6 +55,7 @@ const LAST_LOOKED_AT = 64n;
  * ```
  */
 export function createLogAdapter(redex: Redex, options: LogAdapterOptions = {}): BusAdapter {
+  refuseUnknown("option of the log adapter", options, ["name", "channels"]);
   return new LogAdapter(redex, options);
 }
 
@@ -159,7 +173,7 @@ function pageOf(file: RedexFile, last: bigint | undefined, limit: number): Shard
   const start = wanted > file.firstSeq ? wanted : file.firstSeq;
   if (limit <= 0) return { events: [], nextId: textOf(last), hasMore: start < file.nextSeq };
   if (start >= file.nextSeq) return { events: [], nextId: textOf(last), hasMore: false };
-  const events = file.readRange(start, file.nextSeq, limit);
+  const events = readSome(file, start, limit);
   const first = events[0]?.seq;
   if (first === undefined) {
     return {
@@ -178,6 +192,25 @@ function pageOf(file: RedexFile, last: bigint | undefined, limit: number): Shard
   }));
   const isMore = first + BigInt(run.length) < file.nextSeq;
   return { ...pollPage(records, limit, `channel "${file.name}"`, isMore), missed: first - wanted };
+}
+
+/** Events from a number on, until they are enough or many bytes. */
+function readSome(file: RedexFile, start: bigint, limit: number): RedexEvent[] {
+  const events: RedexEvent[] = [];
+  let bytes = 0;
+  let count = FIRST_READ;
+  let from = start;
+  while (events.length < limit && bytes < PAGE_BYTES && from < file.nextSeq) {
+    const wanted = Math.min(count, limit - events.length);
+    const some = file.readRange(from, file.nextSeq, wanted);
+    for (const event of some) bytes += event.payload.length;
+    events.push(...some);
+    const last = some[some.length - 1];
+    if (last === undefined || some.length < wanted) break;
+    from = last.seq + 1n;
+    count *= 2;
+  }
+  return events;
 }
 
 function textOf(seq: bigint | undefined): string | undefined {

@@ -1,7 +1,7 @@
 /** The adapter that keeps the newest events of each shard in memory; ids are decimal and count from 0. */
 import { BusError } from "../error.ts";
 import { eventIdKind } from "../event_id.ts";
-import { requireWhole } from "../option_checks.ts";
+import { refuseUnknown, requireWhole } from "../option_checks.ts";
 import type { BusAdapter, ShardPoll, StoredEvent } from "../types.ts";
 
 /** Options of {@linkcode createMemoryAdapter}. */
@@ -23,8 +23,9 @@ interface KeptShard {
   readonly producers: Map<bigint, bigint>;
 }
 
-/** Creates an adapter for a bus whose events may go when the process ends. */
+/** Creates an adapter for a bus whose events may go when the process ends. @throws BusError `config`. */
 export function createMemoryAdapter(options: MemoryAdapterOptions = {}): BusAdapter {
+  refuseUnknown("option of the memory adapter", options, ["eventsMax"]);
   const eventsMax = options.eventsMax ?? EVENTS_DEFAULT;
   requireWhole("eventsMax", eventsMax, 1, EVENTS_MAX);
   const shards = new Map<number, KeptShard>();

@@ -9,7 +9,7 @@
 import type { MeshLink } from "../../../../core/transport/mod.ts";
 import { type Log, silentLog } from "../../../../observe/mod.ts";
 import { BusError } from "../../error.ts";
-import { refused } from "../../option_checks.ts";
+import { refused, refuseUnknown } from "../../option_checks.ts";
 import type { Batch, BusAdapter } from "../../types.ts";
 import { type FeedCounters, FeedReceiver } from "./feed_receiver.ts";
 import { FeedSender, feedStreams } from "./feed_sender.ts";
@@ -47,6 +47,7 @@ export function createMeshAdapter(
   deps: MeshAdapterDeps,
   options: MeshAdapterOptions,
 ): MeshAdapter {
+  refuseUnknown("option of the mesh adapter", options, ["name", "to", "from"]);
   const { to, from = [] } = options;
   const { nodeId } = deps.link;
   if (from.length > SOURCES_MAX) {

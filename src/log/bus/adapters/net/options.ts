@@ -3,7 +3,7 @@ import type { Clock, SocketAddress } from "../../../../base/mod.ts";
 import { isUsableNoiseKey, type NoiseKeyPair } from "../../../../core/crypto/mod.ts";
 import type { DatagramSocket } from "../../../../core/transport/mod.ts";
 import type { Log } from "../../../../observe/mod.ts";
-import { refused, requireAbove0, requireWhole } from "../../option_checks.ts";
+import { refused, refuseUnknown, requireAbove0, requireWhole } from "../../option_checks.ts";
 
 /** What it needs. */
 export interface NetAdapterDeps {
@@ -40,9 +40,22 @@ export interface NetAdapterOptions {
 }
 
 const EVENTS_MAX = 1 << 24;
+const KEYS: readonly (keyof NetAdapterOptions)[] = [
+  "role",
+  "peer",
+  "psk",
+  "peerPublicKey",
+  "staticKey",
+  "isReliable",
+  "heartbeatMs",
+  "sessionTimeoutMs",
+  "eventsMax",
+  "filing",
+];
 
 /** @throws BusError `config` naming what does not fit. */
 export function checkNetOptions(options: NetAdapterOptions): void {
+  refuseUnknown("option of the net adapter", options, KEYS);
   const { role, psk, peerPublicKey, staticKey, filing = "stream" } = options;
   if (role !== "initiator" && role !== "responder") {
     throw refused("role", role, "initiator or responder");
