@@ -14,6 +14,7 @@ export {
   isSameLink,
 } from "./causal_link.ts";
 export * from "./causal_receiver.ts";
+export * from "./causal_writer.ts";
 export * from "./entity_log.ts";
 export * from "./error.ts";
 export * from "./event_frames.ts";
