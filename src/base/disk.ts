@@ -52,4 +52,10 @@ export interface Disk {
   remove(path: string): void;
   /** Puts the names in a folder on the device. */
   syncFolder(path: string): void;
+  /**
+   * Takes a file, which is made if there is none, for one holder among all programs of the machine; the result
+   * gives it back, and the end of the program does. `undefined` when somebody has it. A disk that nobody else can
+   * reach has no need of this.
+   */
+  lock?(path: string): (() => void) | undefined;
 }

@@ -25,6 +25,7 @@ export const systemDisk: Disk = {
   rename: (from, to) => Deno.renameSync(from, to),
   remove,
   syncFolder,
+  lock,
 };
 
 class SystemFile implements DiskFile {
@@ -154,4 +155,11 @@ function syncFolder(path: string): void {
   if (Deno.build.os === "windows") return;
   using folder = Deno.openSync(path);
   folder.syncSync();
+}
+
+function lock(path: string): (() => void) | undefined {
+  const file = Deno.openSync(path, { read: true, write: true, create: true, mode: FILE_MODE });
+  if (file.tryLockSync(true)) return () => file.close();
+  file.close();
+  return undefined;
 }

@@ -56,6 +56,7 @@ export class SimDisk implements Disk {
   #isCrashed = false;
   readonly #names: Names;
   #openFiles = 0;
+  #locks = new Set<string>();
   /** Number of the program that runs; files of earlier ones are closed. */
   #program = 0;
 
@@ -152,6 +153,15 @@ export class SimDisk implements Disk {
     this.#names.sync(folder);
   }
 
+  lock(path: string): (() => void) | undefined {
+    this.#begin(undefined, path);
+    this.#names.place(path);
+    if (this.#locks.has(path)) return undefined;
+    const locks = this.#locks;
+    locks.add(path);
+    return () => void locks.delete(path);
+  }
+
   /** The disk as the machine finds it when it is on again. */
   afterCrash(chance: Chance): SimDisk {
     this.#isCrashed = true;
@@ -164,6 +174,7 @@ export class SimDisk implements Disk {
     this.crashAt = Infinity;
     this.#program += 1;
     this.#openFiles = 0;
+    this.#locks = new Set();
   }
 
   #file(path: string, inode: Inode, isReadOnly: boolean): DiskFile {

@@ -15,6 +15,7 @@ import {
 import { createLogCounters, type LogCounters } from "./counters.ts";
 import { openDiskRecordStore } from "./disk/mod.ts";
 import { RedexError, toRedexError } from "./error.ts";
+import { FolderLock } from "./folder_lock.ts";
 import { FILES_OPEN_MAX } from "./limits.ts";
 import { MemoryRecordStore } from "./memory_record_store.ts";
 import type { OpenGuard } from "./open_guard.ts";
@@ -74,6 +75,7 @@ class FileManager implements Redex {
   readonly #files = new Map<string, ChannelFile>();
   /** What happens to a name now: opening, closing, removing. Whoever comes next waits for it. */
   readonly #busy = new Map<string, Promise<unknown>>();
+  #lock: FolderLock | undefined;
   /** Files that are being opened. */
   #opening = 0;
   #isClosed = false;
@@ -136,7 +138,7 @@ class FileManager implements Redex {
       const { folder } = this.#options;
       try {
         await open?.close();
-        const isKept = folder !== undefined && removeChannel(this.#disk(), folder, name);
+        const isKept = folder !== undefined && this.#removeFiles(folder, name);
         return open !== undefined || isKept;
       } catch (error) {
         throw toRedexError(error, `Cannot remove channel "${name}"`);
@@ -189,6 +191,7 @@ class FileManager implements Redex {
       log: this.#log,
       counters: this.#counters,
       onClosed: () => {
+        if (config.isPersistent) this.#folderLock().give();
         if (this.#files.get(name) === file) this.#files.delete(name);
         this.#counters.files_open = this.#files.size;
       },
@@ -212,13 +215,28 @@ class FileManager implements Redex {
     }
     const [disk, { clock }] = [this.#disk(), this.#deps];
     const path = channelFolder(folder, name);
+    this.#folderLock().take();
     try {
       makeChannelFolder(disk, folder, name);
+      const { segmentBytesMax } = this.#options;
+      return await openDiskRecordStore({ disk, clock, folder: path, segmentBytesMax });
     } catch (error) {
-      throw toRedexError(error, `Cannot make a folder for channel "${name}"`);
+      this.#folderLock().give();
+      throw toRedexError(error, `Cannot open channel "${name}"`);
     }
-    const { segmentBytesMax } = this.#options;
-    return await openDiskRecordStore({ disk, clock, folder: path, segmentBytesMax });
+  }
+
+  #folderLock(): FolderLock {
+    return this.#lock ??= new FolderLock(this.#disk(), this.#options.folder ?? "");
+  }
+
+  #removeFiles(folder: string, name: string): boolean {
+    this.#folderLock().take();
+    try {
+      return removeChannel(this.#disk(), folder, name);
+    } finally {
+      this.#folderLock().give();
+    }
   }
 
   /** Runs when nothing else happens to this name. */

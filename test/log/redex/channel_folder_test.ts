@@ -87,6 +87,21 @@ Deno.test("a folder of the log that cannot be used is an error of its kind", asy
   assert.equal(kit.count("files_open"), 1);
 });
 
+Deno.test("a folder is for one manager, as long as it has a channel there open", async () => {
+  await using kit = createDiskKit();
+  await using other = createDiskKit({ disk: kit.disk });
+  const file = await kit.redex.open("a", PERSISTENT);
+  await assert.rejects(other.redex.open("a", PERSISTENT), isRedexError("locked"));
+  await assert.rejects(other.redex.open("b", PERSISTENT), isRedexError("locked"));
+  await assert.rejects(other.redex.remove("a"), isRedexError("locked"));
+  const second = await kit.redex.open("c", PERSISTENT);
+  await file.close();
+  await assert.rejects(other.redex.open("a", PERSISTENT), isRedexError("locked"));
+  await second.close();
+  await (await other.redex.open("a", PERSISTENT)).close();
+  await kit.redex.open("a", PERSISTENT);
+});
+
 Deno.test("channels are the same on the machine's own disk", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -97,10 +112,12 @@ Deno.test("channels are the same on the machine's own disk", async () => {
       await fill(redex, ["a", "a/b"]);
     }
     await using redex = open();
+    await using other = open();
     assert.deepEqual(await redex.names(), ["a", "a/b"]);
     for (const name of ["a", "a/b"]) {
       assert.deepEqual(textsOf(await redex.open(name, PERSISTENT)), [`first of ${name}`]);
     }
+    await assert.rejects(other.open("a", PERSISTENT), isRedexError("locked"));
     await redex.remove("a");
     assert.deepEqual(await redex.names(), ["a/b"]);
   } finally {
