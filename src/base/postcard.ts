@@ -20,6 +20,8 @@ const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const ENCODER = new TextEncoder();
 /** Texts up to here are looked at byte by byte first; their length is a varint of one byte. */
 const PLAIN_TEXT_BYTES_MAX = 127;
+/** One list per length, for the codes of a text while it is made; nothing is remembered in them. */
+const PLAIN_CODES: number[][] = [];
 
 /**
  * Reads values in order. After the first failure every read gives zero or nothing, so that callers may
@@ -136,13 +138,12 @@ export class PostcardReader {
 
   /** A UTF-8 text: varint length, then its bytes. */
   text(): string {
-    const bytes = this.byteVector();
+    const length = this.count(1);
     // Decoders cost 0.2 µs a call, whatever the length; most texts are short and plain.
-    if (bytes.length <= PLAIN_TEXT_BYTES_MAX && isAscii(bytes)) {
-      return String.fromCharCode.apply(null, bytes as unknown as number[]);
-    }
+    const plain = length <= PLAIN_TEXT_BYTES_MAX ? this.#plainText(length) : undefined;
+    if (plain !== undefined) return plain;
     try {
-      return DECODER.decode(bytes);
+      return DECODER.decode(this.bytes(length));
     } catch {
       this.#fail("postcard_utf8");
       return "";
@@ -204,6 +205,19 @@ export class PostcardReader {
   f32(): number {
     const bytes = this.bytes(4);
     return bytes.length < 4 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
+  }
+
+  /** A text of so many bytes that are there, if they are all ASCII. */
+  #plainText(length: number): string | undefined {
+    // A view of the bytes would cost more than all the rest: letters are spread out of a list that is used again.
+    const codes = PLAIN_CODES[length] ??= Array.from({ length }, () => 0);
+    for (let i = 0; i < length; i++) {
+      const byte = this.#bytes[this.#at + i] as number;
+      if (byte >= 0x80) return undefined;
+      codes[i] = byte;
+    }
+    this.#at += length;
+    return String.fromCharCode.apply(null, codes);
   }
 
   #fail(failure: PostcardFailure): 0 {
@@ -338,9 +352,4 @@ export class PostcardWriter {
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }
-}
-
-function isAscii(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if ((bytes[i] ?? 0) >= 0x80) return false;
-  return true;
 }
