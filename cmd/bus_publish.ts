@@ -1,18 +1,22 @@
 /** `net bus publish`: gives one event, or one for each line of its input, to the bus. */
 import { buildCommand } from "@stricli/core";
-import { NetError } from "../src/base/mod.ts";
+import { NetError, pause } from "../src/base/mod.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { NodeCaller } from "./doors.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
 import { formatCount, numberOf, recordOf, textOf } from "./format.ts";
 import { LineReader } from "./line_reader.ts";
+import type { Output } from "./output.ts";
 import { openInput, PIECE_BYTES } from "./rpc_input.ts";
 import { runVerb } from "./verb.ts";
 
 /** Events of one call. */
 const CALL_EVENTS_MAX = 8_192;
 const ANSWER_MS = 60_000;
+/** An engine that is away so long is away for good; and how often it is looked at. */
+const ENGINE_WAIT_MS = 45_000;
+const ENGINE_LOOK_MS = 250;
 
 interface PublishFlags extends SharedFlags {
   readonly any?: boolean;
@@ -73,10 +77,10 @@ export const busPublishCommand = buildCommand<PublishFlags, [string?], NetContex
             if (events === undefined) break;
             await publish(node, events, params, sums, signal);
           }
-          await node.call("bus.publish", { events: [], flush: true }, { signal });
+          await untilKept(this, node, output, sums, signal);
           output.result("bus.publish", sums, () => publishedText(sums));
         } catch (error) {
-          if (sums.events > 0) output.note(`${publishedText(sums)}, then it ended`);
+          if (sums.events > 0) output.note(takenText(sums));
           throw error;
         } finally {
           await node.close();
@@ -117,6 +121,34 @@ async function publish(
       next: "correct it, or take any bytes with --any",
     });
   }
+}
+
+/** Resolves when the engine has all of it; one that is away for a while is waited for. */
+async function untilKept(
+  { io }: NetContext,
+  node: NodeCaller,
+  output: Output,
+  { engine }: Sums,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = io.now() + ENGINE_WAIT_MS;
+  for (let isFirst = true;; isFirst = false) {
+    try {
+      await node.call("bus.publish", { events: [], flush: true }, { signal });
+      return;
+    } catch (error) {
+      const isAway = error instanceof NetError && error.code === "unreachable";
+      if (!isAway || io.now() >= deadline) throw error;
+      if (isFirst) output.note(`waiting for ${engine}: ${error.message}`);
+      await pause(ENGINE_LOOK_MS, signal);
+    }
+  }
+}
+
+/** What became of events when the verb could not end as it should. */
+function takenText({ events }: Sums): string {
+  const what = events === 1 ? "1 event was" : `${formatCount(events)} events were`;
+  return `${what} taken by the node; whether they are kept is not known`;
 }
 
 function publishedText({ events, refused, engine }: Sums): string {

@@ -73,7 +73,24 @@ Deno.test("net bus publish says which line is no JSON, and publishes those befor
   assert.equal(code, 2);
   assert.deepEqual(calls.map(decode), [["1", "2", "bad", "4"], ["1", "2"]]);
   assert.match(stderr, /Cannot publish line 3: it is no JSON/);
-  assert.match(stderr, /^published 2 events, kept by log, then it ended$/m);
+  assert.match(stderr, /^2 events were taken by the node; whether they are kept is not known$/m);
+});
+
+Deno.test("net bus publish waits for an engine that is away for a while, not for ever", async () => {
+  let flushes = 0;
+  const node: Answers = {
+    "bus.publish": ({ events, flush }) => {
+      if (flush && ++flushes < 3) throw new NetError("unreachable", "Cannot flush");
+      return { taken: (events as string[]).length, refused: 0, engine: "redis" };
+    },
+  };
+  const { code, stdout, stderr } = await runInMemory(["bus", "publish", "1"], { node });
+  assert.deepEqual([code, stdout, flushes], [0, "published 1 event, kept by redis\n", 3]);
+  assert.equal(stderr, "waiting for redis: Cannot flush\n");
+  flushes = -9;
+  const clock = { now: 0 };
+  const late = await runInMemory(["bus", "publish", "1"], { node, now: () => clock.now += 30_000 });
+  assert.equal(late.code, 6);
 });
 
 Deno.test("net bus poll prints lines or documents, what is gone, and where to go on", async () => {

@@ -17,7 +17,7 @@ import {
   type EventBus,
 } from "../../log/mod.ts";
 import type { Log, MetricRegistry } from "../../observe/mod.ts";
-import { BUS_RETRIES, BUS_URL_BYTES_MAX } from "./limits.ts";
+import { BUS_RETRIES, BUS_STOP_MS, BUS_URL_BYTES_MAX } from "./limits.ts";
 import type { LogService } from "./log_service.ts";
 import { type LogDefaults, toRedexConfig } from "./rules.ts";
 
@@ -85,24 +85,38 @@ export class BusService implements Service {
     return this.#ending.signal;
   }
 
-  start(): Promise<void> {
+  /**
+   * Looks at the settings; a server is connected to behind that.
+   *
+   * @throws BusError `config` when the address of a server can't be used.
+   */
+  async start(): Promise<void> {
     this.#ending = new AbortController();
-    if (this.#isServer) {
-      // The node is up whether or not the server is; its health says which.
-      this.open().catch(() => {});
-      this.#watchHealth();
-    }
-    return Promise.resolve();
+    if (!this.#isServer) return;
+    // What the user has written is wrong now and for ever. Whether the server is up shows in the node's health.
+    await this.#createAdapter();
+    this.open().catch(() => {});
+    this.#watchHealth();
   }
 
+  /** Hands over what is waiting, within a bound: the log behind the bus needs time to close too. */
   async stop(): Promise<void> {
     this.#ending.abort(new NetError("draining", "The node stops"));
     this.#cancelHealth();
     const opening = this.#bus;
     this.#bus = undefined;
-    const bus = await opening?.catch(() => undefined);
-    await bus?.shutdown();
     this.#adapter = undefined;
+    if (opening === undefined) return;
+    let open: EventBus | undefined;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#deps.clock.after(BUS_STOP_MS, resolve);
+    const ending = opening.then(async (bus) => {
+      open = bus;
+      await bus.shutdown();
+    }).catch(() => {});
+    await Promise.race([ending, late]);
+    cancel();
+    open?.abandon();
   }
 
   health(): ServiceHealth {

@@ -23,3 +23,6 @@ export const BUS_RETRIES = 20;
 
 /** An address is below 1 KiB; anything far larger is none. */
 export const BUS_URL_BYTES_MAX = 16 * 1024;
+
+/** Time that the bus has to hand over what is waiting when the node stops: half of what the node has in all. */
+export const BUS_STOP_MS = 3_000;
