@@ -24,6 +24,8 @@ const ROOT_EXAMPLES = `EXAMPLES
   net blob get b3:ADDRESS big.iso      fetch it on the other node
   net cap find gpu --wait 30s          find a node that has one
   net channel subscribe room/lobby     print the events of a channel
+  net log tail app/orders --last 10    print a log's last events, and those to come
+  net db tasks add 'buy milk'          add a row, net db tasks ls lists them
   net identity new owner               make an identity to issue tokens with
   net validate ipc 127.0.0.1:9900      check that a member behaves
 

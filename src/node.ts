@@ -11,6 +11,7 @@ import {
   systemClock,
   systemRandom,
   toHex,
+  toNetError,
 } from "./base/mod.ts";
 import { type NodeConfig, PROGRAM_VERSION, readUpTo } from "./config/mod.ts";
 import {
@@ -404,6 +405,19 @@ export class Node {
     this.#openServices = addOpenServices(parts, mesh);
   }
 
+  /** Who may not publish on a channel may not use its log either. */
+  #requireLogAllowed(channel: string): void {
+    try {
+      this.#openServices?.channels.publisher.requireAllowed(channel);
+    } catch (cause) {
+      const reason = toNetError(cause, "it is not known").message.replace(/^[^:]*: /, "");
+      throw new NetError("not_allowed", `Cannot use log "${channel}": ${reason}`, {
+        cause,
+        next: `publish on it once with net channel publish ${channel} TEXT --token @FILE`,
+      });
+    }
+  }
+
   /** Logs, what gathers events for them, and what is folded out of them. */
   #addLogs(storage: Storage, keys: NodeKeys, folder: string | undefined): void {
     const { log, scope } = this.#deps;
@@ -416,8 +430,7 @@ export class Node {
       sweepMs: logSweepMs,
       segmentBytesMax: logSegment,
     };
-    const guard = (channel: string) =>
-      this.#openServices?.channels.publisher.requireAllowed(channel);
+    const guard = (channel: string) => this.#requireLogAllowed(channel);
     const logs = this.#logs = this.#supervisor.add(() =>
       new LogService({
         ...deps,

@@ -86,6 +86,47 @@ Deno.test("log: appended, read and tailed by other processes, over kill -9 of th
   });
 });
 
+Deno.test("log: what an append has told of is there when the node is killed in the middle", async () => {
+  await using workspace = await makeWorkspace();
+  const node = await workspace.startNode({ flags: UDP });
+  const { home } = node;
+  const lines = Array.from({ length: 500_000 }, (_, i) => `line ${i}`);
+  const append = spawnProgram(["log", "append", "a"], {
+    env: home.env,
+    cwd: `${home.dir}/cwd`,
+    stdin: lines.join("\n"),
+  });
+  await waitFor("some of it is appended", async () => {
+    const { logs } = await node.call("log.ls");
+    return ((logs as { next_seq: number }[])[0]?.next_seq ?? 0) > 0;
+  });
+  await node.kill("SIGKILL");
+  assert.equal((await append.finished()).code, 6, append.stderr());
+  const [, last] = /: 0 to (\d+), then it ended$/m.exec(append.stderr()) ?? [];
+  const told = last === undefined ? 0 : Number(last) + 1;
+  await workspace.startNode({ home, flags: UDP });
+  const kept = (await home.net(["log", "read", "a"])).stdout.trimEnd().split("\n");
+  assert.ok(kept.length >= told, `${told} told of, ${kept.length} kept`);
+  assert.deepEqual(kept, lines.slice(0, kept.length), "in order, and nothing else");
+});
+
+Deno.test("log: who may not publish on a channel may not use its log", async () => {
+  await using workspace = await makeWorkspace();
+  const { home } = await workspace.startNode({ flags: UDP });
+  await home.net(["identity", "new", "owner"]);
+  await home.net(["channel", "create", "vault/keys", "--root", "owner"]);
+  const refused = assertFails(
+    await home.net(["log", "append", "vault/keys", "x"]),
+    5,
+    "not_allowed",
+  );
+  assert.match(refused, /Cannot use log "vault\/keys": .*demands a token/);
+  const own = (await home.net(["identity", "show", "--entity"])).stdout.trim();
+  await home.net(["channel", "create", "vault/keys", "--root", own]);
+  const allowed = await home.net(["log", "append", "vault/keys", "x"]);
+  assert.equal(allowed.code, 0, describe(allowed));
+});
+
 Deno.test("log: a tail survives retention and compaction, and tells what it took", async () => {
   await using workspace = await makeWorkspace();
   const node = await workspace.startNode({ flags: [...UDP, "--log-segment", "64K"] });

@@ -97,8 +97,16 @@ function retentionFields({ eventsMax, bytesMax, ageMaxMs }: Retention) {
   };
 }
 
+/** What was asked for last: events of one append share their time. */
+let lastTime = { ns: -1n, text: "" };
+
 /** Nanoseconds since 1970 as RFC 3339 text with nine decimals. */
 export function nanosText(timeNs: bigint): string {
+  if (timeNs !== lastTime.ns) lastTime = { ns: timeNs, text: toTimeText(timeNs) };
+  return lastTime.text;
+}
+
+function toTimeText(timeNs: bigint): string {
   const ms = Number(timeNs / 1_000_000n);
   if (Math.abs(ms) > 8.64e15) return String(timeNs);
   const decimals = String(timeNs % BILLION).padStart(9, "0");

@@ -9,6 +9,7 @@ import { type Clock, NetError, systemDisk, toNetError } from "../../base/mod.ts"
 import {
   openRedex,
   type Redex,
+  type RedexConfig,
   RedexError,
   type RedexEvent,
   type RedexFile,
@@ -19,7 +20,7 @@ import {
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
 import { ChannelLocks } from "./channel_locks.ts";
-import { OPEN_FILES_MAX } from "./limits.ts";
+import { FileUses } from "./file_uses.ts";
 import { type Appended, appendEvents, type AppendOptions } from "./log_append.ts";
 import { LogReader, type LogReadOptions } from "./log_reader.ts";
 import { type LogVerdict, verifyFile, type VerifyFileOptions } from "./log_verify.ts";
@@ -52,10 +53,7 @@ export class LogService implements Service {
   readonly #deps: LogServiceDeps;
   readonly #defaults: LogDefaults;
   readonly #locks = new ChannelLocks();
-  /** Files in the order of their last use. */
-  readonly #used = new Map<string, RedexFile>();
-  /** Readers that go on, by channel. */
-  readonly #readers = new Map<string, number>();
+  readonly #uses = new FileUses();
   readonly #users = new Set<(channel: string) => Promise<void>>();
   #redex: Redex | undefined;
   #ending = new AbortController();
@@ -102,18 +100,15 @@ export class LogService implements Service {
     this.#ending.abort(new NetError("draining", "The node stops"));
     const redex = this.#redex;
     this.#redex = undefined;
-    this.#used.clear();
+    this.#uses.clear();
     await redex?.close();
   }
 
   health(): ServiceHealth {
-    for (const [channel, file] of this.#used) {
-      const { failure } = file.stat();
-      if (failure !== undefined && this.#redex?.get(channel) === file) {
-        return { state: "degraded", detail: `Nothing can be appended to ${channel}: ${failure}` };
-      }
-    }
-    return { state: "healthy" };
+    const failed = this.#uses.failed().find(({ file }) => this.#redex?.get(file.name) === file);
+    if (failed === undefined) return { state: "healthy" };
+    const { file, failure } = failed;
+    return { state: "degraded", detail: `Nothing can be appended to ${file.name}: ${failure}` };
   }
 
   // --- Files -----------------------------------------------------------------------------------
@@ -124,9 +119,7 @@ export class LogService implements Service {
    * @throws RedexError `channel` for a bad name, `io`, `no_space`; NetError `not_allowed` by the channel's rules.
    */
   async open(channel: string): Promise<RedexFile> {
-    const file = await this.#open(channel, false);
-    if (file !== undefined) return file;
-    throw new TypeError(`Cannot open log "${channel}": it was not made`);
+    return await this.#open(channel, (config) => this.redex.open(channel, config));
   }
 
   /**
@@ -135,7 +128,10 @@ export class LogService implements Service {
    * @throws NetError `not_found`, and as {@linkcode LogService.open}.
    */
   async openExisting(channel: string): Promise<RedexFile> {
-    const file = await this.#open(channel, true);
+    const file = await this.#open(
+      channel,
+      (config) => this.redex.openExisting(channel, config),
+    );
     if (file !== undefined) return file;
     throw new NetError("not_found", `Cannot find log "${channel}": nothing was ever appended`, {
       next: `append to it with net log append ${channel}, or see net log ls`,
@@ -198,12 +194,7 @@ export class LogService implements Service {
 
   /** Keeps a channel's file from being closed for others, until the result is called. */
   hold(channel: string): () => void {
-    this.#countReaders(channel, 1);
-    let isHeld = true;
-    return () => {
-      if (isHeld) this.#countReaders(channel, -1);
-      isHeld = false;
-    };
+    return this.#uses.hold(channel);
   }
 
   // --- Events ----------------------------------------------------------------------------------
@@ -236,10 +227,9 @@ export class LogService implements Service {
       },
       clock: this.#deps.clock,
       stopSignal: this.stopSignal,
-      onEnd: () => this.#countReaders(channel, -1),
+      onEnd: this.#uses.hold(channel),
       counters: this.counters,
     }, options);
-    this.#countReaders(channel, 1);
     try {
       await reader.start();
     } catch (error) {
@@ -302,7 +292,7 @@ export class LogService implements Service {
   async withClosed<T>(channel: string, work: () => Promise<T>): Promise<T> {
     return await this.#locks.run(channel, async () => {
       for (const release of this.#users) await release(channel);
-      this.#used.delete(channel);
+      this.#uses.forget(channel);
       const file = this.redex.get(channel);
       // What is only in memory is gone when it is closed, so it is left to whoever wants that.
       if (file !== undefined && file.stat().isPersistent) await file.close();
@@ -312,29 +302,38 @@ export class LogService implements Service {
 
   // --- Inside ----------------------------------------------------------------------------------
 
-  async #open(channel: string, isOnlyExisting: boolean): Promise<RedexFile | undefined> {
+  async #open<File extends RedexFile | undefined>(
+    channel: string,
+    openFile: (config: RedexConfig) => Promise<File>,
+  ): Promise<File | RedexFile> {
     // One that is being removed must not come into being again.
     await this.#locks.whenFree(channel);
     this.#guard(channel);
-    const { redex } = this;
-    let file = redex.get(channel);
-    if (file?.stat().failure !== undefined) {
+    const known = this.redex.get(channel);
+    if (known !== undefined && known.stat().failure === undefined) return await this.#use(known);
+    if (known !== undefined) {
       // What could not be written is not known to memory either, so the folder is the truth.
       this.counters.files_reopened_total += 1;
-      await file.close().catch(() => {});
-      file = undefined;
+      await known.close().catch(() => {});
     }
-    if (file === undefined) {
-      const rules = await this.#deps.memory.read(channel);
-      const config = toRedexConfig(channel, rules, this.#defaults, this.isOnDisk);
-      file = isOnlyExisting
-        ? await redex.openExisting(channel, config)
-        : await redex.open(channel, config);
-      if (file === undefined) return undefined;
+    const rules = await this.#deps.memory.read(channel);
+    const file = await openFile(toRedexConfig(channel, rules, this.#defaults, this.isOnDisk));
+    if (file !== undefined) await this.#use(file);
+    return file;
+  }
+
+  /** Others are closed where there are too many. */
+  async #use(file: RedexFile): Promise<RedexFile> {
+    this.#uses.touch(file);
+    for (const spare of this.#uses.takeSpare(file.name)) {
+      this.counters.files_evicted_total += 1;
+      try {
+        await spare.close();
+      } catch (error) {
+        const { message: reason } = toNetError(error, "Cannot close log");
+        this.#deps.log.error("log_close_failed", { channel: spare.name, reason });
+      }
     }
-    this.#used.delete(channel);
-    this.#used.set(channel, file);
-    await this.#evict(channel);
     return file;
   }
 
@@ -370,37 +369,8 @@ export class LogService implements Service {
     }
   }
 
-  /** Closes files that were not used for the longest time, where there are too many. */
-  async #evict(kept: string): Promise<void> {
-    if (this.#used.size <= OPEN_FILES_MAX) return;
-    for (const [channel, file] of this.#used) {
-      if (this.#used.size <= OPEN_FILES_MAX) return;
-      const isNeeded = channel === kept || this.#readers.has(channel) || !file.stat().isPersistent;
-      if (isNeeded) continue;
-      this.#used.delete(channel);
-      this.counters.files_evicted_total += 1;
-      try {
-        await file.close();
-      } catch (error) {
-        this.#deps.log.error("log_close_failed", {
-          channel,
-          reason: toNetError(error, "Cannot close log").message,
-        });
-      }
-    }
-  }
-
-  #countReaders(channel: string, by: number): void {
-    const readers = (this.#readers.get(channel) ?? 0) + by;
-    if (readers > 0) this.#readers.set(channel, readers);
-    else this.#readers.delete(channel);
-  }
-
   #counters(): CounterSet {
-    let readers = 0;
-    for (const count of this.#readers.values()) readers += count;
-    let failed = 0;
-    for (const file of this.#used.values()) if (file.stat().failure !== undefined) failed += 1;
-    return { ...this.counters, files_failed: failed, readers };
+    const files_failed = this.#uses.failed().length;
+    return { ...this.counters, files_failed, file_holders: this.#uses.holders };
   }
 }
