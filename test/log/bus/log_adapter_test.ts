@@ -11,6 +11,7 @@ import {
   skipEvent,
 } from "../../../src/log/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
+import { SimDisk } from "../../sim/sim_disk.ts";
 import { numbered, numbersOf, within } from "./bus_kit.ts";
 
 const IN_MEMORY = { channels: { isPersistent: false } };
@@ -169,4 +170,32 @@ Deno.test("a page of large events ends early, and the next one goes on", async (
   assert.equal(sizes.reduce((sum, size) => sum + size, 0), 40);
   assert.ok(sizes.length > 1);
   await within(clock, bus.shutdown());
+});
+
+Deno.test("a disk that is full for a while costs no event, if batches are tried again", async () => {
+  const clock = new ManualClock();
+  const disk = new SimDisk();
+  const redex = openRedex({ clock, disk }, { folder: "data/log" });
+  const adapter = createLogAdapter(redex);
+  const bus = await createEventBus({ clock, adapter }, {
+    shards: 1,
+    scaling: false,
+    adapterRetries: 10,
+  });
+  bus.ingestRawBatch(numbered(0, 10));
+  await within(clock, bus.flush());
+  disk.fault = ({ kind }) =>
+    kind === "write"
+      ? { error: new Error("No space left on device (os error 28)"), keep: 3 }
+      : undefined;
+  bus.ingestRawBatch(numbered(10, 3_000));
+  await clock.advance(2_000);
+  assert.equal(bus.stats().dispatched, 10n);
+  disk.fault = undefined;
+  await within(clock, bus.flush());
+  const { events } = await bus.poll({ limit: 10_000 });
+  assert.deepEqual(numbersOf(events), Array.from({ length: 3_000 }, (_, i) => i));
+  assert.equal(bus.stats().dropped, 0n);
+  await within(clock, bus.shutdown());
+  await redex.close();
 });
