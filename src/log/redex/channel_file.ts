@@ -67,6 +67,7 @@ export class ChannelFile implements RedexFile {
       name,
       store,
       counters,
+      onDamage: () => this.#countDamaged(),
       get closedAt() {
         return closedAt();
       },
@@ -117,8 +118,8 @@ export class ChannelFile implements RedexFile {
 
   configure(config: Omit<RedexConfig, "isPersistent">): void {
     this.#requireOpen("configure");
-    const { isPersistent, fsync, retention, sweepMs } = this.#config;
-    const defaults = { fsync, retention, ...(sweepMs === 0 ? {} : { sweepMs }) };
+    const { isPersistent, fsync, retention, sweepMsAsked: sweepMs } = this.#config;
+    const defaults = { fsync, retention, sweepMs };
     this.#config = fillRedexConfig({ ...config, isPersistent }, defaults);
     this.#fsync.setPolicy(this.#config.fsync);
     this.#sweeper.setConfig(this.#config);

@@ -13,6 +13,8 @@ export interface FullRedexConfig {
   readonly retention: Retention;
   /** 0 when retention runs only when asked to. */
   readonly sweepMs: number;
+  /** What was said of it, which counts again when the retention changes. */
+  readonly sweepMsAsked: number | undefined;
 }
 
 const CONFIG_KEYS = ["isPersistent", "fsync", "retention", "sweepMs"];
@@ -48,7 +50,13 @@ export function fillRedexConfig(config: RedexConfig, defaults: RedexConfig = {})
   checkRetention(retention);
   if (sweepMs !== undefined && sweepMs !== 0) checkMs("sweepMs", sweepMs);
   const hasRetention = Object.values(retention).some((limit) => limit !== undefined);
-  return { isPersistent, fsync, retention, sweepMs: hasRetention ? sweepMs ?? SWEEP_MS : 0 };
+  return {
+    isPersistent,
+    fsync,
+    retention,
+    sweepMs: hasRetention ? sweepMs ?? SWEEP_MS : 0,
+    sweepMsAsked: sweepMs,
+  };
 }
 
 function checkFsync(policy: FsyncPolicy): void {

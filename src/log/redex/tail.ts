@@ -25,6 +25,8 @@ export interface TailSource {
   readonly name: string;
   readonly store: RecordStore;
   readonly counters: LogCounters;
+  /** Called after a read that met damage. */
+  readonly onDamage: () => void;
   /** Set when the file was closed: the number behind its last event. */
   readonly closedAt: number | undefined;
 }
@@ -158,6 +160,7 @@ export class Tail implements RedexTail {
     if (this.#next >= store.nextSeq || items.length >= itemsMax) return items;
     const wanted = itemsMax - items.length;
     const read = store.read(this.#next, store.nextSeq, wanted, TAIL_READ_BYTES);
+    if (read.damaged.length > 0) this.#source.onDamage();
     for (const { seq, payload, timeNs } of read.records) {
       if (this.#next < seq) this.#skipHole(items, itemsMax, seq, read.damaged);
       // What lag items have displaced is read again.

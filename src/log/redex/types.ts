@@ -45,8 +45,8 @@ export interface RedexEvent {
 }
 
 /**
- * Numbers that a tail has no event for. `retention` took them away before the tail came, `damage` is a record
- * that fails its checksum, and `skipped` is a hole between records: numbers that {@linkcode RedexFile.skipTo}
+ * Numbers that a tail has no event for. `retention` took them away before the tail came, `damage` are records
+ * that fail their checksum, and `skipped` is a hole between records: numbers that {@linkcode RedexFile.skipTo}
  * left out, or damaged ones that are gone since the file was written anew.
  */
 export interface RedexLag {

@@ -265,3 +265,34 @@ function medianAppendMs(file: RedexFile): number {
   });
   return times.sort((a, b) => a - b)[50] ?? 0;
 }
+
+testKinds("a tail lives through sweeps, compaction and full segments", async (kind) => {
+  await using kit = createKitOf(kind, { segmentBytesMax: 1_024 });
+  const file = await kit.redex.open("a", { retention: { eventsMax: 50 }, sweepMs: 0 });
+  using behind = file.tail({ from: 0n });
+  using live = file.tail();
+  let seen = 0n;
+  const following = (async () => {
+    for (let items = await live.take(7); items !== undefined; items = await live.take(7)) {
+      for (const item of items) {
+        assert.equal(item.kind === "event" && item.seq, seen);
+        seen += 1n;
+      }
+    }
+  })();
+  for (let round = 0; round < 20; round++) {
+    file.appendBatch(
+      numbered(15, round * 15).map((payload) => bytes(text(payload)?.padEnd(30) ?? "")),
+    );
+    await kit.clock.advance(1);
+    if (round % 5 === 3) await file.sweep();
+    if (round % 5 === 4) await file.compact();
+  }
+  assert.equal(seen, 300n);
+  const items = drained(behind);
+  assert.equal(items[0], "lag 0-234 retention");
+  assert.equal(items.length, 66);
+  if (kind === "disk") assert.ok(file.stat().generation > 5);
+  await file.close();
+  await following;
+});

@@ -172,6 +172,7 @@ class DiskRecordStore implements RecordStore {
     const progress: ReadProgress = {
       records: [],
       damaged: [],
+      known: [],
       next: from,
       recordsLeft: recordsMax,
       bytesLeft: bytesMax,
@@ -188,7 +189,9 @@ class DiskRecordStore implements RecordStore {
     if (progress.recordsLeft > 0 && progress.bytesLeft > 0) {
       progress.next = Math.max(progress.next, Math.min(to, this.#nextSeq));
     }
-    return progress;
+    if (progress.known.length === 0) return progress;
+    const damaged = [...progress.known, ...progress.damaged].sort((left, right) => left - right);
+    return { records: progress.records, next: progress.next, damaged };
   }
 
   skipTo(seq: number): void {

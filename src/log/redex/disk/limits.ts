@@ -49,3 +49,5 @@ export const FOUND_BYTES_MAX = 64 * 1024 * 1024;
 export const DAMAGED_LISTED = 1000;
 /** Runs of damaged records that repair can hold: 400 MiB at the very worst. */
 export const REPAIR_RUNS_MAX = 2 ** 24;
+/** Numbers of damaged records that one read names at once, in front of each sound one. */
+export const KNOWN_DAMAGE_MAX = 4096;

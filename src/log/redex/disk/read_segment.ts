@@ -1,6 +1,7 @@
 /** Reads records of a segment: payloads that lie together with one read. */
 import type { StoredRecord } from "../record_store.ts";
-import { READ_WINDOW_BYTES } from "./limits.ts";
+import type { DamageRuns } from "./damage_runs.ts";
+import { KNOWN_DAMAGE_MAX, READ_WINDOW_BYTES } from "./limits.ts";
 import { payloadChecksum } from "./record_format.ts";
 import type { Segment } from "./segment.ts";
 import { placeInPage } from "./segment_pages.ts";
@@ -9,6 +10,8 @@ import { placeInPage } from "./segment_pages.ts";
 export interface ReadProgress {
   readonly records: StoredRecord[];
   readonly damaged: number[];
+  /** Missing numbers where records lie that were known to be damaged. */
+  readonly known: number[];
   /** Number to go on from. */
   next: number;
   /** Nothing more is read when one of these is used up. */
@@ -80,6 +83,9 @@ function gather(
       end = offset + length;
     }
     bytes += length;
+    if (seq > above + 1 && !isDense) {
+      noteKnownDamage(damage, record, above + 1, seq, progress.known);
+    }
     wanted.push({
       rank,
       seq,
@@ -93,6 +99,19 @@ function gather(
     above = seq;
   }
   return wanted;
+}
+
+/** The numbers that are missing before a record are those of the damaged ones before it, if there are some. */
+function noteKnownDamage(
+  damage: DamageRuns,
+  record: number,
+  from: number,
+  to: number,
+  known: number[],
+): void {
+  if (record === 0 || damage.nextDamaged(record - 1) !== record - 1) return;
+  const end = Math.min(to, from + Math.min(damage.total, KNOWN_DAMAGE_MAX));
+  for (let seq = from; seq < end; seq++) known.push(seq);
 }
 
 function take(segment: Segment, wanted: readonly WantedRecord[], progress: ReadProgress): void {
