@@ -50,6 +50,8 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** Removes a file, or a folder with all that is in it; fine when there is none. */
   remove(path: string): void;
+  /** The same on another thread: giving gigabytes back takes seconds. Left out where it makes no difference. */
+  removeAside?(path: string): Promise<void>;
   /** Puts the names in a folder on the device. */
   syncFolder(path: string): void;
   /**

@@ -24,6 +24,7 @@ export const systemDisk: Disk = {
   makeFolder: (path) => Deno.mkdirSync(path, { recursive: true, mode: FOLDER_MODE }),
   rename: (from, to) => Deno.renameSync(from, to),
   remove,
+  removeAside,
   syncFolder,
   lock,
 };
@@ -145,6 +146,14 @@ function list(path: string): DiskEntry[] {
 function remove(path: string): void {
   try {
     Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+async function removeAside(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

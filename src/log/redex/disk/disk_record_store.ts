@@ -26,6 +26,7 @@ import { INLINE_BYTES } from "./record_format.ts";
 import { rewriteLive, type RewriteOptions, rewriteSealed } from "./rewrite_segment.ts";
 import { rotateSegment } from "./rotate_segment.ts";
 import { removeAllSealed } from "./sealed_folder.ts";
+import type { SealedSegment } from "./sealed_segment.ts";
 import type { AppendPlace } from "./segment.ts";
 import { type KeepRule, SegmentList } from "./segment_list.ts";
 import { Slices } from "./slices.ts";
@@ -90,6 +91,8 @@ class DiskRecordStore implements RecordStore {
   #damagedKnown: number;
   readonly #damagedSeen = new Set<number>();
   readonly #checkpoint: Checkpoint;
+  /** Full segments that a forgetting before a crash left behind. */
+  readonly #goneAtOpen: readonly SealedSegment[];
   #isClosed = false;
   #closing: Promise<void> | undefined;
   /** Work on the files, one after the other. */
@@ -109,7 +112,7 @@ class DiskRecordStore implements RecordStore {
     this.#persistedSeq = log.nextSeq;
     this.#damagedKnown = log.live.damage.total;
     for (const { content } of log.sealed) this.#damagedKnown += content.damage.total;
-    removeAllSealed(options.disk, this.#segments.keepOnly(log.keepFrom));
+    this.#goneAtOpen = this.#segments.keepOnly(log.keepFrom);
     const isTrusted = log.recordsTrusted === log.live.records;
     const written = isTrusted ? log.live.content : undefined;
     this.#checkpoint = new Checkpoint(options.disk, options.folder, written);
@@ -261,6 +264,7 @@ class DiskRecordStore implements RecordStore {
    * now where some are damaged, but not after another crash.
    */
   async noteOpened(): Promise<void> {
+    await removeAllSealed(this.#options.disk, this.#goneAtOpen);
     const { live } = this.#segments;
     if (this.#checkpoint.isComplete(live)) return;
     const isUneven = live.damage.total > 0 || live.content.times.shift > 0;
@@ -331,7 +335,7 @@ class DiskRecordStore implements RecordStore {
     this.#recent.clear();
     // First, so that nothing comes back after a crash; but a full device has room for it only afterwards.
     const isNoted = await this.#noteForgotten().then(() => true, () => false);
-    removeAllSealed(disk, gone);
+    await removeAllSealed(disk, gone);
     if (!isNoted) await this.#noteForgotten();
     disk.syncFolder(folder);
   }

@@ -13,6 +13,7 @@ import {
   parseGenerationName,
   SEGMENT_FILE_NAMES,
 } from "./record_format.ts";
+import { removeAside } from "./remove_aside.ts";
 import { replaceWhole, writeWhole } from "./whole_file.ts";
 
 /** How the live generation was found. */
@@ -92,9 +93,13 @@ export function switchManifest(disk: Disk, folder: string, generation: number): 
 }
 
 /** Removes what other generations and a write that did not end left behind. */
-export function removeOtherGenerations(disk: Disk, folder: string, live: number): void {
+export async function removeOtherGenerations(
+  disk: Disk,
+  folder: string,
+  live: number,
+): Promise<void> {
   for (const generation of listGenerations(disk, folder)) {
-    if (generation !== live) disk.remove(`${folder}/${generationName(generation)}`);
+    if (generation !== live) await removeAside(disk, `${folder}/${generationName(generation)}`);
   }
   disk.remove(`${folder}/${MANIFEST_TEMP_NAME}`);
 }

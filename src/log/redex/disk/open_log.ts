@@ -60,7 +60,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
       { disk, folder, nowNs, slices, isRepair },
       content.firstSeq,
     );
-    removeOtherGenerations(disk, folder, generation);
+    await removeOtherGenerations(disk, folder, generation);
     if (content.records > recordsTrusted || !isTrusted) {
       await writeFoundAgain(files, verified, content, slices);
       await syncSegmentFiles(files);

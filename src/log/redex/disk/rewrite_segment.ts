@@ -7,8 +7,9 @@ import { SegmentCopy } from "./copy_segment.ts";
 import { switchManifest } from "./generations.ts";
 import { FRESH_NAME, NEW_SUFFIX } from "./own_names.ts";
 import { generationName } from "./record_format.ts";
+import { removeAsideQuietly } from "./remove_aside.ts";
 import { createSegment, nextGeneration, removeQuietly } from "./rotate_segment.ts";
-import { replaceSealedFolder } from "./sealed_folder.ts";
+import { removeReplaced, replaceSealedFolder } from "./sealed_folder.ts";
 import { SealedSegment, writeSeal } from "./sealed_segment.ts";
 import type { SegmentList } from "./segment_list.ts";
 import type { Slices } from "./slices.ts";
@@ -67,7 +68,9 @@ export async function rewriteLive(
     onSwitched(next);
     fresh.moved(disk, path);
     old.close();
-    if (segments.isLiveNamed) removeQuietly(disk, `${folder}/${generationName(generation)}`);
+    if (segments.isLiveNamed) {
+      await removeAsideQuietly(disk, `${folder}/${generationName(generation)}`);
+    }
     return true;
   } catch (error) {
     if (segments.live !== fresh) {
@@ -100,4 +103,5 @@ export async function rewriteSealed(options: RewriteOptions, old: SealedSegment)
   replaceSealedFolder(disk, path);
   segments.replaceSealed(old, new SealedSegment(disk, path, old.generation, content));
   old.close();
+  await removeReplaced(disk, path);
 }

@@ -1,6 +1,7 @@
 /** The folder of full segments: what is in it, and putting it in order (`docs/redex.md`). */
 import type { Disk } from "../../../base/mod.ts";
 import { REPAIR_RUNS_MAX } from "./limits.ts";
+import { removeAside } from "./remove_aside.ts";
 import {
   ASIDE_SUFFIX,
   GONE_SUFFIX,
@@ -59,7 +60,7 @@ export async function openSealedSegments(
   liveFirstSeq: number,
 ): Promise<SealedSegment[]> {
   const { disk, folder, slices, isRepair } = options;
-  endInterrupted(disk, folder);
+  await endInterrupted(disk, folder);
   const segments: SealedSegment[] = [];
   let seqEnd = liveFirstSeq < 0 ? Infinity : liveFirstSeq;
   // From the last one on, because each ends where the next one begins.
@@ -82,7 +83,10 @@ export async function openSealedSegments(
  *
  * @throws What the disk said of the first one that could not be removed, after the others were.
  */
-export function removeAllSealed(disk: Disk, segments: readonly SealedSegment[]): void {
+export async function removeAllSealed(
+  disk: Disk,
+  segments: readonly SealedSegment[],
+): Promise<void> {
   const failures: unknown[] = [];
   for (const segment of segments) {
     segment.close();
@@ -90,7 +94,7 @@ export function removeAllSealed(disk: Disk, segments: readonly SealedSegment[]):
     try {
       disk.remove(gone);
       disk.rename(segment.folder, gone);
-      disk.remove(gone);
+      await removeAside(disk, gone);
     } catch (error) {
       failures.push(error);
     }
@@ -102,13 +106,22 @@ export function removeAllSealed(disk: Disk, segments: readonly SealedSegment[]):
 export function replaceSealedFolder(disk: Disk, path: string): void {
   disk.remove(`${path}${GONE_SUFFIX}`);
   disk.rename(path, `${path}${GONE_SUFFIX}`);
-  disk.rename(`${path}${NEW_SUFFIX}`, path);
-  // A crash must not find the old name with files missing.
-  disk.syncFolder(path.slice(0, path.lastIndexOf("/")));
-  disk.remove(`${path}${GONE_SUFFIX}`);
+  try {
+    disk.rename(`${path}${NEW_SUFFIX}`, path);
+  } catch (error) {
+    disk.rename(`${path}${GONE_SUFFIX}`, path);
+    throw error;
+  }
 }
 
-function endInterrupted(disk: Disk, folder: string): void {
+/** Removes what {@linkcode replaceSealedFolder} put out of the way. */
+export async function removeReplaced(disk: Disk, path: string): Promise<void> {
+  // A crash must not find the old name with files missing.
+  disk.syncFolder(path.slice(0, path.lastIndexOf("/")));
+  await removeAside(disk, `${path}${GONE_SUFFIX}`);
+}
+
+async function endInterrupted(disk: Disk, folder: string): Promise<void> {
   const sealed = `${folder}/${SEALED_NAME}`;
   for (const { name } of disk.list(sealed)) {
     if (name.endsWith(NEW_SUFFIX)) {
@@ -117,11 +130,11 @@ function endInterrupted(disk: Disk, folder: string): void {
       const isOldThere = disk.sizeOf(`${path}/idx`) !== undefined;
       if (!isOldThere && readNote(disk, `${sealed}/${name}/${SEAL_NAME}`) !== undefined) {
         disk.rename(`${sealed}/${name}`, path);
-      } else disk.remove(`${sealed}/${name}`);
+      } else await removeAside(disk, `${sealed}/${name}`);
     }
   }
   for (const { name } of disk.list(sealed)) {
-    if (name.endsWith(GONE_SUFFIX)) disk.remove(`${sealed}/${name}`);
+    if (name.endsWith(GONE_SUFFIX)) await removeAside(disk, `${sealed}/${name}`);
   }
 }
 
