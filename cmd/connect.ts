@@ -72,6 +72,8 @@ export function commandAt(command: string, flags: SharedFlags): string {
 export interface ConnectOrOpenOptions {
   /** Refuses a data folder that no node was started in, instead of making keys there. */
   readonly isForReading?: boolean;
+  /** What is looked for, where it is not the node's identity: `logs`. */
+  readonly wanted?: string;
 }
 
 /**
@@ -84,7 +86,7 @@ export async function connectOrOpen(
   context: NetContext,
   flags: SharedFlags,
   signal: AbortSignal,
-  { isForReading = false }: ConnectOrOpenOptions = {},
+  { isForReading = false, wanted }: ConnectOrOpenOptions = {},
 ): Promise<NodeCaller> {
   try {
     return await connectNode(context, flags, signal);
@@ -92,18 +94,31 @@ export async function connectOrOpen(
     // Somebody who names a socket means that node and no other.
     const config = placeOf(context, flags);
     if (!isNotRunning(error) || config.socketPath !== undefined) throw error;
-    if (isForReading && config.dataDir !== undefined) await requireKeys(config.dataDir, flags);
+    if (isForReading && config.dataDir !== undefined) {
+      await requireKeys(config.dataDir, flags, wanted);
+    }
     const prepared = await prepareDataDir(config);
     if (prepared.dataDir === undefined) throw error;
     return await context.doors.openStandalone(withDataDir(config, prepared.dataDir));
   }
 }
 
-async function requireKeys(dataDir: string, flags: SharedFlags): Promise<void> {
+async function requireKeys(
+  dataDir: string,
+  flags: SharedFlags,
+  wanted: string | undefined,
+): Promise<void> {
   try {
     await Deno.lstat(`${dataDir}/identity.key`);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) return;
+    if (wanted !== undefined) {
+      throw new NetError("not_found", `Cannot find ${wanted}: there are none in "${dataDir}"`, {
+        next: `look elsewhere with --data-dir or --family, or begin with ${
+          commandAt("net node start", flags)
+        }`,
+      });
+    }
     throw new NetError(
       "not_found",
       `Cannot find the node's identity: "${dataDir}" holds none yet`,

@@ -24,6 +24,9 @@ export const DB_ANSWER_MS = 60_000;
 /** How long a reader waits for the write of a token unless `--timeout` says otherwise. */
 const TOKEN_WAIT_MS = 5_000;
 
+/** How a data folder is opened by verbs that make nothing. */
+export const ROWS_FOR_READING = { isForReading: true, wanted: "rows" } as const;
+
 /** One row of an answer. */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -154,7 +157,7 @@ export async function runList(
       ...afterParams(flags),
       limit: wholeFlag("--limit", flags.limit),
     };
-    const node = await connectOrOpen(context, flags, signal, { isForReading: true });
+    const node = await connectOrOpen(context, flags, signal, ROWS_FOR_READING);
     const rows: Row[] = [];
     const onProgress = (report: unknown) => {
       const part = listOf(recordOf(report).rows).map(recordOf);
@@ -282,7 +285,7 @@ export async function runShow(
   text: (result: Row) => string,
 ): Promise<void> {
   await runVerb(context, flags, async ({ output, signal }) => {
-    const node = await connectOrOpen(context, flags, signal, { isForReading: true });
+    const node = await connectOrOpen(context, flags, signal, ROWS_FOR_READING);
     try {
       const asked = { ...params, ...afterParams(flags) };
       const result = recordOf(await node.call(method, asked, { signal }));

@@ -4,7 +4,7 @@ import { NetError } from "../src/base/mod.ts";
 import { absolutePath } from "../src/config/mod.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { DB_ANSWER_MS, withDb } from "./db_common.ts";
+import { DB_ANSWER_MS, ROWS_FOR_READING, withDb } from "./db_common.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
 import {
   formatBytes,
@@ -130,7 +130,7 @@ export const dbStatCommand = buildCommand<SharedFlags, [], NetContext>({
   parameters: { flags: bareRecord(SHARED_FLAGS) },
   async func(flags) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const node = await connectOrOpen(this, flags, signal, { isForReading: true });
+      const node = await connectOrOpen(this, flags, signal, ROWS_FOR_READING);
       try {
         const result = recordOf(await node.call("db.stat", {}, { signal }));
         output.result("db.stat", result, () => statText(result));

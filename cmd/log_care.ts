@@ -7,7 +7,7 @@ import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
 import { formatBytes, formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
-import { FOLDER_FLAG, LOG_ARGUMENT, rangeText } from "./log_common.ts";
+import { FOLDER_FLAG, LOG_ARGUMENT, LOGS_FOR_READING, rangeText } from "./log_common.ts";
 import { type Output, toDocument } from "./output.ts";
 import { runVerb } from "./verb.ts";
 
@@ -52,7 +52,7 @@ export const logVerifyCommand = buildCommand<VerifyFlags, [string?], NetContext>
         return await checkFolders(this, output, flags.folder, options);
       }
       const name = requireName(channel);
-      const node = await connectOrOpen(this, flags, signal, { isForReading: true });
+      const node = await connectOrOpen(this, flags, signal, LOGS_FOR_READING);
       const { progress, onProgress } = showProgress(this, `verify ${name}`, output.isQuiet);
       try {
         const verdict = recordOf(
@@ -99,13 +99,16 @@ export const logRepairCommand = buildCommand<RepairFlags, [string?], NetContext>
         return await checkFolders(this, output, flags.folder, options);
       }
       const params = { channel: requireName(channel), keep_taken: isKeepingTaken };
-      const node = await connectOrOpen(this, flags, signal, { isForReading: true });
+      const node = await connectOrOpen(this, flags, signal, LOGS_FOR_READING);
+      const { progress, onProgress } = showProgress(this, `repair ${channel}`, output.isQuiet);
       try {
-        const result = recordOf(await node.call("log.repair", params, { signal }));
+        const result = recordOf(await node.call("log.repair", params, { signal, onProgress }));
+        progress.end();
         const check = { ...recordOf(result.after), ...result };
         output.result("log.repair", result, () => checkText(check));
         return recordOf(result.after).sound === true ? 0 : INTEGRITY_EXIT;
       } finally {
+        progress.end();
         await node.close();
       }
     });
@@ -127,7 +130,7 @@ export const logCompactCommand = buildCommand<SharedFlags, [string], NetContext>
   },
   async func(flags, channel) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const node = await connectOrOpen(this, flags, signal, { isForReading: true });
+      const node = await connectOrOpen(this, flags, signal, LOGS_FOR_READING);
       const { progress, onProgress } = showProgress(this, `compact ${channel}`, output.isQuiet);
       try {
         const done = recordOf(await node.call("log.compact", { channel }, { signal, onProgress }));

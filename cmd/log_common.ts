@@ -10,6 +10,9 @@ import { proposeFrom } from "./proposals.ts";
 /** Time a node has to answer: opening a large log that was not closed well reads its end. */
 export const LOG_ANSWER_MS = 30_000;
 
+/** How a data folder is opened by verbs that make nothing. */
+export const LOGS_FOR_READING = { isForReading: true, wanted: "logs" } as const;
+
 /** How often a waiting reader looks for a log. */
 const THERE_LOOK_MS = 100;
 

@@ -6,7 +6,7 @@ import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
 import { recordOf, textOf } from "./format.ts";
-import { LOG_ANSWER_MS, LOG_ARGUMENT } from "./log_common.ts";
+import { LOG_ANSWER_MS, LOG_ARGUMENT, LOGS_FOR_READING } from "./log_common.ts";
 import { statText } from "./log_ls.ts";
 import { runVerb } from "./verb.ts";
 
@@ -79,7 +79,7 @@ export const logRmCommand = buildCommand<SharedFlags, [string], NetContext>({
   },
   async func(flags, channel) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const node = await connectOrOpen(this, flags, signal, { isForReading: true });
+      const node = await connectOrOpen(this, flags, signal, LOGS_FOR_READING);
       try {
         const result = recordOf(await node.call("log.remove", { channel }, { signal }));
         output.result("log.rm", result, () => `removed ${textOf(result.removed)}`);

@@ -13,7 +13,7 @@ import {
   recordOf,
   textOf,
 } from "./format.ts";
-import { LOG_ANSWER_MS, LOG_ARGUMENT, retentionText } from "./log_common.ts";
+import { LOG_ANSWER_MS, LOG_ARGUMENT, LOGS_FOR_READING, retentionText } from "./log_common.ts";
 import { runVerb } from "./verb.ts";
 
 /** Logs of one listing; a bound against a node that never ends. */
@@ -45,7 +45,7 @@ export const logLsCommand = buildCommand<SharedFlags, [string?], NetContext>({
   },
   async func(flags, prefix) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const node = await connectOrOpen(this, flags, signal, { isForReading: true });
+      const node = await connectOrOpen(this, flags, signal, LOGS_FOR_READING);
       try {
         const logs: unknown[] = [];
         let after: unknown;
@@ -79,7 +79,7 @@ export const logStatCommand = buildCommand<SharedFlags, [string], NetContext>({
   },
   async func(flags, channel) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const node = await connectOrOpen(this, flags, signal, { isForReading: true });
+      const node = await connectOrOpen(this, flags, signal, LOGS_FOR_READING);
       try {
         const log = recordOf(await node.call("log.stat", { channel }, { signal }));
         output.result("log.stat", log, () => statText(log));

@@ -12,7 +12,14 @@ import {
   textFlag,
 } from "./flags.ts";
 import { numberOf, recordOf } from "./format.ts";
-import { fromFlag, LOG_ARGUMENT, sinceFlag, untilThere, WHERE_FLAG } from "./log_common.ts";
+import {
+  fromFlag,
+  LOG_ARGUMENT,
+  LOGS_FOR_READING,
+  sinceFlag,
+  untilThere,
+  WHERE_FLAG,
+} from "./log_common.ts";
 import { LogPrinter, PRINT_FLAGS, type PrintFlags } from "./log_printer.ts";
 import { wholeFlag } from "./rpc_common.ts";
 import { runVerb } from "./verb.ts";
@@ -113,8 +120,9 @@ async function readLog(
     requireOneForm(flags, output.isJson);
     const waitMs = durationFlag("--wait", flags.wait);
     // Nobody appends to a folder that only this process has open.
-    const open = isFollowing ? connectNode : connectOrOpen;
-    const node = await open(context, flags, signal);
+    const node = isFollowing
+      ? await connectNode(context, flags, signal)
+      : await connectOrOpen(context, flags, signal, LOGS_FOR_READING);
     try {
       if (waitMs !== undefined) {
         output.note(`waiting for ${channel}`);

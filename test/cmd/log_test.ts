@@ -120,6 +120,10 @@ Deno.test("net log append and read work on the data folder, tail needs a node", 
       standalone: appending(),
     });
     assert.deepEqual([append.code, append.openCount], [0, 0]);
+    const empty = await runInMemory(["log", "read", "a", ...place], { standalone: reading });
+    assert.equal(empty.code, 4);
+    assert.match(empty.stderr, /Cannot find logs: there are none in/);
+    await Deno.writeTextFile(`${folder}/identity.key`, "");
     const read = await runInMemory(["log", "read", "a", ...place], { standalone: reading });
     assert.equal(read.code, 0);
     const tail = await runInMemory(["log", "tail", "a", ...place], { standalone: reading });

@@ -42,8 +42,8 @@ export function logCareMethods(node: LogNode): readonly Method[] {
       summary: "Run retention and write a log anew without what is gone or damaged",
       isReadOnly: false,
       params: v.object({ channel: NAME }),
-      handle: async ({ channel }) => {
-        const { swept, before, after } = await node.logs.compact(channel);
+      handle: async ({ channel }, context) => {
+        const { swept, before, after } = await node.logs.compact(channel, reporter(context));
         return {
           ...describeLog(after, await node.logs.rulesOf(channel)),
           swept_events: swept,
@@ -57,8 +57,11 @@ export function logCareMethods(node: LogNode): readonly Method[] {
       summary: "Take what is damaged or torn out of a log on disk",
       isReadOnly: false,
       params: v.object({ channel: NAME, keep_taken: v.optional(v.boolean(), true) }),
-      handle: async ({ channel, keep_taken: isKeepingTaken }) => {
-        const { before, after, taken } = await node.logs.repair(channel, { isKeepingTaken });
+      handle: async ({ channel, keep_taken: isKeepingTaken }, context) => {
+        const { before, after, taken } = await node.logs.repair(channel, {
+          isKeepingTaken,
+          onProgress: reporter(context),
+        });
         return {
           channel,
           before: describeFolder(before),

@@ -21,9 +21,15 @@ import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
 import { ChannelLocks } from "./channel_locks.ts";
 import { FileUses } from "./file_uses.ts";
+import { watchGrowth } from "./growth.ts";
 import { type Appended, appendEvents, type AppendOptions } from "./log_append.ts";
 import { LogReader, type LogReadOptions } from "./log_reader.ts";
-import { type LogVerdict, verifyFile, type VerifyFileOptions } from "./log_verify.ts";
+import {
+  type LogVerdict,
+  type OnLogProgress,
+  verifyFile,
+  type VerifyFileOptions,
+} from "./log_verify.ts";
 import { type LogDefaults, type LogMemory, type LogRules, toRedexConfig } from "./rules.ts";
 
 /** What {@linkcode LogService} needs. */
@@ -257,9 +263,11 @@ export class LogService implements Service {
   /** Runs retention and writes a log anew without what is gone; what it was before and after. */
   async compact(
     channel: string,
+    onProgress: OnLogProgress = () => {},
   ): Promise<{ readonly swept: number; readonly before: RedexStat; readonly after: RedexStat }> {
     const file = await this.openExisting(channel);
     const before = file.stat();
+    using _ = this.#watchGrowth(before, onProgress);
     const swept = await file.sweep();
     await file.compact();
     return { swept, before, after: file.stat() };
@@ -272,20 +280,23 @@ export class LogService implements Service {
    */
   async repair(
     channel: string,
-    options: { readonly isKeepingTaken: boolean; readonly signal?: AbortSignal },
+    { onProgress = () => {}, ...options }: {
+      readonly isKeepingTaken: boolean;
+      readonly signal?: AbortSignal;
+      readonly onProgress?: OnLogProgress;
+    },
   ): Promise<RepairReport> {
-    const { redexFolder } = this.#deps;
-    const file = await this.openExisting(channel);
-    if (redexFolder === undefined || !file.stat().isPersistent) {
+    const { clock, redexFolder } = this.#deps;
+    const before = (await this.openExisting(channel)).stat();
+    if (redexFolder === undefined || !before.isPersistent) {
       throw new NetError("usage", `Cannot repair "${channel}": it is kept in memory`, {
         next: "only what is on disk can be damaged",
       });
     }
-    const { clock } = this.#deps;
-    return await this.withClosed(
-      channel,
-      () => repairFolder(systemDisk, `${redexFolder}/${channel}`, { ...options, clock }),
-    );
+    using _ = this.#watchGrowth(before, onProgress);
+    const folder = `${redexFolder}/${channel}`;
+    const repair = () => repairFolder(systemDisk, folder, { ...options, clock });
+    return await this.withClosed(channel, repair);
   }
 
   /** Closes a channel's file, does something with its folder, and lets others have it again. */
@@ -367,6 +378,12 @@ export class LogService implements Service {
         if (!isClosed || isSecond || this.#redex === undefined) throw error;
       }
     }
+  }
+
+  #watchGrowth({ name, generation, bytes }: RedexStat, onProgress: OnLogProgress): Disposable {
+    const { clock, redexFolder = "" } = this.#deps;
+    const place = { folder: `${redexFolder}/${name}`, generation, totalBytes: bytes };
+    return watchGrowth({ disk: systemDisk, clock }, place, onProgress);
   }
 
   #counters(): CounterSet {
