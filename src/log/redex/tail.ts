@@ -127,7 +127,7 @@ export class Tail implements RedexTail {
   serve(): boolean {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       try {
-        const items = this.takeNow(first.itemsMax);
+        const items = this.#takeShared(first.itemsMax) ?? this.takeNow(first.itemsMax);
         const isEnd = this.#isClosed || this.#source.closedAt !== undefined;
         if (items.length === 0 && !isEnd) return false;
         this.#waiting.shift();
@@ -150,6 +150,25 @@ export class Tail implements RedexTail {
     if (this.#heldAt >= this.#held.length) return [];
     const items = this.#held.slice(this.#heldAt, this.#heldAt + itemsMax);
     this.#heldAt += items.length;
+    return items;
+  }
+
+  /** What another tail has just read, or what may be of use for others; `undefined` when neither is known. */
+  #takeShared(itemsMax: number): readonly TailItem[] | undefined {
+    const isPlain = !this.#isClosed && this.#source.closedAt === undefined &&
+      this.#heldAt >= this.#held.length;
+    if (!isPlain || !this.#group.isServing) return undefined;
+    const { shared } = this.#group;
+    const from = this.#next;
+    if (shared !== undefined && shared.from === from && shared.itemsMax === itemsMax) {
+      this.#next = shared.next;
+      return shared.items;
+    }
+    const items = this.#read(itemsMax);
+    // A lag is counted for each tail it is given to.
+    if (items.length > 0 && items.every(({ kind }) => kind === "event")) {
+      this.#group.shared = { from, itemsMax, items, next: this.#next };
+    }
     return items;
   }
 

@@ -2,9 +2,23 @@
 import { RedexError } from "./error.ts";
 import { TAILS_MAX } from "./limits.ts";
 import { Tail, type TailSource } from "./tail.ts";
+import type { TailItem } from "./types.ts";
+
+/** What one tail has read, for others that want the same in the same turn. */
+export interface SharedRead {
+  readonly from: number;
+  readonly itemsMax: number;
+  readonly items: readonly TailItem[];
+  /** Number behind it. */
+  readonly next: number;
+}
 
 /** Tails that are open. */
 export class TailGroup {
+  /** While those that wait are served, nothing is appended: most of them want the same. */
+  shared: SharedRead | undefined;
+  /** True while several that wait are served. */
+  isServing = false;
   readonly #source: TailSource;
   readonly #tails = new Set<Tail>();
   readonly #waiting = new Set<Tail>();
@@ -42,7 +56,10 @@ export class TailGroup {
   /** Answers all that wait and can be answered. */
   serve(): void {
     this.#isWaking = false;
+    this.isServing = this.#waiting.size > 1;
     for (const tail of this.#waiting) if (tail.serve()) this.#waiting.delete(tail);
+    this.isServing = false;
+    this.shared = undefined;
   }
 
   /** The file was closed: those that wait hear so, and no tail counts any more. */

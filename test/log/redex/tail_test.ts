@@ -243,6 +243,42 @@ testKinds("a take of nothing is refused", async (kind) => {
   assert.throws(() => tail.takeNow(NaN), RangeError);
 });
 
+testKinds(
+  "tails that are woken together get what each asked for, and each its own lag",
+  async (kind) => {
+    const kit = createKitOf(kind);
+    await using _ = kit;
+    const file = await kit.redex.open("a");
+    file.appendBatch(numbered(4));
+    const tails = [4n, 4n, 4n, 5n, 4n].map((from) => file.tail({ from }));
+    const takes = tails.map((tail, i) => tail.take(i === 2 ? 1 : 9));
+    file.appendBatch(numbered(3, 4));
+    const whole = ["4=4", "5=5", "6=6"];
+    assert.deepEqual((await Promise.all(takes)).map(described), [
+      whole,
+      whole,
+      ["4=4"],
+      ["5=5", "6=6"],
+      whole,
+    ]);
+    assert.deepEqual(tails.map(({ position }) => position), [7n, 7n, 5n, 7n, 7n]);
+    const later = tails.map((tail) => tail.take(9));
+    file.skipTo(9n);
+    assert.deepEqual(
+      (await Promise.all(later)).map(described),
+      [
+        ["lag 7-8 skipped"],
+        ["lag 7-8 skipped"],
+        ["5=5", "6=6", "lag 7-8 skipped"],
+        ["lag 7-8 skipped"],
+        ["lag 7-8 skipped"],
+      ].map((items, i) => i === 2 ? ["5=5", "6=6"] : items),
+    );
+    assert.equal(kit.count("lags_total"), 4);
+    for (const tail of tails) tail.close();
+  },
+);
+
 testKinds("ten thousand tails that wait cost an append nothing, and all see it", async (kind) => {
   const { kit, file } = await openFile(kind);
   await using _ = kit;
