@@ -32,6 +32,8 @@ type ConsumerConfig = Parameters<JetStreamManager["consumers"]["add"]>[1];
 /** A message's sequence, and how many are behind it. */
 type Position = readonly [sequence: string, pending: number];
 
+const SEQUENCE = /^\d{1,20}$/;
+
 /** The page is complete. */
 const END_OF_BATCH = 204;
 /** Nothing there. */
@@ -52,7 +54,7 @@ export function fetchDirect(client: NatsClient, request: FetchRequest): Promise<
   const body = { seq: sequence, batch: count };
   return collect(client, subject, body, request, ({ headers }) => {
     const at = headers?.get("Nats-Sequence");
-    if (at === undefined || at === "") return undefined;
+    if (at === undefined || !SEQUENCE.test(at)) return undefined;
     return [at, Number(headers?.get("Nats-Num-Pending") || 0)];
   });
 }
@@ -145,5 +147,7 @@ function readerPosition(reply: string | undefined): Position | undefined {
   if (parts[0] !== "$JS" || parts[1] !== "ACK") return undefined;
   const first = parts.length >= 11 ? 4 : 2;
   const sequence = parts[first + 3];
-  return sequence === undefined ? undefined : [sequence, Number(parts[first + 6] ?? 0)];
+  return sequence === undefined || !SEQUENCE.test(sequence)
+    ? undefined
+    : [sequence, Number(parts[first + 6] ?? 0)];
 }
