@@ -69,6 +69,7 @@ export type {
   LogRules,
   NodeDbOptions,
   NodeFoldOptions,
+  NodeRestoreOptions,
   PublishOptions,
   SubscribeOptions,
 } from "./services/mod.ts";
@@ -96,6 +97,8 @@ export type {
   MemoryFilter,
   NetDb,
   OpenNetDb,
+  RestoredDb,
+  RestoreReport,
   RowFilter,
   RowQuery,
   SetAsideEvent,

@@ -1,5 +1,10 @@
 /** What a program's node keeps: logs, and what is folded out of them. */
-import type { LogRules, NodeDbOptions, NodeFoldOptions } from "../services/mod.ts";
+import type {
+  LogRules,
+  NodeDbOptions,
+  NodeFoldOptions,
+  NodeRestoreOptions,
+} from "../services/mod.ts";
 import type {
   CollectionDefinitions,
   FoldDefinition,
@@ -7,6 +12,7 @@ import type {
   ModelName,
   OpenFold,
   OpenNetDb,
+  RestoredDb,
 } from "../state/mod.ts";
 import { MeshNode } from "./mesh_node.ts";
 import { NodeLog } from "./node_log.ts";
@@ -98,5 +104,23 @@ export class LogNode extends MeshNode {
   >(options: NodeDbOptions<Models, Own> = {}): Promise<OpenNetDb<Models, Own>> {
     this.requireRunning();
     return await this.core.state.openDb(options);
+  }
+
+  /**
+   * Fills the node's logs from a bundle that `db.snapshot()` gave, here or in the Rust core, and opens the collections.
+   * Where there are events already it refuses, or replaces them all with `isReplacing`.
+   *
+   * @throws NetDbError `populated`, `decode`, `limit`; NetError as {@linkcode LogNode.fold}.
+   */
+  async restoreDb<
+    const Models extends ModelName = ModelName,
+    // deno-lint-ignore ban-types -- as above.
+    const Own extends CollectionDefinitions = {},
+  >(
+    bundle: Uint8Array,
+    options: NodeRestoreOptions<Models, Own> = {},
+  ): Promise<RestoredDb<Models, Own>> {
+    this.requireRunning();
+    return await this.core.state.restoreDb(bundle, options);
   }
 }

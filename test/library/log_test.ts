@@ -104,6 +104,28 @@ Deno.test("a fold and a database are there again with the data folder", async ()
   }
 });
 
+Deno.test("a snapshot of one node's database fills another node's logs, once or in their place", async () => {
+  const notes = defineCollection({ name: "notes", schema: v.object({ text: v.string() }) });
+  const options = { collections: { notes } } as const;
+  await using source = await start();
+  await using written = await source.db(options);
+  written.tasks.create(1n, "water the plants");
+  written.collections.notes.put(1n, { text: "they like it dry" });
+  const bundle = await written.snapshot();
+  await using node = await start();
+  const { db, report } = await node.restoreDb(bundle, options);
+  assert.deepEqual(report.parts.map(({ events }) => events), [1, 0, 0, 1]);
+  assert.deepEqual(db.tasks.findMany(), written.tasks.findMany());
+  const token = db.tasks.create(2n, "feed the fox");
+  assert.ok(db.tasks.pollToken(token));
+  await db.close();
+  await assert.rejects(node.restoreDb(bundle, options), { code: "conflict" });
+  const replaced = await node.restoreDb(bundle, { ...options, isReplacing: true });
+  assert.equal(replaced.db.tasks.size, 1);
+  assert.equal(replaced.db.collections.notes.findUnique(1n)?.text, "they like it dry");
+  await replaced.db.close();
+});
+
 Deno.test("a fold's watch sees what others append to the log", async () => {
   await using node = await start();
   await using writer = await node.fold(counter);

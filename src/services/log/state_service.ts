@@ -20,6 +20,9 @@ import {
   type OpenNetDb,
   openNetDb,
   type OpenNetDbOptions,
+  type RestoredDb,
+  restoreNetDb,
+  type RestoreNetDbOptions,
 } from "../../state/mod.ts";
 import { FOLDS_MAX } from "./limits.ts";
 import type { LogService } from "./log_service.ts";
@@ -41,6 +44,12 @@ export type NodeDbOptions<
   Models extends ModelName = ModelName,
   Own extends CollectionDefinitions = CollectionDefinitions,
 > = Omit<OpenNetDbOptions<Models, Own>, "origin" | "config" | "isPersistent">;
+
+/** Options of a restore of a node's database. */
+export type NodeRestoreOptions<
+  Models extends ModelName = ModelName,
+  Own extends CollectionDefinitions = CollectionDefinitions,
+> = NodeDbOptions<Models, Own> & Pick<RestoreNetDbOptions, "isReplacing">;
 
 /** The folds of a node. */
 export class StateService implements Service {
@@ -116,6 +125,19 @@ export class StateService implements Service {
     this.#requireRoom();
     const { origin } = this.#deps.logs;
     return await openNetDb<Models, Own>(this.deps, { ...options, origin });
+  }
+
+  /** Fills the node's logs from a bundle, and opens them; as {@linkcode restoreNetDb}. */
+  async restoreDb<
+    const Models extends ModelName = ModelName,
+    // deno-lint-ignore ban-types -- as above.
+    const Own extends CollectionDefinitions = {},
+  >(
+    bundle: Uint8Array,
+    options: NodeRestoreOptions<Models, Own> = {},
+  ): Promise<RestoredDb<Models, Own>> {
+    const { origin } = this.#deps.logs;
+    return await restoreNetDb<Models, Own>(this.deps, { ...options, origin }, bundle);
   }
 
   #keep(adapter: CortexAdapter<unknown>): () => void {

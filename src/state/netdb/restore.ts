@@ -43,6 +43,12 @@ export interface RestoreReport {
   readonly ignored: readonly string[];
 }
 
+/** A restored database, open, and what was done. */
+export interface RestoredDb<Models extends ModelName, Own extends CollectionDefinitions> {
+  readonly db: OpenNetDb<Models, Own>;
+  readonly report: RestoreReport;
+}
+
 /**
  * Fills the logs of a database with the rows of a bundle, as events of its own: the result takes new writes at once,
  * opens again without the bundle, and is a folder like any other to the core.
@@ -60,7 +66,7 @@ export async function restoreNetDb<
   deps: NetDbDeps,
   options: RestoreNetDbOptions<Models, Own>,
   bytes: Uint8Array,
-): Promise<{ readonly db: OpenNetDb<Models, Own>; readonly report: RestoreReport }> {
+): Promise<RestoredDb<Models, Own>> {
   const { models, own } = sectionsOf(options, undefined);
   const sections = [...models.values(), ...own.values()];
   const bundle = decodeBundle(bytes);
