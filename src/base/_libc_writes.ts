@@ -60,6 +60,8 @@ export function openFastWriter(path: string): FastWriter | undefined {
 function acquire(): Library | undefined {
   if (isRefused || Deno.build.os !== "linux") return undefined;
   if (library === undefined) {
+    // Asking for it in the middle of a write would stop the program at a prompt.
+    if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
     try {
       library = Deno.dlopen("libc.so.6", SYMBOLS);
     } catch {

@@ -2,7 +2,7 @@
 import type { StoredRecord } from "../record_store.ts";
 import type { DamageRuns } from "./damage_runs.ts";
 import { KNOWN_DAMAGE_MAX, READ_WINDOW_BYTES } from "./limits.ts";
-import { payloadChecksum } from "./record_format.ts";
+import { INLINE_BYTES, payloadChecksum } from "./record_format.ts";
 import type { Segment } from "./segment.ts";
 import { placeInPage } from "./segment_pages.ts";
 
@@ -70,7 +70,9 @@ function gather(
     const claimed = page.heapLength(at);
     const isBeyond = claimed > 0 && page.heapEnd(at) > segment.datBytes;
     const length = isBeyond ? 0 : claimed;
-    if (bytes + length > progress.bytesLeft && wanted.length + progress.records.length > 0) {
+    const isInline = page.isInline(at);
+    const cost = isInline ? INLINE_BYTES : length;
+    if (bytes + cost > progress.bytesLeft && wanted.length + progress.records.length > 0) {
       // The limit ends the whole read once nothing is gathered any more.
       if (wanted.length === 0) progress.bytesLeft = 0;
       break;
@@ -82,7 +84,7 @@ function gather(
       if (start < 0) start = offset;
       end = offset + length;
     }
-    bytes += length;
+    bytes += cost;
     if (seq > above + 1 && !isDense) {
       noteKnownDamage(damage, record, above + 1, seq, progress.known);
     }
@@ -93,7 +95,7 @@ function gather(
       checksum: sound === undefined || isBeyond ? -1 : page.checksum(at),
       offset,
       length,
-      inline: page.isInline(at) ? page.inlinePayload(at) : undefined,
+      inline: isInline ? page.inlinePayload(at) : undefined,
     });
     record += 1;
     above = seq;
@@ -133,6 +135,6 @@ function take(segment: Segment, wanted: readonly WantedRecord[], progress: ReadP
     } else progress.damaged.push(seq);
     progress.next = seq + 1;
     progress.recordsLeft -= 1;
-    progress.bytesLeft -= length;
+    progress.bytesLeft -= payload.length;
   }
 }
