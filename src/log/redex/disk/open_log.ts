@@ -7,7 +7,7 @@ import { generationName } from "./record_format.ts";
 import { recoverSegment } from "./recover_segment.ts";
 import { nothingVerified, scanSegment, verifiedPart } from "./scan_segment.ts";
 import type { SealedSegment } from "./sealed_segment.ts";
-import { openSealedSegments } from "./sealed_folder.ts";
+import { firstSeqBehindSealed, openSealedSegments } from "./sealed_folder.ts";
 import { Segment } from "./segment.ts";
 import { closeSegmentFiles, openSegmentFiles, syncSegmentFiles } from "./segment_files.ts";
 import { Slices } from "./slices.ts";
@@ -52,7 +52,11 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     const runsMax = isRepair ? REPAIR_RUNS_MAX : undefined;
     const verified = isTrusted ? verifiedPart(note.content) : nothingVerified(runsMax);
     const recordsTrusted = verified.records;
-    const scan = await scanSegment(files, verified, slices);
+    const bounds = {
+      seqFrom: verified.records > 0 ? 0 : firstSeqBehindSealed(disk, folder),
+      isLargeSeqDamage: isRepair,
+    };
+    const scan = await scanSegment(files, verified, slices, undefined, bounds);
     const recovered = await recoverSegment({ disk, files, verified, scan, nowNs, slices });
     files = recovered.files;
     const { content } = recovered;

@@ -32,8 +32,11 @@ export function sealedName(firstSeq: number, generation: number): string {
   return `${String(firstSeq).padStart(20, "0")}-${String(generation).padStart(10, "0")}`;
 }
 
-/** Generation of a full segment when it was live; `undefined` for other names. */
-export function parseSealedName(name: string): { readonly generation: number } | undefined {
-  const [, , generation] = SEALED.exec(name) ?? [];
-  return generation === undefined ? undefined : { generation: Number(generation) };
+/** First number and generation of a full segment when it was live; `undefined` for other names. */
+export function parseSealedName(
+  name: string,
+): { readonly firstSeq: number; readonly generation: number } | undefined {
+  const [, firstSeq, generation] = SEALED.exec(name) ?? [];
+  if (firstSeq === undefined || generation === undefined) return undefined;
+  return { firstSeq: Number(firstSeq), generation: Number(generation) };
 }

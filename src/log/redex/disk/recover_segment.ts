@@ -50,7 +50,11 @@ export function refuseLargeSeq({ seqTooLarge }: SegmentScan, folder: string): vo
   throw new RedexError(
     "seq_out_of_range",
     `Cannot open "${folder}": a record has the number ${seqTooLarge}, must be below 2^53`,
-    { next: "open it with the program that wrote it" },
+    {
+      next:
+        "open it with the program that wrote it; or, if no program has come so far, it is damage that " +
+        "net log repair takes out",
+    },
   );
 }
 

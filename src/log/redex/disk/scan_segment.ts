@@ -5,6 +5,7 @@
 import type { DiskFile } from "../../../base/mod.ts";
 import { DamageRuns } from "./damage_runs.ts";
 import { PAGE_RECORDS, SEQ_MAX, SLICE_BYTES } from "./limits.ts";
+import { judgeNumber, type NumberBounds } from "./judge_number.ts";
 import { PayloadWindow } from "./payload_window.ts";
 import { INDEX_BYTES, IndexRecords, payloadChecksum } from "./record_format.ts";
 import type { SegmentContent } from "./segment_content.ts";
@@ -91,14 +92,14 @@ export function verifiedPart(content: SegmentContent): VerifiedPart {
  * Looks at all records behind the verified part.
  *
  * @param onDamage Told of every damaged record.
- * @param seqEnd Numbers from here on are those of a later segment, and end this one.
+ * @param bounds Numbers that belong to other segments.
  */
 export async function scanSegment(
   files: SegmentFiles,
   verified: VerifiedPart,
   slices: Slices,
   onDamage?: (record: number, seq: bigint, reason: DamageReason) => void,
-  seqEnd = Infinity,
+  bounds: NumberBounds = {},
 ): Promise<SegmentScan> {
   const indexBytes = files.idx.size();
   const datFileBytes = files.dat.size();
@@ -139,22 +140,23 @@ export async function scanSegment(
         continue;
       }
       const seq = page.seq(at);
-      const isOneTooHigh = seq <= lastSeq && last?.record === record - 1 && last.before >= 0 &&
-        seq === last.before + 2;
-      if (isOneTooHigh && last !== undefined) {
-        // The one before is too high, and without it no number is out of order.
-        addDamage(record - 1, last.page, last.at, "number");
-        heapBytes -= last.length;
-        lastSeq = last.before;
-        seqTooLarge = undefined;
-      } else if (seq <= lastSeq && at + 1 < page.count && page.seq(at + 1) === lastSeq + 2) {
-        // This one is too low, and the next one goes on as if it were not.
+      const next = at + 1 < page.count ? page.seq(at + 1) : undefined;
+      const before = last?.record === record - 1 ? last.before : undefined;
+      const verdict = judgeNumber({ seq, lastSeq, before, next }, bounds);
+      if (verdict === "damaged") {
         addDamage(record, page, at, "number");
         continue;
       }
-      if (seq <= lastSeq || seq >= seqEnd) {
+      if (verdict === "disorder") {
         disorderAt = record;
         continue;
+      }
+      if (verdict === "last_damaged" && last !== undefined) {
+        addDamage(record - 1, last.page, last.at, "number");
+        heapBytes -= last.length;
+        lastSeq = last.before;
+        if (lastSeq < 0) firstSeq = -1;
+        seqTooLarge = undefined;
       }
       if (seq > SEQ_MAX) seqTooLarge ??= page.seq64(at);
       if (firstSeq < 0) firstSeq = seq;

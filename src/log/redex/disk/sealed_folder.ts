@@ -25,6 +25,7 @@ export interface SealedEntry {
   readonly name: string;
   readonly path: string;
   readonly generation: number;
+  readonly firstSeq: number;
 }
 
 /** Folders of full segments, oldest first. */
@@ -33,9 +34,17 @@ export function listSealed(disk: Disk, folder: string): SealedEntry[] {
   for (const { name, isFolder } of disk.list(`${folder}/${SEALED_NAME}`)) {
     const parsed = isFolder ? parseSealedName(name) : undefined;
     if (parsed === undefined) continue;
-    entries.push({ name, path: `${folder}/${SEALED_NAME}/${name}`, generation: parsed.generation });
+    entries.push({ name, path: `${folder}/${SEALED_NAME}/${name}`, ...parsed });
   }
   return entries;
+}
+
+/** Number behind the last one that full segments are known to have; 0 without one. */
+export function firstSeqBehindSealed(disk: Disk, folder: string): number {
+  const last = listSealed(disk, folder).at(-1);
+  if (last === undefined) return 0;
+  const note = readNote(disk, `${last.path}/${SEAL_NAME}`);
+  return (note?.content.lastSeq ?? last.firstSeq) + 1;
 }
 
 /** What {@linkcode openSealedSegments} works with. */
@@ -165,13 +174,17 @@ function openSealed(disk: Disk, { path, generation }: SealedEntry): SealedSegmen
 /** A segment without a seal, which gets one; `undefined` when none of its records lies before `seqEnd`. */
 async function recoverSealed(
   { disk, nowNs, slices, isRepair }: OpenSealedOptions,
-  { path, generation }: SealedEntry,
+  { path, generation, firstSeq }: SealedEntry,
   seqEnd: number,
 ): Promise<SealedSegment | undefined> {
   let files = openSegmentFiles(disk, path, { create: true });
   try {
     const verified = nothingVerified(isRepair ? REPAIR_RUNS_MAX : undefined);
-    const scan = await scanSegment(files, verified, slices, undefined, seqEnd);
+    const scan = await scanSegment(files, verified, slices, undefined, {
+      seqFrom: firstSeq,
+      seqEnd,
+      isLargeSeqDamage: isRepair,
+    });
     if (scan.firstSeq < 0 && scan.disorderAt !== undefined) return undefined;
     const recovered = await recoverSegment({ disk, files, verified, scan, nowNs, slices });
     files = recovered.files;

@@ -71,7 +71,9 @@ async function takeSegment(
   };
   try {
     const copy = new TakenRecords(files, open("idx"), open("dat"), slices);
-    const scan = await scanSegment(files, nothingVerified(REPAIR_RUNS_MAX), slices);
+    const scan = await scanSegment(files, nothingVerified(REPAIR_RUNS_MAX), slices, undefined, {
+      isLargeSeqDamage: true,
+    });
     for (const { start, count } of scan.damage) {
       for (let record = start; record < start + count; record++) await copy.add(record);
     }

@@ -134,7 +134,7 @@ async function verifySegment(
     const scan = await scanSegment(files, nothingVerified(), slices, (record, seq, reason) => {
       damaged += 1;
       addDamaged({ segment: name, record, seq, reason });
-    });
+    }, { isLargeSeqDamage: true });
     const end = scan.disorderAt ?? scan.records;
     if (scan.disorderAt !== undefined) {
       const seq = readIndex(files.idx, scan.disorderAt, 1).seq64(0);
