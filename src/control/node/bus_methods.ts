@@ -7,6 +7,7 @@ import {
   parseWhere,
   type PollResponse,
   readJson,
+  RedisStreamDedup,
   type StoredEvent,
   subscribe,
 } from "../../log/mod.ts";
@@ -68,7 +69,9 @@ export function busMethods(node: BusNode): readonly Method[] {
         const filter = where === undefined ? undefined : parseWhere(where);
         const bus = await node.bus.open();
         const signal = AbortSignal.any([context.signal, node.bus.stopSignal]);
-        const options = { filter, ordering: order, shards, clock: node.bus.clock };
+        // Redis keeps what was written twice, the other engines don't.
+        const dedup = node.bus.engine === "redis" ? new RedisStreamDedup() : undefined;
+        const options = { filter, ordering: order, shards, clock: node.bus.clock, dedup };
         const ask = { cursor, limit: limit ?? Infinity, isFollowing: follow };
         return await sendPages(bus, options, ask, signal, context);
       },
@@ -92,6 +95,7 @@ interface PollOptions {
   readonly ordering: "none" | "insertion_ts";
   readonly shards: readonly number[] | undefined;
   readonly clock: Clock;
+  readonly dedup: RedisStreamDedup | undefined;
 }
 
 interface PollAsk {
@@ -116,7 +120,7 @@ async function sendPages(
     const limit = Math.min(PAGE_EVENTS, ask.limit - events);
     const page: PollResponse | undefined = ask.isFollowing && !hasMore
       ? await nextPage(bus, options, next, limit, signal)
-      : await bus.poll({ ...options, fromId: next, limit }, signal);
+      : await pollOnce(bus, options, next, limit, signal);
     signal.throwIfAborted();
     if (page === undefined) break;
     events += page.events.length;
@@ -126,6 +130,17 @@ async function sendPages(
     await sendPage(page, next, context);
   }
   return { events, next: next ?? null, has_more: hasMore };
+}
+
+async function pollOnce(
+  bus: EventBus,
+  { dedup, filter, ordering, shards }: PollOptions,
+  fromId: string | undefined,
+  limit: number,
+  signal: AbortSignal,
+): Promise<PollResponse> {
+  const page = await bus.poll({ filter, ordering, shards, fromId, limit }, signal);
+  return dedup === undefined ? page : { ...page, events: dedup.filter(page.events) };
 }
 
 /** The next page that has something; `undefined` when the bus has ended. */

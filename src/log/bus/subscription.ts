@@ -14,6 +14,8 @@ export interface SubscribeOptions extends Omit<PollRequest, "limit"> {
   readonly clock?: Clock;
   /** Is told of a poll with failed shards or missed events; by default the first failed shard is thrown. */
   readonly onTrouble?: (page: PollResponse) => void;
+  /** Leaves out events that were given already, such as a `RedisStreamDedup`: Redis keeps what was written twice. */
+  readonly dedup?: { filter(events: readonly StoredEvent[]): StoredEvent[] };
 }
 
 /** Events as they come. */
@@ -69,13 +71,16 @@ class Polling implements Subscription {
   }
 
   async *pages(): AsyncGenerator<PollResponse> {
-    const { filter, ordering, shards, signal, limit = LIMIT_DEFAULT } = this.#options;
+    const { filter, ordering, shards, signal, dedup, limit = LIMIT_DEFAULT } = this.#options;
     const pollMs = this.#options.pollMs ?? POLL_DEFAULT_MS;
     let pauseMs = pollMs;
     while (!signal?.aborted) {
       const fromId = this.cursor;
-      const page = await this.#poll({ fromId, limit, filter, ordering, shards });
-      if (page === undefined) return;
+      const polled = await this.#poll({ fromId, limit, filter, ordering, shards });
+      if (polled === undefined) return;
+      const page = dedup === undefined
+        ? polled
+        : { ...polled, events: dedup.filter(polled.events) };
       this.#report(page);
       // A page whose reader does not come back is asked for again by whoever takes the cursor.
       if (page.events.length > 0 || page.missed.length > 0) yield page;

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { type PollRequest, type PollResponse, subscribe } from "../../../src/log/mod.ts";
+import {
+  type PollRequest,
+  type PollResponse,
+  RedisStreamDedup,
+  subscribe,
+} from "../../../src/log/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 import { createTestBus, numbered, numbersOf, within } from "./bus_kit.ts";
 
@@ -39,6 +44,28 @@ Deno.test("a subscription gives events as they come, and another goes on from it
   // The page in which the first reader left comes again.
   assert.ok(rest.length <= 8);
   await within(clock, bus.shutdown());
+});
+
+Deno.test("a subscription with dedup leaves out events that were written twice", async () => {
+  const clock = new ManualClock();
+  const event = (id: number, dedupId: string) => ({
+    id: `${id}-0`,
+    raw: new Uint8Array([id]),
+    insertionTs: BigInt(id),
+    shard: 0,
+    dedupId,
+  });
+  const pages = [[event(1, "a"), event(2, "b")], [event(3, "a")], [event(4, "b"), event(5, "c")]];
+  const poll = () => {
+    const events = pages.shift() ?? [];
+    return Promise.resolve({ ...EMPTY, events, nextId: events.at(-1)?.id, hasMore: true });
+  };
+  const got: string[] = [];
+  for await (const { id } of subscribe({ poll }, { clock, dedup: new RedisStreamDedup() })) {
+    got.push(id);
+    if (got.length === 3) break;
+  }
+  assert.deepEqual(got, ["1-0", "2-0", "5-0"]);
 });
 
 Deno.test("pauses grow from 5 to 100 ms while nothing comes, and begin anew when something does", async () => {
