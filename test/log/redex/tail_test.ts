@@ -264,16 +264,9 @@ testKinds(
     assert.deepEqual(tails.map(({ position }) => position), [7n, 7n, 5n, 7n, 7n]);
     const later = tails.map((tail) => tail.take(9));
     file.skipTo(9n);
-    assert.deepEqual(
-      (await Promise.all(later)).map(described),
-      [
-        ["lag 7-8 skipped"],
-        ["lag 7-8 skipped"],
-        ["5=5", "6=6", "lag 7-8 skipped"],
-        ["lag 7-8 skipped"],
-        ["lag 7-8 skipped"],
-      ].map((items, i) => i === 2 ? ["5=5", "6=6"] : items),
-    );
+    const [first, second, behind, ...others] = (await Promise.all(later)).map(described);
+    assert.deepEqual(behind, ["5=5", "6=6"], "it had not waited");
+    for (const items of [first, second, ...others]) assert.deepEqual(items, ["lag 7-8 skipped"]);
     assert.equal(kit.count("lags_total"), 4);
     for (const tail of tails) tail.close();
   },
