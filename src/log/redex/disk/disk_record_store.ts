@@ -93,6 +93,8 @@ class DiskRecordStore implements RecordStore {
   readonly #checkpoint: Checkpoint;
   /** Full segments that a forgetting before a crash left behind. */
   readonly #goneAtOpen: readonly SealedSegment[];
+  /** Something was forgotten, and no note on the device says so: a crash must not find less than the note needs. */
+  #isForgettingUnnoted = false;
   #isClosed = false;
   #closing: Promise<void> | undefined;
   /** Work on the files, one after the other. */
@@ -329,7 +331,8 @@ class DiskRecordStore implements RecordStore {
 
   /** Records below are not given any more; full segments of which nothing is left go. */
   async #forget(firstSeq: number): Promise<void> {
-    if (firstSeq <= this.firstSeq) return;
+    if (firstSeq <= this.firstSeq && !this.#isForgettingUnnoted) return;
+    this.#isForgettingUnnoted = true;
     const { disk, folder } = this.#options;
     const gone = this.#segments.keepOnly(firstSeq);
     this.#recent.clear();
@@ -338,6 +341,7 @@ class DiskRecordStore implements RecordStore {
     await removeAllSealed(disk, gone);
     if (!isNoted) await this.#noteForgotten();
     disk.syncFolder(folder);
+    this.#isForgettingUnnoted = false;
   }
 
   async #noteForgotten(): Promise<void> {

@@ -61,7 +61,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     files = recovered.files;
     const { content } = recovered;
     const sealed = await openSealedSegments(
-      { disk, folder, nowNs, slices, isRepair },
+      { disk, folder, nowNs, slices, isRepair, note },
       content.firstSeq,
     );
     await removeOtherGenerations(disk, folder, generation);

@@ -54,7 +54,7 @@ export async function rewriteLive(
     }
     if (segments.live !== old) {
       fresh.close();
-      disk.remove(aside);
+      removeQuietly(disk, aside);
       return false;
     }
     // Appended since: nobody was told yet that these are on the device.
@@ -76,7 +76,8 @@ export async function rewriteLive(
     if (segments.live !== fresh) {
       fresh.close();
       removeQuietly(disk, aside);
-      removeQuietly(disk, path);
+      // A segment that was begun meanwhile has that name.
+      if (segments.live === old) removeQuietly(disk, path);
     }
     throw error;
   }

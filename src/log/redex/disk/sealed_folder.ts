@@ -12,7 +12,8 @@ import {
 } from "./own_names.ts";
 import { INDEX_BYTES, SEGMENT_FILE_NAMES, TIME_BYTES } from "./record_format.ts";
 import { cutTo, recoverSegment } from "./recover_segment.ts";
-import { nothingVerified, scanSegment } from "./scan_segment.ts";
+import { nothingVerified, scanSegment, verifiedPart } from "./scan_segment.ts";
+import type { SegmentNote } from "./segment_note.ts";
 import { SealedSegment, writeSeal } from "./sealed_segment.ts";
 import { closeSegmentFiles, openSegmentFiles, syncSegmentFiles } from "./segment_files.ts";
 import { soundCount } from "./segment_content.ts";
@@ -56,6 +57,8 @@ export interface OpenSealedOptions {
   readonly slices: Slices;
   /** No seal is believed. */
   readonly isRepair: boolean;
+  /** The checkpoint, which may still be that of a segment that has become a full one. */
+  readonly note: SegmentNote | undefined;
 }
 
 /**
@@ -173,13 +176,17 @@ function openSealed(disk: Disk, { path, generation }: SealedEntry): SealedSegmen
 
 /** A segment without a seal, which gets one; `undefined` when none of its records lies before `seqEnd`. */
 async function recoverSealed(
-  { disk, nowNs, slices, isRepair }: OpenSealedOptions,
+  { disk, nowNs, slices, isRepair, note }: OpenSealedOptions,
   { path, generation, firstSeq }: SealedEntry,
   seqEnd: number,
 ): Promise<SealedSegment | undefined> {
   let files = openSegmentFiles(disk, path, { create: true });
   try {
-    const verified = nothingVerified(isRepair ? REPAIR_RUNS_MAX : undefined);
+    const isNoted = !isRepair && note?.generation === generation && fitsFiles(note, files) &&
+      note.content.lastSeq < seqEnd;
+    const verified = isNoted
+      ? verifiedPart(note.content)
+      : nothingVerified(isRepair ? REPAIR_RUNS_MAX : undefined);
     const scan = await scanSegment(files, verified, slices, undefined, {
       seqFrom: firstSeq,
       seqEnd,
