@@ -325,7 +325,8 @@ class DiskRecordStore implements RecordStore {
     const { live, keepFrom, lastSeq } = this.#segments;
     // Numbers that were passed over are not used again; those of records that may yet be lost are.
     const isPassedOver = this.#nextSeq > lastSeq + 1;
-    const nextSeq = isPassedOver ? this.#nextSeq : live.synced.lastSeq + 1;
+    const used = Math.max(live.synced.lastSeq + 1, this.#persistedSeq);
+    const nextSeq = isPassedOver ? this.#nextSeq : used;
     return { generation: this.#generation, keepFrom, nextSeq };
   }
 
