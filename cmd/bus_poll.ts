@@ -114,7 +114,8 @@ async function printPage(
   output: Output,
   report: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const { items, missed, failed } = report;
+  const { items, missed, failed, away } = report;
+  if (typeof away === "string") output.note(`waiting for the bus: ${away}`);
   for (const row of listOf(missed).map(recordOf)) {
     const count = numberOf(row.events) ?? 0;
     if (output.isJson) {

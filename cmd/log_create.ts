@@ -26,7 +26,8 @@ export const logCreateCommand = buildCommand<CreateFlags, [string], NetContext>(
       "Appending makes a log too, so this is for those who want other rules.\n\n" +
       "--keep says what may be forgotten, oldest first: by number of events, size or age, or by " +
       "several of them; all keeps everything. --fsync says when what was appended goes to the " +
-      "device: never (the system decides), every:N events, interval:TIME, or interval:TIME,bytes:SIZE.\n\n" +
+      "device: never (the system decides), every:N events, interval:TIME, or interval:TIME,bytes:SIZE. " +
+      "The word default takes a rule of its own back.\n\n" +
       "EXAMPLES\n  net log create app/orders --fsync every:100\n" +
       "  net log create logs/app --keep events:1000000,bytes:1G,age:7d\n" +
       "  net log create scratch --memory",
@@ -42,11 +43,11 @@ export const logCreateCommand = buildCommand<CreateFlags, [string], NetContext>(
   },
   async func(flags, channel) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const retention = read("--keep", flags.keep, parseRetention, "all, or events:1000,age:7d");
+      const retention = read("--keep", flags.keep, parseRetention, "all, default or events:1000");
       const params = {
         channel,
-        fsync: read("--fsync", flags.fsync, parseFsync, "never, every:100 or interval:1s"),
-        retention: retention === undefined ? undefined : {
+        fsync: read("--fsync", flags.fsync, parseFsync, "never, default, every:100 or interval:1s"),
+        retention: retention === undefined || retention === null ? retention : {
           events_max: retention.eventsMax,
           bytes_max: retention.bytesMax,
           age_max_ms: retention.ageMaxMs,
@@ -95,8 +96,9 @@ function read<T>(
   text: string | undefined,
   parse: (text: string) => T | undefined,
   example: string,
-): T | undefined {
+): T | null | undefined {
   if (text === undefined) return undefined;
+  if (text === "default") return null;
   const value = parse(text);
   if (value !== undefined) return value;
   throw new NetError("usage", `Cannot use ${flag}: value is "${text}", must be ${example}`, {

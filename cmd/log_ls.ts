@@ -94,19 +94,26 @@ export const logStatCommand = buildCommand<SharedFlags, [string], NetContext>({
 /** Logs as rows. */
 export function logTable(logs: readonly unknown[]): string {
   if (logs.length === 0) return "no logs";
-  const rows = logs.map(recordOf).map((log) => [
-    textOf(log.channel),
-    textOf(log.kept),
-    countText(log.events),
-    textOf(log.first_seq),
-    textOf(log.next_seq),
-    formatBytes(numberOf(log.bytes) ?? 0),
-    textOf(log.fsync),
-    retentionText(log.retention),
-    stateText(log),
-  ]);
+  const rows = logs.map(recordOf).map((log) =>
+    log.kept === undefined ? closedRow(log) : [
+      textOf(log.channel),
+      textOf(log.kept),
+      countText(log.events),
+      textOf(log.first_seq),
+      textOf(log.next_seq),
+      formatBytes(numberOf(log.bytes) ?? 0),
+      textOf(log.fsync),
+      retentionText(log.retention),
+      stateText(log),
+    ]
+  );
   const heading = ["LOG", "ON", "EVENTS", "FIRST", "NEXT", "SIZE", "FSYNC", "KEEPS", "STATE"];
   return formatTable([heading, ...rows], { right: [2, 3, 4, 5] });
+}
+
+/** A log that could not be opened. */
+function closedRow(log: Row): string[] {
+  return [textOf(log.channel), "", "", "", "", "", "", "", textOf(log.failure)];
 }
 
 /** Human text of one log. */

@@ -1,6 +1,6 @@
 /** Methods about logs; all of them privileged. */
 import * as v from "valibot";
-import { isMissing, NetError } from "../../base/mod.ts";
+import { isMissing, NetError, toNetError } from "../../base/mod.ts";
 import { CHANNEL_NAME_BYTES_MAX } from "../../core/crypto/mod.ts";
 import { compileFilter, formatWriteToken, parseWhere, type TailItem } from "../../log/mod.ts";
 import type { Node } from "../../node.ts";
@@ -131,20 +131,21 @@ export function logMethods(node: LogNode): readonly Method[] {
       isReadOnly: false,
       params: v.object({
         channel: LOG_NAME,
-        fsync: v.optional(FSYNC),
-        retention: v.optional(v.object({
+        // Null is for what the node's settings say.
+        fsync: v.optional(v.nullable(FSYNC)),
+        retention: v.optional(v.nullable(v.object({
           events_max: v.optional(WHOLE),
           bytes_max: v.optional(WHOLE),
           age_max_ms: v.optional(WHOLE),
-        })),
+        }))),
         volatile: v.optional(v.boolean()),
       }),
       handle: async ({ channel, fsync, retention, volatile }) => {
         const rules: LogRules = {
-          ...(fsync === undefined ? {} : { fsync }),
+          ...(fsync === undefined ? {} : { fsync: fsync ?? undefined }),
           ...(volatile === undefined ? {} : { isVolatile: volatile }),
           ...(retention === undefined ? {} : {
-            retention: {
+            retention: retention === null ? undefined : {
               eventsMax: retention.events_max,
               bytesMax: retention.bytes_max,
               ageMaxMs: retention.age_max_ms,
@@ -210,8 +211,14 @@ async function listLogs(logs: LogService, prefix: string, after = "") {
   const names = (await logs.names()).filter((name) => name > after && name.startsWith(prefix));
   const rows: object[] = [];
   for (const name of names.slice(0, ROWS_MAX)) {
-    const file = await logs.openExisting(name);
-    rows.push(describeLog(file.stat(), await logs.rulesOf(name)));
+    try {
+      const file = await logs.openExisting(name);
+      rows.push(describeLog(file.stat(), await logs.rulesOf(name)));
+    } catch (error) {
+      // One that may not be opened, or can't be, is listed as such.
+      const { code, message } = toNetError(error, "Cannot open log");
+      if (code !== "not_found") rows.push({ channel: name, failure: message });
+    }
   }
   const next = names.length > ROWS_MAX ? names[ROWS_MAX - 1] ?? null : null;
   return { logs: rows, next };

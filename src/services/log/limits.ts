@@ -26,3 +26,6 @@ export const BUS_URL_BYTES_MAX = 16 * 1024;
 
 /** Time that the bus has to hand over what is waiting when the node stops: half of what the node has in all. */
 export const BUS_STOP_MS = 3_000;
+
+/** Reading goes on for so long before others have their turn: liveness answers within 50 ms. */
+export const SLICE_MS = 10;

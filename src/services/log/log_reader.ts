@@ -4,7 +4,7 @@
  */
 import { type Clock, NetError } from "../../base/mod.ts";
 import { RedexError, type RedexFile, type RedexTail, type TailItem } from "../../log/mod.ts";
-import { READ_EVENTS, REOPEN_MS } from "./limits.ts";
+import { READ_EVENTS, REOPEN_MS, SLICE_MS } from "./limits.ts";
 
 /** Where reading begins. */
 export type LogStart =
@@ -46,6 +46,8 @@ export class LogReader implements Disposable {
   #file: RedexFile | undefined;
   #tail: RedexTail | undefined;
   #position = 0n;
+  /** When others had their turn last. */
+  #sliceAt: number;
   /** Where a reader that does not go on ends. */
   #end = 0n;
   #isClosed = false;
@@ -54,6 +56,7 @@ export class LogReader implements Disposable {
     this.#deps = deps;
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, deps.stopSignal]);
+    this.#sliceAt = deps.clock.now();
   }
 
   /** Number of the next event. */
@@ -89,6 +92,7 @@ export class LogReader implements Disposable {
    */
   async next(itemsMax = READ_EVENTS): Promise<readonly TailItem[] | undefined> {
     const isEndless = this.#options.isFollowing === true && this.#options.to === undefined;
+    await this.#letOthers();
     for (;;) {
       this.#signal.throwIfAborted();
       if (!isEndless && this.#position >= this.#end) return undefined;
@@ -99,6 +103,14 @@ export class LogReader implements Disposable {
       if (items === undefined) this.#letGo();
       else if (items.length > 0) return this.#note(items, isEndless);
     }
+  }
+
+  /** A long log is read in slices, between which others have their turn. */
+  async #letOthers(): Promise<void> {
+    const { clock } = this.#deps;
+    if (clock.now() - this.#sliceAt < SLICE_MS) return;
+    await new Promise<void>((resolve) => clock.soon(resolve));
+    this.#sliceAt = clock.now();
   }
 
   /** Idempotent. */

@@ -137,3 +137,31 @@ Deno.test("log.ls, stat, create, verify, compact and remove look after logs", as
   await assert.rejects(call("log.remove", { channel: "zoo" }), hasCode("not_found"));
   await assert.rejects(call("log.stat", { channel: "zoo" }), hasCode("not_found"));
 });
+
+Deno.test("log.ls lists logs that may not be opened, and says why", async () => {
+  let isGuarded = false;
+  await using kit = await startMethods({
+    guard: (channel) => {
+      if (isGuarded && channel === "vault") throw new NetError("not_allowed", "a token is missing");
+    },
+  });
+  await kit.append("vault", "x");
+  await kit.append("open", "y");
+  isGuarded = true;
+  const { logs } = await kit.call("log.ls", {});
+  assert.deepEqual((logs as Row[]).map(({ channel, failure }) => [channel, failure]), [
+    ["open", null],
+    ["vault", "a token is missing"],
+  ]);
+});
+
+Deno.test("log.create takes a log's own rules back", async () => {
+  await using kit = await startMethods({ defaults: { retention: { eventsMax: 7 } } });
+  const create = async (params: Row) => {
+    const { retention, fsync } = await kit.call("log.create", { channel: "a", ...params });
+    return [(retention as Row).events_max, fsync];
+  };
+  assert.deepEqual(await create({ fsync: { kind: "interval", ms: 1_000 } }), [7, "interval:1s"]);
+  assert.deepEqual(await create({ retention: {} }), [null, "interval:1s"]);
+  assert.deepEqual(await create({ retention: null, fsync: null }), [7, "never"]);
+});
