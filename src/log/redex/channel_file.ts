@@ -46,7 +46,7 @@ export class ChannelFile implements RedexFile {
   /** The number behind the last event when it was closed. */
   #closedAt: number | undefined;
   #closing: Promise<void> | undefined;
-  /** A sync that failed in the background; the next one that somebody waits for tells of it. */
+  /** A sync that failed in the background, until one succeeds. */
   #syncFailure: RedexError | undefined;
   #damagedCounted: number;
   #timeMs = -1;
@@ -218,10 +218,7 @@ export class ChannelFile implements RedexFile {
 
   async sync(): Promise<void> {
     this.#requireOpen("sync");
-    const failed = this.#syncFailure;
     await this.#syncStore();
-    // It went well now, and nobody knows what became of what was written before.
-    if (failed !== undefined) throw failed;
   }
 
   async sweep(): Promise<number> {

@@ -1,5 +1,6 @@
 /** What goes wrong with a channel file. */
 import { type ErrorCode, isNoSpace, NetError } from "../../base/mod.ts";
+import { WAITING_MAX } from "./limits.ts";
 
 const CODES = {
   payload_too_large: "limit",
@@ -56,4 +57,13 @@ export function toRedexError(error: unknown, action: string): RedexError {
   }
   const message = error instanceof Error ? error.message : String(error);
   return new RedexError("io", `${action}: ${message}`, { cause: error });
+}
+
+/** Too many calls wait at once. */
+export function tooMany(action: string, name: string): RedexError {
+  return new RedexError(
+    "limit",
+    `Cannot ${action} channel "${name}": ${WAITING_MAX} calls wait, at most so many`,
+    { next: "wait for answers before asking again" },
+  );
 }

@@ -48,3 +48,6 @@ export const TURNS_MAX = 65_536;
 
 /** Pairs of key and member that an index holds; about 100 bytes each. */
 export const INDEX_PAIRS_MAX = 1_000_000;
+
+/** Calls of one tail that wait, and of an index: more is a caller that does not wait for its answers. */
+export const WAITING_MAX = 1_024;

@@ -52,7 +52,10 @@ export interface RecordStore {
    * of an empty store `firstSeq` is this number too.
    */
   skipTo(seq: number): void;
-  /** Resolves when all that was appended before the call is on the device. Calls while one runs share the next. */
+  /**
+   * Resolves when all that was appended before the call is on the device, with what an earlier sync that failed was
+   * to put there. Calls while one runs share the next.
+   */
   sync(): Promise<void>;
   /** Number of the first record to keep by each rule of retention (the largest counts). */
   firstToKeep(rule: {

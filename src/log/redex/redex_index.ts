@@ -5,8 +5,8 @@
  * of the sets, so the index forgets all and is what the events that are kept say; that is counted. Events
  * that are damaged or undecodable are counted and passed over.
  */
-import { RedexError } from "./error.ts";
-import { INDEX_PAIRS_MAX } from "./limits.ts";
+import { RedexError, tooMany } from "./error.ts";
+import { INDEX_PAIRS_MAX, WAITING_MAX } from "./limits.ts";
 import type { TypedFile, TypedTail, TypedTailItem } from "./typed_file.ts";
 
 /** What an event does to an index. */
@@ -143,12 +143,15 @@ export class RedexIndex<Value, Key, Member> implements Disposable {
   /**
    * Resolves when the event of this number was folded, or passed over.
    *
-   * @throws RedexError `closed` or what made it stop; the signal's reason.
+   * @throws RedexError `closed` or what made it stop, `limit` when too many wait; the signal's reason.
    */
   waitForSeq(seq: bigint, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (seq < this.position) return Promise.resolve();
     if (!this.#isRunning) return Promise.reject(this.#failure ?? this.#closed());
+    if (this.#waiters.length >= WAITING_MAX) {
+      return Promise.reject(tooMany("wait for the index of", this.#name));
+    }
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);

@@ -6,9 +6,9 @@
  * its turn comes is said by a lag item: below the first event kept it was retention, a hole above is damage, or
  * numbers that were skipped.
  */
-import { RedexError } from "./error.ts";
+import { RedexError, tooMany } from "./error.ts";
 import type { LogCounters } from "./counters.ts";
-import { TAIL_ITERATOR_ITEMS, TAIL_READ_BYTES } from "./limits.ts";
+import { TAIL_ITERATOR_ITEMS, TAIL_READ_BYTES, WAITING_MAX } from "./limits.ts";
 import type { RecordStore } from "./record_store.ts";
 import type { TailGroup } from "./tail_group.ts";
 import type { RedexEvent, RedexLag, RedexTail, TailItem } from "./types.ts";
@@ -141,6 +141,9 @@ export class Tail implements RedexTail {
   }
 
   #wait(waiting: Waiting): void {
+    if (this.#waiting.length >= WAITING_MAX) {
+      return waiting.reject(tooMany("take from", this.#source.name));
+    }
     this.#waiting.push(waiting);
     // Those that came first are served first.
     if (this.#waiting.length === 1 && !this.serve()) this.#group.wait(this);

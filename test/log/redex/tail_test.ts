@@ -243,6 +243,17 @@ testKinds("a take of nothing is refused", async (kind) => {
   assert.throws(() => tail.takeNow(NaN), RangeError);
 });
 
+testKinds("so many takes of one tail wait, and no more", async (kind) => {
+  await using kit = createKitOf(kind);
+  const file = await kit.redex.open("a");
+  using tail = file.tail();
+  const takes = Array.from({ length: 1_024 }, () => tail.take(1));
+  await assert.rejects(tail.take(1), isRedexError("limit"));
+  file.appendBatch(numbered(1_024));
+  const taken = await Promise.all(takes);
+  assert.deepEqual(described(taken[1_023]), ["1023=1023"]);
+});
+
 testKinds(
   "tails that are woken together get what each asked for, and each its own lag",
   async (kind) => {
