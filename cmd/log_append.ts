@@ -111,13 +111,17 @@ export const logAppendCommand = buildCommand<AppendFlags, [string, string?], Net
             add(sums, done);
             if (expected !== undefined) expected += events.length;
           }
-          output.result(
-            "log.append",
-            { channel, ...sums, first: sums.first ?? null, last: sums.last ?? null },
-            () => flags.token ? sums.token : appendedText(channel, sums),
-          );
+          output.result("log.append", appendedFields(channel, sums), () => {
+            return flags.token ? sums.token : appendedText(channel, sums);
+          });
         } catch (error) {
-          if (sums.count > 0) output.note(`${appendedText(channel, sums)}, then it ended`);
+          if (sums.count > 0) {
+            // Whoever reads documents has to know what was taken, too.
+            if (output.isJson) {
+              const fields = { ...appendedFields(channel, sums), complete: false };
+              output.result("log.append", fields, () => "");
+            } else output.note(`${appendedText(channel, sums)}, then it ended`);
+          }
           throw error;
         } finally {
           await node.close();
@@ -229,6 +233,10 @@ function add(sums: Sums, done: Readonly<Record<string, unknown>>): void {
   sums.last = numberOf(done.last);
   sums.persisted_seq = numberOf(done.persisted_seq) ?? 0;
   sums.token = textOf(done.token);
+}
+
+function appendedFields(channel: string, sums: Sums): Readonly<Record<string, unknown>> {
+  return { channel, ...sums, first: sums.first ?? null, last: sums.last ?? null };
 }
 
 function appendedText(channel: string, { count, first, last }: Sums): string {

@@ -110,6 +110,14 @@ Deno.test("net log append says how far it came", async () => {
   assert.equal(code, 12);
   assert.equal(stdout, "");
   assert.match(stderr, /^appended event 0 to a, then it ended\n/);
+  calls = 0;
+  const json = await runInMemory(["log", "append", "a", "--batch", "1", "--json"], {
+    node,
+    stdin: "x\ny\n",
+  });
+  assert.equal(json.code, 12);
+  const taken = JSON.parse(json.stdout);
+  assert.deepEqual([taken.count, taken.complete], [1, false]);
 });
 
 Deno.test("net log append and read work on the data folder, tail needs a node", async () => {

@@ -13,7 +13,7 @@ import {
   requireChannelName,
 } from "./channel_folder.ts";
 import { createLogCounters, type LogCounters } from "./counters.ts";
-import { openDiskRecordStore } from "./disk/mod.ts";
+import { diskFailure, openDiskRecordStore } from "./disk/mod.ts";
 import { RedexError, toRedexError } from "./error.ts";
 import { FolderLock } from "./folder_lock.ts";
 import { FILES_OPEN_MAX } from "./limits.ts";
@@ -222,7 +222,7 @@ class FileManager implements Redex {
       return await openDiskRecordStore({ disk, clock, folder: path, segmentBytesMax });
     } catch (error) {
       this.#folderLock().give();
-      throw toRedexError(error, `Cannot open channel "${name}"`);
+      throw diskFailure(error, `Cannot open channel "${name}"`);
     }
   }
 

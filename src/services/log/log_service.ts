@@ -27,6 +27,7 @@ import { LogReader, type LogReadOptions } from "./log_reader.ts";
 import {
   type LogVerdict,
   type OnLogProgress,
+  statUnlessDamaged,
   verifyFile,
   type VerifyFileOptions,
 } from "./log_verify.ts";
@@ -287,13 +288,13 @@ export class LogService implements Service {
     },
   ): Promise<RepairReport> {
     const { clock, redexFolder } = this.#deps;
-    const before = (await this.openExisting(channel)).stat();
-    if (redexFolder === undefined || !before.isPersistent) {
+    const before = await statUnlessDamaged(() => this.openExisting(channel));
+    if (redexFolder === undefined || before?.isPersistent === false) {
       throw new NetError("usage", `Cannot repair "${channel}": it is kept in memory`, {
         next: "only what is on disk can be damaged",
       });
     }
-    using _ = this.#watchGrowth(before, onProgress);
+    using _ = before === undefined ? undefined : this.#watchGrowth(before, onProgress);
     const folder = `${redexFolder}/${channel}`;
     const repair = () => repairFolder(systemDisk, folder, { ...options, clock });
     return await this.withClosed(channel, repair);

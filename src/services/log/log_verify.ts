@@ -1,6 +1,6 @@
 /** Reading all of an open log, to find what of it can't be read. */
 import type { Clock } from "../../base/mod.ts";
-import type { RedexFile, RedexStat } from "../../log/mod.ts";
+import { RedexError, type RedexFile, type RedexStat } from "../../log/mod.ts";
 import { READ_EVENTS } from "./limits.ts";
 
 /** How far long work is, in bytes as {@linkcode RedexStat} counts them. */
@@ -21,6 +21,8 @@ export interface VerifyFileOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Why a log cannot be opened that repair may help. */
+const DAMAGE_KINDS: ReadonlySet<string> = new Set(["decode", "seq_out_of_range", "io"]);
 /** Bytes of an event's index record. */
 const RECORD_BYTES = 20;
 /** Damaged ranges that are told one by one. */
@@ -54,4 +56,16 @@ export async function verifyFile(
     await new Promise<void>((resolve) => clock.soon(resolve));
   }
   return { events, bytes, damaged, stat: file.stat() };
+}
+
+/** What is known of a log; `undefined` when it is there and so damaged that it cannot be opened. */
+export async function statUnlessDamaged(
+  open: () => Promise<RedexFile>,
+): Promise<RedexStat | undefined> {
+  try {
+    return (await open()).stat();
+  } catch (error) {
+    if (error instanceof RedexError && DAMAGE_KINDS.has(error.kind)) return undefined;
+    throw error;
+  }
 }

@@ -163,3 +163,24 @@ Deno.test("LogService.configure() refuses to move a log between memory and disk"
   assert.deepEqual([retention, fsync], [{ eventsMax: 5 }, { kind: "every-n", records: 2 }]);
   assert.deepEqual(await kit.logs.names(), ["new"]);
 });
+
+Deno.test("LogService.repair() takes a log that cannot be opened", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using kit = await startLogs({ folder });
+    await kit.append("a", "x", "y");
+    await kit.logs.withClosed("a", async () => {
+      const path = `${folder}/a/v0000000001/idx`;
+      const idx = await Deno.readFile(path);
+      for (const at of [7, 27]) idx[at] = 0x10;
+      await Deno.writeFile(path, idx);
+      await Deno.remove(`${folder}/a/@checkpoint`);
+    });
+    await assert.rejects(kit.append("a", "z"), /must be below 2\^53/);
+    const { before, after } = await kit.logs.repair("a", { isKeepingTaken: false });
+    assert.deepEqual([before.damaged, after.isSound], [2, true]);
+    await kit.append("a", "z");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

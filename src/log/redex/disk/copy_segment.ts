@@ -104,6 +104,6 @@ export class SegmentCopy {
   #write(dat: Uint8Array, count: number, firstSeq: number, lastSeq: number): void {
     const idx = this.#idx.subarray(0, count * INDEX_BYTES);
     const ts = this.#ts.subarray(0, count * TIME_BYTES);
-    this.#to.appendParts({ idx, dat, ts, count, firstSeq, lastSeq }, this.#to.files.folder);
+    this.#to.appendParts({ idx, dat, ts, count, firstSeq, lastSeq });
   }
 }

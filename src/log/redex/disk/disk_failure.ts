@@ -32,6 +32,9 @@ function adviceFor(error: unknown): string {
     return "let this user write to the folder";
   }
   if (/os error 30\b/.test(text)) return "mount the file system writable, or choose another folder";
+  if (/os error (17|20|21)\b/.test(text)) {
+    return "move what lies in its place somewhere else: a file where a folder belongs, or the other way";
+  }
   if (/os error (23|24)\b/.test(text)) return "close some logs, or raise the limit of open files";
   return "look at the device, then check the folder with net log verify";
 }

@@ -23,6 +23,7 @@ import { type OpenedLog, openLog } from "./open_log.ts";
 import type { ReadProgress } from "./read_segment.ts";
 import { RecentRecords } from "./recent_records.ts";
 import { INLINE_BYTES } from "./record_format.ts";
+import { requireThere } from "./require_there.ts";
 import { rewriteLive, type RewriteOptions, rewriteSealed } from "./rewrite_segment.ts";
 import { rotateSegment } from "./rotate_segment.ts";
 import { removeAllSealed } from "./sealed_folder.ts";
@@ -304,6 +305,7 @@ class DiskRecordStore implements RecordStore {
       const outcomes = await Promise.allSettled(syncs.map((segment) => segment.sync(slices)));
       for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
       this.#nameLive();
+      requireThere(this.#options, this.#generation, this.#segments.live, this.#action("sync"));
     } catch (error) {
       throw diskFailure(error, this.#action("sync"));
     }

@@ -1,4 +1,5 @@
 /** Channel files on disk. */
+export { diskFailure } from "./disk_failure.ts";
 export { type DiskStoreOptions, openDiskRecordStore } from "./disk_record_store.ts";
 export type * from "./folder_report.ts";
 export { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from "./limits.ts";

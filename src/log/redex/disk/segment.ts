@@ -176,16 +176,20 @@ export class Segment {
     this.#grow(payloads.length, datBytes, firstSeq, firstSeq + payloads.length - 1);
   }
 
-  /** Appends records that were made elsewhere, or leaves the files as they were. */
-  appendParts({ idx, dat, ts, count, firstSeq, lastSeq }: RecordParts, log: string): void {
-    this.#assertWritable(log);
+  /**
+   * Appends records that were made elsewhere, or leaves the files as they were.
+   *
+   * @throws What the disk said.
+   */
+  appendParts({ idx, dat, ts, count, firstSeq, lastSeq }: RecordParts): void {
+    this.#assertWritable(this.files.folder);
     try {
       if (dat.length > 0) this.files.dat.writeAt(this.#datBytes, dat);
       this.files.idx.writeAt(this.#records * INDEX_BYTES, idx);
       this.files.ts.writeAt(this.#entries * TIME_BYTES, ts);
     } catch (error) {
       this.#takeBack(error);
-      throw diskFailure(error, appendAction(log));
+      throw error;
     }
     this.#grow(count, dat.length, firstSeq, lastSeq);
   }
