@@ -4,12 +4,15 @@
  * Reading and writing of references only; a Tree's nodes are not read here.
  */
 import { concatBytes, PostcardReader, PostcardWriter, utf8 } from "../base/mod.ts";
-import { BLOB_BYTES_MAX, CHUNK_BYTES, HASH_BYTES } from "./limits.ts";
-
-/** How the chunks of a blob are protected. */
-export type BlobEncoding =
-  | { readonly kind: "replicated" }
-  | { readonly kind: "reed_solomon"; readonly data: number; readonly parity: number };
+import { type BlobEncoding, readEncoding, writeEncoding } from "./encoding.ts";
+import {
+  BLOB_BYTES_MAX,
+  CHUNK_BYTES,
+  HASH_BYTES,
+  TREE_BYTES_MAX,
+  TREE_DEPTH_MAX,
+  TREE_FAN_OUT,
+} from "./limits.ts";
 
 /** One chunk of a manifest. */
 export interface ChunkRef {
@@ -94,8 +97,6 @@ const MANIFEST_BODY_BYTES_MAX = 417_824;
 /** Hash and a size of at least one byte. */
 const MANIFEST_CHUNK_BYTES_MIN = HASH_BYTES + 1;
 const TREE_BODY_BYTES_MAX = 1_024;
-const TREE_BYTES_MAX = 1n << 57n;
-const TREE_DEPTH_MAX = 4;
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Longest encoded reference there is: a manifest with its magic and version. */
@@ -176,7 +177,7 @@ function decodeManifest(body: Uint8Array): DecodedBlobRef {
   if (reader.failure === undefined && version !== BODY_VERSION) return failVersion(version);
   const uri = reader.text();
   const encoding = readEncoding(reader);
-  if (encoding === undefined) return fail("postcard_enum");
+  if (encoding === undefined) return failReader(reader);
   const count = reader.count(MANIFEST_CHUNK_BYTES_MIN);
   if (count > MANIFEST_CHUNKS_MAX) return fail("manifest_chunk_count");
   const chunks: ChunkRef[] = [];
@@ -198,7 +199,7 @@ function decodeTree(body: Uint8Array): DecodedBlobRef {
   if (reader.failure === undefined && version !== BODY_VERSION) return failVersion(version);
   const uri = reader.text();
   const encoding = readEncoding(reader);
-  if (encoding === undefined) return fail("postcard_enum");
+  if (encoding === undefined) return failReader(reader);
   const rootHash = reader.bytes(HASH_BYTES).slice();
   const size = reader.u64();
   const depth = reader.u8();
@@ -207,7 +208,9 @@ function decodeTree(body: Uint8Array): DecodedBlobRef {
   const fault = checkRef(ref);
   if (fault !== undefined) return fail(fault);
   // Every level multiplies by at most 128, and no child is empty. Makers need not keep this one.
-  if (depth >= 2 && size < 128n ** BigInt(depth - 1)) return fail("tree_depth_size_lower_bound");
+  if (depth >= 2 && size < BigInt(TREE_FAN_OUT) ** BigInt(depth - 1)) {
+    return fail("tree_depth_size_lower_bound");
+  }
   return succeed(ref);
 }
 
@@ -230,18 +233,6 @@ function checkRef(ref: BlobRef): BlobRefFault | undefined {
   }
   if (total > BLOB_BYTES_MAX) return "manifest_over_16GiB";
   return total === size ? undefined : "manifest_total_mismatch";
-}
-
-function readEncoding(reader: PostcardReader): BlobEncoding | undefined {
-  const kind = reader.u8();
-  if (kind === 0) return { kind: "replicated" };
-  if (kind === 1) return { kind: "reed_solomon", data: reader.u8(), parity: reader.u8() };
-  return undefined;
-}
-
-function writeEncoding(writer: PostcardWriter, encoding: BlobEncoding): void {
-  if (encoding.kind === "replicated") writer.u8(0);
-  else writer.u8(1).u8(encoding.data).u8(encoding.parity);
 }
 
 function succeed(ref: BlobRef): DecodedBlobRef {

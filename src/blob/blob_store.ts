@@ -12,7 +12,9 @@ import type { Log } from "../observe/mod.ts";
 import { formatAddress } from "./address.ts";
 import { type BlobRef, decodeBlobRef, encodeBlobRef } from "./blob_ref.ts";
 import type { ChunkStore } from "./chunk_store.ts";
-import { type ByteSource, type Chunk, chunkFixed, refOfChunks } from "./chunker.ts";
+import type { ByteSource } from "./byte_source.ts";
+import { chunkFixed, refOfChunks } from "./chunker.ts";
+import type { Chunk } from "./cut/cut_stream.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
   type BlobCursor,

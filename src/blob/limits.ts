@@ -9,6 +9,18 @@ export const CHUNK_BYTES = 4 * 1024 * 1024;
 /** Largest Small or Manifest: 4,096 full chunks. */
 export const BLOB_BYTES_MAX = 16 * 1024 ** 3;
 
+/** Children of an internal node, chunks of a leaf, chunks of all stripes of an erasure leaf. */
+export const TREE_FAN_OUT = 128;
+
+/** Levels of a tree; its root is a leaf at depth 1. */
+export const TREE_DEPTH_MAX = 4;
+
+/** Largest tree: 128 PiB. */
+export const TREE_BYTES_MAX = 1n << 57n;
+
+/** Largest encoded node; the largest that is legal takes 128 × 45 bytes and a few. */
+export const TREE_NODE_BYTES_MAX = 65_536;
+
 /** Largest chunk that travels in one transfer; content-defined chunks reach it. */
 export const TRANSFER_BYTES_MAX = 16 * 1024 * 1024;
 

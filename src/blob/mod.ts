@@ -2,11 +2,23 @@
 export * from "./address.ts";
 export * from "./blob_ref.ts";
 export * from "./blob_store.ts";
+export * from "./byte_source.ts";
 export * from "./chunk_store.ts";
 export * from "./chunker.ts";
+export * from "./cut/chunking.ts";
+export * from "./cut/cut_stream.ts";
+export * from "./cut/cutter.ts";
+export * from "./encoding.ts";
 export * from "./fetch.ts";
 export { openFileChunkStore } from "./file_chunk_store.ts";
-export { BLOB_BYTES_MAX, CHUNK_BYTES, TRANSFER_BYTES_MAX } from "./limits.ts";
+export {
+  BLOB_BYTES_MAX,
+  CHUNK_BYTES,
+  TRANSFER_BYTES_MAX,
+  TREE_DEPTH_MAX,
+  TREE_FAN_OUT,
+  TREE_NODE_BYTES_MAX,
+} from "./limits.ts";
 export type { BlobProgress, OnBlobProgress } from "./progress.ts";
 export type { BlobCursor, BlobRecord } from "./queries.ts";
 export type { FetchableRef } from "./resolver.ts";
@@ -14,3 +26,6 @@ export * from "./transfer.ts";
 export type { TransferCounters } from "./transfer_counters.ts";
 export type { BlobSource } from "./transfer_holder.ts";
 export * from "./transfer_wire.ts";
+export * from "./tree/tree_builder.ts";
+export * from "./tree/tree_node.ts";
+export * from "./tree/tree_walk.ts";

@@ -2,6 +2,10 @@
 
 import { joinSuites, type VectorSuite } from "../suite.ts";
 import { AGGREGATOR_RPC_SUITES } from "./aggregator_rpc.ts";
+import { BLOB_CUT_SUITES } from "./blob_cuts.ts";
+import { BLOB_REF_SUITES } from "./blob_refs.ts";
+import { BLOB_TRANSFER_SUITES } from "./blob_transfer.ts";
+import { BLOB_TREE_SUITES } from "./blob_trees.ts";
 import { FOLD_EVENTS_SUITE } from "./cortex.ts";
 import { CAPABILITY_SUITES } from "./capability.ts";
 import { CAPABILITY_FOLD_SUITES } from "./capability_folds.ts";
@@ -52,6 +56,10 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...NRPC_NAT_SUITES,
   ...REDEX_FILE_SUITES,
   ...CAUSAL_SUITES,
+  ...BLOB_REF_SUITES,
+  ...BLOB_CUT_SUITES,
+  ...BLOB_TREE_SUITES,
+  ...BLOB_TRANSFER_SUITES,
   ...EVENT_BUS_SUITES,
   ...NETDB_SUITES,
   "storage/cortex_events.json": joinSuites(FOLD_EVENTS_SUITE, MODEL_EVENTS_SUITE),

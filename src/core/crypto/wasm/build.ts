@@ -12,6 +12,7 @@ export const WASM_MODULES = [
   { source: "chacha.as", output: "chacha_wasm.ts", constant: "CHACHA_WASM_BASE64" },
   { source: "blake3.as", output: "blake3_wasm.ts", constant: "BLAKE3_WASM_BASE64" },
   { source: "xxh3.as", output: "xxh3_wasm.ts", constant: "XXH3_WASM_BASE64" },
+  { source: "gear.as", output: "gear_wasm.ts", constant: "GEAR_WASM_BASE64" },
 ] as const;
 
 /** One entry of {@linkcode WASM_MODULES}. */
