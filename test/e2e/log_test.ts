@@ -77,12 +77,14 @@ Deno.test("log: appended, read and tailed by other processes, over kill -9 of th
     await again.kill("SIGTERM");
   });
   await t.step("and without a node", async () => {
-    assert.equal(await append("alone"), "appended event 5 to app/orders\n");
-    const list = await home.json(["log", "ls"]);
+    // Named, so that a node of somebody else on this machine is not taken for this one.
+    const place = ["--data-dir", home.dataDir];
+    assert.equal(await append("alone", ...place), "appended event 5 to app/orders\n");
+    const list = await home.json(["log", "ls", ...place]);
     const [row] = list.logs as Record<string, unknown>[];
     assert.deepEqual([row?.channel, row?.next_seq, row?.persisted_seq], ["app/orders", 6, 6]);
-    assertFails(await home.net(["log", "tail", "app/orders"]), 6, "not_running");
-    assertFails(await home.net(["log", "read", "nope"]), 4, "not_found");
+    assertFails(await home.net(["log", "tail", "app/orders", ...place]), 6, "not_running");
+    assertFails(await home.net(["log", "read", "nope", ...place]), 4, "not_found");
   });
 });
 
@@ -312,19 +314,21 @@ Deno.test("db: rows, conditions, watching, tokens, and a snapshot on another nod
     assert.equal((await other.home.net([...load, "--force"])).code, 0);
     await other.home.net(["db", "tasks", "done", "2"]);
     await other.kill("SIGKILL");
-    const rows = await other.home.json(["db", "tasks", "ls"]);
+    const place = ["--data-dir", other.home.dataDir];
+    const rows = await other.home.json(["db", "tasks", "ls", ...place]);
     assert.deepEqual(
       (rows.tasks as { id: string; status: string }[]).map(({ id, status }) => [id, status]),
       [["1", "completed"], ["2", "completed"]],
       "and is read without it",
     );
-    const { counts } = await other.home.json(["db", "workflow", "counts"]);
+    const { counts } = await other.home.json(["db", "workflow", "counts", ...place]);
     assert.deepEqual([(counts as { done: number }).done], [1]);
   });
   await t.step("rows as lines from one database into another", async () => {
     const lines = await net("tasks", "ls", "--lines");
     const third = workspace.makeHome();
-    const added = await third.net(["db", "tasks", "add", "-"], { stdin: lines });
+    const place = ["--data-dir", third.dataDir];
+    const added = await third.net(["db", "tasks", "add", "-", ...place], { stdin: lines });
     assert.equal(added.stdout, "2 tasks added: 1 to 2\n", describe(added));
   });
 });

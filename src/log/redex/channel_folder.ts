@@ -69,6 +69,11 @@ export function makeChannelFolder(disk: Disk, folder: string, name: string): voi
   }
 }
 
+/** True when a channel of this name is kept below a folder. */
+export function isChannelKept(disk: Disk, folder: string, name: string): boolean {
+  return disk.list(channelFolder(folder, name)).some(isOwn);
+}
+
 /** Names of the channels that are kept below a folder, in order. */
 export function listChannels(disk: Disk, folder: string): string[] {
   const names: string[] = [];

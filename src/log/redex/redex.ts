@@ -7,6 +7,7 @@ import { type Log, type MetricRegistry, silentLog } from "../../observe/mod.ts";
 import { ChannelFile } from "./channel_file.ts";
 import {
   channelFolder,
+  isChannelKept,
   listChannels,
   makeChannelFolder,
   removeChannel,
@@ -107,7 +108,7 @@ class FileManager implements Redex {
     return await this.#alone(name, async () => {
       const open = this.#openFile(name, config);
       if (open !== undefined) return open;
-      return (await this.names()).includes(name) ? await this.#open(name, full) : undefined;
+      return this.#isKept(name) ? await this.#open(name, full) : undefined;
     });
   }
 
@@ -156,6 +157,16 @@ class FileManager implements Redex {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #isKept(name: string): boolean {
+    const { folder } = this.#options;
+    if (folder === undefined) return false;
+    try {
+      return isChannelKept(this.#disk(), folder, name);
+    } catch (error) {
+      throw toRedexError(error, `Cannot look for channel "${name}"`);
+    }
   }
 
   #openFile(name: string, config: RedexConfig): ChannelFile | undefined {
