@@ -86,12 +86,45 @@ export const LIST_FLAGS = {
   lines: switchFlag("Print a JSON document per row, as the verbs that add rows read them"),
 } as const;
 
-/** A row's id. */
-export const ID_ARGUMENT = {
-  parse: parseRowId,
-  placeholder: "ID",
-  brief: "Its number",
-} as const;
+/** Time a node has to answer, and rows proposed, while somebody waits for a completion. */
+const PROPOSE_MS = 500;
+const PROPOSED_MAX = 100;
+
+/**
+ * The argument that is a row's id.
+ *
+ * @param listMethod Method that lists such rows: those that changed last are proposed.
+ */
+export function idArgument(listMethod: string) {
+  return {
+    parse: parseRowId,
+    placeholder: "ID",
+    brief: "Its number",
+    async proposeCompletions(this: NetContext, partial: string): Promise<readonly string[]> {
+      const signal = AbortSignal.timeout(PROPOSE_MS);
+      try {
+        const node = await connectNode(this, this.typed ?? {}, signal);
+        const ids: string[] = [];
+        try {
+          const params = { limit: PROPOSED_MAX, order: "id-desc" };
+          await node.call(listMethod, params, {
+            signal,
+            onProgress: (report) =>
+              void ids.push(
+                ...listOf(recordOf(report).rows).map((row) => textOf(recordOf(row).id)),
+              ),
+          });
+        } finally {
+          await node.close();
+        }
+        return ids.filter((id) => id.startsWith(partial));
+      } catch {
+        // Whoever presses Tab wants proposals or nothing.
+        return [];
+      }
+    },
+  } as const;
+}
 
 /**
  * A row's id as it is sent: decimal text below 2^64.
@@ -221,6 +254,7 @@ export async function runRowWatch(
 export interface ChangeOptions {
   /** Words of the verb joined by dots, and the method. */
   readonly method: string;
+  readonly id: ReturnType<typeof idArgument>;
   readonly brief: string;
   readonly full: string;
   readonly examples: readonly string[];
@@ -229,7 +263,9 @@ export interface ChangeOptions {
 }
 
 /** A verb that changes the row of an id and needs nothing more. */
-export function changeCommand({ method, brief, full, examples, text }: ChangeOptions) {
+export function changeCommand(
+  { method, id: argument, brief, full, examples, text }: ChangeOptions,
+) {
   return buildCommand<WriteFlags, [string], NetContext>({
     docs: {
       brief,
@@ -237,7 +273,7 @@ export function changeCommand({ method, brief, full, examples, text }: ChangeOpt
     },
     parameters: {
       flags: bareRecord({ ...WRITE_FLAGS, ...SHARED_FLAGS }),
-      positional: { kind: "tuple", parameters: [ID_ARGUMENT] },
+      positional: { kind: "tuple", parameters: [argument] },
     },
     async func(flags, id) {
       await runChange(this, flags, method, { id }, text);

@@ -6,7 +6,7 @@ import {
   changeCommand,
   type ChooseFlags,
   condition,
-  ID_ARGUMENT,
+  idArgument,
   LIST_FLAGS,
   parseRowId,
   printWritten,
@@ -36,6 +36,8 @@ import { readInput } from "./input.ts";
 const CONTENT_BYTES_MAX = 512 * 1024;
 const CONTENT_COLUMNS = 50;
 const TAG_COLUMNS = 24;
+
+const MEMORY_ID = idArgument("db.memories.ls");
 
 interface StoreFlags extends WriteFlags {
   readonly id?: string;
@@ -148,6 +150,7 @@ const retagCommand = buildCommand<WriteFlags, [string, ...string[]], NetContext>
 
 const pinCommand = changeCommand({
   method: "db.memories.pin",
+  id: MEMORY_ID,
   brief: "Pin a memory",
   full: "Pins a memory: a mark that stays when it is stored again.",
   examples: ["net db memories pin 3"],
@@ -156,6 +159,7 @@ const pinCommand = changeCommand({
 
 const unpinCommand = changeCommand({
   method: "db.memories.unpin",
+  id: MEMORY_ID,
   brief: "Take the pin off a memory",
   full: "Takes the pin off a memory.",
   examples: ["net db memories unpin 3"],
@@ -164,6 +168,7 @@ const unpinCommand = changeCommand({
 
 const rmCommand = changeCommand({
   method: "db.memories.rm",
+  id: MEMORY_ID,
   brief: "Remove a memory",
   full: "Removes a memory; one that is stored later under its number is new.",
   examples: ["net db memories rm 3"],
@@ -208,7 +213,7 @@ const showCommand = buildCommand<AfterFlags, [string], NetContext>({
   },
   parameters: {
     flags: bareRecord({ after: AFTER_FLAG, ...SHARED_FLAGS }),
-    positional: { kind: "tuple", parameters: [ID_ARGUMENT] },
+    positional: { kind: "tuple", parameters: [MEMORY_ID] },
   },
   async func(flags, id) {
     await runShow(this, flags, "db.memories.show", { id }, (memory) => {

@@ -6,7 +6,7 @@ import {
   changeCommand,
   type ChooseFlags,
   condition,
-  ID_ARGUMENT,
+  idArgument,
   LIST_FLAGS,
   parseRowId,
   printWritten,
@@ -42,6 +42,8 @@ export const ORDERS = [
 
 const STATUSES = ["pending", "completed"] as const;
 const TITLE_COLUMNS = 60;
+
+const TASK_ID = idArgument("db.tasks.ls");
 
 interface AddFlags extends WriteFlags {
   readonly id?: string;
@@ -120,7 +122,7 @@ const renameCommand = buildCommand<WriteFlags, [string, string], NetContext>({
     flags: bareRecord({ ...WRITE_FLAGS, ...SHARED_FLAGS }),
     positional: {
       kind: "tuple",
-      parameters: [ID_ARGUMENT, { parse: String, placeholder: "TITLE", brief: "The new title" }],
+      parameters: [TASK_ID, { parse: String, placeholder: "TITLE", brief: "The new title" }],
     },
   },
   async func(flags, id, title) {
@@ -130,6 +132,7 @@ const renameCommand = buildCommand<WriteFlags, [string, string], NetContext>({
 
 const doneCommand = changeCommand({
   method: "db.tasks.done",
+  id: TASK_ID,
   brief: "Say that a task is done",
   full: "Says that a task is done.",
   examples: ["net db tasks done 7"],
@@ -138,6 +141,7 @@ const doneCommand = changeCommand({
 
 const rmCommand = changeCommand({
   method: "db.tasks.rm",
+  id: TASK_ID,
   brief: "Remove a task",
   full: "Removes a task.",
   examples: ["net db tasks rm 7"],
@@ -182,7 +186,7 @@ const showCommand = buildCommand<AfterFlags, [string], NetContext>({
   },
   parameters: {
     flags: bareRecord({ after: AFTER_FLAG, ...SHARED_FLAGS }),
-    positional: { kind: "tuple", parameters: [ID_ARGUMENT] },
+    positional: { kind: "tuple", parameters: [TASK_ID] },
   },
   async func(flags, id) {
     await runShow(this, flags, "db.tasks.show", { id }, (task) =>

@@ -6,7 +6,7 @@ import {
   changeCommand,
   type ChooseFlags,
   condition,
-  ID_ARGUMENT,
+  idArgument,
   LIST_FLAGS,
   parseRowId,
   type Row,
@@ -25,6 +25,8 @@ import { formatCount, formatFields, formatTable, listOf, recordOf, textOf } from
 const STATUSES = ["submitted", "running", "waiting", "blocked", "done", "failed"] as const;
 const ORDERS = ["id-asc", "id-desc"] as const;
 type Status = (typeof STATUSES)[number];
+
+const WORKFLOW_ID = idArgument("db.workflow.ls");
 
 interface SubmitFlags extends WriteFlags {
   readonly parent?: string;
@@ -77,7 +79,7 @@ const submitCommand = buildCommand<SubmitFlags, [string?], NetContext>({
     positional: {
       kind: "tuple",
       parameters: [{
-        ...ID_ARGUMENT,
+        ...WORKFLOW_ID,
         optional: true,
         brief: "Its number; default: behind the highest",
       }],
@@ -100,8 +102,8 @@ const linkCommand = buildCommand<WriteFlags, [string, string], NetContext>({
     positional: {
       kind: "tuple",
       parameters: [
-        { ...ID_ARGUMENT, placeholder: "PARENT" },
-        { ...ID_ARGUMENT, placeholder: "CHILD" },
+        { ...WORKFLOW_ID, placeholder: "PARENT" },
+        { ...WORKFLOW_ID, placeholder: "CHILD" },
       ],
     },
   },
@@ -114,6 +116,7 @@ const linkCommand = buildCommand<WriteFlags, [string, string], NetContext>({
 function stepCommand(word: string, brief: string, full: string) {
   return changeCommand({
     method: `db.workflow.${word}`,
+    id: WORKFLOW_ID,
     brief,
     full,
     examples: [`net db workflow ${word} 7`],
@@ -126,6 +129,7 @@ const UNLESS_ENDED =
 
 const rmCommand = changeCommand({
   method: "db.workflow.rm",
+  id: WORKFLOW_ID,
   brief: "Remove a task and all below it",
   full: "Removes a task and all tasks below it.",
   examples: ["net db workflow rm 7"],
@@ -171,7 +175,7 @@ const showCommand = buildCommand<AfterFlags, [string], NetContext>({
   },
   parameters: {
     flags: bareRecord({ after: AFTER_FLAG, ...SHARED_FLAGS }),
-    positional: { kind: "tuple", parameters: [ID_ARGUMENT] },
+    positional: { kind: "tuple", parameters: [WORKFLOW_ID] },
   },
   async func(flags, id) {
     await runShow(this, flags, "db.workflow.show", { id }, (task) =>
@@ -195,7 +199,7 @@ const treeCommand = buildCommand<AfterFlags, [string], NetContext>({
   },
   parameters: {
     flags: bareRecord({ after: AFTER_FLAG, ...SHARED_FLAGS }),
-    positional: { kind: "tuple", parameters: [ID_ARGUMENT] },
+    positional: { kind: "tuple", parameters: [WORKFLOW_ID] },
   },
   async func(flags, id) {
     await runShow(this, flags, "db.workflow.tree", { id }, treeText);

@@ -289,3 +289,15 @@ Deno.test("net db works on the data folder; watching needs a node", async () => 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("__complete proposes ids of rows of the running node", async () => {
+  const node = listing("db.tasks.ls", { ...TASK, id: "71" }, { ...TASK, id: "8" });
+  const { stdout, openCount } = await runInMemory(["__complete", "db", "tasks", "done", "7"], {
+    node,
+  });
+  assert.match(stdout, /^71\t/);
+  assert.ok(!stdout.includes("8\t"));
+  assert.equal(openCount, 0);
+  const without = await runInMemory(["__complete", "db", "workflow", "show", ""]);
+  assert.deepEqual([without.code, without.stdout], [0, ""]);
+});
