@@ -53,6 +53,11 @@ export class CrashModel {
     this.next = first + payloads.length;
   }
 
+  /** The next number was moved on. */
+  skipped(next: number): void {
+    this.next = next;
+  }
+
   /** All below is durable, says the log. */
   acknowledge(seq: number): void {
     this.durable = Math.max(this.durable, seq);
@@ -85,7 +90,9 @@ export class CrashModel {
    * @param hasLost Whether what was not acknowledged may be lost.
    */
   recovered(items: readonly TailItem[], nextSeq: number, hasLost: boolean): void {
-    const mustHave = hasLost ? this.durable : this.next;
+    // Numbers that were passed over are only kept by an event behind them.
+    const known = hasLost ? this.durable : this.next;
+    const mustHave = 1 + Math.max(-1, ...[...this.events.keys()].filter((seq) => seq < known));
     if (nextSeq < mustHave) this.faults.push(`the next number is ${nextSeq}, must be ${mustHave}`);
     const there = this.checkItems(items, 0, nextSeq, mustHave);
     for (let seq = this.goneMax; seq < mustHave; seq++) {

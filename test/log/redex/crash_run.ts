@@ -239,7 +239,11 @@ class CrashRun {
         const ms = this.#between(1, 30);
         model.sweeping(retention, this.#clock.wallMs() + ms);
         await this.#clock.advance(ms);
-      } else if (kind < 0.97) return false;
+      } else if (kind < 0.96) {
+        const next = model.next + this.#between(1, 5);
+        file.skipTo(BigInt(next));
+        model.skipped(next);
+      } else if (kind < 0.975) return false;
       else {
         const from = Number(tail.position);
         const items = tail.takeNow(1_000);
