@@ -28,7 +28,6 @@ export interface Xxh3Functions {
     timeHigh: number,
     isInline: number,
   ): void;
-  countSound(records: number, payload: number, count: number): number;
 }
 
 /** The functions and the memory they work on. */

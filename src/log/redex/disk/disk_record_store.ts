@@ -14,12 +14,12 @@ import { diskFailure } from "./disk_failure.ts";
 import {
   DAMAGED_SEEN_MAX,
   LAZY_BYTES,
-  SEGMENT_BYTES_MAX,
-  SEGMENT_BYTES_MIN,
   SEGMENT_RECORDS_MAX,
   SEQ_MAX,
+  UNSYNCED_BYTES_MAX,
+  UNSYNCED_RECORDS_MAX,
 } from "./limits.ts";
-import { type OpenedLog, openLog } from "./open_log.ts";
+import type { OpenedLog } from "./open_log.ts";
 import type { ReadProgress } from "./read_segment.ts";
 import { RecentRecords } from "./recent_records.ts";
 import { INLINE_BYTES } from "./record_format.ts";
@@ -28,7 +28,7 @@ import { rewriteLive, type RewriteOptions, rewriteSealed } from "./rewrite_segme
 import { rotateSegment } from "./rotate_segment.ts";
 import { removeAllSealed } from "./sealed_folder.ts";
 import type { SealedSegment } from "./sealed_segment.ts";
-import type { AppendPlace } from "./segment.ts";
+import type { AppendPlace, Segment } from "./segment.ts";
 import { type KeepRule, SegmentList } from "./segment_list.ts";
 import { Slices } from "./slices.ts";
 
@@ -42,45 +42,8 @@ export interface DiskStoreOptions {
   readonly segmentBytesMax?: number;
 }
 
-/**
- * Opens the records in a folder, after bringing it in order.
- *
- * @throws RedexError `io`, `no_space`, `seq_out_of_range`, `decode` when too much of it is damaged.
- */
-export function openDiskRecordStore(options: DiskStoreOptions): Promise<RecordStore> {
-  const bytesMax = options.segmentBytesMax ?? SEGMENT_BYTES_MAX;
-  if (!(bytesMax >= SEGMENT_BYTES_MIN && bytesMax <= SEGMENT_BYTES_MAX)) {
-    throw new RangeError(
-      `Cannot open log: a segment of ${bytesMax} bytes, must be ${SEGMENT_BYTES_MIN} to ` +
-        `${SEGMENT_BYTES_MAX}`,
-    );
-  }
-  return openStore(options, bytesMax, false);
-}
-
-/** Opens the records in a folder without believing any note, to write them anew. */
-export function openForRepair(options: DiskStoreOptions): Promise<RecordStore> {
-  return openStore(options, SEGMENT_BYTES_MAX, true);
-}
-
-async function openStore(
-  options: DiskStoreOptions,
-  segmentBytesMax: number,
-  isRepair: boolean,
-): Promise<RecordStore> {
-  let log: OpenedLog | undefined;
-  try {
-    log = await openLog({ ...options, isRepair });
-    const store = new DiskRecordStore(options, segmentBytesMax, log);
-    await store.noteOpened();
-    return store;
-  } catch (error) {
-    log?.live.close();
-    throw diskFailure(error, `Cannot open log "${options.folder}"`);
-  }
-}
-
-class DiskRecordStore implements RecordStore {
+/** The records of one channel; opened by `openDiskRecordStore`. */
+export class DiskRecordStore implements RecordStore {
   readonly #options: DiskStoreOptions;
   readonly #segmentBytesMax: number;
   readonly #segments: SegmentList;
@@ -98,6 +61,9 @@ class DiskRecordStore implements RecordStore {
   #isForgettingUnnoted = false;
   #isClosed = false;
   #closing: Promise<void> | undefined;
+  /** Forgetting and rewriting, one after the other; most of it goes on beside other work on the files. */
+  #maintenance: Promise<unknown> = Promise.resolve();
+  readonly #stop = new AbortController();
   /** Work on the files, one after the other. */
   #work: Promise<unknown> = Promise.resolve();
   #nextSync: Promise<void> | undefined;
@@ -165,6 +131,7 @@ class DiskRecordStore implements RecordStore {
     if (isFull) this.#rotate(payloads, place);
     else live.append(payloads, place, folder);
     this.#nextSeq = place.firstSeq + payloads.length;
+    if (!isFull && isMuchUnsynced(live)) this.#syncAside();
     this.#recent.add(
       payloads,
       place.firstSeq,
@@ -229,37 +196,29 @@ class DiskRecordStore implements RecordStore {
   }
 
   compact(firstSeq: number, isThorough = true): Promise<void> {
-    return this.#inTurn(async () => {
-      const action = this.#action("compact");
-      this.#assertOpen(action);
+    const action = this.#action("compact");
+    const run = this.#maintenance.then(async () => {
       try {
-        await this.#syncAll();
-        const { failure } = this;
-        if (failure !== undefined) {
-          throw new RedexError("io", `${action}: ${failure}`, {
-            next: "close the log and open it again",
-          });
-        }
-        await this.#forget(Math.min(firstSeq, this.#nextSeq));
+        this.#assertOpen(action);
+        await this.#forget(firstSeq, action);
         await this.#rewrite(action, isThorough);
       } catch (error) {
         throw diskFailure(error, action);
       }
     });
+    this.#maintenance = run.catch(() => {});
+    return run;
   }
 
   close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
     this.#isClosed = true;
-    this.#closing = this.#inTurn(async () => {
-      try {
-        await this.#syncAll();
-        await this.#checkpoint.writeIfPossible(this.#segments.live, this.#checkpointPlace());
-      } finally {
-        this.#segments.close();
-      }
-    });
-    return this.#closing;
+    this.#stop.abort(new RedexError("closed", `${this.#action("compact")}: file closed`));
+    const run = async () => {
+      await this.#maintenance;
+      await this.#inTurn(() => this.#closeNow());
+    };
+    return this.#closing = run();
   }
 
   /**
@@ -292,7 +251,12 @@ class DiskRecordStore implements RecordStore {
     this.#segments.isLiveNamed = rotated.isNamed;
     this.#checkpoint.forget();
     // A full segment is put on the device soon, whatever the policy says: it is read again at every open until then.
-    this.sync().catch(() => {});
+    this.#syncAside();
+  }
+
+  /** Nobody waits for it, and a failure is told by the next call. */
+  #syncAside(): void {
+    if (this.#nextSync === undefined) this.sync().catch(() => {});
   }
 
   async #syncAll(): Promise<void> {
@@ -333,16 +297,28 @@ class DiskRecordStore implements RecordStore {
   }
 
   /** Records below are not given any more; full segments of which nothing is left go. */
-  async #forget(firstSeq: number): Promise<void> {
-    if (firstSeq <= this.firstSeq && !this.#isForgettingUnnoted) return;
-    this.#isForgettingUnnoted = true;
+  async #forget(firstSeq: number, action: string): Promise<void> {
     const { disk, folder } = this.#options;
-    const gone = this.#segments.keepOnly(firstSeq);
-    this.#recent.clear();
-    // First, so that nothing comes back after a crash; but a full device has room for it only afterwards.
-    const isNoted = await this.#noteForgotten().then(() => true, () => false);
-    await removeAllSealed(disk, gone);
-    if (!isNoted) await this.#noteForgotten();
+    const forgotten = await this.#inTurn(async () => {
+      await this.#syncAll();
+      const { failure } = this;
+      if (failure !== undefined) {
+        throw new RedexError("io", `${action}: ${failure}`, {
+          next: "close the log and open it again",
+        });
+      }
+      const from = Math.min(firstSeq, this.#nextSeq);
+      if (from <= this.firstSeq && !this.#isForgettingUnnoted) return undefined;
+      this.#isForgettingUnnoted = true;
+      const gone = this.#segments.keepOnly(from);
+      this.#recent.clear();
+      // First, so that nothing comes back after a crash; but a full device has room for it only afterwards.
+      const isNoted = await this.#noteForgotten().then(() => true, () => false);
+      return { gone, isNoted };
+    });
+    if (forgotten === undefined) return;
+    await removeAllSealed(disk, forgotten.gone);
+    if (!forgotten.isNoted) await this.#inTurn(() => this.#noteForgotten());
     disk.syncFolder(folder);
     this.#isForgettingUnnoted = false;
   }
@@ -355,12 +331,12 @@ class DiskRecordStore implements RecordStore {
   async #rewrite(action: string, isThorough: boolean): Promise<void> {
     const { disk, clock, folder } = this.#options;
     const segments = this.#segments;
-    const slices = new Slices(clock);
-    const options: RewriteOptions = { disk, folder, segments, slices, action };
-    if (isThorough) {
-      for (const segment of segments.sealed) {
-        if (segments.isUnclean(segment)) await rewriteSealed(options, segment);
-      }
+    const slices = new Slices(clock, this.#stop.signal);
+    const inTurn = <T>(work: () => Promise<T>) => this.#inTurn(work);
+    const options: RewriteOptions = { disk, folder, segments, slices, action, inTurn };
+    const unclean = segments.sealed.filter((segment) => segments.isUnclean(segment));
+    for (const segment of isThorough ? unclean : []) {
+      if (segment.isSealed) await rewriteSealed(options, segment);
     }
     const { count, bytes } = segments.hiddenInLive;
     const { datBytes } = segments.live;
@@ -371,7 +347,16 @@ class DiskRecordStore implements RecordStore {
     this.#damagedKnown = 0;
     this.#damagedSeen.clear();
     for (const { content } of segments.sealed) this.#damagedKnown += content.damage.total;
-    await this.#checkpoint.write(this.#segments.live, this.#checkpointPlace());
+    await this.#inTurn(() => this.#checkpoint.write(segments.live, this.#checkpointPlace()));
+  }
+
+  async #closeNow(): Promise<void> {
+    try {
+      await this.#syncAll();
+      await this.#checkpoint.writeIfPossible(this.#segments.live, this.#checkpointPlace());
+    } finally {
+      this.#segments.close();
+    }
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -397,4 +382,10 @@ class DiskRecordStore implements RecordStore {
   #action(verb: string): string {
     return `Cannot ${verb} log "${this.#options.folder}"`;
   }
+}
+
+/** So much is not on the device that a crash, and a new segment, would cost much. */
+function isMuchUnsynced({ records, datBytes, synced }: Segment): boolean {
+  return datBytes - synced.datBytes >= UNSYNCED_BYTES_MAX ||
+    records - synced.records >= UNSYNCED_RECORDS_MAX;
 }

@@ -23,6 +23,8 @@ export const READ_WINDOW_BYTES = 256 * 1024;
 export const SLICE_BYTES = 256 * 1024;
 /** How long work on files goes on before others are let in. */
 export const SLICE_MS = 3;
+/** Parts of work, each of at most 256 KiB or 1024 records, before the clock is looked at. */
+export const SLICE_PARTS_MIN = 8;
 /** Runs of damaged records remembered per segment: 6 MiB. A segment with more has to be repaired first. */
 export const DAMAGE_RUNS_MAX = 2 ** 18;
 /** Runs of damaged records in a note: 32 KiB. A segment with more is verified at every open until it is compacted. */
@@ -51,3 +53,9 @@ export const DAMAGED_LISTED = 1000;
 export const REPAIR_RUNS_MAX = 2 ** 24;
 /** Numbers of damaged records that one read names at once, in front of each sound one. */
 export const KNOWN_DAMAGE_MAX = 4096;
+/**
+ * Payload bytes and records that are not on the device before they are put there whatever the policy: opening after
+ * a crash verifies so much, and beginning a new segment may wait for it.
+ */
+export const UNSYNCED_BYTES_MAX = 256 * 1024 * 1024;
+export const UNSYNCED_RECORDS_MAX = 2 ** 22;

@@ -4,6 +4,7 @@ import { openGeneration, removeOtherGenerations } from "./generations.ts";
 import { REPAIR_RUNS_MAX } from "./limits.ts";
 import { CHECKPOINT_NAME, FRESH_NAME } from "./own_names.ts";
 import { generationName } from "./record_format.ts";
+import { removeAside } from "./remove_aside.ts";
 import { recoverSegment } from "./recover_segment.ts";
 import { nothingVerified, scanSegment, verifiedPart } from "./scan_segment.ts";
 import type { SealedSegment } from "./sealed_segment.ts";
@@ -43,7 +44,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   const slices = new Slices(clock, signal);
   const nowNs = wallNs(clock);
   const generation = openGeneration(disk, folder);
-  disk.remove(`${folder}/${FRESH_NAME}`);
+  await removeAside(disk, `${folder}/${FRESH_NAME}`);
   let files = openSegmentFiles(disk, `${folder}/${generationName(generation)}`);
   try {
     const note = readNote(disk, `${folder}/${CHECKPOINT_NAME}`);

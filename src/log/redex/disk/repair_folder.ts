@@ -4,8 +4,8 @@
  */
 import { type Clock, type Disk, NetError, systemClock } from "../../../base/mod.ts";
 import { diskFailure } from "./disk_failure.ts";
-import { openForRepair } from "./disk_record_store.ts";
 import type { FolderReport } from "./folder_report.ts";
+import { openForRepair } from "./open_store.ts";
 import { Slices } from "./slices.ts";
 import { takeOut } from "./take_out.ts";
 import { verifyFolder } from "./verify_folder.ts";

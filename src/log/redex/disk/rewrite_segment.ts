@@ -8,13 +8,15 @@ import { switchManifest } from "./generations.ts";
 import { FRESH_NAME, NEW_SUFFIX } from "./own_names.ts";
 import { generationName } from "./record_format.ts";
 import { removeAsideQuietly } from "./remove_aside.ts";
-import { createSegment, nextGeneration, removeQuietly } from "./rotate_segment.ts";
+import { createSegment, nextGeneration } from "./rotate_segment.ts";
 import { removeReplaced, replaceSealedFolder } from "./sealed_folder.ts";
 import { SealedSegment, writeSeal } from "./sealed_segment.ts";
+import { Segment } from "./segment.ts";
+import { openSegmentFiles } from "./segment_files.ts";
 import type { SegmentList } from "./segment_list.ts";
 import type { Slices } from "./slices.ts";
 
-/** Rounds of copying what was appended during the last one. */
+/** Rounds of copying what was appended during the last one, before and while nobody may sync. */
 const ROUNDS_MAX = 8;
 /** So few records are copied while nobody may append. */
 const LAST_RECORDS = 2048;
@@ -27,6 +29,8 @@ export interface RewriteOptions {
   readonly segments: SegmentList;
   readonly slices: Slices;
   readonly action: string;
+  /** Runs work while nobody else works on the files, syncs included. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -40,23 +44,24 @@ export async function rewriteLive(
   generation: number,
   onSwitched: (generation: number) => void,
 ): Promise<boolean> {
-  const { disk, folder, segments, slices, action } = options;
+  const { disk, folder, segments, slices, action, inTurn } = options;
   const next = nextGeneration(generation, action);
   const old = segments.live;
   const path = `${folder}/${generationName(next)}`;
   const aside = `${folder}/${FRESH_NAME}`;
   const fresh = createSegment(disk, aside);
-  try {
-    const copy = new SegmentCopy(old, fresh, segments.keepFrom);
+  const copy = new SegmentCopy(old, fresh, segments.keepFrom);
+  const copyRounds = async () => {
     for (let round = 0; round < ROUNDS_MAX && (round === 0 || copy.left > LAST_RECORDS); round++) {
+      if (segments.live !== old) return;
       await copy.run(slices);
       await fresh.sync(slices);
     }
-    if (segments.live !== old) {
-      fresh.close();
-      removeQuietly(disk, aside);
-      return false;
-    }
+  };
+  const switchOver = async () => {
+    // What was synced meanwhile has to be on the device in the new place too.
+    await copyRounds();
+    if (segments.live !== old) return false;
     // Appended since: nobody was told yet that these are on the device.
     copy.finish();
     disk.syncFolder(aside);
@@ -68,19 +73,27 @@ export async function rewriteLive(
     onSwitched(next);
     fresh.moved(disk, path);
     old.close();
-    if (segments.isLiveNamed) {
-      await removeAsideQuietly(disk, `${folder}/${generationName(generation)}`);
-    }
     return true;
+  };
+  try {
+    await copyRounds();
+    if (await inTurn(switchOver)) {
+      if (segments.isLiveNamed) {
+        await removeAsideQuietly(disk, `${folder}/${generationName(generation)}`);
+      }
+      return true;
+    }
   } catch (error) {
     if (segments.live !== fresh) {
       fresh.close();
-      removeQuietly(disk, aside);
-      // A segment that was begun meanwhile has that name.
-      if (segments.live === old) removeQuietly(disk, path);
+      await removeAsideQuietly(disk, aside);
+      if (segments.live === old) await removeAsideQuietly(disk, path);
     }
     throw error;
   }
+  fresh.close();
+  await removeAsideQuietly(disk, aside);
+  return false;
 }
 
 /** Writes a full segment anew. */
@@ -88,21 +101,24 @@ export async function rewriteSealed(options: RewriteOptions, old: SealedSegment)
   const { disk, segments, slices } = options;
   const path = old.folder;
   const aside = `${path}${NEW_SUFFIX}`;
-  const fresh = createSegment(disk, aside);
+  // Opened for itself: readers close the other one when they need others.
+  const source = new Segment(openSegmentFiles(disk, path, { readOnly: true }), old.content);
+  let fresh: Segment | undefined;
   try {
-    await new SegmentCopy(old.open(), fresh, segments.keepFrom).run(slices);
+    fresh = createSegment(disk, aside);
+    await new SegmentCopy(source, fresh, segments.keepFrom).run(slices);
     await fresh.sync(slices);
     await writeSeal(disk, aside, old.generation, fresh);
     disk.syncFolder(path.slice(0, path.lastIndexOf("/")));
+    replaceSealedFolder(disk, path);
   } catch (error) {
-    fresh.close();
-    removeQuietly(disk, aside);
+    await removeAsideQuietly(disk, aside);
     throw error;
+  } finally {
+    source.close();
+    fresh?.close();
   }
-  const { content } = fresh;
-  fresh.close();
-  replaceSealedFolder(disk, path);
-  segments.replaceSealed(old, new SealedSegment(disk, path, old.generation, content));
+  segments.replaceSealed(old, new SealedSegment(disk, path, old.generation, fresh.content));
   old.close();
   await removeReplaced(disk, path);
 }

@@ -122,12 +122,3 @@ function takeBack(
     );
   }
 }
-
-/** Removes what the next open removes as well. */
-export function removeQuietly(disk: Disk, path: string): void {
-  try {
-    disk.remove(path);
-  } catch {
-    // Nothing depends on it.
-  }
-}

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../../../src/base/mod.ts";
 import { inFolder, openStore, payloadOf, readAll } from "./store_kit.ts";
 
 Deno.test("a store gives back what was appended, before and after it was closed", async () => {
@@ -78,5 +79,48 @@ Deno.test("a full segment is sealed, reads go across, and all of it is there aft
     const last = await openStore(folder, options);
     assert.equal(last.append([payloadOf(1)], 0n), expected.length);
     await last.close();
+  });
+});
+
+Deno.test("syncs and appends go on while a log is written anew", async () => {
+  await inFolder(async (folder) => {
+    const store = await openStore(folder, { clock: systemClock });
+    const batch = Array.from({ length: 1000 }, (_, i) => payloadOf(i, 64));
+    for (let i = 0; i < 200; i++) store.append(batch, 1n);
+    let isDone = false;
+    const compacted = store.compact(1000).then(() => isDone = true);
+    let syncs = 0;
+    while (!isDone) {
+      const first = store.append([payloadOf(7, 64)], 2n);
+      await store.sync();
+      assert.ok(store.persistedSeq > first);
+      if (!isDone) syncs += 1;
+    }
+    await compacted;
+    assert.ok(syncs > 1, `${syncs} syncs`);
+    const { nextSeq } = store;
+    assert.equal(store.firstSeq, 1000);
+    assert.equal(store.count, nextSeq - 1000);
+    await store.close();
+    const again = await openStore(folder);
+    assert.deepEqual([again.firstSeq, again.nextSeq, again.generation], [1000, nextSeq, 2]);
+    assert.equal(readAll(again).length, nextSeq - 1000);
+    await again.close();
+  });
+});
+
+Deno.test("closing a log ends a rewrite that goes on, and leaves the log as it was", async () => {
+  await inFolder(async (folder) => {
+    const store = await openStore(folder, { clock: systemClock });
+    const batch = Array.from({ length: 1000 }, (_, i) => payloadOf(i, 64));
+    for (let i = 0; i < 300; i++) store.append(batch, 1n);
+    const compacted = store.compact(0);
+    compacted.catch(() => {});
+    await new Promise((resolve) => setImmediate(resolve));
+    await store.close();
+    await assert.rejects(compacted, /file closed/);
+    const again = await openStore(folder);
+    assert.deepEqual([again.count, again.generation], [300_000, 1]);
+    await again.close();
   });
 });

@@ -132,23 +132,6 @@ export function makeRecords(
   }
 }
 
-/**
- * Checks `count` records that lie at `records` against payloads that lie one behind the other at
- * `payload`, as their lengths say; the number of sound ones before the first that is not.
- */
-export function countSound(records: usize, payload: usize, count: u32): u32 {
-  for (let i: u32 = 0; i < count; i++) {
-    const word = load<u32>(records, 16);
-    const isInline = word >= 0x80000000;
-    const length: u32 = isInline ? 8 : load<u32>(records, 12);
-    const value = <u32>hash64(isInline ? records + 8 : payload, length);
-    if (((value ^ word) & 0x0fffffff) != 0) return i;
-    if (!isInline) payload += length;
-    records += 20;
-  }
-  return count;
-}
-
 function hash64(at: usize, length: u32): u64 {
   if (length > 16) {
     if (length <= 128) return hash17to128(at, length);
