@@ -28,6 +28,7 @@ export interface Retention {
 export interface RedexConfig {
   /** On disk; in memory when left out. */
   readonly isPersistent?: boolean;
+  /** `never` when left out; means nothing in memory. */
   readonly fsync?: FsyncPolicy;
   readonly retention?: Retention;
   /** How often retention runs by itself; 0 for only when asked to. */
@@ -106,7 +107,7 @@ export interface RedexStat {
   readonly damaged: number;
   readonly fsync: FsyncPolicy;
   readonly retention: Retention;
-  /** Why nothing can be appended any more; `undefined` when all is well. */
+  /** Why nothing can be appended, or how the last sync failed; `undefined` when all is well. */
   readonly failure: string | undefined;
 }
 
