@@ -115,7 +115,8 @@ export class StreamPlane {
     const accepted = this.#accepted.get(low, high)?.(session.peer.nodeId);
     if (accepted === undefined) return false;
     const { handler, options = {}, attach } = accepted;
-    attach?.(this.#divert(session, low, high, handler, options));
+    const handle = this.#divert(session, low, high, handler, options);
+    attach?.(handle);
     return true;
   }
 
