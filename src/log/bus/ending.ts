@@ -31,6 +31,7 @@ export async function flushShards(
   if (refused !== undefined) {
     throw new BusError(refused.kind, `Cannot flush: events were lost: ${refused.message}`, {
       cause: refused,
+      next: refused.next,
     });
   }
   await withTimeout(clock, config.adapterTimeoutMs, undefined, "flush", (signal) => {

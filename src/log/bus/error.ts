@@ -12,6 +12,8 @@ const CODES = {
   filter: "usage",
   /** May be tried again. */
   transient: "unreachable",
+  /** The node that the events go to does not take them from this one. */
+  not_allowed: "not_allowed",
   /** Trying again does not help. */
   fatal: "failed",
 } as const satisfies Record<string, ErrorCode>;

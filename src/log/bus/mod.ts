@@ -4,11 +4,18 @@ export * from "./adapters/redis/mod.ts";
 export * from "./adapters/log.ts";
 export * from "./adapters/memory.ts";
 export {
+  createFeedCounters,
   createMeshAdapter,
   type FeedCounters,
+  type FeedLink,
+  FeedMarks,
+  FeedReceivers,
+  type FeedSource,
+  feedStreams,
   type MeshAdapter,
   type MeshAdapterDeps,
   type MeshAdapterOptions,
+  NOT_ACCEPTED,
 } from "./adapters/mesh/mod.ts";
 export * from "./adapters/net/mod.ts";
 export * from "./adapters/noop.ts";

@@ -56,6 +56,16 @@ export interface ShardPoll {
   readonly missed?: bigint;
 }
 
+/** How far another node's bus got here. */
+export interface FedMark {
+  /** The node that the events came from. */
+  readonly source: bigint;
+  readonly producerNonce: bigint;
+  readonly shard: number;
+  /** Number of the event that comes next. */
+  readonly next: bigint;
+}
+
 /**
  * An engine that keeps batches. Errors are {@linkcode BusError}s: `transient` and `backpressure` are tried again,
  * others drop the batch. Secrets of its address are in no error and no log.
@@ -73,6 +83,13 @@ export interface BusAdapter {
    * fill the rings then. False, or an error, has the batch handed to `write`.
    */
   writeNow?(batch: Batch): boolean;
+  /**
+   * As `write`, for a batch of another node's bus, with a mark of how far that bus got that is there after a crash
+   * if the batch is, and not otherwise. An engine without it tells repeats by its dedup ids, or not at all.
+   */
+  writeFed?(batch: Batch, source: bigint, signal: AbortSignal): Promise<void>;
+  /** The marks, as they were when the engine was started. */
+  fedMarks?(signal: AbortSignal): Promise<readonly FedMark[]>;
   poll(
     shard: number,
     fromId: string | undefined,

@@ -208,7 +208,7 @@ function feedMessageTarget(): FuzzTarget {
   const corpus = [
     ...encodePieces(key, new Uint8Array(9_000).fill(7)),
     encodeFeedMessage({ kind: "kept", ...key }),
-    encodeFeedMessage({ kind: "refused", ...key, isRetryable: true, reason: "it is full" }),
+    encodeFeedMessage({ kind: "refused", ...key, refusal: "for_now", reason: "it is full" }),
     encodeFeedMessage({ kind: "flush", token: 9n }),
     encodeFeedMessage({ kind: "flushed", token: 9n }),
   ];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/mod.ts";
-import { type MeshLink, openUdpSocket } from "../../../src/core/transport/mod.ts";
+import { openUdpSocket } from "../../../src/core/transport/mod.ts";
 import {
   BATCH_PRESETS,
   BusError,
@@ -8,6 +8,7 @@ import {
   createMemoryAdapter,
   createMeshAdapter,
   createNetAdapter,
+  type FeedLink,
   formatBackpressure,
   type NetAdapterOptions,
   openRedex,
@@ -110,7 +111,7 @@ Deno.test("values out of range are errors", () => {
 
 Deno.test("unknown options of adapters are errors too", () => {
   const isUnknown = /unknown option of the \w+ adapter "maximum"/;
-  const link = { nodeId: 1n } as MeshLink;
+  const link = { nodeId: 1n } as FeedLink;
   const clock = systemClock;
   const openSocket = () => openUdpSocket({ host: "127.0.0.1", port: 0 });
   const options = { maximum: 1 } as object;

@@ -4,13 +4,16 @@ import {
   BusError,
   type BusOptions,
   createEventBus,
+  createLogAdapter,
   createMemoryAdapter,
   createMeshAdapter,
   type EventBus,
   type MeshAdapter,
   type MeshAdapterOptions,
+  openRedex,
 } from "../../../src/log/mod.ts";
 import { seededRandom } from "../../sim/memory_network.ts";
+import { SimDisk } from "../../sim/sim_disk.ts";
 import { type KitNode, MeshKit } from "../../sim/mesh_kit.ts";
 import { assertSettled, numbered, numbersOf, within } from "./bus_kit.ts";
 
@@ -247,6 +250,171 @@ Deno.test("a bus without a target keeps its own events; this node is neither tar
   assert.throws(() => createMeshAdapter(deps, { to: node.nodeId }), BusError);
   assert.throws(() => createMeshAdapter(deps, { from: [node.nodeId] }), BusError);
 });
+
+Deno.test("a node that may not feed is told so, and it is counted", async () => {
+  using kit = new MeshKit();
+  const [left, right] = await pair(kit);
+  const receiver = await join(kit, right, { from: [77n] });
+  const sender = await join(kit, left, { to: right.nodeId }, { bus: { shards: 1 } });
+  for (const [n, batches] of [[1, 1], [2, 2]] as const) {
+    sender.bus.ingest(n);
+    await assert.rejects(
+      within(kit.clock, sender.bus.flush()),
+      (error) =>
+        error instanceof BusError && error.kind === "not_allowed" &&
+        (error.next ?? "").includes("--bus-accept"),
+    );
+    assert.equal(receiver.adapter.counters.notAllowed, batches);
+  }
+  assert.equal((await receiver.bus.poll({ limit: 10 })).events.length, 0);
+  await end(kit, sender, receiver);
+});
+
+Deno.test("a peer that only says who it is does not feed in another's name", async () => {
+  using kit = new MeshKit();
+  const [left, right] = await pair(kit);
+  const inner = createMemoryAdapter();
+  const adapter = createMeshAdapter({ link: right.transport, inner, isProven: () => false }, {
+    from: [left.nodeId],
+  });
+  await adapter.start();
+  const sender = await join(kit, left, { to: right.nodeId }, { bus: { shards: 1 } });
+  sender.bus.ingest(1);
+  await assert.rejects(within(kit.clock, sender.bus.flush()), /not proved/);
+  await adapter.stop();
+  await end(kit, sender);
+});
+
+Deno.test("any number of nodes feed one that takes from any", async () => {
+  using kit = new MeshKit();
+  const right = kit.node(1);
+  const receiver = await join(kit, right, { from: "any" });
+  const senders: Member[] = [];
+  for (const number of [2, 3, 4]) {
+    const node = kit.node(number);
+    await kit.connect(node, right);
+    senders.push(await join(kit, node, { to: right.nodeId }));
+  }
+  senders.forEach(({ bus }, i) => bus.ingestRawBatch(numbered(i * 100, i * 100 + 100)));
+  await within(kit.clock, Promise.all(senders.map(({ bus }) => bus.flush())));
+  const { events } = await receiver.bus.poll({ limit: 1_000 });
+  assert.deepEqual(sorted(numbersOf(events)), range(0, 300));
+  assert.deepEqual(receiver.adapter.sources().map((source) => source.events), [100, 100, 100]);
+  await end(kit, ...senders, receiver);
+});
+
+Deno.test("a node without a session is reached for", async () => {
+  using kit = new MeshKit();
+  const [left, right] = [kit.node(1), kit.node(2)];
+  const receiver = await join(kit, right, { from: [left.nodeId] });
+  const reached: bigint[] = [];
+  const adapter = createMeshAdapter({
+    link: left.transport,
+    inner: createMemoryAdapter(),
+    reach: async (peer) => {
+      reached.push(peer);
+      await left.transport.dial({
+        nodeId: right.nodeId,
+        noisePublicKey: right.publicKey,
+        addresses: [right.address],
+        form: "routed",
+      }, 2_000);
+    },
+  }, { to: right.nodeId });
+  const bus = await within(kit.clock, createEventBus({ clock: kit.clock, adapter }, { shards: 1 }));
+  bus.ingest(1);
+  await within(kit.clock, bus.flush());
+  assert.deepEqual(reached, [right.nodeId]);
+  await end(kit, { bus, adapter }, receiver);
+});
+
+Deno.test("a receiver over the log that is killed between keeping a batch and its answer keeps it once", async () => {
+  using kit = new MeshKit();
+  const [left, right] = await pair(kit);
+  const disk = new SimDisk();
+  const open = async (isDeaf: boolean) => {
+    const redex = openRedex({ clock: kit.clock, disk }, { folder: "data/log" });
+    const log = createLogAdapter(redex);
+    const inner: BusAdapter = !isDeaf ? log : withWriteFed(log, async (keep) => {
+      await keep();
+      await new Promise(() => {});
+    });
+    const receiver = await join(kit, right, { from: [left.nodeId] }, { inner });
+    return { ...receiver, redex };
+  };
+  const deaf = await open(true);
+  const sender = await join(kit, left, { to: right.nodeId }, {
+    bus: { shards: 1, adapterTimeoutMs: 1_000, adapterRetries: 50 },
+  });
+  sender.bus.ingestRawBatch(numbered(0, 10));
+  const isKept = () => deaf.redex.get("bus/default/0")?.nextSeq === 10n;
+  assert.ok(await kit.clock.advanceUntil(isKept, 10_000));
+  // The process ends, and what it wrote is in its files.
+  deaf.bus.abandon();
+  await deaf.redex.close();
+  const again = await open(false);
+  assert.ok(await kit.clock.advanceUntil(() => sender.bus.stats().dispatched === 10n, 60_000));
+  sender.bus.ingestRawBatch(numbered(10, 20));
+  await within(kit.clock, sender.bus.flush());
+  assert.deepEqual(numbersOf((await again.bus.poll({ limit: 100 })).events), range(0, 20));
+  assert.equal(again.adapter.counters.repeats, 10);
+  await end(kit, sender, again);
+  await again.redex.close();
+});
+
+Deno.test("a batch that was noted and never kept is taken when it comes again", async () => {
+  using kit = new MeshKit();
+  const disk = new SimDisk();
+  const signal = new AbortController().signal;
+  const batch = (from: number) => ({
+    shard: 3,
+    events: numbered(from, from + 10).map((raw) => ({ raw, insertionTs: BigInt(from) })),
+    sequenceStart: BigInt(from),
+    producerNonce: 5n,
+  });
+  const redex = openRedex({ clock: kit.clock, disk }, { folder: "data/log" });
+  const adapter = createLogAdapter(redex);
+  await adapter.start();
+  await adapter.writeFed?.(batch(0), 1n, signal);
+  await adapter.writeFed?.(batch(10), 1n, signal);
+  await adapter.writeFed?.(batch(0), 2n, signal);
+  const mark = (source: bigint, next: bigint) => ({ source, producerNonce: 5n, shard: 3, next });
+  assert.deepEqual(await adapter.fedMarks?.(signal), [mark(1n, 20n), mark(2n, 10n)]);
+  // The note of a batch that a crash kept from the channel, and that others took the place of.
+  const notes = await redex.open("bus/default/feeds", { isPersistent: true });
+  const [last] = notes.readRange(notes.nextSeq - 1n, notes.nextSeq).map(({ payload }) => payload);
+  const note = new Uint8Array(last ?? []);
+  new DataView(note.buffer).setBigUint64(19, 20n, true);
+  new DataView(note.buffer).setBigUint64(39, 1234n, true);
+  notes.append(note);
+  assert.deepEqual(await adapter.fedMarks?.(signal), [mark(1n, 20n), mark(2n, 10n)]);
+  new DataView(note.buffer).setBigUint64(27, 30n, true);
+  notes.append(note);
+  assert.deepEqual(await adapter.fedMarks?.(signal), [mark(1n, 20n), mark(2n, 10n)]);
+  // What is none is passed over.
+  notes.append(new Uint8Array(47));
+  notes.append(new Uint8Array(3));
+  assert.equal((await adapter.fedMarks?.(signal))?.length, 2);
+  await adapter.stop();
+  await redex.close();
+});
+
+/** The adapter, with something around what it does with batches of other nodes. */
+function withWriteFed(
+  log: BusAdapter,
+  around: (keep: () => Promise<void>) => Promise<void>,
+): BusAdapter {
+  return new Proxy(log, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (name === "writeFed") {
+        return (...args: Parameters<NonNullable<BusAdapter["writeFed"]>>) =>
+          around(async () => await target.writeFed?.(...args));
+      }
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
 
 for (let seed = 1; seed <= Number(Deno.env.get("NET_BUS_SEEDS") ?? 3); seed++) {
   Deno.test(`over a network that comes and goes each event arrives once, seed ${seed}`, async () => {

@@ -11,7 +11,6 @@ import {
 } from "../../../src/log/bus/adapters/mesh/mod.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
-  booleanOf,
   bytesOf,
   listOf,
   numberOf,
@@ -60,10 +59,9 @@ function checkMessage(vector: VectorObject): void {
     assert.deepEqual([...encodePieces(key, part)], [bytes]);
     return;
   }
-  const isRetryable = kind === "refused" && booleanOf(vector, "retryable");
   const expected = kind === "kept"
     ? { kind, ...key }
-    : { kind, ...key, isRetryable, reason: textOf(vector, "reason") };
+    : { kind, ...key, refusal: textOf(vector, "refusal"), reason: textOf(vector, "reason") };
   assert.deepEqual(message, expected);
   assert.deepEqual(encodeFeedMessage(message), bytes);
 }

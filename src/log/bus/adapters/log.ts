@@ -10,7 +10,7 @@ import { BusError } from "../error.ts";
 import { eventIdKind } from "../event_id.ts";
 import { EVENT_ID_MAX, SHARDS_MAX } from "../limits.ts";
 import { refuseUnknown } from "../option_checks.ts";
-import type { Batch, BusAdapter, ShardPoll } from "../types.ts";
+import type { Batch, BusAdapter, FedMark, ShardPoll } from "../types.ts";
 import {
   type Redex,
   type RedexConfig,
@@ -19,6 +19,7 @@ import {
   type RedexFile,
 } from "../../redex/mod.ts";
 import { recordsOf } from "./_batch_records.ts";
+import { encodeNote, lastNotes, markOf, noteOf, NOTES_MAX } from "./_feed_notes.ts";
 import { decodeEnvelope } from "./engine/envelope.ts";
 import { pollPage } from "./engine/poll_page.ts";
 
@@ -67,6 +68,8 @@ class LogAdapter implements BusAdapter {
   readonly #files = new Map<number, RedexFile>();
   /** Shards there is a channel of. */
   readonly #kept = new Set<number>();
+  /** Where it is noted what came from other nodes. */
+  #notes: RedexFile | undefined;
   #isRunning = false;
 
   constructor(redex: Redex, { name = "default", channels = {} }: LogAdapterOptions) {
@@ -97,6 +100,27 @@ class LogAdapter implements BusAdapter {
     return true;
   }
 
+  async writeFed(batch: Batch, source: bigint): Promise<void> {
+    const file = await this.#open(batch.shard);
+    const notes = await this.#openNotes();
+    await attempt(`append to ${file.name}`, () => {
+      const records = recordsOf(batch);
+      // Nothing comes between the two: the note says which number the batch begins with.
+      notes.append(encodeNote(noteOf(batch, source, file, records)));
+      file.appendBatch(records);
+    });
+  }
+
+  async fedMarks(): Promise<readonly FedMark[]> {
+    const names = await attempt("list the channels of the bus", () => this.#redex.names());
+    if (!names.includes(this.#notesName)) return [];
+    const file = await this.#openNotes();
+    const notes = await attempt(`read ${file.name}`, () => lastNotes(file));
+    const marks: FedMark[] = [];
+    for (const note of notes) marks.push(markOf(note, await this.#open(note.shard)));
+    return marks;
+  }
+
   async poll(shard: number, fromId: string | undefined, limit: number): Promise<ShardPoll> {
     const last = fromId === undefined ? undefined : seqOf(fromId);
     if (!this.#kept.has(shard)) {
@@ -109,14 +133,14 @@ class LogAdapter implements BusAdapter {
 
   async flush(): Promise<void> {
     this.#requireRunning();
-    await Promise.all(
-      [...this.#files.values()].map((file) => attempt(`sync ${file.name}`, () => file.sync())),
-    );
+    const files = [...this.#files.values(), ...this.#notes === undefined ? [] : [this.#notes]];
+    await Promise.all(files.map((file) => attempt(`sync ${file.name}`, () => file.sync())));
   }
 
   stop(): Promise<void> {
     this.#isRunning = false;
     this.#files.clear();
+    this.#notes = undefined;
     return Promise.resolve();
   }
 
@@ -150,6 +174,18 @@ class LogAdapter implements BusAdapter {
     this.#files.set(shard, file);
     this.#kept.add(shard);
     return file;
+  }
+
+  get #notesName(): string {
+    return `${this.#prefix}feeds`;
+  }
+
+  async #openNotes(): Promise<RedexFile> {
+    this.#requireRunning();
+    const name = this.#notesName;
+    if (this.#notes !== undefined && this.#redex.get(name) === this.#notes) return this.#notes;
+    const config = { ...this.#config, retention: { eventsMax: NOTES_MAX } };
+    return this.#notes = await attempt(`open ${name}`, () => this.#redex.open(name, config));
   }
 
   #shardOf(name: string): number | undefined {

@@ -1,29 +1,37 @@
-/** Takes batches from one node and keeps them in an adapter; each event once, as long as this process lives. */
+/** Takes batches from one node and keeps them in an adapter, each event once. */
 import type { Log } from "../../../../observe/mod.ts";
-import type { EndReceiving, MeshLink, SendStream } from "../../../../core/transport/mod.ts";
+import type { AcceptedStream, EndReceiving, SendStream } from "../../../../core/transport/mod.ts";
 import { toBusError } from "../../dispatch.ts";
 import type { Batch, BusAdapter } from "../../types.ts";
-import type { FeedStreams } from "./feed_sender.ts";
-import { HELD_BYTES_MAX, PRODUCERS_MAX, WINDOW_BYTES } from "./limits.ts";
+import type { FeedMarks } from "./feed_marks.ts";
+import type { FeedStreams, SenderLink } from "./feed_sender.ts";
+import { HELD_BYTES_IN_ALL_MAX, HELD_BYTES_MAX, WINDOW_BYTES } from "./limits.ts";
 import {
   decodeFeedMessage,
   decodeParcel,
   encodeFeedMessage,
   type FeedMessage,
   type ParcelKey,
+  type Refusal,
 } from "./messages.ts";
 
 /** What a receiver needs. */
 export interface FeedReceiverDeps {
-  readonly link: MeshLink;
+  readonly link: SenderLink;
   readonly streams: FeedStreams;
   /** Keeps the events. */
   readonly inner: BusAdapter;
   readonly log: Log;
-  /** Counts, shared by all receivers of an adapter. */
+  /** Shared by all receivers of an adapter. */
+  readonly sums: FeedSums;
+}
+
+/** What the receivers of an adapter share. */
+export interface FeedSums {
   readonly counters: FeedCounters;
-  /** Number of the next event by producer and shard, shared too: a producer may come back through another session. */
-  readonly nextOf: Map<string, bigint>;
+  readonly marks: FeedMarks;
+  /** Bytes of parcels that are not kept yet. */
+  heldBytes: number;
 }
 
 /** What came, and what was not kept. */
@@ -37,7 +45,12 @@ export interface FeedCounters {
   malformed: number;
   /** Batches that could not be kept. */
   refused: number;
+  /** Batches of nodes that may not feed this one. */
+  notAllowed: number;
 }
+
+/** The counters of one node. */
+export type SourceCounters = Pick<FeedCounters, "events" | "repeats" | "gaps" | "refused">;
 
 interface Assembly {
   readonly key: ParcelKey;
@@ -47,6 +60,7 @@ interface Assembly {
 
 /** One direction from one peer. */
 export class FeedReceiver {
+  readonly counters: SourceCounters = { events: 0, repeats: 0, gaps: 0, refused: 0 };
   readonly #deps: FeedReceiverDeps;
   readonly #peer: bigint;
   readonly #assemblies = new Map<number, Assembly>();
@@ -62,22 +76,38 @@ export class FeedReceiver {
     this.#peer = peer;
   }
 
-  /** Listens for the peer's events, if there is a session with it; called again when there is a new one. */
+  /** True while there is a stream of the peer's. */
+  get isListening(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Listens on the session that there is; for what came before anybody asked. */
   listen(): void {
     const { link, streams } = this.#deps;
-    if (this.#end !== undefined || this.#abort.signal.aborted) return;
-    if (!link.connectedPeers().includes(this.#peer)) return;
+    const { handler, options } = this.accept();
     let isEnded = false;
-    const end = link.openReceiveStream(this.#peer, streams.events, {
-      onEvent: (_sequence, payload) => this.#take(payload),
-      onEnd: () => {
-        isEnded = true;
-        this.#forget();
-        // A session that took the place of another one may be there already.
-        queueMicrotask(() => this.listen());
-      },
-    }, { windowBytes: WINDOW_BYTES, isOrdered: true, isKept: true });
+    const { onEvent } = handler;
+    const onEnd: typeof handler.onEnd = (reason) => {
+      isEnded = true;
+      handler.onEnd(reason);
+    };
+    const end = link.openReceiveStream(this.#peer, streams.events, { onEvent, onEnd }, options);
     if (!isEnded) this.#end = end;
+  }
+
+  /** How a stream is taken that the peer begins. */
+  accept(): AcceptedStream {
+    return {
+      handler: {
+        onEvent: (_sequence, payload) => this.#take(payload),
+        onEnd: () => this.#forget(),
+      },
+      options: { windowBytes: WINDOW_BYTES, isOrdered: true, isKept: true },
+      attach: ({ end }) => {
+        this.#forget();
+        this.#end = end;
+      },
+    };
   }
 
   async stop(): Promise<void> {
@@ -91,23 +121,24 @@ export class FeedReceiver {
     this.#end = undefined;
     this.#answers?.abort();
     this.#answers = undefined;
-    for (const { bytes } of this.#assemblies.values()) this.#held -= bytes.length;
-    this.#assemblies.clear();
+    for (const shard of [...this.#assemblies.keys()]) this.#drop(shard);
   }
 
   #take(payload: Uint8Array): void {
     const message = decodeFeedMessage(payload);
     if (message?.kind === "piece") this.#assemble(message);
     else if (message?.kind === "flush") this.#queue(() => this.#flush(message.token));
-    else this.#deps.counters.malformed += 1;
+    else this.#deps.sums.counters.malformed += 1;
   }
 
   #assemble(piece: Extract<FeedMessage, { kind: "piece" }>): void {
     const { shard, producerNonce, sequence, total, offset } = piece;
     if (offset === 0) {
       this.#drop(shard);
-      if (this.#held + total > HELD_BYTES_MAX) return this.#refuse(piece, true, "it is busy");
-      this.#held += total;
+      const isFull = this.#held + total > HELD_BYTES_MAX ||
+        this.#deps.sums.heldBytes + total > HELD_BYTES_IN_ALL_MAX;
+      if (isFull) return this.#refuse(piece, "for_now", "it is busy");
+      this.#hold(total);
       const key = { shard, producerNonce, sequence };
       this.#assemblies.set(shard, { key, bytes: new Uint8Array(total), filled: 0 });
     }
@@ -115,7 +146,7 @@ export class FeedReceiver {
     // The first piece was refused, or another parcel took its place.
     if (assembly?.key.sequence !== sequence || assembly.key.producerNonce !== producerNonce) return;
     if (assembly.filled !== offset || assembly.bytes.length !== total) {
-      this.#deps.counters.malformed += 1;
+      this.#deps.sums.counters.malformed += 1;
       return this.#drop(shard);
     }
     assembly.bytes.set(piece.bytes, offset);
@@ -129,7 +160,12 @@ export class FeedReceiver {
     const assembly = this.#assemblies.get(shard);
     if (assembly === undefined) return;
     this.#assemblies.delete(shard);
-    this.#held -= assembly.bytes.length;
+    this.#hold(-assembly.bytes.length);
+  }
+
+  #hold(bytes: number): void {
+    this.#held += bytes;
+    this.#deps.sums.heldBytes += bytes;
   }
 
   #queue(work: () => Promise<void>): void {
@@ -139,48 +175,44 @@ export class FeedReceiver {
   }
 
   async #keep({ key, bytes }: Assembly): Promise<void> {
-    const { inner, counters } = this.#deps;
-    this.#held -= bytes.length;
+    const { inner, sums } = this.#deps;
+    this.#hold(-bytes.length);
     const events = decodeParcel(bytes);
     if (events === undefined) {
-      counters.malformed += 1;
-      return this.#refuse(key, false, "it can't be read");
+      sums.counters.malformed += 1;
+      return this.#refuse(key, "for_good", "it can't be read");
     }
     const batch = this.#withoutRepeats(key, events);
     const end = key.sequence + BigInt(events.length);
     if (batch !== undefined) {
+      const { signal } = this.#abort;
       try {
-        await inner.write(batch, this.#abort.signal);
+        await (inner.writeFed?.(batch, this.#peer, signal) ?? inner.write(batch, signal));
       } catch (thrown) {
         const error = toBusError(thrown, "Cannot keep events");
-        counters.refused += 1;
-        return this.#refuse(key, error.isRetryable, error.message);
+        this.#count("refused", 1);
+        return this.#refuse(key, error.isRetryable ? "for_now" : "for_good", error.message);
       }
-      counters.events += batch.events.length;
-      this.#remember(key, end);
+      this.#count("events", batch.events.length);
+      sums.marks.set({ source: this.#peer, ...key, next: end });
     }
     await this.#say(encodeFeedMessage({ kind: "kept", ...key, sequence: end }));
   }
 
   /** What of it is new; `undefined` when nothing is. */
   #withoutRepeats({ shard, producerNonce, sequence }: ParcelKey, events: Batch["events"]) {
-    const { counters, nextOf } = this.#deps;
-    const next = nextOf.get(`${producerNonce}:${shard}`);
+    const next = this.#deps.sums.marks.next(this.#peer, producerNonce, shard);
     const known = next === undefined || next <= sequence ? 0 : Number(next - sequence);
-    if (next !== undefined && next < sequence) counters.gaps += Number(sequence - next);
-    counters.repeats += Math.min(known, events.length);
+    if (next !== undefined && next < sequence) this.#count("gaps", Number(sequence - next));
+    this.#count("repeats", Math.min(known, events.length));
     if (known >= events.length) return undefined;
     const sequenceStart = sequence + BigInt(known);
     return { shard, producerNonce, sequenceStart, events: events.slice(known) };
   }
 
-  #remember({ shard, producerNonce }: ParcelKey, next: bigint): void {
-    const { nextOf } = this.#deps;
-    const name = `${producerNonce}:${shard}`;
-    nextOf.delete(name);
-    nextOf.set(name, next);
-    const [oldest] = nextOf.keys();
-    if (nextOf.size > PRODUCERS_MAX && oldest !== undefined) nextOf.delete(oldest);
+  #count(what: keyof SourceCounters, amount: number): void {
+    this.counters[what] += amount;
+    this.#deps.sums.counters[what] += amount;
   }
 
   async #flush(token: bigint): Promise<void> {
@@ -188,15 +220,8 @@ export class FeedReceiver {
     await this.#say(encodeFeedMessage({ kind: "flushed", token }));
   }
 
-  #refuse({ shard, producerNonce, sequence }: ParcelKey, isRetryable: boolean, reason: string) {
-    const message = {
-      kind: "refused",
-      shard,
-      producerNonce,
-      sequence,
-      isRetryable,
-      reason,
-    } as const;
+  #refuse({ shard, producerNonce, sequence }: ParcelKey, refusal: Refusal, reason: string) {
+    const message = { kind: "refused", shard, producerNonce, sequence, refusal, reason } as const;
     this.#queue(() => this.#say(encodeFeedMessage(message)));
   }
 

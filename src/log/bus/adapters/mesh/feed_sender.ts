@@ -1,7 +1,7 @@
 /** Sends batches to one node and waits until it has kept them. */
 import { xxh3Low32 } from "../../../../core/crypto/mod.ts";
 import type { EndReceiving, MeshLink, SendStream } from "../../../../core/transport/mod.ts";
-import { NetError, utf8 } from "../../../../base/mod.ts";
+import { idToHex, NetError, utf8 } from "../../../../base/mod.ts";
 import { BusError } from "../../error.ts";
 import type { Batch } from "../../types.ts";
 import { PARCEL_BYTES, WINDOW_BYTES } from "./limits.ts";
@@ -36,24 +36,38 @@ interface Waiter {
   readonly settle: (error: BusError | undefined) => void;
 }
 
+/** The part of the transport that a sender uses. */
+export type SenderLink = Pick<
+  MeshLink,
+  "nodeId" | "connectedPeers" | "openSendStream" | "openReceiveStream"
+>;
+
 /** One direction to one peer. */
 export class FeedSender {
-  readonly #link: MeshLink;
+  readonly #link: SenderLink;
   readonly #peer: bigint;
   readonly #streams: FeedStreams;
+  readonly #reach: ((peer: bigint, signal: AbortSignal) => Promise<void>) | undefined;
   #stream: SendStream | undefined;
   #endAnswers: EndReceiving = () => {};
   /** Who waits, by shard; a shard has one batch on its way. */
   readonly #batches = new Map<number, Waiter>();
   readonly #flushes = new Map<bigint, Waiter>();
   #token = 0n;
+  #isStopped = false;
   /** The peer has kept something since its last flush. */
   #isUnsafe = false;
 
-  constructor(link: MeshLink, peer: bigint, streams: FeedStreams) {
+  constructor(
+    link: SenderLink,
+    peer: bigint,
+    streams: FeedStreams,
+    reach?: (peer: bigint, signal: AbortSignal) => Promise<void>,
+  ) {
     this.#link = link;
     this.#peer = peer;
     this.#streams = streams;
+    this.#reach = reach;
   }
 
   /** True when there is a session with the peer. */
@@ -79,7 +93,7 @@ export class FeedSender {
   /** Resolves when what the peer has kept is as safe as it can make it. */
   async flush(signal: AbortSignal): Promise<void> {
     if (!this.#isUnsafe) return;
-    const stream = this.#open();
+    const stream = await this.#open(signal);
     this.#isUnsafe = false;
     const token = ++this.#token;
     const flushed = this.#wait(
@@ -103,7 +117,7 @@ export class FeedSender {
 
   async #sendParcel(batch: Batch, from: number, to: number, signal: AbortSignal): Promise<void> {
     const { shard, events, producerNonce, sequenceStart } = batch;
-    const stream = this.#open();
+    const stream = await this.#open(signal);
     const end = sequenceStart + BigInt(to);
     const kept = this.#wait(this.#batches, shard, { sequence: end, producerNonce }, signal);
     const key = { shard, producerNonce, sequence: sequenceStart + BigInt(from) };
@@ -120,15 +134,21 @@ export class FeedSender {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#endAnswers();
     this.#stream?.abort();
     this.#stream = undefined;
-    this.#failAll(new BusError("shutting_down", "Cannot send to peer: the adapter was stopped"));
+    this.#failAll(stopped());
   }
 
-  #open(): SendStream {
+  async #open(signal: AbortSignal): Promise<SendStream> {
     if (this.#stream !== undefined) return this.#stream;
     try {
+      if (!this.isConnected) await this.#reach?.(this.#peer, signal);
+      signal.throwIfAborted();
+      if (this.#isStopped) throw stopped();
+      // Another shard may have opened it meanwhile.
+      if (this.#stream !== undefined) return this.#stream;
       const stream = this.#link.openSendStream(this.#peer, this.#streams.events, {
         windowBytes: WINDOW_BYTES,
         isKept: true,
@@ -158,8 +178,16 @@ export class FeedSender {
       if (message.sequence >= waiter.sequence) waiter.settle(undefined);
       return;
     }
-    const why = `Cannot keep events at the peer: ${message.reason}`;
-    waiter.settle(new BusError(message.isRetryable ? "transient" : "fatal", why));
+    waiter.settle(this.#refusal(message));
+  }
+
+  #refusal({ refusal, reason }: Extract<FeedMessage, { kind: "refused" }>): BusError {
+    const why = `Cannot keep events at node ${idToHex(this.#peer)}: ${reason}`;
+    if (refusal !== "not_allowed") {
+      return new BusError(refusal === "for_now" ? "transient" : "fatal", why);
+    }
+    const next = `allow it there: net node start --bus-accept ${idToHex(this.#link.nodeId)}`;
+    return new BusError("not_allowed", why, { next });
   }
 
   #lose(stream: SendStream, reason: string): void {
@@ -210,6 +238,10 @@ function parcelEnd(events: Batch["events"], from: number): number {
     if (bytes > PARCEL_BYTES && to > from) break;
   }
   return to;
+}
+
+function stopped(): BusError {
+  return new BusError("shutting_down", "Cannot send to peer: the adapter was stopped");
 }
 
 function asBusError(error: unknown): BusError {

@@ -9,6 +9,10 @@ export const PARCEL_BYTES = 1024 * 1024;
 export const PARCEL_BYTES_MAX = EVENT_BYTES_MAX + 1024;
 /** Parcels of one peer that are not complete, or wait to be kept, in bytes. */
 export const HELD_BYTES_MAX = 4 * PARCEL_BYTES_MAX;
+/** The same of all peers together. */
+export const HELD_BYTES_IN_ALL_MAX = 4 * HELD_BYTES_MAX;
+/** Peers that are told why their events are not taken, at once; others are not answered. */
+export const TURNED_AWAY_MAX = 64;
 /** Producers and shards whose repeats are told; the ones heard of longest ago go. */
 export const PRODUCERS_MAX = 4_096;
 /** Credit of the stream that carries events: a burst of a few batches. */

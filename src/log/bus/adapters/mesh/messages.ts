@@ -23,6 +23,10 @@ export interface ParcelKey {
   readonly sequence: bigint;
 }
 
+/** Why events are not kept: it may pass, it will not, or the sender may not feed this node. */
+export type Refusal = (typeof REFUSALS)[number];
+const REFUSALS = ["for_good", "for_now", "not_allowed"] as const;
+
 /** A message. */
 export type FeedMessage =
   | (ParcelKey & {
@@ -35,7 +39,7 @@ export type FeedMessage =
   | (ParcelKey & { readonly kind: "kept" })
   | (ParcelKey & {
     readonly kind: "refused";
-    readonly isRetryable: boolean;
+    readonly refusal: Refusal;
     readonly reason: string;
   })
   | { readonly kind: "flush" | "flushed"; readonly token: bigint };
@@ -68,7 +72,7 @@ export function encodeFeedMessage(message: Exclude<FeedMessage, { kind: "piece" 
       const bytes = new Uint8Array(21 + reason.length);
       const view = startMessage(bytes, KIND.refused);
       writeKey(view, message);
-      view.setUint8(20, message.isRetryable ? 1 : 0);
+      view.setUint8(20, REFUSALS.indexOf(message.refusal));
       bytes.set(reason, 21);
       return bytes;
     }
@@ -156,10 +160,10 @@ function decodePiece(key: ParcelKey, view: DataView, bytes: Uint8Array): FeedMes
 }
 
 function decodeRefused(key: ParcelKey, bytes: Uint8Array): FeedMessage | undefined {
-  const flag = bytes[20];
-  if (flag === undefined || flag > 1 || bytes.length > 21 + 4 * REASON_MAX) return undefined;
+  const refusal = REFUSALS[bytes[20] ?? REFUSALS.length];
+  if (refusal === undefined || bytes.length > 21 + 4 * REASON_MAX) return undefined;
   const reason = new TextDecoder().decode(bytes.subarray(21)).slice(0, REASON_MAX);
-  return { kind: "refused", ...key, isRetryable: flag === 1, reason };
+  return { kind: "refused", ...key, refusal, reason };
 }
 
 function startMessage(bytes: Uint8Array, kind: number): DataView {
