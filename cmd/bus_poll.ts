@@ -94,7 +94,10 @@ export const busPollCommand = buildCommand<PollFlags, [], NetContext>({
       };
       try {
         const result = recordOf(await node.call("bus.poll", params, { signal, onProgress }));
-        const { next, has_more: hasMore } = result;
+        const { next, has_more: hasMore, peer } = result;
+        if (typeof peer === "string" && numberOf(result.events) === 0) {
+          output.note(`what is published here is kept by node ${peer}: poll there`);
+        }
         if (file !== undefined && typeof next === "string") await writeCursor(file, next);
         if (output.isJson) {
           const fields = { kind: "cursor", cursor: next, has_more: hasMore };

@@ -27,6 +27,8 @@ interface Sums {
   events: number;
   refused: number;
   engine: string;
+  /** Node that gets them, with the engine `mesh`. */
+  peer?: string;
 }
 
 /** The verb. */
@@ -36,8 +38,8 @@ export const busPublishCommand = buildCommand<PublishFlags, [string?], NetContex
     fullDescription:
       "Gives EVENT to the node's bus; with -, or without EVENT, each line of standard input is " +
       "one, with @FILE each line of that file. Events are JSON, unless --any takes any bytes. They " +
-      "are gathered into batches and handed to what keeps them: the node's log, Redis or JetStream, " +
-      "as --bus of net node start says. When this returns they are there. When the bus is full it " +
+      "are gathered into batches and handed to what keeps them: the node's log, Redis, JetStream " +
+      "or another node, as --bus of net node start says. When this returns they are there. When the bus is full it " +
       "is waited for; with --drop events are refused as the node's --bus-full says.\n\n" +
       'EXAMPLES\n  net bus publish \'{"level":"error","n":4}\'\n' +
       "  tail -f app.jsonl | net bus publish\n  net bus publish @events.jsonl --json",
@@ -107,6 +109,7 @@ async function publish(
     sums.events += numberOf(done.taken) ?? 0;
     sums.refused += numberOf(done.refused) ?? 0;
     sums.engine = textOf(done.engine);
+    if (typeof done.peer === "string") sums.peer = done.peer;
   };
   try {
     await send(events);
@@ -128,7 +131,7 @@ async function untilKept(
   { io }: NetContext,
   node: NodeCaller,
   output: Output,
-  { engine }: Sums,
+  { engine, peer }: Sums,
   signal: AbortSignal,
 ): Promise<void> {
   const deadline = io.now() + ENGINE_WAIT_MS;
@@ -139,7 +142,11 @@ async function untilKept(
     } catch (error) {
       const isAway = error instanceof NetError && error.code === "unreachable";
       if (!isAway || io.now() >= deadline) throw error;
-      if (isFirst) output.note(`waiting for ${engine}: ${error.message}`);
+      if (isFirst) {
+        output.note(
+          `waiting for ${peer === undefined ? engine : `node ${peer}`}: ${error.message}`,
+        );
+      }
       await pause(ENGINE_LOOK_MS, signal);
     }
   }
@@ -151,9 +158,10 @@ function takenText({ events }: Sums): string {
   return `${what} taken by the node; whether they are kept is not known`;
 }
 
-function publishedText({ events, refused, engine }: Sums): string {
+function publishedText({ events, refused, engine, peer }: Sums): string {
   const what = events === 1 ? "1 event" : `${formatCount(events)} events`;
-  const kept = engine === "noop" ? "kept nowhere" : `kept by ${engine}`;
+  const keeper = peer === undefined ? engine : `node ${peer}`;
+  const kept = engine === "noop" ? "kept nowhere" : `kept by ${keeper}`;
   const rest = refused === 0 ? "" : `, ${formatCount(refused)} refused`;
   return events === 0 && refused === 0 ? "nothing to publish" : `published ${what}, ${kept}${rest}`;
 }

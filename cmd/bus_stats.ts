@@ -21,7 +21,10 @@ export const busStatsCommand = buildCommand<WatchFlags, [], NetContext>({
       "Shows the engine that keeps the bus's events, and what was counted since the " +
       "node started: events taken, handed over, dropped after they were taken, and never taken " +
       "because the bus was full (refused), thinned out (sampled) or no shard was there (unrouted). " +
-      "WAITING are events in a ring, TARGET how many make a batch.\n\n" +
+      "WAITING are events in a ring, TARGET how many make a batch. With --bus mesh or --bus-accept of " +
+      "net node start it says which node gets the events, and which nodes feed this one: events " +
+      "kept, those that came again and were known (REPEATS), those their node gave up (GAPS), and " +
+      "batches that could not be kept (REFUSED).\n\n" +
       "EXAMPLES\n  net bus stats\n  net bus stats --watch\n  net bus stats --json",
   },
   parameters: { flags: bareRecord({ watch: WATCH_FLAG, ...SHARED_FLAGS }) },
@@ -57,7 +60,31 @@ export function statsText({ answer, before, seconds }: Look): string {
     ...["refused", "sampled", "unrouted"].filter((name) => !isZero(name))
       .map((name) => [name, rate(name)] as const),
   ]);
-  return `${fields}\n\n${shardTable(listOf(answer.shards).map(recordOf))}`;
+  const feed = feedText(recordOf(answer.feed));
+  return `${fields}\n${feed}\n${shardTable(listOf(answer.shards).map(recordOf))}`;
+}
+
+/** Whom the bus feeds and who feeds it, if anybody does or has tried to. */
+function feedText(feed: Answer): string {
+  const { peer, accept } = feed;
+  const count = (value: unknown) => formatCount(numberOf(value) ?? 0);
+  const accepted = Array.isArray(accept) ? accept.map(textOf).join(", ") : textOf(accept);
+  const fields: [string, string][] = [];
+  if (typeof peer === "string") {
+    fields.push(["feeds", `${peer}${feed.is_connected === true ? "" : "  (not connected)"}`]);
+  }
+  if (accepted !== "") fields.push(["fed by", accepted], ["kept of them", count(feed.events)]);
+  if (numberOf(feed.not_allowed)) fields.push(["not let in", `${count(feed.not_allowed)} batches`]);
+  const text = fields.length === 0 ? "" : `${formatFields(fields)}\n`;
+  const sources = listOf(feed.sources).map(recordOf);
+  if (sources.length === 0) return text;
+  const rows = sources.map((source) => [
+    textOf(source.node),
+    source.listening === true ? "feeds" : "away",
+    ...["events", "repeats", "gaps", "refused"].map((name) => count(source[name])),
+  ]);
+  const heading = ["NODE", "STATE", "KEPT", "REPEATS", "GAPS", "REFUSED"];
+  return `${text}\n${formatTable([heading, ...rows], { right: [2, 3, 4, 5] })}\n`;
 }
 
 function shardTable(shards: readonly Answer[]): string {

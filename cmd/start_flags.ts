@@ -52,8 +52,10 @@ export interface StartFlags extends SharedFlags {
   readonly logKeep?: string;
   readonly logSegment?: string;
   readonly logSweep?: string;
-  readonly bus?: "log" | "noop" | "redis" | "jetstream";
+  readonly bus?: "log" | "noop" | "redis" | "jetstream" | "mesh";
   readonly busUrl?: string;
+  readonly busPeer?: string;
+  readonly busAccept?: readonly string[];
   readonly busShards?: string;
   readonly busFull?: string;
   readonly snapshotEvery?: string;
@@ -162,11 +164,18 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   logSweep: hiddenTextFlag("DURATION", "Time between runs of retention, or never"),
   bus: {
     kind: "enum",
-    values: ["log", "noop", "redis", "jetstream"],
+    values: ["log", "noop", "redis", "jetstream", "mesh"],
     optional: true,
-    brief: "What keeps the events of the bus: the node's log, nothing, or a server; default: log",
+    brief:
+      "What keeps the events of the bus: the node's log, nothing, a server, or another node; " +
+      "default: log",
   },
   busUrl: textFlag("URL", "Address of that server, or @FILE; a password belongs into the file"),
+  busPeer: textFlag("NODEID", "Node that gets the events of the bus, with --bus mesh"),
+  busAccept: listFlag(
+    "NODEID|any",
+    "Keep events that this node's bus hands over here; default: nobody's; repeatable",
+  ),
   busShards: textFlag("N", "Shards of the bus; default: one for each processor"),
   busFull: textFlag(
     "MODE",
@@ -231,6 +240,8 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     logSweep: flags.logSweep,
     bus: flags.bus,
     busUrl: flags.busUrl,
+    busPeer: flags.busPeer,
+    busAccept: flags.busAccept,
     busShards: flags.busShards,
     busFull: flags.busFull,
     snapshotEvery: flags.snapshotEvery,

@@ -48,6 +48,7 @@ import {
   describePeers,
   describeSessions,
   type FoldService,
+  type LogDefaults,
   LogService,
   type MeshService,
   type MeshServices,
@@ -377,7 +378,7 @@ export class Node {
     const deps = { clock: systemClock, log, metrics: this.metrics };
     const storage = this.#storage = await openStorage(deps, folder);
     this.#supervisor.add(() => storage);
-    this.#addLogs(storage, keys, folder);
+    const logs = this.#addLogs(storage, keys, folder);
     if (scope === "storage") {
       this.#blobs = this.#supervisor.add(() =>
         new BlobService({ ...deps, storage, mesh: undefined })
@@ -395,6 +396,7 @@ export class Node {
     });
     const parts = { ...deps, supervisor: this.#supervisor, config, storage, folder, keys };
     const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
+    this.#addBus(logs, mesh);
     this.#blobs = this.#supervisor.add(() =>
       new BlobService({ ...deps, storage, mesh: mesh.mesh })
     );
@@ -418,11 +420,10 @@ export class Node {
     }
   }
 
-  /** Logs, what gathers events for them, and what is folded out of them. */
-  #addLogs(storage: Storage, keys: NodeKeys, folder: string | undefined): void {
-    const { log, scope } = this.#deps;
-    const { logFsync, logKeep, logSegment, logSweepMs, bus, busUrl, busShards, busFull } =
-      this.config;
+  /** Logs, and what is folded out of them. */
+  #addLogs(storage: Storage, keys: NodeKeys, folder: string | undefined): KeptLogs {
+    const { log } = this.#deps;
+    const { logFsync, logKeep, logSegment, logSweepMs } = this.config;
     const deps = { clock: systemClock, log, metrics: this.metrics };
     const defaults = {
       fsync: logFsync ?? DEFAULT_FSYNC,
@@ -442,18 +443,40 @@ export class Node {
     );
     const state = this.#state = this.#supervisor.add(() => new StateService({ ...deps, logs }));
     this.#db = this.#supervisor.add(() => new DbService({ clock: systemClock, logs, state }));
-    // Alone on a data folder there is nobody to gather events for.
-    if (scope === "storage") return;
+    return { logs, defaults };
+  }
+
+  /** What gathers events; started behind the mesh, which may carry them, and stopped before it. */
+  #addBus({ logs, defaults }: KeptLogs, { mesh, nat }: MeshServices): void {
+    const { log } = this.#deps;
+    const { bus, busUrl, busPeer, busAccept, busShards, busFull } = this.config;
     this.#bus = this.#supervisor.add(() =>
-      new BusService({ ...deps, random: systemRandom, logs, readFile: readUpTo }, {
+      new BusService({
+        clock: systemClock,
+        log,
+        metrics: this.metrics,
+        random: systemRandom,
+        logs,
+        mesh,
+        reach: (peer, signal) => nat.reach(peer, signal),
+        readFile: readUpTo,
+      }, {
         engine: bus ?? "log",
         url: busUrl,
+        peer: busPeer,
+        accept: busAccept,
         shards: busShards,
         full: busFull,
         defaults,
       })
     );
   }
+}
+
+/** The logs, and how they are kept. */
+interface KeptLogs {
+  readonly logs: LogService;
+  readonly defaults: LogDefaults;
 }
 
 function readTicket(text: string): Ticket {

@@ -60,6 +60,8 @@ const SETTINGS = {
   logSweep: ["--log-sweep", "NET_LOG_SWEEP"],
   bus: ["--bus", "NET_BUS"],
   busUrl: ["--bus-url", "NET_BUS_URL"],
+  busPeer: ["--bus-peer", "NET_BUS_PEER"],
+  busAccept: ["--bus-accept", "NET_BUS_ACCEPT"],
   busShards: ["--bus-shards", "NET_BUS_SHARDS"],
   busFull: ["--bus-full", "NET_BUS_FULL"],
   heartbeat: ["--heartbeat"],
@@ -71,6 +73,7 @@ const LISTS: ReadonlyMap<string, string> = new Map([
   ["peer", ","],
   ["expect", ","],
   ["tag", ","],
+  ["busAccept", ","],
   ["subnetRule", ";"],
 ]);
 

@@ -3,18 +3,21 @@
  *
  * The address of a bus engine may hold a password, so it is in no message.
  */
-import { NetError } from "../base/mod.ts";
+import { NetError, parseId } from "../base/mod.ts";
 import type { Layers } from "./layers.ts";
 import { parseDuration } from "./parse.ts";
 import { absolutePath } from "./paths.ts";
 
 /** Engines that can keep what the bus has gathered. */
-export const BUS_ENGINES = ["log", "noop", "redis", "jetstream"] as const;
+export const BUS_ENGINES = ["log", "noop", "redis", "jetstream", "mesh"] as const;
 /** One of {@linkcode BUS_ENGINES}. */
 export type BusEngine = (typeof BUS_ENGINES)[number];
 
 /** Most shards of the bus (`storage.md` 2.1). */
 const BUS_SHARDS_MAX = 65_535;
+
+/** Most nodes that can be named to feed the bus. */
+const BUS_SOURCES_MAX = 64;
 
 /** Smaller segments are more files than events are worth; larger ones do not fit 32-bit places (3.3). */
 const SEGMENT_BYTES_MIN = 64 * 1024;
@@ -108,6 +111,10 @@ export interface LogSettings {
   readonly bus: BusEngine | undefined;
   /** Address of that engine, or `@` and the absolute path of a file with it; a secret, never logged. */
   readonly busUrl: string | undefined;
+  /** Node that gets the events, with the engine `mesh`. */
+  readonly busPeer: bigint | undefined;
+  /** Nodes whose buses may feed this one's; none of them when empty. */
+  readonly busAccept: readonly bigint[] | "any";
   readonly busShards: number | undefined;
   readonly busFull: BusFullSpec | undefined;
 }
@@ -150,6 +157,8 @@ export function readLogSettings(layers: Layers, cwd: string): LogSettings {
     logSweepMs: layers.read("logSweep", parseSweep, "must be a duration up to 24h, or never"),
     bus,
     busUrl: needsUrl ? atPath(given?.text, cwd) : undefined,
+    busPeer: readBusPeer(layers, bus),
+    busAccept: readBusAccept(layers),
     busShards: layers.read("busShards", parseShards, `must be 1 to ${BUS_SHARDS_MAX}`),
     busFull: layers.read(
       "busFull",
@@ -157,6 +166,39 @@ export function readLogSettings(layers: Layers, cwd: string): LogSettings {
       "must be drop-newest, drop-oldest, fail or sample:N",
     ),
   };
+}
+
+/** The node that gets the events, if one does. */
+function readBusPeer(layers: Layers, bus: BusEngine | undefined): bigint | undefined {
+  const given = layers.given("busPeer");
+  const peer = layers.parse(given, parseNodeId, "must be a node id of 16 hex digits");
+  if (bus === "mesh" && peer === undefined) {
+    throw new NetError(
+      "usage",
+      "Cannot use the bus engine mesh: it is not said who gets the events",
+      {
+        next: "give --bus-peer NODEID or NET_BUS_PEER; net node status there prints the id",
+      },
+    );
+  }
+  if (given?.origin === "flag" && bus !== "mesh") {
+    throw new NetError("usage", "Cannot use --bus-peer: the bus hands its events to no node", {
+      next: "add --bus mesh",
+    });
+  }
+  return bus === "mesh" ? peer : undefined;
+}
+
+function readBusAccept(layers: Layers): readonly bigint[] | "any" {
+  const parse = (text: string) => text === "any" ? text : parseNodeId(text);
+  const required = "must be a node id of 16 hex digits, or any";
+  const accepted = layers.readAll("busAccept", parse, required, BUS_SOURCES_MAX);
+  const ids = accepted.filter((one): one is bigint => one !== "any");
+  if (ids.length === accepted.length) return ids;
+  if (ids.length === 0) return "any";
+  throw new NetError("usage", "Cannot use --bus-accept: any and a node id exclude each other", {
+    next: "leave one of the two out",
+  });
 }
 
 /** `NAME:VALUE` with commas between, each name once. */
@@ -168,6 +210,10 @@ function readParts(text: string): Readonly<Record<string, string | undefined>> |
     parts[name] = value;
   }
   return parts;
+}
+
+function parseNodeId(text: string): bigint | undefined {
+  return parseId(text);
 }
 
 function parseCount(text: string): number | undefined {

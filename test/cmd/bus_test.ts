@@ -164,6 +164,21 @@ Deno.test("net bus stats shows what was counted, and what is wrong", async () =>
   assert.ok(!stdout.includes("sampled"));
   assert.match(stdout, /0 {2}active {2}2,000 +0 +500 {3}1,000/);
   assert.match(stderr, /warning: Cannot reach the bus engine redis/);
+  assert.ok(!/feeds|fed by|let in/.test(stdout));
+  const source = { node: "000000000000000b", listening: true, events: 1_500, repeats: 1 };
+  const feed = {
+    peer: "000000000000000a",
+    is_connected: false,
+    accept: ["000000000000000b"],
+    events: 1_500,
+    not_allowed: 2,
+    sources: [source],
+  };
+  const fed = statsText({ answer: { ...answer, feed }, before: undefined, seconds: 0 });
+  assert.match(fed, /^feeds +000000000000000a {2}\(not connected\)$/m);
+  assert.match(fed, /^fed by +000000000000000b$/m);
+  assert.match(fed, /^not let in +2 batches$/m);
+  assert.match(fed, /^000000000000000b {2}feeds {2}1,500 +1 +0 +0$/m);
   const look = { answer, before: { ...answer, ingested: 0 }, seconds: 2 };
   assert.match(statsText(look), /^taken +2,000 {2}\(1,000\/s\)$/m);
 });

@@ -122,3 +122,29 @@ Deno.test("loadNodeConfig() refuses a bus without its address, and never repeats
     });
   }
 });
+
+Deno.test("loadNodeConfig() reads whom the bus feeds and who feeds it", () => {
+  const id = "0123456789abcdef";
+  const feeding = load({ bus: "mesh", busPeer: id });
+  assert.deepEqual([feeding.busPeer, feeding.busAccept], [0x0123456789abcdefn, []]);
+  assert.deepEqual(load({ busAccept: [id, "00000000000000aa"] }).busAccept, [
+    0x0123456789abcdefn,
+    0xaan,
+  ]);
+  assert.equal(load({}, { NET_BUS_ACCEPT: "any" }).busAccept, "any");
+  assert.equal(load({}, { NET_BUS_PEER: id }).busPeer, undefined, "not needed");
+  for (
+    const flags of [
+      { bus: "mesh" },
+      { bus: "mesh", busPeer: "somebody" },
+      { busPeer: id },
+      { busAccept: ["some"] },
+      { busAccept: ["any", id] },
+    ]
+  ) {
+    assert.throws(
+      () => load(flags),
+      (error) => error instanceof NetError && error.code === "usage",
+    );
+  }
+});

@@ -4,6 +4,7 @@ import { NetError } from "../../base/mod.ts";
 import { type EventBus, parseWhere, readJson, RedisStreamDedup } from "../../log/mod.ts";
 import type { BusEngine } from "../../config/mod.ts";
 import type { Node } from "../../node.ts";
+import type { FeedView } from "../../services/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 import { sendPages } from "./bus_pages.ts";
 import { readPayload } from "./log_view.ts";
@@ -36,7 +37,7 @@ export function busMethods(node: BusNode): readonly Method[] {
         const raw = events.map((text) => readPayload(text, encoding));
         if (!any) raw.forEach(requireJson);
         const published = await node.bus.publish(raw, { isPatient: patient, isFlushed: flush });
-        return { ...published, engine: node.bus.engine };
+        return { ...published, engine: node.bus.engine, ...goesTo(node) };
       },
     }),
     defineMethod({
@@ -57,7 +58,7 @@ export function busMethods(node: BusNode): readonly Method[] {
         const bus = await node.bus.open();
         const signal = AbortSignal.any([context.signal, node.bus.stopSignal]);
         const reader = { bus: withoutRepeats(bus, node.bus.engine), signal, context };
-        return await sendPages({ ...reader, clock: node.bus.clock }, {
+        const sent = await sendPages({ ...reader, clock: node.bus.clock }, {
           filter,
           ordering: order,
           shards,
@@ -65,6 +66,7 @@ export function busMethods(node: BusNode): readonly Method[] {
           limit: limit ?? Infinity,
           isFollowing: follow,
         });
+        return { ...sent, ...goesTo(node) };
       },
     }),
     defineMethod({
@@ -74,8 +76,13 @@ export function busMethods(node: BusNode): readonly Method[] {
       isReadOnly: true,
       params: v.object({}),
       handle: async () => {
-        const { engine } = node.bus;
-        return { engine, health: node.bus.health(), ...describeStats(await node.bus.open()) };
+        const { engine, feed } = node.bus;
+        return {
+          engine,
+          health: node.bus.health(),
+          ...describeStats(await node.bus.open()),
+          feed: describeFeed(feed),
+        };
       },
     }),
   ];
@@ -106,6 +113,24 @@ function describeStats(bus: EventBus) {
       waiting,
       batch_target: batchTarget,
     })),
+  };
+}
+
+/** The node that gets what is published here, if one does. */
+function goesTo({ bus }: BusNode): { readonly peer?: string } {
+  const { peer } = bus.feed;
+  return peer === undefined ? {} : { peer };
+}
+
+function describeFeed({ peer, isConnected, accept, counters, sources }: FeedView) {
+  const { notAllowed, ...sums } = counters;
+  return {
+    peer: peer ?? null,
+    ...(peer === undefined ? {} : { is_connected: isConnected }),
+    accept,
+    ...sums,
+    not_allowed: notAllowed,
+    sources: sources.map(({ isListening, ...source }) => ({ ...source, listening: isListening })),
   };
 }
 

@@ -2,7 +2,7 @@
  * The event bus of a node (`storage.md` 2): made when it is first used, over the node's own log or a server that
  * the user runs. A server is connected to when the node starts, so that a wrong address shows at once.
  */
-import { type Clock, NetError, type RandomBytes, toNetError } from "../../base/mod.ts";
+import { type Clock, idToHex, NetError, type RandomBytes, toNetError } from "../../base/mod.ts";
 import type { BusEngine } from "../../config/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import {
@@ -18,6 +18,7 @@ import {
 } from "../../log/mod.ts";
 import type { Log, MetricRegistry } from "../../observe/mod.ts";
 import { BUS_RETRIES, BUS_STOP_MS, BUS_URL_BYTES_MAX } from "./limits.ts";
+import { type BusFeedLink, BusFeeds, type FeedView } from "./bus_feeds.ts";
 import type { LogService } from "./log_service.ts";
 import { type LogDefaults, toRedexConfig } from "./rules.ts";
 
@@ -28,6 +29,10 @@ export interface BusServiceDeps {
   readonly log: Log;
   readonly metrics: MetricRegistry;
   readonly logs: Pick<LogService, "redex" | "isOnDisk">;
+  /** The mesh's transport; it runs when the service starts. */
+  readonly mesh: { readonly transport: BusFeedLink };
+  /** Makes a session with a node where there is none. */
+  readonly reach: (peer: bigint, signal: AbortSignal) => Promise<void>;
   /** Reads the file that an address comes from. */
   readonly readFile: (path: string, bytesMax: number) => Promise<Uint8Array>;
 }
@@ -37,6 +42,10 @@ export interface BusSettings {
   readonly engine: BusEngine;
   /** Address of the engine, or `@` and a file's path; a secret. */
   readonly url: string | undefined;
+  /** Node that gets the events, with the engine `mesh`. */
+  readonly peer: bigint | undefined;
+  /** Nodes whose buses feed this one. */
+  readonly accept: readonly bigint[] | "any";
   /** One for each processor when left out. */
   readonly shards: number | undefined;
   readonly full: BackpressureMode | undefined;
@@ -60,6 +69,7 @@ export class BusService implements Service {
   readonly name = "bus";
   readonly #deps: BusServiceDeps;
   readonly #settings: BusSettings;
+  readonly #feeds: BusFeeds;
   #bus: Promise<EventBus> | undefined;
   #adapter: BusAdapter | undefined;
   #failure: string | undefined;
@@ -69,10 +79,16 @@ export class BusService implements Service {
   constructor(deps: BusServiceDeps, settings: BusSettings) {
     this.#deps = deps;
     this.#settings = settings;
+    this.#feeds = new BusFeeds(deps, settings);
   }
 
   get engine(): BusEngine {
     return this.#settings.engine;
+  }
+
+  /** Whom the bus feeds, and who feeds it. */
+  get feed(): FeedView {
+    return this.#feeds.view();
   }
 
   /** What readers of the bus wait by. */
@@ -92,7 +108,8 @@ export class BusService implements Service {
    */
   async start(): Promise<void> {
     this.#ending = new AbortController();
-    if (!this.#isServer) return;
+    this.#feeds.start();
+    if (!this.#isServer && !this.#feeds.isUsed) return;
     // What the user has written is wrong now and for ever. Whether the server is up shows in the node's health.
     await this.#createAdapter();
     this.open().catch(() => {});
@@ -103,6 +120,7 @@ export class BusService implements Service {
   async stop(): Promise<void> {
     this.#ending.abort(new NetError("draining", "The node stops"));
     this.#cancelHealth();
+    this.#feeds.stop();
     const opening = this.#bus;
     this.#bus = undefined;
     this.#adapter = undefined;
@@ -198,10 +216,15 @@ export class BusService implements Service {
   }
 
   async #createAdapter(): Promise<BusAdapter> {
+    return this.#feeds.around(await this.#createEngine());
+  }
+
+  async #createEngine(): Promise<BusAdapter> {
     const { clock, log, logs } = this.#deps;
     const { engine, defaults } = this.#settings;
     switch (engine) {
       case "log":
+      case "mesh":
         return createLogAdapter(logs.redex, {
           channels: toRedexConfig("bus/", undefined, defaults, logs.isOnDisk),
         });
@@ -231,6 +254,13 @@ export class BusService implements Service {
     }
   }
 
+  get #engineText(): string {
+    const { engine, peer } = this.#settings;
+    return engine === "mesh" && peer !== undefined
+      ? `the node that gets the bus's events, ${idToHex(peer)}`
+      : `the bus engine ${engine}`;
+  }
+
   #fail(error: unknown): void {
     if (this.#ending.signal.aborted) return;
     const { message } = toNetError(error, "Cannot use the bus");
@@ -257,7 +287,7 @@ export class BusService implements Service {
     try {
       const isHealthy = await adapter.isHealthy(timeout.signal);
       if (isHealthy) this.#failure = undefined;
-      else this.#fail(new BusError("transient", `Cannot reach the bus engine ${adapter.name}`));
+      else this.#fail(new BusError("transient", `Cannot reach ${this.#engineText}`));
     } catch (error) {
       this.#fail(error);
     } finally {

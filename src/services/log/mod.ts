@@ -1,4 +1,5 @@
 /** Logs of a node: channel files, the bus that gathers events, and the database that is folded out of them. */
+export type { BusFeedLink, FeedView } from "./bus_feeds.ts";
 export * from "./bus_service.ts";
 export * from "./db_service.ts";
 export * from "./limits.ts";

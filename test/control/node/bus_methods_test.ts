@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { NetError, utf8 } from "../../../src/base/mod.ts";
 import { MethodTable } from "../../../src/control/mod.ts";
 import { busMethods, type BusNode } from "../../../src/control/node/bus_methods.ts";
-import { createEventBus, createMemoryAdapter, type EventBus } from "../../../src/log/mod.ts";
+import {
+  createEventBus,
+  createFeedCounters,
+  createMemoryAdapter,
+  type EventBus,
+} from "../../../src/log/mod.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 
 type Row = Record<string, unknown>;
@@ -16,6 +21,13 @@ async function startMethods() {
     clock,
     stopSignal: stop.signal,
     health: () => ({ state: "healthy" }),
+    feed: {
+      peer: "000000000000000a",
+      isConnected: true,
+      accept: "any",
+      counters: { ...createFeedCounters(), events: 5, notAllowed: 2 },
+      sources: [{ node: "000000000000000b", isListening: true, events: 5 }],
+    },
     open: () => Promise.resolve(bus),
     publish: async (events: readonly Uint8Array[], options: { readonly isFlushed?: boolean }) => {
       for (const event of events) bus.ingestRaw(event);
@@ -55,7 +67,8 @@ Deno.test("bus.publish takes JSON, any bytes when asked to, and flushes", async 
   const kit = await startMethods();
   const { call, passing } = kit;
   const done = await passing(call("bus.publish", { events: ['{"a":1}', "2"], flush: true }));
-  assert.deepEqual(done, { taken: 2, refused: 0, engine: "log" });
+  const peer = "000000000000000a";
+  assert.deepEqual(done, { taken: 2, refused: 0, engine: "log", peer });
   await assert.rejects(call("bus.publish", { events: ["1", "no json"] }), (error) => {
     assert.deepEqual((error as NetError).data, { event_index: 1 });
     return hasCode("usage")(error);
@@ -115,6 +128,15 @@ Deno.test("bus.stats tells of the engine and each shard", async () => {
     1,
     0,
   ]);
+  const feed = stats.feed as Row;
+  assert.deepEqual([feed.peer, feed.is_connected, feed.accept, feed.events, feed.not_allowed], [
+    "000000000000000a",
+    true,
+    "any",
+    5,
+    2,
+  ]);
+  assert.deepEqual(feed.sources, [{ node: "000000000000000b", listening: true, events: 5 }]);
   const [shard] = stats.shards as Row[];
   assert.deepEqual([shard?.shard, shard?.state, shard?.ingested], [0, "active", 1]);
   await closing(kit);

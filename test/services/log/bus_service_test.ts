@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { NetError, utf8 } from "../../../src/base/mod.ts";
 import { createMetricRegistry, silentLog } from "../../../src/observe/mod.ts";
-import { BusService, type BusSettings } from "../../../src/services/mod.ts";
+import { type BusFeedLink, BusService, type BusSettings } from "../../../src/services/mod.ts";
 import { startLogs } from "./log_kit.ts";
 
 const DEFAULTS = {
@@ -10,6 +10,18 @@ const DEFAULTS = {
   sweepMs: 0,
   segmentBytesMax: undefined,
 } as const;
+
+/** A mesh with nobody in it. */
+const transport: BusFeedLink = {
+  nodeId: 1n,
+  connectedPeers: () => [],
+  peer: () => undefined,
+  acceptStream: () => () => {},
+  openReceiveStream: () => () => {},
+  openSendStream: () => {
+    throw new NetError("unreachable", "Cannot send: no session");
+  },
+};
 
 async function startBus(settings: Partial<BusSettings> = {}, files: Record<string, string> = {}) {
   const kit = await startLogs();
@@ -20,6 +32,8 @@ async function startBus(settings: Partial<BusSettings> = {}, files: Record<strin
     log: { ...silentLog, warn: (_, fields) => void warnings.push(fields ?? {}) },
     metrics: createMetricRegistry(),
     logs: kit.logs,
+    mesh: { transport },
+    reach: () => Promise.reject(new NetError("unreachable", "Cannot reach it")),
     readFile: (path) => {
       const text = files[path];
       return text === undefined
@@ -29,6 +43,8 @@ async function startBus(settings: Partial<BusSettings> = {}, files: Record<strin
   }, {
     engine: "log",
     url: undefined,
+    peer: undefined,
+    accept: [],
     shards: 2,
     full: undefined,
     defaults: DEFAULTS,
@@ -116,4 +132,15 @@ Deno.test("BusService takes nothing once it has stopped", async () => {
     kit.bus.publish([utf8("1")]),
     (error) => error instanceof NetError && error.code === "draining",
   );
+});
+
+Deno.test("BusService says which node gets its events, and that it can't be reached", async () => {
+  await using kit = await startBus({ engine: "mesh", peer: 0xabcn, accept: [7n] });
+  assert.deepEqual([kit.bus.feed.peer, kit.bus.feed.isConnected, kit.bus.feed.accept], [
+    "0000000000000abc",
+    false,
+    ["0000000000000007"],
+  ]);
+  await kit.clock.advance(15_000);
+  assert.match(kit.bus.health().detail ?? "", /0000000000000abc/);
 });
