@@ -51,11 +51,15 @@ export class PostcardReader {
     if (start > bytes.length) this.#failure = "postcard_eof";
   }
 
-  /** Starts again with other bytes: one reader for a million short values. */
-  reset(bytes: Uint8Array): this {
+  /**
+   * Starts again with other bytes: one reader for a million short values.
+   *
+   * @param start First byte to read.
+   */
+  reset(bytes: Uint8Array, start = 0): this {
     this.#bytes = bytes;
-    this.#at = 0;
-    this.#failure = undefined;
+    this.#at = start;
+    this.#failure = start > bytes.length ? "postcard_eof" : undefined;
     return this;
   }
 
@@ -105,9 +109,15 @@ export class PostcardReader {
     let [low, middle, top] = [0, 0, 0];
     this.low = 0;
     this.high = 0;
+    if (this.#failure !== undefined) return;
+    const bytes = this.#bytes;
     for (let i = 0; i < 10; i++) {
-      const byte = this.u8();
-      if (this.#failure !== undefined) return;
+      const byte = bytes[this.#at];
+      if (byte === undefined) {
+        this.#fail("postcard_eof");
+        return;
+      }
+      this.#at += 1;
       // The tenth byte carries bit 63 only.
       if (i === 9 && byte > 0x01) break;
       if (i < 4) low |= (byte & 0x7f) << (7 * i);

@@ -19,35 +19,58 @@ export interface ReadProgress {
   bytesLeft: number;
 }
 
-/** A record whose payload is still to be read. */
-interface WantedRecord {
-  readonly rank: number;
-  readonly seq: number;
-  readonly checksum: number;
-  readonly offset: number;
-  readonly length: number;
-  readonly inline: Uint8Array | undefined;
+/**
+ * Records whose payloads are still to be read, one beside the other: used again by every read, because
+ * an object for each costs as much as reading it.
+ */
+class WantedRecords {
+  readonly seqs: number[] = [];
+  /** −1 for a record that is damaged. */
+  readonly checksums: number[] = [];
+  readonly offsets: number[] = [];
+  readonly lengths: number[] = [];
+  readonly inline: (Uint8Array | undefined)[] = [];
+  count = 0;
+
+  add(
+    seq: number,
+    checksum: number,
+    offset: number,
+    length: number,
+    inline: Uint8Array | undefined,
+  ): void {
+    const at = this.count++;
+    this.seqs[at] = seq;
+    this.checksums[at] = checksum;
+    this.offsets[at] = offset;
+    this.lengths[at] = length;
+    this.inline[at] = inline;
+  }
+
+  clear(): void {
+    this.count = 0;
+    // Lists for many short records are kept, payloads are not.
+    this.inline.length = 0;
+  }
 }
+
+const wanted = new WantedRecords();
 
 /** Reads records with numbers from `progress.next` on and below `to`, until one of the limits. */
 export function readSegment(segment: Segment, to: number, progress: ReadProgress): void {
   let rank = segment.rankFrom(progress.next);
   while (rank < segment.count && progress.recordsLeft > 0 && progress.bytesLeft > 0) {
-    const wanted = gather(segment, rank, to, progress);
-    if (wanted.length === 0) return;
-    take(segment, wanted, progress);
-    rank += wanted.length;
+    wanted.clear();
+    gather(segment, rank, to, progress);
+    if (wanted.count === 0) return;
+    take(segment, rank, progress);
+    rank += wanted.count;
+    wanted.clear();
   }
 }
 
-/** Records that are read together: their payloads lie one behind the other and fit in a window. */
-function gather(
-  segment: Segment,
-  from: number,
-  to: number,
-  progress: ReadProgress,
-): WantedRecord[] {
-  const wanted: WantedRecord[] = [];
+/** Fills the list of records that are read together: their payloads lie one behind the other and fit in a window. */
+function gather(segment: Segment, from: number, to: number, progress: ReadProgress): void {
   const { isDense, firstSeq, damage, count } = segment;
   let start = -1;
   let end = -1;
@@ -55,7 +78,7 @@ function gather(
   let record = damage.recordOf(from);
   let nextDamaged = damage.nextDamaged(record);
   let above = progress.next - 1;
-  for (let rank = from; rank < count && wanted.length < progress.recordsLeft; rank++) {
+  for (let rank = from; rank < count && wanted.count < progress.recordsLeft; rank++) {
     while (record === nextDamaged) {
       record += 1;
       nextDamaged = damage.nextDamaged(record);
@@ -72,9 +95,9 @@ function gather(
     const length = isBeyond ? 0 : claimed;
     const isInline = page.isInline(at);
     const cost = isInline ? INLINE_BYTES : length;
-    if (bytes + cost > progress.bytesLeft && wanted.length + progress.records.length > 0) {
+    if (bytes + cost > progress.bytesLeft && wanted.count + progress.records.length > 0) {
       // The limit ends the whole read once nothing is gathered any more.
-      if (wanted.length === 0) progress.bytesLeft = 0;
+      if (wanted.count === 0) progress.bytesLeft = 0;
       break;
     }
     const offset = length > 0 ? page.offset(at) : 0;
@@ -88,19 +111,12 @@ function gather(
     if (seq > above + 1 && !isDense) {
       noteKnownDamage(damage, record, above + 1, seq, progress.known);
     }
-    wanted.push({
-      rank,
-      seq,
-      // No payload has the other one.
-      checksum: sound === undefined || isBeyond ? -1 : page.checksum(at),
-      offset,
-      length,
-      inline: isInline ? page.inlinePayload(at) : undefined,
-    });
+    // No payload has the other checksum.
+    const checksum = sound === undefined || isBeyond ? -1 : page.checksum(at);
+    wanted.add(seq, checksum, offset, length, isInline ? page.inlinePayload(at) : undefined);
     record += 1;
     above = seq;
   }
-  return wanted;
 }
 
 /** The numbers that are missing before a record are those of the damaged ones before it, if there are some. */
@@ -116,22 +132,27 @@ function noteKnownDamage(
   for (let seq = from; seq < end; seq++) known.push(seq);
 }
 
-function take(segment: Segment, wanted: readonly WantedRecord[], progress: ReadProgress): void {
+/** @param from Rank of the first record of the list. */
+function take(segment: Segment, from: number, progress: ReadProgress): void {
+  const { seqs, checksums, offsets, lengths, inline, count } = wanted;
   let start = -1;
   let end = 0;
-  for (const { offset, length } of wanted) {
+  for (let i = 0; i < count; i++) {
+    const length = lengths[i] as number;
     if (length === 0) continue;
+    const offset = offsets[i] as number;
     if (start < 0) start = offset;
     end = offset + length;
   }
   const bytes = new Uint8Array(start < 0 ? 0 : end - start);
   const there = bytes.length === 0 ? 0 : segment.files.dat.readAt(start, bytes);
-  for (const { rank, seq, checksum, offset, length, inline } of wanted) {
-    const at = length > 0 ? offset - start : 0;
-    const isThere = inline !== undefined || at + length <= there;
-    const payload = inline ?? bytes.subarray(at, at + length);
-    if (isThere && payloadChecksum(payload) === checksum) {
-      progress.records.push({ seq, payload, timeNs: segment.timeAt(rank) });
+  for (let i = 0; i < count; i++) {
+    const [seq, length] = [seqs[i] as number, lengths[i] as number];
+    const at = length > 0 ? offsets[i] as number - start : 0;
+    const isThere = at + length <= there || inline[i] !== undefined;
+    const payload = inline[i] ?? bytes.subarray(at, at + length);
+    if (isThere && payloadChecksum(payload) === checksums[i]) {
+      progress.records.push({ seq, payload, timeNs: segment.timeAt(from + i) });
     } else progress.damaged.push(seq);
     progress.next = seq + 1;
     progress.recordsLeft -= 1;

@@ -14,6 +14,10 @@ export class SegmentPages {
   readonly #files: SegmentFiles;
   readonly #index = new Map<number, IndexRecords>();
   readonly #times = new Map<number, DataView>();
+  /** The time that was asked for last: events of one append have the same, and a bigint has its price. */
+  #timeLow = 0;
+  #timeHigh = 0;
+  #timeNs = 0n;
 
   constructor(files: SegmentFiles) {
     this.#files = files;
@@ -46,7 +50,14 @@ export class SegmentPages {
       page = new DataView(bytes.buffer, 0, length - length % TIME_BYTES);
       keep(this.#times, number, page);
     }
-    return at < page.byteLength ? page.getBigUint64(at, true) : 0n;
+    if (at >= page.byteLength) return 0n;
+    const [low, high] = [page.getUint32(at, true), page.getUint32(at + 4, true)];
+    if (low !== this.#timeLow || high !== this.#timeHigh) {
+      this.#timeLow = low;
+      this.#timeHigh = high;
+      this.#timeNs = page.getBigUint64(at, true);
+    }
+    return this.#timeNs;
   }
 }
 

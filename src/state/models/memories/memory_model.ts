@@ -1,6 +1,7 @@
 /** How memories come out of their log, and how their state is written down (`storage.md` 11). */
 import { PostcardReader, PostcardWriter } from "../../../base/mod.ts";
 import { FoldDecodeError } from "../../cortex/fold_error.ts";
+import { readTail } from "../../cortex/log_event.ts";
 import type { CortexEvent, FoldModel } from "../../cortex/types.ts";
 import type { ModelLimits } from "../limits.ts";
 import { MEMORIES_CHANNEL, MEMORY_EVENTS } from "./memory.ts";
@@ -15,7 +16,7 @@ export function createMemoryModel(limits?: ModelLimits): FoldModel<MemoryTable> 
   return {
     channel: MEMORIES_CHANNEL,
     create: () => new MemoryTable(limits),
-    apply: (state, event) => applyMemoryEvent(state, event, reader.reset(event.tail)),
+    apply: (state, event) => applyMemoryEvent(state, event, readTail(reader, event)),
     encode: encodeMemories,
     decode: (bytes) => decodeMemories(new MemoryTable(limits), bytes),
   };

@@ -1,6 +1,7 @@
 /** How tasks come out of their log, and how their state is written down (`storage.md` 10). */
 import { PostcardReader, PostcardWriter } from "../../../base/mod.ts";
 import { FoldDecodeError } from "../../cortex/fold_error.ts";
+import { readTail } from "../../cortex/log_event.ts";
 import type { CortexEvent, FoldModel } from "../../cortex/types.ts";
 import type { ModelLimits } from "../limits.ts";
 import { TASK_EVENTS, TASK_STATUSES, TASKS_CHANNEL } from "./task.ts";
@@ -15,7 +16,7 @@ export function createTaskModel(limits?: ModelLimits): FoldModel<TaskTable> {
   return {
     channel: TASKS_CHANNEL,
     create: () => new TaskTable(limits),
-    apply: (state, event) => applyTaskEvent(state, event, reader.reset(event.tail)),
+    apply: (state, event) => applyTaskEvent(state, event, readTail(reader, event)),
     encode: encodeTasks,
     decode: (bytes) => decodeTasks(new TaskTable(limits), bytes),
   };

@@ -72,30 +72,31 @@ export class TaskTable implements RowState<Task, TaskFilter> {
 
   setTitle(slot: number, title: string): void {
     this.#titles.set(slot, title);
-    this.#made[slot] = undefined;
+    this.#forget(slot);
   }
 
   setStatus(slot: number, status: number): void {
     this.#statuses[slot] = status;
-    this.#made[slot] = undefined;
+    this.#forget(slot);
   }
 
   setCreated(slot: number, low: number, high: number): void {
     this.#rows.created.set(slot, low, high);
-    this.#made[slot] = undefined;
+    this.#forget(slot);
   }
 
   setUpdated(slot: number, low: number, high: number): void {
     this.#rows.updated.set(slot, low, high);
-    this.#made[slot] = undefined;
+    this.#forget(slot);
   }
 
   remove(slot: number): void {
     const last = this.#rows.remove(slot);
     this.#titles.move(last, slot);
     this.#statuses[slot] = this.#statuses[last] as number;
-    this.#made[slot] = this.#made[last];
-    this.#made.length = last;
+    const made = this.#made;
+    if (slot < made.length) made[slot] = made[last];
+    if (made.length > last) made.length = last;
   }
 
   /** Appends id, task and so on of all, in the order of ids, without making rows of them. */
@@ -149,8 +150,15 @@ export class TaskTable implements RowState<Task, TaskFilter> {
       createdNs: rows.created.get(slot),
       updatedNs: rows.updated.get(slot),
     });
+    // An array without holes stays quick to read.
+    while (this.#made.length < slot) this.#made.push(undefined);
     this.#made[slot] = task;
     return task;
+  }
+
+  /** Rows that were never read have no place here. */
+  #forget(slot: number): void {
+    if (slot < this.#made.length) this.#made[slot] = undefined;
   }
 
   #growStatuses(): void {
