@@ -105,14 +105,19 @@ export function listChannelFolders(disk: Disk, folder: string): ChannelFolder[] 
 export function removeChannel(disk: Disk, folder: string, name: string): boolean {
   const path = channelFolder(folder, name);
   const own = disk.list(path).filter(isOwn);
-  // The manifest goes first: what is left after a crash is found again by its generations, and removed again.
+  // What a crash in between leaves is found by its names, and removed by the next try.
   for (const entry of own) disk.remove(`${path}/${entry.name}`);
+  let left = folder;
   for (let parts = name.split("/"); parts.length > 0; parts = parts.slice(0, -1)) {
     const part = `${folder}/${parts.join("/")}`;
-    if (disk.list(part).length > 0) break;
+    if (disk.list(part).length > 0) {
+      left = part;
+      break;
+    }
     disk.remove(part);
   }
-  if (own.length > 0) disk.syncFolder(folder);
+  // What is removed stays so.
+  if (own.length > 0) disk.syncFolder(left);
   return own.length > 0;
 }
 

@@ -63,6 +63,20 @@ Deno.test("removing a channel leaves those below it, and no empty folder", async
   assert.deepEqual(kit.disk.paths, []);
 });
 
+Deno.test("a removed channel does not come back after a crash, and the ones beside it stay", async () => {
+  for (const [gone, kept] of [["a", "a/b"], ["a/b", "a"], ["a/b", "a/c"], ["a", "b"]] as const) {
+    for (const chance of [0.1, 0.5, 0.9]) {
+      const kit = createDiskKit();
+      await fill(kit.redex, [gone, kept]);
+      await kit.redex.remove(gone);
+      await kit.redex.close();
+      await using after = createDiskKit({ disk: kit.disk.afterCrash(() => chance) });
+      assert.deepEqual(await after.redex.names(), [kept], `${gone} of ${kept}, ${chance}`);
+      assert.deepEqual(textsOf(await after.redex.open(kept, PERSISTENT)), [`first of ${kept}`]);
+    }
+  }
+});
+
 Deno.test("an open channel that is removed is gone, and can be opened anew", async () => {
   await using kit = createDiskKit();
   const file = await kit.redex.open("a", PERSISTENT);
