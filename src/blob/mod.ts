@@ -9,6 +9,10 @@ export * from "./cut/chunking.ts";
 export * from "./cut/cut_stream.ts";
 export * from "./cut/cutter.ts";
 export * from "./encoding.ts";
+export * from "./erasure/matrix.ts";
+export * from "./erasure/repair.ts";
+export * from "./erasure/restore.ts";
+export * from "./erasure/stripe_builder.ts";
 export * from "./fetch.ts";
 export { openFileChunkStore } from "./file_chunk_store.ts";
 export {

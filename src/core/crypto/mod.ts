@@ -6,6 +6,7 @@ export * from "./aead.ts";
 export * from "./blake3.ts";
 export * from "./channel_hash.ts";
 export * from "./child_seed.ts";
+export * from "./galois.ts";
 export * from "./gear.ts";
 export * from "./hashes.ts";
 export * from "./identity.ts";

@@ -1,7 +1,9 @@
 /** Payloads of the vectors of blobs, by the generators of their own page. */
 import { blake3 as nobleBlake3 } from "@noble/hashes/blake3.js";
 import { concatBytes, utf8 } from "../../../src/base/mod.ts";
+import type { ByteSource } from "../../../src/blob/mod.ts";
 import { blake3Xof } from "../../../src/core/crypto/mod.ts";
+import { bytesSource } from "../../blob/sources.ts";
 import { listOf, numberOf, objectOf, textOf, type VectorObject } from "../vector_reader.ts";
 
 /** The bytes that an `input` describes. */
@@ -20,6 +22,22 @@ export function inputOf(input: VectorObject): Uint8Array {
   }
   if (kind === "b3xof") return extendedOutput(textOf(input, "seed"), length);
   throw new TypeError(`Cannot read vector: no generator ${kind}`);
+}
+
+/** The same as a source, without holding long stretches of one value. */
+export function inputSource(input: VectorObject): ByteSource {
+  if (textOf(input, "kind") !== "const") return bytesSource(inputOf(input));
+  const value = numberOf(input, "value");
+  let left = numberOf(input, "length");
+  return {
+    read: (into) => {
+      if (left === 0) return Promise.resolve(null);
+      const count = Math.min(left, into.length);
+      into.fill(value, 0, count);
+      left -= count;
+      return Promise.resolve(count);
+    },
+  };
 }
 
 let lastOutput: { readonly seed: string; readonly bytes: Uint8Array } | undefined;

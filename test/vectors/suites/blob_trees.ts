@@ -14,7 +14,6 @@ import {
   walkTreeChunks,
 } from "../../../src/blob/mod.ts";
 import { blake3 } from "../../../src/core/crypto/mod.ts";
-import { bytesSource } from "../../blob/sources.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
   booleanOf,
@@ -29,7 +28,7 @@ import {
   valueAt,
   type VectorObject,
 } from "../vector_reader.ts";
-import { inputOf } from "./_blob_inputs.ts";
+import { inputOf, inputSource } from "./_blob_inputs.ts";
 
 /** Suites of this file by path. */
 export const BLOB_TREE_SUITES: Readonly<Record<string, VectorSuite>> = {
@@ -43,7 +42,7 @@ export const BLOB_TREE_SUITES: Readonly<Record<string, VectorSuite>> = {
 async function checkTree(vector: VectorObject): Promise<void> {
   const builder = createTreeBuilder();
   const nodes: BuiltNode[] = [];
-  await cutStream(bytesSource(inputOf(recordOf(vector, "input"))), {
+  await cutStream(inputSource(recordOf(vector, "input")), {
     chunking: FIXED_CHUNKING,
     onCut: (chunk) => void nodes.push(...builder.addChunk(chunk)),
     onChunk: () => Promise.resolve(),

@@ -13,6 +13,7 @@ export const WASM_MODULES = [
   { source: "blake3.as", output: "blake3_wasm.ts", constant: "BLAKE3_WASM_BASE64" },
   { source: "xxh3.as", output: "xxh3_wasm.ts", constant: "XXH3_WASM_BASE64" },
   { source: "gear.as", output: "gear_wasm.ts", constant: "GEAR_WASM_BASE64" },
+  { source: "galois.as", output: "galois_wasm.ts", constant: "GALOIS_WASM_BASE64" },
 ] as const;
 
 /** One entry of {@linkcode WASM_MODULES}. */
