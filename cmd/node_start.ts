@@ -45,7 +45,8 @@ export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
       "ENVIRONMENT\n  NET_TICKET  NET_UDP  NET_PORT  NET_LISTEN  NET_BIND  NET_SOCKET\n" +
       "  NET_FAMILY_ID (FAMILY_ID)  NET_NODE_ID (NODE_ID)  NET_DATA_DIR  NET_PROFILE\n" +
       "  NET_PEER  NET_EXPECT  NET_PSK_FILE  NET_LOG_LEVEL  NET_LOG_FORMAT\n" +
-      "  NET_SUBNET  NET_SUBNET_RULES (with ; between)  NET_GATEWAY",
+      "  NET_SUBNET  NET_SUBNET_RULES (with ; between)  NET_GATEWAY\n" +
+      "  NET_LOG_FSYNC  NET_LOG_KEEP  NET_LOG_SEGMENT  NET_BUS  NET_BUS_URL  NET_BUS_FULL",
   },
   parameters: { flags: bareRecord(START_FLAGS) },
   async func(flags) {

@@ -171,21 +171,26 @@ async function sendEvents(
   await context.send({ reading: true, position: Number(reader.position) });
   let events = 0;
   let gone = 0;
+  let position = reader.position;
   while (events < eventsMax) {
-    const items = await reader.next(Math.min(BATCH_EVENTS, eventsMax - events));
+    // With a condition nobody knows how many have to be looked at for one that is wanted.
+    const wantedMax = isWanted === undefined ? eventsMax - events : BATCH_EVENTS;
+    const items = await reader.next(Math.min(BATCH_EVENTS, wantedMax));
     if (items === undefined) break;
-    const wanted = isWanted === undefined
-      ? items
-      : items.filter((item) => item.kind === "lag" || isWanted(item.payload));
-    for (const item of wanted) {
-      if (item.kind === "event") events += 1;
-      else gone += Number(item.to - item.from) + 1;
+    const wanted: TailItem[] = [];
+    for (const item of items) {
+      if (events >= eventsMax) break;
+      position = (item.kind === "lag" ? item.to : item.seq) + 1n;
+      if (item.kind === "lag") gone += Number(item.to - item.from) + 1;
+      else if (isWanted === undefined || isWanted(item.payload)) events += 1;
+      else continue;
+      wanted.push(item);
     }
     for (const batch of inBatches(wanted)) {
       await context.send({ items: batch, persisted_seq: Number(reader.persistedSeq) });
     }
   }
-  return { channel, events, gone, next_seq: Number(reader.position) };
+  return { channel, events, gone, next_seq: Number(position) };
 }
 
 /** Items in messages of some size. */

@@ -80,6 +80,9 @@ Deno.test("log.read filters JSON events and counts only those", async () => {
   assert.deepEqual(await read({ where: "total>=2 && kind==order" }), [3, [2, 3, 4]]);
   assert.deepEqual(await read({ where: "!total || total<2" }), [1, [1]]);
   assert.deepEqual(await read({ where: "kind==order", limit: 2 }), [2, [1, 2]]);
+  const cut = await kit.call("log.read", { channel: "orders", where: "total>=2", limit: 1 });
+  assert.equal(cut.next_seq, 3, "behind the last one that was given");
+  kit.items();
   assert.deepEqual(await read({ from: 3, to: 4 }), [1, [3]]);
   assert.deepEqual(await read({ from: { last: 2 } }), [2, [3, 4]]);
   assert.deepEqual(await read({ from: "end" }), [0, []]);
