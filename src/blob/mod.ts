@@ -23,6 +23,7 @@ export {
   TREE_FAN_OUT,
   TREE_NODE_BYTES_MAX,
 } from "./limits.ts";
+export * from "./policy/mod.ts";
 export type { BlobProgress, OnBlobProgress } from "./progress.ts";
 export type { BlobCursor, BlobRecord } from "./queries.ts";
 export type { FetchableRef } from "./resolver.ts";

@@ -13,6 +13,7 @@ import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { INDEX_TARGETS } from "./targets/index_targets.ts";
 import { LOG_FILE_TARGETS } from "./targets/log_file_targets.ts";
 import { NAT_TARGETS } from "./targets/nat_targets.ts";
+import { OVERFLOW_TARGETS } from "./targets/overflow_targets.ts";
 import { PORT_MAPPING_TARGETS } from "./targets/port_mapping_targets.ts";
 import { PREDICATE_TARGETS } from "./targets/predicate_targets.ts";
 import { RPC_ENGINE_TARGETS } from "./targets/rpc_engine_targets.ts";
@@ -50,6 +51,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...INDEX_TARGETS,
   ...NAT_TARGETS,
   ...PORT_MAPPING_TARGETS,
+  ...OVERFLOW_TARGETS,
   ...LOG_FILE_TARGETS,
   ...CORTEX_TARGETS,
   ...CAUSAL_TARGETS,

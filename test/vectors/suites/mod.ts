@@ -4,6 +4,7 @@ import { joinSuites, type VectorSuite } from "../suite.ts";
 import { AGGREGATOR_RPC_SUITES } from "./aggregator_rpc.ts";
 import { BLOB_CUT_SUITES } from "./blob_cuts.ts";
 import { BLOB_ERASURE_SUITES } from "./blob_erasure.ts";
+import { BLOB_POLICY_SUITES } from "./blob_policy.ts";
 import { BLOB_REF_SUITES } from "./blob_refs.ts";
 import { BLOB_TRANSFER_SUITES } from "./blob_transfer.ts";
 import { BLOB_TREE_SUITES } from "./blob_trees.ts";
@@ -62,6 +63,7 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...BLOB_TREE_SUITES,
   ...BLOB_ERASURE_SUITES,
   ...BLOB_TRANSFER_SUITES,
+  ...BLOB_POLICY_SUITES,
   ...EVENT_BUS_SUITES,
   ...NETDB_SUITES,
   "storage/cortex_events.json": joinSuites(FOLD_EVENTS_SUITE, MODEL_EVENTS_SUITE),

@@ -1,0 +1,36 @@
+/** Bounds of what policies keep (`dataforts.md` 16 to 18); each is fed from outside. */
+
+export const HOUR_MS = 3_600_000;
+export const MINUTE_MS = 60_000;
+export const MIB = 1024 ** 2;
+export const GIB = 1024 ** 3;
+
+/** Chunks or chains whose heat is kept; one takes some 200 bytes, so that a full registry is 1.6 MB. */
+export const HEAT_ENTRIES_MAX = 8_192;
+
+/** A full node announces no more chunks than peers believe it: others wait for their turn. */
+export const HEAT_TAGS_PER_ANNOUNCEMENT_MAX = 256;
+
+/** Migrations that one peer's claims may cause in one tick. */
+export const MIGRATIONS_PER_PEER_MAX = 32;
+
+/** Peers that one migration tick looks at: as many as the transport holds sessions with. */
+export const MIGRATION_PEERS_MAX = 4_096;
+
+/** Hashes whose last move is remembered: more than the moves of an hour at the highest rate that may be set. */
+export const MOVES_REMEMBERED_MAX = 16_384;
+
+/** Entries of one cache of warm things; 100 bytes each. */
+export const WARM_ENTRIES_MAX = 262_144;
+
+/** Entries of the table of reasons: a tebibyte in chunks of 4 MiB. */
+export const KEEP_ENTRIES_MAX = 262_144;
+
+/** Chunks of one stored blob that a receipt waits for: the largest manifest twice over. */
+export const RECEIPT_CHUNKS_MAX = 8_192;
+
+/** Holders of one chunk that a receipt remembers; more say nothing more. */
+export const RECEIPT_HOLDERS_MAX = 255;
+
+/** Channels with a counter of their own; the rest share one. */
+export const METRIC_CHANNELS_MAX = 1_024;
