@@ -23,8 +23,8 @@ export const busStatsCommand = buildCommand<WatchFlags, [], NetContext>({
       "because the bus was full (refused), thinned out (sampled) or no shard was there (unrouted). " +
       "WAITING are events in a ring, TARGET how many make a batch. With --bus mesh or --bus-accept of " +
       "net node start it says which node gets the events, and which nodes feed this one: events " +
-      "kept, those that came again and were known (REPEATS), those their node gave up (GAPS), and " +
-      "batches that could not be kept (REFUSED).\n\n" +
+      "kept (FED), those that came again and were known (REPEATS), those their node gave up (GAPS), and " +
+      'batches that could not be kept (REFUSED); "not let in" are batches of nodes that may not.\n\n' +
       "EXAMPLES\n  net bus stats\n  net bus stats --watch\n  net bus stats --json",
   },
   parameters: { flags: bareRecord({ watch: WATCH_FLAG, ...SHARED_FLAGS }) },
@@ -51,7 +51,8 @@ export function statsText({ answer, before, seconds }: Look): string {
       : `${text}  (${formatCount((total - earlier) / seconds)}/s)`;
   };
   const isZero = (name: string) => (numberOf(answer[name]) ?? 0) === 0;
-  const fields = formatFields([
+  const feed = recordOf(answer.feed);
+  const sums = formatFields([
     ["engine", textOf(answer.engine)],
     ["taken", rate("ingested")],
     ["handed over", rate("dispatched")],
@@ -59,32 +60,40 @@ export function statsText({ answer, before, seconds }: Look): string {
     ["dropped", rate("dropped")],
     ...["refused", "sampled", "unrouted"].filter((name) => !isZero(name))
       .map((name) => [name, rate(name)] as const),
+    ...feedFields(feed),
   ]);
-  const feed = feedText(recordOf(answer.feed));
-  return `${fields}\n${feed}\n${shardTable(listOf(answer.shards).map(recordOf))}`;
+  const tables = [shardTable(listOf(answer.shards).map(recordOf)), ...sourceTable(feed)];
+  return [sums, ...tables].join("\n\n");
 }
 
-/** Whom the bus feeds and who feeds it, if anybody does or has tried to. */
-function feedText(feed: Answer): string {
-  const { peer, accept } = feed;
-  const count = (value: unknown) => formatCount(numberOf(value) ?? 0);
-  const accepted = Array.isArray(accept) ? accept.map(textOf).join(", ") : textOf(accept);
+/** Whom the bus feeds and who may feed it, if there are such nodes. */
+function feedFields({ peer, is_connected, accept, events, not_allowed }: Answer) {
   const fields: [string, string][] = [];
   if (typeof peer === "string") {
-    fields.push(["feeds", `${peer}${feed.is_connected === true ? "" : "  (not connected)"}`]);
+    fields.push(["feeds", `${peer}${is_connected === true ? "" : "  (not connected)"}`]);
   }
-  if (accepted !== "") fields.push(["fed by", accepted], ["kept of them", count(feed.events)]);
-  if (numberOf(feed.not_allowed)) fields.push(["not let in", `${count(feed.not_allowed)} batches`]);
-  const text = fields.length === 0 ? "" : `${formatFields(fields)}\n`;
+  const accepted = Array.isArray(accept) ? accept.map(textOf).join(", ") : textOf(accept);
+  if (accepted !== "") {
+    fields.push(["fed by", accepted], ["fed", formatCount(numberOf(events) ?? 0)]);
+  }
+  const turnedAway = numberOf(not_allowed) ?? 0;
+  if (turnedAway > 0) fields.push(["not let in", formatCount(turnedAway)]);
+  return fields;
+}
+
+/** What came from whom. */
+function sourceTable(feed: Answer): readonly string[] {
   const sources = listOf(feed.sources).map(recordOf);
-  if (sources.length === 0) return text;
+  if (sources.length === 0) return [];
   const rows = sources.map((source) => [
     textOf(source.node),
     source.listening === true ? "feeds" : "away",
-    ...["events", "repeats", "gaps", "refused"].map((name) => count(source[name])),
+    ...["events", "repeats", "gaps", "refused"].map((name) =>
+      formatCount(numberOf(source[name]) ?? 0)
+    ),
   ]);
-  const heading = ["NODE", "STATE", "KEPT", "REPEATS", "GAPS", "REFUSED"];
-  return `${text}\n${formatTable([heading, ...rows], { right: [2, 3, 4, 5] })}\n`;
+  const heading = ["NODE", "STATE", "FED", "REPEATS", "GAPS", "REFUSED"];
+  return [formatTable([heading, ...rows], { right: [2, 3, 4, 5] })];
 }
 
 function shardTable(shards: readonly Answer[]): string {

@@ -396,7 +396,6 @@ export class Node {
     });
     const parts = { ...deps, supervisor: this.#supervisor, config, storage, folder, keys };
     const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
-    this.#addBus(logs, mesh);
     this.#blobs = this.#supervisor.add(() =>
       new BlobService({ ...deps, storage, mesh: mesh.mesh })
     );
@@ -405,6 +404,8 @@ export class Node {
     }
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
     this.#openServices = addOpenServices(parts, mesh);
+    // Behind the channels, which say whose logs may be opened.
+    this.#addBus(logs, mesh);
   }
 
   /** Who may not publish on a channel may not use its log either. */

@@ -177,7 +177,7 @@ Deno.test("net bus stats shows what was counted, and what is wrong", async () =>
   const fed = statsText({ answer: { ...answer, feed }, before: undefined, seconds: 0 });
   assert.match(fed, /^feeds +000000000000000a {2}\(not connected\)$/m);
   assert.match(fed, /^fed by +000000000000000b$/m);
-  assert.match(fed, /^not let in +2 batches$/m);
+  assert.match(fed, /^not let in +2$/m);
   assert.match(fed, /^000000000000000b {2}feeds {2}1,500 +1 +0 +0$/m);
   const look = { answer, before: { ...answer, ingested: 0 }, seconds: 2 };
   assert.match(statsText(look), /^taken +2,000 {2}\(1,000\/s\)$/m);
