@@ -42,12 +42,14 @@ export class PostcardReader {
   high = 0;
   #bytes: Uint8Array;
   #at: number;
+  #end: number;
   #failure: PostcardFailure | undefined;
 
   /** @param start First byte to read. */
   constructor(bytes: Uint8Array, start = 0) {
     this.#bytes = bytes;
     this.#at = start;
+    this.#end = bytes.length;
     if (start > bytes.length) this.#failure = "postcard_eof";
   }
 
@@ -55,11 +57,13 @@ export class PostcardReader {
    * Starts again with other bytes: one reader for a million short values.
    *
    * @param start First byte to read.
+   * @param end Behind the last one, which is not behind the bytes.
    */
-  reset(bytes: Uint8Array, start = 0): this {
+  reset(bytes: Uint8Array, start = 0, end = bytes.length): this {
     this.#bytes = bytes;
     this.#at = start;
-    this.#failure = start > bytes.length ? "postcard_eof" : undefined;
+    this.#end = end;
+    this.#failure = start > end ? "postcard_eof" : undefined;
     return this;
   }
 
@@ -70,15 +74,13 @@ export class PostcardReader {
 
   /** Bytes not read yet; 0 after a failure. */
   get remaining(): number {
-    return this.#failure === undefined ? this.#bytes.length - this.#at : 0;
+    return this.#failure === undefined ? this.#end - this.#at : 0;
   }
 
   /** One raw byte. */
   u8(): number {
-    const byte = this.#bytes[this.#at];
-    if (this.#failure !== undefined || byte === undefined) return this.#fail("postcard_eof");
-    this.#at += 1;
-    return byte;
+    if (this.#failure !== undefined || this.#at >= this.#end) return this.#fail("postcard_eof");
+    return this.#bytes[this.#at++] ?? 0;
   }
 
   /** Varint of at most 32 bits. */
@@ -111,13 +113,13 @@ export class PostcardReader {
     this.high = 0;
     if (this.#failure !== undefined) return;
     const bytes = this.#bytes;
+    const end = this.#end;
     for (let i = 0; i < 10; i++) {
-      const byte = bytes[this.#at];
-      if (byte === undefined) {
+      if (this.#at >= end) {
         this.#fail("postcard_eof");
         return;
       }
-      this.#at += 1;
+      const byte = bytes[this.#at++] as number;
       // The tenth byte carries bit 63 only.
       if (i === 9 && byte > 0x01) break;
       if (i < 4) low |= (byte & 0x7f) << (7 * i);
@@ -166,7 +168,7 @@ export class PostcardReader {
    * @param itemBytesMin The least an item takes, at least 1.
    */
   count(itemBytesMin: number): number {
-    const first = this.#bytes[this.#at] ?? 0x80;
+    const first = this.#at < this.#end ? this.#bytes[this.#at] as number : 0x80;
     const isShort = first < 0x80 && this.#failure === undefined;
     if (isShort) this.#at += 1;
     // Above 2^53 the number is not exact, and still more than what is left.

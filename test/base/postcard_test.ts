@@ -45,6 +45,36 @@ Deno.test("PostcardReader never throws and never reads past hostile bytes", () =
   ));
 });
 
+Deno.test("PostcardReader reads a part of its bytes as if it were all of them", () => {
+  fc.assert(fc.property(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.uint8Array({ minLength: 12, maxLength: 12 }),
+    fc.array(
+      fc.constantFrom(
+        "u8" as const,
+        "u32" as const,
+        "u64" as const,
+        "text" as const,
+        "byteVector" as const,
+      ),
+      { maxLength: 20 },
+    ),
+    (part, rest, calls) => {
+      const whole = new PostcardReader(part);
+      const inside = new PostcardReader(rest).reset(
+        new Uint8Array([...rest, ...part, ...rest]),
+        rest.length,
+        rest.length + part.length,
+      );
+      for (const call of calls) {
+        assert.deepEqual(inside[call](), whole[call]());
+        assert.equal(inside.failure, whole.failure);
+        assert.equal(inside.remaining, whole.remaining);
+      }
+    },
+  ));
+});
+
 Deno.test("PostcardReader refuses varints that overflow their type", () => {
   const read32 = (hex: string) => {
     const reader = new PostcardReader(Uint8Array.fromHex(hex));

@@ -24,6 +24,17 @@ export interface RecordRead {
   readonly damaged: readonly number[];
 }
 
+/** Sound records with numbers one behind the other, and so their payloads: for those who read a whole log. */
+export interface RecordRun {
+  readonly firstSeq: number;
+  /** At least 1. */
+  readonly count: number;
+  /** The payloads, which nobody writes to. */
+  readonly bytes: Uint8Array;
+  /** Where each payload begins in `bytes`, and behind them where the last one ends. */
+  readonly starts: Uint32Array;
+}
+
 /** Records of one channel. */
 export interface RecordStore {
   readonly firstSeq: number;
@@ -47,6 +58,11 @@ export interface RecordStore {
   append(payloads: readonly Uint8Array[], timeNs: bigint, isInline?: boolean): number;
   /** Records from the first number that is at least `from` and below `to`. */
   read(from: number, to: number, recordsMax: number, bytesMax: number): RecordRead;
+  /**
+   * The same records as {@linkcode RecordStore.read} would give from this number on, without an object for each;
+   * `undefined` when that has to be asked. Fewer than there are when something is in the way.
+   */
+  readRun?(from: number, recordsMax: number): RecordRun | undefined;
   /**
    * The next record gets this number, which is not below `nextSeq`. Nothing is written, so an append makes it last;
    * of an empty store `firstSeq` is this number too.

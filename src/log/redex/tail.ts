@@ -9,7 +9,7 @@
 import { RedexError, tooMany } from "./error.ts";
 import type { LogCounters } from "./counters.ts";
 import { TAIL_ITERATOR_ITEMS, TAIL_READ_BYTES, WAITING_MAX } from "./limits.ts";
-import type { RecordStore } from "./record_store.ts";
+import type { RecordRun, RecordStore } from "./record_store.ts";
 import type { TailGroup } from "./tail_group.ts";
 import type { RedexEvent, RedexLag, RedexTail, TailItem } from "./types.ts";
 
@@ -71,6 +71,16 @@ export class Tail implements RedexTail {
     if (this.#source.closedAt === undefined) return this.#read(itemsMax);
     this.#requireAllRead(this.#source.closedAt);
     return [];
+  }
+
+  takeRun(eventsMax: number): RecordRun | undefined {
+    requireItems(eventsMax);
+    const { store, closedAt } = this.#source;
+    const isPlain = !this.#isClosed && closedAt === undefined &&
+      this.#heldAt >= this.#held.length && this.#next >= store.firstSeq;
+    const run = isPlain ? store.readRun?.(this.#next, eventsMax) : undefined;
+    if (run !== undefined) this.#next += run.count;
+    return run;
   }
 
   close(): void {

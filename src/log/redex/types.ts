@@ -5,6 +5,7 @@
  * Sequence numbers are `bigint` here; the engine keeps numbers below 2^53 and refuses a file that goes
  * beyond.
  */
+import type { RecordRun } from "./record_store.ts";
 
 /** When what was appended is put on the device (`storage.md` 3.4). `never` still does so on sync and close. */
 export type FsyncPolicy =
@@ -87,6 +88,11 @@ export interface RedexTail extends Disposable, AsyncIterable<TailItem> {
   take(itemsMax: number): Promise<readonly TailItem[] | undefined>;
   /** What is there without waiting. */
   takeNow(itemsMax: number): readonly TailItem[];
+  /**
+   * What is there, as one piece without an object for each event; `undefined` when it has to be asked for item by item,
+   * as there may be nothing, a lag, or payloads that do not lie together. Only logs on a disk have it.
+   */
+  takeRun?(eventsMax: number): RecordRun | undefined;
   close(): void;
 }
 

@@ -37,9 +37,10 @@ export class AppCounter {
   }
 
   /** Looks at an event that has a meta, whether or not the rest of it can be read. */
-  note(payload: Uint8Array): void {
-    if (u32At(payload, 4) !== this.#originLow || u32At(payload, 8) !== this.#originHigh) return;
-    const [low, high] = [u32At(payload, 12), u32At(payload, 16)];
+  note(bytes: Uint8Array, start = 0): void {
+    if (u32At(bytes, start + 4) !== this.#originLow) return;
+    if (u32At(bytes, start + 8) !== this.#originHigh) return;
+    const [low, high] = [u32At(bytes, start + 12), u32At(bytes, start + 16)];
     if (high < this.#high || (high === this.#high && low < this.#low)) return;
     if (low === U32_MAX && high === U32_MAX) return;
     this.#low = low === U32_MAX ? 0 : low + 1;

@@ -203,14 +203,18 @@ export class FoldedLog<State> implements CortexAdapter<State> {
   /** Reads a file from the fold's next event on. */
   follower(file: RedexFile): LogFollower {
     const { clock } = this.#parts.waits;
-    return new LogFollower(clock, file, BigInt(this.#fold.next), (items) => {
+    const took = (take: () => void): boolean => {
       // It may have been closed while they came.
       if (!this.isRunning) return false;
-      this.#fold.take(items);
+      take();
       const now = clock.now();
       this.#burstAt ??= now;
       this.#tell(this.#fold.next < file.nextSeq && now - this.#burstAt < SLICE_MS_MAX);
       return this.isRunning;
+    };
+    return new LogFollower(clock, file, BigInt(this.#fold.next), {
+      items: (items) => took(() => this.#fold.take(items)),
+      run: (run) => took(() => this.#fold.takeRun(run)),
     });
   }
 

@@ -5,11 +5,11 @@
  * it is a model that fails otherwise, and events that nobody has any more, unless the policy says to go on.
  */
 import type { Clock } from "../../base/mod.ts";
-import type { RedexLag, TailItem } from "../../log/mod.ts";
+import type { RecordRun, RedexLag, TailItem } from "../../log/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import type { AppCounter } from "./app_counter.ts";
 import type { CortexMetrics } from "./cortex_metrics.ts";
-import { checksumReason, EventChecker, shortReason } from "./event_meta.ts";
+import { checksumReason, EventChecker, RunChecker, shortReason } from "./event_meta.ts";
 import { FoldDecodeError } from "./fold_error.ts";
 import { LogEvent } from "./log_event.ts";
 import { SetAside } from "./set_aside.ts";
@@ -37,6 +37,8 @@ export interface FoldStart<State> {
   /** Last event that is in the state already. */
   readonly applied: number | undefined;
 }
+
+const runChecker = new RunChecker();
 
 /** A fold in progress. Numbers of events are plain numbers here. */
 export class Fold<State> {
@@ -111,7 +113,7 @@ export class Fold<State> {
       if (item.kind === "event") {
         const seq = Number(item.seq);
         if (seq < this.#next) continue;
-        this.#takeEvent(seq, item.seq, item.payload);
+        this.#takeEvent(seq, item.payload);
       } else if (Number(item.to) >= this.#next) {
         const from = Math.max(Number(item.from), this.#next);
         this.takeLag(from, Number(item.to), item.reason);
@@ -119,9 +121,20 @@ export class Fold<State> {
     }
   }
 
+  /** Takes a piece of the log that begins with the expected event. */
+  takeRun({ firstSeq, count, bytes, starts }: RecordRun): void {
+    runChecker.load(bytes);
+    for (let i = 0; i < count && this.#failure === undefined; i++) {
+      // The same event is not taken twice, whatever a log gives.
+      if (firstSeq + i < this.#next) continue;
+      const [start, end] = [starts[i] as number, starts[i + 1] as number];
+      this.#takeChecked(firstSeq + i, runChecker.check(start, end), bytes, start, end);
+    }
+  }
+
   /** Takes an event of ours that has just been appended as the next one: its bytes need no check. */
   takeOwn(seq: bigint, payload: Uint8Array): void {
-    this.#apply(Number(seq), new LogEvent(seq, payload));
+    this.#apply(Number(seq), new LogEvent(Number(seq), payload));
   }
 
   /** Goes on behind numbers that nobody has an event for, or stops. */
@@ -154,19 +167,28 @@ export class Fold<State> {
     this.#deps.log.error("cortex_fold_stopped", { reason, applied: this.#applied });
   }
 
-  #takeEvent(seq: number, wide: bigint, payload: Uint8Array): void {
-    const check = this.#checker.check(payload);
+  #takeEvent(seq: number, payload: Uint8Array): void {
+    this.#takeChecked(seq, this.#checker.check(payload), payload, 0, payload.length);
+  }
+
+  #takeChecked(
+    seq: number,
+    check: ReturnType<EventChecker["check"]>,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
     if (check === "short") {
-      this.#putAside(seq, undefined, shortReason(payload));
+      this.#putAside(seq, undefined, shortReason(bytes.subarray(start, end)));
       return;
     }
     // Also of events that cannot be read, so that their count is not given again.
-    this.#deps.counter.note(payload);
+    this.#deps.counter.note(bytes, start);
     if (check === "wrong") {
-      this.#putAside(seq, payload[0], checksumReason(payload));
+      this.#putAside(seq, bytes[start], checksumReason(bytes.subarray(start, end)));
       return;
     }
-    this.#apply(seq, new LogEvent(wide, payload));
+    this.#apply(seq, new LogEvent(seq, bytes, start, end));
   }
 
   #apply(seq: number, event: LogEvent): void {

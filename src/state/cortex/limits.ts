@@ -28,6 +28,9 @@ export const WATCHERS_MAX = 4_096;
 /** Largest payload that is checked in a fold's own memory, which is one page of wasm; larger ones are copied. */
 export const CHECKED_IN_PLACE_BYTES_MAX = 32 * 1024;
 
+/** Memory in which pieces of a log are checked, unless one is larger: a log gives no more than so much at once. */
+export const RUN_BYTES_MIN = 256 * 1024;
+
 /** Numbers of events are plain numbers inside the engine. */
 export const SEQ_MAX = 2n ** 53n - 1n;
 

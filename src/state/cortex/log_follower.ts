@@ -3,25 +3,28 @@
  * with the events allows, so that a long log leaves room for other work.
  */
 import type { Clock } from "../../base/mod.ts";
-import type { RedexFile, RedexTail, TailItem } from "../../log/mod.ts";
+import type { RecordRun, RedexFile, RedexTail, TailItem } from "../../log/mod.ts";
 import { SLICE_EVENTS_MAX, SLICE_EVENTS_MIN, SLICE_MS_MAX } from "./limits.ts";
 
-/** Takes items in order; false when no more are wanted. */
-export type TakeItems = (items: readonly TailItem[]) => boolean;
+/** Takes what the log has, in order; false when no more is wanted. */
+export interface LogTaker {
+  items(items: readonly TailItem[]): boolean;
+  run(run: RecordRun): boolean;
+}
 
 /** A reader of one log. */
 export class LogFollower {
   readonly #clock: Clock;
   readonly #tail: RedexTail;
-  readonly #take: TakeItems;
+  readonly #taker: LogTaker;
   #sliceEvents = SLICE_EVENTS_MIN;
   /** Milliseconds of work since others had their turn. */
   #workedMs = 0;
 
-  constructor(clock: Clock, file: RedexFile, from: bigint, take: TakeItems) {
+  constructor(clock: Clock, file: RedexFile, from: bigint, taker: LogTaker) {
     this.#clock = clock;
     this.#tail = file.tail({ from });
-    this.#take = take;
+    this.#taker = taker;
   }
 
   /**
@@ -33,8 +36,14 @@ export class LogFollower {
     while (this.#tail.position < until) {
       signal?.throwIfAborted();
       const started = this.#clock.now();
+      const run = this.#tail.takeRun?.(this.#sliceEvents);
+      if (run !== undefined) {
+        if (!this.#taker.run(run)) return;
+        await this.#giveWay(run.count, started);
+        continue;
+      }
       const items = this.#tail.takeNow(this.#sliceEvents);
-      if (items.length === 0 || !this.#take(items)) return;
+      if (items.length === 0 || !this.#taker.items(items)) return;
       await this.#giveWay(items.length, started);
     }
   }
@@ -50,7 +59,7 @@ export class LogFollower {
         const items = await this.#tail.take(this.#sliceEvents);
         if (items === undefined) return;
         const started = this.#clock.now();
-        if (!this.#take(items)) return;
+        if (!this.#taker.items(items)) return;
         await this.#giveWay(items.length, started);
       }
     } finally {

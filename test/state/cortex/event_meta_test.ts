@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { xxh3 } from "../../../src/core/crypto/mod.ts";
 import { AppCounter } from "../../../src/state/cortex/app_counter.ts";
-import { EventChecker } from "../../../src/state/cortex/event_meta.ts";
+import { EventChecker, RunChecker } from "../../../src/state/cortex/event_meta.ts";
 import { decodeEvent, encodeEvent } from "../../../src/state/mod.ts";
 
 const u64 = fc.bigInt(0n, 2n ** 64n - 1n);
@@ -78,8 +78,9 @@ Deno.test("decodeEvent() never throws", () => {
   }));
 });
 
-Deno.test("EventChecker says what decodeEvent() says, one payload after the other", () => {
+Deno.test("EventChecker and RunChecker say what decodeEvent() says, one payload after the other", () => {
   const checker = new EventChecker();
+  const runs = new RunChecker();
   const tail = fc.oneof(
     fc.uint8Array(),
     fc.nat(70_000).map((length) => new Uint8Array(length).fill(length)),
@@ -90,7 +91,13 @@ Deno.test("EventChecker says what decodeEvent() says, one payload after the othe
     if (kind === 1) view.setUint32(20, low(tail), true);
     if (kind === 0) view.setUint32(20, view.getUint32(20, true) ^ 1, true);
     const decoded = decodeEvent(payload);
-    assert.equal(checker.check(payload), decoded.ok ? decoded.event.checksumVersion : "wrong");
+    const wanted = decoded.ok ? decoded.event.checksumVersion : "wrong";
+    assert.equal(checker.check(payload), wanted);
+    const run = new Uint8Array(payload.length + 64);
+    run.fill(0xaa).set(payload, 40);
+    runs.load(run);
+    assert.equal(runs.check(0, 23), "short");
+    assert.equal(runs.check(40, 40 + payload.length), wanted);
   }));
   assert.equal(checker.check(new Uint8Array(23)), "short");
 });

@@ -104,9 +104,7 @@ Deno.test("on a disk: numbers that were moved on are moved on again with the fil
   const bytes = encodeCortexSnapshot({ appSeq: 0n, inner: new TextEncoder().encode('[["a",9]]') });
   await using fold = await open(kit, { snapshot: { bytes, lastSeq: 8n } });
   await kit.redex.get(CHANNEL)?.close();
-  // Opening it again takes as many turns as the disk needs for it.
-  for (let turn = 0; turn < 100 && kit.redex.get(CHANNEL) === undefined; turn++) await settle();
-  await settle();
+  await untilOpenedAgain(kit);
   assert.equal(fold.isRunning, true);
   assert.equal(fold.append(ADD, amount("a", 1)).seq, 9n);
   assert.equal(fold.state.get("a"), 10);
@@ -144,7 +142,7 @@ Deno.test("on a disk: a fold lives through a disk that broke, once it is mended"
   assert.throws(() => fold.append(ADD, amount("a", 2)), { code: "no_space" });
   kit.disk.fault = undefined;
   await kit.clock.advance(10);
-  await settle();
+  await untilOpenedAgain(kit);
   const token = fold.append(ADD, amount("a", 3));
   assert.equal(token.seq, 1n);
   assert.equal(fold.state.get("a"), 4);
@@ -232,3 +230,10 @@ Deno.test("after a crash the state is what was synced, snapshots go on, and no n
     assert.deepEqual([...twice.state], [...restored.state]);
   }
 });
+
+/** Opening a file again takes as many turns as the disk needs for it. */
+async function untilOpenedAgain(kit: ReturnType<typeof createDiskKit>): Promise<void> {
+  await settle();
+  for (let turn = 0; turn < 100 && kit.redex.get(CHANNEL) === undefined; turn++) await settle();
+  await settle();
+}

@@ -7,7 +7,7 @@
  */
 import type { Clock, Disk } from "../../../base/mod.ts";
 import { RedexError } from "../error.ts";
-import type { RecordRead, RecordStore } from "../record_store.ts";
+import type { RecordRead, RecordRun, RecordStore } from "../record_store.ts";
 import { checkAppend } from "./check_append.ts";
 import { Checkpoint, type CheckpointPlace } from "./checkpoint.ts";
 import { diskFailure } from "./disk_failure.ts";
@@ -165,6 +165,15 @@ export class DiskRecordStore implements RecordStore {
     if (progress.known.length === 0) return progress;
     const damaged = [...progress.known, ...progress.damaged].sort((left, right) => left - right);
     return { records: progress.records, next: progress.next, damaged };
+  }
+
+  readRun(from: number, recordsMax: number): RecordRun | undefined {
+    try {
+      return this.#segments.readRun(from, recordsMax);
+    } catch {
+      // Whoever reads one by one then is told of it.
+      return undefined;
+    }
   }
 
   skipTo(seq: number): void {

@@ -1,4 +1,6 @@
 /** The segments of a channel, oldest first: full ones, and the live one at the end. */
+import type { RecordRun } from "../record_store.ts";
+import { readRun } from "./read_run.ts";
 import type { ReadProgress } from "./read_segment.ts";
 import { readSegment } from "./read_segment.ts";
 import { SEALED_OPEN_MAX } from "./limits.ts";
@@ -131,6 +133,13 @@ export class SegmentList {
       this.#readOne(segment, this.#open(segment), to, progress);
     }
     this.#readOne(this.#live, this.#live, to, progress);
+  }
+
+  /** Records from this number on as one piece; `undefined` when they have to be read one by one. */
+  readRun(from: number, recordsMax: number): RecordRun | undefined {
+    if (from < this.#keepFrom) return undefined;
+    const sealed = this.#sealed[this.#indexOf(from)];
+    return readRun(sealed === undefined ? this.#live : this.#open(sealed), from, recordsMax);
   }
 
   /** It holds what a copy would leave out, or has times that are not its own. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../../../src/base/mod.ts";
+import type { RecordStore } from "../../../../src/log/redex/record_store.ts";
 import { inFolder, openStore, payloadOf, readAll } from "./store_kit.ts";
 
 Deno.test("a store gives back what was appended, before and after it was closed", async () => {
@@ -124,3 +125,28 @@ Deno.test("closing a log ends a rewrite that goes on, and leaves the log as it w
     await again.close();
   });
 });
+
+Deno.test("a run ends in front of what is out of the ordinary, and begins again behind it", async () => {
+  await inFolder(async (folder) => {
+    const store = await openStore(folder);
+    store.append(Array.from({ length: 6 }, (_, i) => payloadOf(i)), 1n);
+    store.append([payloadOf(6, 8)], 2n, true);
+    store.append([payloadOf(7), new Uint8Array(0), payloadOf(9), payloadOf(10, 300_000)], 3n);
+    await store.close();
+    const again = await openStore(folder);
+    const runs = () =>
+      Array.from({ length: 12 }, (_, seq) => runLength(again, seq)).map((count) => count ?? 0);
+    assert.deepEqual(runs(), [6, 5, 4, 3, 2, 1, 0, 1, 0, 1, 0, 0]);
+    const dat = await Deno.open(`${folder}/v0000000001/dat`, { write: true });
+    await dat.seek(3 * 16, Deno.SeekMode.Start);
+    await dat.write(Uint8Array.of(0xff));
+    dat.close();
+    assert.deepEqual(runs(), [3, 2, 1, 0, 2, 1, 0, 1, 0, 1, 0, 0], "one flipped while it is open");
+    assert.deepEqual(again.read(0, 12, 12, 1e6).damaged, [3]);
+    await again.close();
+  });
+});
+
+function runLength(store: RecordStore, from: number): number | undefined {
+  return store.readRun?.(from, 100)?.count;
+}

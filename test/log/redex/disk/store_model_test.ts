@@ -100,6 +100,7 @@ function check(store: RecordStore, kept: readonly Kept[], nextSeq: number): void
     from = next;
   }
   assert.deepEqual(all, kept);
+  checkRuns(store, kept, nextSeq);
   const eventsMax = Math.ceil(kept.length / 2);
   assert.equal(store.firstToKeep({ eventsMax }), kept[kept.length - eventsMax]?.seq ?? nextSeq);
   const bytesMax = Math.floor(store.bytes / 3);
@@ -119,4 +120,23 @@ function check(store: RecordStore, kept: readonly Kept[], nextSeq: number): void
     part.records.map(({ seq }) => seq),
     kept.filter(({ seq }) => seq >= from && seq < to).map(({ seq }) => seq),
   );
+}
+
+/** What is read in one piece is what is read one by one. */
+function checkRuns(store: RecordStore, kept: readonly Kept[], nextSeq: number): void {
+  const bySeq = new Map(kept.map((record) => [record.seq, record]));
+  for (let from = 0; from <= nextSeq;) {
+    const run = store.readRun?.(from, 5);
+    if (run === undefined) {
+      from += 1;
+      continue;
+    }
+    assert.equal(run.firstSeq, from);
+    assert.ok(run.count >= 1 && run.count <= 5);
+    for (let i = 0; i < run.count; i++) {
+      const payload = run.bytes.slice(run.starts[i], run.starts[i + 1]);
+      assert.deepEqual(payload, bySeq.get(from + i)?.payload);
+    }
+    from += run.count;
+  }
 }
