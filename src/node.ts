@@ -11,9 +11,8 @@ import {
   systemClock,
   systemRandom,
   toHex,
-  toNetError,
 } from "./base/mod.ts";
-import { type NodeConfig, PROGRAM_VERSION, readUpTo } from "./config/mod.ts";
+import { type NodeConfig, PROGRAM_VERSION } from "./config/mod.ts";
 import {
   createRamKeys,
   decodeTicket,
@@ -33,23 +32,23 @@ import {
 } from "./kernel/mod.ts";
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
+  addBusService,
+  addLogServices,
   addMeshServices,
   addOpenServices,
   type BenchService,
   BlobService,
-  BusService,
+  type BusService,
   type CapabilityService,
   type ChannelService,
   chooseMeshSecret,
-  createLogMemory,
-  DbService,
-  DEFAULT_FSYNC,
+  type DbService,
   describeNat,
   describePeers,
   describeSessions,
   type FoldService,
-  type LogDefaults,
-  LogService,
+  type LogService,
+  type LogServices,
   type MeshService,
   type MeshServices,
   type NatService,
@@ -59,7 +58,7 @@ import {
   type PlacementService,
   type PortMappingService,
   type RpcService,
-  StateService,
+  type StateService,
   type Storage,
   type SubnetService,
   type TokenService,
@@ -116,10 +115,8 @@ export class Node {
   #keys: NodeKeys | undefined;
   #meshSecret: Uint8Array | undefined;
   #storage: Storage | undefined;
-  #logs: LogService | undefined;
-  #state: StateService | undefined;
+  #logServices: LogServices | undefined;
   #bus: BusService | undefined;
-  #db: DbService | undefined;
   #meshServices: MeshServices | undefined;
   #blobs: BlobService | undefined;
   #openServices: OpenServices | undefined;
@@ -142,17 +139,17 @@ export class Node {
 
   /** Logs of channels. */
   get logs(): LogService {
-    return required(this.#logs, "logs");
+    return required(this.#logServices?.logs, "logs");
   }
 
   /** What is folded out of the logs. */
   get state(): StateService {
-    return required(this.#state, "folds");
+    return required(this.#logServices?.state, "folds");
   }
 
   /** Tasks, memories and workflow. */
   get db(): DbService {
-    return required(this.#db, "database");
+    return required(this.#logServices?.db, "database");
   }
 
   /** The event bus. */
@@ -378,7 +375,11 @@ export class Node {
     const deps = { clock: systemClock, log, metrics: this.metrics };
     const storage = this.#storage = await openStorage(deps, folder);
     this.#supervisor.add(() => storage);
-    const logs = this.#addLogs(storage, keys, folder);
+    const parts = { ...deps, supervisor: this.#supervisor, config, storage, folder, keys };
+    const logs = this.#logServices = addLogServices(parts, {
+      requireAllowed: (channel) => this.#openServices?.channels.publisher.requireAllowed(channel),
+      stopSignal: this.stopSignal,
+    });
     if (scope === "storage") {
       this.#blobs = this.#supervisor.add(() =>
         new BlobService({ ...deps, storage, mesh: undefined })
@@ -394,7 +395,6 @@ export class Node {
       hasPeers: known.length > 0,
       log,
     });
-    const parts = { ...deps, supervisor: this.#supervisor, config, storage, folder, keys };
     const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
     this.#blobs = this.#supervisor.add(() =>
       new BlobService({ ...deps, storage, mesh: mesh.mesh })
@@ -405,79 +405,8 @@ export class Node {
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
     this.#openServices = addOpenServices(parts, mesh);
     // Behind the channels, which say whose logs may be opened.
-    this.#addBus(logs, mesh);
+    this.#bus = addBusService(parts, logs, mesh, this.stopSignal);
   }
-
-  /** Who may not publish on a channel may not use its log either. */
-  #requireLogAllowed(channel: string): void {
-    try {
-      this.#openServices?.channels.publisher.requireAllowed(channel);
-    } catch (cause) {
-      const reason = toNetError(cause, "it is not known").message.replace(/^[^:]*: /, "");
-      throw new NetError("not_allowed", `Cannot use log "${channel}": ${reason}`, {
-        cause,
-        next: `publish on it once with net channel publish ${channel} TEXT --token @FILE`,
-      });
-    }
-  }
-
-  /** Logs, and what is folded out of them. */
-  #addLogs(storage: Storage, keys: NodeKeys, folder: string | undefined): KeptLogs {
-    const { log } = this.#deps;
-    const { logFsync, logKeep, logSegment, logSweepMs } = this.config;
-    const deps = { clock: systemClock, log, metrics: this.metrics };
-    const defaults = {
-      fsync: logFsync ?? DEFAULT_FSYNC,
-      retention: logKeep ?? {},
-      sweepMs: logSweepMs,
-      segmentBytesMax: logSegment,
-    };
-    const guard = (channel: string) => this.#requireLogAllowed(channel);
-    const logs = this.#logs = this.#supervisor.add(() =>
-      new LogService({
-        ...deps,
-        redexFolder: folder === undefined ? undefined : `${folder}/logs`,
-        memory: createLogMemory(storage.ledger),
-        origin: keys.identity.originHash,
-        guard,
-      }, defaults)
-    );
-    const state = this.#state = this.#supervisor.add(() => new StateService({ ...deps, logs }));
-    this.#db = this.#supervisor.add(() => new DbService({ clock: systemClock, logs, state }));
-    return { logs, defaults };
-  }
-
-  /** What gathers events; started behind the mesh, which may carry them, and stopped before it. */
-  #addBus({ logs, defaults }: KeptLogs, { mesh, nat }: MeshServices): void {
-    const { log } = this.#deps;
-    const { bus, busUrl, busPeer, busAccept, busShards, busFull } = this.config;
-    this.#bus = this.#supervisor.add(() =>
-      new BusService({
-        clock: systemClock,
-        log,
-        metrics: this.metrics,
-        random: systemRandom,
-        logs,
-        mesh,
-        reach: (peer, signal) => nat.reach(peer, signal),
-        readFile: readUpTo,
-      }, {
-        engine: bus ?? "log",
-        url: busUrl,
-        peer: busPeer,
-        accept: busAccept,
-        shards: busShards,
-        full: busFull,
-        defaults,
-      })
-    );
-  }
-}
-
-/** The logs, and how they are kept. */
-interface KeptLogs {
-  readonly logs: LogService;
-  readonly defaults: LogDefaults;
 }
 
 function readTicket(text: string): Ticket {

@@ -7,6 +7,7 @@ export * from "./fold_reach.ts";
 export * from "./fold_snapshots.ts";
 export * from "./folds.ts";
 export * from "./log/mod.ts";
+export * from "./log_services.ts";
 export * from "./mesh.ts";
 export * from "./mesh_secret.ts";
 export * from "./nat/mod.ts";

@@ -163,6 +163,24 @@ Deno.test("log: a tail survives retention and compaction, and tells what it took
   assert.deepEqual([lag?.kind, lag?.from, lag?.reason], ["lag", 0, "retention"]);
 });
 
+Deno.test("a node that stops does not wait for those who follow", async () => {
+  await using workspace = await makeWorkspace();
+  const node = await workspace.startNode({ flags: UDP });
+  await node.home.net(["log", "append", "a", "x"]);
+  const isTold = (program: RunningProgram) => program.stdout() + program.stderr() !== "";
+  const readers = await Promise.all([
+    startReader(workspace, node, ["log", "tail", "a", "--last", "1"], isTold),
+    startReader(workspace, node, ["db", "tasks", "watch"], isTold),
+  ]);
+  const before = performance.now();
+  assert.equal((await node.kill("SIGTERM")).code, 0);
+  assert.ok(
+    performance.now() - before < 4_000,
+    "it is stopped before the control surface gives up",
+  );
+  for (const reader of readers) assert.equal((await reader.finished()).code, 6, reader.stderr());
+});
+
 Deno.test("log: damage is found, told of, and taken out under a running tail", async () => {
   await using workspace = await makeWorkspace();
   const node = await workspace.startNode({ flags: UDP });

@@ -39,7 +39,15 @@ const SEE_MEMORIES = "see net db memories ls for those that are there";
 /** The methods about memories. */
 export function dbMemoryMethods({ db }: DbNode): readonly Method[] {
   const open = async () => (await db.open()).memories;
-  const source = { open, view: memoryView, clock: db.clock, stopSignal: db.stopSignal };
+  const source = {
+    open,
+    view: memoryView,
+    clock: db.clock,
+    // Asked for when somebody reads: the service that has it may not have started yet.
+    get stopSignal() {
+      return db.stopSignal;
+    },
+  };
   const existing = async (text: string | number) => {
     const id = readId(text);
     const memories = await open();

@@ -38,7 +38,15 @@ const SEE_TASKS = "see net db tasks ls for those that are there";
 /** The methods about tasks. */
 export function dbTaskMethods({ db }: DbNode): readonly Method[] {
   const open = async () => (await db.open()).tasks;
-  const source = { open, view: taskView, clock: db.clock, stopSignal: db.stopSignal };
+  const source = {
+    open,
+    view: taskView,
+    clock: db.clock,
+    // Asked for when somebody reads: the service that has it may not have started yet.
+    get stopSignal() {
+      return db.stopSignal;
+    },
+  };
   const existing = async (text: string | number) => {
     const id = readId(text);
     const tasks = await open();

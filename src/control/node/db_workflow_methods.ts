@@ -40,7 +40,15 @@ type Tasks = WorkflowCollection;
 /** The methods about workflows. */
 export function dbWorkflowMethods({ db }: DbNode): readonly Method[] {
   const open = async () => (await db.open()).workflow;
-  const source = { open, view: workflowView, clock: db.clock, stopSignal: db.stopSignal };
+  const source = {
+    open,
+    view: workflowView,
+    clock: db.clock,
+    // Asked for when somebody reads: the service that has it may not have started yet.
+    get stopSignal() {
+      return db.stopSignal;
+    },
+  };
   const existing = async (text: string | number) => {
     const id = readId(text);
     const tasks = await open();

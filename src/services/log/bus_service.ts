@@ -35,6 +35,8 @@ export interface BusServiceDeps {
   readonly reach: (peer: bigint, signal: AbortSignal) => Promise<void>;
   /** Reads the file that an address comes from. */
   readonly readFile: (path: string, bytesMax: number) => Promise<Uint8Array>;
+  /** Aborted when the node begins to stop, before its services do. */
+  readonly stopSignal?: AbortSignal;
 }
 
 /** How the bus is run. */
@@ -96,9 +98,11 @@ export class BusService implements Service {
     return this.#deps.clock;
   }
 
-  /** Aborted when the service stops. */
+  /** Aborted when the service, or the node, begins to stop. */
   get stopSignal(): AbortSignal {
-    return this.#ending.signal;
+    const { stopSignal } = this.#deps;
+    const own = this.#ending.signal;
+    return stopSignal === undefined ? own : AbortSignal.any([own, stopSignal]);
   }
 
   /**

@@ -45,6 +45,8 @@ export interface LogServiceDeps {
   readonly origin: bigint;
   /** Throws NetError `not_allowed` where the rules of a channel keep this node from writing it. */
   readonly guard?: (channel: string) => void;
+  /** Aborted when the node begins to stop, before its services do. */
+  readonly stopSignal?: AbortSignal;
 }
 
 /** The logs of a node. */
@@ -86,9 +88,11 @@ export class LogService implements Service {
     throw new NetError("not_ready", "Cannot use logs: the node has not started them");
   }
 
-  /** Aborted when the service stops. */
+  /** Aborted when the service, or the node, begins to stop. */
   get stopSignal(): AbortSignal {
-    return this.#ending.signal;
+    const { stopSignal } = this.#deps;
+    const own = this.#ending.signal;
+    return stopSignal === undefined ? own : AbortSignal.any([own, stopSignal]);
   }
 
   start(): Promise<void> {
