@@ -21,6 +21,22 @@ export const TREE_BYTES_MAX = 1n << 57n;
 /** Largest encoded node; the largest that is legal takes 128 × 45 bytes and a few. */
 export const TREE_NODE_BYTES_MAX = 65_536;
 
+/** Longest manifest of a directory: what a fetch of a whole blob gives. */
+export const DIR_MANIFEST_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Entries of a directory: each takes about 500 bytes while it is worked on, so 500 MB at most. */
+export const DIR_ENTRIES_MAX = 1_000_000;
+
+/** Longest path and longest name that file systems take, in bytes. */
+export const PATH_BYTES_MAX = 4_096;
+export const NAME_BYTES_MAX = 255;
+
+/**
+ * Characters of folders that a manifest does not list but its paths need. Ours lists every folder; a
+ * hostile one could name 2,000 new ones with every path of 4 KiB.
+ */
+export const DIR_IMPLIED_CHARACTERS_MAX = 16 * 1024 * 1024;
+
 /** Largest chunk that travels in one transfer; content-defined chunks reach it. */
 export const TRANSFER_BYTES_MAX = 16 * 1024 * 1024;
 

@@ -1,6 +1,7 @@
 /** Every decoder that bytes from outside reach, by name. */
 
 import type { CreateTarget } from "./fuzz.ts";
+import { BLOB_TARGETS } from "./targets/blob_targets.ts";
 import { BUS_TARGETS } from "./targets/bus_targets.ts";
 import { CAPABILITY_TARGETS } from "./targets/capability_targets.ts";
 import { CAUSAL_TARGETS } from "./targets/causal_targets.ts";
@@ -58,4 +59,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...ENGINE_TARGETS,
   ...BUS_TARGETS,
   ...STATE_MODEL_TARGETS,
+  ...BLOB_TARGETS,
 };

@@ -3,6 +3,7 @@
 import { joinSuites, type VectorSuite } from "../suite.ts";
 import { AGGREGATOR_RPC_SUITES } from "./aggregator_rpc.ts";
 import { BLOB_CUT_SUITES } from "./blob_cuts.ts";
+import { BLOB_DIRECTORY_SUITES } from "./blob_directories.ts";
 import { BLOB_ERASURE_SUITES } from "./blob_erasure.ts";
 import { BLOB_POLICY_SUITES } from "./blob_policy.ts";
 import { BLOB_REF_SUITES } from "./blob_refs.ts";
@@ -62,6 +63,7 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...BLOB_CUT_SUITES,
   ...BLOB_TREE_SUITES,
   ...BLOB_ERASURE_SUITES,
+  ...BLOB_DIRECTORY_SUITES,
   ...BLOB_TRANSFER_SUITES,
   ...BLOB_POLICY_SUITES,
   ...EVENT_BUS_SUITES,

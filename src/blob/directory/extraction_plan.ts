@@ -1,0 +1,264 @@
+/**
+ * What a manifest of a directory makes of an empty folder, or why it is refused (`dataforts.md` 14).
+ *
+ * A manifest may be hostile: nothing it lists may be written outside the folder, now or through its links
+ * later. The rules are purely lexical, so that they hold before the first file is written. Folders come
+ * first, then files, then links: while files are written there is no link to follow.
+ */
+import { decodeBlobRef } from "../blob_ref.ts";
+import { DIR_IMPLIED_CHARACTERS_MAX } from "../limits.ts";
+import type { FetchableRef } from "../resolver.ts";
+import type { DirEntry } from "./dir_manifest.ts";
+import { foldName, isSafeName, type PathPlatform, safeNames } from "./safe_path.ts";
+
+/** A file to be fetched. */
+export interface PlannedFile {
+  /** Relative and clean; so are all paths of a plan. */
+  readonly path: string;
+  /** Permissions; `undefined` leaves those of new files. */
+  readonly mode: number | undefined;
+  readonly ref: FetchableRef;
+}
+
+/** A link to be made. */
+export interface PlannedLink {
+  readonly path: string;
+  readonly target: string;
+}
+
+/** What is to be done, in this order. */
+export interface ExtractionPlan {
+  /** Folders, every one behind its parent. */
+  readonly dirs: readonly string[];
+  readonly files: readonly PlannedFile[];
+  readonly links: readonly PlannedLink[];
+  /** Files whose path an earlier entry has; the first one counts. */
+  readonly repeatedFiles: readonly PlannedFile[];
+  /** Links that cannot be made: something else has their path, or they have no target. */
+  readonly skippedLinks: readonly PlannedLink[];
+}
+
+/** Why a manifest is refused. */
+export type ExtractionFault =
+  /** A path or a link leads out of the folder, or through a link. */
+  | "unsafe_path"
+  /** A file is where a folder must be, or two names are the same on this file system. */
+  | "path_conflict"
+  /** Its paths need more folders than a manifest may leave out. */
+  | "too_large"
+  /** The content of a file is no reference. */
+  | "bad_reference"
+  /** The content of a file is a tree, which manifests must not hold. */
+  | "tree_unsupported";
+
+/** What planning gives. */
+export type PlannedExtraction =
+  | { readonly ok: true; readonly plan: ExtractionPlan }
+  | { readonly ok: false; readonly fault: ExtractionFault; readonly path: string };
+
+/** Options of {@linkcode planExtraction}. */
+export interface PlanExtractionOptions {
+  readonly platform?: PathPlatform;
+  /** True when the destination takes names for the same that differ in case or composition. */
+  readonly foldsNames?: boolean;
+}
+
+/** Permissions of a file: never the bits that change whose rights a program has. */
+export function fileMode(mode: number): number | undefined {
+  const permissions = mode & 0o777;
+  return permissions === 0 ? undefined : permissions;
+}
+
+/**
+ * Plans what a manifest's entries make of an empty folder.
+ *
+ * @example
+ * ```ts
+ * import { planExtraction } from "./extraction_plan.ts";
+ * const planned = planExtraction([{ kind: "symlink", path: "a/b", target: "../../c" }]);
+ * console.assert(!planned.ok && planned.fault === "unsafe_path");
+ * ```
+ */
+export function planExtraction(
+  entries: readonly DirEntry[],
+  options: PlanExtractionOptions = {},
+): PlannedExtraction {
+  const { platform = "unix", foldsNames = false } = options;
+  const planner = new Planner(foldsNames);
+  const links: Link[] = [];
+  for (const entry of entries) {
+    const names = safeNames(entry.path, platform);
+    if (names === undefined) return refuse("unsafe_path", entry.path);
+    if (entry.kind === "symlink") links.push({ ...entry, names });
+    else if (entry.kind === "dir") planner.addDir(names);
+    else {
+      const decoded = decodeBlobRef(entry.blob);
+      if (!decoded.ok) return refuse("bad_reference", entry.path);
+      const { ref } = decoded;
+      if (ref.kind === "tree") return refuse("tree_unsupported", entry.path);
+      planner.addFile(names, { path: names.join("/"), mode: fileMode(entry.mode), ref });
+    }
+    if (planner.isTooLarge) return refuse("too_large", entry.path);
+  }
+  const unsafe = findUnsafeLink(links, platform);
+  if (unsafe !== undefined) return refuse("unsafe_path", unsafe.path);
+  if (planner.conflict !== undefined) return refuse("path_conflict", planner.conflict);
+  for (const link of links) {
+    planner.addLink(link);
+    if (planner.isTooLarge) return refuse("too_large", link.path);
+  }
+  return { ok: true, plan: planner.plan };
+}
+
+interface Link extends PlannedLink {
+  readonly names: readonly string[];
+}
+
+/** A link that leads out, or through another link; names are compared as the most lenient system does. */
+function findUnsafeLink(links: readonly Link[], platform: PathPlatform): Link | undefined {
+  const root: LinkNode = { isLink: false, below: new Map() };
+  for (const { names } of links) insertLink(root, names);
+  return links.find(({ names, target }) => {
+    const parent: (LinkNode | undefined)[] = [root];
+    for (const name of names.slice(0, -1)) parent.push(step(parent, name));
+    return parent.some((node) => node?.isLink) || !staysInside(parent, target, platform);
+  });
+}
+
+/** Links by folded names; what is on no way to a link has no node. */
+interface LinkNode {
+  isLink: boolean;
+  readonly below: Map<string, LinkNode>;
+}
+
+function insertLink(root: LinkNode, names: readonly string[]): void {
+  let node = root;
+  for (const name of names.map(foldName)) {
+    const next = node.below.get(name) ?? { isLink: false, below: new Map() };
+    node.below.set(name, next);
+    node = next;
+  }
+  node.isLink = true;
+}
+
+function step(at: readonly (LinkNode | undefined)[], name: string): LinkNode | undefined {
+  return at.at(-1)?.below.get(foldName(name));
+}
+
+/**
+ * Follows a target from the folder of its link; landing exactly on the root is fine.
+ *
+ * @param at The nodes from the root to that folder; changed on the way.
+ */
+function staysInside(
+  at: (LinkNode | undefined)[],
+  target: string,
+  platform: PathPlatform,
+): boolean {
+  if (target.startsWith("/") || target.includes("\0")) return false;
+  const parts = target.split("/").filter((part) => part !== "" && part !== ".");
+  for (const [i, part] of parts.entries()) {
+    if (part === "..") {
+      at.pop();
+      if (at.length === 0) return false;
+      continue;
+    }
+    if (platform === "windows" && !isSafeName(part, platform)) return false;
+    at.push(step(at, part));
+    // What the last part leads to was checked as a link of its own.
+    if (i < parts.length - 1 && at.at(-1)?.isLink) return false;
+  }
+  return true;
+}
+
+/** Gathers a plan and finds paths that exclude each other. */
+class Planner {
+  readonly #dirs: string[] = [];
+  readonly #files: PlannedFile[] = [];
+  readonly #links: PlannedLink[] = [];
+  readonly #repeatedFiles: PlannedFile[] = [];
+  readonly #skippedLinks: PlannedLink[] = [];
+  /** What is at a path: the path as it was first spelled, and its kind. */
+  readonly #taken = new Map<string, { readonly path: string; readonly kind: DirEntry["kind"] }>();
+  readonly #keyOf: (path: string) => string;
+  /** The first path that excludes another. */
+  conflict: string | undefined;
+  #impliedCharacters = 0;
+
+  constructor(foldsNames: boolean) {
+    this.#keyOf = foldsNames ? (path) => foldPath(path.split("/")) : (path) => path;
+  }
+
+  /** True when the paths need more folders than a manifest may leave out. */
+  get isTooLarge(): boolean {
+    return this.#impliedCharacters > DIR_IMPLIED_CHARACTERS_MAX;
+  }
+
+  get plan(): ExtractionPlan {
+    return {
+      dirs: this.#dirs,
+      files: this.#files,
+      links: this.#links,
+      repeatedFiles: this.#repeatedFiles,
+      skippedLinks: this.#skippedLinks,
+    };
+  }
+
+  addDir(names: readonly string[]): void {
+    if (!this.#makeDir(names, true)) this.conflict ??= names.join("/");
+  }
+
+  addFile(names: readonly string[], file: PlannedFile): void {
+    const { path } = file;
+    const taken = this.#taken.get(this.#keyOf(path));
+    if (taken?.kind === "file" && taken.path === path) {
+      this.#repeatedFiles.push(file);
+    } else if (taken === undefined && this.#makeDir(names.slice(0, -1), false)) {
+      this.#taken.set(this.#keyOf(path), { path, kind: "file" });
+      this.#files.push(file);
+    } else this.conflict ??= path;
+  }
+
+  /** Links give way to everything: none is an error, because the reference makes what it can. */
+  addLink({ names, target }: Link): void {
+    const path = names.join("/");
+    const isFree = target !== "" && !this.#taken.has(this.#keyOf(path)) &&
+      this.#makeDir(names.slice(0, -1), false);
+    if (!isFree) {
+      this.#skippedLinks.push({ path, target });
+      return;
+    }
+    this.#taken.set(this.#keyOf(path), { path, kind: "symlink" });
+    this.#links.push({ path, target });
+  }
+
+  /** Takes the path and all above it for folders; false, and nothing taken, when one is something else. */
+  #makeDir(names: readonly string[], isListed: boolean): boolean {
+    const missing: string[] = [];
+    // Most often the parent is there already, and all above it.
+    for (let length = names.length; length > 0; length--) {
+      const path = names.slice(0, length).join("/");
+      const taken = this.#taken.get(this.#keyOf(path));
+      if (taken !== undefined) {
+        if (taken.kind !== "dir" || taken.path !== path) return false;
+        break;
+      }
+      missing.push(path);
+      if (!isListed || length < names.length) this.#impliedCharacters += path.length;
+      if (this.isTooLarge) return true;
+    }
+    for (const path of missing.reverse()) {
+      this.#taken.set(this.#keyOf(path), { path, kind: "dir" });
+      this.#dirs.push(path);
+    }
+    return true;
+  }
+}
+
+function foldPath(names: readonly string[]): string {
+  return names.map(foldName).join("/");
+}
+
+function refuse(fault: ExtractionFault, path: string): PlannedExtraction {
+  return { ok: false, fault, path };
+}

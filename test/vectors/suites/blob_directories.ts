@@ -1,0 +1,129 @@
+/** Manifests of directories (`dataforts.md` 14): real bytes, and hand-made ones with what becomes of them. */
+import assert from "node:assert/strict";
+import {
+  chunkFixed,
+  decodeDirManifest,
+  type DirEntry,
+  encodeBlobRef,
+  encodeDirManifest,
+  type ExtractionPlan,
+  fileMode,
+  planExtraction,
+  refOfChunks,
+} from "../../../src/blob/mod.ts";
+import { bytesSource } from "../../blob/sources.ts";
+import type { VectorSuite } from "../suite.ts";
+import {
+  booleanOf,
+  bytesOf,
+  has,
+  listOf,
+  numberOf,
+  objectOf,
+  recordOf,
+  textOf,
+  valueAt,
+  type VectorObject,
+} from "../vector_reader.ts";
+import { inputOf } from "./_blob_inputs.ts";
+
+/** New files and folders under the umask of the vectors. */
+const [FILE_MODE, DIR_MODE] = [0o644, "755"];
+
+/** Suites of this file by path. */
+export const BLOB_DIRECTORY_SUITES: Readonly<Record<string, VectorSuite>> = {
+  "dataforts/dir_manifest.json": (document) => {
+    const all = objectOf(document, "document");
+    const big = recordOf(all, "files_big");
+    const modes = listOf(
+      objectOf(valueAt(document, "file_mode_application"), "modes"),
+      "stored_mode_octal_to_on_disk_octal",
+    );
+    return {
+      manifest: { cases: [all], check: checkManifest },
+      entries: (vector) => checkContent(vector, big),
+      hand_made: checkHandMade,
+      modes: { cases: modes.map((pair) => ({ pair })), check: checkMode },
+    };
+  },
+};
+
+async function checkManifest(vector: VectorObject): Promise<void> {
+  const bytes = bytesOf(vector, "manifest_hex");
+  const decoded = decodeDirManifest(bytes);
+  assert.ok(decoded.ok);
+  assert.deepEqual(decoded.entries, entriesOf(vector));
+  assert.deepEqual(encodeDirManifest(decoded.entries.toReversed()), bytes);
+  const chunked = await chunkFixed(bytesSource(bytes), { onChunk: () => Promise.resolve() });
+  assert.deepEqual(encodeBlobRef(refOfChunks(chunked)), bytesOf(vector, "manifest_ref_hex"));
+  checkPlan(decoded.entries, recordOf(vector, "fetched"));
+}
+
+/** The reference of a file is made of its content alone. */
+async function checkContent(vector: VectorObject, big: VectorObject): Promise<void> {
+  const path = textOf(vector, "path");
+  if (textOf(vector, "kind") !== "file") return;
+  const content = has(big, path)
+    ? inputOf(recordOf(big, path))
+    : bytesOf(recordOf(vector, "content"), "hex");
+  const chunked = await chunkFixed(bytesSource(content), { onChunk: () => Promise.resolve() });
+  assert.deepEqual(encodeBlobRef(refOfChunks(chunked)), bytesOf(vector, "blob"));
+}
+
+function checkHandMade(vector: VectorObject): void {
+  const result = recordOf(vector, "result");
+  const bytes = bytesOf(vector, "manifest_hex");
+  const decoded = decodeDirManifest(bytes);
+  if (!decoded.ok) {
+    const isForm = decoded.fault === "unsupported_version";
+    assert.equal(isForm ? "bad_manifest" : decoded.fault, textOf(result, "error"));
+    return;
+  }
+  const entries = has(vector, "entries") ? entriesOf(vector) : decoded.entries;
+  assert.deepEqual(decoded.entries, entries);
+  if (booleanOf(result, "ok")) return checkPlan(entries, result);
+  const planned = planExtraction(entries);
+  // Whether a holder has the content is not known yet.
+  if (textOf(result, "error") === "not_found") return assert.ok(planned.ok);
+  assert.ok(!planned.ok);
+  const fault = planned.fault === "bad_reference" ? "bad_manifest" : planned.fault;
+  assert.equal(fault, textOf(result, "error"));
+}
+
+function checkPlan(entries: readonly DirEntry[], result: VectorObject): void {
+  const planned = planExtraction(entries);
+  assert.ok(planned.ok);
+  const { plan } = planned;
+  const files = [...plan.files, ...plan.repeatedFiles];
+  assert.equal(String(files.length), textOf(result, "files"));
+  assert.equal(String(files.reduce((sum, { ref }) => sum + ref.size, 0)), textOf(result, "bytes"));
+  assert.deepEqual(treeOf(plan), listOf(result, "tree"));
+}
+
+/** What is on disk afterwards, as the vectors list it. */
+function treeOf({ dirs, files, links }: ExtractionPlan): readonly (readonly string[])[] {
+  const tree = [
+    ...dirs.map((path) => [path, "dir", DIR_MODE]),
+    ...files.map(({ path, mode }) => [path, "file", (mode ?? FILE_MODE).toString(8)]),
+    ...links.map(({ path, target }) => [path, "symlink", target]),
+  ];
+  return tree.toSorted(([a = ""], [b = ""]) => a < b ? -1 : 1);
+}
+
+function checkMode({ pair }: VectorObject): void {
+  assert.ok(Array.isArray(pair));
+  const mode = fileMode(parseInt(String(pair[0]), 8)) ?? FILE_MODE;
+  assert.equal(mode.toString(8), pair[1]);
+}
+
+function entriesOf(vector: VectorObject): DirEntry[] {
+  return listOf(vector, "entries").map((value): DirEntry => {
+    const entry = objectOf(value, "entry");
+    const path = textOf(entry, "path");
+    const kind = textOf(entry, "kind");
+    if (kind === "symlink") return { kind, path, target: textOf(entry, "target") };
+    const mode = numberOf(entry, "mode");
+    if (kind === "dir") return { kind, path, mode };
+    return { kind: "file", path, mode, blob: bytesOf(entry, "blob") };
+  });
+}
