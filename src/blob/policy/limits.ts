@@ -23,14 +23,8 @@ export const MOVES_REMEMBERED_MAX = 16_384;
 /** Entries of one cache of warm things; 100 bytes each. */
 export const WARM_ENTRIES_MAX = 262_144;
 
-/** Entries of the table of reasons: a tebibyte in chunks of 4 MiB. */
-export const KEEP_ENTRIES_MAX = 262_144;
-
 /** Chunks of one stored blob that a receipt waits for: the largest manifest twice over. */
 export const RECEIPT_CHUNKS_MAX = 8_192;
 
 /** Holders of one chunk that a receipt remembers; more say nothing more. */
 export const RECEIPT_HOLDERS_MAX = 255;
-
-/** Channels with a counter of their own; the rest share one. */
-export const METRIC_CHANNELS_MAX = 1_024;
