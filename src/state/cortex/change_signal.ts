@@ -3,9 +3,6 @@ import type { Log } from "../../observe/mod.ts";
 import { CortexError } from "./cortex_error.ts";
 import { WATCHERS_MAX } from "./limits.ts";
 
-/** Why waiting for a change has ended. */
-export type ChangeOutcome = "changed" | "ended";
-
 /** The listeners of one state. */
 export class ChangeSignal {
   readonly #log: Log;

@@ -6,9 +6,6 @@ export const COLLECTIONS_MAX = 64;
 /** Bytes of one row of a user's collection. A row is folded, kept and compared as a whole. */
 export const ROW_BYTES_MAX = 1024 * 1024;
 
-/** Values inside of each other in a row. */
-export const VALUE_DEPTH_MAX = 32;
-
 /** Milliseconds that a snapshot waits for folds to come to the end of their logs. */
 export const BARRIER_MS = 10_000;
 

@@ -26,8 +26,3 @@ export function alignedTimes(entries: number): SegmentTimes {
 export function shortTimes(entries: number, count: number, unknownNs: bigint): SegmentTimes {
   return { entries, unknownCount: count, unknownNs, shift: count - entries };
 }
-
-/** The same with so many more, of records that were appended. */
-export function withMoreTimes(times: SegmentTimes, count: number): SegmentTimes {
-  return { ...times, entries: times.entries + count };
-}

@@ -19,6 +19,7 @@ import {
   patchRowEvent,
   putRowEvent,
   readRow,
+  requireRowSize,
   type RowFields,
 } from "./row_model.ts";
 import type { RowTable } from "./row_table.ts";
@@ -73,7 +74,7 @@ export class OwnCollection<Schema extends RowSchema>
         `patch ${this.definition.name} ${id}: there is no such row`,
       );
     }
-    this.#check(id, patchFields(row, fields));
+    requireRowSize(id, this.#check(id, patchFields(row, fields)));
     return this.write(patchRowEvent(id, fields));
   }
 

@@ -65,6 +65,16 @@ export function readRow<Schema extends RowSchema>(
   return { row: Object.freeze({ ...read.output, id }) as OwnRow<Schema> };
 }
 
+/**
+ * Refuses a row that no put could write: a snapshot of it could not be restored.
+ *
+ * @throws NetDbError `limit`
+ */
+export function requireRowSize(id: bigint, fields: RowFields): void {
+  const { length } = encodePlainValue(fields);
+  if (length > ROW_BYTES_MAX) throw tooLarge(id, length);
+}
+
 /** Fields of a row with those of a patch. */
 export function patchFields(row: RowFields, patch: RowFields): RowFields {
   const fields: Record<string, unknown> = { ...row, ...patch };
@@ -75,13 +85,12 @@ export function patchFields(row: RowFields, patch: RowFields): RowFields {
 
 function rowEvent(dispatch: number, id: bigint, fields: RowFields): ModelEvent {
   const value = encodePlainValue(fields);
-  if (value.length > ROW_BYTES_MAX) {
-    throw new NetDbError(
-      "limit",
-      `write row ${id}: ${value.length} bytes, at most ${ROW_BYTES_MAX}`,
-    );
-  }
+  if (value.length > ROW_BYTES_MAX) throw tooLarge(id, value.length);
   return { dispatch, tail: new PostcardWriter(10 + value.length).varint(id).bytes(value).finish() };
+}
+
+function tooLarge(id: bigint, length: number): NetDbError {
+  return new NetDbError("limit", `write row ${id}: ${length} bytes, at most ${ROW_BYTES_MAX}`);
 }
 
 function applyRowEvent<Schema extends RowSchema>(
@@ -94,13 +103,14 @@ function applyRowEvent<Schema extends RowSchema>(
   const id = reader.u64();
   checkRead(reader);
   if (dispatch === ROW_EVENTS.delete) return state.remove(id);
-  const fields = fieldsOf(reader.bytes(reader.remaining));
+  const length = reader.remaining;
+  const fields = fieldsOf(reader.bytes(length));
   const row = state.get(id);
   if (dispatch === ROW_EVENTS.patch && row === undefined) return false;
-  const whole = dispatch === ROW_EVENTS.patch && row !== undefined
-    ? patchFields(row, fields)
-    : fields;
-  putRow(state, id, whole, definition);
+  const isPatch = dispatch === ROW_EVENTS.patch && row !== undefined;
+  const whole = isPatch ? patchFields(row, fields) : fields;
+  // Small fields that are all of a row stay small, whatever defaults a schema adds.
+  putRow(state, id, whole, definition, isPatch || length > ROW_BYTES_MAX / 2);
   return true;
 }
 
@@ -109,11 +119,21 @@ function putRow<Schema extends RowSchema>(
   id: bigint,
   fields: RowFields,
   definition: CollectionDefinition<Schema>,
+  mayBeTooLarge = false,
 ): void {
   const read = readRow(definition, id, fields);
   if ("problem" in read) throw new FoldDecodeError(`Cannot read row ${id}: ${read.problem}`);
+  if (mayBeTooLarge) checkRowSize(id, read.row);
   if (!state.put(read.row)) {
     throw new FoldDecodeError(`Cannot add row ${id}: there are ${state.rowsMax} already`);
+  }
+}
+
+function checkRowSize(id: bigint, { id: _, ...fields }: RowFields): void {
+  try {
+    requireRowSize(id, fields);
+  } catch (error) {
+    throw new FoldDecodeError(error instanceof Error ? error.message : String(error), error);
   }
 }
 

@@ -200,3 +200,24 @@ Deno.test("a fold of rows goes on from any snapshot", () => {
     }),
   );
 });
+
+Deno.test("patches make no row larger than a put may, so that every snapshot can be restored", async () => {
+  const { redex, deps } = createBench();
+  await using _ = redex;
+  const db = await openNetDb(deps, { origin: ORIGIN, models: [], collections: { notes } });
+  await using rows = db.collections.notes;
+  const large = Array.from({ length: 600 }, () => "t".repeat(1_000));
+  rows.put(1n, { text: "x".repeat(500_000) });
+  assert.throws(() => rows.patch(1n, { tags: large }), isKind("limit"));
+  // What another writer appended nevertheless is set aside.
+  const { dispatch, tail } = patchRowEvent(1n, { tags: large });
+  rows.adapter.append(dispatch, tail);
+  assert.match(rows.adapter.setAside.at(-1)?.reason ?? "", /row 1: 1\d+ bytes, at most 1048576/);
+  assert.deepEqual(rows.findUnique(1n)?.tags, []);
+  const snapshot = await db.snapshot();
+  const other = createBench();
+  await using __ = other.redex;
+  const options = { origin: ORIGIN, models: [], collections: { notes } };
+  await using again = await openNetDbFromSnapshot(other.deps, options, snapshot);
+  assert.equal(again.collections.notes.findUnique(1n)?.text.length, 500_000);
+});
