@@ -1,5 +1,6 @@
 /** The event bus: cursors, filters, conditions, the JSON of events, ids, and datagrams of the point-to-point adapter. */
 import assert from "node:assert/strict";
+import { decodeNote, encodeNote } from "../../../src/log/bus/adapters/_feed_notes.ts";
 import { utf8 } from "../../../src/base/mod.ts";
 import { createNoiseKeyPair } from "../../../src/core/crypto/mod.ts";
 import type { DatagramHandler } from "../../../src/core/transport/mod.ts";
@@ -224,6 +225,26 @@ function feedMessageTarget(): FuzzTarget {
   };
 }
 
+function feedNoteTarget(): FuzzTarget {
+  const note = {
+    source: 1n << 63n,
+    shard: 3,
+    producerNonce: 5n,
+    next: 1n << 60n,
+    firstSeq: 9n,
+    records: 4,
+    lastHash: 7n,
+  };
+  return {
+    corpus: [encodeNote(note)],
+    feed: (bytes) => {
+      const read = decodeNote(bytes);
+      if (read !== undefined) assert.deepEqual(encodeNote(read), bytes);
+      return read;
+    },
+  };
+}
+
 function parcelTarget(): FuzzTarget {
   const events = [{ raw: utf8('{"n":1}'), insertionTs: 7n }, { raw: utf8(""), insertionTs: 8n }];
   return {
@@ -246,5 +267,6 @@ export const BUS_TARGETS: Readonly<Record<string, CreateTarget>> = {
   bus_event_id: idTarget,
   bus_net_datagram: datagramTarget,
   bus_feed_message: feedMessageTarget,
+  bus_feed_note: feedNoteTarget,
   bus_parcel: parcelTarget,
 };
