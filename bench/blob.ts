@@ -2,12 +2,15 @@
  * Blobs of ours against the Rust core's: put into memory, and fetched by another process over the mesh
  * with every chunk verified; each side in two processes of its own, in alternation on the same cores.
  *
+ * Behind them the codecs of `blob_codecs.ts` in this process.
+ *
  * Ratios are ours / theirs, so above 1 is faster. `memcpy` is the yardstick of the machine.
  * `NET_BENCH_ROUNDS` changes the number of rounds.
  */
 import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import { measureMeshBlobFetch, openMeshPair } from "./_mesh_pair.ts";
 import { summarize } from "./_summary.ts";
+import { measureBlobCodecs } from "./blob_codecs.ts";
 import { measureRustBlobFetch, openRustPair } from "./_rust_pair.ts";
 
 const ROUNDS = Number(Deno.env.get("NET_BENCH_ROUNDS") ?? "5");
@@ -48,6 +51,9 @@ async function main(): Promise<void> {
     );
     console.log(`${name.padEnd(8)} ${text.join("")}${ratio.toFixed(2)}`);
   }
+  const codecs = measureBlobCodecs(ROUNDS);
+  results.cdc_mb_s = codecs.cdc_mb_s ?? NaN;
+  results.rs_encode_mb_s = codecs.rs_encode_mb_s ?? NaN;
   console.log(`RESULT ${JSON.stringify(results)}`);
 }
 
