@@ -31,6 +31,7 @@ import type { SealedSegment } from "./sealed_segment.ts";
 import type { AppendPlace, Segment } from "./segment.ts";
 import { type KeepRule, SegmentList } from "./segment_list.ts";
 import { Slices } from "./slices.ts";
+import { UnsureMark } from "./unsure_mark.ts";
 
 /** What a store on disk needs. */
 export interface DiskStoreOptions {
@@ -55,6 +56,7 @@ export class DiskRecordStore implements RecordStore {
   #damagedKnown: number;
   readonly #damagedSeen = new Set<number>();
   readonly #checkpoint: Checkpoint;
+  readonly #unsure: UnsureMark;
   /** Full segments that a forgetting before a crash left behind. */
   readonly #goneAtOpen: readonly SealedSegment[];
   /** Something was forgotten, and no note on the device says so: a crash must not find less than the note needs. */
@@ -85,6 +87,7 @@ export class DiskRecordStore implements RecordStore {
     const isTrusted = log.recordsTrusted === log.live.records;
     const written = isTrusted ? log.live.content : undefined;
     this.#checkpoint = new Checkpoint(options.disk, options.folder, written);
+    this.#unsure = new UnsureMark(options.disk, options.folder);
   }
 
   get firstSeq(): number {
@@ -280,8 +283,10 @@ export class DiskRecordStore implements RecordStore {
       this.#nameLive();
       requireThere(this.#options, this.#generation, this.#segments.live, this.#action("sync"));
     } catch (error) {
+      this.#unsure.set();
       throw diskFailure(error, this.#action("sync"));
     }
+    this.#unsure.clear();
     this.#persistedSeq = Math.max(this.#persistedSeq, upTo);
     // A seal that cannot be written, on a full device say, is tried again; without it the next open reads more.
     for (const segment of unsealed) await segment.seal().catch(() => {});

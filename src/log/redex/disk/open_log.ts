@@ -2,7 +2,7 @@
 import type { Clock, Disk } from "../../../base/mod.ts";
 import { openGeneration, removeOtherGenerations } from "./generations.ts";
 import { REPAIR_RUNS_MAX } from "./limits.ts";
-import { CHECKPOINT_NAME, FRESH_NAME } from "./own_names.ts";
+import { CHECKPOINT_NAME, FRESH_NAME, UNSURE_NAME } from "./own_names.ts";
 import { generationName } from "./record_format.ts";
 import { removeAside } from "./remove_aside.ts";
 import { recoverSegment } from "./recover_segment.ts";
@@ -12,6 +12,7 @@ import { firstSeqBehindSealed, openSealedSegments } from "./sealed_folder.ts";
 import { Segment } from "./segment.ts";
 import { closeSegmentFiles, openSegmentFiles, syncSegmentFiles } from "./segment_files.ts";
 import { Slices } from "./slices.ts";
+import { isMarkedUnsure } from "./unsure_mark.ts";
 import { fitsFiles, readNote } from "./verified_part.ts";
 import { writeFoundAgain } from "./write_again.ts";
 
@@ -43,6 +44,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   const { disk, clock, folder, isRepair = false, signal } = options;
   const slices = new Slices(clock, signal);
   const nowNs = wallNs(clock);
+  const isUnsure = isMarkedUnsure(disk, folder);
   const generation = openGeneration(disk, folder);
   await removeAside(disk, `${folder}/${FRESH_NAME}`);
   let files = openSegmentFiles(disk, `${folder}/${generationName(generation)}`);
@@ -62,14 +64,15 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
     files = recovered.files;
     const { content } = recovered;
     const sealed = await openSealedSegments(
-      { disk, folder, nowNs, slices, isRepair, note },
+      { disk, folder, nowNs, slices, isRepair, isUnsure, note },
       content.firstSeq,
     );
     await removeOtherGenerations(disk, folder, generation);
     if (content.records > recordsTrusted || !isTrusted) {
-      await writeFoundAgain(files, verified, content, slices);
+      await writeFoundAgain(files, verified, content, slices, isUnsure ? Infinity : undefined);
       await syncSegmentFiles(files);
     }
+    if (isUnsure) disk.remove(`${folder}/${UNSURE_NAME}`);
     const lastSealed = sealed[sealed.length - 1]?.content.lastSeq ?? -1;
     const nextSeq = Math.max(content.lastSeq, lastSealed) + 1;
     const keepFrom = note?.keepFrom ?? 0;

@@ -5,6 +5,8 @@
 
 /** What was verified and is on the device of the live segment. */
 export const CHECKPOINT_NAME = "@checkpoint";
+/** A sync has failed since all was on the device. */
+export const UNSURE_NAME = "@unsure";
 /** Folder of full segments. */
 export const SEALED_NAME = "@sealed";
 /** A segment that is being written anew. */

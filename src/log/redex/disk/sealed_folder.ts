@@ -57,6 +57,8 @@ export interface OpenSealedOptions {
   readonly slices: Slices;
   /** No seal is believed. */
   readonly isRepair: boolean;
+  /** A sync has failed, so all that has no seal is written again. */
+  readonly isUnsure: boolean;
   /** The checkpoint, which may still be that of a segment that has become a full one. */
   readonly note: SegmentNote | undefined;
 }
@@ -176,7 +178,7 @@ function openSealed(disk: Disk, { path, generation }: SealedEntry): SealedSegmen
 
 /** A segment without a seal, which gets one; `undefined` when none of its records lies before `seqEnd`. */
 async function recoverSealed(
-  { disk, nowNs, slices, isRepair, note }: OpenSealedOptions,
+  { disk, nowNs, slices, isRepair, isUnsure, note }: OpenSealedOptions,
   { path, generation, firstSeq }: SealedEntry,
   seqEnd: number,
 ): Promise<SealedSegment | undefined> {
@@ -196,7 +198,7 @@ async function recoverSealed(
     const recovered = await recoverSegment({ disk, files, verified, scan, nowNs, slices });
     files = recovered.files;
     const { content } = recovered;
-    await writeFoundAgain(files, verified, content, slices);
+    await writeFoundAgain(files, verified, content, slices, isUnsure ? Infinity : undefined);
     await syncSegmentFiles(files);
     await writeSeal(disk, path, generation, { files, content });
     return new SealedSegment(disk, path, generation, content);

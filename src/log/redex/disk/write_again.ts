@@ -44,9 +44,10 @@ export async function writeFoundAgain(
   from: SegmentSizes,
   to: SegmentSizes,
   slices: Slices,
+  bytesMax = FOUND_BYTES_MAX,
 ): Promise<void> {
   const bytes = to.datBytes - from.datBytes + (to.records - from.records) * INDEX_BYTES;
-  if (bytes <= FOUND_BYTES_MAX) await writeRanges(files, from, to, slices);
+  if (bytes <= bytesMax) await writeRanges(files, from, to, slices);
 }
 
 async function writeRanges(

@@ -1,4 +1,12 @@
 import assert from "node:assert/strict";
+import {
+  closeSegmentFiles,
+  openSegmentFiles,
+} from "../../../../src/log/redex/disk/segment_files.ts";
+import { alignedTimes } from "../../../../src/log/redex/disk/segment_times.ts";
+import { Slices } from "../../../../src/log/redex/disk/slices.ts";
+import { writeFoundAgain } from "../../../../src/log/redex/disk/write_again.ts";
+import { ManualClock } from "../../../sim/manual_clock.ts";
 import type { SimFault } from "../../../sim/sim_disk.ts";
 import { simErrors } from "../../../sim/sim_inode.ts";
 import { createSeededSource } from "../../../core/crypto/random_bytes.ts";
@@ -70,6 +78,47 @@ Deno.test("a sync that failed is not followed by one that pretends", async () =>
     payloadOf(2).toHex(),
   ]]);
   await again.close();
+});
+
+Deno.test("syncs that failed are remembered for whoever opens the log next", async () => {
+  const disk = createFaultDisk();
+  const isMarked = () => disk.paths.some((path) => path.endsWith("/@unsure"));
+  const store = await openStore(FOLDER, { disk });
+  store.append([payloadOf(1)], 1n);
+  disk.fault = ({ kind }) => kind === "sync" ? { error: simErrors.io() } : undefined;
+  await assert.rejects(store.sync(), /Cannot sync/);
+  disk.fault = undefined;
+  assert.ok(isMarked());
+  await store.sync();
+  assert.ok(!isMarked());
+  store.append([payloadOf(2)], 2n);
+  disk.fault = ({ kind }) => kind === "sync" ? { error: simErrors.io() } : undefined;
+  await assert.rejects(store.close(), /Cannot sync/);
+  disk.fault = undefined;
+  assert.ok(isMarked());
+  const second = await openStore(FOLDER, { disk });
+  assert.deepEqual([second.persistedSeq, isMarked()], [2, false]);
+  // Nothing of what was not synced is kept by this crash.
+  const again = await openStore(FOLDER, { disk: disk.afterCrash(() => 0.34) });
+  assert.deepEqual(readAll(again), [[0, payloadOf(1).toHex()], [1, payloadOf(2).toHex()]]);
+  await again.close();
+});
+
+Deno.test("much that was found is written again only after a sync that failed", async () => {
+  const disk = createFaultDisk();
+  const store = await openStore(FOLDER, { disk });
+  store.append([payloadOf(1)], 1n);
+  await store.close();
+  const files = openSegmentFiles(disk, `${FOLDER}/v0000000001`);
+  const none = { records: 0, datBytes: 0, times: alignedTimes(0) };
+  const all = { records: 1, datBytes: 16, times: alignedTimes(1) };
+  const slices = new Slices(new ManualClock());
+  const before = disk.operations;
+  await writeFoundAgain(files, none, all, slices, 35);
+  assert.equal(disk.operations, before);
+  await writeFoundAgain(files, none, all, slices, Infinity);
+  assert.equal(disk.operations, before + 3);
+  closeSegmentFiles(files);
 });
 
 Deno.test("a write that cannot be taken back closes the log to appends, and says why", async () => {
