@@ -6,6 +6,9 @@ export const HASH_BYTES = 32;
 /** Size of every chunk but the last. */
 export const CHUNK_BYTES = 4 * 1024 * 1024;
 
+/** Largest chunk that a leaf of a tree may list. */
+export const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
+
 /** Largest Small or Manifest: 4,096 full chunks. */
 export const BLOB_BYTES_MAX = 16 * 1024 ** 3;
 
@@ -38,7 +41,7 @@ export const NAME_BYTES_MAX = 255;
 export const DIR_IMPLIED_CHARACTERS_MAX = 16 * 1024 * 1024;
 
 /** Largest chunk that travels in one transfer; content-defined chunks reach it. */
-export const TRANSFER_BYTES_MAX = 16 * 1024 * 1024;
+export const TRANSFER_BYTES_MAX = CHUNK_BYTES_MAX;
 
 /** Payload of one data event. */
 export const DATA_EVENT_BYTES = 8_000;

@@ -21,6 +21,7 @@ export { openFileChunkStore } from "./file_chunk_store.ts";
 export {
   BLOB_BYTES_MAX,
   CHUNK_BYTES,
+  CHUNK_BYTES_MAX,
   TRANSFER_BYTES_MAX,
   TREE_DEPTH_MAX,
   TREE_FAN_OUT,

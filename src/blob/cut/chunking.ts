@@ -1,5 +1,5 @@
 /** How a stream is cut into chunks, and the limits of that (`dataforts.md` 3 and 4). */
-import { CHUNK_BYTES } from "../limits.ts";
+import { CHUNK_BYTES, CHUNK_BYTES_MAX } from "../limits.ts";
 
 /** Cuts every so many bytes. */
 export interface FixedChunking {
@@ -29,9 +29,6 @@ export const CONTENT_DEFINED_CHUNKING: ContentDefinedChunking = {
   averageBytes: 4 * 1024 * 1024,
   maxBytes: 16 * 1024 * 1024,
 };
-
-/** Largest chunk that a leaf of a tree may list. */
-export const CHUNK_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Least and most of each parameter, in bytes. */
 const RANGES = {

@@ -6,9 +6,8 @@
  */
 import { PostcardReader, PostcardWriter } from "../../base/mod.ts";
 import type { ChunkRef } from "../blob_ref.ts";
-import { CHUNK_BYTES_MAX } from "../cut/chunking.ts";
 import { type BlobEncoding, readEncoding, REPLICATED, writeEncoding } from "../encoding.ts";
-import { HASH_BYTES, TREE_FAN_OUT, TREE_NODE_BYTES_MAX } from "../limits.ts";
+import { CHUNK_BYTES_MAX, HASH_BYTES, TREE_FAN_OUT, TREE_NODE_BYTES_MAX } from "../limits.ts";
 
 /** One chunk of a leaf. */
 export interface LeafChunk extends ChunkRef {
@@ -203,14 +202,14 @@ function checkChunks(chunks: readonly LeafChunk[]): TreeNodeFault | undefined {
     : "chunk_size";
 }
 
-/** Numbers of chunks that no code has are refused too: nothing could be read of such a stripe. */
+/** Without data there would be nothing to read; without parity a stripe is read like copies. */
 function checkStripe({ encoding, chunks }: Stripe): TreeNodeFault | undefined {
   const isParity = (chunk: LeafChunk) => chunk.parityIndex !== undefined;
   if (encoding.kind === "replicated") {
     return chunks.length === 0 || chunks.some(isParity) ? "stripe_shape" : undefined;
   }
   const { data, parity } = encoding;
-  if (data < 1 || parity < 1 || chunks.length !== data + parity) return "stripe_shape";
+  if (data < 1 || chunks.length !== data + parity) return "stripe_shape";
   const isOrdered = chunks.every((chunk, i) => isParity(chunk) === i >= data);
   return isOrdered ? undefined : "stripe_shape";
 }

@@ -86,13 +86,25 @@ Deno.test("decodeTreeNode() refuses each broken rule by name", () => {
   assert.equal(faultOf(`0202${`0041${`${H}0100`.repeat(65)}`.repeat(2)}`), "node_fan_out");
   assert.equal(faultOf(`02ff01${"0000".repeat(255)}`), "node_fan_out");
   assert.equal(faultOf("02010000"), "stripe_shape");
-  // No data, or no parity.
+  // No data.
   assert.equal(faultOf(`020101000101${H}010100`), "stripe_shape");
-  assert.equal(faultOf(`020101010001${H}0100`), "stripe_shape");
-  assert.equal(faultOf(`02010000`), "stripe_shape");
   assert.equal(faultOf("01".padEnd(2 * 65_537, "0")), "node_over_64KiB");
   // A count that the bytes cannot hold.
   assert.equal(faultOf(`01ffffffffffffffffff01${H}0100`), "postcard_eof");
+});
+
+Deno.test("decodeTreeNode() takes what the Rust core takes: long varints, stripes without parity", () => {
+  for (
+    const hex of [
+      `810001${H}e80700`,
+      `0201800001${H}e80700`,
+      `0101${H}e8078000`,
+      `0101${H}e8070100`,
+      `020101010001${H}e80700`,
+    ]
+  ) {
+    assert.equal(faultOf(hex), undefined, hex);
+  }
 });
 
 Deno.test("encodeTreeNode() refuses what no node may be", () => {
