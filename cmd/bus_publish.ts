@@ -13,6 +13,8 @@ import { runVerb } from "./verb.ts";
 
 /** Events of one call. */
 const CALL_EVENTS_MAX = 8_192;
+/** Bytes of one event: as base64 it has to fit in a line to the node, which has 1 MiB. */
+const EVENT_BYTES_MAX = 768 * 1024 - 1024;
 const ANSWER_MS = 60_000;
 /** An engine that is away so long is away for good; and how often it is looked at. */
 const ENGINE_WAIT_MS = 45_000;
@@ -111,6 +113,17 @@ async function publish(
     sums.engine = textOf(done.engine);
     if (typeof done.peer === "string") sums.peer = done.peer;
   };
+  const large = events.findIndex(({ length }) => length > EVENT_BYTES_MAX);
+  if (large >= 0) {
+    if (large > 0) await publish(node, events.slice(0, large), params, sums, signal);
+    throw new NetError(
+      "limit",
+      `Cannot publish line ${sums.events + sums.refused + 1}: it has ${
+        formatCount(events[large]?.length ?? 0)
+      } bytes, at most ${formatCount(EVENT_BYTES_MAX)}`,
+      { next: "publish it from a program, where an event may have 16 MiB" },
+    );
+  }
   try {
     await send(events);
   } catch (error) {

@@ -76,6 +76,26 @@ Deno.test("net bus publish says which line is no JSON, and publishes those befor
   assert.match(stderr, /^2 events were taken by the node; whether they are kept is not known$/m);
 });
 
+Deno.test("net bus publish says which line is too large for a call, and publishes those before it", async () => {
+  const node: Answers = {
+    "bus.publish": ({ events }) => ({
+      taken: (events as string[]).length,
+      refused: 0,
+      engine: "log",
+    }),
+  };
+  const line = `1\n"${"x".repeat(800_000)}"\n3\n`;
+  const { code, stderr, calls } = await runInMemory(["bus", "publish"], { node, stdin: line });
+  assert.equal(code, 12);
+  assert.deepEqual(calls.map(decode), [["1"]]);
+  assert.match(stderr, /Cannot publish line 2: it has 800,002 bytes, at most 785,408/);
+  const fits = `"${"x".repeat(785_406)}"`;
+  const done = await runInMemory(["bus", "publish"], { node, stdin: fits });
+  assert.equal(done.code, 0, done.stderr);
+  const request = JSON.stringify({ ...done.calls[0], id: 1, jsonrpc: "2.0" });
+  assert.ok(request.length < 1024 * 1024);
+});
+
 Deno.test("net bus publish waits for an engine that is away for a while, not for ever", async () => {
   let flushes = 0;
   const node: Answers = {
