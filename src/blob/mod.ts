@@ -1,4 +1,5 @@
 /** Blobs: references, chunks, the store of this node, transfers between nodes. */
+export * from "./adapters/mod.ts";
 export * from "./address.ts";
 export * from "./blob_ref.ts";
 export * from "./blob_store.ts";

@@ -2,6 +2,7 @@
 
 import { joinSuites, type VectorSuite } from "../suite.ts";
 import { AGGREGATOR_RPC_SUITES } from "./aggregator_rpc.ts";
+import { BLOB_ADAPTER_SUITES } from "./blob_adapters.ts";
 import { BLOB_CUT_SUITES } from "./blob_cuts.ts";
 import { BLOB_DIRECTORY_SUITES } from "./blob_directories.ts";
 import { BLOB_ERASURE_SUITES } from "./blob_erasure.ts";
@@ -66,6 +67,7 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...BLOB_DIRECTORY_SUITES,
   ...BLOB_TRANSFER_SUITES,
   ...BLOB_POLICY_SUITES,
+  ...BLOB_ADAPTER_SUITES,
   ...EVENT_BUS_SUITES,
   ...NETDB_SUITES,
   "storage/cortex_events.json": joinSuites(FOLD_EVENTS_SUITE, MODEL_EVENTS_SUITE),
