@@ -84,28 +84,33 @@ export class FeedReceiver {
   /** Listens on the session that there is; for what came before anybody asked. */
   listen(): void {
     const { link, streams } = this.#deps;
-    const { handler, options } = this.accept();
-    let isEnded = false;
-    const { onEvent } = handler;
-    const onEnd: typeof handler.onEnd = (reason) => {
-      isEnded = true;
-      handler.onEnd(reason);
-    };
-    const end = link.openReceiveStream(this.#peer, streams.events, { onEvent, onEnd }, options);
-    if (!isEnded) this.#end = end;
+    const { handler, options, begin } = this.#stream();
+    begin(link.openReceiveStream(this.#peer, streams.events, handler, options));
   }
 
   /** How a stream is taken that the peer begins. */
   accept(): AcceptedStream {
+    const { handler, options, begin } = this.#stream();
+    return { handler, options, attach: ({ end }) => begin(end) };
+  }
+
+  /** A stream of the peer's; the end of one that another has taken the place of is no end of that. */
+  #stream() {
+    let own: EndReceiving | undefined;
+    let isEnded = false;
     return {
       handler: {
-        onEvent: (_sequence, payload) => this.#take(payload),
-        onEnd: () => this.#forget(),
+        onEvent: (_sequence: number, payload: Uint8Array) => this.#take(payload),
+        onEnd: () => {
+          isEnded = true;
+          if (own !== undefined && this.#end === own) this.#forget();
+        },
       },
       options: { windowBytes: WINDOW_BYTES, isOrdered: true, isKept: true },
-      attach: ({ end }) => {
+      begin: (end: EndReceiving) => {
+        if (isEnded) return;
         this.#forget();
-        this.#end = end;
+        own = this.#end = end;
       },
     };
   }
