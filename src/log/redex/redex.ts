@@ -138,7 +138,8 @@ class FileManager implements Redex {
       const open = this.#files.get(name);
       const { folder } = this.#options;
       try {
-        await open?.close();
+        // What goes need not be put on the device before.
+        await open?.close().catch(() => {});
         const isKept = folder !== undefined && this.#removeFiles(folder, name);
         return open !== undefined || isKept;
       } catch (error) {

@@ -5,7 +5,7 @@
  * Files are opened when they are first used and closed when too many are open. A file that can't be appended
  * to any more, as after a full disk, is opened anew with the next append.
  */
-import { type Clock, NetError, systemDisk, toNetError } from "../../base/mod.ts";
+import { type Clock, NetError, systemDisk } from "../../base/mod.ts";
 import {
   openRedex,
   type Redex,
@@ -20,6 +20,7 @@ import {
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
 import { ChannelLocks } from "./channel_locks.ts";
+import { closeOrTell } from "./close_file.ts";
 import { FileUses } from "./file_uses.ts";
 import { watchGrowth } from "./growth.ts";
 import { type Appended, appendEvents, type AppendOptions } from "./log_append.ts";
@@ -311,7 +312,7 @@ export class LogService implements Service {
       this.#uses.forget(channel);
       const file = this.redex.get(channel);
       // What is only in memory is gone when it is closed, so it is left to whoever wants that.
-      if (file !== undefined && file.stat().isPersistent) await file.close();
+      if (file !== undefined && file.stat().isPersistent) await closeOrTell(file, this.#deps.log);
       return await work();
     });
   }
@@ -343,12 +344,7 @@ export class LogService implements Service {
     this.#uses.touch(file);
     for (const spare of this.#uses.takeSpare(file.name)) {
       this.counters.files_evicted_total += 1;
-      try {
-        await spare.close();
-      } catch (error) {
-        const { message: reason } = toNetError(error, "Cannot close log");
-        this.#deps.log.error("log_close_failed", { channel: spare.name, reason });
-      }
+      await closeOrTell(spare, this.#deps.log);
     }
     return file;
   }

@@ -184,3 +184,24 @@ Deno.test("LogService.repair() takes a log that cannot be opened", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("LogService.remove() takes a log whose files went meanwhile", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using kit = await startLogs({ folder });
+    await kit.append("a", "x");
+    await Deno.remove(`${folder}/a`, { recursive: true });
+    await assert.rejects(
+      kit.logs.append("a", [new Uint8Array(1)], { isDurable: true }),
+      /removed or replaced/,
+    );
+    await kit.logs.remove("a");
+    await kit.append("a", "y");
+    assert.equal((await kit.logs.read("a", 0n))?.payload.length, 1);
+    await kit.append("b", "x");
+    await Deno.remove(`${folder}/b`, { recursive: true });
+    await kit.logs.redex.remove("b");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
