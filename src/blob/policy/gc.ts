@@ -42,7 +42,7 @@ export interface GcRule {
   readonly isUnderPressure: boolean;
   /**
    * So many proven holders let a chunk go though it is referred to: names keep working, reads fetch it again.
-   * Left out: never.
+   * 0, or left out: never.
    */
   readonly spillHoldersMin?: number;
 }
@@ -77,8 +77,8 @@ export const RETENTION_FLOOR_MS = 86_400_000;
 /** Every reason that a chunk has to stay; none: it may go. `net blob why` prints them. */
 export function keepReasons(chunk: ChunkStanding, rule: GcRule, nowMs: number): KeepReason[] {
   const { holders = 0 } = chunk;
-  const { spillHoldersMin = Infinity } = rule;
-  const isSpilled = holders >= Math.max(1, spillHoldersMin);
+  const { spillHoldersMin = 0 } = rule;
+  const isSpilled = spillHoldersMin > 0 && holders >= spillHoldersMin;
   const isFloorOver = rule.isUnderPressure || holders > 0 ||
     nowMs - chunk.firstSeenMs >= rule.retentionFloorMs;
   const tests: readonly [KeepReason, boolean][] = [

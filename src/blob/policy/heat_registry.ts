@@ -137,6 +137,18 @@ export class HeatRegistry {
     return chosen;
   }
 
+  /**
+   * What others were told, the hottest first: for an announcement that is made anew as a whole. No more than a
+   * peer believes.
+   */
+  announced(): { readonly key: string; readonly rate: number }[] {
+    return [...this.#entries]
+      .map(([key, { lastEmitted }]) => ({ key, rate: lastEmitted ?? 0 }))
+      .filter(({ rate }) => rate > 0)
+      .sort((a, b) => b.rate - a.rate || (a.key < b.key ? -1 : 1))
+      .slice(0, HEAT_TAGS_PER_ANNOUNCEMENT_MAX);
+  }
+
   /** Says what became of the announcement of a tick's updates. */
   settle(updates: readonly HeatUpdate[], isAnnounced: boolean, nowMs: number): void {
     this.counters[isAnnounced ? "emitted" : "failed"] += updates.length;

@@ -28,3 +28,6 @@ export const RECEIPT_CHUNKS_MAX = 8_192;
 
 /** Holders of one chunk that a receipt remembers; more say nothing more. */
 export const RECEIPT_HOLDERS_MAX = 255;
+
+/** Channels with counters of their own; the rest share one set. Four numbers each. */
+export const METRIC_CHANNELS_MAX = 1_024;

@@ -6,6 +6,7 @@ export * from "./data_policy.ts";
 export * from "./durability.ts";
 export * from "./gc.ts";
 export * from "./greedy.ts";
+export * from "./greedy_metrics.ts";
 export * from "./health_gate.ts";
 export * from "./heat.ts";
 export * from "./heat_registry.ts";

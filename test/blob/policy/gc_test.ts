@@ -52,7 +52,9 @@ Deno.test("disk pressure and a proven holder bypass the floor, and nothing else"
   assert.ok(!isDeletable({ ...FREE, holders: 1, refcount: 1 }, spilling, 0));
   assert.ok(isDeletable({ ...FREE, holders: 2, refcount: 1 }, spilling, 0));
   assert.ok(!isDeletable({ ...FREE, holders: 2, isPinned: true }, spilling, 0));
-  assert.ok(!isDeletable({ ...FREE, refcount: 1 }, { ...spilling, spillHoldersMin: 0 }, 9_999));
+  assert.ok(
+    !isDeletable({ ...FREE, refcount: 1, holders: 9 }, { ...spilling, spillHoldersMin: 0 }, 9_999),
+  );
 });
 
 Deno.test("planGc() takes the oldest first and stops when enough is freed", () => {

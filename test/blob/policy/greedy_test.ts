@@ -4,6 +4,7 @@ import {
   BandwidthBucket,
   DEFAULT_DATA_POLICY,
   type GreedyEvent,
+  GreedyMetrics,
   type GreedyView,
   greedyWarmth,
   observeGreedy,
@@ -76,4 +77,18 @@ Deno.test("what is read more, nearer in scope and nearer on the wire weighs more
   assert.ok(greedyWarmth(5, 1, undefined, 200) > weight);
   assert.ok(greedyWarmth(4, 0.5, undefined, 200) < weight);
   assert.equal(greedyWarmth(4, 1, 200, 200), 2);
+});
+
+Deno.test("greedy metrics bound the channels they name, and show every reason at zero", () => {
+  const metrics = new GreedyMetrics();
+  for (let i = 0; i < 1_030; i++) metrics.channel(`c${i}`).cacheHits += 1;
+  metrics.channel("c0").serves += 2;
+  metrics.admitRejected.proximity += 1;
+  const text = metrics.render();
+  assert.match(text, /^dataforts_greedy_cache_hits_total\{channel="__overflow__"\} 6$/m);
+  assert.match(text, /^dataforts_greedy_serve_count_total\{channel="c0"\} 2$/m);
+  assert.match(text, /^dataforts_greedy_admit_rejected_total\{reason="proximity"\} 1$/m);
+  assert.match(text, /^dataforts_greedy_blob_pulls_rejected_total\{reason="unhealthy"\} 0$/m);
+  assert.match(text, /^dataforts_gravity_emit_total 0$/m);
+  assert.equal([...text.matchAll(/^# TYPE/gm)].length, 13);
 });

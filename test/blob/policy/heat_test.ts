@@ -74,6 +74,11 @@ Deno.test("HeatRegistry never announces more than a peer believes", () => {
     registry.settle(updates, true, tick);
   }
   assert.equal(seen.size, 1_000);
+  registry.bump("hottest", 4);
+  registry.bump("hottest", 4);
+  registry.settle(registry.tick(4), true, 4);
+  const announced = registry.announced();
+  assert.deepEqual([announced.length, announced[0]], [256, { key: "hottest", rate: 2 }]);
 });
 
 Deno.test("parseBlobHeat() takes finite numbers only", () => {
