@@ -5,7 +5,7 @@
  */
 import { isErrorCode, NetError, toNetError } from "../base/mod.ts";
 import { CANCEL_METHOD } from "./dispatcher.ts";
-import { CLIENT_CALLS_MAX, REPLY_LINE_BYTES_MAX } from "./limits.ts";
+import { CLIENT_CALLS_MAX, LINE_BYTES_MAX, REPLY_LINE_BYTES_MAX } from "./limits.ts";
 import { LineBuffer } from "./line_buffer.ts";
 
 /** Longest wait for the last words of a connection that is closed. */
@@ -124,6 +124,17 @@ class Client implements ControlClient {
       line = JSON.stringify({ jsonrpc: "2.0", method, params: sent, id });
     } catch (error) {
       return Promise.reject(toNetError(error, `Cannot call "${method}"`));
+    }
+    // The node would end the connection, and with it the other calls.
+    const lineBytes = utf8Length(line);
+    if (lineBytes > LINE_BYTES_MAX) {
+      return Promise.reject(
+        new NetError(
+          "limit",
+          `Cannot call "${method}": the request has ${lineBytes} bytes, at most ${LINE_BYTES_MAX}`,
+          { next: "send less at once" },
+        ),
+      );
     }
     return new Promise((resolve, reject) => {
       const onAbort = () => giveUp(signal?.reason);
@@ -345,4 +356,9 @@ function parseObject(line: Uint8Array): Readonly<Record<string, unknown>> | unde
 function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {
   const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
   return isRecord ? { ...value } : undefined;
+}
+
+function utf8Length(text: string): number {
+  // A unit of a text takes three bytes at most.
+  return text.length * 3 <= LINE_BYTES_MAX ? text.length : new TextEncoder().encode(text).length;
 }

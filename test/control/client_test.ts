@@ -45,6 +45,23 @@ Deno.test("connectControl() says how to start a node when none runs", async () =
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("call() refuses a request that is too long for a line, and leaves the others alone", async () => {
+  await using harness = await startHarness();
+  await using client = await connectControl({ socketPath: harness.path });
+  const other = client.call("test.echo", { text: "other" });
+  const isTooLong = (error: unknown) =>
+    withCode("limit")(error) && /has \d+ bytes, at most 1048576/.test(String(error));
+  for (
+    const text of ["x".repeat(1024 * 1024), "\u0001".repeat(200_000), "\u20ac".repeat(350_000)]
+  ) {
+    await rejects(client.call("test.echo", { text }), isTooLong);
+  }
+  deepStrictEqual(await other, { text: "other" });
+  const overhead = '{"jsonrpc":"2.0","method":"test.echo","params":{"text":""},"id":5}'.length;
+  const longest = "x".repeat(1024 * 1024 - overhead);
+  deepStrictEqual(await client.call("test.echo", { text: longest }), { text: longest });
+});
+
 Deno.test("call() delivers progress before the result, only when asked", async () => {
   await using harness = await startHarness();
   await using client = await connectControl({ socketPath: harness.path });
