@@ -42,7 +42,7 @@ const SAME: Readonly<Record<string, WhereOperator>> = { "=": "==", "~": "*=" };
 const SPACE = /\s*/y;
 const PATH = /[\p{L}\p{N}_.@/#$:-]+/uy;
 /** The rest of the operator is no part of a value: `a~=b` is none of ours. */
-const BARE_VALUE = /(?![=~])[^\s"'()&|]+/uy;
+const BARE_VALUE = /(?![=~<>])[^\s"'()&|]+/uy;
 const QUOTED = /"(?:[^"\\]|\\.)*"/uy;
 /** Nothing is escaped in it. */
 const SINGLE_QUOTED = /'[^']*'/uy;

@@ -45,6 +45,8 @@ Deno.test("parseWhereTree() says at which column what is wrong", () => {
       ["", 1, "a path"],
       ["a=", 3, "a value"],
       ["a~=b", 3, "a value"],
+      ["a>>1", 3, "a value"],
+      ["a=<b", 3, "a value"],
       ["a===b", 4, "a value"],
       ["a b", 3, "&&, ||"],
       ["(a", 3, "&&, || or )"],
