@@ -6,10 +6,10 @@
  * first, then files, then links: while files are written there is no link to follow.
  */
 import { decodeBlobRef } from "../blob_ref.ts";
-import { DIR_IMPLIED_CHARACTERS_MAX } from "../limits.ts";
+import { DIR_ENTRIES_MAX, DIR_IMPLIED_CHARACTERS_MAX } from "../limits.ts";
 import type { FetchableRef } from "../resolver.ts";
 import type { DirEntry } from "./dir_manifest.ts";
-import { foldName, isSafeName, type PathPlatform, safeNames } from "./safe_path.ts";
+import { foldName, isSafeName, isTooLong, type PathPlatform, safeNames } from "./safe_path.ts";
 
 /** A file to be fetched. */
 export interface PlannedFile {
@@ -85,11 +85,11 @@ export function planExtraction(
 ): PlannedExtraction {
   const { platform = "unix", foldsNames = false } = options;
   const planner = new Planner(foldsNames);
-  const links: Link[] = [];
+  const links: PlannedLink[] = [];
   for (const entry of entries) {
     const names = safeNames(entry.path, platform);
     if (names === undefined) return refuse("unsafe_path", entry.path);
-    if (entry.kind === "symlink") links.push({ ...entry, names });
+    if (entry.kind === "symlink") links.push({ path: names.join("/"), target: entry.target });
     else if (entry.kind === "dir") planner.addDir(names);
     else {
       const decoded = decodeBlobRef(entry.blob);
@@ -100,7 +100,9 @@ export function planExtraction(
     }
     if (planner.isTooLarge) return refuse("too_large", entry.path);
   }
-  const unsafe = findUnsafeLink(links, platform);
+  const nodes = linkNodes(links);
+  if (nodes === undefined) return refuse("too_large", "");
+  const unsafe = findUnsafeLink(links, nodes, platform);
   if (unsafe !== undefined) return refuse("unsafe_path", unsafe.path);
   if (planner.conflict !== undefined) return refuse("path_conflict", planner.conflict);
   for (const link of links) {
@@ -110,17 +112,15 @@ export function planExtraction(
   return { ok: true, plan: planner.plan };
 }
 
-interface Link extends PlannedLink {
-  readonly names: readonly string[];
-}
-
 /** A link that leads out, or through another link; names are compared as the most lenient system does. */
-function findUnsafeLink(links: readonly Link[], platform: PathPlatform): Link | undefined {
-  const root: LinkNode = { isLink: false, below: new Map() };
-  for (const { names } of links) insertLink(root, names);
-  return links.find(({ names, target }) => {
+function findUnsafeLink(
+  links: readonly PlannedLink[],
+  root: LinkNode,
+  platform: PathPlatform,
+): PlannedLink | undefined {
+  return links.find(({ path, target }) => {
     const parent: (LinkNode | undefined)[] = [root];
-    for (const name of names.slice(0, -1)) parent.push(step(parent, name));
+    for (const name of path.split("/").slice(0, -1)) parent.push(step(parent, name));
     return parent.some((node) => node?.isLink) || !staysInside(parent, target, platform);
   });
 }
@@ -131,14 +131,24 @@ interface LinkNode {
   readonly below: Map<string, LinkNode>;
 }
 
-function insertLink(root: LinkNode, names: readonly string[]): void {
-  let node = root;
-  for (const name of names.map(foldName)) {
-    const next = node.below.get(name) ?? { isLink: false, below: new Map() };
-    node.below.set(name, next);
-    node = next;
+/** The nodes of all links; `undefined` when there are more than a manifest has entries. */
+function linkNodes(links: readonly PlannedLink[]): LinkNode | undefined {
+  const root: LinkNode = { isLink: false, below: new Map() };
+  let count = 0;
+  for (const { path } of links) {
+    let node = root;
+    for (const name of path.split("/").map(foldName)) {
+      let next = node.below.get(name);
+      if (next === undefined) {
+        if (++count > DIR_ENTRIES_MAX) return undefined;
+        next = { isLink: false, below: new Map() };
+        node.below.set(name, next);
+      }
+      node = next;
+    }
+    node.isLink = true;
   }
-  node.isLink = true;
+  return root;
 }
 
 function step(at: readonly (LinkNode | undefined)[], name: string): LinkNode | undefined {
@@ -155,7 +165,7 @@ function staysInside(
   target: string,
   platform: PathPlatform,
 ): boolean {
-  if (target.startsWith("/") || target.includes("\0")) return false;
+  if (target.startsWith("/") || target.includes("\0") || isTooLong(target)) return false;
   const parts = target.split("/").filter((part) => part !== "" && part !== ".");
   for (const [i, part] of parts.entries()) {
     if (part === "..") {
@@ -220,10 +230,9 @@ class Planner {
   }
 
   /** Links give way to everything: none is an error, because the reference makes what it can. */
-  addLink({ names, target }: Link): void {
-    const path = names.join("/");
+  addLink({ path, target }: PlannedLink): void {
     const isFree = target !== "" && !this.#taken.has(this.#keyOf(path)) &&
-      this.#makeDir(names.slice(0, -1), false);
+      this.#makeDir(path.split("/").slice(0, -1), false);
     if (!isFree) {
       this.#skippedLinks.push({ path, target });
       return;

@@ -28,11 +28,16 @@ export function safeNames(
   path: string,
   platform: PathPlatform = "unix",
 ): readonly string[] | undefined {
+  if (isTooLong(path)) return undefined;
   const parts = path.split("/");
-  const isRooted = parts[0] === "" || parts[0] === ".";
-  if (isRooted || byteLength(path) > PATH_BYTES_MAX) return undefined;
+  if (parts[0] === "" || parts[0] === ".") return undefined;
   const names = parts.filter((part) => part !== "" && part !== ".");
   return names.every((name) => isSafeName(name, platform)) ? names : undefined;
+}
+
+/** True for a path, or the target of a link, that no file system takes. */
+export function isTooLong(path: string): boolean {
+  return path.length > PATH_BYTES_MAX || byteLength(path) > PATH_BYTES_MAX;
 }
 
 /** True for a name of one file or folder that cannot lead anywhere else. */

@@ -157,6 +157,7 @@ Deno.test("planExtraction() refuses links through links, however the names are s
   assert.equal(through("a", "c"), undefined);
   assert.equal(faultOf([link("a", "."), link("b", "a/../..")]), "unsafe_path");
   assert.equal(faultOf([link("l", "x\0")]), "unsafe_path");
+  assert.equal(faultOf([link("l", "x/".repeat(3_000))]), "unsafe_path");
 });
 
 Deno.test("planExtraction() lets links give way and says which", () => {
