@@ -118,7 +118,8 @@ function claimsByChunk(input: MigrationInput): (readonly [string, readonly Claim
       if (heat === undefined || seen.has(heat.hex)) continue;
       if (++tags > HEAT_TAGS_PER_ANNOUNCEMENT_MAX) break;
       seen.add(heat.hex);
-      if (input.isHere(heat.hex)) continue;
+      // What nobody reads any more is announced as zero until its tag is withdrawn.
+      if (heat.rate <= 0 || input.isHere(heat.hex)) continue;
       const claims = chunks.get(heat.hex) ?? [];
       claims.push({ hex: heat.hex, rate: Math.min(1, Math.max(0, heat.rate)), peer });
       chunks.set(heat.hex, claims);

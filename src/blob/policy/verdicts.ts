@@ -45,8 +45,9 @@ export interface DataPeer {
 /** This side: its claims are exact where the peer's are what it announced. */
 export interface LocalData extends DataPeer {
   /**
-   * Bytes that may still be stored without reaching the mark at which this node itself overflows. What is
-   * announced counts in whole GiB; this is what really decides. Left out: only the announced number does.
+   * Bytes that may still be stored. Announced room counts in whole GiB; this is what really decides, and only
+   * the announced number does when it is left out. Gravity fills up to the low mark of overflow and pushes of
+   * peers up to the high one: otherwise gravity would take the room that overflow needs.
    */
   readonly roomBytes?: number;
 }
@@ -101,6 +102,14 @@ export function refuseOverflow(
 /** Bytes of room that a push of so many bytes must find. */
 export function overflowRoomBytes(sizeBytes: number): number {
   return Math.max(sizeBytes, CHUNK_BYTES);
+}
+
+/** Bytes of room below a mark, a share of the capacity. */
+export function roomBelow(
+  disk: { readonly used: number; readonly capacity: number },
+  markRatio: number,
+): number {
+  return Math.max(0, markRatio * disk.capacity - disk.used);
 }
 
 function isInScope(scope: DataScope, local: LocalData, peer: DataPeer): boolean {
