@@ -18,6 +18,8 @@ const LIVE = `${FOLDER}/v0000000001`;
 const NAMES = ["idx", "dat", "ts"] as const;
 /** Lengths of the three files before the files; what is left is the checkpoint. */
 const HEAD_BYTES = 6;
+/** An index record. */
+const RECORD_BYTES = 20;
 /** Folders that wait to be opened; opening is asynchronous. */
 const WAITING_MAX = 1024;
 
@@ -55,7 +57,7 @@ async function folderTarget(): Promise<FuzzTarget> {
     corpus,
     feed: (bytes) => {
       if (waiting.length < WAITING_MAX) waiting.push(bytes.slice());
-      return undefined;
+      return recordsOf(bytes);
     },
     settle: async () => {
       for (const bytes of waiting.splice(0)) {
@@ -102,6 +104,13 @@ async function folderOf(count: number): Promise<Uint8Array> {
   const lengths = Uint16Array.of(idx.length, dat.length, ts.length);
   const note = readFile(disk, `${FOLDER}/@checkpoint`);
   return Uint8Array.from([...new Uint8Array(lengths.buffer), ...idx, ...dat, ...ts, ...note]);
+}
+
+/** Whole records that an input gives its index; `undefined` for none, or a torn one. */
+function recordsOf(bytes: Uint8Array): number | undefined {
+  const length = bytes.length < HEAD_BYTES ? 0 : view(bytes).getUint16(0, true);
+  const isWhole = length > 0 && length % RECORD_BYTES === 0 && length <= bytes.length - HEAD_BYTES;
+  return isWhole ? length / RECORD_BYTES : undefined;
 }
 
 /** Whatever the files hold, the log opens with sound records in order, goes on, and opens the same again. */
