@@ -28,7 +28,7 @@ import { silentLog } from "../../src/observe/mod.ts";
 import { parseAddress } from "./lossy_proxy.ts";
 
 /** Longest wait for a condition. */
-const WAIT_TIMEOUT_MS = 8000;
+const WAIT_TIMEOUT_MS = 20_000;
 const POLL_MS = 5;
 
 /** Options of {@linkcode startMeshNode}. */

@@ -29,7 +29,7 @@ async function untilFound(
   nodeId: bigint,
   isWanted = true,
 ): Promise<void> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 30_000;
   for (;;) {
     const found = await peer.call("findNodes", { node: rust.node, tag });
     if (found.includes(nodeId) === isWanted) return;

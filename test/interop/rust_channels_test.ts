@@ -63,7 +63,7 @@ async function startRust(peer: Peer, seed?: Uint8Array): Promise<RustNodeInfo> {
 
 /** Waits until the core has taken in what a node of ours announced; then it knows who that is. */
 async function untilKnown(peer: Peer, rust: RustNodeInfo, nodeId: bigint): Promise<void> {
-  const deadlineMs = performance.now() + 12_000;
+  const deadlineMs = performance.now() + 20_000;
   for (;;) {
     const found = await peer.call("findNodes", { node: rust.node, tag: "net.sealed@1" });
     if (found.includes(nodeId)) return;
@@ -74,7 +74,7 @@ async function untilKnown(peer: Peer, rust: RustNodeInfo, nodeId: bigint): Promi
 
 /** Texts of the events the core received. */
 async function received(peer: Peer, rust: RustNodeInfo, count: number): Promise<string[]> {
-  const deadlineMs = performance.now() + 8_000;
+  const deadlineMs = performance.now() + 20_000;
   const texts: string[] = [];
   while (texts.length < count && performance.now() < deadlineMs) {
     const events = await peer.call("poll", { node: rust.node, limit: 4_096 });
@@ -226,7 +226,7 @@ rustPeerTest(
     assert.equal(ours.capable.mesh.transport.counters.streams_reset_total, 0);
     // Of ours all arrive; the core hands copies on as well.
     const got = new Set<string>();
-    const deadlineMs = performance.now() + 8_000;
+    const deadlineMs = performance.now() + 20_000;
     while (got.size < 100 && performance.now() < deadlineMs) {
       for (const text of await received(peer, rust, 1)) got.add(text);
     }

@@ -90,7 +90,7 @@ export async function startCapableNode(options: CapableNodeOptions = {}): Promis
 
 /** Waits until something holds, with what did not in the failure. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`it never happened: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -370,6 +370,7 @@ export class SessionStreams {
 
   /** Ends every stream; the session's keys stay, so that late packets still open. */
   end(reason: StreamEnd): void {
+    this.sender.end();
     this.#grants.clear();
     for (const stream of this.#byId.values()) this.drop(stream, reason);
   }

@@ -23,12 +23,22 @@ export class StreamSender {
   readonly #context: SessionContext;
   readonly #session: Session;
   readonly #flight = new Flight();
+  /** Streams for whose packet there was no room, until the timer wakes them. */
+  readonly #roomless = new Set<Stream>();
+  #cancelWaking: (() => void) | undefined;
   /** Place in the line of the scheduled packet that is being written. */
   #queued: ScheduledPacket | undefined;
 
   constructor(context: SessionContext, session: Session) {
     this.#context = context;
     this.#session = session;
+  }
+
+  /** The session has ended: nobody is woken for room any more. */
+  end(): void {
+    this.#cancelWaking?.();
+    this.#cancelWaking = undefined;
+    this.#roomless.clear();
   }
 
   /** Largest plaintext of a packet to the peer. */
@@ -126,14 +136,26 @@ export class StreamSender {
       return NO_ROOM;
     }
     if (stream.queue !== NO_QUEUE) return this.#placeScheduled(stream, length);
-    const { store, clock, counters } = this.#context;
+    const { store, counters } = this.#context;
     const slotAt = this.#session.begin(length);
     const at = slotAt === NO_ROOM || !state.isReliable ? slotAt : store.take(length);
     if (at === NO_ROOM) {
       if (slotAt !== NO_ROOM) counters.tx_store_full_total += 1;
-      clock.after(ROOM_RETRY_MS, () => stream.wake());
+      this.#wakeSoon(stream);
     }
     return at;
+  }
+
+  /** Has a stream look for room again, together with others that wait for some. */
+  #wakeSoon(stream: Stream): void {
+    if (this.#session.isEnded) return;
+    this.#roomless.add(stream);
+    this.#cancelWaking ??= this.#context.clock.after(ROOM_RETRY_MS, () => {
+      this.#cancelWaking = undefined;
+      const streams = [...this.#roomless];
+      this.#roomless.clear();
+      for (const waiting of streams) waiting.wake();
+    });
   }
 
   /** Books a packet whose plaintext has been written, and sends it or has its turn come. */
@@ -232,7 +254,7 @@ export class StreamSender {
   /** Room for a packet that leaves when it is the stream's turn; its place in the line is taken as well. */
   #placeScheduled(stream: Stream, length: number): number {
     const session = this.#session;
-    const { store, clock, counters, egress, scheduled } = this.#context;
+    const { store, counters, egress, scheduled } = this.#context;
     const isOpen = session.isOpen && !session.isEnded;
     const at = isOpen ? store.take(length) : NO_ROOM;
     const item = scheduled.take();
@@ -240,7 +262,7 @@ export class StreamSender {
       if (at !== NO_ROOM) store.release(at);
       else if (isOpen) counters.tx_store_full_total += 1;
       scheduled.release(item);
-      clock.after(ROOM_RETRY_MS, () => stream.wake());
+      this.#wakeSoon(stream);
       return NO_ROOM;
     }
     this.#queued = item;
