@@ -4,7 +4,7 @@ import { dirname, join, normalize } from "node:path";
 
 /** Folders of `src` from the ground up; a file imports from its own level or below. */
 const LEVELS: readonly (readonly string[])[] = [
-  ["base"],
+  ["base", "schema"],
   ["config", "observe"],
   ["kernel"],
   ["core/crypto", "core/transport", "core/capability", "core/ledger"],
@@ -25,6 +25,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "hash-wasm": ["src/core/crypto/"],
   "kysely": ["src/core/ledger/", "/queries.ts"],
   "@stricli/": ["cmd/"],
+  "valibot": ["src/schema/"],
   "ioredis": ["src/log/bus/adapters/redis/"],
   "@nats-io/": ["src/log/bus/adapters/jetstream/"],
 };

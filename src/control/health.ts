@@ -4,7 +4,7 @@
  *
  * All of them answer from memory; what is healthy is decided by whoever hands the facts in.
  */
-import * as v from "valibot";
+import * as v from "../schema/mod.ts";
 import { defineMethod, type Method, type MethodTable } from "./method.ts";
 
 /** Longest drain that can be asked for. */

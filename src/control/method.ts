@@ -4,7 +4,7 @@
  * A method is declared once with its parameters' schema and its access; the server, the capability
  * list and the tests read the same declaration. What a method does is not decided here.
  */
-import * as v from "valibot";
+import * as v from "../schema/mod.ts";
 import { NetError } from "../base/mod.ts";
 
 /** Who may call: everybody who can connect, or only the node's own user over its unix socket. */

@@ -68,8 +68,11 @@ export interface ServeHandle extends AsyncDisposable {
   readonly shape: CallShape;
   /** Handlers that run now. */
   readonly running: number;
-  /** Takes no more calls, and resolves when those that run have answered; `isPatient: false` cancels them. */
-  close(options?: { readonly isPatient?: boolean }): Promise<void>;
+  /**
+   * Takes no more calls, and resolves when those that run have answered; `isPatient: false` cancels them, and
+   * tells their callers `why`.
+   */
+  close(options?: { readonly isPatient?: boolean; readonly why?: string }): Promise<void>;
 }
 
 /** Which of the nodes that offer a service is asked. */

@@ -4,7 +4,7 @@
  * Files are named by absolute path and read and written by this process, whose user the caller is;
  * bytes without a file come in pieces.
  */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { idToHex, NetError, toHex } from "../../base/mod.ts";
 import {
   type BlobProgress,

@@ -1,5 +1,5 @@
 /** Methods about the event bus; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { NetError } from "../../base/mod.ts";
 import { type EventBus, parseWhere, readJson, RedisStreamDedup } from "../../log/mod.ts";
 import type { BusEngine } from "../../config/mod.ts";

@@ -1,5 +1,5 @@
 /** Methods about who can do what; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { NetError, utf8 } from "../../base/mod.ts";
 import { ANNOUNCEMENT_BYTES_MAX, decodeAnnouncement } from "../../core/capability/mod.ts";
 import type { Node } from "../../node.ts";

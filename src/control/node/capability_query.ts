@@ -1,5 +1,5 @@
 /** Questions who can do what, as methods take them, and their answers (`capabilities.md` 8, 9). */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { idToHex, NetError } from "../../base/mod.ts";
 import {
   ANNOUNCED_CLASS,

@@ -1,5 +1,5 @@
 /** Methods about channels; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { fromHex, idToHex, NetError, utf8 } from "../../base/mod.ts";
 import {
   AckReason,

@@ -1,5 +1,5 @@
 /** Methods about the memories of the database; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import type { WriteToken } from "../../log/mod.ts";
 import {
   MEMORIES_CHANNEL,

@@ -1,5 +1,5 @@
 /** Methods about the database of a node; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { isMissing, NetError, toNetError } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";

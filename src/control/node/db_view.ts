@@ -1,5 +1,5 @@
 /** Rows of the database as the methods tell of them, and what they take. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { NetError } from "../../base/mod.ts";
 import { formatWriteToken, parseWriteToken, type WriteToken } from "../../log/mod.ts";
 import type { Memory, Task, WorkflowTask } from "../../state/mod.ts";

@@ -1,5 +1,5 @@
 /** Methods about the workflow of the database; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { NetError } from "../../base/mod.ts";
 import type { WriteToken } from "../../log/mod.ts";
 import {

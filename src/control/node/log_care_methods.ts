@@ -1,5 +1,5 @@
 /** Methods that look after logs: verify, compact, repair, remove. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { NetError } from "../../base/mod.ts";
 import { CHANNEL_NAME_BYTES_MAX } from "../../core/crypto/mod.ts";
 import type { CallContext } from "../method.ts";

@@ -1,5 +1,5 @@
 /** Methods about logs; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { isMissing, NetError, toNetError } from "../../base/mod.ts";
 import { CHANNEL_NAME_BYTES_MAX } from "../../core/crypto/mod.ts";
 import { compileFilter, formatWriteToken, parseWhere, type TailItem } from "../../log/mod.ts";

@@ -1,5 +1,5 @@
 /** Methods about the mesh as this node sees it; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { idToHex, NetError, parseId } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";

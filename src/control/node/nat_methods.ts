@@ -1,5 +1,5 @@
 /** Methods about ways to other nodes; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { idToHex, NetError } from "../../base/mod.ts";
 import { parsePeer } from "../../config/mod.ts";
 import type { ConnectDirectOptions, PathReport } from "../../core/transport/mod.ts";

@@ -1,5 +1,5 @@
 /** Methods about the node itself; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { idToHex, toHex } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";

@@ -1,5 +1,5 @@
 /** What a program asks of a call, as JSON, and what the call is made with (`nrpc.md` 10, 11). */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { NetError, systemRandom, utf8 } from "../../base/mod.ts";
 import {
   decodeTraceParent,

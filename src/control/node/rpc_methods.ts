@@ -2,7 +2,7 @@
  * Methods about calls between nodes; all of them privileged. They begin with `nrpc`, because JSON-RPC keeps
  * names that begin with `rpc.` for itself.
  */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { BODY_BYTES_MAX, CREDITS_MAX, type Rpc, type RpcMetrics } from "../../rpc/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 import { benchRpc } from "./rpc_bench.ts";

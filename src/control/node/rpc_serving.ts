@@ -133,15 +133,17 @@ export class Serving {
     this.#ended.resolve();
   }
 
-  /** Ends at once; calls that still run are answered with an error. */
+  /** Ends at once; callers that still wait are told why. */
   async abandon(): Promise<void> {
-    const error = this.#stopSignal.aborted
-      ? new RpcStatusError(Status.internal, "the serving node stops")
-      : programGone(this.#service);
-    for (const call of this.#calls.values()) call.fail(error);
-    // Their answers leave first; closing would cancel them, which says less.
-    await new Promise<void>((resolve) => systemClock.soon(resolve));
-    await this.#handle?.close({ isPatient: false });
+    // What a stopping node says of all its services; the program has not failed.
+    const why = this.#stopSignal.aborted ? "the serving node stops" : undefined;
+    if (why === undefined) {
+      const error = programGone(this.#service);
+      for (const call of this.#calls.values()) call.fail(error);
+      // Their answers leave first; closing would cancel them, which says less.
+      await new Promise<void>((resolve) => systemClock.soon(resolve));
+    }
+    await this.#handle?.close({ isPatient: false, why });
     await this.#tool?.close();
   }
 

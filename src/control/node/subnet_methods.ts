@@ -1,5 +1,5 @@
 /** Methods about subnets and the gateway between them; all of them privileged. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { formatSubnetId, fromHex, idToHex, NetError, parseSubnetId } from "../../base/mod.ts";
 import { EXPORT_TARGETS_MAX } from "../../channel/mod.ts";
 import {

@@ -1,5 +1,5 @@
 /** Calling a tool of the mesh for a program (`capabilities.md` 15): once, or event by event as progress. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { idToHex, NetError } from "../../base/mod.ts";
 import {
   type CallOptions,

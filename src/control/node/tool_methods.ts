@@ -1,5 +1,5 @@
 /** Methods about the tools of the mesh; all of them privileged. Nothing is asked of other nodes. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { idToHex, NetError } from "../../base/mod.ts";
 import type { Announcement } from "../../core/capability/mod.ts";
 import {

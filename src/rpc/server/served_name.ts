@@ -172,12 +172,12 @@ export class ServedName implements ServerSink, ServeHandle {
     });
   }
 
-  close(options: { readonly isPatient?: boolean } = {}): Promise<void> {
-    const { isPatient = true } = options;
+  close(options: { readonly isPatient?: boolean; readonly why?: string } = {}): Promise<void> {
+    const { isPatient = true, why = `service "${this.name}" was closed` } = options;
     this.isClosing = true;
     this.#listening?.withdraw();
     if (!isPatient) {
-      this.stop(`service "${this.name}" was closed`);
+      this.stop(why);
       this.#beginGrace();
     }
     return this.#closed ??= this.#finish();

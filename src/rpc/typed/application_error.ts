@@ -2,7 +2,7 @@
  * Errors that a typed service declares: a handler throws one, and the caller catches the same one, with the same
  * facts (`nrpc.md` 12, application codes).
  */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { RpcError, RpcStatusError } from "../error.ts";
 import { encodeJsonBody, type JsonRead, readJsonBody } from "./json_body.ts";
 import type { BodySchema, Received, Sent } from "./method.ts";

@@ -2,7 +2,7 @@
  * Bodies of typed calls: JSON, checked by a schema where it arrives (`nrpc.md` 13). What JSON cannot carry exactly is
  * an error on both sides, never another value. Messages name places and types, never values.
  */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { RpcError } from "../error.ts";
 import type { BodySchema } from "./method.ts";
 

@@ -1,5 +1,5 @@
 /** Methods of typed services: the shape of the call, and what goes each way (`nrpc.md` 13). */
-import type * as v from "valibot";
+import type * as v from "../../schema/mod.ts";
 
 /** Any schema; it is the JSON on the wire that it describes. */
 export type BodySchema = v.GenericSchema;

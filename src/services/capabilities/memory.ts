@@ -1,5 +1,5 @@
 /** What the capability service keeps over restarts, in the ledger. */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { fromHex, idToHex, NetError, parseId } from "../../base/mod.ts";
 import { GROUP_BYTES, ORIGINS_MAX, SUBNET_BYTES } from "../../core/capability/mod.ts";
 import {

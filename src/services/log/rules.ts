@@ -2,7 +2,7 @@
  * How a channel's log is kept: when it goes to the device, and what of it may be forgotten. What an operator
  * said of one channel is kept in the node's records; the rest follows the node's settings.
  */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { type Ledger, readSetting, removeSetting, writeSetting } from "../../core/ledger/mod.ts";
 import type { FsyncPolicy, RedexConfig, Retention } from "../../log/mod.ts";
 

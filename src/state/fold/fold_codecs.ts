@@ -2,7 +2,7 @@
  * How the data of a user's events is written (`storage.md` 9): as JSON that a schema checks, or in any other way that
  * gives bytes and reads them back.
  */
-import * as v from "valibot";
+import * as v from "../../schema/mod.ts";
 import { NetError } from "../../base/mod.ts";
 import { FoldDecodeError } from "../cortex/mod.ts";
 

@@ -41,6 +41,8 @@ export class MemoryRpc implements Rpc {
   cancelled = 0;
   #lastCallId = 0n;
   readonly #running = new Map<string, Set<Promise<unknown>>>();
+  /** Ends of the calls that run, with why. */
+  readonly #stops = new Map<string, Set<(why: string) => void>>();
 
   serve(service: string, handler: UnaryHandler, options: ServeOptions = {}): ServeHandle {
     return this.#serve(service, "unary", options, async function* (items, context) {
@@ -134,8 +136,13 @@ export class MemoryRpc implements Rpc {
     this.services.set(service, { shape, options, run });
     const running = new Set<Promise<unknown>>();
     this.#running.set(service, running);
-    const close = async () => {
+    const stops = new Set<(why: string) => void>();
+    this.#stops.set(service, stops);
+    const close: ServeHandle["close"] = async (
+      { isPatient = true, why = "it was closed" } = {},
+    ) => {
       this.services.delete(service);
+      if (!isPatient) { for (const stop of stops) stop(why); }
       await Promise.allSettled(running);
     };
     return {
@@ -145,7 +152,7 @@ export class MemoryRpc implements Rpc {
         return running.size;
       },
       close,
-      [Symbol.asyncDispose]: close,
+      [Symbol.asyncDispose]: () => close(),
     };
   }
 
@@ -171,16 +178,22 @@ export class MemoryRpc implements Rpc {
     running?.add(ended.promise);
     ended.promise.then(() => running?.delete(ended.promise));
     let isOver = false;
+    const stops = this.#stops.get(service);
+    const stop = (why: string) => {
+      const error = new RpcError("cancelled", why);
+      controller.abort(error);
+      items.fail(error);
+    };
+    stops?.add(stop);
     const end = () => {
       isOver = true;
+      stops?.delete(stop);
       ended.resolve();
     };
     const cancel = () => {
       if (isOver) return;
       this.cancelled += 1;
-      const error = new RpcError("cancelled", "the call was cancelled");
-      controller.abort(error);
-      items.fail(error);
+      stop("the call was cancelled");
     };
     options.signal?.addEventListener("abort", cancel, { once: true });
     if (options.signal?.aborted) cancel();

@@ -1,5 +1,5 @@
 /** Shapes of the steps of a diff in JSON: one member that names the step, and what it carries. */
-import * as v from "valibot";
+import * as v from "../../../schema/mod.ts";
 import { GPU_VENDORS, type GpuView } from "../views/hardware_view.ts";
 import { MODALITIES, type Modality } from "../views/modality.ts";
 import type { DiffOp } from "./diff_ops.ts";

@@ -1,5 +1,5 @@
 /** Collections of a user's own: what a row is made of (`docs/netdb.md`). */
-import type * as v from "valibot";
+import type * as v from "../../../schema/mod.ts";
 import { NetDbError } from "../error.ts";
 
 /** A row: the fields of the schema's output, and the id it is found by. */

@@ -1,5 +1,5 @@
 /** A user's collection, open: rows with a schema, that are put, patched and deleted. */
-import type * as v from "valibot";
+import type * as v from "../../../schema/mod.ts";
 import type { WriteToken } from "../../../log/mod.ts";
 import {
   openCortex,

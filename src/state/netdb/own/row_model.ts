@@ -2,7 +2,7 @@
  * How rows of a user's collection come out of their log. Events, behind their meta: the id as a varint, and for `put`
  * and `patch` the fields as a plain value (`docs/netdb.md`). A row that the schema refuses is set aside.
  */
-import * as v from "valibot";
+import * as v from "../../../schema/mod.ts";
 import { PostcardReader, PostcardWriter } from "../../../base/mod.ts";
 import { FoldDecodeError } from "../../cortex/fold_error.ts";
 import type { CortexEvent, FoldModel } from "../../cortex/types.ts";
