@@ -332,19 +332,19 @@ Deno.test("net log verify and repair --folder look at folders without a node", a
       return Promise.resolve();
     },
   };
-  const options = { doors, cwd: "/work" };
+  const options = { doors, cwd: "/srv" };
   const verified = await runInMemory(["log", "verify", "--folder", "logs"], options);
   assert.equal(verified.code, 9);
   assert.equal(
     verified.stdout,
-    `a: 99 events, 2.0 KiB, ${FAULTS}\n/work/logs: 99 events, 2.0 KiB, sound\n`,
+    `a: 99 events, 2.0 KiB, ${FAULTS}\n/srv/logs: 99 events, 2.0 KiB, sound\n`,
   );
   const json = await runInMemory(["log", "repair", "--folder", "/l", "--json"], options);
   assert.deepEqual(json.stdout.trimEnd().split("\n").map((line) => JSON.parse(line).schema), [
     "net.log.repair.v1",
     "net.log.repair.v1",
   ]);
-  assert.deepEqual(folders, [["/work/logs", false, false], ["/l", true, true]]);
+  assert.deepEqual(folders, [["/srv/logs", false, false], ["/l", true, true]]);
   for (const args of [["verify"], ["repair"], ["verify", "a", "--folder", "b"]]) {
     assert.equal((await runInMemory(["log", ...args], options)).code, 2, args.join(" "));
   }

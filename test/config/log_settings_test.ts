@@ -9,7 +9,7 @@ import {
 } from "../../src/config/mod.ts";
 
 const load = (flags: object, env: Readonly<Record<string, string>> = {}) =>
-  loadNodeConfig({ flags, env: { HOME: "/home/ada", ...env }, cwd: "/work" });
+  loadNodeConfig({ flags, env: { HOME: "/home/ada", ...env }, cwd: "/srv" });
 
 Deno.test("parseSize() reads sizes as powers of 1024", () => {
   for (
@@ -103,7 +103,7 @@ Deno.test("loadNodeConfig() takes settings of log and bus from every layer", () 
     ],
     ["flag", "environment", "environment", "default"],
   );
-  assert.equal(load({ bus: "jetstream", busUrl: "@nats.url" }).busUrl, "@/work/nats.url");
+  assert.equal(load({ bus: "jetstream", busUrl: "@nats.url" }).busUrl, "@/srv/nats.url");
   assert.equal(load({}, { NET_BUS_URL: "redis://x" }).busUrl, undefined, "not needed");
 });
 
