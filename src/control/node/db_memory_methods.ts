@@ -1,6 +1,5 @@
 /** Methods about the memories of the database; all of them privileged. */
 import * as v from "../../schema/mod.ts";
-import type { WriteToken } from "../../log/mod.ts";
 import {
   MEMORIES_CHANNEL,
   type Memory,
@@ -12,12 +11,10 @@ import {
 } from "../../state/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 import type { DbNode } from "./db_methods.ts";
-import { chooseIds, sendRows, waitFor, watchRows } from "./db_rows.ts";
+import { collectionMethods } from "./db_collection.ts";
+import { chooseIds } from "./db_rows.ts";
 import {
   memoryView,
-  missingRow,
-  READ_ENTRIES,
-  readId,
   ROW_ID,
   ROW_TAGS,
   ROW_TEXT,
@@ -28,49 +25,30 @@ import {
 
 /** Rows of one call. */
 const ROWS_MAX = 10_000;
-const WHOLE = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-const FILTER_ENTRIES = {
-  where: WHERE,
-  order: v.optional(v.picklist(ROW_ORDERS)),
-};
-const FILTER = v.object(FILTER_ENTRIES);
-const SEE_MEMORIES = "see net db memories ls for those that are there";
+const CHOICE = v.object({ where: WHERE, order: v.optional(v.picklist(ROW_ORDERS)) });
 
 /** The methods about memories. */
 export function dbMemoryMethods({ db }: DbNode): readonly Method[] {
   const open = async () => (await db.open()).memories;
-  const source = {
+  const { existing, written, sync, change, readers } = collectionMethods<
+    Memory,
+    MemoryFilter,
+    MemoryCollection,
+    v.InferOutput<typeof CHOICE>
+  >({ db }, {
+    prefix: "db.memories",
+    one: "memory",
+    many: "memories",
+    listVerb: "net db memories ls",
+    channel: MEMORIES_CHANNEL,
     open,
     view: memoryView,
-    clock: db.clock,
-    // Asked for when somebody reads: the service that has it may not have started yet.
-    get stopSignal() {
-      return db.stopSignal;
-    },
-  };
-  const existing = async (text: string | number) => {
-    const id = readId(text);
-    const memories = await open();
-    const memory = memories.findUnique(id);
-    if (memory === undefined) throw missingRow("memory", id, SEE_MEMORIES);
-    return { id, memories, memory };
-  };
-  const change = (
-    name: string,
-    summary: string,
-    write: (memories: MemoryCollection, id: bigint) => WriteToken,
-  ) =>
-    defineMethod({
-      name,
-      access: "privileged",
-      summary,
-      isReadOnly: false,
-      params: v.object({ ...WRITE_ENTRIES, id: ROW_ID }),
-      handle: async ({ id: text, durable }) => {
-        const { id, memories } = await existing(text);
-        return await changed(memories, id, write(memories, id), durable);
-      },
-    });
+    choice: CHOICE,
+    toFilter: ({ where, order }, nowMs) => ({
+      ...parseMemoryWhere(where, { nowMs }),
+      orderBy: order,
+    }),
+  });
   return [
     defineMethod({
       name: "db.memories.store",
@@ -98,7 +76,7 @@ export function dbMemoryMethods({ db }: DbNode): readonly Method[] {
         const events = rows.map((row, i) => storeMemoryEvent(ids[i] ?? 0n, row, now));
         const token = memories.adapter.appendBatch(events);
         if (token === undefined) throw new TypeError("Cannot store memories: there are none");
-        if (durable) await db.sync(MEMORIES_CHANNEL);
+        await sync(durable);
         return { ids: ids.map(String), ...writtenView(token, ids.length) };
       },
     }),
@@ -109,12 +87,12 @@ export function dbMemoryMethods({ db }: DbNode): readonly Method[] {
       isReadOnly: false,
       params: v.object({ ...WRITE_ENTRIES, id: ROW_ID, tags: ROW_TAGS }),
       handle: async ({ id: text, tags, durable }) => {
-        const { id, memories } = await existing(text);
-        return await changed(memories, id, memories.retag(id, tags), durable);
+        const { id, rows } = await existing(text);
+        return await written(rows, id, rows.retag(id, tags), durable);
       },
     }),
-    change("db.memories.pin", "Pin a memory", (memories, id) => memories.pin(id)),
-    change("db.memories.unpin", "Unpin a memory", (memories, id) => memories.unpin(id)),
+    change("pin", "Pin a memory", (memories, id) => memories.pin(id)),
+    change("unpin", "Unpin a memory", (memories, id) => memories.unpin(id)),
     defineMethod({
       name: "db.memories.rm",
       access: "privileged",
@@ -122,67 +100,12 @@ export function dbMemoryMethods({ db }: DbNode): readonly Method[] {
       isReadOnly: false,
       params: v.object({ ...WRITE_ENTRIES, id: ROW_ID }),
       handle: async ({ id: text, durable }) => {
-        const { id, memories, memory } = await existing(text);
-        const token = memories.delete(id);
-        if (durable) await db.sync(MEMORIES_CHANNEL);
-        return { removed: memoryView(memory), ...writtenView(token) };
+        const { id, rows, row } = await existing(text);
+        const token = rows.delete(id);
+        await sync(durable);
+        return { removed: memoryView(row), ...writtenView(token) };
       },
     }),
-    defineMethod({
-      name: "db.memories.show",
-      access: "privileged",
-      summary: "One memory",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, id: ROW_ID }),
-      handle: async ({ id, after, timeout_ms }, { signal }) => {
-        await waitFor(await open(), after, timeout_ms, signal);
-        return memoryView((await existing(id)).memory);
-      },
-    }),
-    defineMethod({
-      name: "db.memories.ls",
-      access: "privileged",
-      summary: "Get memories as progress",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, ...FILTER_ENTRIES, limit: v.optional(WHOLE) }),
-      handle: ({ limit, after, timeout_ms, ...filter }, context) => {
-        const ask = {
-          filter: toFilter(filter, db.clock.wallMs()),
-          limit,
-          after,
-          timeoutMs: timeout_ms,
-        };
-        return sendRows<Memory, MemoryFilter>(source, ask, context);
-      },
-    }),
-    defineMethod({
-      name: "db.memories.watch",
-      access: "privileged",
-      summary: "Get memories as progress, and what comes, changes and goes",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, ...FILTER_ENTRIES, count: v.optional(WHOLE) }),
-      handle: ({ count, after, timeout_ms, ...filter }, context) => {
-        const ask = { filter: toFilter(filter, db.clock.wallMs()), after, timeoutMs: timeout_ms };
-        return watchRows<Memory, MemoryFilter>(source, ask, count ?? Infinity, context);
-      },
-    }),
+    ...readers,
   ];
-
-  async function changed(
-    memories: MemoryCollection,
-    id: bigint,
-    token: WriteToken,
-    isDurable: boolean,
-  ): Promise<object> {
-    if (isDurable) await db.sync(MEMORIES_CHANNEL);
-    const memory = memories.findUnique(id);
-    return { row: memory === undefined ? null : memoryView(memory), ...writtenView(token) };
-  }
-}
-
-function toFilter(
-  { where, order }: v.InferOutput<typeof FILTER>,
-  nowMs: number,
-): MemoryFilter {
-  return { ...parseMemoryWhere(where, { nowMs }), orderBy: order };
 }

@@ -12,48 +12,36 @@ import {
 } from "../../state/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 import type { DbNode } from "./db_methods.ts";
-import { chooseIds, sendRows, waitFor, watchRows } from "./db_rows.ts";
-import {
-  missingRow,
-  READ_ENTRIES,
-  readId,
-  ROW_ID,
-  ROW_TEXT,
-  taskView,
-  WHERE,
-  WRITE_ENTRIES,
-  writtenView,
-} from "./db_view.ts";
+import { collectionMethods } from "./db_collection.ts";
+import { chooseIds } from "./db_rows.ts";
+import { ROW_ID, ROW_TEXT, taskView, WHERE, WRITE_ENTRIES, writtenView } from "./db_view.ts";
 
 /** Rows of one call. */
 const ROWS_MAX = 10_000;
-const WHOLE = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-const FILTER_ENTRIES = {
-  where: WHERE,
-  order: v.optional(v.picklist(ROW_ORDERS)),
-};
-const FILTER = v.object(FILTER_ENTRIES);
-const SEE_TASKS = "see net db tasks ls for those that are there";
+const CHOICE = v.object({ where: WHERE, order: v.optional(v.picklist(ROW_ORDERS)) });
 
 /** The methods about tasks. */
 export function dbTaskMethods({ db }: DbNode): readonly Method[] {
   const open = async () => (await db.open()).tasks;
-  const source = {
+  const { existing, written, sync, change, readers } = collectionMethods<
+    Task,
+    TaskFilter,
+    TaskCollection,
+    v.InferOutput<typeof CHOICE>
+  >({ db }, {
+    prefix: "db.tasks",
+    one: "task",
+    many: "tasks",
+    listVerb: "net db tasks ls",
+    channel: TASKS_CHANNEL,
     open,
     view: taskView,
-    clock: db.clock,
-    // Asked for when somebody reads: the service that has it may not have started yet.
-    get stopSignal() {
-      return db.stopSignal;
-    },
-  };
-  const existing = async (text: string | number) => {
-    const id = readId(text);
-    const tasks = await open();
-    const task = tasks.findUnique(id);
-    if (task === undefined) throw missingRow("task", id, SEE_TASKS);
-    return { id, tasks, task };
-  };
+    choice: CHOICE,
+    toFilter: ({ where, order }, nowMs) => ({
+      ...parseTaskWhere(where, { nowMs }),
+      orderBy: order,
+    }),
+  });
   return [
     defineMethod({
       name: "db.tasks.add",
@@ -78,7 +66,7 @@ export function dbTaskMethods({ db }: DbNode): readonly Method[] {
         const events = rows.map(({ title }, i) => createTaskEvent(ids[i] ?? 0n, title, now));
         const token = tasks.adapter.appendBatch(events);
         if (token === undefined) throw new TypeError("Cannot add tasks: there are none");
-        if (durable) await db.sync(TASKS_CHANNEL);
+        await sync(durable);
         return { ids: ids.map(String), ...writtenView(token, ids.length) };
       },
     }),
@@ -89,22 +77,11 @@ export function dbTaskMethods({ db }: DbNode): readonly Method[] {
       isReadOnly: false,
       params: v.object({ ...WRITE_ENTRIES, id: ROW_ID, title: ROW_TEXT }),
       handle: async ({ id: text, title, durable }) => {
-        const { id, tasks } = await existing(text);
-        const token = tasks.rename(id, title);
-        return await done(tasks, id, token, durable);
+        const { id, rows } = await existing(text);
+        return await written(rows, id, rows.rename(id, title), durable);
       },
     }),
-    defineMethod({
-      name: "db.tasks.done",
-      access: "privileged",
-      summary: "Say that a task is done",
-      isReadOnly: false,
-      params: v.object({ ...WRITE_ENTRIES, id: ROW_ID }),
-      handle: async ({ id: text, durable }) => {
-        const { id, tasks } = await existing(text);
-        return await done(tasks, id, tasks.complete(id), durable);
-      },
-    }),
+    change("done", "Say that a task is done", (tasks, id) => tasks.complete(id)),
     defineMethod({
       name: "db.tasks.rm",
       access: "privileged",
@@ -112,69 +89,14 @@ export function dbTaskMethods({ db }: DbNode): readonly Method[] {
       isReadOnly: false,
       params: v.object({ ...WRITE_ENTRIES, id: ROW_ID }),
       handle: async ({ id: text, durable }) => {
-        const { id, tasks, task } = await existing(text);
-        const token = tasks.delete(id);
-        if (durable) await db.sync(TASKS_CHANNEL);
-        return { removed: taskView(task), ...writtenView(token) };
+        const { id, rows, row } = await existing(text);
+        const token = rows.delete(id);
+        await sync(durable);
+        return { removed: taskView(row), ...writtenView(token) };
       },
     }),
-    defineMethod({
-      name: "db.tasks.show",
-      access: "privileged",
-      summary: "One task",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, id: ROW_ID }),
-      handle: async ({ id, after, timeout_ms }, { signal }) => {
-        await waitFor(await open(), after, timeout_ms, signal);
-        return taskView((await existing(id)).task);
-      },
-    }),
-    defineMethod({
-      name: "db.tasks.ls",
-      access: "privileged",
-      summary: "Get tasks as progress",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, ...FILTER_ENTRIES, limit: v.optional(WHOLE) }),
-      handle: ({ limit, after, timeout_ms, ...filter }, context) => {
-        const ask = {
-          filter: toFilter(filter, db.clock.wallMs()),
-          limit,
-          after,
-          timeoutMs: timeout_ms,
-        };
-        return sendRows<Task, TaskFilter>(source, ask, context);
-      },
-    }),
-    defineMethod({
-      name: "db.tasks.watch",
-      access: "privileged",
-      summary: "Get tasks as progress, and what comes, changes and goes",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, ...FILTER_ENTRIES, count: v.optional(WHOLE) }),
-      handle: ({ count, after, timeout_ms, ...filter }, context) => {
-        const ask = { filter: toFilter(filter, db.clock.wallMs()), after, timeoutMs: timeout_ms };
-        return watchRows<Task, TaskFilter>(source, ask, count ?? Infinity, context);
-      },
-    }),
+    ...readers,
   ];
-
-  async function done(
-    tasks: TaskCollection,
-    id: bigint,
-    token: ReturnType<TaskCollection["complete"]>,
-    isDurable: boolean,
-  ): Promise<object> {
-    if (isDurable) await db.sync(TASKS_CHANNEL);
-    const task = tasks.findUnique(id);
-    return { row: task === undefined ? null : taskView(task), ...writtenView(token) };
-  }
-}
-
-function toFilter(
-  { where, order }: v.InferOutput<typeof FILTER>,
-  nowMs: number,
-): TaskFilter {
-  return { ...parseTaskWhere(where, { nowMs }), orderBy: order };
 }
 
 function requireFree(tasks: TaskCollection, ids: readonly bigint[]): void {

@@ -1,7 +1,6 @@
 /** Methods about the workflow of the database; all of them privileged. */
 import * as v from "../../schema/mod.ts";
 import { NetError } from "../../base/mod.ts";
-import type { WriteToken } from "../../log/mod.ts";
 import {
   isTerminalStatus,
   parseWorkflowWhere,
@@ -12,9 +11,9 @@ import {
 } from "../../state/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 import type { DbNode } from "./db_methods.ts";
-import { chooseIds, sendRows, waitFor, watchRows } from "./db_rows.ts";
+import { collectionMethods } from "./db_collection.ts";
+import { chooseIds, waitFor } from "./db_rows.ts";
 import {
-  missingRow,
   READ_ENTRIES,
   readId,
   ROW_ID,
@@ -24,61 +23,37 @@ import {
   writtenView,
 } from "./db_view.ts";
 
-const WHOLE = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-const FILTER_ENTRIES = {
+const CHOICE = v.object({
   where: WHERE,
   within: v.optional(ROW_ID),
   order: v.optional(v.picklist(["id-asc", "id-desc"])),
-};
-const FILTER = v.object(FILTER_ENTRIES);
+});
 /** Tasks of one tree; more than anyone reads. */
 const TREE_MAX = 10_000;
-const SEE_TASKS = "see net db workflow ls for those that are there";
-
-type Tasks = WorkflowCollection;
 
 /** The methods about workflows. */
 export function dbWorkflowMethods({ db }: DbNode): readonly Method[] {
   const open = async () => (await db.open()).workflow;
-  const source = {
+  const { existing, written, sync, change, readers } = collectionMethods<
+    WorkflowTask,
+    WorkflowFilter,
+    WorkflowCollection,
+    v.InferOutput<typeof CHOICE>
+  >({ db }, {
+    prefix: "db.workflow",
+    one: "workflow task",
+    many: "tasks of workflows",
+    listVerb: "net db workflow ls",
+    channel: WORKFLOW_CHANNEL,
     open,
     view: workflowView,
-    clock: db.clock,
-    // Asked for when somebody reads: the service that has it may not have started yet.
-    get stopSignal() {
-      return db.stopSignal;
-    },
-  };
-  const existing = async (text: string | number) => {
-    const id = readId(text);
-    const tasks = await open();
-    const task = tasks.findUnique(id);
-    if (task === undefined) throw missingRow("workflow task", id, SEE_TASKS);
-    return { id, tasks, task };
-  };
-  const written = async (tasks: Tasks, id: bigint, token: WriteToken, isDurable: boolean) => {
-    if (isDurable) await db.sync(WORKFLOW_CHANNEL);
-    const task = tasks.findUnique(id);
-    return { row: task === undefined ? null : workflowView(task), ...writtenView(token) };
-  };
-  const change = (
-    word: string,
-    summary: string,
-    write: (tasks: Tasks, id: bigint) => WriteToken,
-    check: (task: WorkflowTask) => void = () => {},
-  ) =>
-    defineMethod({
-      name: `db.workflow.${word}`,
-      access: "privileged",
-      summary,
-      isReadOnly: false,
-      params: v.object({ ...WRITE_ENTRIES, id: ROW_ID }),
-      handle: async ({ id: text, durable }) => {
-        const { id, tasks, task } = await existing(text);
-        check(task);
-        return await written(tasks, id, write(tasks, id), durable);
-      },
-    });
+    choice: CHOICE,
+    toFilter: ({ where, within, order }, nowMs) => ({
+      ...parseWorkflowWhere(where, { nowMs }),
+      within: within === undefined ? undefined : readId(within),
+      orderBy: order,
+    }),
+  });
   return [
     defineMethod({
       name: "db.workflow.submit",
@@ -124,8 +99,8 @@ export function dbWorkflowMethods({ db }: DbNode): readonly Method[] {
       isReadOnly: false,
       params: v.object({ ...WRITE_ENTRIES, parent: ROW_ID, child: ROW_ID }),
       handle: async ({ parent, child, durable }) => {
-        const { id, tasks } = await existing(parent);
-        return await written(tasks, id, tasks.link(id, readId(child)), durable);
+        const { id, rows } = await existing(parent);
+        return await written(rows, id, rows.link(id, readId(child)), durable);
       },
     }),
     defineMethod({
@@ -135,22 +110,11 @@ export function dbWorkflowMethods({ db }: DbNode): readonly Method[] {
       isReadOnly: false,
       params: v.object({ ...WRITE_ENTRIES, id: ROW_ID }),
       handle: async ({ id: text, durable }) => {
-        const { id, tasks, task } = await existing(text);
+        const { id, rows: tasks, row } = await existing(text);
         const removed = tasks.subtree(id).filter((each) => tasks.findUnique(each) !== undefined);
         const token = tasks.delete(id);
-        if (durable) await db.sync(WORKFLOW_CHANNEL);
-        return { removed: workflowView(task), tasks: removed.length, ...writtenView(token) };
-      },
-    }),
-    defineMethod({
-      name: "db.workflow.show",
-      access: "privileged",
-      summary: "One task of a workflow",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, id: ROW_ID }),
-      handle: async ({ id, after, timeout_ms }, { signal }) => {
-        await waitFor(await open(), after, timeout_ms, signal);
-        return workflowView((await existing(id)).task);
+        await sync(durable);
+        return { removed: workflowView(row), tasks: removed.length, ...writtenView(token) };
       },
     }),
     defineMethod({
@@ -161,7 +125,7 @@ export function dbWorkflowMethods({ db }: DbNode): readonly Method[] {
       params: v.object({ ...READ_ENTRIES, id: ROW_ID }),
       handle: async ({ id: text, after, timeout_ms }, { signal }) => {
         await waitFor(await open(), after, timeout_ms, signal);
-        const { id, tasks } = await existing(text);
+        const { id, rows: tasks } = await existing(text);
         const ids = tasks.subtree(id);
         return {
           rows: ids.slice(0, TREE_MAX).map((each) => {
@@ -184,45 +148,8 @@ export function dbWorkflowMethods({ db }: DbNode): readonly Method[] {
         return { counts: tasks.statusCounts(), total: tasks.size };
       },
     }),
-    defineMethod({
-      name: "db.workflow.ls",
-      access: "privileged",
-      summary: "Get tasks of workflows as progress",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, ...FILTER_ENTRIES, limit: v.optional(WHOLE) }),
-      handle: ({ limit, after, timeout_ms, ...filter }, context) => {
-        const ask = {
-          filter: toFilter(filter, db.clock.wallMs()),
-          limit,
-          after,
-          timeoutMs: timeout_ms,
-        };
-        return sendRows<WorkflowTask, WorkflowFilter>(source, ask, context);
-      },
-    }),
-    defineMethod({
-      name: "db.workflow.watch",
-      access: "privileged",
-      summary: "Get tasks of workflows as progress, and what comes, changes and goes",
-      isReadOnly: true,
-      params: v.object({ ...READ_ENTRIES, ...FILTER_ENTRIES, count: v.optional(WHOLE) }),
-      handle: ({ count, after, timeout_ms, ...filter }, context) => {
-        const ask = { filter: toFilter(filter, db.clock.wallMs()), after, timeoutMs: timeout_ms };
-        return watchRows<WorkflowTask, WorkflowFilter>(source, ask, count ?? Infinity, context);
-      },
-    }),
+    ...readers,
   ];
-}
-
-function toFilter(
-  { where, within, order }: v.InferOutput<typeof FILTER>,
-  nowMs: number,
-): WorkflowFilter {
-  return {
-    ...parseWorkflowWhere(where, { nowMs }),
-    within: within === undefined ? undefined : readId(within),
-    orderBy: order,
-  };
 }
 
 /** A change that would be written and have no effect is refused instead. */
