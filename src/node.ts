@@ -32,12 +32,14 @@ import {
 } from "./kernel/mod.ts";
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
+  addBlobServices,
   addBusService,
   addLogServices,
   addMeshServices,
   addOpenServices,
   type BenchService,
-  BlobService,
+  type BlobService,
+  type BlobServices,
   type BusService,
   type CapabilityService,
   type ChannelService,
@@ -118,7 +120,7 @@ export class Node {
   #logServices: LogServices | undefined;
   #bus: BusService | undefined;
   #meshServices: MeshServices | undefined;
-  #blobs: BlobService | undefined;
+  #blobServices: BlobServices | undefined;
   #openServices: OpenServices | undefined;
   #control: ControlService | undefined;
   #stopping: Promise<void> | undefined;
@@ -204,7 +206,7 @@ export class Node {
 
   /** Blobs from here and from peers. */
   get blobs(): BlobService {
-    return required(this.#blobs, "blobs");
+    return required(this.#blobServices?.blobs, "blobs");
   }
 
   /** Calls from and to this node. */
@@ -381,9 +383,7 @@ export class Node {
       stopSignal: this.stopSignal,
     });
     if (scope === "storage") {
-      this.#blobs = this.#supervisor.add(() =>
-        new BlobService({ ...deps, storage, mesh: undefined })
-      );
+      this.#blobServices = addBlobServices(parts, undefined);
       return;
     }
     const known = await storage.memory.readPeers();
@@ -396,9 +396,7 @@ export class Node {
       log,
     });
     const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
-    this.#blobs = this.#supervisor.add(() =>
-      new BlobService({ ...deps, storage, mesh: mesh.mesh })
-    );
+    this.#blobServices = addBlobServices(parts, mesh);
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
     }

@@ -1,28 +1,49 @@
 /**
- * The blobs of this node: chunks in a chunk store, records in the ledger (`dataforts.md` 3, 7, 9).
+ * The blobs of this node: chunks in a chunk store, records in the ledger (`dataforts.md` 3, 7, 9, 10).
  *
  * A blob is put in this order: chunks durable, then one transaction, then its address is told. It is
- * removed the other way round, so that a crash leaves at most chunks nobody refers to; `sweep` removes
- * those. Nothing here talks to peers.
+ * removed the other way round, so that a crash leaves at most chunks that nothing refers to. Those are found by
+ * `adoptStrangers` and stay for the retention floor: what was interrupted may come back for them. Nothing here
+ * talks to peers.
  */
 import { type Clock, NetError, toHex, toNetError } from "../base/mod.ts";
 import { blake3 } from "../core/crypto/mod.ts";
 import type { Ledger } from "../core/ledger/mod.ts";
 import type { Log } from "../observe/mod.ts";
+import { ChunkGuard } from "./_chunk_guard.ts";
 import { formatAddress } from "./address.ts";
+import type {
+  BlobDraft,
+  BlobDraftOptions,
+  DraftBlob,
+  PutChunkOptions,
+  StoredBlob,
+} from "./blob_draft.ts";
 import { type BlobRef, decodeBlobRef, encodeBlobRef } from "./blob_ref.ts";
-import type { ChunkStore } from "./chunk_store.ts";
 import type { ByteSource } from "./byte_source.ts";
+import {
+  type ChunkEntry,
+  countChunks,
+  deleteChunks,
+  deleteHolds,
+  type HoldReason,
+  insertHolds,
+  isChunkKept,
+  knownChunks,
+  readChunkRecord,
+  readHolds,
+  readReferrers,
+  upsertChunks,
+} from "./chunk_queries.ts";
+import type { ChunkStore } from "./chunk_store.ts";
 import { chunkFixed, refOfChunks } from "./chunker.ts";
-import type { Chunk } from "./cut/cut_stream.ts";
+import type { ChunkStanding } from "./policy/gc.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
   type BlobCursor,
   type BlobRecord,
-  countBlobs,
   deleteBlob,
   insertBlob,
-  isChunkReferred,
   listBlobs,
   listOrphans,
   readBlob,
@@ -46,18 +67,6 @@ export interface PutBlobOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A blob that was put. */
-export interface StoredBlob {
-  /** `b3:` and the hash of the whole payload. */
-  readonly address: string;
-  readonly hash: Uint8Array;
-  readonly ref: BlobRef;
-  /** The encoded reference. */
-  readonly blobRef: Uint8Array;
-  readonly size: number;
-  readonly chunkCount: number;
-}
-
 /** One page of a listing. */
 export interface BlobPage {
   readonly blobs: readonly BlobRecord[];
@@ -74,23 +83,59 @@ export interface BlobStoreCounters {
   dataforts_blob_disk_used_bytes: number;
 }
 
+/** Room of a store, in bytes. */
+export interface StoreRoom {
+  readonly usedBytes: number;
+  /** What it may hold; `Infinity` when nothing bounds it but the disk. */
+  readonly capacityBytes: number;
+  /** What may come on top: the lesser of what the capacity and the disk leave. */
+  readonly freeBytes: number;
+}
+
+/** A chunk came or went. */
+export interface ChunkChange {
+  readonly kind: "added" | "removed";
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
+/** How chunks are held. */
+export interface HoldOptions {
+  readonly reason: HoldReason;
+  /** Who holds them, 1 to 255 characters, such as `staging:TOKEN`; holds again what it holds already. */
+  readonly owner: string;
+  /** Unix milliseconds; without it the hold lasts until it is released. */
+  readonly expiresAtMs?: number;
+}
+
 /** Blobs a listing gives at most at once. */
 export const LIST_LIMIT_MAX = 1_000;
+
+/** Chunks whose rows may wait: a crash loses only the rows, and the chunks are adopted. */
+const ROWS_WAITING_MAX = 256;
+
+/** Chunks looked up at once. */
+const ADOPT_BATCH = 256;
+
+/** Blobs looked at to tell whether one of them is pinned. */
+const REFERRERS_MAX = 1_000;
 
 /** The blobs of this node. */
 export interface BlobStore {
   readonly counters: BlobStoreCounters;
+  /** Begins a blob; every way of making one goes through this. */
+  begin(options?: BlobDraftOptions): BlobDraft;
   /**
    * Stores everything `source` gives; when the promise resolves it survives a loss of power.
    *
    * @throws NetError `no_space`, `limit`; the reason of `signal`. Then nothing of it is listed.
    */
   put(source: ByteSource, options?: PutBlobOptions): Promise<StoredBlob>;
-  /** The record of a blob, or `undefined`. */
+  /** The record of a blob by its address or the root of its tree, or `undefined`. */
   stat(address: Uint8Array): Promise<BlobRecord | undefined>;
   /** Blobs, newest first. */
   list(options?: { readonly limit?: number; readonly after?: BlobCursor }): Promise<BlobPage>;
-  /** Forgets a blob and frees the chunks no other one refers to; `undefined` when it is not here. */
+  /** Forgets a blob and frees the chunks nothing else needs; `undefined` when it is not here. */
   remove(address: Uint8Array): Promise<{ readonly freedBytes: number } | undefined>;
   /** The reference of a blob that is here. */
   resolve(address: Uint8Array): Promise<BlobRef | undefined>;
@@ -105,23 +150,52 @@ export interface BlobStore {
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Removes chunks nobody refers to; how many. For a quiet time after the start. */
-  sweep(options?: { readonly signal?: AbortSignal }): Promise<number>;
+  /**
+   * Adds a chunk that no blob here refers to: a copy that was fetched or pushed. It stays for the retention floor.
+   *
+   * @param hash BLAKE3 of `bytes`; taken on trust.
+   * @param options Durable: it survives a loss of power when this resolves; otherwise it may be lost then.
+   * @throws NetError `no_space`.
+   */
+  addChunk(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    options?: { readonly isDurable?: boolean },
+  ): Promise<"stored" | "present">;
+  /** Removes a chunk that nothing keeps, young or not; its size, or `undefined` when it stays or is not here. */
+  removeChunk(hash: Uint8Array): Promise<number | undefined>;
+  /**
+   * Keeps chunks until they are released, over restarts too. A hold is a wish: whoever needs the bytes looks after
+   * it with `hasChunk`.
+   */
+  hold(hashes: readonly Uint8Array[], options: HoldOptions): Promise<void>;
+  /** Ends the holds of an owner, of all chunks or of these; how many there were. */
+  release(owner: string, hashes?: readonly Uint8Array[]): Promise<number>;
+  /** What keeps a chunk, apart from its stripe; `undefined` when it was never here. */
+  standingOf(hash: Uint8Array): Promise<ChunkStanding | undefined>;
+  /** Room of the store. */
+  room(): StoreRoom;
+  /** Told of every chunk that came or went; gives what ends it. */
+  onChange(listener: (change: ChunkChange) => void): () => void;
+  /** Gives chunks without a row one, so that they are collected in time; how many. For a quiet time after the start. */
+  adoptStrangers(options?: { readonly signal?: AbortSignal }): Promise<number>;
+  /** Writes what may wait in memory to the ledger. */
+  settle(): Promise<void>;
 }
 
 /** Creates the store over an open ledger and chunk store. */
 export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
-  const { chunkBytes } = await countBlobs(deps.ledger.db);
-  return new LedgerBlobStore(deps, chunkBytes);
+  const { bytes } = await countChunks(deps.ledger.db);
+  return new LedgerBlobStore(deps, bytes);
 }
 
 class LedgerBlobStore implements BlobStore {
   readonly counters: BlobStoreCounters;
   readonly #deps: BlobStoreDeps;
-  /** Chunks of puts under way, by hash: how many of them need each. */
-  readonly #held = new Map<string, number>();
-  /** Removals under way, by hash. */
-  readonly #removals = new Map<string, Promise<unknown>>();
+  readonly #guard = new ChunkGuard();
+  readonly #listeners = new Set<(change: ChunkChange) => void>();
+  /** Chunks whose rows are to be written, by hash. */
+  #waiting = new Map<string, ChunkEntry>();
 
   constructor(deps: BlobStoreDeps, usedBytes: number) {
     this.#deps = deps;
@@ -134,53 +208,39 @@ class LedgerBlobStore implements BlobStore {
     };
   }
 
+  begin(options: BlobDraftOptions = {}): BlobDraft {
+    return new LedgerBlobDraft({
+      ...options,
+      guard: this.#guard,
+      putChunk: (hash, bytes, chunkOptions) => this.#putChunk(hash, bytes, chunkOptions),
+      keepChunk: (hash) => this.hasChunk(hash),
+      record: (blob) => this.#record(blob, options),
+      removeUnkept: (hashes) => this.#removeUnkept(hashes),
+    });
+  }
+
   async put(source: ByteSource, options: PutBlobOptions = {}): Promise<StoredBlob> {
-    const { clock, ledger } = this.#deps;
-    const { totalBytes, label = "", onProgress, signal } = options;
-    const held: string[] = [];
-    const stored: Uint8Array[] = [];
+    const { clock } = this.#deps;
+    const { totalBytes, label, onProgress, signal } = options;
     const gate = createProgressGate(clock, onProgress);
-    let isDone = false;
+    const draft = this.begin({ label });
     try {
       const chunked = await chunkFixed(source, {
-        onChunk: (chunk) => this.#putChunk(chunk, held, stored),
+        onChunk: async ({ hash, bytes }) => void await draft.putChunk(hash, bytes),
         onBytes: (doneBytes) => gate.update({ stage: "store", doneBytes, totalBytes }),
         signal,
       });
-      const ref = refOfChunks(chunked);
-      const blobRef = encodeBlobRef(ref);
-      const { wholeHash: hash, size, chunks } = chunked;
       signal?.throwIfAborted();
-      await this.#deps.chunks.flush();
-      await ledger.transaction((transaction) =>
-        insertBlob(transaction, {
-          address: hash,
-          blobRef,
-          refHash: blake3(blobRef),
-          size,
-          chunks,
-          createdAtMs: clock.wallMs(),
-          label,
-        })
-      );
-      isDone = true;
-      this.counters.dataforts_blobs_stored_total += 1;
-      this.counters.dataforts_blob_bytes_stored_total += size;
+      const { wholeHash: address, size, chunks } = chunked;
+      const ref = refOfChunks(chunked);
+      const stored = await draft.commit({ address, ref, size, chunks, kind: "blob" });
       gate.finish({ stage: "store", doneBytes: size, totalBytes: size });
-      return {
-        address: formatAddress(hash),
-        hash,
-        ref,
-        blobRef,
-        size,
-        chunkCount: chunks.length,
-      };
+      return stored;
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       throw toNetError(error, "Cannot store blob");
     } finally {
-      this.#release(held);
-      if (!isDone) await this.#removeOrphans(stored);
+      await draft.abort();
     }
   }
 
@@ -202,8 +262,10 @@ class LedgerBlobStore implements BlobStore {
     return { blobs, next };
   }
 
-  async remove(address: Uint8Array): Promise<{ readonly freedBytes: number } | undefined> {
+  async remove(target: Uint8Array): Promise<{ readonly freedBytes: number } | undefined> {
     const { ledger } = this.#deps;
+    const address = (await this.stat(target))?.address;
+    if (address === undefined) return undefined;
     const forget = () => ledger.transaction((transaction) => deleteBlob(transaction, address));
     let freedBytes = 0;
     let orphans: Uint8Array[] | undefined;
@@ -213,11 +275,11 @@ class LedgerBlobStore implements BlobStore {
       if (!(error instanceof NetError) || error.code !== "no_space") throw error;
       // Even forgetting takes some room in the ledger, and on a full disk only the chunks can give it. A
       // crash before the second try leaves a record without chunks, which can be removed again.
-      freedBytes = await this.#removeOrphans(await listOrphans(ledger.db, address), address);
+      freedBytes = await this.#removeUnkept(await listOrphans(ledger.db, address), address);
       orphans = await forget();
     }
     if (orphans === undefined) return undefined;
-    return { freedBytes: freedBytes + await this.#removeOrphans(orphans) };
+    return { freedBytes: freedBytes + await this.#removeUnkept(orphans) };
   }
 
   async resolve(address: Uint8Array): Promise<BlobRef | undefined> {
@@ -257,71 +319,274 @@ class LedgerBlobStore implements BlobStore {
     return bytes;
   }
 
-  async sweep(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
-    let swept = 0;
+  async addChunk(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    options: { readonly isDurable?: boolean } = {},
+  ): Promise<"stored" | "present"> {
+    await this.#guard.use(hash);
+    try {
+      const outcome = await this.#putChunk(hash, bytes);
+      this.#waiting.set(toHex(hash), { hash, size: bytes.length });
+      if (options.isDurable) await this.#deps.chunks.flush();
+      if (options.isDurable || this.#waiting.size >= ROWS_WAITING_MAX) await this.settle();
+      return outcome;
+    } finally {
+      this.#guard.release([hash]);
+    }
+  }
+
+  async removeChunk(hash: Uint8Array): Promise<number | undefined> {
+    await this.settle();
+    const size = await this.#removeFile(hash);
+    if (size !== undefined) await deleteChunks(this.#deps.ledger.db, [hash]);
+    return size;
+  }
+
+  async hold(hashes: readonly Uint8Array[], options: HoldOptions): Promise<void> {
+    const { reason, owner, expiresAtMs } = options;
+    await Promise.all(hashes.map((hash) => this.#guard.use(hash)));
+    try {
+      await this.#deps.ledger.transaction((transaction) =>
+        insertHolds(transaction, hashes, { reason, owner, expiresAtMs })
+      );
+    } finally {
+      this.#guard.release(hashes);
+    }
+  }
+
+  release(owner: string, hashes?: readonly Uint8Array[]): Promise<number> {
+    return deleteHolds(this.#deps.ledger.db, owner, hashes);
+  }
+
+  async standingOf(hash: Uint8Array): Promise<ChunkStanding | undefined> {
+    await this.settle();
+    const { ledger: { db }, clock } = this.#deps;
+    const record = await readChunkRecord(db, hash);
+    if (record === undefined) return undefined;
+    const holds = await readHolds(db, hash, clock.wallMs());
+    const referrers = await readReferrers(db, hash, REFERRERS_MAX);
+    const held = (reason: HoldReason) => holds.some((hold) => hold.reason === reason);
+    const copies = holds.filter(({ reason }) => reason === "event" || reason === "cache").length;
+    return {
+      refcount: referrers.length + copies,
+      isPinned: record.isPinned || referrers.some(({ isPinned }) => isPinned),
+      firstSeenMs: record.firstSeenMs,
+      isStaged: held("staging"),
+      isReplica: held("replica"),
+      isInUse: this.#guard.isUsed(hash),
+    };
+  }
+
+  room(): StoreRoom {
+    const usedBytes = this.counters.dataforts_blob_disk_used_bytes;
+    return { usedBytes, capacityBytes: Infinity, freeBytes: Infinity };
+  }
+
+  onChange(listener: (change: ChunkChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async adoptStrangers(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    await this.settle();
+    let adopted = 0;
+    let batch: Uint8Array[] = [];
+    const adopt = async () => {
+      adopted += await this.#adopt(batch);
+      batch = [];
+    };
     for await (const hash of this.#deps.chunks.list()) {
       options.signal?.throwIfAborted();
-      // Chunks that nobody refers to were never counted as used.
-      if (await this.#removeUnreferred(hash) !== undefined) swept += 1;
+      if (batch.push(hash) >= ADOPT_BATCH) await adopt();
     }
-    this.counters.dataforts_blob_gc_swept_total += swept;
-    if (swept > 0) this.#deps.log.info("chunks_swept", { count: swept });
-    return swept;
+    if (batch.length > 0) await adopt();
+    if (adopted > 0) this.#deps.log.info("chunks_adopted", { count: adopted });
+    return adopted;
   }
 
-  async #putChunk(chunk: Chunk, held: string[], stored: Uint8Array[]): Promise<void> {
-    const key = toHex(chunk.hash);
-    // Held before it is written: a removal that runs meanwhile must leave it alone.
-    this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
-    held.push(key);
-    await this.#removals.get(key);
-    if (await this.#deps.chunks.put(chunk.hash, chunk.bytes) !== "stored") return;
-    stored.push(chunk.hash);
-    this.counters.dataforts_blob_disk_used_bytes += chunk.size;
+  async settle(): Promise<void> {
+    if (this.#waiting.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    try {
+      await this.#deps.ledger.transaction((transaction) =>
+        upsertChunks(transaction, [...waiting.values()], this.#deps.clock.wallMs())
+      );
+    } catch (error) {
+      // Tried again next time; without a row the sweep would find them.
+      for (const [key, entry] of waiting) this.#waiting.set(key, entry);
+      throw error;
+    }
   }
 
-  #release(held: readonly string[]): void {
-    for (const key of held) {
-      const count = (this.#held.get(key) ?? 1) - 1;
-      if (count > 0) this.#held.set(key, count);
-      else this.#held.delete(key);
+  /** Stores a chunk that is in use, and says so. */
+  async #putChunk(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    _options?: PutChunkOptions,
+  ): Promise<"stored" | "present"> {
+    const outcome = await this.#deps.chunks.put(hash, bytes);
+    if (outcome === "stored") {
+      this.counters.dataforts_blob_disk_used_bytes += bytes.length;
+      this.#tell({ kind: "added", hash, size: bytes.length });
     }
+    return outcome;
+  }
+
+  async #record(blob: DraftBlob, options: BlobDraftOptions): Promise<StoredBlob> {
+    const { chunks: chunkStore, clock, ledger } = this.#deps;
+    const { address, ref, size, kind } = blob;
+    const chunks = [...blob.chunks];
+    const blobRef = encodeBlobRef(ref);
+    await chunkStore.flush();
+    await ledger.transaction((transaction) =>
+      insertBlob(transaction, {
+        address,
+        blobRef,
+        refHash: blake3(blobRef),
+        treeRoot: ref.kind === "tree" ? ref.rootHash : undefined,
+        size,
+        chunks,
+        kind,
+        origin: options.origin ?? "put",
+        createdAtMs: clock.wallMs(),
+        label: options.label ?? "",
+      })
+    );
+    this.counters.dataforts_blobs_stored_total += 1;
+    this.counters.dataforts_blob_bytes_stored_total += size;
+    const text = formatAddress(address);
+    return { address: text, hash: address, ref, blobRef, size, chunkCount: chunks.length };
+  }
+
+  /** Gives chunks of this list a row where they have none; how many. */
+  async #adopt(hashes: readonly Uint8Array[]): Promise<number> {
+    const { ledger, chunks, clock } = this.#deps;
+    const known = new Set((await knownChunks(ledger.db, hashes)).map(toHex));
+    const strangers: ChunkEntry[] = [];
+    for (const hash of hashes) {
+      if (known.has(toHex(hash))) continue;
+      const size = await chunks.has(hash);
+      // Chunks of drafts under way are counted already, and get their row with the commit.
+      if (size === undefined || this.#guard.isUsed(hash)) continue;
+      strangers.push({ hash, size });
+    }
+    if (strangers.length === 0) return 0;
+    await ledger.transaction((transaction) => upsertChunks(transaction, strangers, clock.wallMs()));
+    for (const { size } of strangers) this.counters.dataforts_blob_disk_used_bytes += size;
+    return strangers.length;
   }
 
   /**
-   * Removes chunks that were counted as used; the bytes that became free.
+   * Removes those of these chunks that nothing keeps, young ones too; the bytes that became free.
    *
    * @param owner Address of a blob whose own references do not count.
    */
-  async #removeOrphans(hashes: readonly Uint8Array[], owner?: Uint8Array): Promise<number> {
+  async #removeUnkept(hashes: readonly Uint8Array[], owner?: Uint8Array): Promise<number> {
+    const removed: Uint8Array[] = [];
     let freedBytes = 0;
+    const complain = (error: unknown, hash?: Uint8Array) =>
+      // What is left is collected later; the blob itself is gone or was never there.
+      this.#deps.log.warn("chunk_not_removed", {
+        hash: hash && toHex(hash),
+        reason: error instanceof Error ? error.message : String(error),
+      });
     for (const hash of hashes) {
       try {
-        freedBytes += await this.#removeUnreferred(hash, owner) ?? 0;
+        const size = await this.#removeFile(hash, owner);
+        if (size === undefined) continue;
+        freedBytes += size;
+        removed.push(hash);
       } catch (error) {
-        // The next sweep finds it; the blob itself is gone or was never there.
-        this.#deps.log.warn("chunk_not_removed", {
-          hash: toHex(hash),
-          reason: error instanceof Error ? error.message : String(error),
-        });
+        complain(error, hash);
       }
     }
-    this.counters.dataforts_blob_disk_used_bytes -= freedBytes;
+    // A row without its chunk does no harm: it is collected like one with it.
+    await deleteChunks(this.#deps.ledger.db, removed).catch((error) => complain(error));
     return freedBytes;
   }
 
-  async #removeUnreferred(hash: Uint8Array, owner?: Uint8Array): Promise<number | undefined> {
-    const key = toHex(hash);
-    if (await isChunkReferred(this.#deps.ledger.db, hash, owner)) return undefined;
-    // From here to the entry in the map nothing else runs: a put either holds the chunk by now, or
-    // finds the removal and waits for it.
-    if (this.#held.has(key) || this.#removals.has(key)) return undefined;
-    const removal = this.#deps.chunks.remove(hash);
-    this.#removals.set(key, removal.catch(() => {})); // Reported below; waiters only need its end.
-    try {
-      return await removal;
-    } finally {
-      this.#removals.delete(key);
-    }
+  async #removeFile(hash: Uint8Array, owner?: Uint8Array): Promise<number | undefined> {
+    const { ledger, chunks, clock } = this.#deps;
+    if (await isChunkKept(ledger.db, hash, clock.wallMs(), owner)) return undefined;
+    const size = await this.#guard.remove(hash, () => chunks.remove(hash));
+    if (size === undefined) return undefined;
+    this.#waiting.delete(toHex(hash));
+    this.counters.dataforts_blob_disk_used_bytes -= size;
+    this.#tell({ kind: "removed", hash, size });
+    return size;
+  }
+
+  #tell(change: ChunkChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** What a draft does through its store. */
+interface DraftDeps {
+  readonly guard: ChunkGuard;
+  readonly putChunk: BlobDraft["putChunk"];
+  readonly keepChunk: BlobDraft["keepChunk"];
+  readonly record: (blob: DraftBlob) => Promise<StoredBlob>;
+  readonly removeUnkept: (hashes: readonly Uint8Array[]) => Promise<number>;
+}
+
+class LedgerBlobDraft implements BlobDraft {
+  readonly #deps: DraftDeps;
+  /** Chunks in use by this draft; one that was put twice is in it twice. */
+  readonly #used: Uint8Array[] = [];
+  /** Chunks that were not here before. */
+  readonly #stored: Uint8Array[] = [];
+  #isOver = false;
+
+  constructor(deps: DraftDeps) {
+    this.#deps = deps;
+  }
+
+  async putChunk(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    options?: PutChunkOptions,
+  ): Promise<"stored" | "present"> {
+    await this.#use(hash);
+    const outcome = await this.#deps.putChunk(hash, bytes, options);
+    if (outcome === "stored") this.#stored.push(hash);
+    return outcome;
+  }
+
+  async keepChunk(hash: Uint8Array): Promise<number | undefined> {
+    await this.#use(hash);
+    return await this.#deps.keepChunk(hash);
+  }
+
+  async commit(blob: DraftBlob): Promise<StoredBlob> {
+    this.#requireOpen();
+    const stored = await this.#deps.record(blob);
+    this.#end();
+    return stored;
+  }
+
+  async abort(options: { readonly keepChunks?: boolean } = {}): Promise<void> {
+    if (this.#isOver) return;
+    this.#end();
+    if (!options.keepChunks) await this.#deps.removeUnkept(this.#stored);
+  }
+
+  async #use(hash: Uint8Array): Promise<void> {
+    this.#requireOpen();
+    // In use before it is written: a removal that runs meanwhile must leave it alone.
+    this.#used.push(hash);
+    await this.#deps.guard.use(hash);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#deps.guard.release(this.#used);
+  }
+
+  #requireOpen(): void {
+    if (!this.#isOver) return;
+    throw new NetError("conflict", "Cannot go on with blob: its draft is over already");
   }
 }

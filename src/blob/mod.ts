@@ -1,9 +1,11 @@
 /** Blobs: references, chunks, the store of this node, transfers between nodes. */
 export * from "./adapters/mod.ts";
 export * from "./address.ts";
+export * from "./blob_draft.ts";
 export * from "./blob_ref.ts";
 export * from "./blob_store.ts";
 export * from "./byte_source.ts";
+export type { ChunkHold, ChunkRecord, HoldReason } from "./chunk_queries.ts";
 export * from "./chunk_store.ts";
 export * from "./chunker.ts";
 export * from "./cut/chunking.ts";
@@ -30,7 +32,7 @@ export {
 } from "./limits.ts";
 export * from "./policy/mod.ts";
 export type { BlobProgress, OnBlobProgress } from "./progress.ts";
-export type { BlobCursor, BlobRecord } from "./queries.ts";
+export type { BlobCursor, BlobKind, BlobOrigin, BlobRecord } from "./queries.ts";
 export type { FetchableRef } from "./resolver.ts";
 export * from "./transfer.ts";
 export type { TransferCounters } from "./transfer_counters.ts";

@@ -1,6 +1,8 @@
 /** Blobs in the ledger: what is here, of which chunks, and which chunks nobody refers to. */
+import { equalBytes } from "../base/mod.ts";
 import type { LedgerDb } from "../core/ledger/mod.ts";
 import type { ChunkRef } from "./blob_ref.ts";
+import { upsertChunks } from "./chunk_queries.ts";
 
 /** One blob as the ledger has it. */
 export interface BlobRecord {
@@ -14,7 +16,15 @@ export interface BlobRecord {
   readonly createdAtMs: number;
   readonly isPinned: boolean;
   readonly label: string;
+  readonly kind: BlobKind;
+  readonly origin: BlobOrigin;
 }
+
+/** What the bytes of a blob are: themselves, or the manifest of a folder. */
+export type BlobKind = "blob" | "directory";
+
+/** How a blob came here. */
+export type BlobOrigin = "put" | "fetched" | "replica" | "cached";
 
 /** Where a listing goes on: behind this blob. */
 export interface BlobCursor {
@@ -33,28 +43,50 @@ const COLUMNS = [
   "created_at_ms",
   "is_pinned",
   "label",
+  "kind",
+  "origin",
 ] as const;
 
-/** Adds a blob and its chunks; one that is there already stays as it is. Runs inside a transaction. */
-export async function insertBlob(
-  db: LedgerDb,
-  blob: Omit<BlobRecord, "chunkCount" | "isPinned"> & {
-    readonly refHash: Uint8Array;
-    readonly chunks: readonly ChunkRef[];
-  },
-): Promise<void> {
-  const inserted = await db.insertInto("blob")
-    .values({
-      address: blob.address,
-      blob_ref: blob.blobRef,
-      ref_hash: blob.refHash,
-      size: blob.size,
-      chunk_count: blob.chunks.length,
-      created_at_ms: blob.createdAtMs,
-      label: blob.label,
-    })
-    .onConflict((conflict) => conflict.column("address").doNothing()).executeTakeFirst();
-  if (inserted.numInsertedOrUpdatedRows === 0n) return;
+/** A blob to be recorded. */
+export interface NewBlob extends Omit<BlobRecord, "chunkCount" | "isPinned"> {
+  readonly refHash: Uint8Array;
+  readonly treeRoot: Uint8Array | undefined;
+  /** Every chunk, with nodes of trees, parity, and for a directory those of its files. */
+  readonly chunks: readonly ChunkRef[];
+}
+
+/**
+ * Records a blob and its chunks. One with the same reference that is there already stays as it is; another
+ * reference to the same bytes takes its place, and the chunks of the old one lose this reason to stay. Runs
+ * inside a transaction.
+ */
+export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
+  await upsertChunks(db, blob.chunks, blob.createdAtMs);
+  const old = await db.selectFrom("blob").select(["ref_hash", "kind", "origin", "label"])
+    .where("address", "=", blob.address).executeTakeFirst();
+  const origin = old?.origin === "put" ? "put" : blob.origin;
+  // The chunks of a directory are those of its manifest and more.
+  const isSame = old !== undefined && equalBytes(old.ref_hash, blob.refHash) &&
+    (old.kind === blob.kind || old.kind === "directory");
+  if (isSame) {
+    if (origin === old.origin) return;
+    await db.updateTable("blob").set({ origin }).where("address", "=", blob.address).execute();
+    return;
+  }
+  const values = {
+    blob_ref: blob.blobRef,
+    ref_hash: blob.refHash,
+    size: blob.size,
+    chunk_count: blob.chunks.length,
+    kind: blob.kind,
+    origin,
+    label: blob.label === "" ? old?.label ?? "" : blob.label,
+    tree_root: blob.treeRoot ?? null,
+  };
+  await db.insertInto("blob")
+    .values({ ...values, address: blob.address, created_at_ms: blob.createdAtMs })
+    .onConflict((conflict) => conflict.column("address").doUpdateSet(values)).execute();
+  await db.deleteFrom("blob_chunk").where("address", "=", blob.address).execute();
   for (let start = 0; start < blob.chunks.length; start += ROWS_PER_INSERT) {
     const rows = blob.chunks.slice(start, start + ROWS_PER_INSERT).map(({ hash, size }, i) => ({
       address: blob.address,
@@ -66,13 +98,15 @@ export async function insertBlob(
   }
 }
 
-/** The blob at `address`, or `undefined`. */
+/** The blob with this address, or with this root of its tree; `undefined` when there is none. */
 export async function readBlob(
   db: LedgerDb,
   address: Uint8Array,
 ): Promise<BlobRecord | undefined> {
   const row = await db.selectFrom("blob").select(COLUMNS).where("address", "=", address)
-    .executeTakeFirst();
+    .executeTakeFirst() ??
+    await db.selectFrom("blob").select(COLUMNS).where("tree_root", "=", address).limit(1)
+      .executeTakeFirst();
   return row === undefined ? undefined : fromRow(row);
 }
 
@@ -130,31 +164,6 @@ export async function deleteBlob(
   return deleted.numDeletedRows === 0n ? undefined : orphans;
 }
 
-/**
- * True when any blob refers to the chunk.
- *
- * @param except Address of a blob that does not count.
- */
-export async function isChunkReferred(
-  db: LedgerDb,
-  hash: Uint8Array,
-  except?: Uint8Array,
-): Promise<boolean> {
-  let query = db.selectFrom("blob_chunk").select("position").where("hash", "=", hash).limit(1);
-  if (except !== undefined) query = query.where("address", "!=", except);
-  return await query.executeTakeFirst() !== undefined;
-}
-
-/** Number of blobs, and bytes of their chunks, each counted once. */
-export async function countBlobs(db: LedgerDb): Promise<{ blobs: number; chunkBytes: number }> {
-  const { blobs } = await db.selectFrom("blob").select((is) => is.fn.countAll<number>().as("blobs"))
-    .executeTakeFirstOrThrow();
-  const { bytes } = await db.selectFrom(
-    db.selectFrom("blob_chunk").select(["hash", "size"]).distinct().as("chunk"),
-  ).select((is) => is.fn.sum<number | null>("chunk.size").as("bytes")).executeTakeFirstOrThrow();
-  return { blobs, chunkBytes: bytes ?? 0 };
-}
-
 function fromRow(row: {
   readonly address: Uint8Array;
   readonly blob_ref: Uint8Array;
@@ -163,6 +172,8 @@ function fromRow(row: {
   readonly created_at_ms: number;
   readonly is_pinned: number;
   readonly label: string;
+  readonly kind: BlobKind;
+  readonly origin: BlobOrigin;
 }): BlobRecord {
   return {
     address: row.address,
@@ -172,5 +183,7 @@ function fromRow(row: {
     createdAtMs: row.created_at_ms,
     isPinned: row.is_pinned === 1,
     label: row.label,
+    kind: row.kind,
+    origin: row.origin,
   };
 }

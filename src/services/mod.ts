@@ -1,6 +1,7 @@
 /** The services a node can run. */
 export * from "./bench/mod.ts";
-export * from "./blobs.ts";
+export * from "./blob_services.ts";
+export * from "./blobs/mod.ts";
 export * from "./capabilities/mod.ts";
 export * from "./channels/mod.ts";
 export * from "./fold_reach.ts";
@@ -20,4 +21,3 @@ export * from "./storage.ts";
 export * from "./subnets.ts";
 export * from "./tokens.ts";
 export * from "./tools.ts";
-export * from "./uploads.ts";

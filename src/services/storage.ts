@@ -66,7 +66,9 @@ export async function openStorage(deps: StorageDeps, folder: string | undefined)
       memory: createMeshMemory(ledger, clock),
       start: () => Promise.resolve(),
       stop: async () => {
+        if (!isOpen) return;
         isOpen = false;
+        await blobs.settle();
         await ledger.close();
       },
       health: (): ServiceHealth =>

@@ -7,6 +7,7 @@ import {
   type ChunkStore,
   createBlobStore,
   createMemoryChunkStore,
+  createTreeBuilder,
   decodeBlobRef,
   formatAddress,
   openFileChunkStore,
@@ -236,15 +237,105 @@ Deno.test("list() pages through blobs, newest first", () =>
     assert.equal((await store.list({ limit: 7 })).next, undefined);
   }));
 
-Deno.test("sweep() removes chunks nobody refers to", () =>
+Deno.test("adoptStrangers() gives chunks without a row one, and removes nothing", () =>
   withStore(async ({ store, chunks }) => {
     const blob = await store.put(bytesSource(seededBytes(100)));
     const lost = seededBytes(50, 7);
     await chunks.put(blake3(lost), lost);
-    assert.equal(await store.sweep(), 1);
-    assert.equal(await store.sweep(), 0);
+    assert.equal(await store.standingOf(blake3(lost)), undefined);
+    assert.equal(await store.adoptStrangers(), 1);
+    assert.equal(await store.adoptStrangers(), 0);
+    assert.equal((await store.standingOf(blake3(lost)))?.refcount, 0);
     assert.deepEqual(await store.readChunk(blob.hash), seededBytes(100));
-    assert.equal(store.counters.dataforts_blob_disk_used_bytes, 100);
+    assert.equal(store.counters.dataforts_blob_disk_used_bytes, 150);
+  }));
+
+Deno.test("a draft holds its chunks until it ends", () =>
+  withStore(async ({ store, chunks }) => {
+    const bytes = seededBytes(30, 3);
+    const hash = blake3(bytes);
+    const blob = await store.put(bytesSource(bytes));
+    const draft = store.begin();
+    assert.equal(await draft.keepChunk(hash), 30);
+    assert.equal((await store.standingOf(hash))?.isInUse, true);
+    assert.deepEqual(await store.remove(blob.hash), { freedBytes: 0 });
+    assert.equal(await chunks.has(hash), 30);
+    const { ref, size } = blob;
+    await draft.commit({
+      address: hash,
+      ref,
+      size,
+      chunks: [{ hash, size }],
+      kind: "blob",
+    });
+    await draft.abort();
+    assert.equal((await store.stat(hash))?.size, 30);
+    assert.deepEqual(await store.remove(hash), { freedBytes: 30 });
+    await assert.rejects(draft.putChunk(hash, bytes), { code: "conflict" });
+  }));
+
+Deno.test("an aborted draft removes what it stored, unless that is kept for another try", () =>
+  withStore(async ({ store, chunks }) => {
+    for (const keepChunks of [false, true]) {
+      const bytes = seededBytes(30, 3);
+      const draft = store.begin();
+      assert.equal(await draft.putChunk(blake3(bytes), bytes), "stored");
+      await draft.abort({ keepChunks });
+      await draft.abort();
+      assert.equal(await chunks.has(blake3(bytes)), keepChunks ? 30 : undefined);
+    }
+  }));
+
+Deno.test("another reference to the same bytes takes the place of the first", () =>
+  withStore(async ({ store }) => {
+    const bytes = seededBytes(2_000_000, 5);
+    const first = await store.put(bytesSource(bytes), { label: "first" });
+    const halves = [bytes.subarray(0, 1_000_000), bytes.subarray(1_000_000)];
+    const builder = createTreeBuilder();
+    const draft = store.begin();
+    const chunks = [];
+    for (const half of halves) {
+      const chunk = { hash: blake3(half), size: half.length };
+      await draft.putChunk(chunk.hash, half);
+      chunks.push(chunk);
+      builder.addChunk(chunk);
+    }
+    const { ref, nodes } = builder.finish();
+    for (const node of nodes) {
+      await draft.putChunk(node.hash, node.bytes);
+      chunks.push({ hash: node.hash, size: node.bytes.length });
+    }
+    await draft.commit({ address: first.hash, ref, size: bytes.length, chunks, kind: "blob" });
+    const record = await store.stat(first.hash);
+    assert.equal(record?.label, "first");
+    assert.deepEqual(await store.resolve(first.hash), ref);
+    assert.deepEqual(await store.stat(ref.rootHash), record);
+    assert.equal((await store.standingOf(first.hash))?.refcount, 0);
+    assert.equal((await store.standingOf(ref.rootHash))?.refcount, 1);
+  }));
+
+Deno.test("chunks of their own: added, held, released, removed", () =>
+  withStore(async ({ store, clock }) => {
+    const bytes = seededBytes(40, 4);
+    const hash = blake3(bytes);
+    const changes: string[] = [];
+    const stop = store.onChange(({ kind, size }) => changes.push(`${kind} ${size}`));
+    assert.equal(await store.addChunk(hash, bytes), "stored");
+    assert.equal(await store.addChunk(hash, bytes, { isDurable: true }), "present");
+    await store.hold([hash], { reason: "staging", owner: "staging:a" });
+    const expiresAtMs = clock.wallMs() + 1_000;
+    await store.hold([hash], { reason: "replica", owner: "replica:b", expiresAtMs });
+    assert.equal((await store.standingOf(hash))?.isStaged, true);
+    assert.equal((await store.standingOf(hash))?.isReplica, true);
+    assert.equal(await store.removeChunk(hash), undefined);
+    await clock.advance(1_000);
+    assert.equal((await store.standingOf(hash))?.isReplica, false);
+    assert.equal(await store.release("staging:a"), 1);
+    assert.equal(await store.release("staging:a"), 0);
+    assert.equal(await store.removeChunk(hash), 40);
+    assert.equal(await store.standingOf(hash), undefined);
+    stop();
+    assert.deepEqual(changes, ["added 40", "removed 40"]);
   }));
 
 Deno.test("blobs survive closing and opening", async () => {

@@ -19,9 +19,37 @@ export interface BlobTable {
   readonly created_at_ms: number;
   readonly is_pinned: Generated<number>;
   readonly label: Generated<string>;
+  readonly kind: Generated<"blob" | "directory">;
+  /** How it came here. */
+  readonly origin: Generated<"put" | "fetched" | "replica" | "cached">;
+  /** Root node of a tree, by which it may be asked for too. */
+  readonly tree_root: Uint8Array | null;
 }
 
-/** One chunk of one blob, in order; a chunk many blobs share has many rows. */
+/** One chunk that is here, or was when the row was written (`dataforts.md` 10). */
+export interface ChunkTable {
+  readonly hash: Uint8Array;
+  readonly size: number;
+  /** Unix milliseconds. */
+  readonly first_seen_ms: number;
+  readonly last_seen_ms: number;
+  readonly is_pinned: Generated<number>;
+}
+
+/** One reason to keep a chunk beside the blobs that refer to it. */
+export interface ChunkHoldTable {
+  readonly hash: Uint8Array;
+  /** Who holds it; one owner has one hold of a chunk. */
+  readonly owner: string;
+  readonly reason: string;
+  /** Unix milliseconds; `null` for one that does not end by itself. */
+  readonly expires_at_ms: number | null;
+}
+
+/**
+ * One chunk of one blob, in order; a chunk many blobs share has many rows. Nodes of trees, parity and the
+ * files of a directory count.
+ */
 export interface BlobChunkTable {
   readonly address: Uint8Array;
   /** From 0. */
@@ -102,6 +130,8 @@ export interface ChannelTable {
 export interface LedgerSchema {
   readonly blob: BlobTable;
   readonly blob_chunk: BlobChunkTable;
+  readonly chunk: ChunkTable;
+  readonly chunk_hold: ChunkHoldTable;
   readonly peer: PeerTable;
   readonly setting: SettingTable;
   readonly announcement: AnnouncementTable;
@@ -187,5 +217,32 @@ export const MIGRATIONS: readonly string[] = [
     is_reliable INTEGER NOT NULL CHECK (is_reliable IN (0, 1)),
     rate_per_second INTEGER
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  ALTER TABLE blob ADD COLUMN kind TEXT NOT NULL DEFAULT 'blob' CHECK (kind IN ('blob', 'directory'));
+  ALTER TABLE blob ADD COLUMN origin TEXT NOT NULL DEFAULT 'put'
+    CHECK (origin IN ('put', 'fetched', 'replica', 'cached'));
+  ALTER TABLE blob ADD COLUMN tree_root BLOB CHECK (tree_root IS NULL OR length(tree_root) = 32);
+  CREATE INDEX blob_by_tree_root ON blob (tree_root) WHERE tree_root IS NOT NULL;
+  CREATE TABLE chunk (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    first_seen_ms INTEGER NOT NULL,
+    last_seen_ms INTEGER NOT NULL,
+    is_pinned INTEGER NOT NULL DEFAULT 0 CHECK (is_pinned IN (0, 1))
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX chunk_by_age ON chunk (first_seen_ms, hash);
+  INSERT INTO chunk (hash, size, first_seen_ms, last_seen_ms)
+    SELECT hash, max(blob_chunk.size), min(created_at_ms), max(created_at_ms)
+    FROM blob_chunk JOIN blob USING (address) GROUP BY hash;
+  CREATE TABLE chunk_hold (
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    owner TEXT NOT NULL CHECK (length(owner) BETWEEN 1 AND 255),
+    reason TEXT NOT NULL,
+    expires_at_ms INTEGER,
+    PRIMARY KEY (hash, owner)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX chunk_hold_by_owner ON chunk_hold (owner);
+  CREATE INDEX chunk_hold_by_expiry ON chunk_hold (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
   `,
 ];

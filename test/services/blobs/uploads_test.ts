@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { concatBytes, type ErrorCode, NetError } from "../../src/base/mod.ts";
-import type { BlobStore, ByteSource, StoredBlob } from "../../src/blob/mod.ts";
-import { createMetricRegistry, silentLog } from "../../src/observe/mod.ts";
-import { openStorage } from "../../src/services/mod.ts";
-import { UPLOAD_IDLE_MS, Uploads, UPLOADS_MAX } from "../../src/services/uploads.ts";
-import { ManualClock } from "../sim/manual_clock.ts";
+import { concatBytes, type ErrorCode, NetError } from "../../../src/base/mod.ts";
+import type { BlobStore, ByteSource, StoredBlob } from "../../../src/blob/mod.ts";
+import { createMetricRegistry, silentLog } from "../../../src/observe/mod.ts";
+import { openStorage } from "../../../src/services/mod.ts";
+import { UPLOAD_IDLE_MS, Uploads, UPLOADS_MAX } from "../../../src/services/blobs/uploads.ts";
+import { ManualClock } from "../../sim/manual_clock.ts";
 
 /** A store that does with the source what the test says. */
 function create(put: (source: ByteSource) => Promise<StoredBlob> = drain) {

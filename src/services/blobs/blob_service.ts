@@ -3,7 +3,7 @@
  *
  * Without a mesh it works on what is here alone.
  */
-import { type Clock, NetError, systemRandom, toNetError } from "../base/mod.ts";
+import { type Clock, NetError, systemRandom, toNetError } from "../../base/mod.ts";
 import {
   type BlobFetcher,
   type BlobRecord,
@@ -21,11 +21,11 @@ import {
   parseAddress,
   type PutBlobOptions,
   type StoredBlob,
-} from "../blob/mod.ts";
-import type { Service, ServiceHealth } from "../kernel/mod.ts";
-import type { Log, MetricRegistry } from "../observe/mod.ts";
-import type { MeshService } from "./mesh.ts";
-import type { Storage } from "./storage.ts";
+} from "../../blob/mod.ts";
+import type { Service, ServiceHealth } from "../../kernel/mod.ts";
+import type { Log, MetricRegistry } from "../../observe/mod.ts";
+import type { MeshService } from "../mesh.ts";
+import type { Storage } from "../storage.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What {@linkcode BlobService} needs. */
@@ -38,7 +38,7 @@ export interface BlobServiceDeps {
   readonly mesh: MeshService | undefined;
 }
 
-/** Time a node has for other things before it looks for chunks that nobody needs. */
+/** Time a node has for other things before it looks for chunks that no row knows. */
 const SWEEP_DELAY_MS = 10_000;
 
 /** Options of {@linkcode BlobService.putFile}. */
@@ -158,14 +158,14 @@ export class BlobService implements Service {
     throw notHere(target);
   }
 
-  /** Chunks of puts that were killed are removed a while after the start, when there is time. */
+  /** Chunks of puts that were killed are found a while after the start, when there is time. */
   #scheduleSweep(): () => void {
     const { clock, log, storage } = this.#deps;
     const abort = new AbortController();
     const cancel = clock.after(SWEEP_DELAY_MS, () => {
-      storage.blobs.sweep({ signal: abort.signal }).catch((error) => {
+      storage.blobs.adoptStrangers({ signal: abort.signal }).catch((error) => {
         if (abort.signal.aborted) return;
-        log.warn("sweep_failed", { reason: toNetError(error, "Cannot sweep chunks").message });
+        log.warn("sweep_failed", { reason: toNetError(error, "Cannot look for chunks").message });
       });
     });
     return () => {

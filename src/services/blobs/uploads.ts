@@ -4,8 +4,8 @@
  * One piece is taken at a time: the next is accepted when the store has consumed the one before, so an
  * upload holds no more memory than a put from a file.
  */
-import { type Clock, NetError } from "../base/mod.ts";
-import type { BlobStore, ByteSource, StoredBlob } from "../blob/mod.ts";
+import { type Clock, NetError } from "../../base/mod.ts";
+import type { BlobStore, ByteSource, StoredBlob } from "../../blob/mod.ts";
 
 /** Uploads open at once; each holds a few chunk buffers of 4 MiB. */
 export const UPLOADS_MAX = 8;

@@ -1,0 +1,53 @@
+/**
+ * Keeps chunks from being removed while something of this process needs them: each use is counted, and what wants
+ * to use a chunk that is just being removed waits for the end of that.
+ */
+import { toHex } from "../base/mod.ts";
+
+/** Who uses chunks, and which are being removed. */
+export class ChunkGuard {
+  /** Uses by hash. */
+  readonly #uses = new Map<string, number>();
+  /** Removals under way, by hash; they never reject. */
+  readonly #removals = new Map<string, Promise<unknown>>();
+
+  /** True while somebody uses it. */
+  isUsed(hash: Uint8Array): boolean {
+    return this.#uses.has(toHex(hash));
+  }
+
+  /** From here on it is not removed; resolves when a removal that was under way is over. */
+  async use(hash: Uint8Array): Promise<void> {
+    const key = toHex(hash);
+    this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
+    await this.#removals.get(key);
+  }
+
+  /** Ends one use of each. */
+  release(hashes: Iterable<Uint8Array>): void {
+    for (const hash of hashes) {
+      const key = toHex(hash);
+      const count = (this.#uses.get(key) ?? 1) - 1;
+      if (count > 0) this.#uses.set(key, count);
+      else this.#uses.delete(key);
+    }
+  }
+
+  /**
+   * Removes a chunk unless it is used or being removed.
+   *
+   * @param remove Called at once, so that nothing runs between the last look and the removal.
+   * @returns What `remove` gives; `undefined` when it was not called.
+   */
+  async remove<T>(hash: Uint8Array, remove: () => Promise<T>): Promise<T | undefined> {
+    const key = toHex(hash);
+    if (this.#uses.has(key) || this.#removals.has(key)) return undefined;
+    const removal = remove();
+    this.#removals.set(key, removal.catch(() => {})); // The caller is told; those who wait need only its end.
+    try {
+      return await removal;
+    } finally {
+      this.#removals.delete(key);
+    }
+  }
+}

@@ -1,0 +1,228 @@
+/** Chunks in the ledger: what is here, who refers to each, who holds it, and since when (`dataforts.md` 10). */
+import type { LedgerDb } from "../core/ledger/mod.ts";
+
+/** Why a chunk is held though no blob refers to it. */
+export type HoldReason =
+  /** Part of an upload that is not finished. */
+  | "staging"
+  /** This node is one of those that shall have a copy. */
+  | "replica"
+  /** An event refers to it, or what was folded out of events. */
+  | "event"
+  /** A cache decided to keep it. */
+  | "cache";
+
+/** One hold of a chunk. */
+export interface ChunkHold {
+  readonly owner: string;
+  readonly reason: HoldReason;
+  /** Unix milliseconds; `undefined` for one that does not end by itself. */
+  readonly expiresAtMs: number | undefined;
+}
+
+/** A chunk as the ledger has it. */
+export interface ChunkRecord {
+  readonly hash: Uint8Array;
+  readonly size: number;
+  /** Unix milliseconds. */
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  readonly isPinned: boolean;
+}
+
+/** What a chunk is called by and measures. */
+export interface ChunkEntry {
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
+/** Rows of one insert; at most five values each stay far below SQLite's 32,766. */
+const ROWS_PER_INSERT = 512;
+
+/** Notes that chunks are here; those known already are seen anew. Runs inside a transaction when there are many. */
+export async function upsertChunks(
+  db: LedgerDb,
+  chunks: readonly ChunkEntry[],
+  nowMs: number,
+): Promise<void> {
+  for (let start = 0; start < chunks.length; start += ROWS_PER_INSERT) {
+    const rows = chunks.slice(start, start + ROWS_PER_INSERT).map(({ hash, size }) => ({
+      hash,
+      size,
+      first_seen_ms: nowMs,
+      last_seen_ms: nowMs,
+    }));
+    await db.insertInto("chunk").values(rows)
+      .onConflict((conflict) => conflict.column("hash").doUpdateSet({ last_seen_ms: nowMs }))
+      .execute();
+  }
+}
+
+/** Forgets chunks. */
+export async function deleteChunks(db: LedgerDb, hashes: readonly Uint8Array[]): Promise<void> {
+  for (let start = 0; start < hashes.length; start += ROWS_PER_INSERT) {
+    await db.deleteFrom("chunk").where("hash", "in", hashes.slice(start, start + ROWS_PER_INSERT))
+      .execute();
+  }
+}
+
+/** The chunk, or `undefined`. */
+export async function readChunkRecord(
+  db: LedgerDb,
+  hash: Uint8Array,
+): Promise<ChunkRecord | undefined> {
+  const row = await db.selectFrom("chunk").selectAll().where("hash", "=", hash).executeTakeFirst();
+  return row && toRecord(row);
+}
+
+/** Of these chunks, those the ledger knows. */
+export async function knownChunks(
+  db: LedgerDb,
+  hashes: readonly Uint8Array[],
+): Promise<Uint8Array[]> {
+  const rows = await db.selectFrom("chunk").select("hash").where("hash", "in", hashes).execute();
+  return rows.map(({ hash }) => hash);
+}
+
+/** Chunks by hash, behind one of them. */
+export async function listChunks(
+  db: LedgerDb,
+  options: { readonly limit: number; readonly after?: Uint8Array },
+): Promise<ChunkRecord[]> {
+  let query = db.selectFrom("chunk").selectAll().orderBy("hash").limit(options.limit);
+  if (options.after !== undefined) query = query.where("hash", ">", options.after);
+  return (await query.execute()).map(toRecord);
+}
+
+/** Bytes and number of all chunks. */
+export async function countChunks(
+  db: LedgerDb,
+): Promise<{ readonly count: number; readonly bytes: number }> {
+  const row = await db.selectFrom("chunk").select((is) => [
+    is.fn.countAll<number>().as("count"),
+    is.fn.sum<number | null>("size").as("bytes"),
+  ]).executeTakeFirstOrThrow();
+  return { count: row.count, bytes: row.bytes ?? 0 };
+}
+
+/** Pins chunks, or lets them go; how many of them are here. */
+export async function pinChunks(
+  db: LedgerDb,
+  hashes: readonly Uint8Array[],
+  isPinned: boolean,
+): Promise<number> {
+  let count = 0;
+  for (let start = 0; start < hashes.length; start += ROWS_PER_INSERT) {
+    const updated = await db.updateTable("chunk").set({ is_pinned: isPinned ? 1 : 0 })
+      .where("hash", "in", hashes.slice(start, start + ROWS_PER_INSERT)).executeTakeFirst();
+    count += Number(updated.numUpdatedRows);
+  }
+  return count;
+}
+
+/** Adds holds of one owner; one it has already is renewed. */
+export async function insertHolds(
+  db: LedgerDb,
+  hashes: readonly Uint8Array[],
+  hold: ChunkHold,
+): Promise<void> {
+  const { owner, reason, expiresAtMs = null } = hold;
+  for (let start = 0; start < hashes.length; start += ROWS_PER_INSERT) {
+    const rows = hashes.slice(start, start + ROWS_PER_INSERT)
+      .map((hash) => ({ hash, owner, reason, expires_at_ms: expiresAtMs }));
+    await db.insertInto("chunk_hold").values(rows)
+      .onConflict((conflict) =>
+        conflict.columns(["hash", "owner"]).doUpdateSet({ reason, expires_at_ms: expiresAtMs })
+      ).execute();
+  }
+}
+
+/** Ends the holds of an owner, of all chunks or of these; how many there were. */
+export async function deleteHolds(
+  db: LedgerDb,
+  owner: string,
+  hashes?: readonly Uint8Array[],
+): Promise<number> {
+  const all = db.deleteFrom("chunk_hold").where("owner", "=", owner);
+  if (hashes === undefined) return Number((await all.executeTakeFirst()).numDeletedRows);
+  let count = 0;
+  for (let start = 0; start < hashes.length; start += ROWS_PER_INSERT) {
+    const slice = hashes.slice(start, start + ROWS_PER_INSERT);
+    count += Number((await all.where("hash", "in", slice).executeTakeFirst()).numDeletedRows);
+  }
+  return count;
+}
+
+/** Ends holds whose time is over; how many. */
+export async function deleteExpiredHolds(db: LedgerDb, nowMs: number): Promise<number> {
+  const deleted = await db.deleteFrom("chunk_hold").where("expires_at_ms", "<=", nowMs)
+    .executeTakeFirst();
+  return Number(deleted.numDeletedRows);
+}
+
+/** Holds of a chunk that are not over. */
+export async function readHolds(
+  db: LedgerDb,
+  hash: Uint8Array,
+  nowMs: number,
+): Promise<ChunkHold[]> {
+  const rows = await db.selectFrom("chunk_hold").select(["owner", "reason", "expires_at_ms"])
+    .where("hash", "=", hash)
+    .where((is) => is.or([is("expires_at_ms", "is", null), is("expires_at_ms", ">", nowMs)]))
+    .orderBy("owner").execute();
+  return rows.map(({ owner, reason, expires_at_ms }) => ({
+    owner,
+    reason: reason as HoldReason, // Only insertHolds writes it.
+    expiresAtMs: expires_at_ms ?? undefined,
+  }));
+}
+
+/** Blobs that refer to a chunk, at most so many. */
+export async function readReferrers(
+  db: LedgerDb,
+  hash: Uint8Array,
+  limit: number,
+): Promise<{ readonly address: Uint8Array; readonly isPinned: boolean }[]> {
+  const rows = await db.selectFrom("blob_chunk").innerJoin(
+    "blob",
+    "blob.address",
+    "blob_chunk.address",
+  )
+    .select(["blob.address", "blob.is_pinned"]).distinct()
+    .where("blob_chunk.hash", "=", hash).limit(limit).execute();
+  return rows.map(({ address, is_pinned }) => ({ address, isPinned: is_pinned === 1 }));
+}
+
+/**
+ * True when anything in the ledger keeps the chunk: a blob, a pin, a hold that is not over.
+ *
+ * @param except Address of a blob that does not count.
+ */
+export async function isChunkKept(
+  db: LedgerDb,
+  hash: Uint8Array,
+  nowMs: number,
+  except?: Uint8Array,
+): Promise<boolean> {
+  let referred = db.selectFrom("blob_chunk").select("position").where("hash", "=", hash).limit(1);
+  if (except !== undefined) referred = referred.where("address", "!=", except);
+  if (await referred.executeTakeFirst() !== undefined) return true;
+  if ((await readChunkRecord(db, hash))?.isPinned) return true;
+  return (await readHolds(db, hash, nowMs)).length > 0;
+}
+
+function toRecord(row: {
+  readonly hash: Uint8Array;
+  readonly size: number;
+  readonly first_seen_ms: number;
+  readonly last_seen_ms: number;
+  readonly is_pinned: number;
+}): ChunkRecord {
+  return {
+    hash: row.hash,
+    size: row.size,
+    firstSeenMs: row.first_seen_ms,
+    lastSeenMs: row.last_seen_ms,
+    isPinned: row.is_pinned === 1,
+  };
+}
