@@ -3,6 +3,7 @@ import { buildRouteMap } from "@stricli/core";
 import { benchTransportCommand } from "./bench_transport.ts";
 import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
+import { blobPolicyRoutes } from "./blob_policy.ts";
 import { blobPutCommand } from "./blob_put.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobStatCommand } from "./blob_stat.ts";
@@ -106,6 +107,7 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     ls: blobLsCommand,
     stat: blobStatCommand,
     rm: blobRmCommand,
+    policy: blobPolicyRoutes,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm" }),
 });

@@ -58,6 +58,7 @@ import {
   openStorage,
   type PeerRow,
   type PlacementService,
+  type PolicyService,
   type PortMappingService,
   type RpcService,
   type StateService,
@@ -202,6 +203,11 @@ export class Node {
   /** What this node publishes, and what its programs are subscribed to. */
   get channels(): ChannelService {
     return required(this.#openServices?.channels, "channels");
+  }
+
+  /** How blobs move, stay and go. */
+  get policy(): PolicyService {
+    return required(this.#blobServices?.policy, "policy");
   }
 
   /** Blobs from here and from peers. */

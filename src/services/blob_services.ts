@@ -3,11 +3,13 @@
  * folder that is opened without a mesh has the first ones only.
  */
 import { systemClock } from "../base/mod.ts";
-import { BlobService } from "./blobs/mod.ts";
+import { BlobService, createPolicyMemory, PolicyService } from "./blobs/mod.ts";
 import type { MeshServices, NodeParts } from "./node_services.ts";
 
 /** Blobs, and what moves them. */
 export interface BlobServices {
+  /** First, so that the others start by what it says. */
+  readonly policy: PolicyService;
   readonly blobs: BlobService;
 }
 
@@ -24,6 +26,8 @@ export function addBlobServices(
   mesh: MeshServices | undefined,
 ): BlobServices {
   const deps = { clock: systemClock, log, metrics };
+  const memory = createPolicyMemory(storage.ledger);
+  const policy = supervisor.add(() => new PolicyService({ ...deps, memory }));
   const blobs = supervisor.add(() => new BlobService({ ...deps, storage, mesh: mesh?.mesh }));
-  return { blobs };
+  return { policy, blobs };
 }

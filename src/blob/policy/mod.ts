@@ -14,6 +14,7 @@ export * from "./migration.ts";
 export * from "./move_ledger.ts";
 export * from "./overflow.ts";
 export * from "./overflow_wire.ts";
+export { POLICY_FIELDS } from "./policy_fields.ts";
 export * from "./scope.ts";
 export * from "./verdicts.ts";
 export * from "./warm_cache.ts";

@@ -7,6 +7,7 @@ import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "../../config/mod
 import type { ServiceHealth } from "../../kernel/mod.ts";
 import { type ControlFactory, createNode, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
+import { blobFlowMethods } from "./blob_flow_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
 import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
@@ -129,6 +130,7 @@ function allMethods(node: Node): readonly Method[] {
     ...subnetMethods(node),
     ...channelMethods(node),
     ...blobMethods(node),
+    ...blobFlowMethods(node),
     ...logMethods(node),
     ...busMethods(node),
     ...dbMethods(node),

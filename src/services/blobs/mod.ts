@@ -1,3 +1,5 @@
 /** Blobs of a node: what is put, got and served, and what goes on about them by itself. */
 export * from "./blob_service.ts";
+export * from "./policy_memory.ts";
+export * from "./policy_service.ts";
 export * from "./uploads.ts";

@@ -1,0 +1,49 @@
+/** Verbs about the policy of blobs. */
+import assert from "node:assert/strict";
+import { runInMemory } from "./_harness.ts";
+
+const SETTINGS = [
+  { key: "overflow.enabled", value: "on", is_default: false, about: "hand cold chunks to peers" },
+  { key: "overflow.scope", value: "mesh", is_default: true, about: "how far chunks go" },
+];
+
+Deno.test("blob policy show prints every setting, changed ones with a star", async () => {
+  const node = { "blob.policy_show": { settings: SETTINGS } };
+  const { code, stdout } = await runInMemory(["blob", "policy", "show"], { node });
+  assert.equal(code, 0);
+  assert.equal(
+    stdout,
+    "SETTING           VALUE  WHAT IT DOES\n" +
+      "overflow.enabled  on *   hand cold chunks to peers\n" +
+      "overflow.scope    mesh   how far chunks go\n",
+  );
+  const changed = await runInMemory(["blob", "policy", "show", "--changed", "--json"], {
+    node,
+  });
+  assert.deepEqual(JSON.parse(changed.stdout).settings, [SETTINGS[0]]);
+});
+
+Deno.test("blob policy set takes pairs, and refuses what is none before it asks the node", async () => {
+  const node = { "blob.policy_set": { changed: ["overflow.enabled"], settings: SETTINGS } };
+  const set = await runInMemory(["blob", "policy", "set", "overflow=on", "greedy.scopes=a=b"], {
+    node,
+  });
+  assert.equal(set.code, 0);
+  assert.deepEqual(set.calls[0]?.params, {
+    settings: [["overflow", "on"], ["greedy.scopes", "a=b"]],
+  });
+  assert.match(set.stdout, /^overflow.enabled +on \*/m);
+  assert.doesNotMatch(set.stdout, /overflow.scope/);
+  const bad = await runInMemory(["blob", "policy", "set", "overflow"], { node });
+  assert.equal(bad.code, 2);
+  assert.match(bad.stderr, /"overflow" is no KEY=VALUE/);
+  assert.match(bad.stderr, /next: see the settings with net blob policy show/);
+  assert.deepEqual(bad.calls, []);
+});
+
+Deno.test("blob policy reset says when there was nothing to change", async () => {
+  const node = { "blob.policy_reset": { changed: [], settings: SETTINGS } };
+  const { stdout, calls } = await runInMemory(["blob", "policy", "reset"], { node });
+  assert.equal(stdout, "nothing changed\n");
+  assert.deepEqual(calls[0]?.params, { keys: [] });
+});
