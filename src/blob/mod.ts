@@ -34,6 +34,7 @@ export * from "./policy/mod.ts";
 export type { BlobProgress, OnBlobProgress } from "./progress.ts";
 export type { BlobCursor, BlobKind, BlobOrigin, BlobRecord } from "./queries.ts";
 export type { FetchableRef } from "./resolver.ts";
+export * from "./replica/mod.ts";
 export * from "./transfer.ts";
 export type { TransferCounters } from "./transfer_counters.ts";
 export type { BlobSource } from "./transfer_holder.ts";

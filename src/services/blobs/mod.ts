@@ -1,5 +1,8 @@
 /** Blobs of a node: what is put, got and served, and what goes on about them by itself. */
 export * from "./blob_service.ts";
+export * from "./holder_announcer.ts";
+export * from "./holder_finder.ts";
+export * from "./holdings_server.ts";
 export * from "./policy_memory.ts";
 export * from "./policy_service.ts";
 export * from "./uploads.ts";

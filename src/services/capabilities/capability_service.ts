@@ -43,7 +43,7 @@ export interface CapabilityServiceDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: MetricRegistry;
-  readonly mesh: MeshService;
+  readonly mesh: Pick<MeshService, "transport" | "requireSealing">;
   readonly keys: NodeKeys;
   readonly memory: CapabilityMemory;
 }
