@@ -10,7 +10,7 @@ import { CORTEX_TARGETS } from "./targets/cortex_targets.ts";
 import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
 import { ENGINE_TARGETS } from "./targets/engine_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
-import { HOLD_TARGETS } from "./targets/hold_targets.ts";
+import { COPY_TARGETS } from "./targets/copy_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { INDEX_TARGETS } from "./targets/index_targets.ts";
 import { LOG_FILE_TARGETS } from "./targets/log_file_targets.ts";
@@ -54,7 +54,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...NAT_TARGETS,
   ...PORT_MAPPING_TARGETS,
   ...OVERFLOW_TARGETS,
-  ...HOLD_TARGETS,
+  ...COPY_TARGETS,
   ...LOG_FILE_TARGETS,
   ...CORTEX_TARGETS,
   ...CAUSAL_TARGETS,

@@ -13,13 +13,13 @@ export const HOLDINGS_HASHES_MAX = 64;
 export const COPIES_MAX = 255;
 
 /** Nodes that a request names as sources: more are found by the announcements. */
-export const HOLD_SOURCES_MAX = 16;
+export const COPY_SOURCES_MAX = 16;
 
 /** Bytes of a reference inside a request; a longer one is asked for by its address. */
-export const HOLD_REF_BYTES_MAX = 4_096;
+export const COPY_REF_BYTES_MAX = 4_096;
 
 /** A whole request: the reference, the sources and 64 bytes of others. */
-export const HOLD_REQUEST_BYTES_MAX = HOLD_REF_BYTES_MAX + HOLD_SOURCES_MAX * 10 + 64;
+export const COPY_REQUEST_BYTES_MAX = COPY_REF_BYTES_MAX + COPY_SOURCES_MAX * 10 + 64;
 
 /** Candidates that are looked at for one choice: the nodes an index can hold. */
 export const CANDIDATES_MAX = 32_768;

@@ -1,5 +1,5 @@
 /**
- * Two calls between nodes of ours. `net.blob.hold` asks a node to take a copy of a blob and to keep it: the
+ * Two calls between nodes of ours. `net.blob.copy` asks a node to take a copy of a blob and to keep it: the
  * answers say how far it is, and the last one comes after every byte is fetched, verified and synced there.
  * `net.blob.holds` asks which blobs a node has completely.
  *
@@ -10,14 +10,14 @@ import { PostcardReader, PostcardWriter } from "../../base/mod.ts";
 import { HASH_BYTES } from "../limits.ts";
 import {
   COPIES_MAX,
-  HOLD_REF_BYTES_MAX,
-  HOLD_REQUEST_BYTES_MAX,
-  HOLD_SOURCES_MAX,
+  COPY_REF_BYTES_MAX,
+  COPY_REQUEST_BYTES_MAX,
+  COPY_SOURCES_MAX,
   HOLDINGS_HASHES_MAX,
 } from "./limits.ts";
 
 /** Service that takes copies. */
-export const HOLD_SERVICE = "net.blob.hold";
+export const COPY_SERVICE = "net.blob.copy";
 
 /** Service that says what is here. */
 export const HOLDS_SERVICE = "net.blob.holds";
@@ -25,9 +25,11 @@ export const HOLDS_SERVICE = "net.blob.holds";
 const VERSION = 1;
 
 /** The wish for a copy. */
-export interface HoldRequest {
+export interface CopyRequest {
   readonly address: Uint8Array;
   readonly sizeBytes: bigint;
+  /** Its bytes are the manifest of a folder, whose files belong to it. */
+  readonly isDirectory: boolean;
   /** Copies that the blob shall have, all in all; who takes one sees to it as well. 0: nobody said. */
   readonly copies: number;
   /** The encoded reference; empty when it is to be asked for by the address. */
@@ -37,7 +39,7 @@ export interface HoldRequest {
 }
 
 /** Why a node takes no copy, in the order of their numbers on the wire. */
-export const HOLD_REFUSALS = [
+export const COPY_REFUSALS = [
   /** It takes none from others. */
   "not_accepting",
   "no_room",
@@ -54,15 +56,15 @@ export const HOLD_REFUSALS = [
 ] as const;
 
 /** One of them. */
-export type HoldRefusal = typeof HOLD_REFUSALS[number];
+export type CopyRefusal = typeof COPY_REFUSALS[number];
 
 /** What a node says of a copy. */
-export type HoldReply =
+export type CopyReply =
   /** Bytes that are there, of the blob and of all it needs. */
   | { readonly kind: "progress"; readonly doneBytes: bigint; readonly totalBytes: bigint }
   /** Everything is there, verified, synced and kept. */
   | { readonly kind: "held"; readonly chunks: bigint; readonly bytes: bigint }
-  | { readonly kind: "refused"; readonly reason: HoldRefusal };
+  | { readonly kind: "refused"; readonly reason: CopyRefusal };
 
 const REPLIES = 3;
 
@@ -79,38 +81,41 @@ export const HOLDINGS = [
 export type Holding = typeof HOLDINGS[number];
 
 /** @throws RangeError for a hash of another length, too many copies or sources, or a reference that is too long. */
-export function encodeHoldRequest(request: HoldRequest): Uint8Array<ArrayBuffer> {
-  const { address, sizeBytes, copies, ref, sources } = request;
+export function encodeCopyRequest(request: CopyRequest): Uint8Array<ArrayBuffer> {
+  const { address, sizeBytes, isDirectory, copies, ref, sources } = request;
   requireHash(address);
   requireAtMost("copies", copies, COPIES_MAX);
-  requireAtMost("bytes of the reference", ref.length, HOLD_REF_BYTES_MAX);
-  requireAtMost("sources", sources.length, HOLD_SOURCES_MAX);
-  const writer = new PostcardWriter().u8(VERSION).bytes(address).varint(sizeBytes).u8(copies)
+  requireAtMost("bytes of the reference", ref.length, COPY_REF_BYTES_MAX);
+  requireAtMost("sources", sources.length, COPY_SOURCES_MAX);
+  const writer = new PostcardWriter().u8(VERSION).bytes(address).varint(sizeBytes)
+    .u8(isDirectory ? 1 : 0).u8(copies)
     .varint(ref.length).bytes(ref).varint(sources.length);
   for (const source of sources) writer.varint(source);
   return writer.finish();
 }
 
 /** `undefined` for what is no request. */
-export function decodeHoldRequest(bytes: Uint8Array): HoldRequest | undefined {
-  if (bytes.length > HOLD_REQUEST_BYTES_MAX) return undefined;
+export function decodeCopyRequest(bytes: Uint8Array): CopyRequest | undefined {
+  if (bytes.length > COPY_REQUEST_BYTES_MAX) return undefined;
   const reader = new PostcardReader(bytes);
   const version = reader.u8();
   const address = reader.bytes(HASH_BYTES).slice();
   const sizeBytes = reader.u64();
+  const kind = reader.u8();
   const copies = reader.u8();
   const refBytes = reader.u32();
-  if (reader.failure !== undefined || version !== VERSION) return undefined;
-  if (refBytes > HOLD_REF_BYTES_MAX || refBytes > reader.remaining) return undefined;
+  if (reader.failure !== undefined || version !== VERSION || kind > 1) return undefined;
+  if (refBytes > COPY_REF_BYTES_MAX || refBytes > reader.remaining) return undefined;
   const ref = reader.bytes(refBytes).slice();
   const count = reader.u32();
-  if (count > HOLD_SOURCES_MAX) return undefined;
+  if (count > COPY_SOURCES_MAX) return undefined;
   const sources: bigint[] = [];
   for (let i = 0; i < count; i++) sources.push(reader.u64());
-  return reader.failure === undefined ? { address, sizeBytes, copies, ref, sources } : undefined;
+  if (reader.failure !== undefined) return undefined;
+  return { address, sizeBytes, isDirectory: kind === 1, copies, ref, sources };
 }
 
-export function encodeHoldReply(reply: HoldReply): Uint8Array<ArrayBuffer> {
+export function encodeCopyReply(reply: CopyReply): Uint8Array<ArrayBuffer> {
   const writer = new PostcardWriter(21);
   switch (reply.kind) {
     case "progress":
@@ -118,17 +123,17 @@ export function encodeHoldReply(reply: HoldReply): Uint8Array<ArrayBuffer> {
     case "held":
       return writer.varint(1).varint(reply.chunks).varint(reply.bytes).finish();
     case "refused":
-      return writer.varint(2).varint(HOLD_REFUSALS.indexOf(reply.reason)).finish();
+      return writer.varint(2).varint(COPY_REFUSALS.indexOf(reply.reason)).finish();
   }
 }
 
 /** `undefined` for what is no reply. */
-export function decodeHoldReply(bytes: Uint8Array): HoldReply | undefined {
+export function decodeCopyReply(bytes: Uint8Array): CopyReply | undefined {
   const reader = new PostcardReader(bytes);
   const variant = reader.variant(REPLIES);
   if (reader.failure !== undefined) return undefined;
   if (variant === 2) {
-    const reason = HOLD_REFUSALS[reader.variant(HOLD_REFUSALS.length)];
+    const reason = COPY_REFUSALS[reader.variant(COPY_REFUSALS.length)];
     return reader.failure === undefined && reason !== undefined
       ? { kind: "refused", reason }
       : undefined;

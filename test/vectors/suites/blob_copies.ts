@@ -1,22 +1,23 @@
 /** The calls by which nodes ask for copies, and who has what (docs/replicas.md). */
 import assert from "node:assert/strict";
 import {
-  decodeHoldReply,
-  decodeHoldRequest,
+  COPY_REFUSALS,
+  type CopyReply,
+  decodeCopyReply,
+  decodeCopyRequest,
   decodeHoldsAnswer,
   decodeHoldsQuestion,
-  encodeHoldReply,
-  encodeHoldRequest,
+  encodeCopyReply,
+  encodeCopyRequest,
   encodeHoldsAnswer,
   encodeHoldsQuestion,
-  HOLD_REFUSALS,
   holderTag,
   holderTagsOf,
   HOLDINGS,
-  type HoldReply,
 } from "../../../src/blob/mod.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
+  booleanOf,
   bytesOf,
   hexBytes,
   integerOf,
@@ -26,27 +27,28 @@ import {
   type VectorObject,
 } from "../vector_reader.ts";
 
-/** Cases of `docs/vectors/blob_hold.json`. */
-export const BLOB_HOLD_SUITE: VectorSuite = () => ({
+/** Cases of `docs/vectors/blob_copies.json`. */
+export const BLOB_COPIES_SUITE: VectorSuite = () => ({
   requests: (vector) => {
     const request = {
       address: bytesOf(vector, "address"),
       sizeBytes: integerOf(vector, "size"),
+      isDirectory: booleanOf(vector, "directory"),
       copies: numberOf(vector, "copies"),
       ref: bytesOf(vector, "ref"),
       sources: listOf(vector, "sources").map((id) => BigInt(`0x${id}`)),
     };
-    assert.deepEqual(encodeHoldRequest(request), bytesOf(vector, "bytes"));
-    assert.deepEqual(decodeHoldRequest(bytesOf(vector, "bytes")), request);
+    assert.deepEqual(encodeCopyRequest(request), bytesOf(vector, "bytes"));
+    assert.deepEqual(decodeCopyRequest(bytesOf(vector, "bytes")), request);
   },
   refused_requests: (vector) =>
-    assert.equal(decodeHoldRequest(bytesOf(vector, "bytes")), undefined),
+    assert.equal(decodeCopyRequest(bytesOf(vector, "bytes")), undefined),
   replies: (vector) => {
     const reply = replyOf(vector);
-    assert.deepEqual(encodeHoldReply(reply), bytesOf(vector, "bytes"));
-    assert.deepEqual(decodeHoldReply(bytesOf(vector, "bytes")), reply);
+    assert.deepEqual(encodeCopyReply(reply), bytesOf(vector, "bytes"));
+    assert.deepEqual(decodeCopyReply(bytesOf(vector, "bytes")), reply);
   },
-  refused_replies: (vector) => assert.equal(decodeHoldReply(bytesOf(vector, "bytes")), undefined),
+  refused_replies: (vector) => assert.equal(decodeCopyReply(bytesOf(vector, "bytes")), undefined),
   questions: (vector) => {
     const hashes = listOf(vector, "hashes").map((hash) => hexBytes(hash, "hash"));
     assert.deepEqual(encodeHoldsQuestion(hashes), bytesOf(vector, "bytes"));
@@ -70,9 +72,9 @@ export const BLOB_HOLD_SUITE: VectorSuite = () => ({
   },
 });
 
-function replyOf(vector: VectorObject): HoldReply {
+function replyOf(vector: VectorObject): CopyReply {
   const kind = textOf(vector, "kind");
-  if (kind === "refused") return { kind, reason: oneOf(HOLD_REFUSALS, textOf(vector, "reason")) };
+  if (kind === "refused") return { kind, reason: oneOf(COPY_REFUSALS, textOf(vector, "reason")) };
   if (kind === "held") {
     return { kind, chunks: integerOf(vector, "chunks"), bytes: integerOf(vector, "stored") };
   }

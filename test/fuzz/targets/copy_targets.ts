@@ -1,11 +1,11 @@
 /** Decoders of the calls about copies: requests, answers, and what is asked and said of holdings. */
 import {
-  decodeHoldReply,
-  decodeHoldRequest,
+  decodeCopyReply,
+  decodeCopyRequest,
   decodeHoldsAnswer,
   decodeHoldsQuestion,
-  encodeHoldReply,
-  encodeHoldRequest,
+  encodeCopyReply,
+  encodeCopyRequest,
   encodeHoldsAnswer,
   encodeHoldsQuestion,
   HOLDINGS,
@@ -13,28 +13,34 @@ import {
 import { assertSame, type CreateTarget, type FuzzTarget } from "../fuzz.ts";
 
 const HASH = new Uint8Array(32).fill(7);
-const REQUEST = { address: HASH, sizeBytes: 4_194_304n, copies: 3, sources: [1n, 1n << 63n] };
+const REQUEST = {
+  address: HASH,
+  sizeBytes: 4_194_304n,
+  isDirectory: true,
+  copies: 3,
+  sources: [1n, 1n << 63n],
+};
 
 /** Targets of this file. */
-export const HOLD_TARGETS: Readonly<Record<string, CreateTarget>> = {
-  hold_request: () =>
+export const COPY_TARGETS: Readonly<Record<string, CreateTarget>> = {
+  copy_request: () =>
     stable(
       [
-        encodeHoldRequest({ ...REQUEST, ref: new Uint8Array(0) }),
-        encodeHoldRequest({ ...REQUEST, ref: new Uint8Array(60).fill(0xb0) }),
+        encodeCopyRequest({ ...REQUEST, ref: new Uint8Array(0) }),
+        encodeCopyRequest({ ...REQUEST, ref: new Uint8Array(60).fill(0xb0) }),
       ],
-      decodeHoldRequest,
-      encodeHoldRequest,
+      decodeCopyRequest,
+      encodeCopyRequest,
     ),
-  hold_reply: () =>
+  copy_reply: () =>
     stable(
       [
-        encodeHoldReply({ kind: "progress", doneBytes: 300n, totalBytes: 1n << 40n }),
-        encodeHoldReply({ kind: "held", chunks: 9n, bytes: 1n << 60n }),
-        encodeHoldReply({ kind: "refused", reason: "no_room" }),
+        encodeCopyReply({ kind: "progress", doneBytes: 300n, totalBytes: 1n << 40n }),
+        encodeCopyReply({ kind: "held", chunks: 9n, bytes: 1n << 60n }),
+        encodeCopyReply({ kind: "refused", reason: "no_room" }),
       ],
-      decodeHoldReply,
-      encodeHoldReply,
+      decodeCopyReply,
+      encodeCopyReply,
     ),
   holds_question: () =>
     stable([encodeHoldsQuestion([HASH, HASH])], decodeHoldsQuestion, encodeHoldsQuestion),
