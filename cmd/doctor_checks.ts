@@ -45,7 +45,7 @@ const WALL_MS_MIN = Date.UTC(2025, 0, 1);
 const LOOPBACK_MS = 1000;
 
 /** Files that nobody else may read. */
-const SECRET_FILES = ["identity.key", "noise.key", "mesh.psk"] as const;
+const SECRET_FILES = ["identity.key", "noise.key", "mesh.psk", "store.key"] as const;
 
 /** Every check, in the order of the report. */
 export const CHECKS: readonly ((input: CheckInput) => Promise<CheckResult> | CheckResult)[] = [

@@ -4,8 +4,9 @@
  * Reads and writes at a place are a seek and a read or write here; the seek is left out when the file
  * stands there already, as it does for appends. One user per open file.
  */
+import { existsSync, statfsSync } from "node:fs";
 import { type FastWriter, openFastWriter } from "./_libc_writes.ts";
-import type { Disk, DiskEntry, DiskFile, DiskOpenOptions } from "./disk.ts";
+import type { Disk, DiskEntry, DiskFile, DiskOpenOptions, DiskRoom } from "./disk.ts";
 import { isMissing } from "./errors.ts";
 
 /** Only the owner reads what is in a log. */
@@ -26,6 +27,11 @@ export const systemDisk: Disk = {
   remove,
   removeAside,
   syncFolder,
+  syncFolderAside,
+  listAside,
+  mayHave: existsSync,
+  writtenAtMs,
+  roomOf,
   lock,
 };
 
@@ -70,6 +76,27 @@ class SystemFile implements DiskFile {
     this.#seek(offset + done);
     while (done < bytes.length) {
       const count = this.#file.writeSync(done === 0 ? bytes : bytes.subarray(done));
+      done += count;
+      this.#position += count;
+    }
+  }
+
+  async readAside(offset: number, into: Uint8Array): Promise<number> {
+    this.#seek(offset);
+    let done = 0;
+    while (done < into.length) {
+      const count = await this.#file.read(into.subarray(done));
+      if (count === null || count === 0) break;
+      done += count;
+      this.#position += count;
+    }
+    return done;
+  }
+
+  async writeAside(offset: number, bytes: Uint8Array): Promise<void> {
+    this.#seek(offset);
+    for (let done = 0; done < bytes.length;) {
+      const count = await this.#file.write(bytes.subarray(done));
       done += count;
       this.#position += count;
     }
@@ -164,6 +191,42 @@ function syncFolder(path: string): void {
   if (Deno.build.os === "windows") return;
   using folder = Deno.openSync(path);
   folder.syncSync();
+}
+
+async function syncFolderAside(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using folder = await Deno.open(path);
+  await folder.sync();
+}
+
+async function listAside(path: string): Promise<DiskEntry[]> {
+  const entries: DiskEntry[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(path)) {
+      entries.push({ name, isFolder: isDirectory });
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  return entries;
+}
+
+function writtenAtMs(path: string): number | undefined {
+  try {
+    return Deno.statSync(path).mtime?.getTime();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function roomOf(path: string): DiskRoom | undefined {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(path);
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+  } catch {
+    return undefined; // Not every system says it, and a folder may not be there yet.
+  }
 }
 
 function lock(path: string): (() => void) | undefined {

@@ -3,13 +3,39 @@
  *
  * A store knows chunks by their hash only; which blob they belong to is in the ledger.
  */
-import { equalBytes, NetError, toHex } from "../base/mod.ts";
+import { type Clock, equalBytes, NetError, toHex } from "../base/mod.ts";
 import { blake3 } from "../core/crypto/mod.ts";
 
 /** What a store counts. */
 export interface ChunkStoreCounters {
   /** Chunks whose bytes no longer had their hash; each was removed. */
   corrupt: number;
+  /** Chunks refused because the quota or the device is full. */
+  refused: number;
+}
+
+/** Room of a store, in bytes. */
+export interface StoreRoom {
+  /** Bytes of all chunks. */
+  readonly usedBytes: number;
+  /** Most bytes of chunks there can be: the quota, or what is used and what the device has left. */
+  readonly capacityBytes: number;
+  /** Bytes that may still be put: what the quota leaves, and the device has. */
+  readonly freeBytes: number;
+}
+
+/** Options of {@linkcode ChunkStore.put}. */
+export interface PutChunkOptions {
+  /**
+   * False for a copy that may be lost with the machine's power; then it is found damaged, or missing. A later
+   * put without it, or {@linkcode ChunkStore.keep}, makes up for it. True when left out.
+   */
+  readonly isDurable?: boolean;
+  /**
+   * True for one of very many small chunks: they share files, and become durable together at the next
+   * {@linkcode ChunkStore.flush}. A kill of the process before that may lose it. A large chunk ignores it.
+   */
+  readonly isPacked?: boolean;
 }
 
 /** A store of chunks by BLAKE3 hash. */
@@ -24,7 +50,16 @@ export interface ChunkStore {
    * @param hash BLAKE3 of `bytes`; taken on trust.
    * @throws NetError `no_space`; what was written is removed.
    */
-  put(hash: Uint8Array, bytes: Uint8Array): Promise<"stored" | "present">;
+  put(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    options?: PutChunkOptions,
+  ): Promise<"stored" | "present">;
+  /**
+   * As if a chunk that is here were put again as a durable one: its size, or `undefined` when it is not here.
+   * Whoever builds on a chunk that others put asks this, not {@linkcode ChunkStore.has}.
+   */
+  keep(hash: Uint8Array): Promise<number | undefined>;
   /** Makes everything put so far durable; one call after many puts costs little more than after one. */
   flush(): Promise<void>;
   /**
@@ -40,24 +75,39 @@ export interface ChunkStore {
   remove(hash: Uint8Array): Promise<number | undefined>;
   /** Hashes of all chunks, in no particular order. */
   list(): AsyncIterableIterator<Uint8Array<ArrayBuffer>>;
-  /** Bytes of all chunks; counts them, so it is not for hot paths. */
+  /** When a chunk was put, in Unix milliseconds, as its file says; `undefined` when that is not known. */
+  putAtMs(hash: Uint8Array): Promise<number | undefined>;
+  /** Room there is now. */
+  room(): StoreRoom;
+  /** Bytes of all chunks. */
   usedBytes(): Promise<number>;
+  /** Makes everything put so far durable and gives files back; idempotent. */
+  close(): Promise<void>;
 }
 
 /** Options of {@linkcode createMemoryChunkStore}. */
 export interface CreateMemoryChunkStoreOptions {
   /** Most bytes it holds. */
   readonly bytesMax: number;
+  /** Source of {@linkcode ChunkStore.putAtMs}; without it nobody knows. */
+  readonly clock?: Pick<Clock, "wallMs">;
+}
+
+interface MemoryChunk {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly putAtMs: number | undefined;
 }
 
 /** Creates a store that forgets everything with its process; it never opens a file. */
 export function createMemoryChunkStore(options: CreateMemoryChunkStoreOptions): ChunkStore {
-  const chunks = new Map<string, Uint8Array<ArrayBuffer>>();
-  const counters: ChunkStoreCounters = { corrupt: 0 };
+  const { bytesMax, clock } = options;
+  const chunks = new Map<string, MemoryChunk>();
+  const counters: ChunkStoreCounters = { corrupt: 0, refused: 0 };
   let usedBytes = 0;
+  const sizeOf = (hash: Uint8Array) => chunks.get(toHex(hash))?.bytes.length;
   const remove = (hash: Uint8Array): number | undefined => {
     const key = toHex(hash);
-    const size = chunks.get(key)?.length;
+    const size = chunks.get(key)?.bytes.length;
     if (size === undefined) return undefined;
     chunks.delete(key);
     usedBytes -= size;
@@ -65,26 +115,28 @@ export function createMemoryChunkStore(options: CreateMemoryChunkStoreOptions): 
   };
   return {
     counters,
-    has: (hash) => Promise.resolve(chunks.get(toHex(hash))?.length),
+    has: (hash) => Promise.resolve(sizeOf(hash)),
     put: (hash, bytes) => {
       const key = toHex(hash);
       if (chunks.has(key)) return Promise.resolve("present");
-      if (usedBytes + bytes.length > options.bytesMax) {
+      if (usedBytes + bytes.length > bytesMax) {
+        counters.refused += 1;
         return Promise.reject(
           new NetError(
             "no_space",
-            `Cannot store chunk: memory holds ${usedBytes} of ${options.bytesMax} bytes`,
+            `Cannot store chunk: memory holds ${usedBytes} of ${bytesMax} bytes`,
             { next: "remove blobs with net blob rm, or run the node without --amnesia" },
           ),
         );
       }
-      chunks.set(key, bytes.slice());
+      chunks.set(key, { bytes: bytes.slice(), putAtMs: clock?.wallMs() });
       usedBytes += bytes.length;
       return Promise.resolve("stored");
     },
+    keep: (hash) => Promise.resolve(sizeOf(hash)),
     flush: () => Promise.resolve(),
     read: (hash, into) => {
-      const bytes = chunks.get(toHex(hash));
+      const bytes = chunks.get(toHex(hash))?.bytes;
       if (bytes === undefined) return Promise.resolve(undefined);
       if (!equalBytes(blake3(bytes), hash)) {
         counters.corrupt += 1;
@@ -99,6 +151,9 @@ export function createMemoryChunkStore(options: CreateMemoryChunkStoreOptions): 
     list: async function* () {
       for (const key of [...chunks.keys()]) yield Uint8Array.fromHex(key);
     },
+    putAtMs: (hash) => Promise.resolve(chunks.get(toHex(hash))?.putAtMs),
+    room: () => ({ usedBytes, capacityBytes: bytesMax, freeBytes: bytesMax - usedBytes }),
     usedBytes: () => Promise.resolve(usedBytes),
+    close: () => Promise.resolve(),
   };
 }

@@ -20,7 +20,11 @@ export * from "./erasure/repair.ts";
 export * from "./erasure/restore.ts";
 export * from "./erasure/stripe_builder.ts";
 export * from "./fetch.ts";
-export { openFileChunkStore } from "./file_chunk_store.ts";
+export {
+  type FileChunkStore,
+  openFileChunkStore,
+  type OpenFileChunkStoreOptions,
+} from "./file_chunk_store.ts";
 export {
   BLOB_BYTES_MAX,
   CHUNK_BYTES,

@@ -13,6 +13,8 @@ import { isOwnerOnly, readSmallFile, restrictToOwner } from "./owner_file.ts";
 export interface KeyForm<T> {
   /** What the file has to hold, for errors. */
   readonly required: string;
+  /** What to do about a damaged file; left out, a new key takes its place. */
+  readonly next?: string;
   format(key: T): string;
   parse(content: Uint8Array): T | undefined;
 }
@@ -22,6 +24,12 @@ export const KEY_FORM: KeyForm<Uint8Array> = {
   required: "one line of 64 hex digits",
   format: (key) => `${key.toHex()}\n`,
   parse: (content) => parseHexLine(content, KEY_BYTES),
+};
+
+/** The key of a store: without it, what was sealed with it is lost. */
+export const STORE_KEY_FORM: KeyForm<Uint8Array> = {
+  ...KEY_FORM,
+  next: "restore it from a backup: chunks that were sealed with it can't be read without it",
 };
 
 /** A seed as 64 hex digits while the generation is 0, or the state of an identity as 74. */
@@ -68,7 +76,7 @@ export async function readKeyFile<T>(
     throw new NetError(
       "config_invalid",
       `Cannot use ${name}: it has ${describeSize(content)}, must be ${form.required}`,
-      { next: `restore "${path}" from a backup, or remove it to have a new one made` },
+      { next: form.next ?? `restore "${path}" from a backup, or remove it to have a new one made` },
     );
   }
   if (!(await isOwnerOnly(path))) {

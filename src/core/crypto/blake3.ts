@@ -69,6 +69,20 @@ export function blake3Xof(bytes: Uint8Array, length: number): Uint8Array {
 }
 
 /**
+ * The keyed hash of a short input, such as a name that a key is made for; by the reference
+ * implementation, because neither key nor input may stay in the shared memory.
+ *
+ * @param key 32 bytes.
+ * @throws RangeError when the key has another length.
+ */
+export function blake3Keyed(key: Uint8Array, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (key.length !== HASH_BYTES) {
+    throw new RangeError(`Cannot use key: length is ${key.length}, must be ${HASH_BYTES}`);
+  }
+  return new Uint8Array(nobleBlake3(bytes, { key }));
+}
+
+/**
  * Starts a streaming hash. It holds at most 18 KiB, and nothing that must be freed.
  *
  * @example

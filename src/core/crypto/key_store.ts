@@ -1,6 +1,6 @@
 /**
- * The node's three secrets in its data folder: `identity.key`, `noise.key`, `mesh.psk`
- * (`decisions.md` 6), or in memory for amnesia.
+ * The node's secrets in its data folder: `identity.key`, `noise.key`, `mesh.psk` (`decisions.md` 6), or in
+ * memory for amnesia; and `store.key`, where chunks are encrypted at rest.
  *
  * Each file is one line of hex digits, readable by its owner only from the moment it exists, and
  * complete or absent after a crash. An identity whose generation was raised is written as its state
@@ -21,6 +21,7 @@ import {
   KEY_FORM,
   type KeyForm,
   readKeyFile,
+  STORE_KEY_FORM,
 } from "./_key_file.ts";
 import { KEY_BYTES } from "./_okp_keys.ts";
 import {
@@ -41,6 +42,9 @@ export const KEY_FILES = {
   noise: "noise.key",
   meshSecret: "mesh.psk",
 } as const;
+
+/** Name of the key that chunks are sealed with; only a store that encrypts has one. */
+export const STORE_KEY_FILE = "store.key";
 
 const NEXT_FOLDER = "choose a folder that you can read and write with --data-dir";
 
@@ -136,6 +140,30 @@ export async function replaceMeshSecret(folder: string, meshSecret: Uint8Array):
   await inFolder(folder, `Cannot write ${KEY_FILES.meshSecret}`, NEXT_FOLDER, () => {
     return replaceOwnerFile(`${folder}/${KEY_FILES.meshSecret}`, KEY_FORM.format(meshSecret));
   });
+}
+
+/**
+ * Loads the key that chunks at rest are sealed with, 32 bytes.
+ *
+ * @param options.isMade Makes a key when there is none; else the result is `undefined` then.
+ * @throws NetError as {@linkcode loadKeys}.
+ */
+export async function loadStoreKey(
+  folder: string,
+  options: { readonly isMade: boolean; readonly random?: RandomBytes },
+): Promise<{ readonly key: Uint8Array | undefined; readonly warnings: readonly string[] }> {
+  const path = `${folder}/${STORE_KEY_FILE}`;
+  const warnings: string[] = [];
+  const read = () => readKeyFile(path, STORE_KEY_FORM, warnings);
+  const found = await read();
+  if (found !== undefined || !options.isMade) return { key: found, warnings };
+  await makeFolder(folder);
+  const random = options.random ?? systemRandom;
+  await inFolder(folder, `Cannot write ${STORE_KEY_FILE}`, NEXT_FOLDER, () => {
+    return createOwnerFile(path, STORE_KEY_FORM.format(random(KEY_BYTES)));
+  });
+  // Another process may have been first; what lies on the disk is what counts.
+  return { key: await read(), warnings };
 }
 
 /**
