@@ -58,6 +58,10 @@ export interface StartFlags extends SharedFlags {
   readonly busAccept?: readonly string[];
   readonly busShards?: string;
   readonly busFull?: string;
+  readonly blobQuota?: string;
+  readonly encryptStore?: boolean;
+  readonly scrubEvery?: string;
+  readonly scrubRate?: string;
   readonly snapshotEvery?: string;
   readonly tokenSweep?: string;
   readonly capabilitySweep?: string;
@@ -181,6 +185,19 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
     "MODE",
     "When the bus is full: drop-newest, drop-oldest, fail, sample:N; default: drop-oldest",
   ),
+  blobQuota: textFlag(
+    "SIZE",
+    "Most bytes of chunks, such as 20G, or none; kept for later starts; default: what the disk has",
+  ),
+  encryptStore: {
+    kind: "boolean",
+    optional: true,
+    withNegated: true,
+    brief:
+      "Encrypt chunks that are stored from now on, with the key store.key; kept for later starts",
+  },
+  scrubEvery: textFlag("DURATION", "Time between checks of all chunks, such as 7d; default: never"),
+  scrubRate: textFlag("SIZE", "Bytes per second that a check reads; default: 50M"),
   snapshotEvery: hiddenTextFlag("DURATION", "Time between snapshots of folds, or never"),
   tokenSweep: hiddenTextFlag("DURATION", "Time between sweeps of kept tokens, or never"),
   capabilitySweep: hiddenTextFlag("DURATION", "Time between sweeps of announcements, or never"),
@@ -244,6 +261,10 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     busAccept: flags.busAccept,
     busShards: flags.busShards,
     busFull: flags.busFull,
+    blobQuota: flags.blobQuota,
+    encryptStore: flags.encryptStore,
+    scrubEvery: flags.scrubEvery,
+    scrubRate: flags.scrubRate,
     snapshotEvery: flags.snapshotEvery,
     tokenSweep: flags.tokenSweep,
     capabilitySweep: flags.capabilitySweep,
@@ -258,6 +279,7 @@ export function toStartArguments(flags: StartFlags): readonly string[] {
   for (const [name, value] of Object.entries(flags)) {
     const flag = `--${toKebab(name)}`;
     if (value === true) args.push(flag);
+    else if (value === false) args.push(`--no-${toKebab(name)}`);
     else if (typeof value === "string") args.push(flag, value);
     else if (Array.isArray(value)) { for (const item of value) args.push(flag, String(item)); }
   }

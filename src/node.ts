@@ -381,7 +381,7 @@ export class Node {
       log.warn("key_store", { reason: warning });
     }
     const deps = { clock: systemClock, log, metrics: this.metrics };
-    const storage = this.#storage = await openStorage(deps, folder);
+    const storage = this.#storage = await openStorage(deps, folder, config);
     this.#supervisor.add(() => storage);
     const parts = { ...deps, supervisor: this.#supervisor, config, storage, folder, keys };
     const logs = this.#logServices = addLogServices(parts, {

@@ -23,7 +23,6 @@ import { type BlobRef, decodeBlobRef, encodeBlobRef } from "./blob_ref.ts";
 import type { ByteSource } from "./byte_source.ts";
 import {
   type ChunkEntry,
-  countChunks,
   deleteChunks,
   deleteHolds,
   type HoldReason,
@@ -35,7 +34,7 @@ import {
   readReferrers,
   upsertChunks,
 } from "./chunk_queries.ts";
-import type { ChunkStore } from "./chunk_store.ts";
+import type { ChunkStore, StoreChunkOptions, StoreRoom } from "./chunk_store.ts";
 import { chunkFixed, refOfChunks } from "./chunker.ts";
 import type { ChunkStanding } from "./policy/gc.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
@@ -80,16 +79,7 @@ export interface BlobStoreCounters {
   dataforts_blobs_fetched_total: number;
   dataforts_blob_bytes_stored_total: number;
   dataforts_blob_gc_swept_total: number;
-  dataforts_blob_disk_used_bytes: number;
-}
-
-/** Room of a store, in bytes. */
-export interface StoreRoom {
-  readonly usedBytes: number;
-  /** What it may hold; `Infinity` when nothing bounds it but the disk. */
-  readonly capacityBytes: number;
-  /** What may come on top: the lesser of what the capacity and the disk leave. */
-  readonly freeBytes: number;
+  readonly dataforts_blob_disk_used_bytes: number;
 }
 
 /** A chunk came or went. */
@@ -184,9 +174,8 @@ export interface BlobStore {
 }
 
 /** Creates the store over an open ledger and chunk store. */
-export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
-  const { bytes } = await countChunks(deps.ledger.db);
-  return new LedgerBlobStore(deps, bytes);
+export function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
+  return Promise.resolve(new LedgerBlobStore(deps));
 }
 
 class LedgerBlobStore implements BlobStore {
@@ -197,14 +186,16 @@ class LedgerBlobStore implements BlobStore {
   /** Chunks whose rows are to be written, by hash. */
   #waiting = new Map<string, ChunkEntry>();
 
-  constructor(deps: BlobStoreDeps, usedBytes: number) {
+  constructor(deps: BlobStoreDeps) {
     this.#deps = deps;
     this.counters = {
       dataforts_blobs_stored_total: 0,
       dataforts_blobs_fetched_total: 0,
       dataforts_blob_bytes_stored_total: 0,
       dataforts_blob_gc_swept_total: 0,
-      dataforts_blob_disk_used_bytes: usedBytes,
+      get dataforts_blob_disk_used_bytes() {
+        return deps.chunks.room().usedBytes;
+      },
     };
   }
 
@@ -213,7 +204,7 @@ class LedgerBlobStore implements BlobStore {
       ...options,
       guard: this.#guard,
       putChunk: (hash, bytes, chunkOptions) => this.#putChunk(hash, bytes, chunkOptions),
-      keepChunk: (hash) => this.hasChunk(hash),
+      keepChunk: (hash) => this.#deps.chunks.keep(hash),
       record: (blob) => this.#record(blob, options),
       removeUnkept: (hashes) => this.#removeUnkept(hashes),
     });
@@ -326,10 +317,11 @@ class LedgerBlobStore implements BlobStore {
   ): Promise<"stored" | "present"> {
     await this.#guard.use(hash);
     try {
-      const outcome = await this.#putChunk(hash, bytes);
+      const { isDurable = false } = options;
+      const outcome = await this.#putChunk(hash, bytes, { isDurable });
       this.#waiting.set(toHex(hash), { hash, size: bytes.length });
-      if (options.isDurable) await this.#deps.chunks.flush();
-      if (options.isDurable || this.#waiting.size >= ROWS_WAITING_MAX) await this.settle();
+      if (isDurable) await this.#deps.chunks.flush();
+      if (isDurable || this.#waiting.size >= ROWS_WAITING_MAX) await this.settle();
       return outcome;
     } finally {
       this.#guard.release([hash]);
@@ -379,8 +371,7 @@ class LedgerBlobStore implements BlobStore {
   }
 
   room(): StoreRoom {
-    const usedBytes = this.counters.dataforts_blob_disk_used_bytes;
-    return { usedBytes, capacityBytes: Infinity, freeBytes: Infinity };
+    return this.#deps.chunks.room();
   }
 
   onChange(listener: (change: ChunkChange) => void): () => void {
@@ -424,11 +415,10 @@ class LedgerBlobStore implements BlobStore {
   async #putChunk(
     hash: Uint8Array,
     bytes: Uint8Array,
-    _options?: PutChunkOptions,
+    options?: StoreChunkOptions,
   ): Promise<"stored" | "present"> {
-    const outcome = await this.#deps.chunks.put(hash, bytes);
+    const outcome = await this.#deps.chunks.put(hash, bytes, options);
     if (outcome === "stored") {
-      this.counters.dataforts_blob_disk_used_bytes += bytes.length;
       this.#tell({ kind: "added", hash, size: bytes.length });
     }
     return outcome;
@@ -474,7 +464,6 @@ class LedgerBlobStore implements BlobStore {
     }
     if (strangers.length === 0) return 0;
     await ledger.transaction((transaction) => upsertChunks(transaction, strangers, clock.wallMs()));
-    for (const { size } of strangers) this.counters.dataforts_blob_disk_used_bytes += size;
     return strangers.length;
   }
 
@@ -513,7 +502,6 @@ class LedgerBlobStore implements BlobStore {
     const size = await this.#guard.remove(hash, () => chunks.remove(hash));
     if (size === undefined) return undefined;
     this.#waiting.delete(toHex(hash));
-    this.counters.dataforts_blob_disk_used_bytes -= size;
     this.#tell({ kind: "removed", hash, size });
     return size;
   }

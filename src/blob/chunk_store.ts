@@ -25,7 +25,7 @@ export interface StoreRoom {
 }
 
 /** Options of {@linkcode ChunkStore.put}. */
-export interface PutChunkOptions {
+export interface StoreChunkOptions {
   /**
    * False for a copy that may be lost with the machine's power; then it is found damaged, or missing. A later
    * put without it, or {@linkcode ChunkStore.keep}, makes up for it. True when left out.
@@ -53,7 +53,7 @@ export interface ChunkStore {
   put(
     hash: Uint8Array,
     bytes: Uint8Array,
-    options?: PutChunkOptions,
+    options?: StoreChunkOptions,
   ): Promise<"stored" | "present">;
   /**
    * As if a chunk that is here were put again as a durable one: its size, or `undefined` when it is not here.

@@ -21,7 +21,12 @@ import { type LooseChunk, LooseChunks } from "./chunks/loose_chunks.ts";
 import { Room } from "./chunks/room.ts";
 import { ChunkSealer, requireStoreKey } from "./chunks/sealing.ts";
 import { takeUsage, writeUsage } from "./chunks/usage_note.ts";
-import type { ChunkStore, ChunkStoreCounters, PutChunkOptions, StoreRoom } from "./chunk_store.ts";
+import type {
+  ChunkStore,
+  ChunkStoreCounters,
+  StoreChunkOptions,
+  StoreRoom,
+} from "./chunk_store.ts";
 import { HASH_BYTES } from "./limits.ts";
 
 /** Young files that are known to be whole, because this process wrote or verified them; about 100 B each. */
@@ -118,7 +123,7 @@ class DiskChunkStore implements FileChunkStore {
   async put(
     hash: Uint8Array,
     bytes: Uint8Array,
-    options: PutChunkOptions = {},
+    options: StoreChunkOptions = {},
   ): Promise<"stored" | "present"> {
     const { isDurable = true } = options;
     const key = toHex(hash);
@@ -158,8 +163,13 @@ class DiskChunkStore implements FileChunkStore {
     }
   }
 
-  remove(hash: Uint8Array): Promise<number | undefined> {
-    return new Promise((resolve) => resolve(this.#remove(toHex(hash))));
+  // deno-lint-ignore require-await -- what the disk throws must become a rejection.
+  async remove(hash: Uint8Array): Promise<number | undefined> {
+    try {
+      return this.#remove(toHex(hash));
+    } catch (error) {
+      throw toNetError(error, "Cannot remove chunk");
+    }
   }
 
   async *list(): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {

@@ -35,6 +35,7 @@ import {
 } from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
 import { type LogSettings, readLogSettings } from "./log_settings.ts";
+import { readStoreSettings, type StoreSettings } from "./store_settings.ts";
 
 /** More peers than this on a command line is a mistake. */
 const PEERS_MAX = 1024;
@@ -53,7 +54,7 @@ const SOCKET_PATH_BYTES_MAX = 107;
 export type Profile = "micro" | "macro";
 
 /** Configuration of one node; frozen. */
-export interface NodeConfig extends LogSettings {
+export interface NodeConfig extends LogSettings, StoreSettings {
   /** Address of the mesh socket; port 0 means the kept one, or any. */
   readonly udp: SocketAddress;
   /** Address of JSON-RPC over TCP; `undefined` for none. */
@@ -225,6 +226,7 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
     ) ?? "info",
     logFormat: layers.read("logFormat", oneOf("text", "json"), "must be text or json") ?? "text",
     ...readLogSettings(layers, cwd),
+    ...readStoreSettings(layers),
     heartbeatMs: layers.read("heartbeat", parseInterval, INTERVAL_REQUIRED),
     sessionTimeoutMs: layers.read("sessionTimeout", parseInterval, INTERVAL_REQUIRED),
     origins: {},
@@ -377,6 +379,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   tokenSweepMs: "tokenSweep",
   capabilitySweepMs: "capabilitySweep",
   logSweepMs: "logSweep",
+  scrubEveryMs: "scrubEvery",
   heartbeatMs: "heartbeat",
   sessionTimeoutMs: "sessionTimeout",
 };

@@ -64,6 +64,10 @@ const SETTINGS = {
   busAccept: ["--bus-accept", "NET_BUS_ACCEPT"],
   busShards: ["--bus-shards", "NET_BUS_SHARDS"],
   busFull: ["--bus-full", "NET_BUS_FULL"],
+  blobQuota: ["--blob-quota", "NET_BLOB_QUOTA"],
+  encryptStore: ["--encrypt-store", "NET_ENCRYPT_STORE"],
+  scrubEvery: ["--scrub-every", "NET_SCRUB_EVERY"],
+  scrubRate: ["--scrub-rate", "NET_SCRUB_RATE"],
   heartbeat: ["--heartbeat"],
   sessionTimeout: ["--session-timeout"],
 } as const satisfies Record<string, readonly string[]>;

@@ -5,4 +5,5 @@ export * from "./log_settings.ts";
 export * from "./parse.ts";
 export * from "./paths.ts";
 export * from "./secret.ts";
+export type { StoreSettings } from "./store_settings.ts";
 export * from "./version.ts";

@@ -2,13 +2,7 @@
  * The storage service: ledger, chunk store and blob store of one data folder, or of memory.
  */
 import type { Clock } from "../base/mod.ts";
-import {
-  type BlobStore,
-  type ChunkStore,
-  createBlobStore,
-  createMemoryChunkStore,
-  openFileChunkStore,
-} from "../blob/mod.ts";
+import { type BlobStore, type ChunkStore, createBlobStore } from "../blob/mod.ts";
 import {
   type Ledger,
   openLedger,
@@ -21,10 +15,8 @@ import {
 } from "../core/ledger/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../observe/mod.ts";
+import { type ChunkStoreSettings, openChunks } from "./chunk_storage.ts";
 import type { MeshMemory } from "./mesh.ts";
-
-/** Blobs a node without a folder holds: small enough for a small machine. */
-export const MEMORY_BLOB_BYTES_MAX = 256 * 1024 * 1024;
 
 const UDP_PORT_SETTING = "udp_port";
 
@@ -47,16 +39,23 @@ export interface Storage extends Service {
  * Opens the records and blobs of a folder, or empty ones in memory.
  *
  * @param folder A data folder that this process has locked; `undefined` for memory.
+ * @param settings Of the chunk store; what is left out stays as it was.
  */
-export async function openStorage(deps: StorageDeps, folder: string | undefined): Promise<Storage> {
+export async function openStorage(
+  deps: StorageDeps,
+  folder: string | undefined,
+  settings: ChunkStoreSettings = {},
+): Promise<Storage> {
   const { clock, log, metrics } = deps;
   const ledger = openLedger({ path: folder === undefined ? ":memory:" : `${folder}/net.db` });
   try {
-    const chunks = folder === undefined
-      ? createMemoryChunkStore({ bytesMax: MEMORY_BLOB_BYTES_MAX })
-      : await openFileChunkStore(`${folder}/blobs`);
+    const chunks = await openChunks({ ledger, clock, log }, folder, settings);
     const blobs = await createBlobStore({ ledger, chunks, clock, log });
-    metrics.register("blob_store", () => ({ corrupt_chunks_total: chunks.counters.corrupt }));
+    metrics.register("blob_store", () => ({
+      corrupt_chunks_total: chunks.counters.corrupt,
+      refused_chunks_total: chunks.counters.refused,
+      free_bytes: chunks.room().freeBytes,
+    }));
     let isOpen = true;
     return {
       name: "storage",
@@ -69,6 +68,7 @@ export async function openStorage(deps: StorageDeps, folder: string | undefined)
         if (!isOpen) return;
         isOpen = false;
         await blobs.settle();
+        await chunks.close();
         await ledger.close();
       },
       health: (): ServiceHealth =>

@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { NetError } from "../../src/base/mod.ts";
 import { type ChunkStore, createMemoryChunkStore, openFileChunkStore } from "../../src/blob/mod.ts";
 import { blake3 } from "../../src/core/crypto/mod.ts";
+import { SimDisk } from "../sim/sim_disk.ts";
 import { seededBytes } from "./sources.ts";
 
 type WithStore = (action: (store: ChunkStore) => Promise<void>) => Promise<void>;
 
 const MIB = 1024 * 1024;
+const KEY = seededBytes(32, 99);
 
 async function withFolder(action: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -21,6 +23,11 @@ async function withFolder(action: (folder: string) => Promise<void>): Promise<vo
 const STORES: Readonly<Record<string, WithStore>> = {
   memory: (action) => action(createMemoryChunkStore({ bytesMax: 100 * MIB })),
   file: (action) => withFolder(async (folder) => action(await openFileChunkStore(`${folder}/b`))),
+  sealed: (action) =>
+    withFolder(async (folder) =>
+      action(await openFileChunkStore(`${folder}/b`, { storeKey: KEY, isSealing: true }))
+    ),
+  simulated: async (action) => action(await openFileChunkStore("blobs", { disk: new SimDisk() })),
 };
 
 async function listOf(store: ChunkStore): Promise<string[]> {
@@ -97,6 +104,35 @@ for (const [name, withStore] of Object.entries(STORES)) {
       assert.equal(await store.usedBytes(), 50);
     }));
 
+  Deno.test(`${name} chunk store keeps a cached copy for good when asked`, () =>
+    withStore(async (store) => {
+      const bytes = seededBytes(3000);
+      const hash = blake3(bytes);
+      assert.equal(await store.keep(hash), undefined);
+      assert.equal(await store.put(hash, bytes, { isDurable: false }), "stored");
+      assert.equal(await store.has(hash), 3000);
+      assert.deepEqual(await store.read(hash), bytes);
+      assert.equal(await store.put(hash, bytes, { isDurable: false }), "present");
+      assert.equal(await store.keep(hash), 3000);
+      assert.deepEqual(await store.read(hash), bytes);
+      assert.deepEqual(await listOf(store), [hash.toHex()]);
+      assert.equal(await store.put(hash, bytes), "present");
+      assert.equal(store.room().usedBytes, 3000);
+      assert.equal(await store.remove(hash), 3000);
+      assert.equal(store.room().usedBytes, 0);
+    }));
+
+  Deno.test(`${name} chunk store knows its room`, () =>
+    withStore(async (store) => {
+      const before = store.room();
+      const bytes = seededBytes(4000);
+      await store.put(blake3(bytes), bytes);
+      const { usedBytes, capacityBytes, freeBytes } = store.room();
+      assert.equal(usedBytes, 4000);
+      assert.ok(freeBytes <= before.freeBytes || name !== "memory");
+      assert.ok(capacityBytes >= usedBytes && freeBytes <= capacityBytes - usedBytes);
+    }));
+
   Deno.test(`${name} chunk store reports bytes that lost their hash as missing and counts them`, () =>
     withStore(async (store) => {
       const wrong = blake3(seededBytes(10, 1));
@@ -165,8 +201,110 @@ Deno.test("file chunk store repairs a damaged file when the chunk is put again",
     assert.equal(store.counters.corrupt, 3);
   }));
 
+Deno.test("file chunk store never exceeds its quota, and takes more when it grows", () =>
+  withFolder(async (folder) => {
+    const store = await openFileChunkStore(folder, { quotaBytes: 1000 });
+    const parts = [1, 2, 3, 4].map((seed) => seededBytes(400, seed));
+    const outcomes = await Promise.allSettled(parts.map((each) => store.put(blake3(each), each)));
+    const refused = outcomes.filter(({ status }) => status === "rejected");
+    assert.equal(refused.length, 2);
+    for (const each of refused) {
+      const { reason } = each as PromiseRejectedResult;
+      assert.ok(reason instanceof NetError && reason.code === "no_space");
+      assert.match(reason.next ?? "", /--blob-quota/);
+    }
+    assert.deepEqual(store.room(), { usedBytes: 800, capacityBytes: 1000, freeBytes: 200 });
+    assert.equal(store.counters.refused, 2);
+    store.setQuota(500);
+    assert.deepEqual(store.room(), { usedBytes: 800, capacityBytes: 500, freeBytes: 0 });
+    store.setQuota(undefined);
+    for (const each of parts) await store.put(blake3(each), each);
+    assert.equal(store.room().usedBytes, 1600);
+  }));
+
+Deno.test("file chunk store knows its bytes after a clean end and after a kill", () =>
+  withFolder(async (folder) => {
+    const first = await openFileChunkStore(folder);
+    for (const seed of [1, 2, 3]) {
+      const bytes = seededBytes(1000 * seed, seed);
+      await first.put(blake3(bytes), bytes, { isDurable: seed !== 2 });
+    }
+    await first.close();
+    await first.close();
+    await assert.rejects(first.put(blake3(KEY), KEY), { code: "draining" });
+    const second = await openFileChunkStore(folder); // With the note of the first.
+    assert.equal(second.room().usedBytes, 6000);
+    const third = await openFileChunkStore(folder); // As after a kill of the second.
+    assert.equal(third.room().usedBytes, 6000);
+  }));
+
+Deno.test("sealed and plain chunks live side by side, and nothing of a sealed one is in the clear", () =>
+  withFolder(async (folder) => {
+    const chunks = [0, 1, 1000, 200_000].map((size) => seededBytes(size, size + 1));
+    const plain = await openFileChunkStore(folder);
+    for (const each of chunks.slice(0, 2)) await plain.put(blake3(each), each);
+    const sealing = await openFileChunkStore(folder, { storeKey: KEY, isSealing: true });
+    for (const each of chunks) await sealing.put(blake3(each), each);
+    const files: string[] = [];
+    for await (const entry of walk(folder)) files.push(entry);
+    assert.equal(files.filter((file) => file.endsWith(".sealed")).length, 2);
+    const stored = await Deno.readFile(files.find((file) => file.endsWith(".sealed")) ?? "");
+    const needle = chunks.slice(2).map((each) => each.subarray(100, 132).toHex());
+    assert.ok(needle.every((each) => !stored.toHex().includes(each)));
+    // Sealing switched off again: the key is still needed, and still there.
+    const mixed = await openFileChunkStore(folder, { storeKey: KEY });
+    for (const each of chunks) assert.deepEqual(await mixed.read(blake3(each)), each);
+    assert.equal(mixed.room().usedBytes, 201_001);
+    for (const storeKey of [undefined, seededBytes(32, 7)]) {
+      await assert.rejects(
+        openFileChunkStore(folder, { storeKey }),
+        (error) =>
+          error instanceof NetError && error.code === "config_invalid" &&
+          /restore store.key/.test(error.next ?? ""),
+      );
+    }
+  }));
+
+Deno.test("a sealed chunk under another name is not read", () =>
+  withFolder(async (folder) => {
+    const store = await openFileChunkStore(folder, { storeKey: KEY, isSealing: true });
+    const [one, two] = [seededBytes(500, 1), seededBytes(500, 2)];
+    await store.put(blake3(one), one);
+    await store.put(blake3(two), two);
+    const path = (hash: Uint8Array) =>
+      `${folder}/${hash.toHex().slice(0, 2)}/${hash.toHex()}.sealed`;
+    await Deno.copyFile(path(blake3(one)), path(blake3(two)));
+    assert.equal(await store.read(blake3(two)), undefined);
+    assert.equal(store.counters.corrupt, 1);
+    assert.deepEqual(await store.read(blake3(one)), one);
+  }));
+
+Deno.test("a reader that saw damage leaves alone what a put has written meanwhile", () =>
+  withFolder(async (folder) => {
+    const store = await openFileChunkStore(folder);
+    const bytes = seededBytes(2 * MIB);
+    const hash = blake3(bytes);
+    const key = hash.toHex();
+    for (let round = 0; round < 10; round++) {
+      await Deno.mkdir(`${folder}/${key.slice(0, 2)}`, { recursive: true });
+      await Deno.writeFile(`${folder}/${key.slice(0, 2)}/${key}`, seededBytes(2 * MIB, round + 2));
+      const reads = [1, 2, 3].map(() => store.read(hash));
+      assert.equal(await store.put(hash, bytes), "stored");
+      await Promise.all(reads);
+      assert.deepEqual(await store.read(hash), bytes);
+      await store.remove(hash);
+    }
+  }));
+
 Deno.test("file chunk store says that its folder cannot be used", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
     await assert.rejects(openFileChunkStore(`${folder}/file`), NetError);
   }));
+
+async function* walk(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) yield* walk(`${folder}/${name}`);
+    else yield `${folder}/${name}`;
+  }
+}

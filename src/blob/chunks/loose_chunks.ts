@@ -63,6 +63,9 @@ export class LooseChunks {
     const temp = `${this.#folder}/${TEMP_FOLDER}`;
     this.#disk.remove(temp);
     this.#disk.makeFolder(temp);
+    // The name of the whole store: made just now, or by a process that was killed before it was safe.
+    const above = this.#folder.lastIndexOf("/");
+    if (above > 0) this.#disk.syncFolder(this.#folder.slice(0, above));
   }
 
   /** The file of a chunk; the plain one before the sealed one, the safe one before the young one. */
