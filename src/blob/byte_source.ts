@@ -40,3 +40,17 @@ export function streamSource(
     },
   };
 }
+
+/** Reads from bytes in memory. */
+export function bytesByteSource(bytes: Uint8Array): ByteSource {
+  let at = 0;
+  return {
+    read: (into) => {
+      if (at >= bytes.length) return Promise.resolve(null);
+      const piece = bytes.subarray(at, at + into.length);
+      into.set(piece);
+      at += piece.length;
+      return Promise.resolve(piece.length);
+    },
+  };
+}

@@ -25,6 +25,7 @@ export {
   openFileChunkStore,
   type OpenFileChunkStoreOptions,
 } from "./file_chunk_store.ts";
+export * from "./folder/mod.ts";
 export {
   BLOB_BYTES_MAX,
   CHUNK_BYTES,

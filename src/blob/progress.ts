@@ -8,6 +8,10 @@ export interface BlobProgress {
   readonly doneBytes: number;
   /** `undefined` when nobody knows. */
   readonly totalBytes: number | undefined;
+  /** Files of a folder that are done. */
+  readonly doneFiles?: number;
+  /** Files of a folder; left out when nobody knows. */
+  readonly totalFiles?: number;
 }
 
 /** Takes reports; called at most every tenth of a second and once at the end of a stage. */

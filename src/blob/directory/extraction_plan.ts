@@ -102,7 +102,7 @@ export function planExtraction(
   }
   const nodes = linkNodes(links);
   if (nodes === undefined) return refuse("too_large", "");
-  const unsafe = findUnsafeLink(links, nodes, platform);
+  const unsafe = links.find((link) => isUnsafeLink(link, nodes, platform));
   if (unsafe !== undefined) return refuse("unsafe_path", unsafe.path);
   if (planner.conflict !== undefined) return refuse("path_conflict", planner.conflict);
   for (const link of links) {
@@ -112,17 +112,21 @@ export function planExtraction(
   return { ok: true, plan: planner.plan };
 }
 
-/** A link that leads out, or through another link; names are compared as the most lenient system does. */
-function findUnsafeLink(
-  links: readonly PlannedLink[],
+/** Those of a folder's links that make {@linkcode planExtraction} refuse it; all when there are too many. */
+export function findUnsafeLinks(links: readonly PlannedLink[]): readonly PlannedLink[] {
+  const nodes = linkNodes(links);
+  return nodes === undefined ? links : links.filter((link) => isUnsafeLink(link, nodes, "unix"));
+}
+
+/** True for a link that leads out, or through another link; names are compared as the most lenient system does. */
+function isUnsafeLink(
+  { path, target }: PlannedLink,
   root: LinkNode,
   platform: PathPlatform,
-): PlannedLink | undefined {
-  return links.find(({ path, target }) => {
-    const parent: (LinkNode | undefined)[] = [root];
-    for (const name of path.split("/").slice(0, -1)) parent.push(step(parent, name));
-    return parent.some((node) => node?.isLink) || !staysInside(parent, target, platform);
-  });
+): boolean {
+  const parent: (LinkNode | undefined)[] = [root];
+  for (const name of path.split("/").slice(0, -1)) parent.push(step(parent, name));
+  return parent.some((node) => node?.isLink) || !staysInside(parent, target, platform);
 }
 
 /** Links by folded names; what is on no way to a link has no node. */

@@ -11,6 +11,8 @@ import {
   planExtraction,
   refOfChunks,
 } from "../../../src/blob/mod.ts";
+import { withFolder } from "../../blob/folder/folders.ts";
+import { putIntoMemory } from "../../blob/folder/stores.ts";
 import { bytesSource } from "../../blob/sources.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
@@ -41,6 +43,7 @@ export const BLOB_DIRECTORY_SUITES: Readonly<Record<string, VectorSuite>> = {
     );
     return {
       manifest: { cases: [all], check: checkManifest },
+      put: { cases: [all], check: (vector) => checkPut(vector, big) },
       entries: (vector) => checkContent(vector, big),
       hand_made: checkHandMade,
       modes: { cases: modes.map((pair) => ({ pair })), check: checkMode },
@@ -59,15 +62,37 @@ async function checkManifest(vector: VectorObject): Promise<void> {
   checkPlan(decoded.entries, recordOf(vector, "fetched"));
 }
 
+/** The same folder on a real disk gives the same manifest and reference. */
+async function checkPut(vector: VectorObject, big: VectorObject): Promise<void> {
+  await withFolder(async (root) => {
+    for (const value of listOf(vector, "entries")) {
+      const entry = objectOf(value, "entry");
+      const path = textOf(entry, "path");
+      const kind = textOf(entry, "kind");
+      if (kind === "dir") Deno.mkdirSync(`${root}/${path}`);
+      else if (kind === "symlink") Deno.symlinkSync(textOf(entry, "target"), `${root}/${path}`);
+      else Deno.writeFileSync(`${root}/${path}`, contentOf(entry, big));
+      if (kind !== "symlink") Deno.chmodSync(`${root}/${path}`, numberOf(entry, "mode") & 0o777);
+    }
+    const { stored, manifest } = await putIntoMemory(root);
+    assert.deepEqual(manifest, bytesOf(vector, "manifest_hex"));
+    assert.deepEqual(stored.blobRef, bytesOf(vector, "manifest_ref_hex"));
+  });
+}
+
 /** The reference of a file is made of its content alone. */
 async function checkContent(vector: VectorObject, big: VectorObject): Promise<void> {
-  const path = textOf(vector, "path");
   if (textOf(vector, "kind") !== "file") return;
-  const content = has(big, path)
-    ? inputOf(recordOf(big, path))
-    : bytesOf(recordOf(vector, "content"), "hex");
-  const chunked = await chunkFixed(bytesSource(content), { onChunk: () => Promise.resolve() });
+  const chunked = await chunkFixed(bytesSource(contentOf(vector, big)), {
+    onChunk: () => Promise.resolve(),
+  });
   assert.deepEqual(encodeBlobRef(refOfChunks(chunked)), bytesOf(vector, "blob"));
+}
+
+function contentOf(vector: VectorObject, big: VectorObject): Uint8Array {
+  const path = textOf(vector, "path");
+  if (has(big, path)) return inputOf(recordOf(big, path));
+  return bytesOf(recordOf(vector, "content"), "hex");
 }
 
 function checkHandMade(vector: VectorObject): void {

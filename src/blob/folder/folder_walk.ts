@@ -1,0 +1,234 @@
+/**
+ * Walks a real folder and finds its files, folders and links, in the order of a manifest (`dataforts.md` 14).
+ *
+ * Links are found, never followed. What is found is sorted by the bytes of its path without holding all paths: the
+ * names of a folder are sorted with a `/` behind those of folders for their content, as `a`, `a!`, `a/…`, `a0`.
+ *
+ * Names that are no UTF-8 cannot be told from each other here, and are skipped, not renamed.
+ */
+import { isMissing, toNetError } from "../../base/mod.ts";
+import { compareUtf8 } from "../directory/dir_manifest.ts";
+import { PATH_BYTES_MAX } from "../limits.ts";
+import { noFolder, notAFolder, notReadable } from "./_folder_errors.ts";
+
+/** What a walk found; paths are relative to its folder, with `/` between names. */
+export type FoundEntry =
+  /** A file; how it is now is for its reader to see. */
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "dir"; readonly path: string; readonly mode: number }
+  | { readonly kind: "symlink"; readonly path: string; readonly target: string };
+
+/** Why something in a folder is left out. */
+export type SkipReason =
+  /** Neither file, folder nor link: a socket, a pipe, a device. */
+  | "special"
+  /** Its rights do not let this user read it, or the device failed. */
+  | "unreadable"
+  /** Its name, or where it links to, is no UTF-8. */
+  | "not_utf8"
+  /** Its path is longer than others may write. */
+  | "too_long"
+  /** It was removed between being listed and being read. */
+  | "vanished"
+  /** It changed while it was read. */
+  | "changed"
+  /** A link that makes readers refuse the whole folder: out of it, or through another link. */
+  | "unsafe_link";
+
+/** Something that is not in the manifest. */
+export interface SkippedEntry {
+  readonly path: string;
+  readonly reason: SkipReason;
+  /** What the system said, where it did. */
+  readonly cause?: unknown;
+}
+
+/** What {@linkcode walkFolder} tells its caller of what it leaves out; what this throws ends the walk. */
+export type OnSkip = (skipped: SkippedEntry) => void;
+
+/** Entries of one batch: enough that an await per batch costs nothing. */
+const BATCH_ENTRIES = 256;
+
+/** A folder whose own file is larger may have thousands of names: it is listed on another thread. */
+const LONG_FOLDER_BYTES = 64 * 1024;
+
+/** Stands for bytes that are no UTF-8, also where the name has that very character. */
+const REPLACEMENT = "\ufffd";
+
+/** A folder whose entries are being gone through. */
+interface Level {
+  /** Path in front of its names: empty, or with a `/` at its end. */
+  readonly prefix: string;
+  /** Names left, last first; those for the content of a folder end with `/`. */
+  readonly keys: string[];
+  /** By name; what is not looked at has none. */
+  readonly kinds: Map<string, FoundEntry["kind"]>;
+  /** Which folder it is, to see that it is still the same at its end. */
+  readonly identity: string;
+}
+
+/**
+ * Finds everything below `root`, which is not listed itself.
+ *
+ * @param root Absolute path of a folder, or of a link to one.
+ * @throws NetError `not_found`, `usage` when it is no folder, `not_allowed`; what `onSkip` throws.
+ */
+export async function* walkFolder(
+  root: string,
+  onSkip: OnSkip,
+): AsyncGenerator<readonly FoundEntry[], void, undefined> {
+  const walk = new Walk(await resolveRoot(root), onSkip);
+  yield* walk.run();
+}
+
+class Walk {
+  readonly #root: string;
+  readonly #onSkip: OnSkip;
+  readonly #levels: Level[] = [];
+
+  constructor(root: string, onSkip: OnSkip) {
+    this.#root = root;
+    this.#onSkip = onSkip;
+  }
+
+  async *run(): AsyncGenerator<readonly FoundEntry[], void, undefined> {
+    await this.#enter("");
+    let batch: FoundEntry[] = [];
+    for (;;) {
+      const level = this.#levels.at(-1);
+      if (level === undefined) break;
+      const key = level.keys.pop();
+      if (key === undefined) {
+        this.#leave(level);
+        continue;
+      }
+      if (key.endsWith("/")) {
+        if (level.kinds.has(key.slice(0, -1))) await this.#enter(level.prefix + key);
+        continue;
+      }
+      const found = this.#look(level.prefix + key, level.kinds.get(key) ?? "file");
+      if (found === undefined) {
+        level.kinds.delete(key);
+        continue;
+      }
+      batch.push(found);
+      if (batch.length < BATCH_ENTRIES) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  /** @param prefix Path of the folder with a `/`; empty for the root. */
+  async #enter(prefix: string): Promise<void> {
+    const path = `${this.#root}/${prefix.slice(0, -1)}`;
+    try {
+      const info = Deno.lstatSync(path);
+      if (!info.isDirectory) return this.#skip(prefix.slice(0, -1), "changed");
+      const isLong = info.size > LONG_FOLDER_BYTES;
+      const listed = isLong ? await Array.fromAsync(Deno.readDir(path)) : Deno.readDirSync(path);
+      this.#levels.push(this.#sort(prefix, identityOf(info), listed));
+    } catch (error) {
+      if (prefix === "") throw notReadable(path, error);
+      this.#fail(prefix.slice(0, -1), error);
+    }
+  }
+
+  #sort(prefix: string, identity: string, listed: Iterable<Deno.DirEntry>): Level {
+    const keys: string[] = [];
+    const kinds = new Map<string, FoundEntry["kind"]>();
+    let isPlain = true;
+    for (const { name, isFile, isDirectory, isSymlink } of listed) {
+      if (name.includes(REPLACEMENT) && !this.#isReal(prefix + name, kinds.has(name))) continue;
+      if (!isFile && !isDirectory && !isSymlink) {
+        this.#skip(prefix + name, "special");
+        continue;
+      }
+      // Units from here on are not in the order of their bytes.
+      isPlain &&= !/[\ud800-\uffff]/.test(name);
+      kinds.set(name, isDirectory ? "dir" : isSymlink ? "symlink" : "file");
+      keys.push(name);
+      if (isDirectory) keys.push(`${name}/`);
+    }
+    if (isPlain) keys.sort();
+    else keys.sort(compareUtf8);
+    return { prefix, keys: keys.reverse(), kinds, identity };
+  }
+
+  /** False, and told, for a name whose bytes were replaced: nothing is found under what it became. */
+  #isReal(path: string, isTwin: boolean): boolean {
+    try {
+      if (!isTwin) {
+        Deno.lstatSync(`${this.#root}/${path}`);
+        return true;
+      }
+    } catch (error) {
+      if (!isMissing(error)) {
+        this.#fail(path, error);
+        return false;
+      }
+    }
+    this.#skip(path, "not_utf8");
+    return false;
+  }
+
+  #look(path: string, kind: FoundEntry["kind"]): FoundEntry | undefined {
+    // Three bytes a unit at most.
+    if (
+      path.length * 3 > PATH_BYTES_MAX && new TextEncoder().encode(path).length > PATH_BYTES_MAX
+    ) {
+      return this.#skip(path, "too_long");
+    }
+    if (kind === "file") return { kind, path };
+    const absolute = `${this.#root}/${path}`;
+    try {
+      if (kind === "symlink") return { kind, path, target: Deno.readLinkSync(absolute) };
+      const { isDirectory, mode } = Deno.lstatSync(absolute);
+      if (isDirectory) return { kind, path, mode: mode ?? 0 };
+      return this.#skip(path, "changed");
+    } catch (error) {
+      return this.#fail(path, error);
+    }
+  }
+
+  /** A folder that became another one, or a link, while its names were read may have led anywhere. */
+  #leave({ prefix, identity }: Level): void {
+    this.#levels.pop();
+    const path = prefix.slice(0, -1);
+    try {
+      const info = Deno.lstatSync(`${this.#root}/${path}`);
+      if (identityOf(info) !== identity) this.#skip(path, "changed");
+    } catch (error) {
+      if (!isMissing(error)) this.#fail(path, error);
+      else this.#skip(path, "changed");
+    }
+  }
+
+  #fail(path: string, error: unknown): undefined {
+    if (isMissing(error)) return this.#skip(path, "vanished", error);
+    // What reads a link says so of a target that is no UTF-8.
+    if (error instanceof Deno.errors.InvalidData) return this.#skip(path, "not_utf8", error);
+    return this.#skip(path, "unreadable", error);
+  }
+
+  #skip(path: string, reason: SkipReason, cause?: unknown): undefined {
+    this.#onSkip({ path, reason, cause });
+  }
+}
+
+function identityOf(info: Deno.FileInfo): string {
+  return `${info.isDirectory} ${info.dev} ${info.ino}`;
+}
+
+/** Where the folder really is; only its own links are left alone. */
+async function resolveRoot(path: string): Promise<string> {
+  try {
+    const root = await Deno.realPath(path);
+    if ((await Deno.stat(root)).isDirectory) return root === "/" ? "" : root;
+  } catch (error) {
+    if (isMissing(error)) throw noFolder(path, error);
+    if (error instanceof Deno.errors.PermissionDenied) throw notReadable(path, error);
+    throw toNetError(error, `Cannot put "${path}"`);
+  }
+  throw notAFolder(path);
+}

@@ -1,0 +1,4 @@
+/** Real folders as blobs, both ways. */
+export * from "./folder_walk.ts";
+export * from "./manifest_builder.ts";
+export * from "./put_folder.ts";
