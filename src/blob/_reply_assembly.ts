@@ -45,6 +45,11 @@ export class ReplyAssembly {
     return this.#received;
   }
 
+  /** What the header says the chunk measures; `undefined` before it came. */
+  get totalBytes(): number | undefined {
+    return this.#bytes?.length;
+  }
+
   /** True once the header was read. */
   get hasHeader(): boolean {
     return this.#bytes !== undefined;

@@ -13,7 +13,7 @@ import { inOrder } from "./_ordered_window.ts";
 import { openOutputFile } from "./_output_file.ts";
 import { type BlobTarget, describeTarget, formatAddress, formatMeshUri } from "./address.ts";
 import type { BlobStore } from "./blob_store.ts";
-import { GET_CHUNKS_MAX } from "./limits.ts";
+import { GET_BYTES_MAX, GET_CHUNKS_MAX } from "./limits.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import type { FetchableRef } from "./resolver.ts";
 import type { BlobTransfer } from "./transfer.ts";
@@ -193,7 +193,11 @@ class StoreBlobFetcher implements BlobFetcher {
         return { ...got, index };
       };
       for await (
-        const chunk of inOrder(chunksOf(ref), work, { windowMax: GET_CHUNKS_MAX, signal })
+        const chunk of inOrder(chunksOf(ref), work, {
+          windowMax: GET_CHUNKS_MAX,
+          bytesMax: GET_BYTES_MAX,
+          signal,
+        })
       ) {
         await sink.write(chunk.bytes);
         whole.update(chunk.bytes);

@@ -59,8 +59,28 @@ export const REORDER_EVENTS_MAX = 1_024;
 /** Chunk writes in flight during a put: with the one being filled 4 × 4 MiB = 16 MiB. */
 export const PUT_WRITES_MAX = 3;
 
-/** Chunks in flight during a get: with the one being written and the one being verified 24 MiB. */
-export const GET_CHUNKS_MAX = 4;
+/** Chunks in flight, or waiting for their turn to be written, during a get. */
+export const GET_CHUNKS_MAX = 8;
+
+/** Their bytes: eight of 4 MiB, or three of 16; one chunk is always let in. */
+export const GET_BYTES_MAX = 48 * 1024 * 1024;
+
+/** Chunks asked of one holder at once, at first and at most: what a holder serves one peer at once. */
+export const HOLDER_WINDOW_FIRST = 2;
+export const HOLDER_WINDOW_MAX = 4;
+
+/** Peers that are not known to have a blob and are asked for one of its chunks at the same time. */
+export const PROBES_MAX = 4;
+
+/** After so many chunks that it lacked, a peer is asked only when nobody else is left. */
+export const MISSES_MAX = 3;
+
+/** A holder this much slower than the best is left aside: it would take as long as a whole window. */
+export const SLOW_FACTOR = 8;
+
+/** When a second holder is asked for a chunk: after this time, and this many times what is usual. */
+export const HEDGE_MIN_MS = 500;
+export const HEDGE_FACTOR = 4;
 
 /** Transfers served at once: 8 chunks of 4 MiB are 32 MiB; one peer gets at most half of them. */
 export const SERVES_ACTIVE_MAX = 8;
@@ -121,3 +141,18 @@ export const RESOLVES_MAX = 64;
 
 /** Peers whose reputation is kept: as many as the transport holds sessions with. */
 export const REPUTATIONS_MAX = 4_096;
+
+/** Gets under way at once; each holds up to 48 MiB, so six fit 300 MB and the others are small. */
+export const GETS_MAX = 64;
+
+/** Gets that ended and are still listed. */
+export const GETS_ENDED_MAX = 64;
+
+/** How often background looks whether it may go on. */
+export const CLASS_WAIT_MS = 100;
+
+/** Holders that a search names and that are reached for one chunk. */
+export const FOUND_HOLDERS_MAX = 8;
+
+/** Longest search for holders that are not connected, with reaching one: a few tries of a hole punch. */
+export const SEARCH_MS = 15_000;

@@ -41,8 +41,11 @@ export type { BlobCursor, BlobKind, BlobOrigin, BlobRecord } from "./queries.ts"
 export type { FetchableRef } from "./resolver.ts";
 export * from "./replica/mod.ts";
 export * from "./transfer.ts";
+export type { HolderFinder } from "./_holder_search.ts";
 export type { TransferCounters } from "./transfer_counters.ts";
 export type { BlobSource } from "./transfer_holder.ts";
+export type { GetEntry, GetState, GetStatus, StreamStatus } from "./transfer_registry.ts";
+export { TransferRegistry } from "./transfer_registry.ts";
 export * from "./transfer_wire.ts";
 export * from "./tree/tree_builder.ts";
 export * from "./tree/tree_node.ts";

@@ -7,13 +7,18 @@
 import { type Clock, idToHex, NetError, type RandomBytes, toHex } from "../base/mod.ts";
 import type { MeshLink } from "../core/transport/mod.ts";
 import type { Log } from "../observe/mod.ts";
+import { ChunkRace } from "./_chunk_race.ts";
+import { ClassGate } from "./_class_gate.ts";
 import { HolderBook, Reputation } from "./_holder_book.ts";
+import { type HolderFinder, HolderSearch } from "./_holder_search.ts";
 import { SilenceReporter } from "./_silence_reporter.ts";
 import { BLOB_REF_BYTES_MAX } from "./blob_ref.ts";
-import { CHUNK_DEADLINE_MS, HEADER_PATIENCE_MS, RECONNECT_PATIENCE_MS } from "./limits.ts";
+import { CHUNK_BYTES, CHUNK_DEADLINE_MS, RECONNECT_PATIENCE_MS } from "./limits.ts";
+import type { BandwidthClass, BandwidthOptions } from "./policy/mod.ts";
 import { type FetchableRef, readResolvedRef, Resolver } from "./resolver.ts";
 import { createTransferCounters, type TransferCounters } from "./transfer_counters.ts";
 import { type BlobSource, TransferHolder } from "./transfer_holder.ts";
+import { type GetEntry, TransferRegistry } from "./transfer_registry.ts";
 import { type AttemptResult, TransferRequester } from "./transfer_requester.ts";
 import { RESOLVE_STREAM_ID, TRANSFER_SUBPROTOCOL } from "./transfer_wire.ts";
 
@@ -25,6 +30,10 @@ export interface BlobTransferDeps {
   readonly log: Log;
   /** What this node serves. */
   readonly source: BlobSource;
+  /** Finds holders beyond the connected peers; only these are asked when left out. */
+  readonly finder?: HolderFinder;
+  /** Makes sure that there is a session with a node; see `NatService.reach`. */
+  readonly reach?: (peer: bigint, signal?: AbortSignal) => Promise<void>;
 }
 
 /** Options of {@linkcode BlobTransfer.fetchChunk}. */
@@ -39,6 +48,12 @@ export interface FetchChunkOptions {
   readonly bytesMax?: number;
   /** Told the bytes in place; starts again from 0 with a new attempt. */
   readonly onBytes?: (receivedBytes: number) => void;
+  /** Hash under which holders may be known as well: that of the blob. */
+  readonly blobHash?: Uint8Array;
+  /** The get this belongs to; its class counts. */
+  readonly get?: GetEntry;
+  /** Class of a fetch without a get; foreground when left out. */
+  readonly bandwidthClass?: BandwidthClass;
   readonly signal?: AbortSignal;
 }
 
@@ -57,6 +72,12 @@ export interface ResolvedRef {
 /** Transfers of one node. */
 export interface BlobTransfer {
   readonly counters: TransferCounters;
+  /** What is under way. */
+  readonly registry: TransferRegistry;
+  /** Sets the shares of the classes. */
+  configure(bandwidth: BandwidthOptions): void;
+  /** Sets who finds holders beyond the connected peers. */
+  useFinder(finder: HolderFinder): void;
   /** What is known of peers at the start of a get. */
   createBook(): HolderBook;
   /** Takes requests from now on. */
@@ -80,9 +101,6 @@ export interface BlobTransfer {
 /** Peers whose pointer to a long reference is tried. */
 const POINTERS_MAX = 3;
 
-/** Sessions with one peer that may be lost during one chunk before attempts count. */
-const LOSSES_MAX = 4;
-
 /** Creates the transfers of a node; `start` takes requests. */
 export function createBlobTransfer(deps: BlobTransferDeps): BlobTransfer {
   return new MeshBlobTransfer(deps);
@@ -96,16 +114,32 @@ class MeshBlobTransfer implements BlobTransfer {
   readonly #resolver: Resolver;
   readonly #silences: SilenceReporter;
   readonly #reputation = new Reputation();
+  readonly #gate: ClassGate;
+  readonly #search: HolderSearch;
+  readonly registry: TransferRegistry;
   #stopListening: (() => void) | undefined;
 
   constructor(deps: BlobTransferDeps) {
     this.#deps = deps;
     const { counters } = this;
-    this.#holder = new TransferHolder({ ...deps, counters });
+    const firstId = BigInt(`0x${toHex(deps.random(6))}`);
+    const registry = new TransferRegistry(deps.clock, firstId);
+    this.registry = registry;
+    this.#gate = new ClassGate(deps.clock);
+    this.#search = new HolderSearch({ ...deps, counters });
+    this.#holder = new TransferHolder({ ...deps, counters, registry });
     this.#silences = new SilenceReporter(deps);
     this.#resolver = new Resolver({ ...deps, counters, silences: this.#silences });
     const nonce = BigInt(`0x${toHex(deps.random(6))}`);
-    this.#requester = new TransferRequester({ ...deps, counters }, nonce);
+    this.#requester = new TransferRequester({ ...deps, counters, registry }, nonce);
+  }
+
+  configure(bandwidth: BandwidthOptions): void {
+    this.#gate.configure(bandwidth);
+  }
+
+  useFinder(finder: HolderFinder): void {
+    this.#search.finder = finder;
   }
 
   createBook(): HolderBook {
@@ -127,31 +161,76 @@ class MeshBlobTransfer implements BlobTransfer {
 
   async fetchChunk(hash: Uint8Array, options: FetchChunkOptions = {}): Promise<FetchedChunk> {
     const { link, clock } = this.#deps;
-    const { book = this.createBook(), peers, signal } = options;
+    const { book = this.createBook(), peers, signal, get, expectedBytes, onBytes } = options;
+    const bandwidthClass = get?.bandwidthClass ?? options.bandwidthClass ?? "foreground";
+    const costBytes = expectedBytes ?? CHUNK_BYTES;
+    const pausedMs = await this.#gate.take(bandwidthClass, costBytes, signal);
+    get?.paused(pausedMs);
+    const label = { bandwidthClass, pausedMs, getId: get?.id };
+    let mostBytes = 0;
+    const race = new ChunkRace({
+      clock,
+      book,
+      attempt: (peer, headerPatienceMs, abort) =>
+        this.#requester.attempt({
+          peer,
+          hash,
+          expectedBytes,
+          bytesMax: options.bytesMax,
+          headerPatienceMs,
+          label,
+          signal: abort,
+          onBytes: (bytes) => {
+            race.heard(peer);
+            // A second attempt starts again; what is told never goes back while one is ahead.
+            if (race.running === 1) mostBytes = bytes;
+            else mostBytes = Math.max(mostBytes, bytes);
+            onBytes?.(mostBytes);
+          },
+        }),
+      onHedge: () => void (this.counters.attempts_hedged_total += 1),
+    });
+    const candidates = () =>
+      book.order(link.connectedPeers().filter((peer) => peers?.includes(peer) ?? true));
     const deadlineMs = clock.now() + CHUNK_DEADLINE_MS;
-    const round = new FetchRound();
-    while (clock.now() < deadlineMs) {
-      const connected = link.connectedPeers().filter((peer) => peers?.includes(peer) ?? true);
-      const peer = round.next(book.order(connected));
-      if (peer === undefined) {
-        const isHopeful = round.isAnyoneAway(connected) || book.isHolderAway(connected);
-        if (!isHopeful || !await this.#peerCame(connected, signal)) break;
-        continue;
+    let isFetched = false;
+    let isSearched = peers !== undefined;
+    try {
+      while (clock.now() < deadlineMs) {
+        signal?.throwIfAborted();
+        if (race.running === 0) {
+          const order = candidates();
+          const pick = race.pick(order);
+          if (pick.kind === "wait") {
+            await book.changed(signal);
+            continue;
+          }
+          if (pick.kind === "ask") race.start(pick.peer, expectedBytes);
+          else if (!isSearched) {
+            isSearched = true;
+            const hashes = options.blobHash === undefined ? [hash] : [options.blobHash, hash];
+            await this.#search.bring(hashes, order, book, signal);
+            continue;
+          } else {
+            const isHopeful = race.isAnyoneAway(order) || book.isHolderAway(order);
+            if (!isHopeful || !await this.#peerCame(order, signal)) break;
+            continue;
+          }
+        }
+        const { peer, result } = await race.next(expectedBytes, candidates, signal);
+        if (result.kind === "chunk") {
+          isFetched = true;
+          for (const late of race.overtaken()) this.#silences.report(late);
+          book.noteHolder(peer);
+          return { bytes: result.bytes, peer };
+        }
+        this.#learn(peer, hash, result, book);
       }
-      const result = await this.#requester.attempt({
-        ...options,
-        peer,
-        hash,
-        headerPatienceMs: round.patienceMs(peer),
-      });
-      round.note(peer, result.kind);
-      if (result.kind === "chunk") {
-        book.noteHolder(peer);
-        return { bytes: result.bytes, peer };
-      }
-      this.#learn(peer, hash, result, book);
+      throw race.toError(hash);
+    } finally {
+      race.stop();
+      if (!isFetched) this.#gate.refund(costBytes);
     }
-    throw round.toError(hash);
   }
 
   async resolve(
@@ -160,13 +239,25 @@ class MeshBlobTransfer implements BlobTransfer {
   ): Promise<ResolvedRef | undefined> {
     const { signal } = options;
     const without = new Set<bigint>();
-    for (let i = 0; i < POINTERS_MAX; i++) {
+    let isSearched = false;
+    for (let i = 0; i < POINTERS_MAX + 1; i++) {
       const answer = await this.#resolver.ask(address, {
         without,
         isTrusted: (peer) => this.#reputation.strikes(peer) === 0,
         signal,
       });
-      if (answer === undefined) return undefined;
+      if (answer === undefined) {
+        if (isSearched) return undefined;
+        isSearched = true;
+        const found = await this.#search.bring(
+          [address],
+          this.#deps.link.connectedPeers(),
+          undefined,
+          signal,
+        );
+        if (found === 0) return undefined;
+        continue;
+      }
       const { peer } = answer;
       if (answer.kind === "ref") return { ref: answer.ref, peer };
       const ref = await this.#followPointer(address, answer.refHash, peer, signal);
@@ -222,78 +313,6 @@ class MeshBlobTransfer implements BlobTransfer {
         if (isConnected && !connected.includes(peer)) end(() => resolve(true));
       });
       signal?.addEventListener("abort", onAbort, { once: true });
-    });
-  }
-}
-
-/** The attempts for one chunk. */
-class FetchRound {
-  readonly #attempts = new Map<bigint, number>();
-  /** Sessions lost under way. */
-  readonly #losses = new Map<bigint, number>();
-  /** Peers that need not be asked again. */
-  readonly #done = new Set<bigint>();
-  readonly #kinds = new Set<AttemptResult["kind"]>();
-  /** Peers that stopped answering and may come back. */
-  readonly #away = new Set<bigint>();
-  #liar: bigint | undefined;
-
-  /** Whom to ask now: the least tried, and of those the first. */
-  next(order: readonly bigint[]): bigint | undefined {
-    let best: bigint | undefined;
-    let bestAttempts = HEADER_PATIENCE_MS.length;
-    for (const peer of order) {
-      const attempts = this.#attempts.get(peer) ?? 0;
-      if (this.#done.has(peer) || attempts >= bestAttempts) continue;
-      best = peer;
-      bestAttempts = attempts;
-    }
-    return best;
-  }
-
-  patienceMs(peer: bigint): number {
-    return HEADER_PATIENCE_MS[this.#attempts.get(peer) ?? 0] ?? HEADER_PATIENCE_MS[0] ?? 0;
-  }
-
-  note(peer: bigint, kind: AttemptResult["kind"]): void {
-    const losses = (this.#losses.get(peer) ?? 0) + (kind === "disconnected" ? 1 : 0);
-    this.#losses.set(peer, losses);
-    // A new session is a new chance, but not for a peer that comes and goes.
-    const isFresh = kind === "disconnected" && losses <= LOSSES_MAX;
-    this.#attempts.set(peer, isFresh ? 0 : (this.#attempts.get(peer) ?? 0) + 1);
-    this.#kinds.add(kind);
-    if (kind === "wrong_hash" || kind === "malformed") this.#liar = peer;
-    if (kind === "not_found" || kind === "wrong_hash" || kind === "malformed") this.#done.add(peer);
-    else this.#away.add(peer);
-  }
-
-  isAnyoneAway(connected: readonly bigint[]): boolean {
-    for (const peer of this.#away) if (!connected.includes(peer)) return true;
-    return false;
-  }
-
-  toError(hash: Uint8Array): NetError {
-    const what = `Cannot fetch chunk ${toHex(hash).slice(0, 16)}…`;
-    if (this.#liar !== undefined) {
-      const peer = idToHex(this.#liar);
-      return new NetError("integrity", `${what}: node ${peer} sent other bytes`, {
-        next: `disconnect node ${peer}, and connect to another one that holds the blob`,
-        data: { peer },
-      });
-    }
-    const has = (kind: AttemptResult["kind"]) => this.#kinds.has(kind);
-    if (has("silent") || has("stalled")) {
-      return new NetError("timeout", `${what}: the nodes asked did not answer in time`, {
-        next: "see net node peers, then repeat the command",
-      });
-    }
-    if (has("disconnected") || has("reset")) {
-      return new NetError("unreachable", `${what}: the connection to its holder was lost`, {
-        next: "see net node peers, then repeat the command",
-      });
-    }
-    return new NetError("not_found", `${what}: no connected node has it`, {
-      next: "connect to a node that holds it with net node start --join",
     });
   }
 }

@@ -28,6 +28,11 @@ export interface TransferCounters {
   attempts_malformed_total: number;
   /** Bytes that did not have the hash asked for. */
   attempts_wrong_hash_total: number;
+  /** Second attempts beside one that took long. */
+  attempts_hedged_total: number;
+  /** Holders that a search named, and of these the ones a session was got with. */
+  holders_found_total: number;
+  holders_reached_total: number;
   chunks_fetched_total: number;
   bytes_fetched_total: number;
   events_dropped_total: number;
@@ -61,6 +66,9 @@ export function createTransferCounters(): TransferCounters {
     attempts_reset_total: 0,
     attempts_malformed_total: 0,
     attempts_wrong_hash_total: 0,
+    attempts_hedged_total: 0,
+    holders_found_total: 0,
+    holders_reached_total: 0,
     chunks_fetched_total: 0,
     bytes_fetched_total: 0,
     events_dropped_total: 0,

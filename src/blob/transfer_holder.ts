@@ -20,6 +20,7 @@ import {
   SERVES_WAITING_PER_PEER_MAX,
 } from "./limits.ts";
 import type { TransferCounters } from "./transfer_counters.ts";
+import type { StreamEntry, TransferRegistry } from "./transfer_registry.ts";
 import {
   decodeTransferRequest,
   encodeTransferHeader,
@@ -45,6 +46,7 @@ export interface TransferHolderDeps {
   readonly log: Log;
   readonly source: BlobSource;
   readonly counters: TransferCounters;
+  readonly registry: TransferRegistry;
 }
 
 /**
@@ -58,6 +60,7 @@ interface Serve {
   readonly streamId: bigint;
   readonly hash: Uint8Array;
   readonly abort: AbortController;
+  readonly entry: StreamEntry;
   /** Bytes handed to the stream. */
   sentBytes: number;
 }
@@ -109,9 +112,14 @@ export class TransferHolder {
       counters.requests_over_limit_total += 1;
       return;
     }
-    const serve: Serve = { peer, streamId, hash, abort: new AbortController(), sentBytes: 0 };
+    const abort = new AbortController();
+    const entry = this.#deps.registry.openStream({ streamId, peer, hash, direction: "serve" });
+    const serve: Serve = { peer, streamId, hash, abort, entry, sentBytes: 0 };
     this.#serves.set(key, serve);
-    void this.#serve(serve).finally(() => this.#serves.delete(key));
+    void this.#serve(serve).finally(() => {
+      this.#serves.delete(key);
+      entry.end();
+    });
   }
 
   /** Gives up everything under way. */
@@ -195,6 +203,7 @@ export class TransferHolder {
         const event = bytes.subarray(at, at + DATA_EVENT_BYTES);
         await send(stream, event, serve.abort.signal);
         serve.sentBytes += event.length;
+        serve.entry.moved(serve.sentBytes, totalBytes);
         this.#deps.counters.bytes_served_total += event.length;
       }
     } finally {

@@ -10,6 +10,7 @@ import type { EndReceiving, MeshLink, ReceiveStreamHandler } from "../core/trans
 import { ReplyAssembly } from "./_reply_assembly.ts";
 import { REPLY_WINDOW_BYTES, TRANSFER_STALL_MS } from "./limits.ts";
 import type { TransferCounters } from "./transfer_counters.ts";
+import type { OpenStreamEntryOptions, TransferRegistry } from "./transfer_registry.ts";
 import { encodeTransferRequest, TRANSFER_SUBPROTOCOL, transferStreamId } from "./transfer_wire.ts";
 
 /** How one attempt ended. */
@@ -33,6 +34,8 @@ export interface AttemptRequest {
   /** The most it may measure; 16 MiB when left out. */
   readonly bytesMax?: number;
   readonly headerPatienceMs: number;
+  /** What the registry tells of it beside. */
+  readonly label?: Pick<OpenStreamEntryOptions, "bandwidthClass" | "pausedMs" | "getId">;
   /** Told the bytes of this attempt that are in place. */
   readonly onBytes?: (receivedBytes: number) => void;
   readonly signal?: AbortSignal;
@@ -43,6 +46,7 @@ export interface TransferRequesterDeps {
   readonly link: MeshLink;
   readonly clock: Clock;
   readonly counters: TransferCounters;
+  readonly registry: TransferRegistry;
 }
 
 /** Makes attempts; keeps the nonce. */
@@ -58,12 +62,13 @@ export class TransferRequester {
 
   /** Asks once. Rejects with the signal's reason only. */
   attempt(request: AttemptRequest): Promise<AttemptResult> {
-    const { link, clock, counters } = this.#deps;
-    const { peer, hash, signal, onBytes } = request;
+    const { link, clock, counters, registry } = this.#deps;
+    const { peer, hash, signal, onBytes, label } = request;
     if (signal?.aborted) return Promise.reject(signal.reason);
     const streamId = transferStreamId(this.#nonce++);
     const assembly = new ReplyAssembly(request.expectedBytes, request.bytesMax);
     counters.attempts_total += 1;
+    const entry = registry.openStream({ ...label, streamId, peer, hash, direction: "fetch" });
 
     return new Promise<AttemptResult>((resolve, reject) => {
       let cancelTimer = () => {};
@@ -74,6 +79,7 @@ export class TransferRequester {
         if (isSettled) return;
         isSettled = true;
         cancelTimer();
+        entry.end();
         closeStream({ abort: !isReplyWhole });
         signal?.removeEventListener("abort", onAbort);
         settle();
@@ -106,6 +112,7 @@ export class TransferRequester {
           else if (step === "progress") {
             // Empty events are no progress, or they could go on forever.
             if (assembly.receivedBytes > before || !hadHeader) progressMs = clock.now();
+            entry.moved(assembly.receivedBytes, assembly.totalBytes);
             onBytes?.(assembly.receivedBytes);
           } else if (step !== "kept") finish({ kind: "malformed" });
         },
