@@ -3,20 +3,22 @@
  * (`decisions.md` 15).
  *
  * Only verified chunks are written, and the file appears under its name only when the whole is right.
- * Fetched chunks are not kept in the store.
+ * Fetched chunks are kept in the store, so that a get which was interrupted asks for none of them again.
  */
 import { type Clock, equalBytes, idToHex, NetError, type RandomBytes } from "../base/mod.ts";
 import { createBlake3 } from "../core/crypto/mod.ts";
 import type { Log } from "../observe/mod.ts";
-import type { HolderBook } from "./_holder_book.ts";
 import { inOrder } from "./_ordered_window.ts";
 import { openOutputFile } from "./_output_file.ts";
 import { type BlobTarget, describeTarget, formatAddress, formatMeshUri } from "./address.ts";
 import type { BlobStore } from "./blob_store.ts";
 import { GET_BYTES_MAX, GET_CHUNKS_MAX } from "./limits.ts";
+import { MeshChunks } from "./mesh_chunks.ts";
+import type { BandwidthClass } from "./policy/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import type { FetchableRef } from "./resolver.ts";
 import type { BlobTransfer } from "./transfer.ts";
+import type { GetEntry } from "./transfer_registry.ts";
 
 /** What {@linkcode createBlobFetcher} needs. */
 export interface BlobFetcherDeps {
@@ -26,10 +28,16 @@ export interface BlobFetcherDeps {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly log: Log;
+  /** Whether fetched chunks stay when a get is complete; they do when left out. */
+  readonly keepsFetched?: () => boolean;
 }
 
 /** Options of {@linkcode BlobFetcher.getInto}. */
 export interface GetIntoOptions {
+  /** Asks only these peers. */
+  readonly from?: readonly bigint[];
+  /** Foreground when left out. */
+  readonly bandwidthClass?: BandwidthClass;
   readonly onProgress?: OnBlobProgress;
   readonly signal?: AbortSignal;
 }
@@ -59,6 +67,8 @@ export interface GotBlob {
   readonly size: number;
   /** Peers that sent some of it; none when all of it was here. */
   readonly from: readonly bigint[];
+  /** Bytes that were here before, from an earlier get or otherwise. */
+  readonly localBytes: number;
 }
 
 /** Where a blob is described. */
@@ -164,33 +174,62 @@ class StoreBlobFetcher implements BlobFetcher {
     open: () => Promise<BlobSink>,
     options: GetIntoOptions = {},
   ): Promise<GotBlob> {
-    const { clock, log, store, transfer } = this.#deps;
-    const { onProgress, signal } = options;
+    const get = this.#deps.transfer?.registry.beginGet(
+      describeTarget(target),
+      options.bandwidthClass,
+    );
+    const signals = [options.signal, get?.signal].filter((signal) => signal !== undefined);
+    try {
+      const signal = AbortSignal.any(signals);
+      const got = await this.#getInto(target, open, { ...options, signal }, get);
+      get?.end();
+      return got;
+    } catch (error) {
+      get?.end(error);
+      throw error;
+    }
+  }
+
+  async #getInto(
+    target: BlobTarget,
+    open: () => Promise<BlobSink>,
+    options: GetIntoOptions & { readonly signal: AbortSignal },
+    get: GetEntry | undefined,
+  ): Promise<GotBlob> {
+    const { clock, log, store, keepsFetched } = this.#deps;
+    const { onProgress, signal, from: peers } = options;
     const gate = createProgressGate(clock, onProgress);
     gate.finish({ stage: "resolve", doneBytes: 0, totalBytes: undefined });
     const located = await this.locate(target, { signal });
     const { ref, peer } = located;
     const totalBytes = located.isSizeKnown || ref.size > 0 ? ref.size : undefined;
-    const book = transfer?.createBook();
-    if (peer !== undefined) book?.noteHolder(peer);
+    const reader = new MeshChunks(this.#deps, {
+      target: describeTarget(target),
+      blobHash: target.kind === "address" ? target.hash : undefined,
+      get,
+      peers,
+    });
+    if (peer !== undefined) reader.book?.noteHolder(peer);
     const sink = await open();
     try {
       const from = new Set<bigint>();
       const whole = createBlake3();
       const coming = new Map<number, number>();
       let doneBytes = 0;
+      let localBytes = 0;
       const report = () => {
         let bytes = doneBytes;
         for (const received of coming.values()) bytes += received;
+        get?.progress(bytes, totalBytes);
         gate.update({ stage: "fetch", doneBytes: bytes, totalBytes });
       };
-      const work = async (wanted: WantedChunk, index: number, abort: AbortSignal) => {
+      const work = async ({ hash, size }: WantedChunk, index: number, abort: AbortSignal) => {
         const onBytes = (received: number) => {
           coming.set(index, received);
           report();
         };
-        const got = await this.#getChunk(wanted, book, target, onBytes, abort);
-        return { ...got, index };
+        const chunk = await reader.read(hash, { expectedBytes: size, onBytes, signal: abort });
+        return { ...chunk, index };
       };
       for await (
         const chunk of inOrder(chunksOf(ref), work, {
@@ -199,55 +238,29 @@ class StoreBlobFetcher implements BlobFetcher {
           signal,
         })
       ) {
-        await sink.write(chunk.bytes);
+        const written = sink.write(chunk.bytes);
         whole.update(chunk.bytes);
+        await written;
         coming.delete(chunk.index);
         doneBytes += chunk.bytes.length;
         if (chunk.peer !== undefined) from.add(chunk.peer);
+        else localBytes += chunk.bytes.length;
         report();
       }
       const hash = whole.digest();
       if (target.kind === "address" && !equalBytes(hash, target.hash)) {
-        if (peer !== undefined) book?.noteLie(peer);
+        if (peer !== undefined) reader.book?.noteLie(peer);
         log.warn("blob_refused", { address: formatAddress(target.hash), manifest_of: idOf(peer) });
         throw wrongWhole(target, hash, peer);
       }
       gate.finish({ stage: "finish", doneBytes, totalBytes: doneBytes });
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       await sink.commit();
       store.counters.dataforts_blobs_fetched_total += 1;
-      return { address: formatAddress(hash), size: doneBytes, from: [...from] };
+      if (keepsFetched?.() === false) await reader.dropKept();
+      return { address: formatAddress(hash), size: doneBytes, from: [...from], localBytes };
     } finally {
-      await sink.discard();
-    }
-  }
-
-  async #getChunk(
-    wanted: WantedChunk,
-    book: HolderBook | undefined,
-    target: BlobTarget,
-    onBytes: (receivedBytes: number) => void,
-    signal: AbortSignal,
-  ): Promise<{ readonly bytes: Uint8Array; readonly peer: bigint | undefined }> {
-    const { store, transfer } = this.#deps;
-    signal.throwIfAborted();
-    const own = await store.readChunk(wanted.hash);
-    if (own !== undefined && (wanted.size === undefined || own.length === wanted.size)) {
-      return { bytes: own, peer: undefined };
-    }
-    if (transfer === undefined) throw notFound(target, "this node does not hold all of it");
-    try {
-      const expectedBytes = wanted.size;
-      return await transfer.fetchChunk(wanted.hash, { book, expectedBytes, onBytes, signal });
-    } catch (error) {
-      if (!(error instanceof NetError)) throw error;
-      if (error.code === "not_found") throw notFound(target, "no connected node has it", error);
-      const reason = error.message.replace(/^Cannot fetch /, "");
-      throw new NetError(error.code, `Cannot get blob ${describeTarget(target)}: ${reason}`, {
-        cause: error,
-        next: error.next,
-        data: error.data,
-      });
+      await Promise.all([sink.discard(), reader.settle()]);
     }
   }
 }

@@ -156,3 +156,6 @@ export const FOUND_HOLDERS_MAX = 8;
 
 /** Longest search for holders that are not connected, with reaching one: a few tries of a hole punch. */
 export const SEARCH_MS = 15_000;
+
+/** Fetched chunks on their way to the store: with those of the window 20 chunks at most, 80 MiB. */
+export const KEEP_WRITES_MAX = 4;

@@ -35,6 +35,7 @@ export {
   TREE_FAN_OUT,
   TREE_NODE_BYTES_MAX,
 } from "./limits.ts";
+export * from "./mesh_chunks.ts";
 export * from "./policy/mod.ts";
 export type { BlobProgress, OnBlobProgress } from "./progress.ts";
 export type { BlobCursor, BlobKind, BlobOrigin, BlobRecord } from "./queries.ts";

@@ -28,6 +28,8 @@ export function addBlobServices(
   const deps = { clock: systemClock, log, metrics };
   const memory = createPolicyMemory(storage.ledger);
   const policy = supervisor.add(() => new PolicyService({ ...deps, memory }));
-  const blobs = supervisor.add(() => new BlobService({ ...deps, storage, mesh: mesh?.mesh }));
+  const blobs = supervisor.add(() =>
+    new BlobService({ ...deps, storage, mesh: mesh?.mesh, nat: mesh?.nat, policy })
+  );
   return { policy, blobs };
 }

@@ -117,6 +117,7 @@ Deno.test("get() turns from a peer that lies to one that does not, and remembers
     const { counters } = asker.transfer;
     assert.ok(counters.attempts_wrong_hash_total >= 1);
     const before = counters.attempts_wrong_hash_total;
+    for await (const hash of asker.chunks.list()) await asker.chunks.remove(hash);
     const got = await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/b` }));
     assert.deepEqual(got.from, [3n]);
     assert.equal(counters.attempts_wrong_hash_total, before);

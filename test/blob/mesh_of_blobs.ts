@@ -1,5 +1,5 @@
 /** Nodes with stores and transfers over fake links, on a clock of the test. */
-import { systemRandom } from "../../src/base/mod.ts";
+import { NetError, systemRandom } from "../../src/base/mod.ts";
 import {
   type BlobFetcher,
   type BlobStore,
@@ -23,6 +23,8 @@ export interface BlobNode {
   readonly store: BlobStore;
   readonly transfer: BlobTransfer;
   readonly fetcher: BlobFetcher;
+  /** What connects a node that can be reached. */
+  readonly reachable: Map<bigint, () => void>;
 }
 
 /** The mesh of one test. */
@@ -49,14 +51,21 @@ export async function withMesh(action: (mesh: BlobMesh) => Promise<void>): Promi
     const chunks = createMemoryChunkStore({ bytesMax: 32 * CHUNK_BYTES });
     const store = await createBlobStore({ ledger, chunks, clock, log: silentLog });
     const deps = { clock, random: systemRandom, log: silentLog };
-    const transfer = createBlobTransfer({ ...deps, link, source: store });
+    const reachable = new Map<bigint, () => void>();
+    const reach = (peer: bigint): Promise<void> => {
+      const connect = reachable.get(peer);
+      if (connect === undefined) return Promise.reject(new NetError("unreachable", "Nobody"));
+      connect();
+      return Promise.resolve();
+    };
+    const transfer = createBlobTransfer({ ...deps, link, source: store, reach });
     transfer.start();
     const fetcher = createBlobFetcher({ ...deps, store, transfer });
     closers.push(async () => {
       transfer.stop();
       await ledger.close();
     });
-    return { link, chunks, store, transfer, fetcher };
+    return { link, chunks, store, transfer, fetcher, reachable };
   };
   const nodes = [await create(1n), await create(2n), await create(3n)] as const;
   network.connect(nodes[0].link, nodes[1].link);

@@ -8,7 +8,7 @@ import { NetError } from "../../base/mod.ts";
 import { LINK_BYTES_PER_SECOND } from "./bandwidth.ts";
 import { RETENTION_FLOOR_MS } from "./gc.ts";
 import { HEALTH_MARKS } from "./health_gate.ts";
-import { GIB, HEAT_ENTRIES_MAX, MIB } from "./limits.ts";
+import { GIB, HEAT_ENTRIES_MAX, HOUR_MS, MIB } from "./limits.ts";
 import { formatSetting, parseSetting, POLICY_FIELDS, type PolicyField } from "./policy_fields.ts";
 import type { DataScope } from "./scope.ts";
 
@@ -63,6 +63,15 @@ export interface DataPolicy {
   readonly cache: {
     readonly isEnabled: boolean;
     readonly capBytes: number;
+  };
+  /** Gets. */
+  readonly fetch: {
+    readonly keepsChunks: boolean;
+  };
+  /** Puts that can be resumed. */
+  readonly staging: {
+    readonly checkpointBytes: number;
+    readonly ttlMs: number;
   };
   readonly gc: {
     readonly retentionFloorMs: number;
@@ -119,6 +128,8 @@ export const DEFAULT_DATA_POLICY: DataPolicy = {
   // One in seven seconds: 2 GiB an hour in chunks of 4 MiB, which a slow disk bears beside its work.
   moves: { perHourMax: 512, restMs: 3_600_000 },
   cache: { isEnabled: false, capBytes: GIB },
+  fetch: { keepsChunks: true },
+  staging: { checkpointBytes: 64 * MIB, ttlMs: 24 * HOUR_MS },
   gc: { retentionFloorMs: RETENTION_FLOOR_MS, pressureRatio: 0.95 },
   health: HEALTH_MARKS,
   bandwidth: { nicPeakBytesPerSecond: 0, backgroundFraction: 0.25, realtimeFraction: 0.5 },

@@ -134,6 +134,19 @@ const ROWS: readonly (readonly [key: string, name: string, PolicyValues, about: 
   ],
   ["cache.enabled", "isEnabled", SWITCH, "keep a copy of what is fetched"],
   ["cache.cap", "capBytes", bytes(MIB), "most that copies take"],
+  ["fetch.keep", "keepsChunks", SWITCH, "chunks of a complete get stay until room is needed"],
+  [
+    "staging.checkpoint",
+    "checkpointBytes",
+    { kind: "bytes", min: 4 * MIB, max: 16 * GIB },
+    "an interrupted put goes on from its last multiple of this",
+  ],
+  [
+    "staging.ttl",
+    "ttlMs",
+    { kind: "ms", min: 60_000, max: 365 * DAY_MS },
+    "an interrupted put is given up after so long",
+  ],
   [
     "gc.retention_floor",
     "retentionFloorMs",

@@ -17,6 +17,8 @@ import {
   type GetBlobOptions,
   type GetIntoOptions,
   type GotBlob,
+  type HolderFinder,
+  linkBytesPerSecond,
   type OnBlobProgress,
   parseAddress,
   type PutBlobOptions,
@@ -25,7 +27,9 @@ import {
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../../observe/mod.ts";
 import type { MeshService } from "../mesh.ts";
+import type { NatService } from "../nat/mod.ts";
 import type { Storage } from "../storage.ts";
+import type { PolicyService } from "./policy_service.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What {@linkcode BlobService} needs. */
@@ -35,7 +39,11 @@ export interface BlobServiceDeps {
   readonly metrics: MetricRegistry;
   readonly storage: Storage;
   /** `undefined` where no mesh runs. */
-  readonly mesh: MeshService | undefined;
+  readonly mesh: Pick<MeshService, "transport"> | undefined;
+  /** Ways to holders that are not connected; only connected peers are asked when left out. */
+  readonly nat?: Pick<NatService, "reach">;
+  /** The default policy when left out. */
+  readonly policy?: Pick<PolicyService, "current" | "onChange">;
 }
 
 /** Time a node has for other things before it looks for chunks that no row knows. */
@@ -66,6 +74,8 @@ export class BlobService implements Service {
   readonly #deps: BlobServiceDeps;
   #transfer: BlobTransfer | undefined;
   #stopSweep: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
+  #finder: HolderFinder | undefined;
 
   constructor(deps: BlobServiceDeps) {
     this.#deps = deps;
@@ -73,7 +83,7 @@ export class BlobService implements Service {
   }
 
   start(): Promise<void> {
-    const { mesh, clock, log, storage, metrics } = this.#deps;
+    const { mesh, nat, clock, log, storage, metrics, policy } = this.#deps;
     const { blobs } = storage;
     metrics.register("blobs", () => ({ ...blobs.counters }));
     if (mesh !== undefined) {
@@ -83,7 +93,19 @@ export class BlobService implements Service {
         random: systemRandom,
         log,
         source: blobs,
+        finder: this.#finder,
+        reach: nat && ((peer, signal) => nat.reach(peer, signal)),
       });
+      if (policy !== undefined) {
+        const configure = () =>
+          transfer.configure({
+            fraction: 1,
+            peakBytesPerSecond: linkBytesPerSecond(policy.current),
+            ...policy.current.bandwidth,
+          });
+        configure();
+        this.#stopListening = policy.onChange(configure);
+      }
       metrics.register("transfer", () => ({ ...transfer.counters }));
       transfer.start();
       this.#transfer = transfer;
@@ -95,6 +117,7 @@ export class BlobService implements Service {
   async stop(): Promise<void> {
     this.#stopSweep?.();
     this.#stopSweep = undefined;
+    this.#stopListening?.();
     this.#transfer?.stop();
     this.#transfer = undefined;
     await this.uploads.stop();
@@ -102,6 +125,17 @@ export class BlobService implements Service {
 
   health(): ServiceHealth {
     return { state: "healthy" };
+  }
+
+  /** What is moved between this node and peers; `undefined` where no mesh runs. */
+  get transfer(): BlobTransfer | undefined {
+    return this.#transfer;
+  }
+
+  /** Sets who knows holders beyond the connected peers. */
+  useFinder(finder: HolderFinder): void {
+    this.#finder = finder;
+    this.#transfer?.useFinder(finder);
   }
 
   /**
@@ -175,9 +209,15 @@ export class BlobService implements Service {
   }
 
   #fetcher(): BlobFetcher {
-    const { clock, log, storage } = this.#deps;
-    const transfer = this.#transfer;
-    return createBlobFetcher({ store: storage.blobs, transfer, clock, random: systemRandom, log });
+    const { clock, log, storage, policy } = this.#deps;
+    return createBlobFetcher({
+      store: storage.blobs,
+      transfer: this.#transfer,
+      clock,
+      random: systemRandom,
+      log,
+      keepsFetched: policy && (() => policy.current.fetch.keepsChunks),
+    });
   }
 
   async #timed(put: () => Promise<StoredBlob>): Promise<PutResult> {
