@@ -31,6 +31,7 @@ import {
   toNodeFlags,
   toStartArguments,
 } from "./start_flags.ts";
+import { httpText } from "./node_status.ts";
 import { runVerb } from "./verb.ts";
 
 /** The verb. */
@@ -43,6 +44,7 @@ export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
       "  net node start --detach --port 9900\n" +
       "  net node start --data-dir /srv/net --udp 0.0.0.0:7000\n\n" +
       "ENVIRONMENT\n  NET_TICKET  NET_UDP  NET_PORT  NET_LISTEN  NET_BIND  NET_SOCKET\n" +
+      "  NET_HTTP  NET_HTTP_WRITE\n" +
       "  NET_FAMILY_ID (FAMILY_ID)  NET_NODE_ID (NODE_ID)  NET_DATA_DIR  NET_PROFILE\n" +
       "  NET_PEER  NET_EXPECT  NET_PSK_FILE  NET_LOG_LEVEL  NET_LOG_FORMAT\n" +
       "  NET_SUBNET  NET_SUBNET_RULES (with ; between)  NET_GATEWAY\n" +
@@ -204,6 +206,7 @@ export function startText(
     ["socket", textOf(status.socket)],
     ["udp", listOf(status.udp).map(textOf).join(", ")],
     ["tcp", textOf(status.tcp)],
+    ["http", httpText(status.http)],
     ["data", textOf(status.data_dir) || "in memory"],
     ["log", textOf(status.log)],
     ["ticket", ticket ?? `run ${commandAt("net node ticket", flags)} to print one to join with`],

@@ -60,6 +60,7 @@ export function statusText(status: Readonly<Record<string, unknown>>): string {
     ["socket", textOf(status.socket)],
     ["udp", listOf(status.udp).map(textOf).join(", ")],
     ["tcp", textOf(status.tcp)],
+    ["http", httpText(status.http)],
     ["data", textOf(status.data_dir) || "in memory"],
     ["peers", peersText(status, peers.length)],
     ["failures", failuresText(status)],
@@ -67,6 +68,12 @@ export function statusText(status: Readonly<Record<string, unknown>>): string {
     ["dropped", dropsText(status)],
   ]);
   return peers.length === 0 ? fields : `${fields}\n\n${peerTable(peers)}`;
+}
+
+/** Where objects are served; nothing without. */
+export function httpText(address: unknown): string | undefined {
+  const text = textOf(address);
+  return text === "" ? undefined : `http://${text}`;
 }
 
 /** Drops named in one line; net node counters names them all. */

@@ -1,6 +1,5 @@
 /** Flags of `net node start` (`decisions.md` 4, `validation.md` 4), and their way back into arguments. */
 import type { FlagParametersForType } from "@stricli/core";
-import { NetError } from "../src/base/mod.ts";
 import type { NodeFlags } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import {
@@ -24,6 +23,7 @@ export interface StartFlags extends SharedFlags {
   readonly listen?: string;
   readonly bind?: string;
   readonly http?: string;
+  readonly httpWrite?: "token" | "loopback" | "off";
   readonly join?: string;
   readonly peer?: readonly string[];
   readonly expect?: readonly string[];
@@ -77,7 +77,13 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   jsonrpcPort: hiddenTextFlag("PORT", "Same as --port"),
   listen: textFlag("ADDR:PORT", "Serve JSON-RPC lines over TCP there"),
   bind: textFlag("ADDR", "Address that goes with --port"),
-  http: textFlag("ADDR:PORT", "HTTP gateway; not part of this version"),
+  http: textFlag("ADDR:PORT", "Serve objects over HTTP there; a port alone means 127.0.0.1"),
+  httpWrite: {
+    kind: "enum",
+    values: ["token", "loopback", "off"],
+    optional: true,
+    brief: "Who stores objects over HTTP: who has the secret, this machine, none; default: token",
+  },
   join: textFlag("TICKET", "Join with a ticket: a word, - for standard input, or @FILE"),
   peer: listFlag("ADDR#NODEID#NOISEKEY", "Connect to a peer without a ticket; repeatable"),
   expect: listFlag("NODEID", "Accept the direct handshake of this node; repeatable"),
@@ -209,14 +215,9 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
 /**
  * The part of the flags that is configuration, with every spelling brought to one.
  *
- * @throws NetError `usage` for `--http`, and for spellings that contradict each other.
+ * @throws NetError `usage` for spellings that contradict each other.
  */
 export function toNodeFlags(flags: StartFlags): NodeFlags {
-  if (flags.http !== undefined) {
-    throw new NetError("usage", "Cannot use --http: the gateway is not part of this version", {
-      next: "serve JSON-RPC with --port or --listen",
-    });
-  }
   return {
     udp: flags.udp,
     port: oneSpelling({
@@ -226,6 +227,8 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     }),
     listen: flags.listen,
     bind: flags.bind,
+    http: flags.http,
+    httpWrite: flags.httpWrite,
     socket: socketFlag(flags),
     family: flags.family,
     dataDir: flags.dataDir,

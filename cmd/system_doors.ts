@@ -20,7 +20,9 @@ export function systemDoors(): Doors {
     },
     createNode: async (config, deps) => {
       const { createControlledNode } = await import("../src/control/node/mod.ts");
-      return createControlledNode(config, deps);
+      if (config.http === undefined) return createControlledNode(config, deps);
+      const { nodeGateway } = await import("../src/gateway/mod.ts");
+      return createControlledNode(config, { ...deps, gateway: nodeGateway(deps) });
     },
     checkLogs: async (folder, { onChecked, ...options }) => {
       const { checkLogFolders } = await import("../src/services/mod.ts");

@@ -78,11 +78,24 @@ export interface ControlService extends Service {
 /** Makes the control surface of a node. */
 export type ControlFactory = (node: Node, onFailure: (error: unknown) => void) => ControlService;
 
+/** An HTTP surface: a service that says where it listens. */
+export interface GatewayService extends Service {
+  /** `ip:port` once it was started. */
+  readonly httpAddress: string | undefined;
+  /** What programs write with; never logged, and told over the node's own socket alone. */
+  readonly httpSecret: string | undefined;
+}
+
+/** Makes the HTTP surface of a node. */
+export type GatewayFactory = (node: Node, onFailure: (error: unknown) => void) => GatewayService;
+
 /** What {@linkcode createNode} needs beside the configuration. */
 export interface NodeDeps {
   readonly log: Log;
   /** Left out, the node has no control surface. */
   readonly control?: ControlFactory;
+  /** Left out, the node serves no HTTP, whatever its configuration says. */
+  readonly gateway?: GatewayFactory;
   /** `storage` runs only what works on the data folder; `mesh`, the default, everything. */
   readonly scope?: "mesh" | "storage";
 }
@@ -124,6 +137,7 @@ export class Node {
   #blobServices: BlobServices | undefined;
   #openServices: OpenServices | undefined;
   #control: ControlService | undefined;
+  #gateway: GatewayService | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(config: NodeConfig, deps: NodeDeps) {
@@ -235,6 +249,17 @@ export class Node {
     return required(this.#keys, "keys");
   }
 
+  /** Folder of everything the node keeps; `undefined` in memory. */
+  get dataDir(): string | undefined {
+    return this.#folder?.path;
+  }
+
+  /** Where HTTP is served and with which secret it is written; `undefined` where it is not. */
+  get http(): { readonly address: string; readonly secret: string } | undefined {
+    const { httpAddress: address, httpSecret: secret } = this.#gateway ?? {};
+    return address === undefined || secret === undefined ? undefined : { address, secret };
+  }
+
   /** True when the mesh runs, not only the storage. */
   get hasMesh(): boolean {
     return this.#meshServices !== undefined;
@@ -305,6 +330,7 @@ export class Node {
       noise_public_key: toHex(noise.publicKey),
       udp: this.hasMesh ? this.mesh.addressTexts() : [],
       tcp: this.#control?.tcpAddress ?? null,
+      http: this.#gateway?.httpAddress ?? null,
       socket: this.#control?.socketPath ?? null,
       data_dir: this.#folder?.path ?? null,
       label: this.config.label,
@@ -367,7 +393,7 @@ export class Node {
 
   async #open(): Promise<void> {
     const { config } = this;
-    const { log, control, scope } = this.#deps;
+    const { log, control, gateway, scope } = this.#deps;
     const ticket = config.join === undefined ? undefined : readTicket(config.join);
     if (config.dataDir !== undefined) this.#folder = await takeDataFolder(config.dataDir);
     const folder = this.#folder?.path;
@@ -410,6 +436,9 @@ export class Node {
     this.#openServices = addOpenServices(parts, mesh);
     // Behind the channels, which say whose logs may be opened.
     this.#bus = addBusService(parts, logs, mesh, this.stopSignal);
+    if (gateway !== undefined && config.http !== undefined) {
+      this.#gateway = this.#supervisor.add((onFailure) => gateway(this, onFailure));
+    }
   }
 }
 

@@ -25,6 +25,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "hash-wasm": ["src/core/crypto/"],
   "kysely": ["src/core/ledger/", "/queries.ts"],
   "@stricli/": ["cmd/"],
+  "hono": ["src/gateway/"],
   "valibot": ["src/schema/"],
   "ioredis": ["src/log/bus/adapters/redis/"],
   "@nats-io/": ["src/log/bus/adapters/jetstream/"],

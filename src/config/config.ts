@@ -34,6 +34,7 @@ import {
   identityPath,
 } from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
+import { type HttpSettings, readHttpSettings } from "./http_settings.ts";
 import { type LogSettings, readLogSettings } from "./log_settings.ts";
 import { readStoreSettings, type StoreSettings } from "./store_settings.ts";
 
@@ -54,7 +55,7 @@ const SOCKET_PATH_BYTES_MAX = 107;
 export type Profile = "micro" | "macro";
 
 /** Configuration of one node; frozen. */
-export interface NodeConfig extends LogSettings, StoreSettings {
+export interface NodeConfig extends LogSettings, StoreSettings, HttpSettings {
   /** Address of the mesh socket; port 0 means the kept one, or any. */
   readonly udp: SocketAddress;
   /** Address of JSON-RPC over TCP; `undefined` for none. */
@@ -169,6 +170,7 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
     udp: layers.read("udp", parseListen, "must be ADDR:PORT with an IP address") ??
       { host: "0.0.0.0", port: 0 },
     tcp: readTcp(layers),
+    ...readHttpSettings(layers),
     socketPath: readSocketPath(given("socket"), cwd),
     family,
     dataDir: isAmnesia ? undefined : dataDir,

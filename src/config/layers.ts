@@ -26,6 +26,8 @@ const SETTINGS = {
   port: ["--port", "NET_PORT"],
   listen: ["--listen", "NET_LISTEN"],
   bind: ["--bind", "NET_BIND"],
+  http: ["--http", "NET_HTTP"],
+  httpWrite: ["--http-write", "NET_HTTP_WRITE"],
   socket: ["--socket", "NET_SOCKET"],
   family: ["--family", "NET_FAMILY_ID", "FAMILY_ID"],
   dataDir: ["--data-dir", "NET_DATA_DIR"],

@@ -15,8 +15,14 @@ export interface MetricRegistry {
    *
    * Names become `net_<area>_<field>`; fields that a specification names in full (`dataforts_…`,
    * `fold_…`) keep their name (`decisions.md` 23). A field may end in labels: `name{fold="routing"}`.
+   *
+   * @param options.isSpecified Every name is in a specification, and is kept.
    */
-  register(area: string, read: () => CounterSet): void;
+  register(
+    area: string,
+    read: () => CounterSet,
+    options?: { readonly isSpecified?: boolean },
+  ): void;
   /** All values now, sorted by name. */
   snapshot(): CounterSet;
   /** Prometheus text exposition, version 0.0.4. */
@@ -27,18 +33,20 @@ const SPECIFIED = /^(dataforts|fold)_/;
 
 /** Creates an empty registry. */
 export function createMetricRegistry(): MetricRegistry {
-  const areas = new Map<string, () => CounterSet>();
+  const areas = new Map<string, { read: () => CounterSet; isSpecified: boolean }>();
   const snapshot = (): CounterSet => {
     const rows: [string, number][] = [];
-    for (const [area, read] of areas) {
+    for (const [area, { read, isSpecified }] of areas) {
       for (const [field, value] of Object.entries(read())) {
-        rows.push([SPECIFIED.test(field) ? field : `net_${area}_${field}`, value]);
+        const isKept = isSpecified || SPECIFIED.test(field);
+        rows.push([isKept ? field : `net_${area}_${field}`, value]);
       }
     }
     return Object.fromEntries(rows.sort(([a], [b]) => a < b ? -1 : 1));
   };
   return {
-    register: (area, read) => void areas.set(area, read),
+    register: (area, read, { isSpecified = false } = {}) =>
+      void areas.set(area, { read, isSpecified }),
     snapshot,
     toPrometheus: () => {
       let text = "";

@@ -5,7 +5,7 @@
 import { NetError, systemClock } from "../../base/mod.ts";
 import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "../../config/mod.ts";
 import type { ServiceHealth } from "../../kernel/mod.ts";
-import { type ControlFactory, createNode, type Node } from "../../node.ts";
+import { type ControlFactory, createNode, type GatewayFactory, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobFlowMethods } from "./blob_flow_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
@@ -29,13 +29,16 @@ import { toolMethods } from "./tool_methods.ts";
 export interface NodeControlDeps {
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** For nodes that serve HTTP. */
+  readonly gateway?: GatewayFactory;
 }
 
 const BUILD: BuildInfo = { buildHash: "unknown", compiledAt: "unknown" };
 
 /** Builds a node with a control surface; nothing is opened before its `start`. */
 export function createControlledNode(config: NodeConfig, deps: NodeControlDeps): Node {
-  return createNode(config, { log: deps.log, control: nodeControl(deps) });
+  const { log, gateway } = deps;
+  return createNode(config, { log, control: nodeControl(deps), gateway });
 }
 
 /** Makes the control surface of a node. */

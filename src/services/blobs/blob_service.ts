@@ -19,6 +19,7 @@ import {
   type GotBlob,
   type HolderFinder,
   linkBytesPerSecond,
+  type LocatedBlob,
   type OnBlobProgress,
   parseAddress,
   type PutBlobOptions,
@@ -162,6 +163,14 @@ export class BlobService implements Service {
     const startedAt = clock.now();
     const got = await this.#fetcher().get(target, options);
     return { ...got, seconds: (clock.now() - startedAt) / 1000 };
+  }
+
+  /** Finds where a blob is described, here or at peers; see {@linkcode BlobFetcher.locate}. */
+  locate(
+    target: BlobTarget,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<LocatedBlob> {
+    return this.#fetcher().locate(target, options);
   }
 
   /** Gives a blob to a sink, from here or from peers; see {@linkcode BlobFetcher.getInto}. */

@@ -1,0 +1,100 @@
+/**
+ * The gateway of a node: its HTTP listener, and the routes that are served there.
+ *
+ * Further surfaces are further routes: `GatewayDeps.routes` takes them.
+ */
+import { formatSocketAddress, systemClock, systemRandom } from "../base/mod.ts";
+import type { ServiceHealth } from "../kernel/mod.ts";
+import type { GatewayFactory, GatewayService, Node } from "../node.ts";
+import type { Log } from "../observe/mod.ts";
+import { createGatewayApp } from "./app.ts";
+import { GatewayCounters } from "./gateway_counters.ts";
+import { HttpServer } from "./http/http_server.ts";
+import { openHttpSecret } from "./http_secret.ts";
+import { createNodeObjects } from "./objects/node_objects.ts";
+import { objectRoutes } from "./objects/object_routes.ts";
+import { createWriteGuard } from "./objects/write_guard.ts";
+import { problemResponse } from "./problem.ts";
+import { isLoopback } from "./web_guard.ts";
+
+/** What the gateway needs beside the node. */
+export interface GatewayDeps {
+  readonly log: Log;
+}
+
+/** Makes the gateway of a node whose configuration has an address for it. */
+export function nodeGateway(deps: GatewayDeps): GatewayFactory {
+  return (node) => new Gateway(node, deps);
+}
+
+class Gateway implements GatewayService {
+  readonly name = "gateway";
+  readonly #node: Node;
+  readonly #deps: GatewayDeps;
+  #server: HttpServer | undefined;
+  #httpAddress: string | undefined;
+  #secret: string | undefined;
+
+  constructor(node: Node, deps: GatewayDeps) {
+    this.#node = node;
+    this.#deps = deps;
+  }
+
+  get httpAddress(): string | undefined {
+    return this.#httpAddress;
+  }
+
+  get httpSecret(): string | undefined {
+    return this.#secret;
+  }
+
+  async start(): Promise<void> {
+    const { config, blobs, storage, metrics } = this.#node;
+    const { log } = this.#deps;
+    if (config.http === undefined) return;
+    const isLocal = isLoopback(config.http.host);
+    const secret = this.#secret = await openHttpSecret(this.#node.dataDir, systemRandom);
+    const counters = new GatewayCounters();
+    const guard = createWriteGuard(config.httpWrite, secret);
+    const source = createNodeObjects({ blobs, store: storage.blobs });
+    const app = createGatewayApp(
+      { clock: systemClock, random: systemRandom, log, counters, isLocal },
+      objectRoutes({ source, guard, counters }),
+    );
+    const server = this.#server = new HttpServer({
+      clock: systemClock,
+      handle: app,
+      refuse: ({ status, message }) =>
+        problemResponse({
+          status,
+          code: "bad_request",
+          message: `Cannot read request: ${message}`,
+        }),
+    });
+    metrics.register("http", () => {
+      const { bytes_in_total: _in, bytes_out_total: _out, ...own } = server.counters;
+      return own;
+    });
+    metrics.register("http_specified", () => {
+      const { bytes_in_total, bytes_out_total } = server.counters;
+      return { ...counters.snapshot(), bytes_in_total, bytes_out_total };
+    }, { isSpecified: true });
+    this.#httpAddress = formatSocketAddress(server.listen(config.http));
+    log.info("http_started", { http: this.#httpAddress, write: config.httpWrite });
+    if (!isLocal) {
+      log.warn("http_open", {
+        hint: "whoever reaches this address can read every object whose address they know",
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop();
+    this.#server = undefined;
+    this.#httpAddress = undefined;
+  }
+
+  health(): ServiceHealth {
+    return { state: "healthy" };
+  }
+}

@@ -1,0 +1,2 @@
+/** The HTTP surface of a node. */
+export * from "./gateway_service.ts";

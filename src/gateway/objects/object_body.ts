@@ -1,0 +1,69 @@
+/**
+ * The body of an answer out of an object that comes chunk by chunk. The last chunk waits until the hash of the
+ * whole is right: a client never holds all bytes of an object that is not the one it asked for.
+ */
+import type { BlobSink } from "../../blob/mod.ts";
+
+/** Passes an object on, one chunk behind it. */
+export class ObjectBody implements BlobSink {
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #begun = Promise.withResolvers<void>();
+  /** The answer's body. */
+  readonly readable: ReadableStream<Uint8Array>;
+  #held: Uint8Array | undefined;
+
+  /** @param onLeft Called when nobody reads any more. */
+  constructor(onLeft: (reason: unknown) => void) {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(
+      undefined,
+      undefined,
+      {
+        highWaterMark: 0,
+      },
+    );
+    this.readable = readable;
+    this.#writer = writable.getWriter();
+    this.#writer.closed.catch(onLeft);
+    this.#begun.promise.catch(() => {}); // Whoever waits for it sees it; others need not.
+  }
+
+  /** Settles when the first chunk is there, or is known not to come: until then another answer can be given. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const before = this.#held;
+    this.#held = bytes;
+    this.#begun.resolve();
+    if (before !== undefined) await this.#send(before);
+  }
+
+  async commit(): Promise<void> {
+    this.#begun.resolve();
+    if (this.#held !== undefined) await this.#send(this.#held);
+    this.#held = undefined;
+    await this.#writer.close();
+  }
+
+  discard(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** The rest does not come. */
+  async fail(error: unknown): Promise<void> {
+    this.#begun.reject(error);
+    this.#held = undefined;
+    await this.#writer.abort(error).catch(() => {});
+  }
+
+  /** Bytes of the chunk that waits: all of the object where it is one chunk. */
+  get heldBytes(): number {
+    return this.#held?.length ?? 0;
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    await this.#writer.ready;
+    await this.#writer.write(bytes);
+  }
+}
