@@ -52,6 +52,8 @@ export interface StartFlags extends SharedFlags {
   readonly logKeep?: string;
   readonly logSegment?: string;
   readonly logSweep?: string;
+  readonly blobRetention?: string;
+  readonly blobGc?: string;
   readonly bus?: "log" | "noop" | "redis" | "jetstream" | "mesh";
   readonly busUrl?: string;
   readonly busPeer?: string;
@@ -172,6 +174,11 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   ),
   logSegment: textFlag("SIZE", "Size of a channel log's segments on disk, up to 3G"),
   logSweep: hiddenTextFlag("DURATION", "Time between runs of retention, or never"),
+  blobRetention: textFlag(
+    "DURATION",
+    "Time that chunks of blobs stay when nothing needs them any more; default: 24h",
+  ),
+  blobGc: textFlag("DURATION", "Time between collections of such chunks, or never; default: 10m"),
   bus: {
     kind: "enum",
     values: ["log", "noop", "redis", "jetstream", "mesh"],
@@ -258,6 +265,8 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     logKeep: flags.logKeep,
     logSegment: flags.logSegment,
     logSweep: flags.logSweep,
+    blobRetention: flags.blobRetention,
+    blobGc: flags.blobGc,
     bus: flags.bus,
     busUrl: flags.busUrl,
     busPeer: flags.busPeer,

@@ -1,6 +1,7 @@
 /** The tree of verbs: which words lead where. */
 import { buildRouteMap } from "@stricli/core";
 import { benchTransportCommand } from "./bench_transport.ts";
+import { blobGcCommand } from "./blob_gc.ts";
 import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
 import { blobPolicyRoutes } from "./blob_policy.ts";
@@ -107,6 +108,7 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     ls: blobLsCommand,
     stat: blobStatCommand,
     rm: blobRmCommand,
+    gc: blobGcCommand,
     policy: blobPolicyRoutes,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm" }),

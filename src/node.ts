@@ -38,6 +38,7 @@ import {
   addMeshServices,
   addOpenServices,
   type BenchService,
+  type BlobKeepingService,
   type BlobService,
   type BlobServices,
   type BusService,
@@ -222,6 +223,11 @@ export class Node {
   /** How blobs move, stay and go. */
   get policy(): PolicyService {
     return required(this.#blobServices?.policy, "policy");
+  }
+
+  /** Which chunks of blobs stay, and which go. */
+  get keeping(): BlobKeepingService {
+    return required(this.#blobServices?.keeping, "keeping");
   }
 
   /** Blobs from here and from peers. */

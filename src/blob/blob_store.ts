@@ -6,36 +6,21 @@
  * `adoptStrangers` and stay for the retention floor: what was interrupted may come back for them. Nothing here
  * talks to peers.
  */
-import { type Clock, NetError, toHex, toNetError } from "../base/mod.ts";
+import { type Clock, NetError, toNetError } from "../base/mod.ts";
 import { blake3 } from "../core/crypto/mod.ts";
 import type { Ledger } from "../core/ledger/mod.ts";
 import type { Log } from "../observe/mod.ts";
-import { ChunkGuard } from "./_chunk_guard.ts";
 import { formatAddress } from "./address.ts";
-import type {
-  BlobDraft,
-  BlobDraftOptions,
-  DraftBlob,
-  PutChunkOptions,
-  StoredBlob,
-} from "./blob_draft.ts";
+import type { BlobDraft, BlobDraftOptions, DraftBlob, StoredBlob } from "./blob_draft.ts";
 import { type BlobRef, decodeBlobRef, encodeBlobRef } from "./blob_ref.ts";
 import type { ByteSource } from "./byte_source.ts";
-import {
-  type ChunkEntry,
-  deleteChunks,
-  deleteHolds,
-  type HoldReason,
-  insertHolds,
-  isChunkKept,
-  knownChunks,
-  readChunkRecord,
-  readHolds,
-  readReferrers,
-  upsertChunks,
-} from "./chunk_queries.ts";
-import type { ChunkStore, StoreChunkOptions, StoreRoom } from "./chunk_store.ts";
+import { deleteHolds, type HoldReason, insertHolds } from "./chunk_queries.ts";
+import type { ChunkStore, StoreRoom } from "./chunk_store.ts";
 import { chunkFixed, refOfChunks } from "./chunker.ts";
+import { type ChunkChange, ChunkKeeper } from "./keep/chunk_keeper.ts";
+import { type CollectOptions, Collector, type CollectReport } from "./keep/collector.ts";
+import { LedgerBlobDraft } from "./keep/ledger_draft.ts";
+import { readStanding } from "./keep/standing.ts";
 import type { ChunkStanding } from "./policy/gc.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
@@ -82,13 +67,6 @@ export interface BlobStoreCounters {
   readonly dataforts_blob_disk_used_bytes: number;
 }
 
-/** A chunk came or went. */
-export interface ChunkChange {
-  readonly kind: "added" | "removed";
-  readonly hash: Uint8Array;
-  readonly size: number;
-}
-
 /** How chunks are held. */
 export interface HoldOptions {
   readonly reason: HoldReason;
@@ -100,15 +78,6 @@ export interface HoldOptions {
 
 /** Blobs a listing gives at most at once. */
 export const LIST_LIMIT_MAX = 1_000;
-
-/** Chunks whose rows may wait: a crash loses only the rows, and the chunks are adopted. */
-const ROWS_WAITING_MAX = 256;
-
-/** Chunks looked up at once. */
-const ADOPT_BATCH = 256;
-
-/** Blobs looked at to tell whether one of them is pinned. */
-const REFERRERS_MAX = 1_000;
 
 /** The blobs of this node. */
 export interface BlobStore {
@@ -167,6 +136,12 @@ export interface BlobStore {
   room(): StoreRoom;
   /** Told of every chunk that came or went; gives what ends it. */
   onChange(listener: (change: ChunkChange) => void): () => void;
+  /**
+   * Removes chunks that nothing needs, in a pass over all of them that leaves room for other work.
+   *
+   * @throws The signal's reason; what was removed until then is gone.
+   */
+  collect(options: CollectOptions): Promise<CollectReport>;
   /** Gives chunks without a row one, so that they are collected in time; how many. For a quiet time after the start. */
   adoptStrangers(options?: { readonly signal?: AbortSignal }): Promise<number>;
   /** Writes what may wait in memory to the ledger. */
@@ -181,13 +156,13 @@ export function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
 class LedgerBlobStore implements BlobStore {
   readonly counters: BlobStoreCounters;
   readonly #deps: BlobStoreDeps;
-  readonly #guard = new ChunkGuard();
-  readonly #listeners = new Set<(change: ChunkChange) => void>();
-  /** Chunks whose rows are to be written, by hash. */
-  #waiting = new Map<string, ChunkEntry>();
+  readonly #keeper: ChunkKeeper;
+  readonly #collector: Collector;
 
   constructor(deps: BlobStoreDeps) {
     this.#deps = deps;
+    const keeper = this.#keeper = new ChunkKeeper(deps);
+    this.#collector = new Collector({ ...deps, keeper });
     this.counters = {
       dataforts_blobs_stored_total: 0,
       dataforts_blobs_fetched_total: 0,
@@ -200,13 +175,13 @@ class LedgerBlobStore implements BlobStore {
   }
 
   begin(options: BlobDraftOptions = {}): BlobDraft {
+    const keeper = this.#keeper;
     return new LedgerBlobDraft({
-      ...options,
-      guard: this.#guard,
-      putChunk: (hash, bytes, chunkOptions) => this.#putChunk(hash, bytes, chunkOptions),
+      guard: keeper.guard,
+      putChunk: (hash, bytes, chunkOptions) => keeper.put(hash, bytes, chunkOptions),
       keepChunk: (hash) => this.#deps.chunks.keep(hash),
       record: (blob) => this.#record(blob, options),
-      removeUnkept: (hashes) => this.#removeUnkept(hashes),
+      removeUnkept: (hashes) => keeper.removeUnkept(hashes),
     });
   }
 
@@ -255,6 +230,7 @@ class LedgerBlobStore implements BlobStore {
 
   async remove(target: Uint8Array): Promise<{ readonly freedBytes: number } | undefined> {
     const { ledger } = this.#deps;
+    const keeper = this.#keeper;
     const address = (await this.stat(target))?.address;
     if (address === undefined) return undefined;
     const forget = () => ledger.transaction((transaction) => deleteBlob(transaction, address));
@@ -266,11 +242,13 @@ class LedgerBlobStore implements BlobStore {
       if (!(error instanceof NetError) || error.code !== "no_space") throw error;
       // Even forgetting takes some room in the ledger, and on a full disk only the chunks can give it. A
       // crash before the second try leaves a record without chunks, which can be removed again.
-      freedBytes = await this.#removeUnkept(await listOrphans(ledger.db, address), address);
+      const own = await listOrphans(ledger.db, address);
+      const removed = await keeper.removeUnkept(own, (hash) => keeper.isKept(hash, address));
+      freedBytes = removed.freedBytes;
       orphans = await forget();
     }
     if (orphans === undefined) return undefined;
-    return { freedBytes: freedBytes + await this.#removeUnkept(orphans) };
+    return { freedBytes: freedBytes + (await keeper.removeUnkept(orphans)).freedBytes };
   }
 
   async resolve(address: Uint8Array): Promise<BlobRef | undefined> {
@@ -297,53 +275,37 @@ class LedgerBlobStore implements BlobStore {
     return this.#deps.chunks.has(hash);
   }
 
-  async readChunk(
+  readChunk(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const { chunks, log } = this.#deps;
-    const corruptBefore = chunks.counters.corrupt;
-    const bytes = await chunks.read(hash, into);
-    if (bytes === undefined && chunks.counters.corrupt > corruptBefore) {
-      log.error("chunk_corrupt", { hash: toHex(hash), hint: "it was removed; put its blob again" });
-    }
-    return bytes;
+    return this.#keeper.read(hash, into);
   }
 
-  async addChunk(
+  addChunk(
     hash: Uint8Array,
     bytes: Uint8Array,
     options: { readonly isDurable?: boolean } = {},
   ): Promise<"stored" | "present"> {
-    await this.#guard.use(hash);
-    try {
-      const { isDurable = false } = options;
-      const outcome = await this.#putChunk(hash, bytes, { isDurable });
-      this.#waiting.set(toHex(hash), { hash, size: bytes.length });
-      if (isDurable) await this.#deps.chunks.flush();
-      if (isDurable || this.#waiting.size >= ROWS_WAITING_MAX) await this.settle();
-      return outcome;
-    } finally {
-      this.#guard.release([hash]);
-    }
+    return this.#keeper.add(hash, bytes, options.isDurable ?? false);
   }
 
   async removeChunk(hash: Uint8Array): Promise<number | undefined> {
     await this.settle();
-    const size = await this.#removeFile(hash);
-    if (size !== undefined) await deleteChunks(this.#deps.ledger.db, [hash]);
-    return size;
+    const { count, freedBytes } = await this.#keeper.removeUnkept([hash]);
+    return count === 0 ? undefined : freedBytes;
   }
 
   async hold(hashes: readonly Uint8Array[], options: HoldOptions): Promise<void> {
+    const { guard } = this.#keeper;
     const { reason, owner, expiresAtMs } = options;
-    await Promise.all(hashes.map((hash) => this.#guard.use(hash)));
+    await Promise.all(hashes.map((hash) => guard.use(hash)));
     try {
       await this.#deps.ledger.transaction((transaction) =>
         insertHolds(transaction, hashes, { reason, owner, expiresAtMs })
       );
     } finally {
-      this.#guard.release(hashes);
+      guard.release(hashes);
     }
   }
 
@@ -354,20 +316,7 @@ class LedgerBlobStore implements BlobStore {
   async standingOf(hash: Uint8Array): Promise<ChunkStanding | undefined> {
     await this.settle();
     const { ledger: { db }, clock } = this.#deps;
-    const record = await readChunkRecord(db, hash);
-    if (record === undefined) return undefined;
-    const holds = await readHolds(db, hash, clock.wallMs());
-    const referrers = await readReferrers(db, hash, REFERRERS_MAX);
-    const held = (reason: HoldReason) => holds.some((hold) => hold.reason === reason);
-    const copies = holds.filter(({ reason }) => reason === "event" || reason === "cache").length;
-    return {
-      refcount: referrers.length + copies,
-      isPinned: record.isPinned || referrers.some(({ isPinned }) => isPinned),
-      firstSeenMs: record.firstSeenMs,
-      isStaged: held("staging"),
-      isReplica: held("replica"),
-      isInUse: this.#guard.isUsed(hash),
-    };
+    return await readStanding(db, this.#keeper.guard, hash, clock.wallMs());
   }
 
   room(): StoreRoom {
@@ -375,53 +324,21 @@ class LedgerBlobStore implements BlobStore {
   }
 
   onChange(listener: (change: ChunkChange) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#keeper.onChange(listener);
   }
 
-  async adoptStrangers(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
-    await this.settle();
-    let adopted = 0;
-    let batch: Uint8Array[] = [];
-    const adopt = async () => {
-      adopted += await this.#adopt(batch);
-      batch = [];
-    };
-    for await (const hash of this.#deps.chunks.list()) {
-      options.signal?.throwIfAborted();
-      if (batch.push(hash) >= ADOPT_BATCH) await adopt();
-    }
-    if (batch.length > 0) await adopt();
-    if (adopted > 0) this.#deps.log.info("chunks_adopted", { count: adopted });
-    return adopted;
+  async collect(options: CollectOptions): Promise<CollectReport> {
+    const report = await this.#collector.collect(options);
+    this.counters.dataforts_blob_gc_swept_total += report.removed;
+    return report;
   }
 
-  async settle(): Promise<void> {
-    if (this.#waiting.size === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = new Map();
-    try {
-      await this.#deps.ledger.transaction((transaction) =>
-        upsertChunks(transaction, [...waiting.values()], this.#deps.clock.wallMs())
-      );
-    } catch (error) {
-      // Tried again next time; without a row the sweep would find them.
-      for (const [key, entry] of waiting) this.#waiting.set(key, entry);
-      throw error;
-    }
+  adoptStrangers(options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    return this.#keeper.adoptStrangers(options.signal);
   }
 
-  /** Stores a chunk that is in use, and says so. */
-  async #putChunk(
-    hash: Uint8Array,
-    bytes: Uint8Array,
-    options?: StoreChunkOptions,
-  ): Promise<"stored" | "present"> {
-    const outcome = await this.#deps.chunks.put(hash, bytes, options);
-    if (outcome === "stored") {
-      this.#tell({ kind: "added", hash, size: bytes.length });
-    }
-    return outcome;
+  settle(): Promise<void> {
+    return this.#keeper.settle();
   }
 
   async #record(blob: DraftBlob, options: BlobDraftOptions): Promise<StoredBlob> {
@@ -448,133 +365,5 @@ class LedgerBlobStore implements BlobStore {
     this.counters.dataforts_blob_bytes_stored_total += size;
     const text = formatAddress(address);
     return { address: text, hash: address, ref, blobRef, size, chunkCount: chunks.length };
-  }
-
-  /** Gives chunks of this list a row where they have none; how many. */
-  async #adopt(hashes: readonly Uint8Array[]): Promise<number> {
-    const { ledger, chunks, clock } = this.#deps;
-    const known = new Set((await knownChunks(ledger.db, hashes)).map(toHex));
-    const strangers: ChunkEntry[] = [];
-    for (const hash of hashes) {
-      if (known.has(toHex(hash))) continue;
-      const size = await chunks.has(hash);
-      // Chunks of drafts under way are counted already, and get their row with the commit.
-      if (size === undefined || this.#guard.isUsed(hash)) continue;
-      strangers.push({ hash, size });
-    }
-    if (strangers.length === 0) return 0;
-    await ledger.transaction((transaction) => upsertChunks(transaction, strangers, clock.wallMs()));
-    return strangers.length;
-  }
-
-  /**
-   * Removes those of these chunks that nothing keeps, young ones too; the bytes that became free.
-   *
-   * @param owner Address of a blob whose own references do not count.
-   */
-  async #removeUnkept(hashes: readonly Uint8Array[], owner?: Uint8Array): Promise<number> {
-    const removed: Uint8Array[] = [];
-    let freedBytes = 0;
-    const complain = (error: unknown, hash?: Uint8Array) =>
-      // What is left is collected later; the blob itself is gone or was never there.
-      this.#deps.log.warn("chunk_not_removed", {
-        hash: hash && toHex(hash),
-        reason: error instanceof Error ? error.message : String(error),
-      });
-    for (const hash of hashes) {
-      try {
-        const size = await this.#removeFile(hash, owner);
-        if (size === undefined) continue;
-        freedBytes += size;
-        removed.push(hash);
-      } catch (error) {
-        complain(error, hash);
-      }
-    }
-    // A row without its chunk does no harm: it is collected like one with it.
-    await deleteChunks(this.#deps.ledger.db, removed).catch((error) => complain(error));
-    return freedBytes;
-  }
-
-  async #removeFile(hash: Uint8Array, owner?: Uint8Array): Promise<number | undefined> {
-    const { ledger, chunks, clock } = this.#deps;
-    if (await isChunkKept(ledger.db, hash, clock.wallMs(), owner)) return undefined;
-    const size = await this.#guard.remove(hash, () => chunks.remove(hash));
-    if (size === undefined) return undefined;
-    this.#waiting.delete(toHex(hash));
-    this.#tell({ kind: "removed", hash, size });
-    return size;
-  }
-
-  #tell(change: ChunkChange): void {
-    for (const listener of this.#listeners) listener(change);
-  }
-}
-
-/** What a draft does through its store. */
-interface DraftDeps {
-  readonly guard: ChunkGuard;
-  readonly putChunk: BlobDraft["putChunk"];
-  readonly keepChunk: BlobDraft["keepChunk"];
-  readonly record: (blob: DraftBlob) => Promise<StoredBlob>;
-  readonly removeUnkept: (hashes: readonly Uint8Array[]) => Promise<number>;
-}
-
-class LedgerBlobDraft implements BlobDraft {
-  readonly #deps: DraftDeps;
-  /** Chunks in use by this draft; one that was put twice is in it twice. */
-  readonly #used: Uint8Array[] = [];
-  /** Chunks that were not here before. */
-  readonly #stored: Uint8Array[] = [];
-  #isOver = false;
-
-  constructor(deps: DraftDeps) {
-    this.#deps = deps;
-  }
-
-  async putChunk(
-    hash: Uint8Array,
-    bytes: Uint8Array,
-    options?: PutChunkOptions,
-  ): Promise<"stored" | "present"> {
-    await this.#use(hash);
-    const outcome = await this.#deps.putChunk(hash, bytes, options);
-    if (outcome === "stored") this.#stored.push(hash);
-    return outcome;
-  }
-
-  async keepChunk(hash: Uint8Array): Promise<number | undefined> {
-    await this.#use(hash);
-    return await this.#deps.keepChunk(hash);
-  }
-
-  async commit(blob: DraftBlob): Promise<StoredBlob> {
-    this.#requireOpen();
-    const stored = await this.#deps.record(blob);
-    this.#end();
-    return stored;
-  }
-
-  async abort(options: { readonly keepChunks?: boolean } = {}): Promise<void> {
-    if (this.#isOver) return;
-    this.#end();
-    if (!options.keepChunks) await this.#deps.removeUnkept(this.#stored);
-  }
-
-  async #use(hash: Uint8Array): Promise<void> {
-    this.#requireOpen();
-    // In use before it is written: a removal that runs meanwhile must leave it alone.
-    this.#used.push(hash);
-    await this.#deps.guard.use(hash);
-  }
-
-  #end(): void {
-    this.#isOver = true;
-    this.#deps.guard.release(this.#used);
-  }
-
-  #requireOpen(): void {
-    if (!this.#isOver) return;
-    throw new NetError("conflict", "Cannot go on with blob: its draft is over already");
   }
 }

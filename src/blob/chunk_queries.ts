@@ -39,17 +39,23 @@ export interface ChunkEntry {
 /** Rows of one insert; at most five values each stay far below SQLite's 32,766. */
 const ROWS_PER_INSERT = 512;
 
-/** Notes that chunks are here; those known already are seen anew. Runs inside a transaction when there are many. */
+/**
+ * Notes that chunks are here; those known already are seen anew. Runs inside a transaction when there are many.
+ *
+ * @param chunks New ones are first seen now, or when they say.
+ */
 export async function upsertChunks(
   db: LedgerDb,
-  chunks: readonly ChunkEntry[],
+  chunks: readonly (ChunkEntry & { readonly firstSeenMs?: number })[],
   nowMs: number,
 ): Promise<void> {
   for (let start = 0; start < chunks.length; start += ROWS_PER_INSERT) {
-    const rows = chunks.slice(start, start + ROWS_PER_INSERT).map(({ hash, size }) => ({
+    const rows = chunks.slice(start, start + ROWS_PER_INSERT).map((
+      { hash, size, firstSeenMs },
+    ) => ({
       hash,
       size,
-      first_seen_ms: nowMs,
+      first_seen_ms: firstSeenMs ?? nowMs,
       last_seen_ms: nowMs,
     }));
     await db.insertInto("chunk").values(rows)
@@ -58,12 +64,20 @@ export async function upsertChunks(
   }
 }
 
-/** Forgets chunks. */
-export async function deleteChunks(db: LedgerDb, hashes: readonly Uint8Array[]): Promise<void> {
+/** Forgets chunks; those that had a row. */
+export async function deleteChunks(
+  db: LedgerDb,
+  hashes: readonly Uint8Array[],
+): Promise<ChunkEntry[]> {
+  const deleted: ChunkEntry[] = [];
   for (let start = 0; start < hashes.length; start += ROWS_PER_INSERT) {
-    await db.deleteFrom("chunk").where("hash", "in", hashes.slice(start, start + ROWS_PER_INSERT))
-      .execute();
+    const slice = hashes.slice(start, start + ROWS_PER_INSERT);
+    deleted.push(
+      ...await db.deleteFrom("chunk").where("hash", "in", slice).returning(["hash", "size"])
+        .execute(),
+    );
   }
+  return deleted;
 }
 
 /** The chunk, or `undefined`. */

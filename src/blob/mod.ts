@@ -26,6 +26,8 @@ export {
   type OpenFileChunkStoreOptions,
 } from "./file_chunk_store.ts";
 export * from "./folder/mod.ts";
+export type { ChunkChange } from "./keep/chunk_keeper.ts";
+export type { CollectedChunk, CollectOptions, CollectReport } from "./keep/collector.ts";
 export {
   BLOB_BYTES_MAX,
   CHUNK_BYTES,

@@ -35,6 +35,7 @@ import {
 } from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
 import { type HttpSettings, readHttpSettings } from "./http_settings.ts";
+import { type BlobSettings, readBlobSettings } from "./blob_settings.ts";
 import { type LogSettings, readLogSettings } from "./log_settings.ts";
 import { readStoreSettings, type StoreSettings } from "./store_settings.ts";
 
@@ -55,7 +56,7 @@ const SOCKET_PATH_BYTES_MAX = 107;
 export type Profile = "micro" | "macro";
 
 /** Configuration of one node; frozen. */
-export interface NodeConfig extends LogSettings, StoreSettings, HttpSettings {
+export interface NodeConfig extends LogSettings, BlobSettings, StoreSettings, HttpSettings {
   /** Address of the mesh socket; port 0 means the kept one, or any. */
   readonly udp: SocketAddress;
   /** Address of JSON-RPC over TCP; `undefined` for none. */
@@ -229,6 +230,7 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
     logFormat: layers.read("logFormat", oneOf("text", "json"), "must be text or json") ?? "text",
     ...readLogSettings(layers, cwd),
     ...readStoreSettings(layers),
+    ...readBlobSettings(layers),
     heartbeatMs: layers.read("heartbeat", parseInterval, INTERVAL_REQUIRED),
     sessionTimeoutMs: layers.read("sessionTimeout", parseInterval, INTERVAL_REQUIRED),
     origins: {},
@@ -382,6 +384,8 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   capabilitySweepMs: "capabilitySweep",
   logSweepMs: "logSweep",
   scrubEveryMs: "scrubEvery",
+  blobRetentionMs: "blobRetention",
+  blobGcMs: "blobGc",
   heartbeatMs: "heartbeat",
   sessionTimeoutMs: "sessionTimeout",
 };

@@ -60,6 +60,8 @@ const SETTINGS = {
   logKeep: ["--log-keep", "NET_LOG_KEEP"],
   logSegment: ["--log-segment", "NET_LOG_SEGMENT"],
   logSweep: ["--log-sweep", "NET_LOG_SWEEP"],
+  blobRetention: ["--blob-retention", "NET_BLOB_RETENTION"],
+  blobGc: ["--blob-gc", "NET_BLOB_GC"],
   bus: ["--bus", "NET_BUS"],
   busUrl: ["--bus-url", "NET_BUS_URL"],
   busPeer: ["--bus-peer", "NET_BUS_PEER"],

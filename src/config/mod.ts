@@ -1,4 +1,5 @@
 /** Configuration: defaults, file, environment and flags become one frozen object. */
+export * from "./blob_settings.ts";
 export * from "./config.ts";
 export type { Layer, Origin } from "./layers.ts";
 export * from "./log_settings.ts";

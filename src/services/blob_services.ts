@@ -3,13 +3,15 @@
  * folder that is opened without a mesh has the first ones only.
  */
 import { systemClock } from "../base/mod.ts";
-import { BlobService, createPolicyMemory, PolicyService } from "./blobs/mod.ts";
+import { BlobKeepingService, BlobService, createPolicyMemory, PolicyService } from "./blobs/mod.ts";
 import type { MeshServices, NodeParts } from "./node_services.ts";
 
 /** Blobs, and what moves them. */
 export interface BlobServices {
   /** First, so that the others start by what it says. */
   readonly policy: PolicyService;
+  /** What stays and what goes. */
+  readonly keeping: BlobKeepingService;
   readonly blobs: BlobService;
 }
 
@@ -19,17 +21,23 @@ export interface BlobServices {
  * @param mesh `undefined` where no mesh runs: then only what is here can be had.
  */
 export function addBlobServices(
-  { supervisor, log, metrics, storage }: Pick<
+  { supervisor, config, log, metrics, storage }: Pick<
     NodeParts,
-    "supervisor" | "log" | "metrics" | "storage"
+    "supervisor" | "config" | "log" | "metrics" | "storage"
   >,
   mesh: MeshServices | undefined,
 ): BlobServices {
   const deps = { clock: systemClock, log, metrics };
   const memory = createPolicyMemory(storage.ledger);
   const policy = supervisor.add(() => new PolicyService({ ...deps, memory }));
+  const keeping = supervisor.add(() =>
+    new BlobKeepingService({ ...deps, storage, policy: () => policy.current }, {
+      retentionMs: config.blobRetentionMs,
+      gcMs: config.blobGcMs,
+    })
+  );
   const blobs = supervisor.add(() =>
     new BlobService({ ...deps, storage, mesh: mesh?.mesh, nat: mesh?.nat, policy })
   );
-  return { policy, blobs };
+  return { policy, keeping, blobs };
 }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { concatBytes, NetError } from "../../src/base/mod.ts";
 import {
   type BlobCursor,
-  type BlobStore,
   CHUNK_BYTES,
   type ChunkStore,
   createBlobStore,
@@ -17,27 +16,7 @@ import { type Ledger, openLedger } from "../../src/core/ledger/mod.ts";
 import { silentLog } from "../../src/observe/mod.ts";
 import { ManualClock } from "../sim/manual_clock.ts";
 import { bytesSource, seededBytes } from "./sources.ts";
-
-interface Parts {
-  readonly store: BlobStore;
-  readonly chunks: ChunkStore;
-  readonly ledger: Ledger;
-  readonly clock: ManualClock;
-}
-
-async function withStore(
-  action: (parts: Parts) => Promise<void>,
-  chunks: ChunkStore = createMemoryChunkStore({ bytesMax: 64 * CHUNK_BYTES }),
-): Promise<void> {
-  const ledger = openLedger({ path: ":memory:" });
-  try {
-    const clock = new ManualClock();
-    const store = await createBlobStore({ ledger, chunks, clock, log: silentLog });
-    await action({ store, chunks, ledger, clock });
-  } finally {
-    await ledger.close();
-  }
-}
+import { withStore } from "./store_kit.ts";
 
 async function chunkCount(chunks: ChunkStore): Promise<number> {
   let count = 0;

@@ -20,6 +20,17 @@ export type KeepReason =
   /** Younger than the retention floor. */
   | "fresh";
 
+/** Every reason, strongest first. */
+export const KEEP_REASONS: readonly KeepReason[] = [
+  "pinned",
+  "referenced",
+  "staged",
+  "replica",
+  "stripe",
+  "in_use",
+  "fresh",
+];
+
 /** What is known of one chunk. */
 export interface ChunkStanding {
   /** References, any kind. */

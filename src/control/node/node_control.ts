@@ -8,6 +8,7 @@ import type { ServiceHealth } from "../../kernel/mod.ts";
 import { type ControlFactory, createNode, type GatewayFactory, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobFlowMethods } from "./blob_flow_methods.ts";
+import { blobKeepingMethods } from "./blob_keeping_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
 import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
@@ -134,6 +135,7 @@ function allMethods(node: Node): readonly Method[] {
     ...channelMethods(node),
     ...blobMethods(node),
     ...blobFlowMethods(node),
+    ...blobKeepingMethods(node),
     ...logMethods(node),
     ...busMethods(node),
     ...dbMethods(node),

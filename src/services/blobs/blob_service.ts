@@ -47,9 +47,6 @@ export interface BlobServiceDeps {
   readonly policy?: Pick<PolicyService, "current" | "onChange">;
 }
 
-/** Time a node has for other things before it looks for chunks that no row knows. */
-const SWEEP_DELAY_MS = 10_000;
-
 /** Options of {@linkcode BlobService.putFile}. */
 export interface PutFileOptions {
   readonly label?: string;
@@ -74,7 +71,6 @@ export class BlobService implements Service {
   readonly uploads: Uploads;
   readonly #deps: BlobServiceDeps;
   #transfer: BlobTransfer | undefined;
-  #stopSweep: (() => void) | undefined;
   #stopListening: (() => void) | undefined;
   #finder: HolderFinder | undefined;
 
@@ -111,13 +107,10 @@ export class BlobService implements Service {
       transfer.start();
       this.#transfer = transfer;
     }
-    this.#stopSweep = this.#scheduleSweep();
     return Promise.resolve();
   }
 
   async stop(): Promise<void> {
-    this.#stopSweep?.();
-    this.#stopSweep = undefined;
     this.#stopListening?.();
     this.#transfer?.stop();
     this.#transfer = undefined;
@@ -199,22 +192,6 @@ export class BlobService implements Service {
     const removed = await this.#deps.storage.blobs.remove(hashOf(target));
     if (removed !== undefined) return removed;
     throw notHere(target);
-  }
-
-  /** Chunks of puts that were killed are found a while after the start, when there is time. */
-  #scheduleSweep(): () => void {
-    const { clock, log, storage } = this.#deps;
-    const abort = new AbortController();
-    const cancel = clock.after(SWEEP_DELAY_MS, () => {
-      storage.blobs.adoptStrangers({ signal: abort.signal }).catch((error) => {
-        if (abort.signal.aborted) return;
-        log.warn("sweep_failed", { reason: toNetError(error, "Cannot look for chunks").message });
-      });
-    });
-    return () => {
-      cancel();
-      abort.abort();
-    };
   }
 
   #fetcher(): BlobFetcher {

@@ -3,6 +3,7 @@ export * from "./blob_service.ts";
 export * from "./holder_announcer.ts";
 export * from "./holder_finder.ts";
 export * from "./holdings_server.ts";
+export * from "./keeping_service.ts";
 export * from "./policy_memory.ts";
 export * from "./policy_service.ts";
 export * from "./uploads.ts";

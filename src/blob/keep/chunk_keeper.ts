@@ -1,0 +1,239 @@
+/**
+ * The chunks of a store and their rows: puts, reads and removals keep both in step, count the bytes, and tell who
+ * listens. Which chunk may go is asked of the ledger in the moment it goes (`dataforts.md` 10).
+ */
+import { type Clock, toHex } from "../../base/mod.ts";
+import type { Ledger } from "../../core/ledger/mod.ts";
+import type { Log } from "../../observe/mod.ts";
+import { ChunkGuard } from "../_chunk_guard.ts";
+import {
+  type ChunkEntry,
+  deleteChunks,
+  isChunkKept,
+  knownChunks,
+  upsertChunks,
+} from "../chunk_queries.ts";
+import type { ChunkStore, StoreChunkOptions } from "../chunk_store.ts";
+
+/** A chunk came or went. */
+export interface ChunkChange {
+  readonly kind: "added" | "removed";
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
+/** What {@linkcode ChunkKeeper} needs. */
+export interface ChunkKeeperDeps {
+  readonly ledger: Ledger;
+  readonly chunks: ChunkStore;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Chunks whose rows may wait: a crash loses only the rows, and the chunks are adopted. */
+const ROWS_WAITING_MAX = 256;
+
+/** Chunks looked up at once. */
+const ADOPT_BATCH = 256;
+
+/** Chunks of one store. */
+export class ChunkKeeper {
+  /** Who uses chunks at this moment. */
+  readonly guard = new ChunkGuard();
+  readonly #deps: ChunkKeeperDeps;
+  readonly #listeners = new Set<(change: ChunkChange) => void>();
+  /** Chunks whose rows are to be written, by hash. */
+  #waiting = new Map<string, ChunkEntry>();
+
+  constructor(deps: ChunkKeeperDeps) {
+    this.#deps = deps;
+  }
+
+  /** Told of every chunk that came or went; gives what ends it. */
+  onChange(listener: (change: ChunkChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Stores a chunk that is in use; its row comes with the blob, or waits until it is written. */
+  async put(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    options?: StoreChunkOptions,
+  ): Promise<"stored" | "present"> {
+    const outcome = await this.#deps.chunks.put(hash, bytes, options);
+    if (outcome === "stored") this.#tell({ kind: "added", hash, size: bytes.length });
+    return outcome;
+  }
+
+  /** Stores a chunk that no blob refers to. */
+  async add(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    isDurable: boolean,
+  ): Promise<"stored" | "present"> {
+    await this.guard.use(hash);
+    try {
+      const outcome = await this.put(hash, bytes, { isDurable });
+      this.#waiting.set(toHex(hash), { hash, size: bytes.length });
+      if (isDurable) await this.#deps.chunks.flush();
+      if (isDurable || this.#waiting.size >= ROWS_WAITING_MAX) await this.settle();
+      return outcome;
+    } finally {
+      this.guard.release([hash]);
+    }
+  }
+
+  /** A chunk that is here, verified. One that is damaged is removed, and so is its row. */
+  async read(
+    hash: Uint8Array,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const { chunks, log } = this.#deps;
+    const corruptBefore = chunks.counters.corrupt;
+    const bytes = await chunks.read(hash, into);
+    if (bytes !== undefined || chunks.counters.corrupt === corruptBefore) return bytes;
+    // Another read may have met another damaged one meanwhile: only what is gone is taken for gone.
+    if (await chunks.has(hash) !== undefined) return undefined;
+    log.error("chunk_corrupt", { hash: toHex(hash), hint: "it was removed; put its blob again" });
+    await this.forget([hash]).catch((error) => this.#complain(error, hash));
+    return undefined;
+  }
+
+  /**
+   * Forgets the rows of chunks that turned out not to be here; how many there were. What refers to them goes on
+   * doing so.
+   */
+  async forget(hashes: readonly Uint8Array[]): Promise<number> {
+    await this.settle();
+    const gone = await deleteChunks(this.#deps.ledger.db, hashes);
+    for (const { hash, size } of gone) this.#tell({ kind: "removed", hash, size });
+    return gone.length;
+  }
+
+  /** Writes the rows that wait. */
+  async settle(): Promise<void> {
+    if (this.#waiting.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = new Map();
+    try {
+      await this.#deps.ledger.transaction((transaction) =>
+        upsertChunks(transaction, [...waiting.values()], this.#deps.clock.wallMs())
+      );
+    } catch (error) {
+      // Tried again next time; without a row the sweep would find them.
+      for (const [key, entry] of waiting) this.#waiting.set(key, entry);
+      throw error;
+    }
+  }
+
+  /** Gives chunks without a row one, as old as their file; how many. */
+  async adoptStrangers(signal?: AbortSignal): Promise<number> {
+    await this.settle();
+    let adopted = 0;
+    let batch: Uint8Array[] = [];
+    const adopt = async () => {
+      adopted += await this.#adopt(batch);
+      batch = [];
+    };
+    for await (const hash of this.#deps.chunks.list()) {
+      signal?.throwIfAborted();
+      if (batch.push(hash) >= ADOPT_BATCH) await adopt();
+    }
+    if (batch.length > 0) await adopt();
+    if (adopted > 0) this.#deps.log.info("chunks_adopted", { count: adopted });
+    return adopted;
+  }
+
+  /**
+   * Removes those of these chunks that nothing keeps, young ones too.
+   *
+   * @param isKept Asked right before each goes; what the ledger says when left out.
+   */
+  async removeUnkept(
+    hashes: readonly Uint8Array[],
+    isKept: (hash: Uint8Array) => Promise<boolean> = (hash) => this.isKept(hash),
+  ): Promise<{ readonly count: number; readonly freedBytes: number }> {
+    const removed: Uint8Array[] = [];
+    const absent: Uint8Array[] = [];
+    let freedBytes = 0;
+    for (const hash of hashes) {
+      try {
+        const outcome = await this.#removeFile(hash, isKept);
+        if (outcome === "stays") continue;
+        if (outcome === "absent") absent.push(hash);
+        else {
+          freedBytes += outcome;
+          removed.push(hash);
+        }
+      } catch (error) {
+        // What is left is collected later.
+        this.#complain(error, hash);
+      }
+    }
+    try {
+      await deleteChunks(this.#deps.ledger.db, removed);
+      if (absent.length > 0) await this.forget(absent);
+    } catch (error) {
+      // A row without its chunk does no harm: it is found like one with it.
+      this.#complain(error);
+    }
+    return { count: removed.length, freedBytes };
+  }
+
+  /**
+   * True when anything in the ledger keeps the chunk.
+   *
+   * @param except Address of a blob that does not count.
+   */
+  isKept(hash: Uint8Array, except?: Uint8Array): Promise<boolean> {
+    return isChunkKept(this.#deps.ledger.db, hash, this.#deps.clock.wallMs(), except);
+  }
+
+  async #removeFile(
+    hash: Uint8Array,
+    isKept: (hash: Uint8Array) => Promise<boolean>,
+  ): Promise<number | "absent" | "stays"> {
+    if (await isKept(hash)) return "stays";
+    const size = await this.guard.remove(
+      hash,
+      async () => await this.#deps.chunks.remove(hash) ?? "absent",
+    );
+    if (size === undefined) return "stays";
+    if (size === "absent") return size;
+    this.#waiting.delete(toHex(hash));
+    this.#tell({ kind: "removed", hash, size });
+    return size;
+  }
+
+  /** Gives chunks of this list a row where they have none; how many. */
+  async #adopt(hashes: readonly Uint8Array[]): Promise<number> {
+    const { ledger, chunks, clock } = this.#deps;
+    const known = new Set((await knownChunks(ledger.db, hashes)).map(toHex));
+    const nowMs = clock.wallMs();
+    const strangers: (ChunkEntry & { readonly firstSeenMs: number })[] = [];
+    for (const hash of hashes) {
+      if (known.has(toHex(hash))) continue;
+      const size = await chunks.has(hash);
+      // Chunks of drafts under way are counted already, and get their row with the commit.
+      if (size === undefined || this.guard.isUsed(hash)) continue;
+      // A clock that was ahead must not keep it for ever.
+      const firstSeenMs = Math.min(await chunks.putAtMs(hash) ?? nowMs, nowMs);
+      strangers.push({ hash, size, firstSeenMs });
+    }
+    if (strangers.length === 0) return 0;
+    await ledger.transaction((transaction) => upsertChunks(transaction, strangers, nowMs));
+    return strangers.length;
+  }
+
+  #tell(change: ChunkChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  #complain(error: unknown, hash?: Uint8Array): void {
+    this.#deps.log.warn("chunk_not_removed", {
+      hash: hash && toHex(hash),
+      reason: error instanceof Error ? error.message : String(error),
+    });
+  }
+}

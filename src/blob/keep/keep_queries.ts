@@ -1,0 +1,80 @@
+/**
+ * What keeps chunks, read slice by slice: no statement touches more than a few hundred chunks, because a statement
+ * holds the event loop until it is done (`dataforts.md` 10).
+ */
+import type { LedgerDb } from "../../core/ledger/mod.ts";
+import type { HoldReason } from "../chunk_queries.ts";
+
+/** A chunk and what keeps it. */
+export interface KeptChunk {
+  readonly hash: Uint8Array;
+  readonly size: number;
+  /** Unix milliseconds. */
+  readonly firstSeenMs: number;
+  readonly isPinned: boolean;
+  /** A blob refers to it. */
+  readonly isReferenced: boolean;
+  /** Holds that are not over. */
+  readonly holds: readonly HoldReason[];
+}
+
+/** Where a walk by age goes on: behind this chunk. */
+export interface AgeCursor {
+  readonly firstSeenMs: number;
+  readonly hash: Uint8Array;
+}
+
+/** Chunks and what keeps them, the oldest first. */
+export async function listKeptChunks(
+  db: LedgerDb,
+  options: { readonly after?: AgeCursor; readonly limit: number; readonly nowMs: number },
+): Promise<KeptChunk[]> {
+  const { after, limit, nowMs } = options;
+  let slice = db.selectFrom("chunk").select(["hash", "size", "first_seen_ms", "is_pinned"])
+    .orderBy("first_seen_ms").orderBy("hash").limit(limit);
+  if (after !== undefined) {
+    slice = slice.where((is) =>
+      is(is.refTuple("first_seen_ms", "hash"), ">", is.tuple(after.firstSeenMs, after.hash))
+    );
+  }
+  const rows = await db.selectFrom(slice.as("c")).select((is) => [
+    "c.hash",
+    "c.size",
+    "c.first_seen_ms",
+    "c.is_pinned",
+    is.exists(
+      is.selectFrom("blob_chunk").select("position").whereRef("blob_chunk.hash", "=", "c.hash"),
+    ).as("is_referenced"),
+    is.selectFrom("chunk_hold")
+      .select((hold) => hold.fn.agg<string | null>("group_concat", ["reason"]).distinct().as("r"))
+      .whereRef("chunk_hold.hash", "=", "c.hash")
+      .where((hold) =>
+        hold.or([hold("expires_at_ms", "is", null), hold("expires_at_ms", ">", nowMs)])
+      ).as("holds"),
+  ]).execute();
+  return rows.map((row) => ({
+    hash: row.hash,
+    size: row.size,
+    firstSeenMs: row.first_seen_ms,
+    isPinned: row.is_pinned === 1,
+    isReferenced: Boolean(row.is_referenced),
+    holds: (row.holds?.split(",") ?? []) as HoldReason[], // Only insertHolds writes them.
+  }));
+}
+
+/** Ends holds whose time is over, at most so many at once; how many. */
+export async function endExpiredHolds(
+  db: LedgerDb,
+  nowMs: number,
+  limit: number,
+): Promise<number> {
+  const over = await db.selectFrom("chunk_hold").select(["hash", "owner"])
+    .where("expires_at_ms", "<=", nowMs).orderBy("expires_at_ms").limit(limit).execute();
+  let ended = 0;
+  for (const { hash, owner } of over) {
+    const deleted = await db.deleteFrom("chunk_hold").where("hash", "=", hash)
+      .where("owner", "=", owner).where("expires_at_ms", "<=", nowMs).executeTakeFirst();
+    ended += Number(deleted.numDeletedRows);
+  }
+  return ended;
+}

@@ -1,0 +1,73 @@
+/** The drafts of a store over the ledger: they keep their chunks in use, and record through their store. */
+import { NetError } from "../../base/mod.ts";
+import type { ChunkGuard } from "../_chunk_guard.ts";
+import type { BlobDraft, DraftBlob, PutChunkOptions, StoredBlob } from "../blob_draft.ts";
+
+/** What a draft does through its store. */
+export interface DraftDeps {
+  readonly guard: ChunkGuard;
+  readonly putChunk: BlobDraft["putChunk"];
+  readonly keepChunk: BlobDraft["keepChunk"];
+  readonly record: (blob: DraftBlob) => Promise<StoredBlob>;
+  readonly removeUnkept: (hashes: readonly Uint8Array[]) => Promise<unknown>;
+}
+
+/** A blob in the making. */
+export class LedgerBlobDraft implements BlobDraft {
+  readonly #deps: DraftDeps;
+  /** Chunks in use by this draft; one that was put twice is in it twice. */
+  readonly #used: Uint8Array[] = [];
+  /** Chunks that were not here before. */
+  readonly #stored: Uint8Array[] = [];
+  #isOver = false;
+
+  constructor(deps: DraftDeps) {
+    this.#deps = deps;
+  }
+
+  async putChunk(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    options?: PutChunkOptions,
+  ): Promise<"stored" | "present"> {
+    await this.#use(hash);
+    const outcome = await this.#deps.putChunk(hash, bytes, options);
+    if (outcome === "stored") this.#stored.push(hash);
+    return outcome;
+  }
+
+  async keepChunk(hash: Uint8Array): Promise<number | undefined> {
+    await this.#use(hash);
+    return await this.#deps.keepChunk(hash);
+  }
+
+  async commit(blob: DraftBlob): Promise<StoredBlob> {
+    this.#requireOpen();
+    const stored = await this.#deps.record(blob);
+    this.#end();
+    return stored;
+  }
+
+  async abort(options: { readonly keepChunks?: boolean } = {}): Promise<void> {
+    if (this.#isOver) return;
+    this.#end();
+    if (!options.keepChunks) await this.#deps.removeUnkept(this.#stored);
+  }
+
+  async #use(hash: Uint8Array): Promise<void> {
+    this.#requireOpen();
+    // In use before it is written: a removal that runs meanwhile must leave it alone.
+    this.#used.push(hash);
+    await this.#deps.guard.use(hash);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#deps.guard.release(this.#used);
+  }
+
+  #requireOpen(): void {
+    if (!this.#isOver) return;
+    throw new NetError("conflict", "Cannot go on with blob: its draft is over already");
+  }
+}
