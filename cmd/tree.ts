@@ -49,6 +49,7 @@ import { logReadCommand, logTailCommand } from "./log_read.ts";
 import { nodeConnectCommand } from "./node_connect.ts";
 import { nodeCountersCommand } from "./node_counters.ts";
 import { nodeForgetCommand } from "./node_forget.ts";
+import { nodeHttpCommand } from "./node_http.ts";
 import { nodePeersCommand } from "./node_peers.ts";
 import { nodePingCommand } from "./node_ping.ts";
 import { nodeRoutesCommand } from "./node_routes.ts";
@@ -88,6 +89,7 @@ const nodeRoutes = buildRouteMap<string, NetContext>({
     status: nodeStatusCommand,
     stop: nodeStopCommand,
     ticket: nodeTicketCommand,
+    http: nodeHttpCommand,
     peers: nodePeersCommand,
     streams: nodeStreamsCommand,
     routes: nodeRoutesCommand,

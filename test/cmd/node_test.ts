@@ -121,6 +121,17 @@ Deno.test("node ticket prints the ticket alone on standard output", async () => 
   assert.equal(json.stderr, "");
 });
 
+Deno.test("node http shows where it is, and the secret only when asked", async () => {
+  const facts = { address: "127.0.0.1:1", url: "http://127.0.0.1:1", write: "token" };
+  const shown = await runInMemory(["node", "http"], { node: { "node.http": facts } });
+  assert.match(shown.stdout, /^address +http:\/\/127\.0\.0\.1:1$/m);
+  assert.deepEqual(shown.calls, [{ method: "node.http", params: { secret: false } }]);
+  const node = { "node.http": { ...facts, secret: "s3cret" } };
+  const secret = await runInMemory(["node", "http", "--show-secret"], { node });
+  assert.equal(secret.stdout, "s3cret\n");
+  assert.match(secret.stderr, /password/);
+});
+
 Deno.test("node stop waits until nobody answers", async () => {
   let isRunning = true;
   let looks = 0;

@@ -1,6 +1,6 @@
 /** Methods about the node itself; all of them privileged. */
 import * as v from "../../schema/mod.ts";
-import { idToHex, toHex } from "../../base/mod.ts";
+import { idToHex, NetError, toHex } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";
 import { describeCounters } from "./counter_report.ts";
@@ -33,6 +33,27 @@ export function nodeMethods(node: Node): readonly Method[] {
         label: v.optional(v.pipe(v.string(), v.maxLength(64))),
       }),
       handle: ({ expires_secs, label }) => node.ticket({ expiresSeconds: expires_secs, label }),
+    }),
+    defineMethod({
+      name: "node.http",
+      access: "privileged",
+      summary: "Where the node serves HTTP, and on request the secret to write with",
+      isReadOnly: true,
+      params: v.object({ secret: v.optional(v.boolean(), false) }),
+      handle: ({ secret: isSecretWanted }) => {
+        const { http, config } = node;
+        if (http === undefined) {
+          throw new NetError("not_found", "Cannot show HTTP: this node serves none", {
+            next: "start it with --http PORT",
+          });
+        }
+        return {
+          address: http.address,
+          url: `http://${http.address}`,
+          write: config.httpWrite,
+          ...(isSecretWanted ? { secret: http.secret } : {}),
+        };
+      },
     }),
     defineMethod({
       name: "node.counters",
