@@ -3,12 +3,12 @@
  * (`dataforts.md` 3). Trees are made of {@linkcode cutStream} alone.
  */
 import { NetError, toHex } from "../base/mod.ts";
-import { blake3, createBlake3 } from "../core/crypto/mod.ts";
+import { blake3 } from "../core/crypto/mod.ts";
 import type { BlobRef, ChunkRef } from "./blob_ref.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { FIXED_CHUNKING } from "./cut/chunking.ts";
 import { type Chunk, cutStream, type CutStreamOptions } from "./cut/cut_stream.ts";
-import { BLOB_BYTES_MAX, CHUNK_BYTES } from "./limits.ts";
+import { BLOB_BYTES_MAX } from "./limits.ts";
 
 /** What a stream was cut into. */
 export interface ChunkedBlob {
@@ -20,7 +20,7 @@ export interface ChunkedBlob {
 }
 
 /** Options of {@linkcode chunkFixed}. */
-export type ChunkFixedOptions = Omit<CutStreamOptions, "chunking" | "onCut">;
+export type ChunkFixedOptions = Omit<CutStreamOptions, "chunking" | "onCut" | "isWholeHashed">;
 
 /**
  * Cuts `source` to its end. When this settles no consumer is at work any more.
@@ -31,30 +31,30 @@ export async function chunkFixed(
   source: ByteSource,
   options: ChunkFixedOptions,
 ): Promise<ChunkedBlob> {
-  const whole = createBlake3();
   const chunks: ChunkRef[] = [];
   let size = 0;
-  const onCut = ({ index, hash, size: length, bytes }: Chunk) => {
+  const onCut = ({ hash, size: length }: Chunk) => {
     size += length;
     if (size > BLOB_BYTES_MAX) {
       throw new NetError("limit", `Cannot store blob: more than ${BLOB_BYTES_MAX} bytes`, {
         next: "split it into parts of at most 16 GiB",
       });
     }
-    // A short first chunk is the whole; its hash needs no second pass.
-    if (index > 0 || length === CHUNK_BYTES) whole.update(bytes);
     chunks.push({ hash, size: length });
   };
-  await cutStream(source, { ...options, chunking: FIXED_CHUNKING, onCut });
+  const { wholeHash } = await cutStream(source, {
+    ...options,
+    chunking: FIXED_CHUNKING,
+    isWholeHashed: true,
+    onCut,
+  });
   if (chunks.length === 0) {
     const bytes = new Uint8Array(0);
     const empty: Chunk = { index: 0, hash: blake3(bytes), size: 0, bytes };
     onCut(empty);
     await options.onChunk(empty);
   }
-  const first = chunks[0];
-  const isOne = chunks.length === 1 && first !== undefined;
-  return { wholeHash: isOne ? first.hash : whole.digest(), chunks, size };
+  return { wholeHash: wholeHash ?? blake3(new Uint8Array(0)), chunks, size };
 }
 
 /** The reference to a cut stream: Small for one chunk, Manifest above; its URI names the whole. */

@@ -82,6 +82,9 @@ export const SLOW_FACTOR = 8;
 export const HEDGE_MIN_MS = 500;
 export const HEDGE_FACTOR = 4;
 
+/** Chunks of a stream that are being hashed or written; with the one being filled 20 MiB, or 80 at 16 each. */
+export const CUT_BUFFERS_MAX = 4;
+
 /** Transfers served at once: 8 chunks of 4 MiB are 32 MiB; one peer gets at most half of them. */
 export const SERVES_ACTIVE_MAX = 8;
 export const SERVES_ACTIVE_PER_PEER_MAX = 4;

@@ -53,3 +53,4 @@ export * from "./transfer_wire.ts";
 export * from "./tree/tree_builder.ts";
 export * from "./tree/tree_node.ts";
 export * from "./tree/tree_walk.ts";
+export * from "./work/mod.ts";

@@ -1,13 +1,16 @@
 /**
  * Cuts a stream into hashed chunks while their consumers are at work (`dataforts.md` 3 and 4).
  *
- * Memory is bounded by the buffers: one being filled and those whose consumer is not done, each as long
- * as the longest chunk.
+ * Reading, hashing and consuming go on at once, each in the order of the stream. Memory is bounded by the
+ * buffers: the one being filled, and those that are being hashed or consumed, each as long as the longest
+ * chunk.
  */
-import { blake3 } from "../../core/crypto/mod.ts";
+import { NetError } from "../../base/mod.ts";
+import { createBlake3, isBlake3Subtree } from "../../core/crypto/mod.ts";
 import type { ChunkRef } from "../blob_ref.ts";
 import type { ByteSource } from "../byte_source.ts";
-import { PUT_WRITES_MAX } from "../limits.ts";
+import { CUT_BUFFERS_MAX, PUT_WRITES_MAX } from "../limits.ts";
+import { inlineWork, type WorkPool } from "../work/mod.ts";
 import { chunkBytesMax, type Chunking } from "./chunking.ts";
 import { createCutter } from "./cutter.ts";
 
@@ -15,18 +18,22 @@ import { createCutter } from "./cutter.ts";
 export interface Chunk extends ChunkRef {
   readonly index: number;
   /** Valid until the promise of the consumer settles. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
 }
 
 /** Options of {@linkcode cutStream}. */
 export interface CutStreamOptions {
   readonly chunking: Chunking;
-  /** Takes one chunk; at most three are in flight, and the next is read meanwhile. Called in order. */
+  /** Takes one chunk; at most three are in flight. Called in order. */
   readonly onChunk: (chunk: Chunk) => Promise<void>;
   /** Told of each chunk before its consumer is; what it throws ends the stream. */
   readonly onCut?: (chunk: Chunk) => void;
   /** Told the bytes read so far. */
   readonly onBytes?: (doneBytes: number) => void;
+  /** Hashes the whole, too. */
+  readonly isWholeHashed?: boolean;
+  /** Who hashes; all is done in line when left out. */
+  readonly work?: WorkPool;
   readonly signal?: AbortSignal;
 }
 
@@ -34,11 +41,13 @@ export interface CutStreamOptions {
 export interface CutTotals {
   readonly bytes: number;
   readonly chunks: number;
+  /** BLAKE3 of everything, when it was asked for. */
+  readonly wholeHash: Uint8Array | undefined;
 }
 
 /**
- * Bytes read at once for content-defined chunks. What was read beyond a cut is copied to the next buffer:
- * half of it on average, a tenth of an average chunk.
+ * Bytes read at once for content-defined chunks, and the parts in which their whole is hashed. What was read
+ * beyond a cut is copied to the next buffer: half of it on average, a tenth of an average chunk.
  */
 const PIECE_BYTES_MAX = 1024 * 1024;
 
@@ -53,93 +62,180 @@ export async function cutStream(
   source: ByteSource,
   options: CutStreamOptions,
 ): Promise<CutTotals> {
-  const { chunking, onBytes, onCut, signal } = options;
+  const { chunking, onBytes, signal } = options;
   const cutter = createCutter(chunking);
-  const consumers = new Consumers(options.onChunk, chunkBytesMax(chunking));
+  const line = new CutLine(options);
   const pieceBytes = chunking.kind === "fixed"
     ? chunking.chunkBytes
     : Math.min(PIECE_BYTES_MAX, chunking.averageBytes);
-  let [readBytes, index, length] = [0, 0, 0];
-  let buffer = consumers.takeBuffer();
-
-  const emit = async (size: number) => {
-    const bytes = buffer.subarray(0, size);
-    const chunk: Chunk = { index, hash: blake3(bytes), size, bytes };
-    onCut?.(chunk);
-    // The rest is copied before the buffer is given away.
-    const rest = buffer.subarray(size, length);
-    const next = rest.length > 0 ? consumers.takeBuffer() : undefined;
-    next?.set(rest);
-    consumers.start(chunk, buffer);
-    await consumers.waitForRoom();
-    buffer = next ?? consumers.takeBuffer();
-    length = rest.length;
-    index += 1;
-  };
-
+  let [readBytes, length] = [0, 0];
+  let buffer = line.takeBuffer();
   try {
     for (;;) {
       signal?.throwIfAborted();
-      const count = await source.read(buffer.subarray(length, length + pieceBytes));
-      if (count === null) break;
-      length += count;
-      readBytes += count;
-      onBytes?.(readBytes);
+      const start = length;
+      let isEnd = false;
+      // Whole pieces, so that their place in the stream is a multiple of their length.
+      const end = Math.min(start + pieceBytes - readBytes % pieceBytes, buffer.length);
+      while (length < end && !isEnd) {
+        const count = await source.read(buffer.subarray(length, end));
+        isEnd = count === null;
+        length += count ?? 0;
+        readBytes += count ?? 0;
+        if (!isEnd) onBytes?.(readBytes);
+        line.throwIfFailed();
+        signal?.throwIfAborted();
+      }
+      if (length > start) line.addPiece(buffer.subarray(start, length));
       for (;;) {
         const size = cutter.find(buffer.subarray(0, length));
         if (size === 0) break;
-        await emit(size);
+        // The rest is copied before the buffer is given away.
+        const rest = buffer.subarray(size, length);
+        const next = rest.length > 0 ? line.takeBuffer() : undefined;
+        next?.set(rest);
+        line.addChunk(buffer, size);
+        await line.waitForRoom();
+        buffer = next ?? line.takeBuffer();
+        length = rest.length;
       }
+      if (isEnd) break;
     }
-    if (length > 0) await emit(length);
+    if (length > 0) line.addChunk(buffer, length);
+    else line.giveBack(buffer);
+    await line.drain();
+    return { bytes: readBytes, chunks: line.chunks, wholeHash: line.wholeHash() };
   } finally {
-    await consumers.settle();
+    await line.settle();
   }
-  consumers.throwIfFailed();
-  return { bytes: readBytes, chunks: index };
 }
 
-/** The consumers at work and the buffers they hold. */
-class Consumers {
-  readonly #onChunk: (chunk: Chunk) => Promise<void>;
+/** What was read, on its way through hashing to the consumers. */
+class CutLine {
+  readonly #options: CutStreamOptions;
+  readonly #work: WorkPool;
   readonly #bufferBytes: number;
-  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+  readonly #whole = createBlake3();
+  /** The end of everything that was begun so far, in order. */
+  #tail: Promise<void> = Promise.resolve();
   readonly #working = new Set<Promise<void>>();
-  readonly #failures: unknown[] = [];
+  readonly #free: Uint8Array[] = [];
+  #buffersOut = 0;
+  #wakeReader: (() => void) | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #pieceBytes = 0;
+  #first: Uint8Array | undefined;
+  chunks = 0;
 
-  constructor(onChunk: (chunk: Chunk) => Promise<void>, bufferBytes: number) {
-    this.#onChunk = onChunk;
-    this.#bufferBytes = bufferBytes;
+  constructor(options: CutStreamOptions) {
+    this.#options = options;
+    this.#work = options.work ?? inlineWork();
+    this.#bufferBytes = chunkBytesMax(options.chunking);
   }
 
-  takeBuffer(): Uint8Array<ArrayBuffer> {
-    return this.#free.pop() ?? new Uint8Array(this.#bufferBytes);
+  takeBuffer(): Uint8Array {
+    return this.#free.pop() ?? this.#work.takeBuffer(this.#bufferBytes);
   }
 
-  /** Gives a chunk to its consumer, and takes its buffer back when that is done. */
-  start(chunk: Chunk, buffer: Uint8Array<ArrayBuffer>): void {
-    const work: Promise<void> = this.#onChunk(chunk)
-      .catch((error: unknown) => {
-        this.#failures.push(error);
-      })
+  giveBack(buffer: Uint8Array): void {
+    this.#free.push(buffer);
+  }
+
+  /** Hashes a piece that was read as part of the whole, unless its chunk's hash is all there is to do. */
+  addPiece(piece: Uint8Array): void {
+    const start = this.#pieceBytes;
+    this.#pieceBytes += piece.length;
+    if (!this.#options.isWholeHashed || this.#isFixedPart(piece.length, start)) return;
+    // A whole of one part alone would have no hash; the first is hashed here.
+    if (start > 0 && isBlake3Subtree(piece.length, start)) {
+      const part = this.#work.subtree(piece, start);
+      part.catch(() => {}); // Seen when its turn comes.
+      this.#follow(async () => void this.#whole.addSubtree(await part, piece.length));
+    } else this.#follow(() => void this.#whole.update(piece));
+  }
+
+  /** Sends a chunk, which begins its buffer, on its way. */
+  addChunk(buffer: Uint8Array, size: number): void {
+    const bytes = buffer.subarray(0, size);
+    const index = this.chunks++;
+    const start = this.#pieceBytes - size;
+    const isPart = this.#options.isWholeHashed && this.#isFixedPart(size, start);
+    const hashed = this.#work.hash(bytes, isPart ? start : undefined);
+    hashed.catch(() => {}); // Seen when its turn comes; until then it must not count as unhandled.
+    this.#buffersOut += 1;
+    this.#follow(async () => {
+      const { hash, value } = await hashed;
+      if (isPart && value !== undefined) this.#whole.addSubtree(value, size);
+      if (index === 0) this.#first = hash;
+      const chunk: Chunk = { index, hash, size, bytes };
+      this.#options.onCut?.(chunk);
+      while (this.#working.size >= PUT_WRITES_MAX) await Promise.race(this.#working);
+      this.throwIfFailed();
+      this.#consume(chunk, buffer);
+    });
+  }
+
+  /** Waits until another buffer may be filled; throws when something failed. */
+  async waitForRoom(): Promise<void> {
+    this.throwIfFailed();
+    while (this.#buffersOut >= CUT_BUFFERS_MAX) {
+      await new Promise<void>((resolve) => this.#wakeReader = resolve);
+      this.throwIfFailed();
+    }
+  }
+
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Waits for all that was begun; throws when something failed. */
+  async drain(): Promise<void> {
+    await this.settle();
+    this.throwIfFailed();
+  }
+
+  async settle(): Promise<void> {
+    await this.#tail;
+    while (this.#working.size > 0) await Promise.race(this.#working);
+    for (const buffer of this.#free.splice(0)) this.#work.giveBack(buffer);
+  }
+
+  wholeHash(): Uint8Array | undefined {
+    if (!this.#options.isWholeHashed) return undefined;
+    // One chunk is the whole, and its value alone gives no hash.
+    return this.chunks === 1 && this.#first !== undefined ? this.#first : this.#whole.digest();
+  }
+
+  /** True when a fixed chunk is hashed as part of the whole in one go. */
+  #isFixedPart(length: number, start: number): boolean {
+    const { chunking } = this.#options;
+    return chunking.kind === "fixed" && length === chunking.chunkBytes &&
+      isBlake3Subtree(length, start);
+  }
+
+  /** Does something when everything before is done, unless that failed. */
+  #follow(step: () => void | Promise<void>): void {
+    this.#tail = this.#tail.then(() => this.#failure === undefined ? step() : undefined).catch(
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #consume(chunk: Chunk, buffer: Uint8Array): void {
+    const work: Promise<void> = this.#options.onChunk(chunk)
+      .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#working.delete(work);
-        this.#free.push(buffer);
+        this.giveBack(buffer);
+        this.#buffersOut -= 1;
+        this.#wakeReader?.();
       });
     this.#working.add(work);
   }
 
-  /** Waits until another may start; throws when one failed. */
-  async waitForRoom(): Promise<void> {
-    while (this.#working.size >= PUT_WRITES_MAX) await Promise.race(this.#working);
-    this.throwIfFailed();
-  }
-
-  throwIfFailed(): void {
-    if (this.#failures.length > 0) throw this.#failures[0];
-  }
-
-  async settle(): Promise<void> {
-    while (this.#working.size > 0) await Promise.race(this.#working);
+  #fail(error: unknown): void {
+    this.#failure ??= {
+      error: error ?? new NetError("internal", "Cannot cut stream: it failed without a reason"),
+    };
+    this.#wakeReader?.();
   }
 }

@@ -16,6 +16,8 @@ const BUFFER_BYTES = 16 * CHUNK_BYTES;
 const BUFFER_BYTES_FIRST = CHUNK_BYTES;
 /** Inputs below 2^53 bytes have fewer than 2^43 chunks, and the stack one entry per bit of that. */
 const STACK_ENTRIES = 43;
+/** Number of chunks of a subtree is passed as 32 bits; this is far below. */
+const SUBTREE_BYTES_MAX = 2 ** 30;
 /** The extended output is made by the reference; nobody needs more than a few hundred bytes. */
 const XOF_BYTES_MAX = 1 << 20;
 
@@ -28,9 +30,18 @@ export interface Blake3 {
    */
   update(bytes: Uint8Array): this;
   /**
+   * Adds bytes that were hashed elsewhere by {@linkcode blake3Subtree}.
+   *
+   * @param value What that gave.
+   * @param length How many they are; must divide the number of bytes before them.
+   * @throws RangeError when it does not; TypeError after {@linkcode Blake3.digest}.
+   */
+  addSubtree(value: Uint8Array, length: number): this;
+  /**
    * Ends the message and returns its 32-byte hash.
    *
-   * @throws TypeError when called twice.
+   * @throws TypeError when called twice, and when the message is one subtree: its hash is that of its
+   * bytes, which are not here.
    */
   digest(): Uint8Array<ArrayBuffer>;
 }
@@ -83,6 +94,41 @@ export function blake3Keyed(key: Uint8Array, bytes: Uint8Array): Uint8Array<Arra
 }
 
 /**
+ * The chaining value of a part of a message: parts can be hashed in any order and by any thread, and
+ * {@linkcode Blake3.addSubtree} puts them together.
+ *
+ * @param bytes So many as a power of two of at least 64 KiB.
+ * @param start Place of the first in the message; a multiple of their number.
+ * @throws RangeError when either is not so.
+ *
+ * @example
+ * ```ts
+ * import { blake3, blake3Subtree, createBlake3 } from "./blake3.ts";
+ * const bytes = new Uint8Array(131_072).fill(1);
+ * const half = blake3Subtree(bytes.subarray(65_536), 65_536);
+ * const hash = createBlake3().update(bytes.subarray(0, 65_536)).addSubtree(half, 65_536).digest();
+ * console.assert(hash.toHex() === blake3(bytes).toHex());
+ * ```
+ */
+export function blake3Subtree(bytes: Uint8Array, start: number): Uint8Array<ArrayBuffer> {
+  checkSubtree(bytes.length, start);
+  const wasm = sharedModule();
+  const until = bytes.length / CHUNK_BYTES;
+  let progress: Progress = { chunks: start / CHUNK_BYTES, stacked: 0 };
+  for (let at = 0; at < bytes.length; at += BLAKE3_INPUT_BYTES) {
+    progress = pushPiece(wasm, bytes.subarray(at, at + BLAKE3_INPUT_BYTES), progress, until);
+  }
+  return new Uint8Array(wasm.stack.subarray(0, HASH_BYTES));
+}
+
+/** True for a part that {@linkcode blake3Subtree} takes. */
+export function isBlake3Subtree(length: number, start: number): boolean {
+  const isWhole = length >= BLAKE3_INPUT_BYTES && length <= SUBTREE_BYTES_MAX &&
+    Number.isInteger(Math.log2(length));
+  return isWhole && Number.isSafeInteger(start) && start >= 0 && start % length === 0;
+}
+
+/**
  * Starts a streaming hash. It holds at most 18 KiB, and nothing that must be freed.
  *
  * @example
@@ -99,6 +145,8 @@ export function createBlake3(): Blake3 {
   let buffered = 0;
   const stack = new Uint8Array(STACK_ENTRIES * HASH_BYTES);
   let progress: Progress = { chunks: 0, stacked: 0 };
+  /** The last subtree of others, which waits until more input proves that it is not the end. */
+  let pending: { readonly value: Uint8Array; readonly length: number } | undefined;
   let isDone = false;
 
   function gather(bytes: Uint8Array): void {
@@ -120,9 +168,34 @@ export function createBlake3(): Blake3 {
     stack.set(wasm.stack.subarray(0, progress.stacked * HASH_BYTES));
   }
 
+  /** Hashes what was gathered: nothing, or a whole buffer, because only so the place divides. */
+  function flush(): void {
+    if (buffered > 0) progress = pushPiece(wasm, buffer.subarray(0, buffered), progress);
+    buffered = 0;
+  }
+
+  function pushPending(): void {
+    if (pending === undefined) return;
+    const { value, length } = pending;
+    pending = undefined;
+    const { chunks, stacked } = progress;
+    const count = length / CHUNK_BYTES;
+    wasm.level.set(value);
+    progress = {
+      chunks: chunks + count,
+      stacked: wasm.pushValue(count, chunks >>> 0, Math.floor(chunks / 2 ** 32), stacked),
+    };
+  }
+
   return {
     update(bytes) {
       if (isDone) throw new TypeError("Cannot update hash: it was finished");
+      if (bytes.length === 0) return this;
+      if (pending !== undefined) {
+        loadStack();
+        pushPending();
+        saveStack();
+      }
       if (buffered + bytes.length <= BUFFER_BYTES) {
         // A full buffer waits until more input proves that it is not the end.
         gather(bytes);
@@ -143,10 +216,29 @@ export function createBlake3(): Blake3 {
       gather(rest.subarray((progress.chunks - first) * CHUNK_BYTES));
       return this;
     },
+    addSubtree(value, length) {
+      if (isDone) throw new TypeError("Cannot update hash: it was finished");
+      const start = progress.chunks * CHUNK_BYTES + (pending?.length ?? 0) + buffered;
+      checkSubtree(length, start);
+      loadStack();
+      pushPending();
+      flush();
+      saveStack();
+      pending = { value: value.slice(), length };
+      return this;
+    },
     digest() {
       if (isDone) throw new TypeError("Cannot finish hash: it was finished");
+      if (pending !== undefined && progress.chunks === 0) {
+        throw new TypeError("Cannot finish hash: it is that of one subtree, hash its bytes");
+      }
       isDone = true;
       loadStack();
+      if (pending !== undefined) {
+        wasm.level.set(pending.value);
+        wasm.finishValue(progress.stacked);
+        return new Uint8Array(wasm.value);
+      }
       const hash = finish(wasm, buffer.subarray(0, buffered), progress);
       buffer = new Uint8Array(0);
       return hash;
@@ -161,13 +253,27 @@ interface Progress {
 }
 
 /** Hashes one subtree onto the stack; its size divides what came before, and more follows. */
-function pushPiece(wasm: Blake3Module, piece: Uint8Array, { chunks, stacked }: Progress): Progress {
+function pushPiece(
+  wasm: Blake3Module,
+  piece: Uint8Array,
+  { chunks, stacked }: Progress,
+  until = 0,
+): Progress {
   const count = piece.length / CHUNK_BYTES;
+  const high = Math.floor(chunks / 2 ** 32);
   wasm.input.set(piece);
   return {
     chunks: chunks + count,
-    stacked: wasm.pushSubtree(count, chunks >>> 0, Math.floor(chunks / 2 ** 32), stacked),
+    stacked: wasm.pushSubtree(count, chunks >>> 0, high, stacked, until),
   };
+}
+
+function checkSubtree(length: number, start: number): void {
+  if (isBlake3Subtree(length, start)) return;
+  throw new RangeError(
+    `Cannot hash part of ${length} bytes at ${start}: it must be a power of two of at least ` +
+      `${BLAKE3_INPUT_BYTES} that divides its place`,
+  );
 }
 
 /** Hashes pieces as large as their place allows until at most `keepBytes` are left. */

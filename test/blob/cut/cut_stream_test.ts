@@ -7,9 +7,11 @@ import {
   CONTENT_DEFINED_CHUNKING,
   type ContentDefinedChunking,
   createCutter,
+  createWorkPool,
   cutStream,
 } from "../../../src/blob/mod.ts";
 import { blake3 } from "../../../src/core/crypto/mod.ts";
+import { ManualClock } from "../../sim/manual_clock.ts";
 import { bytesSource, seededBytes } from "../sources.ts";
 import { referenceCuts } from "./reference_cutter.ts";
 
@@ -89,7 +91,11 @@ Deno.test("cutStream() gives chunks whose bytes are the stream, with their hashe
       parts[chunk.index] = chunk.bytes.slice();
     },
   });
-  assert.deepEqual(totals, { bytes: bytes.length, chunks: parts.length });
+  assert.deepEqual(totals, {
+    bytes: bytes.length,
+    chunks: parts.length,
+    wholeHash: undefined,
+  });
   assert.deepEqual(
     parts.map(({ length }) => length),
     referenceCuts(bytes, CONTENT_DEFINED_CHUNKING),
@@ -119,7 +125,7 @@ Deno.test("cutStream() gives nothing for an empty stream", async () => {
   assert.deepEqual(await cutsOf(bytesSource(new Uint8Array(0)), CONTENT_DEFINED_CHUNKING), []);
 });
 
-Deno.test("cutStream() keeps at most three consumers at work and four buffers", async () => {
+Deno.test("cutStream() keeps at most three consumers at work and five buffers", async () => {
   const buffers = new Set<ArrayBufferLike>();
   const chunking: Chunking = {
     kind: "content_defined",
@@ -138,7 +144,7 @@ Deno.test("cutStream() keeps at most three consumers at work and four buffers", 
     },
   });
   assert.equal(workingMax, 3);
-  assert.ok(buffers.size <= 4, String(buffers.size));
+  assert.ok(buffers.size <= 5, String(buffers.size));
 });
 
 Deno.test("cutStream() ends with the error of onCut, when no consumer is at work any more", async () => {
@@ -158,4 +164,42 @@ Deno.test("cutStream() ends with the error of onCut, when no consumer is at work
     /too many/,
   );
   assert.equal(working, 0);
+});
+
+Deno.test("cutStream() hashes the whole as its parts come, with workers and in line", async () => {
+  const work = createWorkPool({ clock: new ManualClock() }, { workersMax: 1, startAfterBytes: 0 });
+  try {
+    const warm = work.takeBuffer(1 << 20);
+    while (work.counters.work_jobs_offloaded_total === 0) {
+      await work.hash(warm);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const bytes = mixedBytes(22_000_000, 8);
+    const chunkings: readonly Chunking[] = [
+      CONTENT_DEFINED_CHUNKING,
+      { kind: "fixed", chunkBytes: 4 << 20 },
+      { kind: "fixed", chunkBytes: 65_536 },
+      { kind: "fixed", chunkBytes: 1_000_000 },
+      { kind: "content_defined", minBytes: 4_096, averageBytes: 65_536, maxBytes: 262_144 },
+    ];
+    for (const chunking of chunkings) {
+      for (const length of [1, 65_536, 131_072, 4 << 20, 8 << 20, (8 << 20) + 1, bytes.length]) {
+        const part = bytes.subarray(0, length);
+        for (const pool of [undefined, work]) {
+          const { wholeHash } = await cutStream(bytesSource(part, 300_001), {
+            chunking,
+            isWholeHashed: true,
+            work: pool,
+            onChunk: async ({ bytes, hash }) => {
+              await new Promise((resolve) => setImmediate(resolve));
+              assert.equal(blake3(bytes).toHex(), hash.toHex());
+            },
+          });
+          assert.equal(wholeHash?.toHex(), blake3(part).toHex(), `${chunking.kind} ${length}`);
+        }
+      }
+    }
+  } finally {
+    work.stop();
+  }
 });

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { blake3 as reference } from "@noble/hashes/blake3.js";
-import { blake3, blake3Xof, createBlake3 } from "../../../src/core/crypto/blake3.ts";
+import {
+  blake3,
+  blake3Subtree,
+  blake3Xof,
+  createBlake3,
+  isBlake3Subtree,
+} from "../../../src/core/crypto/blake3.ts";
 import { instantiateBlake3 } from "../../../src/core/crypto/wasm/blake3.ts";
+import { seededRandom } from "../../sim/memory_network.ts";
 import { createSeededSource } from "./random_bytes.ts";
 
 const MIB = 1024 * 1024;
@@ -120,17 +127,60 @@ Deno.test("pushSubtree() counts chunks beyond 32 bits alike in lanes and alone",
   wasm.input.set(MESSAGE.subarray(0, 65536));
   for (const chunks of [2, 4, 8, 16, 64]) {
     wasm.input.set(MESSAGE.subarray(0, 65536));
-    assert.equal(wasm.pushSubtree(chunks, 0, 5, 1), 2);
+    assert.equal(wasm.pushSubtree(chunks, 0, 5, 1, 0), 2);
     const inLanes = wasm.stack.slice(32, 64).toHex();
     let stacked = 1;
     for (let i = 0; i < chunks; i++) {
       wasm.input.set(MESSAGE.subarray(i * 1024, (i + 1) * 1024));
-      stacked = wasm.pushSubtree(1, i, 5, stacked);
+      stacked = wasm.pushSubtree(1, i, 5, stacked, 0);
     }
     assert.equal(stacked, 2);
     assert.equal(wasm.stack.slice(32, 64).toHex(), inLanes);
     wasm.input.set(MESSAGE.subarray(0, 65536));
-    wasm.pushSubtree(chunks, 0, 0, 0);
+    wasm.pushSubtree(chunks, 0, 0, 0, 0);
     assert.notEqual(wasm.stack.slice(0, 32).toHex(), inLanes);
   }
+});
+
+Deno.test("addSubtree() of parts hashed elsewhere gives the hash of the whole, whatever comes between", () => {
+  const random = seededRandom(11);
+  for (let round = 0; round < 60; round++) {
+    const total = Math.floor(random() * 1_500_000) + 131_072;
+    const bytes = MESSAGE.subarray(0, total);
+    const hash = createBlake3();
+    let at = 0;
+    while (at < total) {
+      const length = 65_536 << Math.floor(random() * 4);
+      const isPart = isBlake3Subtree(length, at) && at + length <= total && random() < 0.7 &&
+        (at > 0 || at + length < total);
+      if (isPart) {
+        hash.addSubtree(blake3Subtree(bytes.subarray(at, at + length), at), length);
+        at += length;
+      } else {
+        const size = random() < 0.5 ? 65_536 : Math.floor(random() * 70_000) + 1;
+        hash.update(bytes.subarray(at, at + size));
+        at += size;
+      }
+    }
+    assert.equal(hash.digest().toHex(), blake3(bytes).toHex(), `round ${round}, ${total} bytes`);
+  }
+});
+
+Deno.test("blake3Subtree() counts chunks beyond 32 bits, and refuses what is no subtree", () => {
+  const bytes = MESSAGE.slice(0, 131_072);
+  const start = 2 ** 43;
+  const whole = instantiateBlake3();
+  whole.input.set(bytes.subarray(0, 65_536));
+  let stacked = whole.pushSubtree(64, 0, 2, 0, 0);
+  whole.input.set(bytes.subarray(65_536));
+  stacked = whole.pushSubtree(64, 64, 2, stacked, 0);
+  assert.equal(stacked, 1);
+  assert.equal(blake3Subtree(bytes, start).toHex(), whole.stack.slice(0, 32).toHex());
+  assert.throws(() => blake3Subtree(bytes, 65_536), RangeError);
+  assert.throws(() => blake3Subtree(bytes.subarray(1), 0), RangeError);
+  assert.throws(() => blake3Subtree(bytes.subarray(0, 1024), 0), RangeError);
+  const hash = createBlake3().update(bytes.subarray(0, 5));
+  assert.throws(() => hash.addSubtree(new Uint8Array(32), 65_536), RangeError);
+  const alone = createBlake3().addSubtree(new Uint8Array(32), 65_536);
+  assert.throws(() => alone.digest(), TypeError);
 });

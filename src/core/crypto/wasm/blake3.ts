@@ -9,6 +9,7 @@ import { createFixedMemory, instantiateWasm } from "./instantiate.ts";
 /** Places of `assembly/blake3.as`. */
 const BLAKE3_VALUE_OFFSET = 1600;
 const BLAKE3_STACK_OFFSET = 2048;
+const BLAKE3_LEVEL_OFFSET = 4096;
 const BLAKE3_INPUT_OFFSET = 8192;
 /** Most input of one call, in bytes. */
 export const BLAKE3_INPUT_BYTES = 65536;
@@ -17,8 +18,21 @@ const SLACK_BYTES = 4096;
 
 /** Exports of `assembly/blake3.as`. */
 export interface Blake3Functions {
-  /** Hashes whole chunks of the input onto the stack; returns the new stack length. */
-  pushSubtree(chunks: number, counterLow: number, counterHigh: number, stacked: number): number;
+  /**
+   * Hashes whole chunks of the input onto the stack; returns the new stack length. With `until` not 0
+   * they are part of a subtree of so many chunks, and nothing else is on the stack.
+   */
+  pushSubtree(
+    chunks: number,
+    counterLow: number,
+    counterHigh: number,
+    stacked: number,
+    until: number,
+  ): number;
+  /** Puts the subtree whose value is in `level` on the stack; returns the new stack length. */
+  pushValue(chunks: number, counterLow: number, counterHigh: number, stacked: number): number;
+  /** Ends a message with the subtree whose value is in `level`; the stack is not empty. */
+  finishValue(stacked: number): void;
   /** Hashes the last bytes of a message and everything on the stack. */
   finish(length: number, counterLow: number, counterHigh: number, stacked: number): void;
 }
@@ -29,6 +43,8 @@ export interface Blake3Module extends Blake3Functions {
   readonly input: Uint8Array<ArrayBuffer>;
   /** The stack of chaining values during a call. */
   readonly stack: Uint8Array<ArrayBuffer>;
+  /** Chaining value of a subtree that was hashed elsewhere. */
+  readonly level: Uint8Array<ArrayBuffer>;
   /** The hash after `finish`. */
   readonly value: Uint8Array<ArrayBuffer>;
 }
@@ -41,9 +57,12 @@ export function instantiateBlake3(): Blake3Module {
   const wasm = instantiateWasm<Blake3Functions>(BLAKE3_WASM_BASE64, memory);
   return {
     input: bytes.subarray(BLAKE3_INPUT_OFFSET, BLAKE3_INPUT_OFFSET + BLAKE3_INPUT_BYTES),
-    stack: bytes.subarray(BLAKE3_STACK_OFFSET, BLAKE3_INPUT_OFFSET),
+    stack: bytes.subarray(BLAKE3_STACK_OFFSET, BLAKE3_LEVEL_OFFSET),
+    level: bytes.subarray(BLAKE3_LEVEL_OFFSET, BLAKE3_LEVEL_OFFSET + 32),
     value: bytes.subarray(BLAKE3_VALUE_OFFSET, BLAKE3_VALUE_OFFSET + 32),
     pushSubtree: wasm.pushSubtree,
+    pushValue: wasm.pushValue,
+    finishValue: wasm.finishValue,
     finish: wasm.finish,
   };
 }

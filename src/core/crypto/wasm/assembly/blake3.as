@@ -366,26 +366,63 @@ function reduceLevel(count: u32, until: u32): u32 {
 }
 
 /**
- * Hashes `chunks` chunks of INPUT, a power of two up to 64 that divides the number of chunks before
- * them, and puts the subtree on the stack. More input must follow.
- *
- * @returns The new length of the stack.
+ * Puts the chaining value in LEVEL, of a subtree of `chunks` chunks behind `counter` others, on the stack,
+ * and merges it with those that it completes. Subtrees of `until` chunks and more are left apart.
  */
-export function pushSubtree(chunks: u32, counterLow: u32, counterHigh: u32, stacked: u32): u32 {
-  const counter = (<u64>counterHigh << 32) | counterLow;
-  hashChunks(chunks, counter);
-  reduceLevel(chunks, 1);
+function pushLevel(chunks: u64, counter: u64, stacked: u32, until: u64): u32 {
   let top: usize = STACK + stacked * 32;
   moveValue(top, LEVEL);
   // One merge for each size, from this one on, that the stack held already.
-  let bit = <u64>chunks;
-  while (counter & bit) {
+  let bit = chunks;
+  while (counter & bit && bit != until) {
     top -= 32;
     hashParent(top, 0);
     moveValue(top, VALUE);
     bit <<= 1;
   }
   return <u32>((top - STACK) >> 5) + 1;
+}
+
+/**
+ * Hashes `chunks` chunks of INPUT, a power of two up to 64 that divides the number of chunks before
+ * them, and puts the subtree on the stack. More input must follow.
+ *
+ * @param until When not 0, a power of two: what is hashed is part of a subtree of so many chunks, and
+ * the stack holds nothing but other parts of it.
+ * @returns The new length of the stack.
+ */
+export function pushSubtree(
+  chunks: u32,
+  counterLow: u32,
+  counterHigh: u32,
+  stacked: u32,
+  until: u32,
+): u32 {
+  const counter = (<u64>counterHigh << 32) | counterLow;
+  hashChunks(chunks, counter);
+  reduceLevel(chunks, 1);
+  return pushLevel(chunks, counter, stacked, until);
+}
+
+/**
+ * Puts a subtree of `chunks` chunks that was hashed elsewhere, its chaining value in LEVEL, on the
+ * stack. More input must follow.
+ *
+ * @returns The new length of the stack.
+ */
+export function pushValue(chunks: u32, counterLow: u32, counterHigh: u32, stacked: u32): u32 {
+  return pushLevel(chunks, (<u64>counterHigh << 32) | counterLow, stacked, 0);
+}
+
+/** Ends a message with the subtree whose chaining value is in LEVEL; the stack is not empty. */
+export function finishValue(stacked: u32): void {
+  let top: usize = STACK + stacked * 32;
+  moveValue(top, LEVEL);
+  while (top > STACK) {
+    top -= 32;
+    hashParent(top, top == STACK ? ROOT : 0);
+    moveValue(top, VALUE);
+  }
 }
 
 /**
@@ -411,11 +448,5 @@ export function finish(length: u32, counterLow: u32, counterHigh: u32, stacked: 
     return;
   }
   reduceLevel(count, 1);
-  let top: usize = STACK + stacked * 32;
-  moveValue(top, LEVEL);
-  while (top > STACK) {
-    top -= 32;
-    hashParent(top, top == STACK ? ROOT : 0);
-    moveValue(top, VALUE);
-  }
+  finishValue(stacked);
 }

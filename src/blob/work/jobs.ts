@@ -1,0 +1,70 @@
+/**
+ * The work on bytes that takes long: hashes, and products of Reed-Solomon codes. The same code runs in a
+ * worker and in line.
+ */
+import { blake3, blake3Subtree, galoisAddProducts } from "../../core/crypto/mod.ts";
+
+/** One piece of work; the bytes of it belong to it until it is done. */
+export type WorkJob =
+  /** The hash of `bytes`, and as a part of a message that begins so many bytes before, its value. */
+  | { readonly kind: "hash"; readonly bytes: Uint8Array; readonly start?: number }
+  /** The value of a part of a message alone. */
+  | { readonly kind: "subtree"; readonly bytes: Uint8Array; readonly start: number }
+  /** Adds the products of `input` with each constant to the outputs, in place. */
+  | {
+    readonly kind: "products";
+    readonly input: Uint8Array;
+    readonly constants: Uint8Array;
+    readonly outputs: readonly Uint8Array[];
+  };
+
+/** What a job gives. */
+export interface WorkResult {
+  /** BLAKE3 of the bytes. */
+  readonly hash?: Uint8Array<ArrayBuffer>;
+  /** What `Blake3.addSubtree` takes. */
+  readonly value?: Uint8Array<ArrayBuffer>;
+}
+
+/** To a worker. */
+export interface JobMessage {
+  readonly id: number;
+  readonly job: WorkJob;
+}
+
+/** From a worker: it is there, or what became of a job. */
+export type WorkerMessage =
+  | { readonly kind: "ready" }
+  | { readonly kind: "done"; readonly id: number; readonly result: WorkResult }
+  | { readonly kind: "failed"; readonly id: number; readonly message: string };
+
+/** Does a job, now. */
+export function runJob(job: WorkJob): WorkResult {
+  switch (job.kind) {
+    case "hash": {
+      const { bytes, start } = job;
+      const hash = blake3(bytes);
+      return start === undefined ? { hash } : { hash, value: blake3Subtree(bytes, start) };
+    }
+    case "subtree":
+      return { value: blake3Subtree(job.bytes, job.start) };
+    case "products":
+      galoisAddProducts(job.input, job.constants, job.outputs);
+      return {};
+  }
+}
+
+/** Bytes that a job looks at, about. */
+export function jobBytes(job: WorkJob): number {
+  return job.kind === "products" ? job.input.length * job.outputs.length : job.bytes.length;
+}
+
+/** True when every thread can see the bytes of a job, so that none need be copied. */
+export function isSharedJob(job: WorkJob): boolean {
+  if (job.kind !== "products") return isShared(job.bytes);
+  return isShared(job.input) && job.outputs.every(isShared);
+}
+
+function isShared(bytes: Uint8Array): boolean {
+  return bytes.buffer instanceof SharedArrayBuffer;
+}

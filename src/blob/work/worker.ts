@@ -1,0 +1,39 @@
+/**
+ * The worker's side of the pool. From source a worker runs `worker_main.ts`; in the bundle it is the program
+ * again, which knows by its name what it is to be (`decisions.md` 26).
+ */
+import { type JobMessage, runJob, type WorkerMessage } from "./jobs.ts";
+import { WORK_WORKER_NAME } from "./worker_name.ts";
+
+/** What is used of the worker's global object. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<JobMessage>) => void) | null;
+  postMessage(message: WorkerMessage): void;
+}
+
+/** Takes jobs, one after the other, until it is terminated. */
+export function runWorkWorker(): void {
+  const scope: WorkerScope = globalThis as never;
+  scope.onmessage = ({ data: { id, job } }) => {
+    try {
+      scope.postMessage({ kind: "done", id, result: runJob(job) });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      scope.postMessage({ kind: "failed", id, message });
+    }
+  };
+  scope.postMessage({ kind: "ready" });
+}
+
+/**
+ * Starts a worker, or tells by `undefined` that there is no file to start it from: in a bundle that is not
+ * itself the program.
+ */
+export function startWorkWorker(): Worker | undefined {
+  const { url } = import.meta;
+  const options = { type: "module", name: WORK_WORKER_NAME } as const;
+  if (url.endsWith("/src/blob/work/worker.ts")) {
+    return new Worker(new URL("./worker_main.ts", url), options);
+  }
+  return url === Deno.mainModule ? new Worker(url, options) : undefined;
+}

@@ -1,0 +1,4 @@
+/** What a worker runs when the program runs from source. */
+import { runWorkWorker } from "./worker.ts";
+
+runWorkWorker();
