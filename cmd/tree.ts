@@ -79,6 +79,7 @@ import { toolExportCommand } from "./tool_export.ts";
 import { toolLsCommand } from "./tool_ls.ts";
 import { toolServeCommand } from "./tool_serve.ts";
 import { toolShowCommand } from "./tool_show.ts";
+import { transferRoutes } from "./transfer.ts";
 import { validateIpcCommand } from "./validate_ipc.ts";
 import { versionCommand } from "./version.ts";
 
@@ -277,6 +278,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
   routes: bareRecord({
     node: nodeRoutes,
     blob: blobRoutes,
+    transfer: transferRoutes,
     cap: capRoutes,
     channel: channelRoutes,
     log: logRoutes,

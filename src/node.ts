@@ -32,12 +32,14 @@ import {
 } from "./kernel/mod.ts";
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
+  addBlobCallServices,
   addBlobServices,
   addBusService,
   addLogServices,
   addMeshServices,
   addOpenServices,
   type BenchService,
+  type BlobCallServices,
   type BlobKeepingService,
   type BlobService,
   type BlobServices,
@@ -67,6 +69,7 @@ import {
   type SubnetService,
   type TokenService,
   type ToolService,
+  type TransferViewService,
 } from "./services/mod.ts";
 
 /** A control surface: a service that says where it listens. */
@@ -136,6 +139,7 @@ export class Node {
   #bus: BusService | undefined;
   #meshServices: MeshServices | undefined;
   #blobServices: BlobServices | undefined;
+  #blobCallServices: BlobCallServices | undefined;
   #openServices: OpenServices | undefined;
   #control: ControlService | undefined;
   #gateway: GatewayService | undefined;
@@ -233,6 +237,11 @@ export class Node {
   /** Blobs from here and from peers. */
   get blobs(): BlobService {
     return required(this.#blobServices?.blobs, "blobs");
+  }
+
+  /** What is being moved, here and at peers. */
+  get transferView(): TransferViewService {
+    return required(this.#blobCallServices?.transferView, "transfers");
   }
 
   /** Calls from and to this node. */
@@ -439,7 +448,8 @@ export class Node {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
     }
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
-    this.#openServices = addOpenServices(parts, mesh);
+    const open = this.#openServices = addOpenServices(parts, mesh);
+    this.#blobCallServices = addBlobCallServices(parts, this.#blobServices, open);
     // Behind the channels, which say whose logs may be opened.
     this.#bus = addBusService(parts, logs, mesh, this.stopSignal);
     if (gateway !== undefined && config.http !== undefined) {

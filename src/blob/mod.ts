@@ -49,6 +49,7 @@ export type { TransferCounters } from "./transfer_counters.ts";
 export type { BlobSource } from "./transfer_holder.ts";
 export type { GetEntry, GetState, GetStatus, StreamStatus } from "./transfer_registry.ts";
 export { TransferRegistry } from "./transfer_registry.ts";
+export * from "./transfer_rpc_wire.ts";
 export * from "./transfer_wire.ts";
 export * from "./tree/tree_builder.ts";
 export * from "./tree/tree_node.ts";

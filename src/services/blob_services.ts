@@ -3,8 +3,14 @@
  * folder that is opened without a mesh has the first ones only.
  */
 import { systemClock } from "../base/mod.ts";
-import { BlobKeepingService, BlobService, createPolicyMemory, PolicyService } from "./blobs/mod.ts";
-import type { MeshServices, NodeParts } from "./node_services.ts";
+import {
+  BlobKeepingService,
+  BlobService,
+  createPolicyMemory,
+  PolicyService,
+  TransferViewService,
+} from "./blobs/mod.ts";
+import type { MeshServices, NodeParts, OpenServices } from "./node_services.ts";
 
 /** Blobs, and what moves them. */
 export interface BlobServices {
@@ -40,4 +46,19 @@ export function addBlobServices(
     new BlobService({ ...deps, storage, mesh: mesh?.mesh, nat: mesh?.nat, policy })
   );
   return { policy, keeping, blobs };
+}
+
+/** What is told of blobs by calls. */
+export interface BlobCallServices {
+  readonly transferView: TransferViewService;
+}
+
+/** Adds what needs calls; behind {@linkcode addBlobServices} and the calls themselves. */
+export function addBlobCallServices(
+  { supervisor }: Pick<NodeParts, "supervisor">,
+  { blobs, policy }: BlobServices,
+  { rpc }: Pick<OpenServices, "rpc">,
+): BlobCallServices {
+  const transferView = supervisor.add(() => new TransferViewService({ rpc, blobs, policy }));
+  return { transferView };
 }

@@ -27,6 +27,7 @@ import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
 import { TOKEN_TARGETS } from "./targets/token_targets.ts";
 import { TOOL_TARGETS } from "./targets/tool_targets.ts";
 import { TRACE_TARGETS } from "./targets/trace_targets.ts";
+import { TRANSFER_TARGETS } from "./targets/transfer_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
 import { VALUE_TARGETS } from "./targets/value_targets.ts";
 import { WIRE_TARGETS } from "./targets/wire_targets.ts";
@@ -62,4 +63,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...BUS_TARGETS,
   ...STATE_MODEL_TARGETS,
   ...BLOB_TARGETS,
+  ...TRANSFER_TARGETS,
 };

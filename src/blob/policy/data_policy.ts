@@ -67,6 +67,8 @@ export interface DataPolicy {
   /** Gets. */
   readonly fetch: {
     readonly keepsChunks: boolean;
+    /** What peers may do about them. */
+    readonly remote: "off" | "list" | "cancel";
   };
   /** Puts that can be resumed. */
   readonly staging: {
@@ -128,7 +130,7 @@ export const DEFAULT_DATA_POLICY: DataPolicy = {
   // One in seven seconds: 2 GiB an hour in chunks of 4 MiB, which a slow disk bears beside its work.
   moves: { perHourMax: 512, restMs: 3_600_000 },
   cache: { isEnabled: false, capBytes: GIB },
-  fetch: { keepsChunks: true },
+  fetch: { keepsChunks: true, remote: "cancel" },
   staging: { checkpointBytes: 64 * MIB, ttlMs: 24 * HOUR_MS },
   gc: { retentionFloorMs: RETENTION_FLOOR_MS, pressureRatio: 0.95 },
   health: HEALTH_MARKS,

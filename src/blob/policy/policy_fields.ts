@@ -136,6 +136,12 @@ const ROWS: readonly (readonly [key: string, name: string, PolicyValues, about: 
   ["cache.cap", "capBytes", bytes(MIB), "most that copies take"],
   ["fetch.keep", "keepsChunks", SWITCH, "chunks of a complete get stay until room is needed"],
   [
+    "fetch.remote",
+    "remote",
+    { kind: "word", words: ["off", "list", "cancel"] },
+    "what peers may do about gets: see them, end them",
+  ],
+  [
     "staging.checkpoint",
     "checkpointBytes",
     { kind: "bytes", min: 4 * MIB, max: 16 * GIB },

@@ -10,6 +10,7 @@ import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobFlowMethods } from "./blob_flow_methods.ts";
 import { blobKeepingMethods } from "./blob_keeping_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
+import { blobTransferMethods } from "./blob_transfer_methods.ts";
 import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
 import { channelMethods } from "./channel_methods.ts";
@@ -136,6 +137,7 @@ function allMethods(node: Node): readonly Method[] {
     ...blobMethods(node),
     ...blobFlowMethods(node),
     ...blobKeepingMethods(node),
+    ...blobTransferMethods(node),
     ...logMethods(node),
     ...busMethods(node),
     ...dbMethods(node),

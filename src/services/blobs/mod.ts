@@ -6,4 +6,5 @@ export * from "./holdings_server.ts";
 export * from "./keeping_service.ts";
 export * from "./policy_memory.ts";
 export * from "./policy_service.ts";
+export * from "./transfer_view_service.ts";
 export * from "./uploads.ts";
