@@ -10,6 +10,7 @@ export * from "./pause.ts";
 export * from "./postcard.ts";
 export * from "./rate_table.ts";
 export * from "./subnet_id.ts";
+export * from "./sync_file_system.ts";
 export * from "./system_disk.ts";
 export * from "./repeat.ts";
 export * from "./token_bucket.ts";

@@ -9,6 +9,8 @@ export type PathPlatform = "unix" | "windows";
 const WINDOWS_CHARACTERS = /[\u0000-\u001f<>:"|?*\\]/;
 /** Devices, with any extension; dots and spaces at the end are dropped by the system. */
 const WINDOWS_NAMES = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)|[. ]$/i;
+/** Most names; for them all the rest changes nothing. */
+const PLAIN_NAME = /^[ -~]*$/;
 const ENCODER = new TextEncoder();
 
 /**
@@ -55,6 +57,7 @@ export function isSafeName(name: string, platform: PathPlatform = "unix"): boole
  * same nowhere.
  */
 export function foldName(name: string): string {
+  if (PLAIN_NAME.test(name)) return name.toLowerCase();
   return name.normalize("NFC")
     .replace(/\p{Default_Ignorable_Code_Point}/gu, "")
     .toUpperCase().toLowerCase()

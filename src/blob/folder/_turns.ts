@@ -30,6 +30,15 @@ export class Turns {
     this.#restart();
   }
 
+  /** Runs steps of work to their end; each must be short. */
+  async run<T>(steps: Generator<void, T, void>): Promise<T> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      if (this.isOver) await this.next();
+    }
+  }
+
   #restart(): void {
     this.#sliceEndMs = performance.now() + SLICE_MS;
   }

@@ -1,10 +1,12 @@
 /** Stores in memory for tests of folders. */
 import assert from "node:assert/strict";
+import { NetError } from "../../../src/base/mod.ts";
 import {
   type BlobStore,
   CHUNK_BYTES,
   createBlobStore,
   createMemoryChunkStore,
+  type FolderChunks,
   putFolder,
   type StoredFolder,
 } from "../../../src/blob/mod.ts";
@@ -56,4 +58,15 @@ export function putIntoMemory(
     const put = await putFolder(parts, root);
     return { ...put, manifest: await readBlob(parts.store, put.stored.hash) };
   });
+}
+
+/** Chunks of a store alone. */
+export function chunksOfStore(store: BlobStore): FolderChunks {
+  return {
+    read: async (hash) => {
+      const bytes = await store.readChunk(hash);
+      if (bytes === undefined) throw new NetError("not_found", "Cannot get blob: it is not here");
+      return { bytes, peer: undefined };
+    },
+  };
 }

@@ -1,5 +1,6 @@
 /** Manifests of directories (`dataforts.md` 14): real bytes, and hand-made ones with what becomes of them. */
 import assert from "node:assert/strict";
+import { NetError, systemRandom } from "../../../src/base/mod.ts";
 import {
   chunkFixed,
   decodeDirManifest,
@@ -8,11 +9,15 @@ import {
   encodeDirManifest,
   type ExtractionPlan,
   fileMode,
+  type FolderChunks,
+  getFolder,
   planExtraction,
   refOfChunks,
 } from "../../../src/blob/mod.ts";
-import { withFolder } from "../../blob/folder/folders.ts";
+import { describeFolder, makeFolder, withFolder } from "../../blob/folder/folders.ts";
 import { putIntoMemory } from "../../blob/folder/stores.ts";
+import { blake3 } from "../../../src/core/crypto/mod.ts";
+import { ManualClock } from "../../sim/manual_clock.ts";
 import { bytesSource } from "../../blob/sources.ts";
 import type { VectorSuite } from "../suite.ts";
 import {
@@ -46,6 +51,11 @@ export const BLOB_DIRECTORY_SUITES: Readonly<Record<string, VectorSuite>> = {
       put: { cases: [all], check: (vector) => checkPut(vector, big) },
       entries: (vector) => checkContent(vector, big),
       hand_made: checkHandMade,
+      get: {
+        cases: listOf(all, "hand_made").map((value) => objectOf(value, "case")),
+        check: checkGet,
+      },
+      get_real: { cases: [all], check: (vector) => checkGetReal(vector, big) },
       modes: { cases: modes.map((pair) => ({ pair })), check: checkMode },
     };
   },
@@ -115,13 +125,78 @@ function checkHandMade(vector: VectorObject): void {
   assert.equal(fault, textOf(result, "error"));
 }
 
+/** The same on a real disk, beside a folder that is to stay as it is. */
+async function checkGet(vector: VectorObject): Promise<void> {
+  const content = Uint8Array.from({ length: 1_000 }, (_, i) => i * 31 + 7);
+  const hash = blake3(content).toHex();
+  const read: FolderChunks["read"] = (wanted) =>
+    wanted.toHex() === hash
+      ? Promise.resolve({ bytes: content, peer: undefined })
+      : Promise.reject(new NetError("not_found", "Cannot get blob: nobody has it"));
+  await checkFolder(bytesOf(vector, "manifest_hex"), recordOf(vector, "result"), { read });
+}
+
+async function checkGetReal(vector: VectorObject, big: VectorObject): Promise<void> {
+  const chunks = new Map<string, Uint8Array>();
+  for (const value of listOf(vector, "entries")) {
+    const entry = objectOf(value, "entry");
+    if (textOf(entry, "kind") !== "file") continue;
+    await chunkFixed(bytesSource(contentOf(entry, big)), {
+      onChunk: ({ hash, bytes }) => Promise.resolve(void chunks.set(hash.toHex(), bytes.slice())),
+    });
+  }
+  const read: FolderChunks["read"] = (hash) => {
+    const bytes = chunks.get(hash.toHex());
+    assert.ok(bytes !== undefined);
+    return Promise.resolve({ bytes, peer: undefined });
+  };
+  const result = { ...recordOf(vector, "fetched"), ok: true };
+  await checkFolder(bytesOf(vector, "manifest_hex"), result, { read });
+}
+
+async function checkFolder(
+  manifest: Uint8Array,
+  result: VectorObject,
+  chunks: FolderChunks,
+): Promise<void> {
+  await withFolder(async (base) => {
+    makeFolder(base, { "out/old": "kept", "neighbour": "1" });
+    const before = describeFolder(base);
+    const deps = { chunks, clock: new ManualClock(), random: systemRandom };
+    const got = await getFolder(deps, manifest, { output: `${base}/out`, overwrite: true })
+      .catch((error) => {
+        assert.ok(error instanceof NetError);
+        return undefined;
+      });
+    assert.equal(got !== undefined, booleanOf(result, "ok"));
+    if (got === undefined) return assert.deepEqual(describeFolder(base), before);
+    assert.equal(String(got.files), textOf(result, "files"));
+    assert.equal(String(got.bytes), textOf(result, "bytes"));
+    const isNew = Deno.umask() === 0o022;
+    const tree = describeFolder(`${base}/out`).map((line) => line.split(" ")).map((
+      [path = "", kind = "", detail = ""],
+    ) => kind === "link" ? [path, "symlink", detail] : [path, kind, isNew ? detail : "?"]);
+    const expected = listOf(result, "tree").map((row) => {
+      assert.ok(Array.isArray(row));
+      return isNew || row[1] === "symlink" ? row : [row[0], row[1], "?"];
+    });
+    const byPath = ([a]: readonly unknown[], [b]: readonly unknown[]) =>
+      String(a) < String(b) ? -1 : 1;
+    assert.deepEqual(tree.toSorted(byPath), expected.toSorted(byPath));
+    assert.deepEqual([...Deno.readDirSync(base)].map(({ name }) => name).sort(), [
+      "neighbour",
+      "out",
+    ]);
+  });
+}
+
 function checkPlan(entries: readonly DirEntry[], result: VectorObject): void {
   const planned = planExtraction(entries);
   assert.ok(planned.ok);
   const { plan } = planned;
   const files = [...plan.files, ...plan.repeatedFiles];
   assert.equal(String(files.length), textOf(result, "files"));
-  assert.equal(String(files.reduce((sum, { ref }) => sum + ref.size, 0)), textOf(result, "bytes"));
+  assert.equal(String(files.reduce((sum, { size }) => sum + size, 0)), textOf(result, "bytes"));
   assert.deepEqual(treeOf(plan), listOf(result, "tree"));
 }
 
