@@ -14,13 +14,15 @@ import { formatAddress } from "./address.ts";
 import type { BlobDraft, BlobDraftOptions, DraftBlob, StoredBlob } from "./blob_draft.ts";
 import { type BlobRef, decodeBlobRef, encodeBlobRef } from "./blob_ref.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { deleteHolds, type HoldReason, insertHolds } from "./chunk_queries.ts";
+import { deleteHolds, type HoldReason, insertHolds, readHolds } from "./chunk_queries.ts";
 import type { ChunkStore, StoreRoom } from "./chunk_store.ts";
 import { chunkFixed, refOfChunks } from "./chunker.ts";
 import { type ChunkChange, ChunkKeeper } from "./keep/chunk_keeper.ts";
 import { type CollectOptions, Collector, type CollectReport } from "./keep/collector.ts";
 import { LedgerBlobDraft } from "./keep/ledger_draft.ts";
+import { RoomMaker, type RoomMakerCounters } from "./keep/room_maker.ts";
 import { readStanding } from "./keep/standing.ts";
+import { findStripes } from "./keep/stripes.ts";
 import type { ChunkStanding } from "./policy/gc.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
@@ -79,9 +81,14 @@ export interface HoldOptions {
 /** Blobs a listing gives at most at once. */
 export const LIST_LIMIT_MAX = 1_000;
 
+/** What a row of a chunk takes in the ledger, with its indexes and in its write-ahead log. */
+const ROW_BYTES = 1_024;
+
 /** The blobs of this node. */
 export interface BlobStore {
   readonly counters: BlobStoreCounters;
+  /** What making room in a full store came to. */
+  readonly roomCounters: Readonly<RoomMakerCounters>;
   /** Begins a blob; every way of making one goes through this. */
   begin(options?: BlobDraftOptions): BlobDraft;
   /**
@@ -124,6 +131,11 @@ export interface BlobStore {
   /** Removes a chunk that nothing keeps, young or not; its size, or `undefined` when it stays or is not here. */
   removeChunk(hash: Uint8Array): Promise<number | undefined>;
   /**
+   * Removes the copy of a chunk though a blob may refer to it, because others are known to have it; its size, or
+   * `undefined` when it stays: pinned, held, in use, not here, or in a stripe that could bear no more loss.
+   */
+  dropCopy(hash: Uint8Array): Promise<number | undefined>;
+  /**
    * Keeps chunks until they are released, over restarts too. A hold is a wish: whoever needs the bytes looks after
    * it with `hasChunk`.
    */
@@ -158,10 +170,21 @@ class LedgerBlobStore implements BlobStore {
   readonly #deps: BlobStoreDeps;
   readonly #keeper: ChunkKeeper;
   readonly #collector: Collector;
+  readonly #roomMaker: RoomMaker;
+  #dropping: Promise<unknown> = Promise.resolve();
 
   constructor(deps: BlobStoreDeps) {
     this.#deps = deps;
-    const keeper = this.#keeper = new ChunkKeeper(deps);
+    const keeper = this.#keeper = new ChunkKeeper({
+      ...deps,
+      makeRoom: (bytes) => this.#roomMaker.make(bytes),
+    });
+    this.#roomMaker = new RoomMaker({
+      ...deps,
+      keeper,
+      room: () => deps.chunks.room(),
+      removeBlob: async (address) => (await this.remove(address))?.freedBytes ?? 0,
+    });
     this.#collector = new Collector({ ...deps, keeper });
     this.counters = {
       dataforts_blobs_stored_total: 0,
@@ -174,6 +197,10 @@ class LedgerBlobStore implements BlobStore {
     };
   }
 
+  get roomCounters(): Readonly<RoomMakerCounters> {
+    return this.#roomMaker.counters;
+  }
+
   begin(options: BlobDraftOptions = {}): BlobDraft {
     const keeper = this.#keeper;
     return new LedgerBlobDraft({
@@ -182,6 +209,7 @@ class LedgerBlobStore implements BlobStore {
       keepChunk: (hash) => this.#deps.chunks.keep(hash),
       record: (blob) => this.#record(blob, options),
       removeUnkept: (hashes) => keeper.removeUnkept(hashes),
+      keepLoose: () => this.#roomMaker.noteReleased(),
     });
   }
 
@@ -248,7 +276,10 @@ class LedgerBlobStore implements BlobStore {
       orphans = await forget();
     }
     if (orphans === undefined) return undefined;
-    return { freedBytes: freedBytes + (await keeper.removeUnkept(orphans)).freedBytes };
+    const rest = await keeper.removeUnkept(orphans);
+    // What was in use at this moment is free later.
+    if (rest.count < orphans.length) this.#roomMaker.noteReleased();
+    return { freedBytes: freedBytes + rest.freedBytes };
   }
 
   async resolve(address: Uint8Array): Promise<BlobRef | undefined> {
@@ -282,18 +313,27 @@ class LedgerBlobStore implements BlobStore {
     return this.#keeper.read(hash, into);
   }
 
-  addChunk(
+  async addChunk(
     hash: Uint8Array,
     bytes: Uint8Array,
     options: { readonly isDurable?: boolean } = {},
   ): Promise<"stored" | "present"> {
-    return this.#keeper.add(hash, bytes, options.isDurable ?? false);
+    const outcome = await this.#keeper.add(hash, bytes, options.isDurable ?? false);
+    if (outcome === "stored") this.#roomMaker.noteLoose(hash);
+    return outcome;
   }
 
   async removeChunk(hash: Uint8Array): Promise<number | undefined> {
     await this.settle();
     const { count, freedBytes } = await this.#keeper.removeUnkept([hash]);
     return count === 0 ? undefined : freedBytes;
+  }
+
+  dropCopy(hash: Uint8Array): Promise<number | undefined> {
+    // One after the other: two chunks of a stripe may each be spared, and not both.
+    const dropped = this.#dropping.then(() => this.#dropCopy(hash));
+    this.#dropping = dropped.catch(() => {}); // Whoever asked is told.
+    return dropped;
   }
 
   async hold(hashes: readonly Uint8Array[], options: HoldOptions): Promise<void> {
@@ -309,8 +349,10 @@ class LedgerBlobStore implements BlobStore {
     }
   }
 
-  release(owner: string, hashes?: readonly Uint8Array[]): Promise<number> {
-    return deleteHolds(this.#deps.ledger.db, owner, hashes);
+  async release(owner: string, hashes?: readonly Uint8Array[]): Promise<number> {
+    const count = await deleteHolds(this.#deps.ledger.db, owner, hashes);
+    if (count > 0) this.#roomMaker.noteReleased();
+    return count;
   }
 
   async standingOf(hash: Uint8Array): Promise<ChunkStanding | undefined> {
@@ -341,25 +383,42 @@ class LedgerBlobStore implements BlobStore {
     return this.#keeper.settle();
   }
 
+  async #dropCopy(hash: Uint8Array): Promise<number | undefined> {
+    await this.settle();
+    const { ledger: { db }, clock } = this.#deps;
+    const { guard } = this.#keeper;
+    const { count, freedBytes } = await this.#keeper.removeUnkept([hash], async () => {
+      const standing = await readStanding(db, guard, hash, clock.wallMs());
+      if (standing === undefined || standing.isPinned || standing.isInUse) return true;
+      if (standing.isStripeShort) return true;
+      return (await readHolds(db, hash, clock.wallMs())).length > 0;
+    });
+    return count === 0 ? undefined : freedBytes;
+  }
+
   async #record(blob: DraftBlob, options: BlobDraftOptions): Promise<StoredBlob> {
     const { chunks: chunkStore, clock, ledger } = this.#deps;
     const { address, ref, size, kind } = blob;
     const chunks = [...blob.chunks];
     const blobRef = encodeBlobRef(ref);
+    const stripes = await findStripes(ref, (hash) => chunkStore.read(hash));
     await chunkStore.flush();
-    await ledger.transaction((transaction) =>
-      insertBlob(transaction, {
-        address,
-        blobRef,
-        refHash: blake3(blobRef),
-        treeRoot: ref.kind === "tree" ? ref.rootHash : undefined,
-        size,
-        chunks,
-        kind,
-        origin: options.origin ?? "put",
-        createdAtMs: clock.wallMs(),
-        label: options.label ?? "",
-      })
+    const row = {
+      address,
+      blobRef,
+      refHash: blake3(blobRef),
+      treeRoot: ref.kind === "tree" ? ref.rootHash : undefined,
+      size,
+      chunks,
+      stripes,
+      kind,
+      origin: options.origin ?? "put",
+      createdAtMs: clock.wallMs(),
+      label: options.label ?? "",
+    };
+    await this.#keeper.withRoom(
+      ROW_BYTES * chunks.length,
+      () => ledger.transaction((transaction) => insertBlob(transaction, row)),
     );
     this.counters.dataforts_blobs_stored_total += 1;
     this.counters.dataforts_blob_bytes_stored_total += size;

@@ -1,5 +1,5 @@
 /** Blobs in the ledger: what is here, of which chunks, and which chunks nobody refers to. */
-import { equalBytes } from "../base/mod.ts";
+import { equalBytes, toHex } from "../base/mod.ts";
 import type { LedgerDb } from "../core/ledger/mod.ts";
 import type { ChunkRef } from "./blob_ref.ts";
 import { upsertChunks } from "./chunk_queries.ts";
@@ -32,7 +32,7 @@ export interface BlobCursor {
   readonly address: Uint8Array;
 }
 
-/** Rows of one insert; four values each stay far below SQLite's 32,766. */
+/** Rows of one insert; six values each stay far below SQLite's 32,766. */
 const ROWS_PER_INSERT = 512;
 
 const COLUMNS = [
@@ -53,6 +53,16 @@ export interface NewBlob extends Omit<BlobRecord, "chunkCount" | "isPinned"> {
   readonly treeRoot: Uint8Array | undefined;
   /** Every chunk, with nodes of trees, parity, and for a directory those of its files. */
   readonly chunks: readonly ChunkRef[];
+  /** Which of them stand in a stripe, by hash in hex. */
+  readonly stripes?: ReadonlyMap<string, StripePlace>;
+}
+
+/** The stripe that a chunk stands in. */
+export interface StripePlace {
+  /** Its number within the blob. */
+  readonly stripe: number;
+  /** How many of its chunks are enough to make the others. */
+  readonly dataChunks: number;
 }
 
 /**
@@ -88,12 +98,17 @@ export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
     .onConflict((conflict) => conflict.column("address").doUpdateSet(values)).execute();
   await db.deleteFrom("blob_chunk").where("address", "=", blob.address).execute();
   for (let start = 0; start < blob.chunks.length; start += ROWS_PER_INSERT) {
-    const rows = blob.chunks.slice(start, start + ROWS_PER_INSERT).map(({ hash, size }, i) => ({
-      address: blob.address,
-      position: start + i,
-      hash,
-      size,
-    }));
+    const rows = blob.chunks.slice(start, start + ROWS_PER_INSERT).map(({ hash, size }, i) => {
+      const place = blob.stripes?.get(toHex(hash));
+      return {
+        address: blob.address,
+        position: start + i,
+        hash,
+        size,
+        stripe: place?.stripe ?? null,
+        stripe_data: place?.dataChunks ?? null,
+      };
+    });
     await db.insertInto("blob_chunk").values(rows).execute();
   }
 }

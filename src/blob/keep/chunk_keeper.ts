@@ -2,7 +2,7 @@
  * The chunks of a store and their rows: puts, reads and removals keep both in step, count the bytes, and tell who
  * listens. Which chunk may go is asked of the ledger in the moment it goes (`dataforts.md` 10).
  */
-import { type Clock, toHex } from "../../base/mod.ts";
+import { type Clock, NetError, toHex } from "../../base/mod.ts";
 import type { Ledger } from "../../core/ledger/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import { ChunkGuard } from "../_chunk_guard.ts";
@@ -28,7 +28,12 @@ export interface ChunkKeeperDeps {
   readonly chunks: ChunkStore;
   readonly clock: Clock;
   readonly log: Log;
+  /** Asked when the store is full; false when nothing could be freed. */
+  readonly makeRoom: (bytes: number) => Promise<boolean>;
 }
+
+/** Times that one put asks for room: others may take what was made for it. */
+const ROOM_TRIES_MAX = 8;
 
 /** Chunks whose rows may wait: a crash loses only the rows, and the chunks are adopted. */
 const ROWS_WAITING_MAX = 256;
@@ -55,15 +60,33 @@ export class ChunkKeeper {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Stores a chunk that is in use; its row comes with the blob, or waits until it is written. */
+  /**
+   * Stores a chunk that is in use; its row comes with the blob, or waits until it is written. A full store first
+   * gives up what nothing needs.
+   *
+   * @throws NetError `no_space` when that is not enough.
+   */
   async put(
     hash: Uint8Array,
     bytes: Uint8Array,
     options?: StoreChunkOptions,
   ): Promise<"stored" | "present"> {
-    const outcome = await this.#deps.chunks.put(hash, bytes, options);
+    const { chunks } = this.#deps;
+    const outcome = await this.withRoom(bytes.length, () => chunks.put(hash, bytes, options));
     if (outcome === "stored") this.#tell({ kind: "added", hash, size: bytes.length });
     return outcome;
+  }
+
+  /** Does what needs room, and again once there is more of it. */
+  async withRoom<T>(bytes: number, action: () => Promise<T>): Promise<T> {
+    for (let tries = 1;; tries++) {
+      try {
+        return await action();
+      } catch (error) {
+        const isFull = error instanceof NetError && error.code === "no_space";
+        if (!isFull || tries > ROOM_TRIES_MAX || !await this.#deps.makeRoom(bytes)) throw error;
+      }
+    }
   }
 
   /** Stores a chunk that no blob refers to. */

@@ -4,6 +4,7 @@
  */
 import type { LedgerDb } from "../../core/ledger/mod.ts";
 import type { HoldReason } from "../chunk_queries.ts";
+import type { BlobOrigin } from "../queries.ts";
 
 /** A chunk and what keeps it. */
 export interface KeptChunk {
@@ -77,4 +78,28 @@ export async function endExpiredHolds(
     ended += Number(deleted.numDeletedRows);
   }
   return ended;
+}
+
+/**
+ * Ends what caches hold of some chunks; the chunks. Runs inside a transaction.
+ */
+export async function releaseCacheHolds(db: LedgerDb, limit: number): Promise<Uint8Array[]> {
+  const rows = await db.selectFrom("chunk_hold").select("hash").distinct()
+    .where("reason", "=", "cache").orderBy("hash").limit(limit).execute();
+  const hashes = rows.map(({ hash }) => hash);
+  if (hashes.length === 0) return [];
+  await db.deleteFrom("chunk_hold").where("reason", "=", "cache").where("hash", "in", hashes)
+    .execute();
+  return hashes;
+}
+
+/** Blobs that came here in one way and are not pinned, the oldest first. */
+export async function listCopies(
+  db: LedgerDb,
+  origin: BlobOrigin,
+  limit: number,
+): Promise<Uint8Array[]> {
+  const rows = await db.selectFrom("blob").select("address").where("origin", "=", origin)
+    .where("is_pinned", "=", 0).orderBy("created_at_ms").orderBy("address").limit(limit).execute();
+  return rows.map(({ address }) => address);
 }

@@ -10,6 +10,8 @@ export interface DraftDeps {
   readonly keepChunk: BlobDraft["keepChunk"];
   readonly record: (blob: DraftBlob) => Promise<StoredBlob>;
   readonly removeUnkept: (hashes: readonly Uint8Array[]) => Promise<unknown>;
+  /** Told when chunks stay that nothing refers to. */
+  readonly keepLoose: () => void;
 }
 
 /** A blob in the making. */
@@ -51,7 +53,8 @@ export class LedgerBlobDraft implements BlobDraft {
   async abort(options: { readonly keepChunks?: boolean } = {}): Promise<void> {
     if (this.#isOver) return;
     this.#end();
-    if (!options.keepChunks) await this.#deps.removeUnkept(this.#stored);
+    if (options.keepChunks) this.#deps.keepLoose();
+    else await this.#deps.removeUnkept(this.#stored);
   }
 
   async #use(hash: Uint8Array): Promise<void> {

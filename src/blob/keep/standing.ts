@@ -3,6 +3,7 @@ import type { LedgerDb } from "../../core/ledger/mod.ts";
 import type { ChunkGuard } from "../_chunk_guard.ts";
 import { type HoldReason, readChunkRecord, readHolds, readReferrers } from "../chunk_queries.ts";
 import type { ChunkStanding } from "../policy/gc.ts";
+import { isStripeShort, readStripes } from "./stripes.ts";
 
 /** Blobs looked at to tell whether one of them is pinned. */
 const REFERRERS_MAX = 1_000;
@@ -26,6 +27,7 @@ export async function readStanding(
     firstSeenMs: record.firstSeenMs,
     isStaged: held("staging"),
     isReplica: held("replica"),
+    isStripeShort: (await readStripes(db, hash)).some(isStripeShort),
     isInUse: guard.isUsed(hash),
   };
 }

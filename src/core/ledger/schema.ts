@@ -57,6 +57,10 @@ export interface BlobChunkTable {
   /** BLAKE3 of the chunk, 32 bytes. */
   readonly hash: Uint8Array;
   readonly size: number;
+  /** Number of its stripe within the blob; `null` for a chunk that no parity protects. */
+  readonly stripe: Generated<number | null>;
+  /** How many chunks of that stripe are enough to make the others. */
+  readonly stripe_data: Generated<number | null>;
 }
 
 /** One peer this node was told about. */
@@ -244,5 +248,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX chunk_hold_by_owner ON chunk_hold (owner);
   CREATE INDEX chunk_hold_by_expiry ON chunk_hold (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
+  `,
+  `
+  ALTER TABLE blob_chunk ADD COLUMN stripe INTEGER;
+  ALTER TABLE blob_chunk ADD COLUMN stripe_data INTEGER;
+  CREATE INDEX blob_chunk_by_stripe ON blob_chunk (address, stripe) WHERE stripe IS NOT NULL;
+  CREATE INDEX blob_by_origin ON blob (origin, created_at_ms, address);
+  CREATE INDEX chunk_hold_by_reason ON chunk_hold (reason, hash);
   `,
 ];
