@@ -1,12 +1,14 @@
-/** `net blob policy show`, `set` and `reset`: how blobs move, stay and go on a node. */
+/** `net blob policy show`, `set`, `reset` and `status`: how blobs move, stay and go on a node. */
 import { buildCommand, buildRouteMap } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
+import { blobFlowText } from "./blob_flow_text.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
 import { formatTable, listOf, recordOf, textOf } from "./format.ts";
 import type { Output } from "./output.ts";
 import { runVerb } from "./verb.ts";
+import { runWatch, WATCH_FLAG, type WatchFlags } from "./watch.ts";
 
 const ANSWER_MS = 30_000;
 
@@ -76,10 +78,33 @@ const resetCommand = buildCommand<SharedFlags, string[], NetContext>({
   },
 });
 
+const statusCommand = buildCommand<WatchFlags, [], NetContext>({
+  docs: {
+    brief: "Show what moves by itself on the running node",
+    fullDescription: "Shows what the policy makes move: overflow and why pushes failed, gravity, " +
+      "caches, how many moves this hour has left, and the chunks that are read most.\n\n" +
+      "EXAMPLES\n  net blob policy status\n  net blob policy status --watch\n" +
+      "  net blob policy status --json",
+  },
+  parameters: { flags: bareRecord({ watch: WATCH_FLAG, ...SHARED_FLAGS }) },
+  async func(flags) {
+    await runWatch(this, flags, {
+      method: "blob.flow_status",
+      verb: "blob.policy.status",
+      text: ({ answer }) => blobFlowText(answer),
+    });
+  },
+});
+
 /** The verbs about the policy. */
 export const blobPolicyRoutes = buildRouteMap<string, NetContext>({
   docs: { brief: "Show and change how blobs move, stay and go" },
-  routes: bareRecord({ show: showCommand, set: setCommand, reset: resetCommand }),
+  routes: bareRecord({
+    show: showCommand,
+    set: setCommand,
+    reset: resetCommand,
+    status: statusCommand,
+  }),
   aliases: bareRecord({}),
 });
 

@@ -51,6 +51,7 @@ import {
   describeNat,
   describePeers,
   describeSessions,
+  type FlowService,
   type FoldService,
   type LogService,
   type LogServices,
@@ -237,6 +238,11 @@ export class Node {
   /** Blobs from here and from peers. */
   get blobs(): BlobService {
     return required(this.#blobServices?.blobs, "blobs");
+  }
+
+  /** What moves blobs by itself. */
+  get flow(): FlowService {
+    return required(this.#blobCallServices?.flow, "flow of blobs");
   }
 
   /** What is being moved, here and at peers. */
@@ -449,7 +455,7 @@ export class Node {
     }
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
     const open = this.#openServices = addOpenServices(parts, mesh);
-    this.#blobCallServices = addBlobCallServices(parts, this.#blobServices, open);
+    this.#blobCallServices = addBlobCallServices(parts, this.#blobServices, mesh, open);
     // Behind the channels, which say whose logs may be opened.
     this.#bus = addBusService(parts, logs, mesh, this.stopSignal);
     if (gateway !== undefined && config.http !== undefined) {

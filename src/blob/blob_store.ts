@@ -148,6 +148,8 @@ export interface BlobStore {
   room(): StoreRoom;
   /** Told of every chunk that came or went; gives what ends it. */
   onChange(listener: (change: ChunkChange) => void): () => void;
+  /** Told of every chunk that was read here, for somebody here or a peer; gives what ends it. */
+  onRead(listener: (hash: Uint8Array) => void): () => void;
   /**
    * Removes chunks that nothing needs, in a pass over all of them that leaves room for other work.
    *
@@ -367,6 +369,10 @@ class LedgerBlobStore implements BlobStore {
 
   onChange(listener: (change: ChunkChange) => void): () => void {
     return this.#keeper.onChange(listener);
+  }
+
+  onRead(listener: (hash: Uint8Array) => void): () => void {
+    return this.#keeper.onRead(listener);
   }
 
   async collect(options: CollectOptions): Promise<CollectReport> {

@@ -25,6 +25,7 @@ export {
   openFileChunkStore,
   type OpenFileChunkStoreOptions,
 } from "./file_chunk_store.ts";
+export * from "./flow/mod.ts";
 export * from "./folder/mod.ts";
 export type { ChunkChange } from "./keep/chunk_keeper.ts";
 export type { CollectedChunk, CollectOptions, CollectReport } from "./keep/collector.ts";

@@ -2,11 +2,13 @@
  * The services of a node about blobs, put together. They start in this order and stop in the opposite one. A data
  * folder that is opened without a mesh has the first ones only.
  */
-import { systemClock } from "../base/mod.ts";
+import { systemClock, systemRandom } from "../base/mod.ts";
 import {
   BlobKeepingService,
   BlobService,
+  createFlowMesh,
   createPolicyMemory,
+  FlowService,
   PolicyService,
   TransferViewService,
 } from "./blobs/mod.ts";
@@ -50,15 +52,44 @@ export function addBlobServices(
 
 /** What is told of blobs by calls. */
 export interface BlobCallServices {
+  /** Moves blobs by itself. */
+  readonly flow: FlowService;
   readonly transferView: TransferViewService;
 }
 
 /** Adds what needs calls; behind {@linkcode addBlobServices} and the calls themselves. */
 export function addBlobCallServices(
-  { supervisor }: Pick<NodeParts, "supervisor">,
-  { blobs, policy }: BlobServices,
-  { rpc }: Pick<OpenServices, "rpc">,
+  parts: Pick<NodeParts, "supervisor" | "log" | "metrics" | "storage">,
+  blobServices: BlobServices,
+  meshServices: Pick<MeshServices, "mesh" | "capabilities">,
+  { rpc, channels }: Pick<OpenServices, "rpc" | "channels">,
 ): BlobCallServices {
+  const { supervisor, log, metrics, storage } = parts;
+  const { blobs, policy } = blobServices;
+  const { mesh, capabilities } = meshServices;
   const transferView = supervisor.add(() => new TransferViewService({ rpc, blobs, policy }));
-  return { transferView };
+  const flowMesh = createFlowMesh({
+    nodeId: capabilities.own.nodeId,
+    capabilities,
+    connectedPeers: () => mesh.transport.connectedPeers(),
+    rttMs: (nodeId) => mesh.transport.peer(nodeId)?.rttMs,
+    transfer: () => blobs.transfer,
+    rpc,
+  });
+  const flow = supervisor.add(() =>
+    new FlowService({
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      metrics,
+      storage,
+      policy,
+      mesh: flowMesh,
+      rpc,
+      channels,
+      // Nobody's word of its intent is believed, and programs register none yet: then every event passes.
+      greedyView: { intents: [], satisfiesIntent: () => undefined, isChainCached: () => false },
+    })
+  );
+  return { transferView, flow };
 }

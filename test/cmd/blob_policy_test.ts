@@ -47,3 +47,31 @@ Deno.test("blob policy reset says when there was nothing to change", async () =>
   assert.equal(stdout, "nothing changed\n");
   assert.deepEqual(calls[0]?.params, { keys: [] });
 });
+
+Deno.test("blob policy status says what is on, what moved and what is hot", async () => {
+  const counters = { pushes_admitted: 3, pushed_bytes: 12_582_912, push_errors: 1, dropped: 2 };
+  const node = {
+    "blob.flow_status": {
+      overflow: { adapter: "mesh", config: { enabled: true }, active: true, counters },
+      disk: { used_bytes: 1_048_576, capacity_bytes: null },
+      moves: { last_hour: 4, left: 508, per_hour_max: 512 },
+      heat: { size: 1, announced: 1, hottest: [{ hash: "ab".repeat(32), rate: 2.5 }] },
+      gravity: { enabled: true, scope: "zone", pulled: 7, failed: 1 },
+      greedy: { enabled: false, scope: "mesh", channels: 0, bytes: 0 },
+      cache: { enabled: false, chunks: 0, bytes: 0 },
+      spilled_chunks: 2,
+      promised: { chunks: 0, bytes: 0 },
+      link_bytes_per_second: 125_000_000,
+    },
+  };
+  const { code, stdout } = await runInMemory(["blob", "policy", "status"], { node });
+  assert.equal(code, 0);
+  assert.match(stdout, /^moves this hour +4 of 512$/m);
+  assert.match(stdout, /^overflow +shedding$/m);
+  assert.match(stdout, /^gravity +on, from zone$/m);
+  assert.match(stdout, /^greedy +off$/m);
+  assert.match(stdout, /^ +with others only +2$/m);
+  assert.match(stdout, /^2\.5 +(ab){32}$/m);
+  const { stdout: json } = await runInMemory(["blob", "policy", "status", "--json"], { node });
+  assert.equal(JSON.parse(json).schema, "net.blob.policy.status.v1");
+});

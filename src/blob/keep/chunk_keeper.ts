@@ -20,6 +20,8 @@ export interface ChunkChange {
   readonly kind: "added" | "removed";
   readonly hash: Uint8Array;
   readonly size: number;
+  /** It was added on its own: a copy that was fetched or pushed, not a part of a blob that is put. */
+  readonly isCopy?: boolean;
 }
 
 /** What {@linkcode ChunkKeeper} needs. */
@@ -47,6 +49,7 @@ export class ChunkKeeper {
   readonly guard = new ChunkGuard();
   readonly #deps: ChunkKeeperDeps;
   readonly #listeners = new Set<(change: ChunkChange) => void>();
+  readonly #readers = new Set<(hash: Uint8Array) => void>();
   /** Chunks whose rows are to be written, by hash. */
   #waiting = new Map<string, ChunkEntry>();
 
@@ -60,6 +63,12 @@ export class ChunkKeeper {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Told of every chunk that was read here; gives what ends it. */
+  onRead(listener: (hash: Uint8Array) => void): () => void {
+    this.#readers.add(listener);
+    return () => void this.#readers.delete(listener);
+  }
+
   /**
    * Stores a chunk that is in use; its row comes with the blob, or waits until it is written. A full store first
    * gives up what nothing needs.
@@ -71,10 +80,7 @@ export class ChunkKeeper {
     bytes: Uint8Array,
     options?: StoreChunkOptions,
   ): Promise<"stored" | "present"> {
-    const { chunks } = this.#deps;
-    const outcome = await this.withRoom(bytes.length, () => chunks.put(hash, bytes, options));
-    if (outcome === "stored") this.#tell({ kind: "added", hash, size: bytes.length });
-    return outcome;
+    return await this.#put(hash, bytes, false, options);
   }
 
   /** Does what needs room, and again once there is more of it. */
@@ -97,7 +103,7 @@ export class ChunkKeeper {
   ): Promise<"stored" | "present"> {
     await this.guard.use(hash);
     try {
-      const outcome = await this.put(hash, bytes, { isDurable });
+      const outcome = await this.#put(hash, bytes, true, { isDurable });
       this.#waiting.set(toHex(hash), { hash, size: bytes.length });
       if (isDurable) await this.#deps.chunks.flush();
       if (isDurable || this.#waiting.size >= ROWS_WAITING_MAX) await this.settle();
@@ -115,6 +121,7 @@ export class ChunkKeeper {
     const { chunks, log } = this.#deps;
     const corruptBefore = chunks.counters.corrupt;
     const bytes = await chunks.read(hash, into);
+    if (bytes !== undefined) { for (const listener of this.#readers) listener(hash); }
     if (bytes !== undefined || chunks.counters.corrupt === corruptBefore) return bytes;
     // Another read may have met another damaged one meanwhile: only what is gone is taken for gone.
     if (await chunks.has(hash) !== undefined) return undefined;
@@ -247,6 +254,18 @@ export class ChunkKeeper {
     if (strangers.length === 0) return 0;
     await ledger.transaction((transaction) => upsertChunks(transaction, strangers, nowMs));
     return strangers.length;
+  }
+
+  async #put(
+    hash: Uint8Array,
+    bytes: Uint8Array,
+    isCopy: boolean,
+    options?: StoreChunkOptions,
+  ): Promise<"stored" | "present"> {
+    const { chunks } = this.#deps;
+    const outcome = await this.withRoom(bytes.length, () => chunks.put(hash, bytes, options));
+    if (outcome === "stored") this.#tell({ kind: "added", hash, size: bytes.length, isCopy });
+    return outcome;
   }
 
   #tell(change: ChunkChange): void {

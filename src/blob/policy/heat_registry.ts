@@ -14,7 +14,7 @@ import {
   type EmissionRule,
   type Heat,
 } from "./heat.ts";
-import { HEAT_ENTRIES_MAX, HEAT_TAGS_PER_ANNOUNCEMENT_MAX } from "./limits.ts";
+import { HEAT_ENTRIES_MAX, HEAT_TAGS_OWN_MAX, HEAT_TAGS_PER_ANNOUNCEMENT_MAX } from "./limits.ts";
 
 /** Settings of a registry. */
 export interface HeatRegistryOptions extends EmissionRule {
@@ -146,7 +146,7 @@ export class HeatRegistry {
       .map(([key, { lastEmitted }]) => ({ key, rate: lastEmitted ?? 0 }))
       .filter(({ rate }) => rate > 0)
       .sort((a, b) => b.rate - a.rate || (a.key < b.key ? -1 : 1))
-      .slice(0, HEAT_TAGS_PER_ANNOUNCEMENT_MAX);
+      .slice(0, HEAT_TAGS_OWN_MAX);
   }
 
   /** Says what became of the announcement of a tick's updates. */

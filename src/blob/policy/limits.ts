@@ -8,8 +8,15 @@ export const GIB = 1024 ** 3;
 /** Chunks or chains whose heat is kept; one takes some 200 bytes, so that a full registry is 1.6 MB. */
 export const HEAT_ENTRIES_MAX = 8_192;
 
-/** A full node announces no more chunks than peers believe it: others wait for their turn. */
+/** Heat tags that are read of one announcement, and changes that one tick gives (`dataforts.md` 15). */
 export const HEAT_TAGS_PER_ANNOUNCEMENT_MAX = 256;
+
+/**
+ * Chunks whose heat a node tells: an announcement of 8,104 bytes has room for 98 such tags and nothing else, so
+ * that the 256 of the specification never fit. 64 are what nodes of ours believe of one node
+ * (`core/capability/limits.ts`) and leave a third of the room to everything else.
+ */
+export const HEAT_TAGS_OWN_MAX = 64;
 
 /** Migrations that one peer's claims may cause in one tick. */
 export const MIGRATIONS_PER_PEER_MAX = 32;

@@ -19,6 +19,8 @@ import { type DataPeer, type LocalData, type MigrateRefusal, refuseMigration } f
 export interface MigrationPeer extends DataPeer {
   readonly nodeId: bigint;
   readonly tags: Iterable<string>;
+  /** Above 0 to 1: how much what it reads counts here (row 47); 1 when left out. */
+  readonly nearness?: number;
 }
 
 /** What a tick looks at. */
@@ -121,7 +123,8 @@ function claimsByChunk(input: MigrationInput): (readonly [string, readonly Claim
       // What nobody reads any more is announced as zero until its tag is withdrawn.
       if (heat.rate <= 0 || input.isHere(heat.hex)) continue;
       const claims = chunks.get(heat.hex) ?? [];
-      claims.push({ hex: heat.hex, rate: Math.min(1, Math.max(0, heat.rate)), peer });
+      const rate = Math.min(1, heat.rate) * (peer.nearness ?? 1);
+      claims.push({ hex: heat.hex, rate, peer });
       chunks.set(heat.hex, claims);
     }
   }

@@ -10,6 +10,7 @@ export * from "./greedy_metrics.ts";
 export * from "./health_gate.ts";
 export * from "./heat.ts";
 export * from "./heat_registry.ts";
+export { HEAT_TAGS_OWN_MAX } from "./limits.ts";
 export * from "./migration.ts";
 export * from "./move_ledger.ts";
 export * from "./overflow.ts";

@@ -69,6 +69,30 @@ export class MoveLedger {
     return true;
   }
 
+  /** Counts a move of something that rests already: a further copy of what just moved. */
+  spend(nowMs: number): boolean {
+    if (this.leftAt(nowMs) === 0) return false;
+    this.#times.push(nowMs);
+    return true;
+  }
+
+  /** Ends the rest of a thing that did not move after all; that it was tried still counts. */
+  forgive(key: string): void {
+    this.#last.delete(key);
+  }
+
+  /** Takes a move back that was not even tried. */
+  giveBack(key: string): void {
+    if (this.#times.length > this.#first) this.#times.pop();
+    this.#last.delete(key);
+  }
+
+  /** Moves within the last hour. */
+  countAt(nowMs: number): number {
+    this.leftAt(nowMs);
+    return this.#times.length - this.#first;
+  }
+
   /** Lets a thing rest without counting: it came by itself. */
   rest(key: string, nowMs: number): void {
     this.#last.delete(key);

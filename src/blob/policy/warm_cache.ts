@@ -117,12 +117,16 @@ export class WarmCache {
     return this.shrink(nowMs);
   }
 
-  /** Brings the cache below its quota, rest or not: after a smaller quota, or files that are larger than thought. */
-  shrink(nowMs: number): readonly string[] {
+  /**
+   * Brings the cache below its quota, or below fewer bytes, rest or not: after a smaller quota, with files that are
+   * larger than thought, or on a disk that is full.
+   */
+  shrink(nowMs: number, bytesMax = Infinity): readonly string[] {
     const { capBytes, entriesMax = WARM_ENTRIES_MAX } = this.#options;
+    const mostBytes = Math.min(capBytes, bytesMax);
     const evicted: string[] = [];
-    while (this.#bytes > capBytes || this.#entries.size > entriesMax) {
-      const coldest = this.#coldest(new Set(), nowMs);
+    while (this.#bytes > mostBytes || this.#entries.size > entriesMax) {
+      const coldest = this.#coldest(new Set(), nowMs, true);
       if (coldest === undefined) break;
       evicted.push(coldest.key);
       this.remove(coldest.key);
@@ -155,14 +159,14 @@ export class WarmCache {
   #coldest(
     except: ReadonlySet<string>,
     nowMs: number,
+    isForced = this.#bytes > this.#options.capBytes,
   ): { readonly key: string; readonly warmth: number; readonly bytes: number } | undefined {
-    const isOver = this.#bytes > this.#options.capBytes;
     let best: { key: string; warmth: number; bytes: number } | undefined;
     let looked = 0;
     for (const [key, { bytes, sinceMs }] of this.#entries) {
       if (except.has(key)) continue;
       if (++looked > LOOK_MAX && (best !== undefined || looked > 16 * LOOK_MAX)) break;
-      if (!isOver && nowMs - sinceMs < this.#options.restMs) continue;
+      if (!isForced && nowMs - sinceMs < this.#options.restMs) continue;
       const warmth = this.#warmthOf(key, nowMs);
       if (best === undefined || warmth < best.warmth) best = { key, warmth, bytes };
     }

@@ -1,4 +1,4 @@
-/** Methods about how blobs flow: the policy of a node; all of them privileged. */
+/** Methods about how blobs flow: the policy of a node, and what moves by it; all of them privileged. */
 import * as v from "../../schema/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";
@@ -42,6 +42,22 @@ export function blobFlowMethods(node: Node): readonly Method[] {
         const changed = await node.policy.reset(keys);
         return { changed, settings: describeSettings(node) };
       },
+    }),
+    defineMethod({
+      name: "blob.flow_status",
+      access: "privileged",
+      summary: "What moves by itself: overflow, gravity, caches, heat",
+      isReadOnly: true,
+      params: v.object({}),
+      handle: () => node.flow.status(),
+    }),
+    defineMethod({
+      name: "blob.overflow_status",
+      access: "privileged",
+      summary: "Overflow alone: adapter, config, active, counters",
+      isReadOnly: true,
+      params: v.object({}),
+      handle: async () => (await node.flow.status()).overflow,
     }),
   ];
 }

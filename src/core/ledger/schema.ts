@@ -63,6 +63,16 @@ export interface BlobChunkTable {
   readonly stripe_data: Generated<number | null>;
 }
 
+/** One chunk of this node's blobs that a peer holds in its stead (`dataforts.md` 18). */
+export interface ChunkSpillTable {
+  readonly hash: Uint8Array;
+  /** 16 hex digits. */
+  readonly holder: string;
+  readonly size: number;
+  /** Unix milliseconds of its last promise. */
+  readonly proven_at_ms: number;
+}
+
 /** One peer this node was told about. */
 export interface PeerTable {
   /** 16 hex digits. */
@@ -136,6 +146,7 @@ export interface LedgerSchema {
   readonly blob_chunk: BlobChunkTable;
   readonly chunk: ChunkTable;
   readonly chunk_hold: ChunkHoldTable;
+  readonly chunk_spill: ChunkSpillTable;
   readonly peer: PeerTable;
   readonly setting: SettingTable;
   readonly announcement: AnnouncementTable;
@@ -255,5 +266,15 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX blob_chunk_by_stripe ON blob_chunk (address, stripe) WHERE stripe IS NOT NULL;
   CREATE INDEX blob_by_origin ON blob (origin, created_at_ms, address);
   CREATE INDEX chunk_hold_by_reason ON chunk_hold (reason, hash);
+  `,
+  `
+  CREATE TABLE chunk_spill (
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    holder TEXT NOT NULL CHECK (length(holder) = 16),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    proven_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (hash, holder)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX chunk_spill_by_age ON chunk_spill (proven_at_ms);
   `,
 ];

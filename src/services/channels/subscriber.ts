@@ -4,11 +4,12 @@
  *
  * Of one channel a node has one subscription per publisher, however many programs read it.
  */
-import { NetError, utf8 } from "../../base/mod.ts";
+import { Emitter, NetError, utf8 } from "../../base/mod.ts";
 import {
   AckReason,
   Attachment,
   ATTACHMENTS_MAX,
+  type ChannelEvent,
   type ChannelId,
   LOCAL_SUBSCRIPTIONS_MAX,
   OfferBook,
@@ -36,6 +37,8 @@ const ASKS_PER_TICK = 64;
 export class ChannelSubscriber {
   readonly offers = new OfferBook();
   readonly counters: AskCounters & ReadCounters = createCounters();
+  /** Every event that came from another node, before its readers take it; its bytes are not to be changed. */
+  readonly onEvent = new Emitter<[event: ChannelEvent]>();
   readonly #deps: ChannelSubscriberDeps;
   readonly #asker: Asker;
   readonly #wanted = new Map<string, WantedChannel>();
@@ -264,7 +267,9 @@ export class ChannelSubscriber {
         isOurs: () => facts.isOurs(peer),
         take: (sequence, index, bytes, onTaken) => {
           const channel = wanted.id.name;
-          wanted.take({ channel, publisher: peer, sequence, index, bytes }, onTaken);
+          const event = { channel, publisher: peer, sequence, index, bytes };
+          this.onEvent.emit(event);
+          wanted.take(event, onTaken);
         },
         onEnd: () => {
           // The publisher gave up on us, or lost us: what it knows of us is to be renewed.

@@ -78,7 +78,7 @@ Deno.test("HeatRegistry never announces more than a peer believes", () => {
   registry.bump("hottest", 4);
   registry.settle(registry.tick(4), true, 4);
   const announced = registry.announced();
-  assert.deepEqual([announced.length, announced[0]], [256, { key: "hottest", rate: 2 }]);
+  assert.deepEqual([announced.length, announced[0]], [64, { key: "hottest", rate: 2 }]);
 });
 
 Deno.test("parseBlobHeat() takes finite numbers only", () => {

@@ -1,11 +1,16 @@
-/** Decoders of overflow: offers of chunks and the answers; and the tags by which nodes claim room and heat. */
+/** Decoders of overflow: offers of chunks, questions for proofs, and the answers; and the tags by which nodes claim room and heat. */
 
 import {
   dataClaimTags,
+  decodeHoldReply,
+  decodeHoldRequest,
   decodeOverflowOffer,
   decodeOverflowReply,
+  encodeHoldReply,
+  encodeHoldRequest,
   encodeOverflowOffer,
   encodeOverflowReply,
+  HOLD_KINDS,
   NO_PULL,
   OVERFLOW_REFUSALS,
   parseBlobHeat,
@@ -37,6 +42,25 @@ export const OVERFLOW_TARGETS: Readonly<Record<string, CreateTarget>> = {
       ],
       decodeOverflowReply,
       encodeOverflowReply,
+    ),
+  hold_request: () =>
+    stable(
+      HOLD_KINDS.map((kind) => {
+        const bytes = new Uint8Array(32).fill(9);
+        return encodeHoldRequest({ kind, hash: bytes, nonce: bytes });
+      }),
+      decodeHoldRequest,
+      encodeHoldRequest,
+    ),
+  hold_reply: () =>
+    stable(
+      [
+        encodeHoldReply({ kind: "proven", proof: new Uint8Array(32).fill(3) }),
+        encodeHoldReply({ kind: "absent" }),
+        encodeHoldReply({ kind: "refused" }),
+      ],
+      decodeHoldReply,
+      encodeHoldReply,
     ),
   data_claims: () => ({
     corpus: [
