@@ -1,5 +1,5 @@
 /**
- * The chunk store on a disk: files of their own (`decisions.md` 14), in the clear or sealed.
+ * The chunk store on a disk: files of their own (`decisions.md` 14) or shared ones, in the clear or sealed.
  *
  * What a chunk is kept in is the business of `chunks/`; here is what all kinds have in common: one write per
  * hash at a time, every read verified, room, keys. The data folder's lock keeps a second process out.
@@ -18,6 +18,8 @@ import {
 import { blake3 } from "../core/crypto/mod.ts";
 import { formOf } from "./chunks/chunk_names.ts";
 import { type LooseChunk, LooseChunks } from "./chunks/loose_chunks.ts";
+import { PACKED_BYTES_MAX } from "./chunks/pack_record.ts";
+import { openPackStore, type PackLimits, type PackStore } from "./chunks/pack_store.ts";
 import { Room } from "./chunks/room.ts";
 import { ChunkSealer, requireStoreKey } from "./chunks/sealing.ts";
 import { takeUsage, writeUsage } from "./chunks/usage_note.ts";
@@ -43,6 +45,8 @@ export interface OpenFileChunkStoreOptions {
   /** The machine's own when left out. */
   readonly disk?: Disk;
   readonly random?: RandomBytes;
+  /** Other sizes of packs, for tests. */
+  readonly packLimits?: Partial<PackLimits>;
 }
 
 /** A chunk store on a disk. */
@@ -69,30 +73,46 @@ export async function openFileChunkStore(
   }
   const sealer = storeKey === undefined ? undefined : new ChunkSealer(storeKey, random);
   try {
-    const loose = new LooseChunks(disk, folder);
+    // Before anything else: who has the wrong key changes nothing.
+    const canBeSealed = requireStoreKey(disk, folder, sealer, isSealing);
+    const loose = new LooseChunks(disk, folder, canBeSealed);
     loose.open();
-    requireStoreKey(disk, folder, sealer, isSealing);
-    const usedBytes = takeUsage(disk, folder) ?? await countBytes(loose);
-    const room = new Room(disk, folder, options.quotaBytes, usedBytes);
-    return new DiskChunkStore({ disk, folder, loose, room, sealer, isSealing });
+    const looseBytes = takeUsage(disk, folder) ?? await countBytes(loose);
+    const { quotaBytes } = options;
+    const store = new DiskChunkStore({ ...options, disk, folder, loose, sealer, isSealing }, {
+      quotaBytes,
+      looseBytes,
+    });
+    if (disk.list(folder).some(({ name }) => name === PACK_FOLDER)) await store.openPacks();
+    return store;
   } catch (error) {
     throw toNetError(error, `Cannot use chunk folder "${folder}"`);
   }
 }
 
+/** Folder of packs, made when the first packed chunk is put. */
+const PACK_FOLDER = "packs";
+
 interface StoreParts {
   readonly disk: Disk;
   readonly folder: string;
   readonly loose: LooseChunks;
-  readonly room: Room;
   readonly sealer: ChunkSealer | undefined;
   readonly isSealing: boolean;
+  readonly packLimits?: Partial<PackLimits>;
 }
+
+/** Where a chunk is. */
+type Found = LooseChunk | "packed";
 
 class DiskChunkStore implements FileChunkStore {
   readonly counters: ChunkStoreCounters = { corrupt: 0, refused: 0 };
   readonly #parts: StoreParts;
+  readonly #room: Room;
+  #packs: PackStore | undefined;
+  #packsOpening: Promise<PackStore> | undefined;
   #flush: Promise<void> = Promise.resolve();
+  #isTidying = false;
   /** Work under way by hash: puts, and what makes a chunk durable. */
   readonly #writes = new Map<string, Promise<unknown>>();
   /** Writes so far: a read that found damage looks again if one came in between. */
@@ -101,8 +121,14 @@ class DiskChunkStore implements FileChunkStore {
   readonly #verified = new Set<string>();
   #isClosed = false;
 
-  constructor(parts: StoreParts) {
+  constructor(
+    parts: StoreParts,
+    room: { readonly quotaBytes: number | undefined; readonly looseBytes: number },
+  ) {
     this.#parts = parts;
+    const { disk, folder } = parts;
+    const packedBytes = () => this.#packs?.usedBytes ?? 0;
+    this.#room = new Room({ disk, folder, packedBytes, ...room });
   }
 
   get isSealing(): boolean {
@@ -110,13 +136,34 @@ class DiskChunkStore implements FileChunkStore {
   }
 
   setQuota(quotaBytes: number | undefined): void {
-    this.#parts.room.setQuota(quotaBytes);
+    this.#room.setQuota(quotaBytes);
+  }
+
+  /** Opens the packs, once. */
+  openPacks(): Promise<PackStore> {
+    const { disk, folder, packLimits } = this.#parts;
+    const path = `${folder}/${PACK_FOLDER}`;
+    this.#packsOpening ??= openPackStore({
+      disk,
+      folder: path,
+      // Another disk than the machine's has no files that SQLite could open.
+      indexPath: disk === systemDisk ? `${path}/index.db` : ":memory:",
+      isWhole: (hash, stored, isSealed) => this.#verify(hash, stored, isSealed) !== undefined,
+      isElsewhere: (hash) => this.#isSafeLoose(toHex(hash)),
+      onDamaged: () => this.counters.corrupt += 1,
+      limits: packLimits,
+    }).then((packs) => this.#packs = packs);
+    const opening = this.#packsOpening;
+    opening.catch(() => this.#packsOpening = undefined);
+    return opening;
   }
 
   async has(hash: Uint8Array): Promise<number | undefined> {
     const key = toHex(hash);
-    const found = this.#parts.loose.find(key);
-    if (found === undefined || !found.form.isYoung || this.#verified.has(key)) return found?.size;
+    const found = this.#find(hash, key);
+    if (found === undefined) return undefined;
+    if (found === "packed") return this.#packs?.has(hash);
+    if (!found.form.isYoung || this.#verified.has(key)) return found.size;
     return (await this.read(hash))?.length;
   }
 
@@ -125,10 +172,9 @@ class DiskChunkStore implements FileChunkStore {
     bytes: Uint8Array,
     options: StoreChunkOptions = {},
   ): Promise<"stored" | "present"> {
-    const { isDurable = true } = options;
     const key = toHex(hash);
     try {
-      return await this.#inTurn(key, () => this.#write(hash, key, bytes, isDurable));
+      return await this.#inTurn(key, () => this.#write(hash, key, bytes, options));
     } catch (error) {
       const known = toNetError(error, "Cannot store chunk");
       if (known.code === "no_space") this.counters.refused += 1;
@@ -147,7 +193,10 @@ class DiskChunkStore implements FileChunkStore {
 
   flush(): Promise<void> {
     // One after the other: what a flush under way took on counts as done only at its end.
-    const flush = this.#flush.catch(() => {}).then(() => this.#parts.loose.sync());
+    const flush = this.#flush.catch(() => {}).then(async () => {
+      await this.#parts.loose.sync();
+      await this.#packs?.flush();
+    });
     this.#flush = flush;
     return flush;
   }
@@ -166,7 +215,9 @@ class DiskChunkStore implements FileChunkStore {
   // deno-lint-ignore require-await -- what the disk throws must become a rejection.
   async remove(hash: Uint8Array): Promise<number | undefined> {
     try {
-      return this.#remove(toHex(hash));
+      const size = this.#remove(hash, toHex(hash));
+      this.#tidy();
+      return size;
     } catch (error) {
       throw toNetError(error, "Cannot remove chunk");
     }
@@ -179,28 +230,37 @@ class DiskChunkStore implements FileChunkStore {
         if (hash !== undefined) yield hash;
       }
     }
+    if (this.#packs !== undefined) yield* this.#packs.list();
   }
 
   putAtMs(hash: Uint8Array): Promise<number | undefined> {
-    const found = this.#parts.loose.find(toHex(hash));
-    const atMs = found && this.#parts.loose.writtenAtMs(found);
+    const { loose } = this.#parts;
+    const found = this.#find(hash, toHex(hash));
+    const atMs = found === "packed"
+      ? this.#packs?.putAtMs(hash)
+      : found && loose.writtenAtMs(found);
     return Promise.resolve(atMs);
   }
 
   room(): StoreRoom {
-    return this.#parts.room.report();
+    return this.#room.report();
   }
 
   usedBytes(): Promise<number> {
-    return Promise.resolve(this.#parts.room.usedBytes);
+    return Promise.resolve(this.#room.usedBytes);
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await Promise.allSettled(this.#writes.values());
-    await this.flush();
-    writeUsage(this.#parts.disk, this.#parts.folder, this.#parts.room.usedBytes);
+    await this.#packsOpening?.catch(() => {});
+    try {
+      await this.flush();
+      writeUsage(this.#parts.disk, this.#parts.folder, this.#room.looseBytes);
+    } finally {
+      this.#packs?.close();
+    }
   }
 
   /** Runs `action` when nothing else is done with this chunk. */
@@ -208,7 +268,11 @@ class DiskChunkStore implements FileChunkStore {
     for (let other = this.#writes.get(key); other !== undefined; other = this.#writes.get(key)) {
       await other.catch(() => {}); // Its own caller hears of it.
     }
-    if (this.#isClosed) throw new NetError("draining", "the store is closed");
+    if (this.#isClosed) {
+      throw new NetError("draining", "Cannot use chunk store: it is closed", {
+        next: "repeat the command when the node has stopped, or was started again",
+      });
+    }
     const work = action();
     this.#writes.set(key, work);
     try {
@@ -219,26 +283,46 @@ class DiskChunkStore implements FileChunkStore {
     }
   }
 
+  #isSafeLoose(key: string): boolean {
+    const { loose } = this.#parts;
+    const found = loose.find(key);
+    if (found?.form.isYoung !== true) return found !== undefined;
+    loose.remove(found);
+    this.#room.give(found.size);
+    return false;
+  }
+
+  #find(hash: Uint8Array, key: string): Found | undefined {
+    if (this.#packs?.has(hash) !== undefined) return "packed";
+    return this.#parts.loose.find(key);
+  }
+
   async #write(
     hash: Uint8Array,
     key: string,
     bytes: Uint8Array,
-    isDurable: boolean,
+    options: StoreChunkOptions,
   ): Promise<"stored" | "present"> {
-    const { loose, room, sealer, isSealing } = this.#parts;
-    const found = loose.find(key);
+    const { isDurable = true, isPacked = false } = options;
+    const found = this.#find(hash, key);
     // Reading it again makes a put the way to repair a file that was damaged.
     if (found !== undefined && await this.#readFound(hash, key, found) !== undefined) {
       if (isDurable) await this.#settle(key, found);
       return "present";
     }
-    room.take(bytes.length);
-    const form = formOf(isSealing, !isDurable);
+    const { sealer, isSealing } = this.#parts;
+    const seal = () => isSealing && sealer !== undefined ? sealer.seal(hash, bytes) : bytes;
+    if (isPacked && bytes.length <= PACKED_BYTES_MAX) {
+      const packs = this.#packs ?? await this.openPacks();
+      this.#room.require(bytes.length);
+      packs.put(hash, seal(), isSealing);
+      return "stored";
+    }
+    this.#room.take(bytes.length);
     try {
-      const stored = isSealing && sealer !== undefined ? sealer.seal(hash, bytes) : bytes;
-      await loose.write(key, form, stored);
+      await this.#parts.loose.write(key, formOf(isSealing, !isDurable), seal());
     } catch (error) {
-      room.give(bytes.length);
+      this.#room.give(bytes.length);
       throw error;
     }
     if (!isDurable) this.#remember(key);
@@ -246,8 +330,9 @@ class DiskChunkStore implements FileChunkStore {
   }
 
   async #keep(hash: Uint8Array, key: string): Promise<number | undefined> {
-    const found = this.#parts.loose.find(key);
+    const found = this.#find(hash, key);
     if (found === undefined) return undefined;
+    if (found === "packed") return this.#packs?.has(hash);
     const isUnsure = found.form.isYoung && !this.#verified.has(key);
     if (isUnsure && await this.#readFound(hash, key, found) === undefined) return undefined;
     await this.#settle(key, found);
@@ -255,14 +340,15 @@ class DiskChunkStore implements FileChunkStore {
   }
 
   /** Makes a chunk that is here, and whole, durable with the next flush. */
-  async #settle(key: string, found: LooseChunk): Promise<void> {
-    const { loose, room } = this.#parts;
+  async #settle(key: string, found: Found): Promise<void> {
+    const { loose } = this.#parts;
+    if (found === "packed") return;
     if (!found.form.isYoung) return loose.touch(key);
     this.#verified.delete(key);
     try {
       await loose.settle(key, found);
     } catch (error) {
-      if (loose.find(key) === undefined) room.give(found.size);
+      if (loose.find(key) === undefined) this.#room.give(found.size);
       throw error;
     }
   }
@@ -274,16 +360,16 @@ class DiskChunkStore implements FileChunkStore {
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     for (;;) {
       const before = this.#writesDone;
-      const found = this.#parts.loose.find(key);
+      const found = this.#find(hash, key);
       if (found === undefined) return undefined;
       const bytes = await this.#verifiedBytes(hash, found, into);
       if (bytes !== undefined) {
-        if (found.form.isYoung) this.#remember(key);
+        if (found !== "packed" && found.form.isYoung) this.#remember(key);
         return bytes;
       }
       // A put may be about to replace what was read, or has; what it wrote is not what is damaged.
       const other = this.#writes.get(key);
-      if (other === undefined && this.#writesDone === before) return this.#drop(key, found);
+      if (other === undefined && this.#writesDone === before) return this.#drop(hash, key, found);
       await other?.catch(() => {});
     }
   }
@@ -292,50 +378,71 @@ class DiskChunkStore implements FileChunkStore {
   async #readFound(
     hash: Uint8Array,
     key: string,
-    found: LooseChunk,
+    found: Found,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return await this.#verifiedBytes(hash, found, undefined) ?? this.#drop(key, found);
+    return await this.#verifiedBytes(hash, found, undefined) ?? this.#drop(hash, key, found);
   }
 
   async #verifiedBytes(
     hash: Uint8Array,
-    found: LooseChunk,
+    found: Found,
     into: Uint8Array<ArrayBuffer> | undefined,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const { loose, sealer } = this.#parts;
-    if (!found.form.isSealed) {
-      const bytes = await loose.read(found, into);
-      return bytes !== undefined && equalBytes(blake3(bytes), hash) ? bytes : undefined;
+    const { loose } = this.#parts;
+    if (found === "packed") {
+      const packed = this.#packs?.read(hash);
+      return packed && fit(this.#verify(hash, packed.stored, packed.isSealed), into);
     }
-    const sealed = await loose.read(found);
-    const bytes = sealed && sealer?.open(hash, sealed);
-    if (bytes === undefined || !equalBytes(blake3(bytes), hash)) return undefined;
-    if (into === undefined || into.length < bytes.length) return bytes;
-    into.set(bytes);
-    return into.subarray(0, bytes.length);
+    const { isSealed } = found.form;
+    const stored = await loose.read(found, isSealed ? undefined : into);
+    const bytes = stored && this.#verify(hash, stored, isSealed);
+    return isSealed ? fit(bytes, into) : bytes;
   }
 
-  /** Removes a file that is damaged. */
-  #drop(key: string, found: LooseChunk): undefined {
-    const { loose, room } = this.#parts;
+  /** The chunk in what is stored of it; `undefined` when it is damaged. */
+  #verify(
+    hash: Uint8Array,
+    stored: Uint8Array,
+    isSealed: boolean,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    const bytes = isSealed ? this.#parts.sealer?.open(hash, stored) : stored;
+    if (bytes === undefined || !equalBytes(blake3(bytes), hash)) return undefined;
+    return bytes as Uint8Array<ArrayBuffer>;
+  }
+
+  /** Removes what is damaged. */
+  #drop(hash: Uint8Array, key: string, found: Found): undefined {
+    const { loose } = this.#parts;
     this.#verified.delete(key);
+    if (found === "packed") {
+      if (this.#packs?.remove(hash) !== undefined) this.counters.corrupt += 1;
+      return undefined;
+    }
     if (loose.find(key)?.path !== found.path) return undefined;
     loose.remove(found);
-    room.give(found.size);
+    this.#room.give(found.size);
     this.counters.corrupt += 1;
   }
 
-  #remove(key: string): number | undefined {
-    const { loose, room } = this.#parts;
+  #remove(hash: Uint8Array, key: string): number | undefined {
+    const { loose } = this.#parts;
     this.#verified.delete(key);
     let size: number | undefined;
     // One at a time is all there should be; a crash between two steps may leave two.
     for (let found = loose.find(key); found !== undefined; found = loose.find(key)) {
       loose.remove(found);
-      room.give(found.size);
+      this.#room.give(found.size);
       size ??= found.size;
     }
-    return size;
+    return this.#packs?.remove(hash) ?? size;
+  }
+
+  /** Gives dead bytes of packs back, aside from whoever made them so. */
+  #tidy(): void {
+    if (this.#isTidying || this.#packs?.isWasteful !== true || this.#isClosed) return;
+    this.#isTidying = true;
+    // What it cannot do stays to be done; whoever needs a flush hears of its own.
+    this.flush().catch(() => {}).finally(() => this.#isTidying = false);
   }
 
   #remember(key: string): void {
@@ -345,6 +452,16 @@ class DiskChunkStore implements FileChunkStore {
     const [oldest] = this.#verified;
     if (oldest !== undefined) this.#verified.delete(oldest);
   }
+}
+
+/** Bytes in `into` when they fit. */
+function fit(
+  bytes: Uint8Array<ArrayBuffer> | undefined,
+  into: Uint8Array<ArrayBuffer> | undefined,
+): Uint8Array<ArrayBuffer> | undefined {
+  if (bytes === undefined || into === undefined || into.length < bytes.length) return bytes;
+  into.set(bytes);
+  return into.subarray(0, bytes.length);
 }
 
 async function countBytes(loose: LooseChunks): Promise<number> {

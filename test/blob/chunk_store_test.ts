@@ -27,6 +27,21 @@ const STORES: Readonly<Record<string, WithStore>> = {
     withFolder(async (folder) =>
       action(await openFileChunkStore(`${folder}/b`, { storeKey: KEY, isSealing: true }))
     ),
+  packed: (action) =>
+    withFolder(async (folder) => {
+      const store = await openFileChunkStore(`${folder}/b`);
+      const put: ChunkStore["put"] = (hash, bytes, options) =>
+        store.put(hash, bytes, { isPacked: true, ...options });
+      await action(
+        new Proxy(store, {
+          get: (target, name) => {
+            const value = name === "put" ? put : Reflect.get(target, name, target);
+            return typeof value === "function" ? value.bind(target) : value;
+          },
+        }),
+      );
+      await store.close();
+    }),
   simulated: async (action) => action(await openFileChunkStore("blobs", { disk: new SimDisk() })),
 };
 

@@ -53,9 +53,14 @@ export class LooseChunks {
   /** Set when the device refused names: what it kept of them nobody knows until they are read again. */
   #failure: NetError | undefined;
 
-  constructor(disk: Disk, folder: string) {
+  /** Forms that there can be. */
+  readonly #forms: readonly ChunkForm[];
+
+  /** @param canBeSealed False for a store that never had a sealed chunk; look-ups are quicker then. */
+  constructor(disk: Disk, folder: string, canBeSealed: boolean) {
     this.#disk = disk;
     this.#folder = folder;
+    this.#forms = CHUNK_FORMS.filter(({ isSealed }) => canBeSealed || !isSealed);
   }
 
   /** Makes the folders and removes what a crash left behind. */
@@ -70,7 +75,7 @@ export class LooseChunks {
 
   /** The file of a chunk; the plain one before the sealed one, the safe one before the young one. */
   find(key: string): LooseChunk | undefined {
-    for (const form of CHUNK_FORMS) {
+    for (const form of this.#forms) {
       const path = this.pathOf(key, form);
       if (this.#disk.mayHave?.(path) === false) continue;
       const fileBytes = this.#disk.sizeOf(path);

@@ -78,6 +78,7 @@ const KEY_NOTE = "sealed-with";
  * Checks that the key at hand is the one that chunks of a store are sealed with; from the first time on that a
  * store seals, it says so in a file.
  *
+ * @returns False when no chunk of the store is sealed, or will be.
  * @throws NetError `config_invalid` when it is another one, or there is none.
  */
 export function requireStoreKey(
@@ -85,14 +86,15 @@ export function requireStoreKey(
   folder: string,
   sealer: ChunkSealer | undefined,
   isSealing: boolean,
-): void {
+): boolean {
   const path = `${folder}/${KEY_NOTE}`;
   const ours = sealer && toHex(sealer.keyId);
   const noted = readKeyNote(disk, path);
   if (noted === undefined && isSealing && ours !== undefined) {
-    return writeKeyNote(disk, folder, path, ours);
+    writeKeyNote(disk, folder, path, ours);
+    return true;
   }
-  if (noted === undefined || noted === ours) return;
+  if (noted === undefined || noted === ours) return noted !== undefined;
   const found = ours === undefined ? "store.key is missing" : `store.key is the one named ${ours}`;
   throw new NetError(
     "config_invalid",
@@ -119,6 +121,7 @@ function readKeyNote(disk: Disk, path: string): string | undefined {
 }
 
 function writeKeyNote(disk: Disk, folder: string, path: string, keyId: string): void {
+  disk.makeFolder(folder);
   const file = disk.open(path, { create: true });
   try {
     file.writeAt(0, new TextEncoder().encode(`${keyId}\n`));

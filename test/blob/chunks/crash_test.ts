@@ -12,6 +12,8 @@ import { simErrors } from "../../sim/sim_inode.ts";
 import { seededBytes } from "../sources.ts";
 
 const FOLDER = "data/blobs";
+/** Small ones, so that packs fill, die and are given up in a short run. */
+const packLimits = { gatherBytes: 2_000, compactBytesMin: 3_000, packBytesMax: 6_000 };
 const KEY = seededBytes(32, 99);
 const CHUNKS = Array.from({ length: 24 }, (_, i) => seededBytes(20 + 37 * i, i + 1));
 const HASHES = CHUNKS.map((each) => blake3(each));
@@ -70,6 +72,7 @@ async function run(
 async function check(disk: SimDisk, seed: number, { durable }: Outcome, isSealed: boolean) {
   const store = await openFileChunkStore(FOLDER, {
     disk,
+    packLimits,
     ...(isSealed ? { storeKey: KEY } : {}),
   });
   for (const [i, hash] of HASHES.entries()) {
@@ -96,11 +99,12 @@ for (const isSealed of [false, true]) {
     for (let seed = 1; seed <= 300; seed++) {
       const random = seededRandom(seed);
       const disk = newDisk();
-      disk.crashAt = 1 + Math.floor(random() * 250);
+      disk.crashAt = 1 + Math.floor(random() * 160);
       const outcome: Outcome = { durable: new Set() };
       try {
         const store = await openFileChunkStore(FOLDER, {
           disk,
+          packLimits,
           ...(isSealed ? { storeKey: KEY, isSealing: true } : {}),
         });
         await run(store, random, outcome);
@@ -119,11 +123,12 @@ for (const isSealed of [false, true]) {
     for (let seed = 1; seed <= 150; seed++) {
       const random = seededRandom(seed);
       const disk = newDisk();
-      disk.crashAt = 1 + Math.floor(random() * 250);
+      disk.crashAt = 1 + Math.floor(random() * 160);
       const outcome: Outcome = { durable: new Set() };
       try {
         const store = await openFileChunkStore(FOLDER, {
           disk,
+          packLimits,
           ...(isSealed ? { storeKey: KEY, isSealing: true } : {}),
         });
         await run(store, random, outcome);
@@ -143,7 +148,7 @@ Deno.test("refused operations fail with typed errors, and what was acknowledged 
     const random = seededRandom(seed);
     const disk = newDisk();
     const outcome: Outcome = { durable: new Set() };
-    let store = await openFileChunkStore(FOLDER, { disk });
+    let store = await openFileChunkStore(FOLDER, { disk, packLimits });
     disk.fault = ({ kind }: DiskOperation) => {
       if (kind === "read" || random() > 0.05) return undefined;
       (kinds as Record<string, number>)[kind] = (kinds[kind] ?? 0) + 1;
@@ -172,7 +177,7 @@ Deno.test("refused operations fail with typed errors, and what was acknowledged 
 
 Deno.test("a read that the device refuses says so and removes nothing", async () => {
   const disk = newDisk();
-  const store = await openFileChunkStore(FOLDER, { disk });
+  const store = await openFileChunkStore(FOLDER, { disk, packLimits });
   const [bytes, hash] = [CHUNKS[20]!, HASHES[20]!];
   await store.put(hash, bytes);
   disk.fault = ({ kind }) => kind === "read" ? { error: simErrors.io() } : undefined;
@@ -189,7 +194,7 @@ Deno.test("a read that the device refuses says so and removes nothing", async ()
 
 Deno.test("a put whose sync failed is not acknowledged, and the next one writes again", async () => {
   const disk = newDisk();
-  const store = await openFileChunkStore(FOLDER, { disk });
+  const store = await openFileChunkStore(FOLDER, { disk, packLimits });
   const [bytes, hash] = [CHUNKS[5]!, HASHES[5]!];
   disk.fault = ({ kind }) => kind === "sync" ? { error: simErrors.io() } : undefined;
   await assert.rejects(store.put(hash, bytes), NetError);

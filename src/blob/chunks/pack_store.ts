@@ -1,0 +1,446 @@
+/**
+ * Many small chunks in few files: appended, found through an index, synced together.
+ *
+ * | part | what |
+ * | --- | --- |
+ * | `packs/<number>.pack` | records (`pack_record.ts`), only ever appended to |
+ * | `packs/index.db` | where each chunk is (`pack_index.ts`); made anew from the packs when it is lost |
+ *
+ * Of every pack the index knows up to where it is safe: synced, and then indexed. What lies beyond is unsure after a
+ * crash, or a sync that failed: a second sync of the same pages would prove nothing. Whatever is whole there is
+ * appended again, and the flush that does it fails or makes all of it durable. In the same way a pack with more
+ * dead bytes than live ones is given up.
+ */
+import { type Disk, fromHex, NetError, pause, toHex, toNetError } from "../../base/mod.ts";
+import { HASH_BYTES } from "../limits.ts";
+import { PackFiles, SyncFailure } from "./pack_files.ts";
+import { chunkBytesOf, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
+import {
+  encodeRecord,
+  RECORD_HEADER_BYTES,
+  type ScannedRecord,
+  scanRecords,
+} from "./pack_record.ts";
+import { SEAL_BYTES } from "./sealing.ts";
+
+/** Records gather up to here before they are written, too. */
+const GATHER_RECORDS = 8_192;
+
+/** Sizes that packs go by. */
+export interface PackLimits {
+  /** Records gather up to here before they are written: some hundred of them with one call. */
+  readonly gatherBytes: number;
+  /** A pack smaller than this is not worth giving up while anything in it counts. */
+  readonly compactBytesMin: number;
+  /** A pack this large is full; what it costs to write its live half anew is bounded by it. */
+  readonly packBytesMax: number;
+}
+
+const MIB = 1024 * 1024;
+const LIMITS: PackLimits = {
+  gatherBytes: MIB,
+  compactBytesMin: MIB,
+  packBytesMax: 64 * MIB,
+};
+
+/** A chunk as a pack has it. */
+export interface PackedChunk {
+  readonly stored: Uint8Array<ArrayBuffer>;
+  readonly isSealed: boolean;
+  /** Bytes of the chunk, if it is what it says. */
+  readonly size: number;
+}
+
+/** Options of {@linkcode PackStore}. */
+export interface PackStoreOptions {
+  readonly disk: Disk;
+  readonly folder: string;
+  /** File of the index; `:memory:` where it is made anew with every start. */
+  readonly indexPath: string;
+  /** True when a record is what its hash says. */
+  readonly isWhole: (hash: Uint8Array, stored: Uint8Array, isSealed: boolean) => boolean;
+  /** True for a chunk that is safe outside; a copy there that is not is given up for the one that is found here. */
+  readonly isElsewhere?: (hash: Uint8Array) => boolean;
+  /** Told of chunks that were found damaged, and are forgotten. */
+  readonly onDamaged?: (hash: Uint8Array) => void;
+  /** Other sizes, for tests. */
+  readonly limits?: Partial<PackLimits>;
+}
+
+interface WaitingChunk extends PackedChunk {
+  /** The index does not have it. */
+  readonly isNew: boolean;
+  /** It is safe where it was: nobody waits for it. */
+  readonly isCopy: boolean;
+}
+
+interface Unsure {
+  /** Where it begins. */
+  readonly from: number;
+  /** Everything whole counts, because the index lost track; otherwise what the index says. */
+  readonly isAll: boolean;
+}
+
+/** The packs of one folder. */
+export class PackStore {
+  readonly #options: PackStoreOptions;
+  readonly #limits: PackLimits;
+  readonly #files: PackFiles;
+  readonly #index: PackIndex;
+  /** Chunks not written yet, by hash in hex. */
+  readonly #waiting = new Map<string, WaitingChunk>();
+  #waitingBytes = 0;
+  /** Bytes of the chunks that wait. */
+  #waitingSizes = 0;
+  readonly #unsure = new Map<number, Unsure>();
+  /** Packs that may be worth giving up. */
+  readonly #candidates = new Set<number>();
+  /** Set when what was put can be had no more: no flush may succeed until the next start. */
+  #failure: NetError | undefined;
+
+  /** Use {@linkcode openPackStore}. */
+  constructor(options: PackStoreOptions, files: PackFiles, index: PackIndex) {
+    this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
+    this.#files = files;
+    this.#index = index;
+  }
+
+  /** Bytes of all chunks. */
+  get usedBytes(): number {
+    return this.#index.liveBytes + this.#waitingSizes;
+  }
+
+  /** True when a flush has more to do than to sync: a pack is worth giving up. */
+  get isWasteful(): boolean {
+    return this.#candidates.size > 0;
+  }
+
+  /** Size of a chunk. */
+  has(hash: Uint8Array): number | undefined {
+    const waiting = this.#waiting.get(toHex(hash));
+    if (waiting !== undefined) return waiting.size;
+    const place = this.#index.find(hash);
+    return place && chunkBytesOf(place);
+  }
+
+  /**
+   * Adds a chunk that is not here; durable with the next flush.
+   *
+   * @throws NetError when there is no room; then it was not added.
+   */
+  put(hash: Uint8Array, stored: Uint8Array, isSealed: boolean): void {
+    const key = toHex(hash);
+    const size = stored.length - (isSealed ? SEAL_BYTES : 0);
+    this.#wait(key, { stored: stored.slice(), isSealed, size, isNew: true, isCopy: false });
+    const isEnough = this.#waitingBytes >= this.#limits.gatherBytes ||
+      this.#waiting.size >= GATHER_RECORDS;
+    if (!isEnough) return;
+    try {
+      this.#writeWaiting();
+    } catch (error) {
+      this.#unwait(key);
+      throw error;
+    }
+  }
+
+  /** A chunk, not verified. */
+  read(hash: Uint8Array): PackedChunk | undefined {
+    const waiting = this.#waiting.get(toHex(hash));
+    if (waiting !== undefined) return { ...waiting, stored: waiting.stored.slice() };
+    const place = this.#index.find(hash);
+    if (place === undefined) return undefined;
+    const size = chunkBytesOf(place);
+    const found = this.#files.read(place.pack, place.at, place.storedBytes);
+    // A damaged header is a damaged record.
+    if (found === undefined || toHex(found.record.hash) !== toHex(hash)) {
+      return { stored: new Uint8Array(0), isSealed: true, size };
+    }
+    return { stored: found.stored, isSealed: found.record.isSealed, size };
+  }
+
+  /** Forgets a chunk; its size. */
+  remove(hash: Uint8Array): number | undefined {
+    const waiting = this.#unwait(toHex(hash));
+    const place = this.#attempt(() => this.#index.remove(hash));
+    if (place !== undefined) this.#consider(place.pack);
+    return place === undefined ? waiting?.size : chunkBytesOf(place);
+  }
+
+  /** When the pack of a chunk was written last. */
+  putAtMs(hash: Uint8Array): number | undefined {
+    const place = this.#index.find(hash);
+    return place && this.#files.writtenAtMs(place.pack);
+  }
+
+  /** Hashes of all chunks. */
+  *list(): Generator<Uint8Array<ArrayBuffer>> {
+    let after: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+    for (let page = this.#index.page(after); page.length > 0; page = this.#index.page(after)) {
+      yield* page;
+      after = page.at(-1) ?? after;
+    }
+    for (const key of [...this.#waiting.keys()]) {
+      const hash = fromHex(key, HASH_BYTES);
+      if (hash !== undefined) yield hash;
+    }
+  }
+
+  /**
+   * Makes everything put so far durable, and gives up a pack that is mostly dead if there is room for it. Not to be
+   * called while a call is under way.
+   *
+   * @throws NetError; then what was put before is not durable, and the next call tries again.
+   */
+  async flush(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      const unsure = [...this.#unsure];
+      for (const [pack, part] of unsure) await this.#appendAgain(pack, part, false);
+      await this.#writeAndSync();
+      if (unsure.length > 0) this.#giveUp(unsure);
+    } catch (error) {
+      throw toNetError(error, "Cannot store packed chunks");
+    }
+    await this.#compact();
+  }
+
+  /** What was not flushed is as after a kill. */
+  close(): void {
+    this.#attempt(() => this.#index.commit());
+    this.#index[Symbol.dispose]();
+    this.#files.close();
+  }
+
+  /** Finds what the last process left unsure, and makes it safe. */
+  async recover(): Promise<void> {
+    const { packs } = this.#index;
+    for (const [pack, size] of this.#files.sizes) {
+      const from = packs.get(pack)?.syncedBytes ?? 0;
+      if (size > from) this.#unsure.set(pack, { from, isAll: true });
+    }
+    for (const pack of [...packs.keys()]) {
+      this.#files.reserve(pack);
+      if (!this.#files.sizes.has(pack)) this.#index.dropPack(pack);
+    }
+    for (const pack of packs.keys()) this.#consider(pack);
+    if (this.#unsure.size > 0) await this.flush();
+  }
+
+  #wait(key: string, chunk: WaitingChunk): void {
+    this.#unwait(key);
+    this.#waiting.set(key, chunk);
+    this.#waitingBytes += chunk.stored.length + RECORD_HEADER_BYTES;
+    this.#waitingSizes += chunk.size;
+  }
+
+  #unwait(key: string): PackedChunk | undefined {
+    const chunk = this.#waiting.get(key);
+    if (chunk === undefined) return undefined;
+    this.#waiting.delete(key);
+    this.#waitingBytes -= chunk.stored.length + RECORD_HEADER_BYTES;
+    this.#waitingSizes -= chunk.size;
+    return chunk;
+  }
+
+  /** Appends what waits, with one write, and says where it is. */
+  #writeWaiting(): void {
+    if (this.#waiting.size === 0) return;
+    const bytes = new Uint8Array(this.#waitingBytes);
+    let end = 0;
+    for (const [key, { stored, isSealed }] of this.#waiting) {
+      end = encodeRecord(bytes, end, { hash: Uint8Array.fromHex(key), isSealed, stored });
+    }
+    const { pack, at: start } = this.#files.append(bytes);
+    let at = start;
+    for (const [key, { stored, isSealed, isNew }] of [...this.#waiting]) {
+      const place = { pack, at, storedBytes: stored.length, isSealed };
+      const before = this.#attempt(() =>
+        this.#index.set(Uint8Array.fromHex(key), place, { isNew })
+      );
+      this.#unwait(key);
+      if (before !== undefined) this.#consider(before.pack);
+      at += RECORD_HEADER_BYTES + stored.length;
+    }
+  }
+
+  async #writeAndSync(): Promise<void> {
+    this.#writeWaiting();
+    await this.#sync();
+    this.#attempt(() => this.#index.commit());
+  }
+
+  /** Gives up one pack that is mostly dead; what that takes may be more room than there is. */
+  async #compact(): Promise<void> {
+    const [pack] = this.#candidates;
+    if (pack === undefined) return;
+    this.#candidates.delete(pack);
+    if (this.#unsure.has(pack) || !this.#files.sizes.has(pack)) return;
+    try {
+      await this.#appendAgain(pack, { from: 0, isAll: false }, true);
+      await this.#writeAndSync();
+      this.#giveUp([[pack, { from: 0 }]]);
+    } catch {
+      // It stays as it is until more of it is dead. Its chunks are where they were, or twice there.
+      for (const [key, { isCopy }] of this.#waiting) if (isCopy) this.#unwait(key);
+    }
+  }
+
+  async #sync(): Promise<void> {
+    let safe: ReadonlyMap<number, number>;
+    try {
+      safe = await this.#files.sync();
+    } catch (error) {
+      if (!(error instanceof SyncFailure)) {
+        this.#failure = new NetError(
+          "failed",
+          `Cannot store packed chunks: ${error instanceof Error ? error.message : String(error)}`,
+          { cause: error, next: "check the device, then start the node again" },
+        );
+        throw this.#failure;
+      }
+      const from = this.#index.packs.get(error.pack)?.syncedBytes ?? 0;
+      if (!this.#unsure.has(error.pack)) this.#unsure.set(error.pack, { from, isAll: false });
+      throw toNetError(error.cause, "Cannot store packed chunks");
+    }
+    this.#attempt(() => {
+      for (const [pack, size] of safe) {
+        if (!this.#unsure.has(pack)) this.#index.setSynced(pack, size);
+      }
+    });
+  }
+
+  /** Appends the records of a pack that count once more. */
+  async #appendAgain(pack: number, part: Unsure, isCopy: boolean): Promise<void> {
+    if (this.#files.current === pack) this.#files.closeCurrent();
+    const size = this.#files.sizes.get(pack) ?? 0;
+    const file = this.#files.openToScan(pack);
+    try {
+      for (const record of scanRecords(file, part.from, size)) {
+        this.#takeAgain(pack, record, part.isAll, isCopy);
+        if (this.#waitingBytes < this.#limits.gatherBytes) continue;
+        this.#writeWaiting();
+        await pause(0); // Others have their turn after every megabyte.
+      }
+    } finally {
+      file.close();
+    }
+  }
+
+  #takeAgain(pack: number, record: ScannedRecord, isAll: boolean, isCopy: boolean): void {
+    const { hash, at, isSealed, storedBytes, stored } = record;
+    const key = toHex(hash);
+    if (this.#waiting.has(key)) return;
+    const place = this.#index.find(hash);
+    const isHere = place?.pack === pack && place.at === at;
+    // What is somewhere else already is dead here; and so is what nobody knows, unless the index lost track.
+    if (!isHere && (place !== undefined || !isAll)) return;
+    if (!this.#options.isWhole(hash, stored, isSealed)) {
+      if (isHere) this.#lost(hash, place, isAll);
+      return;
+    }
+    // Removed here, put again outside, and then a crash forgot the removal.
+    if (!isHere && this.#options.isElsewhere?.(hash)) return;
+    const size = chunkBytesOf({ storedBytes, isSealed });
+    this.#wait(key, { stored: stored.slice(), isSealed, size, isNew: false, isCopy });
+  }
+
+  /** A record that counts is damaged. */
+  #lost(hash: Uint8Array, place: PackPlace, isAll: boolean): void {
+    this.#attempt(() => this.#index.remove(hash));
+    const syncedBytes = this.#index.packs.get(place.pack)?.syncedBytes ?? 0;
+    if (isAll || place.at < syncedBytes) return this.#options.onDamaged?.(hash);
+    // Whoever put it still waits for the flush that makes it durable.
+    this.#failure = new NetError(
+      "failed",
+      "Cannot store packed chunks: the device lost what was written",
+      { next: "check the device, then start the node again, and repeat what failed" },
+    );
+    throw this.#failure;
+  }
+
+  /** Forgets packs, or their ends, that were appended again, when the index is safe without them. */
+  #giveUp(packs: Iterable<readonly [number, { readonly from: number }]>): void {
+    const all = [...packs];
+    this.#attempt(() => {
+      for (const [pack, { from }] of all) {
+        if (from === 0) this.#index.dropPack(pack);
+        else this.#index.forgetFrom(pack, from);
+      }
+      this.#index.commit({ isDurable: true });
+    });
+    for (const [pack, { from }] of all) {
+      this.#files.cut(pack, from);
+      this.#unsure.delete(pack);
+      this.#candidates.delete(pack);
+    }
+  }
+
+  #consider(pack: number): void {
+    const size = this.#files.sizes.get(pack) ?? 0;
+    const live = this.#index.packs.get(pack)?.liveFileBytes ?? 0;
+    const isDead = size >= this.#limits.compactBytesMin ? size > 2 * live : live === 0 && size > 0;
+    if (isDead) this.#candidates.add(pack);
+  }
+
+  /** Runs a change of the index; after a failure that took back more than that, looks what the packs have. */
+  #attempt<T>(change: () => T): T {
+    const wasInTransaction = this.#index.isInTransaction;
+    try {
+      return change();
+    } catch (error) {
+      if (wasInTransaction && !this.#index.isInTransaction) this.#loseTrack();
+      throw toIndexError(error);
+    }
+  }
+
+  #loseTrack(): void {
+    this.#index.reload();
+    for (const [key, chunk] of this.#waiting) this.#waiting.set(key, { ...chunk, isNew: false });
+    for (const [pack, size] of this.#files.sizes) {
+      const from = this.#index.packs.get(pack)?.syncedBytes ?? 0;
+      if (size > from) this.#unsure.set(pack, { from, isAll: true });
+    }
+    this.#files.closeCurrent();
+  }
+}
+
+/**
+ * Opens the packs of a folder, making it as needed.
+ *
+ * @throws NetError when it cannot be used.
+ */
+export async function openPackStore(options: PackStoreOptions): Promise<PackStore> {
+  const files = new PackFiles(
+    options.disk,
+    options.folder,
+    {
+      ...LIMITS,
+      ...options.limits,
+    }.packBytesMax,
+  );
+  files.open();
+  const index = openIndex(options);
+  try {
+    const store = new PackStore(options, files, index);
+    await store.recover();
+    return store;
+  } catch (error) {
+    index[Symbol.dispose]();
+    files.close();
+    throw error;
+  }
+}
+
+function openIndex({ disk, indexPath }: PackStoreOptions): PackIndex {
+  // SQLite would make it readable for others; its side files take the same mode.
+  if (indexPath !== ":memory:") disk.open(indexPath, { create: true }).close();
+  try {
+    return new PackIndex(indexPath);
+  } catch (error) {
+    if (toIndexError(error).code === "no_space" || indexPath === ":memory:") throw error;
+    // Damaged, or of another program: the packs have it all.
+    for (const suffix of ["", "-wal", "-shm"]) disk.remove(`${indexPath}${suffix}`);
+    return new PackIndex(indexPath);
+  }
+}
