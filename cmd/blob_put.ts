@@ -3,7 +3,14 @@ import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
 import { absolutePath } from "../src/config/mod.ts";
 import { showProgress } from "./blob_common.ts";
-import { connectOrOpen } from "./connect.ts";
+import {
+  DURABILITY_FLAGS,
+  type DurabilityFlags,
+  readDurability,
+  receiptText,
+  replicate,
+} from "./blob_durability.ts";
+import { connectNode, connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { NodeCaller } from "./doors.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
@@ -13,18 +20,23 @@ import { runVerb } from "./verb.ts";
 /** Largest piece of one `blob.upload_append`; its base64 fits the 1 MiB line of the control socket. */
 const PIECE_BYTES = 512 * 1024;
 
+/** Values of its flags. */
+interface PutFlags extends SharedFlags, DurabilityFlags {}
+
 /** The verb. */
-export const blobPutCommand = buildCommand<SharedFlags, [string], NetContext>({
+export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
   docs: {
     brief: "Store a file and print its address",
     fullDescription: "Stores a file and prints its address. With - the bytes come from standard " +
       "input. Without a running node the blob is stored in the data folder, and is offered to " +
-      "others once a node runs.\n\n" +
+      "others once a node runs. With --replicas N it ends when N other nodes hold every chunk too, " +
+      "and the nodes see to that number from then on.\n\n" +
       "EXAMPLES\n  net blob put big.iso\n  tar c docs | net blob put -\n" +
+      "  net blob put big.iso --replicas 2 --wait 5m\n" +
       "  net blob put big.iso --json",
   },
   parameters: {
-    flags: bareRecord(SHARED_FLAGS),
+    flags: bareRecord({ ...DURABILITY_FLAGS, ...SHARED_FLAGS }),
     positional: {
       kind: "tuple",
       parameters: [{
@@ -36,8 +48,11 @@ export const blobPutCommand = buildCommand<SharedFlags, [string], NetContext>({
   },
   async func(flags, file) {
     await runVerb(this, flags, async ({ output, signal }) => {
+      const { peers, waitMs } = readDurability(flags);
       const isStream = await isStreamed(this, file);
-      const node = await connectOrOpen(this, flags, signal);
+      // Without a node there is nobody who could take a copy.
+      const open = peers > 0 ? connectNode : connectOrOpen;
+      const node = await open(this, flags, signal);
       const label = file === "-" ? "put" : `put ${file.split("/").at(-1)}`;
       const { progress, onProgress } = showProgress(this, label, output.isQuiet);
       try {
@@ -50,8 +65,15 @@ export const blobPutCommand = buildCommand<SharedFlags, [string], NetContext>({
             }),
         );
         progress.end();
-        output.result("blob.put", result, () => textOf(result.address));
+        const target = textOf(result.address);
+        const options = { waitMs, signal, isQuiet: output.isQuiet };
+        const receipt = peers > 0
+          ? await replicate(this, node, { target, copies: peers }, options)
+          : undefined;
+        const told = receipt === undefined ? result : { ...result, receipt };
+        output.result("blob.put", told, () => target);
         output.note(summary("stored", result));
+        if (receipt !== undefined) output.note(receiptText(receipt));
       } finally {
         progress.end();
         await node.close();

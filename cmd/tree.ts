@@ -6,6 +6,8 @@ import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
 import { blobPolicyRoutes } from "./blob_policy.ts";
 import { blobPutCommand } from "./blob_put.ts";
+import { blobHoldersCommand, blobReplicasCommand } from "./blob_replicas.ts";
+import { blobReplicateCommand } from "./blob_replicate.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobStatCommand } from "./blob_stat.ts";
 import { busPollCommand } from "./bus_poll.ts";
@@ -112,6 +114,9 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     stat: blobStatCommand,
     rm: blobRmCommand,
     gc: blobGcCommand,
+    replicate: blobReplicateCommand,
+    replicas: blobReplicasCommand,
+    holders: blobHoldersCommand,
     policy: blobPolicyRoutes,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm" }),

@@ -38,6 +38,7 @@ import {
   addLogServices,
   addMeshServices,
   addOpenServices,
+  addReplicaService,
   type BenchService,
   type BlobCallServices,
   type BlobKeepingService,
@@ -64,6 +65,7 @@ import {
   type PlacementService,
   type PolicyService,
   type PortMappingService,
+  type ReplicaService,
   type RpcService,
   type StateService,
   type Storage,
@@ -141,6 +143,7 @@ export class Node {
   #meshServices: MeshServices | undefined;
   #blobServices: BlobServices | undefined;
   #blobCallServices: BlobCallServices | undefined;
+  #replicas: ReplicaService | undefined;
   #openServices: OpenServices | undefined;
   #control: ControlService | undefined;
   #gateway: GatewayService | undefined;
@@ -248,6 +251,11 @@ export class Node {
   /** What is being moved, here and at peers. */
   get transferView(): TransferViewService {
     return required(this.#blobCallServices?.transferView, "transfers");
+  }
+
+  /** Who holds what, and copies on purpose. */
+  get replicas(): ReplicaService {
+    return required(this.#replicas, "copies");
   }
 
   /** Calls from and to this node. */
@@ -449,13 +457,14 @@ export class Node {
       log,
     });
     const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
-    this.#blobServices = addBlobServices(parts, mesh);
+    const blobs = this.#blobServices = addBlobServices(parts, mesh);
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
     }
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
     const open = this.#openServices = addOpenServices(parts, mesh);
-    this.#blobCallServices = addBlobCallServices(parts, this.#blobServices, mesh, open);
+    this.#blobCallServices = addBlobCallServices(parts, blobs, mesh, open);
+    this.#replicas = addReplicaService(parts, blobs, mesh, open);
     // Behind the channels, which say whose logs may be opened.
     this.#bus = addBusService(parts, logs, mesh, this.stopSignal);
     if (gateway !== undefined && config.http !== undefined) {

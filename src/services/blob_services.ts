@@ -2,7 +2,8 @@
  * The services of a node about blobs, put together. They start in this order and stop in the opposite one. A data
  * folder that is opened without a mesh has the first ones only.
  */
-import { systemClock, systemRandom } from "../base/mod.ts";
+import { NetError, systemClock, systemRandom } from "../base/mod.ts";
+import type { BlobTransfer } from "../blob/mod.ts";
 import {
   BlobKeepingService,
   BlobService,
@@ -10,6 +11,7 @@ import {
   createPolicyMemory,
   FlowService,
   PolicyService,
+  ReplicaService,
   TransferViewService,
 } from "./blobs/mod.ts";
 import type { MeshServices, NodeParts, OpenServices } from "./node_services.ts";
@@ -92,4 +94,44 @@ export function addBlobCallServices(
     })
   );
   return { transferView, flow };
+}
+
+/** Adds holders and copies; behind the calls, by which nodes ask each other. */
+export function addReplicaService(
+  { supervisor, log, metrics, storage }: NodeParts,
+  { policy, blobs }: BlobServices,
+  { mesh, capabilities, nat }: MeshServices,
+  { rpc }: OpenServices,
+): ReplicaService {
+  const replicas = supervisor.add(() =>
+    new ReplicaService({
+      clock: systemClock,
+      log,
+      metrics,
+      random: systemRandom,
+      store: storage.blobs,
+      ledger: storage.ledger,
+      transfer: () => requireTransfer(blobs),
+      capabilities,
+      rpc,
+      connectedPeers: () => mesh.transport.connectedPeers(),
+      rttMs: (nodeId) => mesh.transport.peer(nodeId)?.rttMs,
+      reach: (nodeId, signal) => nat.reach(nodeId, signal),
+      mayReach: (nodeId) => nat.mayReach(nodeId),
+      policy: {
+        get current() {
+          return policy.current.replicas;
+        },
+        onChange: (handler) => policy.onChange(handler),
+      },
+    })
+  );
+  const { finder } = replicas;
+  blobs.useFinder({ holdersOf: (hash, signal) => finder.holdersOf(hash, { signal }) });
+  return replicas;
+}
+
+function requireTransfer({ transfer }: BlobService): BlobTransfer {
+  if (transfer !== undefined) return transfer;
+  throw new NetError("not_ready", "Cannot transfer blobs: the node is stopping");
 }

@@ -10,8 +10,11 @@ async function withPair(test: (alice: NetNode, bob: NetNode) => Promise<void>): 
   await test(alice, bob);
 }
 
+/** Tags of tools and services; those that every node has are about blobs. */
 const tagsOf = (node: NetNode) =>
-  node.find().find(({ isSelf }) => isSelf)?.tags.filter((tag) => /^(ai-tool|nrpc):/.test(tag));
+  node.find().find(({ isSelf }) => isSelf)?.tags.filter((tag) =>
+    /^(ai-tool|nrpc):/.test(tag) && !/^nrpc:(net\.)?(blob|dataforts)\./.test(tag)
+  );
 
 Deno.test("a tool comes and goes whole: tags, services and descriptors", () =>
   withPair(async (alice, bob) => {

@@ -20,7 +20,7 @@ export class ManualClock implements Clock {
   }
 
   wallMs(): number {
-    return 1_700_000_000_000 + this.#now;
+    return Math.floor(1_700_000_000_000 + this.#now);
   }
 
   after(delayMs: number, action: () => void): () => void {

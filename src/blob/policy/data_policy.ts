@@ -59,6 +59,11 @@ export interface DataPolicy {
     readonly perHourMax: number;
     readonly restMs: number;
   };
+  /** Copies that other nodes ask this one to keep. */
+  readonly replicas: {
+    readonly isAccepting: boolean;
+    readonly capBytes: number;
+  };
   /** Copies of what was fetched. */
   readonly cache: {
     readonly isEnabled: boolean;
@@ -129,6 +134,8 @@ export const DEFAULT_DATA_POLICY: DataPolicy = {
   },
   // One in seven seconds: 2 GiB an hour in chunks of 4 MiB, which a slow disk bears beside its work.
   moves: { perHourMax: 512, restMs: 3_600_000 },
+  // The quota of the store bounds them in any case.
+  replicas: { isAccepting: true, capBytes: 1_024 * GIB },
   cache: { isEnabled: false, capBytes: GIB },
   fetch: { keepsChunks: true, remote: "cancel" },
   staging: { checkpointBytes: 64 * MIB, ttlMs: 24 * HOUR_MS },

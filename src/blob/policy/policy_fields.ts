@@ -132,6 +132,8 @@ const ROWS: readonly (readonly [key: string, name: string, PolicyValues, about: 
     { kind: "ms", min: 0, max: DAY_MS },
     "a chunk that moved stays where it is for so long",
   ],
+  ["replicas.accept", "isAccepting", SWITCH, "take copies that other nodes ask for"],
+  ["replicas.cap", "capBytes", bytes(0), "most that copies for others take"],
   ["cache.enabled", "isEnabled", SWITCH, "keep a copy of what is fetched"],
   ["cache.cap", "capBytes", bytes(MIB), "most that copies take"],
   ["fetch.keep", "keepsChunks", SWITCH, "chunks of a complete get stay until room is needed"],

@@ -23,3 +23,9 @@ export const COPY_REQUEST_BYTES_MAX = COPY_REF_BYTES_MAX + COPY_SOURCES_MAX * 10
 
 /** Candidates that are looked at for one choice: the nodes an index can hold. */
 export const CANDIDATES_MAX = 32_768;
+
+/** Chunks of one copy with nodes and parity: 4 TiB in chunks of 4 MiB; their list takes 100 MB. */
+export const COPY_CHUNKS_MAX = 1_048_576;
+
+/** Blobs that a node sees to the copies of; a row of some 100 bytes and a look a minute for 256 of them. */
+export const WISHES_MAX = 65_536;

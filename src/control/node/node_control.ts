@@ -11,6 +11,7 @@ import { blobFlowMethods } from "./blob_flow_methods.ts";
 import { blobKeepingMethods } from "./blob_keeping_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
 import { blobTransferMethods } from "./blob_transfer_methods.ts";
+import { blobReplicaMethods } from "./blob_replica_methods.ts";
 import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
 import { channelMethods } from "./channel_methods.ts";
@@ -138,6 +139,7 @@ function allMethods(node: Node): readonly Method[] {
     ...blobFlowMethods(node),
     ...blobKeepingMethods(node),
     ...blobTransferMethods(node),
+    ...blobReplicaMethods(node),
     ...logMethods(node),
     ...busMethods(node),
     ...dbMethods(node),

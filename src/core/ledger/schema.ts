@@ -73,6 +73,22 @@ export interface ChunkSpillTable {
   readonly proven_at_ms: number;
 }
 
+/** One blob of this node that shall have copies on others. */
+export interface CopyWishTable {
+  readonly address: Uint8Array;
+  /** This node's included. */
+  readonly copies: number;
+  readonly since_ms: number;
+}
+
+/** One node that had a copy when it was last heard of. */
+export interface CopyHolderTable {
+  readonly address: Uint8Array;
+  /** 16 hex digits. */
+  readonly node_id: string;
+  readonly seen_at_ms: number;
+}
+
 /** One peer this node was told about. */
 export interface PeerTable {
   /** 16 hex digits. */
@@ -147,6 +163,8 @@ export interface LedgerSchema {
   readonly chunk: ChunkTable;
   readonly chunk_hold: ChunkHoldTable;
   readonly chunk_spill: ChunkSpillTable;
+  readonly copy_wish: CopyWishTable;
+  readonly copy_holder: CopyHolderTable;
   readonly peer: PeerTable;
   readonly setting: SettingTable;
   readonly announcement: AnnouncementTable;
@@ -276,5 +294,18 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (hash, holder)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX chunk_spill_by_age ON chunk_spill (proven_at_ms);
+  `,
+  `
+  CREATE TABLE copy_wish (
+    address BLOB PRIMARY KEY REFERENCES blob (address) ON DELETE CASCADE,
+    copies INTEGER NOT NULL CHECK (copies BETWEEN 1 AND 256),
+    since_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE copy_holder (
+    address BLOB NOT NULL REFERENCES copy_wish (address) ON DELETE CASCADE,
+    node_id TEXT NOT NULL CHECK (length(node_id) = 16),
+    seen_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (address, node_id)
+  ) STRICT, WITHOUT ROWID;
   `,
 ];

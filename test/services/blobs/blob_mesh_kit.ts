@@ -2,7 +2,7 @@
  * Nodes with announcements, calls and blobs on a simulated network: the real transports, capabilities, calls,
  * stores and transfers, on a clock of the test. A node can go away and come back with what it stored.
  */
-import { systemRandom } from "../../../src/base/mod.ts";
+import { Emitter, systemRandom } from "../../../src/base/mod.ts";
 import {
   type BlobStore,
   type BlobTransfer,
@@ -19,12 +19,15 @@ import {
   channelAnnouncements,
   channelPeerFacts,
   ChannelService,
+  type CopyKeeperOptions,
+  type CopyPolicy,
   createCapabilityMemory,
   createChannelMemory,
   createRpcAnnouncements,
   DEFAULT_CHANNEL_POLICIES,
-  HolderFinder,
+  type HolderFinder,
   NatService,
+  ReplicaService,
   RpcService,
 } from "../../../src/services/mod.ts";
 import { RevocationRegistry } from "../../../src/channel/mod.ts";
@@ -50,8 +53,20 @@ export interface BlobMeshNode {
   readonly store: BlobStore;
   readonly transfer: BlobTransfer;
   readonly finder: HolderFinder;
+  readonly replicas: ReplicaService;
+  /** What it takes for others. */
+  setPolicy(policy: CopyPolicy): void;
   /** Further parts of a test, stopped before the node is. */
   readonly parts: { stop(): Promise<void> | void }[];
+}
+
+/** Options of {@linkcode BlobMeshKit}. */
+export interface BlobMeshOptions {
+  readonly seed?: number;
+  /** How copies are kept. */
+  readonly keeper?: CopyKeeperOptions;
+  /** What nodes announce beside what their services do, by number. */
+  readonly tags?: Readonly<Record<number, readonly string[]>>;
 }
 
 /** Bytes that the store of one node holds. */
@@ -64,9 +79,11 @@ export class BlobMeshKit {
   readonly mesh: MeshKit;
   readonly nodes = new Map<number, BlobMeshNode>();
   readonly #disks = new Map<number, Disk>();
+  readonly #options: BlobMeshOptions;
 
-  constructor(seed?: number) {
-    this.mesh = new MeshKit(seed);
+  constructor(options: BlobMeshOptions = {}) {
+    this.#options = options;
+    this.mesh = new MeshKit(options.seed);
   }
 
   get clock() {
@@ -114,20 +131,39 @@ export class BlobMeshKit {
     });
     const services = [capabilities, nat, channels, rpc];
     for (const service of services) await service.start();
-    const transfer = createBlobTransfer({ ...deps, link: transport, source: store });
+    const transfer = createBlobTransfer({
+      ...deps,
+      link: transport,
+      source: store,
+      reach: (peer, signal) => nat.reach(peer, signal),
+    });
     transfer.start();
-    const finder = new HolderFinder({
-      nodeId: node.nodeId,
-      index: capabilities.index,
+    const changes = new Emitter<[]>();
+    const policy = {
+      current: { isAccepting: true, capBytes: Infinity } as CopyPolicy,
+      onChange: (handler: () => void) => changes.on(handler),
+    };
+    const replicas = new ReplicaService({
+      ...deps,
+      store,
+      ledger,
+      transfer: () => transfer,
+      capabilities,
+      rpc,
       connectedPeers: () => transport.connectedPeers(),
       rttMs: (peer) => transport.peer(peer)?.rttMs,
       reach: (peer, signal) => nat.reach(peer, signal),
       mayReach: (peer) => nat.mayReach(peer),
-      rpc,
-    });
+      policy,
+    }, this.#options.keeper);
+    const { finder } = replicas;
+    transfer.useFinder({ holdersOf: (hash, signal) => finder.holdersOf(hash, { signal }) });
+    capabilities.contribute("test", { tags: this.#options.tags?.[number] ?? [] });
+    await replicas.start();
     const parts: BlobMeshNode["parts"] = [
       ...services.map((service) => ({ stop: () => service.stop() })),
       transfer,
+      replicas,
     ];
     const made = {
       number,
@@ -142,6 +178,11 @@ export class BlobMeshKit {
       store,
       transfer,
       finder,
+      replicas,
+      setPolicy: (next: CopyPolicy) => {
+        policy.current = next;
+        changes.emit();
+      },
       parts,
     };
     this.nodes.set(number, made);
