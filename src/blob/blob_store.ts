@@ -16,7 +16,6 @@ import { type BlobRef, decodeBlobRef, encodeBlobRef } from "./blob_ref.ts";
 import type { ByteSource } from "./byte_source.ts";
 import { deleteHolds, type HoldReason, insertHolds, readHolds } from "./chunk_queries.ts";
 import type { ChunkStore, StoreRoom } from "./chunk_store.ts";
-import { chunkFixed, refOfChunks } from "./chunker.ts";
 import { type ChunkChange, ChunkKeeper } from "./keep/chunk_keeper.ts";
 import { type CollectOptions, Collector, type CollectReport } from "./keep/collector.ts";
 import { LedgerBlobDraft } from "./keep/ledger_draft.ts";
@@ -24,6 +23,9 @@ import { RoomMaker, type RoomMakerCounters } from "./keep/room_maker.ts";
 import { readStanding } from "./keep/standing.ts";
 import { findStripes } from "./keep/stripes.ts";
 import type { ChunkStanding } from "./policy/gc.ts";
+import { putBlob } from "./put/put_blob.ts";
+import type { PutForm } from "./put/put_form.ts";
+import type { WorkPool } from "./work/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
   type BlobCursor,
@@ -42,10 +44,14 @@ export interface BlobStoreDeps {
   readonly chunks: ChunkStore;
   readonly clock: Clock;
   readonly log: Log;
+  /** Who hashes; all is done in line when left out. */
+  readonly work?: WorkPool;
 }
 
 /** Options of {@linkcode BlobStore.put}. */
 export interface PutBlobOptions {
+  /** How it is cut and protected; plain when left out. */
+  readonly form?: PutForm;
   /** Bytes to come, for progress; `undefined` when nobody knows. */
   readonly totalBytes?: number;
   readonly label?: string;
@@ -94,7 +100,8 @@ export interface BlobStore {
   /**
    * Stores everything `source` gives; when the promise resolves it survives a loss of power.
    *
-   * @throws NetError `no_space`, `limit`; the reason of `signal`. Then nothing of it is listed.
+   * @throws NetError `no_space`, `limit`, `usage` for a form that cannot be put; the reason of `signal`. Then
+   * nothing of it is listed.
    */
   put(source: ByteSource, options?: PutBlobOptions): Promise<StoredBlob>;
   /** The record of a blob by its address or the root of its tree, or `undefined`. */
@@ -217,19 +224,17 @@ class LedgerBlobStore implements BlobStore {
 
   async put(source: ByteSource, options: PutBlobOptions = {}): Promise<StoredBlob> {
     const { clock } = this.#deps;
-    const { totalBytes, label, onProgress, signal } = options;
+    const { totalBytes, label, form, onProgress, signal } = options;
     const gate = createProgressGate(clock, onProgress);
     const draft = this.begin({ label });
     try {
-      const chunked = await chunkFixed(source, {
-        onChunk: async ({ hash, bytes }) => void await draft.putChunk(hash, bytes),
+      const stored = await putBlob(source, draft, {
+        form,
+        work: this.#deps.work,
         onBytes: (doneBytes) => gate.update({ stage: "store", doneBytes, totalBytes }),
         signal,
       });
-      signal?.throwIfAborted();
-      const { wholeHash: address, size, chunks } = chunked;
-      const ref = refOfChunks(chunked);
-      const stored = await draft.commit({ address, ref, size, chunks, kind: "blob" });
+      const { size } = stored;
       gate.finish({ stage: "store", doneBytes: size, totalBytes: size });
       return stored;
     } catch (error) {

@@ -40,6 +40,9 @@ export {
 } from "./limits.ts";
 export * from "./mesh_chunks.ts";
 export * from "./policy/mod.ts";
+export * from "./put/put_blob.ts";
+export * from "./put/put_form.ts";
+export * from "./read/mod.ts";
 export type { BlobProgress, OnBlobProgress } from "./progress.ts";
 export type { BlobCursor, BlobKind, BlobOrigin, BlobRecord } from "./queries.ts";
 export type { FetchableRef } from "./resolver.ts";

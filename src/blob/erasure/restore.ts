@@ -1,11 +1,12 @@
 /**
  * Reads chunks of a stripe whose bytes are lost, from the others (`dataforts.md` 6).
  *
- * Survivors are read one after the other and added up, so that besides the result only one of them is held.
+ * Survivors are read several at once and added up one after the other, so that besides the result only a few
+ * of them are held.
  */
 import { equalBytes, NetError, toHex } from "../../base/mod.ts";
-import { blake3, galoisAddProducts } from "../../core/crypto/mod.ts";
 import type { LeafChunk, Stripe } from "../tree/tree_node.ts";
+import { inlineWork, type WorkPool } from "../work/mod.ts";
 import { restoringRows, type StripeCode } from "./matrix.ts";
 
 /**
@@ -16,7 +17,10 @@ export type ReadStripeChunk = (chunk: LeafChunk) => Promise<Uint8Array | undefin
 
 /** Options of reads from stripes. */
 export interface ReadStripeOptions {
+  /** Called for several chunks at once. */
   readonly readChunk: ReadStripeChunk;
+  /** Who adds up; all is done in line when left out. */
+  readonly work?: WorkPool;
   readonly signal?: AbortSignal;
 }
 
@@ -53,6 +57,26 @@ export async function restoreChunks(
   lost: readonly number[],
   options: ReadStripeOptions,
 ): Promise<Uint8Array<ArrayBuffer>[]> {
+  const restored = await restoreStripe(stripe, lost, options);
+  return lost.map((index) => {
+    const bytes = restored.get(index);
+    if (bytes === undefined) throw new RangeError(`Cannot restore chunk ${index}: it is not there`);
+    return bytes;
+  });
+}
+
+/**
+ * Restores chunks of a stripe, and every other data chunk of it that turns out to be lost.
+ *
+ * @param lost Places in the stripe; they are not read.
+ * @returns The chunks by place, each checked against its hash.
+ * @throws As {@linkcode readStripeChunk}.
+ */
+export async function restoreStripe(
+  stripe: Stripe,
+  lost: readonly number[],
+  options: ReadStripeOptions,
+): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
   const { encoding, chunks } = stripe;
   if (encoding.kind === "replicated") {
     throw unrecoverable(stripe, "nothing but copies protects it");
@@ -67,11 +91,15 @@ export async function restoreChunks(
         `${count} of ${chunks.length} chunks are there, must be at least ${encoding.data}`,
       );
     }
-    const restored = await combine(stripe, encoding, present, lost, options);
+    const wanted = [...isLost].filter((index) => lost.includes(index) || index < encoding.data);
+    const restored = await combine(stripe, encoding, present, wanted, options);
     if (typeof restored !== "number") return restored;
     isLost.add(restored);
   }
 }
+
+/** Survivors are read so many bytes ahead, and at least one of them. */
+const SURVIVORS_BYTES = 32 * 1024 * 1024;
 
 /** The wanted chunks, or the number of a present one that turned out to be lost. */
 async function combine(
@@ -79,26 +107,47 @@ async function combine(
   code: StripeCode,
   present: readonly number[],
   wanted: readonly number[],
-  { readChunk, signal }: ReadStripeOptions,
-): Promise<Uint8Array<ArrayBuffer>[] | number> {
+  { readChunk, work = inlineWork(), signal }: ReadStripeOptions,
+): Promise<Map<number, Uint8Array<ArrayBuffer>> | number> {
   const rows = restoringRows(code, present, wanted);
   // Every chunk counts as if zeros followed, up to the length of the parity.
   const shardBytes = Math.max(...stripe.chunks.map(({ size }) => size));
   const outputs = wanted.map(() => new Uint8Array(shardBytes));
-  for (const [column, index] of present.entries()) {
-    signal?.throwIfAborted();
-    const bytes = await readSized(chunkAt(stripe, index), readChunk);
-    if (bytes === undefined) return index;
-    galoisAddProducts(bytes, Uint8Array.from(rows, (row) => row[column] ?? 0), outputs);
+  const aheadMax = Math.max(1, Math.floor(SURVIVORS_BYTES / shardBytes));
+  const reads: Promise<Uint8Array | undefined>[] = [];
+  const readUpTo = (count: number) => {
+    while (reads.length < Math.min(count, present.length)) {
+      const read = readSized(chunkAt(stripe, present[reads.length] ?? 0), readChunk);
+      read.catch(() => {}); // Seen when its turn comes.
+      reads.push(read);
+    }
+  };
+  try {
+    for (const [column, index] of present.entries()) {
+      signal?.throwIfAborted();
+      readUpTo(column + aheadMax);
+      const bytes = await reads[column];
+      if (bytes === undefined) return index;
+      // What was added up is not needed any more.
+      reads[column] = Promise.resolve(undefined);
+      await work.addProducts(bytes, Uint8Array.from(rows, (row) => row[column] ?? 0), outputs);
+    }
+  } finally {
+    await Promise.allSettled(reads);
   }
-  return outputs.map((output, i) => {
-    const { hash, size } = chunkAt(stripe, wanted[i] ?? 0);
+  const restored = new Map<number, Uint8Array<ArrayBuffer>>();
+  for (const [i, output] of outputs.entries()) {
+    const place = wanted[i] ?? 0;
+    const { hash, size } = chunkAt(stripe, place);
     const bytes = output.subarray(0, size);
-    if (equalBytes(blake3(bytes), hash)) return bytes;
-    throw new NetError("integrity", `Cannot restore chunk ${toHex(hash)}: its parity is wrong`, {
-      next: "fetch the blob from another node",
-    });
-  });
+    if (!equalBytes((await work.hash(bytes)).hash, hash)) {
+      throw new NetError("integrity", `Cannot restore chunk ${toHex(hash)}: its parity is wrong`, {
+        next: "fetch the blob from another node",
+      });
+    }
+    restored.set(place, bytes);
+  }
+  return restored;
 }
 
 function chunkAt(stripe: Stripe, index: number): LeafChunk {

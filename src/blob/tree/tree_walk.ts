@@ -31,17 +31,23 @@ export interface ByteRange {
 /** Options of the walks. */
 export interface WalkTreeOptions {
   readonly readNode: ReadNode;
+  /** Told of each node that was checked; its bytes must not be changed. */
+  readonly onNode?: (hash: Uint8Array, bytes: Uint8Array) => void;
   /** Everything when left out. */
   readonly range?: ByteRange;
   readonly signal?: AbortSignal;
 }
 
-/** A node on the way. */
-export interface WalkedNode {
+/** Where in a tree a node is. */
+export interface NodePlace {
   readonly hash: Uint8Array;
-  readonly node: TreeNode;
   /** 1 for the root. */
   readonly depth: number;
+}
+
+/** A node on the way. */
+export interface WalkedNode extends NodePlace {
+  readonly node: TreeNode;
   /** Place in the payload of the first byte below it. */
   readonly offset: bigint;
 }
@@ -56,6 +62,14 @@ export interface WalkedChunk {
   /** First byte wanted, and the first behind: within the chunk. */
   readonly from: number;
   readonly to: number;
+  /** The node that lists it. */
+  readonly leaf: NodePlace;
+}
+
+/** A node to be read, as its parent lists it. */
+interface WantedNode extends TreeChild, NodePlace {
+  readonly offset: bigint;
+  readonly parent: Uint8Array | undefined;
 }
 
 /**
@@ -68,22 +82,23 @@ export async function* walkTreeNodes(
   ref: TreeRef,
   options: WalkTreeOptions,
 ): AsyncGenerator<WalkedNode> {
-  const { readNode, range = { start: 0n, end: ref.size }, signal } = options;
+  const { range = { start: 0n, end: ref.size }, signal } = options;
   checkRange(ref, range);
   if (range.start === range.end) return;
-  const root = { hash: ref.rootHash, size: ref.size, depth: 1, offset: 0n };
-  const waiting: (TreeChild & { readonly depth: number; readonly offset: bigint })[] = [root];
+  const waiting: WantedNode[] = [
+    { hash: ref.rootHash, size: ref.size, depth: 1, offset: 0n, parent: undefined },
+  ];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     signal?.throwIfAborted();
     const { hash, depth, offset } = next;
-    const node = await readChecked(next, depth === ref.depth, readNode);
+    const node = await readChecked(next, depth === ref.depth, options);
     yield { hash, node, depth, offset };
     if (node.kind !== "internal") continue;
-    const children: typeof waiting = [];
+    const children: WantedNode[] = [];
     let at = offset;
     for (const child of node.children) {
       const isTouched = at < range.end && at + child.size > range.start;
-      if (isTouched) children.push({ ...child, depth: depth + 1, offset: at });
+      if (isTouched) children.push({ ...child, depth: depth + 1, offset: at, parent: hash });
       at += child.size;
     }
     waiting.push(...children.reverse());
@@ -114,14 +129,14 @@ export async function* walkTreeChunks(
   options: WalkTreeOptions,
 ): AsyncGenerator<WalkedChunk> {
   const { start, end } = options.range ?? { start: 0n, end: ref.size };
-  for await (const { node, offset: nodeOffset } of walkTreeNodes(ref, options)) {
+  for await (const { node, hash, depth, offset: nodeOffset } of walkTreeNodes(ref, options)) {
     let offset = nodeOffset;
     for (const { chunk, stripe } of payloadChunks(node)) {
       const size = BigInt(chunk.size);
       if (offset < end && offset + size > start) {
         const from = start > offset ? Number(start - offset) : 0;
         const to = end < offset + size ? Number(end - offset) : chunk.size;
-        yield { chunk, stripe, offset, from, to };
+        yield { chunk, stripe, offset, from, to, leaf: { hash, depth } };
       }
       offset += size;
     }
@@ -142,35 +157,60 @@ function* payloadChunks(node: TreeNode): Generator<Pick<WalkedChunk, "chunk" | "
 }
 
 async function readChecked(
-  { hash, size }: TreeChild,
+  wanted: WantedNode,
   isLeafLevel: boolean,
-  readNode: ReadNode,
+  { readNode, onNode }: WalkTreeOptions,
 ): Promise<TreeNode> {
-  const bytes = await readNode(hash);
+  const { hash, size } = wanted;
+  const bytes = await readNode(hash).catch((error: unknown) => {
+    if (!(error instanceof NetError)) throw error;
+    const { code, message, next, data } = error;
+    const place = placeOf(wanted);
+    throw new NetError(code, `${message} (${place.text})`, {
+      cause: error,
+      next,
+      data: { ...data, ...place.data },
+    });
+  });
   if (bytes === undefined) {
-    throw new NetError("not_found", `Cannot read tree: node ${toHex(hash)} is not there`, {
+    const { text, data } = placeOf(wanted);
+    throw new NetError("not_found", `Cannot read tree: ${text} is not there`, {
       next: "fetch the blob again, or connect to a node that holds it",
+      data,
     });
   }
   // Length first: what is too long to be a node is not worth a hash.
   const isSame = bytes.length <= TREE_NODE_BYTES_MAX && equalBytes(blake3(bytes), hash);
-  if (!isSame) throw damaged(hash, "its bytes have another hash");
+  if (!isSame) throw damaged(wanted, "its bytes have another hash");
   const decoded = decodeTreeNode(bytes);
-  if (!decoded.ok) throw damaged(hash, decoded.fault);
+  if (!decoded.ok) throw damaged(wanted, decoded.fault);
   const { node } = decoded;
   if ((node.kind === "internal") === isLeafLevel) {
-    throw damaged(hash, isLeafLevel ? "it is no leaf" : "it is a leaf above the last level");
+    throw damaged(wanted, isLeafLevel ? "it is no leaf" : "it is a leaf above the last level");
   }
   if (decoded.coveredBytes !== size) {
-    throw damaged(hash, `it covers ${decoded.coveredBytes} bytes, must be ${size}`);
+    throw damaged(wanted, `it covers ${decoded.coveredBytes} bytes, must be ${size}`);
   }
+  onNode?.(hash, bytes);
   return node;
 }
 
-function damaged(hash: Uint8Array, what: string): NetError {
-  return new NetError("integrity", `Cannot read tree: node ${toHex(hash)} is refused: ${what}`, {
+function damaged(wanted: WantedNode, what: string): NetError {
+  const { text, data } = placeOf(wanted);
+  return new NetError("integrity", `Cannot read tree: ${text} is refused: ${what}`, {
     next: "fetch the blob from another node",
+    data,
   });
+}
+
+/** Where the tree broke (`promises.md` 54). */
+function placeOf({ hash, depth, parent }: WantedNode) {
+  const child = toHex(hash);
+  const below = parent === undefined ? "the root" : `below node ${toHex(parent)}`;
+  return {
+    text: `node ${child} at depth ${depth}, ${below},`,
+    data: { depth, parent: parent === undefined ? null : toHex(parent), child },
+  };
 }
 
 function checkRange(ref: TreeRef, { start, end }: ByteRange): void {

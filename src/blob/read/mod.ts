@@ -1,0 +1,5 @@
+/** Reading of blobs. */
+export type { OnRestored } from "./_stripe_reader.ts";
+export * from "./chunk_reader.ts";
+export * from "./node_cache.ts";
+export * from "./read_blob.ts";
