@@ -5,20 +5,28 @@
  * Only verified chunks are written, and the file appears under its name only when the whole is right.
  * Fetched chunks are kept in the store, so that a get which was interrupted asks for none of them again.
  */
-import { type Clock, equalBytes, idToHex, NetError, type RandomBytes } from "../base/mod.ts";
+import { type Clock, equalBytes, idToHex, NetError, type RandomBytes, toHex } from "../base/mod.ts";
 import { createBlake3 } from "../core/crypto/mod.ts";
 import type { Log } from "../observe/mod.ts";
-import { inOrder } from "./_ordered_window.ts";
 import { openOutputFile } from "./_output_file.ts";
 import { type BlobTarget, describeTarget, formatAddress, formatMeshUri } from "./address.ts";
+import type { BlobRef } from "./blob_ref.ts";
 import type { BlobStore } from "./blob_store.ts";
-import { GET_BYTES_MAX, GET_CHUNKS_MAX } from "./limits.ts";
+import { GET_BYTES_MAX, GET_CHUNKS_MAX, TREE_NODE_BYTES_MAX } from "./limits.ts";
 import { MeshChunks } from "./mesh_chunks.ts";
 import type { BandwidthClass } from "./policy/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
-import type { FetchableRef } from "./resolver.ts";
+import {
+  type ByteRange,
+  type ChunkReader,
+  type OnRestored,
+  readBlob,
+  type TreeNodeCache,
+} from "./read/mod.ts";
 import type { BlobTransfer } from "./transfer.ts";
 import type { GetEntry } from "./transfer_registry.ts";
+import { decodeTreeNode } from "./tree/tree_node.ts";
+import { updateInTurns, type WorkPool } from "./work/mod.ts";
 
 /** What {@linkcode createBlobFetcher} needs. */
 export interface BlobFetcherDeps {
@@ -30,6 +38,12 @@ export interface BlobFetcherDeps {
   readonly log: Log;
   /** Whether fetched chunks stay when a get is complete; they do when left out. */
   readonly keepsFetched?: () => boolean;
+  /** Nodes of trees that were read lately. */
+  readonly nodes?: TreeNodeCache;
+  /** Told of chunks that were restored from parity. */
+  readonly onRestored?: OnRestored;
+  /** Who restores; all is done in line when left out. */
+  readonly work?: WorkPool;
 }
 
 /** Options of {@linkcode BlobFetcher.getInto}. */
@@ -73,7 +87,7 @@ export interface GotBlob {
 
 /** Where a blob is described. */
 export interface LocatedBlob {
-  readonly ref: FetchableRef;
+  readonly ref: BlobRef;
   /** The peer that told the reference; `undefined` when it was here or in the target. */
   readonly peer: bigint | undefined;
   /** False when the size in the reference is not known to be right. */
@@ -106,17 +120,21 @@ export interface BlobFetcher {
     open: () => Promise<BlobSink>,
     options?: GetIntoOptions,
   ): Promise<GotBlob>;
+  /**
+   * Gives some bytes of a blob in order, verified chunk by chunk; the whole is not.
+   *
+   * @throws RangeError when the range is not within the blob; as `get`.
+   */
+  readRange(
+    target: BlobTarget,
+    range: ByteRange,
+    options?: { readonly signal?: AbortSignal },
+  ): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 /** Creates the fetcher of a node, or of a data folder without one. */
 export function createBlobFetcher(deps: BlobFetcherDeps): BlobFetcher {
   return new StoreBlobFetcher(deps);
-}
-
-/** One chunk to get; its size may be unknown. */
-interface WantedChunk {
-  readonly hash: Uint8Array;
-  readonly size: number | undefined;
 }
 
 class StoreBlobFetcher implements BlobFetcher {
@@ -131,33 +149,28 @@ class StoreBlobFetcher implements BlobFetcher {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<LocatedBlob> {
     const { store, transfer } = this.#deps;
-    if (target.kind === "tree") {
-      throw new NetError(
-        "failed",
-        `Cannot get blob ${describeTarget(target)}: trees are not read`,
-        {
-          next: "ask its owner for a reference without a tree: blobs of up to 16 GiB need none",
-        },
-      );
-    }
     if (target.kind !== "address") {
       // Readers go by the hash of a Small; the size next to it may be anything.
-      return { ref: target, peer: undefined, isSizeKnown: target.kind === "manifest" };
+      return { ref: target, peer: undefined, isSizeKnown: target.kind !== "small" };
     }
     const { hash } = target;
     const own = await store.resolve(hash);
-    if (own !== undefined && own.kind !== "tree") {
+    if (own !== undefined) {
       return { ref: own, peer: undefined, isSizeKnown: true };
     }
     const small = { kind: "small", uri: formatMeshUri(hash), hash } as const;
     const size = await store.hasChunk(hash);
-    if (size !== undefined) {
+    // The root of a tree that was read in part is a chunk too; who holds the tree knows better.
+    if (size !== undefined && (transfer === undefined || !await this.#isNode(hash, size))) {
       return { ref: { ...small, size }, peer: undefined, isSizeKnown: true };
     }
     if (transfer === undefined) throw notFound(target, "this node does not hold it");
     const told = await transfer.resolve(hash, options);
     if (told !== undefined) {
-      return { ref: told.ref, peer: told.peer, isSizeKnown: told.ref.kind === "manifest" };
+      return { ref: told.ref, peer: told.peer, isSizeKnown: told.ref.kind !== "small" };
+    }
+    if (size !== undefined) {
+      return { ref: { ...small, size }, peer: undefined, isSizeKnown: true };
     }
     // Peers without the look-up may hold it all the same, if it is one chunk.
     return { ref: { ...small, size: 0 }, peer: undefined, isSizeKnown: false };
@@ -202,53 +215,37 @@ class StoreBlobFetcher implements BlobFetcher {
     gate.finish({ stage: "resolve", doneBytes: 0, totalBytes: undefined });
     const located = await this.locate(target, { signal });
     const { ref, peer } = located;
-    const totalBytes = located.isSizeKnown || ref.size > 0 ? ref.size : undefined;
-    const reader = new MeshChunks(this.#deps, {
-      target: describeTarget(target),
-      blobHash: target.kind === "address" ? target.hash : undefined,
-      get,
-      peers,
-    });
+    const refBytes = Number(ref.size);
+    const totalBytes = located.isSizeKnown || refBytes > 0 ? refBytes : undefined;
+    const reader = this.#chunksFor(target, { get, peers });
     if (peer !== undefined) reader.book?.noteHolder(peer);
     const sink = await open();
     try {
       const from = new Set<bigint>();
       const whole = createBlake3();
-      const coming = new Map<number, number>();
-      let doneBytes = 0;
-      let localBytes = 0;
-      const report = () => {
-        let bytes = doneBytes;
-        for (const received of coming.values()) bytes += received;
+      const arrivals = new Arrivals(reader, (waitingBytes) => {
+        const bytes = Math.min(doneBytes + waitingBytes, totalBytes ?? Infinity);
         get?.progress(bytes, totalBytes);
         gate.update({ stage: "fetch", doneBytes: bytes, totalBytes });
-      };
-      const work = async ({ hash, size }: WantedChunk, index: number, abort: AbortSignal) => {
-        const onBytes = (received: number) => {
-          coming.set(index, received);
-          report();
-        };
-        const chunk = await reader.read(hash, { expectedBytes: size, onBytes, signal: abort });
-        return { ...chunk, index };
-      };
-      for await (
-        const chunk of inOrder(chunksOf(ref), work, {
-          windowMax: GET_CHUNKS_MAX,
-          bytesMax: GET_BYTES_MAX,
-          signal,
-        })
-      ) {
-        const written = sink.write(chunk.bytes);
-        whole.update(chunk.bytes);
+      });
+      let doneBytes = 0;
+      let localBytes = 0;
+      for await (const { bytes } of readBlob(ref, this.#readOptions(arrivals, signal))) {
+        const written = sink.write(bytes);
+        written.catch(() => {}); // Awaited in a moment.
+        await updateInTurns(whole, bytes);
         await written;
-        coming.delete(chunk.index);
-        doneBytes += chunk.bytes.length;
-        if (chunk.peer !== undefined) from.add(chunk.peer);
-        else localBytes += chunk.bytes.length;
-        report();
+        doneBytes += bytes.length;
+        const sender = arrivals.take(bytes);
+        if (sender !== undefined) from.add(sender);
+        else localBytes += bytes.length;
+        arrivals.report();
       }
       const hash = whole.digest();
-      if (target.kind === "address" && !equalBytes(hash, target.hash)) {
+      // A tree that was asked for by its root was verified on the way down.
+      const isRoot = target.kind === "address" && ref.kind === "tree" &&
+        equalBytes(ref.rootHash, target.hash);
+      if (target.kind === "address" && !isRoot && !equalBytes(hash, target.hash)) {
         if (peer !== undefined) reader.book?.noteLie(peer);
         log.warn("blob_refused", { address: formatAddress(target.hash), manifest_of: idOf(peer) });
         throw wrongWhole(target, hash, peer);
@@ -263,10 +260,119 @@ class StoreBlobFetcher implements BlobFetcher {
       await Promise.all([sink.discard(), reader.settle()]);
     }
   }
+
+  async *readRange(
+    target: BlobTarget,
+    range: ByteRange,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { ref, peer, isSizeKnown } = await this.locate(target, { signal });
+    const reader = this.#chunksFor(target);
+    if (peer !== undefined) reader.book?.noteHolder(peer);
+    try {
+      if (ref.kind === "small" && !isSizeKnown) {
+        const { bytes } = await reader.read(ref.hash, { signal });
+        yield partOf(bytes, range);
+        return;
+      }
+      const options = { ...this.#readOptions(new Arrivals(reader, () => {}), signal), range };
+      for await (const { bytes } of readBlob(ref, options)) yield bytes;
+      if (this.#deps.keepsFetched?.() === false) await reader.dropKept();
+    } finally {
+      await reader.settle();
+    }
+  }
+
+  #chunksFor(
+    target: BlobTarget,
+    options: { readonly get?: GetEntry; readonly peers?: readonly bigint[] } = {},
+  ): MeshChunks {
+    return new MeshChunks(this.#deps, {
+      target: describeTarget(target),
+      blobHash: target.kind === "address" ? target.hash : undefined,
+      ...options,
+    });
+  }
+
+  #readOptions(reader: ChunkReader, signal: AbortSignal | undefined) {
+    const { store, transfer, nodes, onRestored, work } = this.#deps;
+    // Without a mesh everything there is is near.
+    const near: ChunkReader = { read: (hash) => store.readChunk(hash) };
+    return {
+      reader,
+      near: transfer === undefined ? undefined : near,
+      nodes,
+      onRestored,
+      work,
+      aheadMax: GET_CHUNKS_MAX,
+      aheadBytes: GET_BYTES_MAX,
+      signal,
+    };
+  }
+
+  async #isNode(hash: Uint8Array, size: number): Promise<boolean> {
+    if (size > TREE_NODE_BYTES_MAX) return false;
+    const bytes = await this.#deps.store.readChunk(hash);
+    return bytes !== undefined && decodeTreeNode(bytes).ok;
+  }
 }
 
-function chunksOf(ref: FetchableRef): readonly WantedChunk[] {
-  return ref.kind === "small" ? [{ hash: ref.hash, size: undefined }] : ref.chunks;
+/** Some bytes of a chunk whose size nobody knew before. */
+function partOf(bytes: Uint8Array, { start, end }: ByteRange): Uint8Array {
+  if (start >= 0n && start <= end && end <= BigInt(bytes.length)) {
+    return bytes.subarray(Number(start), Number(end));
+  }
+  throw new RangeError(
+    `Cannot read blob: range is ${start}..${end}, must be in 0..${bytes.length}`,
+  );
+}
+
+/** Chunks of a get: who sent them, and how many of their bytes are on their way or wait for their turn. */
+class Arrivals implements ChunkReader {
+  readonly #chunks: MeshChunks;
+  readonly #onBytes: (waitingBytes: number) => void;
+  /** Bytes in place of chunks that are still coming. */
+  readonly #coming = new Map<string, number>();
+  readonly #senders = new WeakMap<ArrayBufferLike, bigint | undefined>();
+  #arrivedBytes = 0;
+
+  constructor(chunks: MeshChunks, onBytes: (waitingBytes: number) => void) {
+    this.#chunks = chunks;
+    this.#onBytes = onBytes;
+  }
+
+  async read(
+    hash: Uint8Array,
+    expectedBytes?: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
+    const key = toHex(hash);
+    const onBytes = (received: number) => {
+      this.#coming.set(key, received);
+      this.report();
+    };
+    try {
+      const { bytes, peer } = await this.#chunks.read(hash, { expectedBytes, onBytes, signal });
+      this.#senders.set(bytes.buffer, peer);
+      this.#arrivedBytes += bytes.length;
+      return bytes;
+    } finally {
+      this.#coming.delete(key);
+    }
+  }
+
+  /** Bytes had their turn; who sent them, `undefined` when they were here. */
+  take(bytes: Uint8Array): bigint | undefined {
+    if (!this.#senders.has(bytes.buffer)) return undefined;
+    this.#arrivedBytes = Math.max(0, this.#arrivedBytes - bytes.length);
+    return this.#senders.get(bytes.buffer);
+  }
+
+  report(): void {
+    let bytes = this.#arrivedBytes;
+    for (const received of this.#coming.values()) bytes += received;
+    this.#onBytes(bytes);
+  }
 }
 
 function notFound(target: BlobTarget, reason: string, cause?: unknown): NetError {

@@ -28,12 +28,12 @@ import {
   TRANSFER_SUBPROTOCOL,
 } from "./transfer_wire.ts";
 
-/** References this plane can fetch by. */
+/** References that need no tree. */
 export type FetchableRef = Exclude<BlobRef, { readonly kind: "tree" }>;
 
 /** What a peer said. */
 export type ResolveAnswer =
-  | { readonly kind: "ref"; readonly peer: bigint; readonly ref: FetchableRef }
+  | { readonly kind: "ref"; readonly peer: bigint; readonly ref: BlobRef }
   /** The reference is long: it is to be fetched by its own hash. */
   | { readonly kind: "pointer"; readonly peer: bigint; readonly refHash: Uint8Array };
 
@@ -62,12 +62,12 @@ interface Ask {
 }
 
 /**
- * The reference in `bytes`, when it can be the one for `address`: what the hash of a Small proves at
- * once, a Manifest proves only when the whole was hashed.
+ * The reference in `bytes`, when it can be the one for `address`: what the hash of a Small, or of the root of a
+ * tree, proves at once, a Manifest and any other tree prove only when the whole was hashed.
  */
-export function readResolvedRef(address: Uint8Array, bytes: Uint8Array): FetchableRef | undefined {
+export function readResolvedRef(address: Uint8Array, bytes: Uint8Array): BlobRef | undefined {
   const decoded = decodeBlobRef(bytes);
-  if (!decoded.ok || decoded.ref.kind === "tree") return undefined;
+  if (!decoded.ok) return undefined;
   const { ref } = decoded;
   return ref.kind === "small" && !equalBytes(ref.hash, address) ? undefined : ref;
 }

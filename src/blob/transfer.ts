@@ -12,10 +12,10 @@ import { ClassGate } from "./_class_gate.ts";
 import { HolderBook, Reputation } from "./_holder_book.ts";
 import { type HolderFinder, HolderSearch } from "./_holder_search.ts";
 import { SilenceReporter } from "./_silence_reporter.ts";
-import { BLOB_REF_BYTES_MAX } from "./blob_ref.ts";
+import { BLOB_REF_BYTES_MAX, type BlobRef } from "./blob_ref.ts";
 import { CHUNK_BYTES, CHUNK_DEADLINE_MS, RECONNECT_PATIENCE_MS } from "./limits.ts";
 import type { BandwidthClass, BandwidthOptions } from "./policy/mod.ts";
-import { type FetchableRef, readResolvedRef, Resolver } from "./resolver.ts";
+import { readResolvedRef, Resolver } from "./resolver.ts";
 import { createTransferCounters, type TransferCounters } from "./transfer_counters.ts";
 import { type BlobSource, TransferHolder } from "./transfer_holder.ts";
 import { type GetEntry, TransferRegistry } from "./transfer_registry.ts";
@@ -65,7 +65,7 @@ export interface FetchedChunk {
 
 /** A reference and who told it. */
 export interface ResolvedRef {
-  readonly ref: FetchableRef;
+  readonly ref: BlobRef;
   readonly peer: bigint;
 }
 
@@ -272,7 +272,7 @@ class MeshBlobTransfer implements BlobTransfer {
     refHash: Uint8Array,
     peer: bigint,
     signal: AbortSignal | undefined,
-  ): Promise<FetchableRef | undefined> {
+  ): Promise<BlobRef | undefined> {
     try {
       const options = { peers: [peer], bytesMax: BLOB_REF_BYTES_MAX, signal };
       const { bytes } = await this.fetchChunk(refHash, options);

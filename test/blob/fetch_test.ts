@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { blake3 } from "../../src/core/crypto/mod.ts";
-import { type ErrorCode, NetError } from "../../src/base/mod.ts";
-import { type BlobProgress, type BlobRef, CHUNK_BYTES, encodeBlobRef } from "../../src/blob/mod.ts";
+import { concatBytes, type ErrorCode, NetError } from "../../src/base/mod.ts";
+import {
+  type BlobProgress,
+  type BlobRef,
+  CHUNK_BYTES,
+  CONTENT_DEFINED_CHUNKING,
+  encodeBlobRef,
+  type PutForm,
+  RESOLVE_STREAM_ID,
+  TRANSFER_SUBPROTOCOL,
+} from "../../src/blob/mod.ts";
 import { type BlobNode, withMesh } from "./mesh_of_blobs.ts";
 import { bytesSource, seededBytes } from "./sources.ts";
 
@@ -325,16 +334,77 @@ Deno.test("get() keeps a file that exists, unless it is told to replace it", () 
     assert.deepEqual(entries(folder), ["out"]);
   }));
 
-Deno.test("get() refuses trees", () =>
-  withMesh(async ({ nodes: [asker], folder, run }) => {
-    const tree: BlobRef = {
-      kind: "tree",
-      uri: "mesh://x",
-      encoding: { kind: "replicated" },
-      rootHash: new Uint8Array(32),
-      size: 1n,
-      depth: 1,
+const CDC = { chunking: CONTENT_DEFINED_CHUNKING, encoding: { kind: "replicated" } } as const;
+const CODED: PutForm = {
+  chunking: { kind: "fixed", chunkBytes: 65_536 },
+  encoding: { kind: "reed_solomon", data: 3, parity: 2 },
+};
+
+Deno.test("get() fetches trees by address, by root and by reference, and resumes them", () =>
+  withMesh(async ({ nodes: [asker, holder], folder, run }) => {
+    for (const form of [CDC, CODED]) {
+      const bytes = seededBytes(6_000_000, form === CDC ? 1 : 2);
+      const blob = await holder.store.put(bytesSource(bytes), { form });
+      assert.ok(blob.ref.kind === "tree");
+      assert.deepEqual(blob.hash, blake3(bytes));
+      const targets = [blob.ref, addressOf(bytes), {
+        kind: "address",
+        hash: blob.ref.rootHash,
+      }] as const;
+      for (const [i, target] of targets.entries()) {
+        const output = `${folder}/${i}`;
+        const got = await run(asker.fetcher.get(target, { output, overwrite: true }));
+        assert.equal(got.address, blob.address);
+        assert.equal(got.size, bytes.length);
+        // Later ones come from what the first one kept.
+        assert.deepEqual(got.from, i === 0 ? [2n] : []);
+        assert.deepEqual(await Deno.readFile(output), bytes);
+      }
+      const range = { start: 65_530n, end: 5_000_001n };
+      const parts: Uint8Array[] = await run(
+        Array.fromAsync(asker.fetcher.readRange(addressOf(bytes), range)),
+      );
+      assert.deepEqual(concatBytes(...parts), bytes.slice(65_530, 5_000_001));
+    }
+  }));
+
+Deno.test("get() of a tree that tells another whole is refused, and so is a damaged node", () =>
+  withMesh(async ({ nodes: [asker, holder], network, folder, run }) => {
+    const bytes = seededBytes(300_000);
+    const other = await holder.store.put(bytesSource(bytes), { form: CODED });
+    const wanted = { kind: "address", hash: blake3(seededBytes(5, 77)) } as const;
+    network.fate = ({ kind, from, payload }) => {
+      if (kind === "message" && from === 1n && payload[0] === 0x10) {
+        const answer = new Uint8Array([0x11, ...wanted.hash, ...other.blobRef]);
+        holder.link.sendMessage(1n, TRANSFER_SUBPROTOCOL, RESOLVE_STREAM_ID, answer);
+      }
+      return "deliver";
     };
-    const work = asker.fetcher.get(tree, { output: `${folder}/out` });
-    await assert.rejects(run(work), isError("failed"));
+    const output = `${folder}/out`;
+    await assert.rejects(run(asker.fetcher.get(wanted, { output })), isError("integrity"));
+    assert.deepEqual(entries(folder), []);
+    assert.ok(other.ref.kind === "tree");
+    const wrongSize = { ...other.ref, size: other.ref.size + 1n };
+    await assert.rejects(
+      run(asker.fetcher.get(wrongSize, { output })),
+      isError("integrity", /at depth 1, the root, is refused: it covers/),
+    );
+  }));
+
+Deno.test("get() restores from parity that is here before it asks anybody", () =>
+  withMesh(async ({ nodes: [asker, holder], folder, run }) => {
+    const bytes = seededBytes(9 * 65_536, 4);
+    const blob = await asker.store.put(bytesSource(bytes), { form: CODED });
+    await holder.store.put(bytesSource(bytes), { form: CODED });
+    // Two of the first stripe and three of the second one: those need the peer.
+    for (const index of [0, 2, 3, 4, 5]) {
+      const chunk = bytes.subarray(index * 65_536, (index + 1) * 65_536);
+      await asker.chunks.remove(blake3(chunk));
+    }
+    const output = `${folder}/out`;
+    const got = await run(asker.fetcher.get(blob.ref, { output }));
+    assert.deepEqual(await Deno.readFile(output), bytes);
+    assert.deepEqual(got.from, [2n]);
+    const { serves_completed_total: served } = holder.transfer.counters;
+    assert.ok(served >= 1 && served <= 3, String(served));
   }));

@@ -239,7 +239,7 @@ Deno.test("resolve() drops answers that are wrong or were not asked for", () =>
         encoding: { kind: "replicated" },
         rootHash: other,
         size: 1n,
-        depth: 1,
+        depth: 2,
       }),
       seededBytes(50),
       blob.blobRef.subarray(0, 30),

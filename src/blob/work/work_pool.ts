@@ -7,7 +7,7 @@
  * runs in line, with a turn of the event loop after every few milliseconds.
  */
 import { type Clock, NetError, systemClock } from "../../base/mod.ts";
-import { blake3, createBlake3 } from "../../core/crypto/mod.ts";
+import { type Blake3, blake3, createBlake3 } from "../../core/crypto/mod.ts";
 import {
   isSharedJob,
   jobBytes,
@@ -317,11 +317,16 @@ async function runInTurns(job: WorkJob): Promise<WorkResult> {
 export async function hashInTurns(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes.length <= TURN_BYTES) return blake3(bytes);
   const hash = createBlake3();
+  await updateInTurns(hash, bytes);
+  return hash.digest();
+}
+
+/** Adds bytes to a hash, with a turn of the event loop every 2 ms or so. */
+export async function updateInTurns(hash: Blake3, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; at += TURN_BYTES) {
     if (at > 0) await nextTurn();
     hash.update(bytes.subarray(at, at + TURN_BYTES));
   }
-  return hash.digest();
 }
 
 function nextTurn(): Promise<void> {

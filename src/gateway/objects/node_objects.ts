@@ -15,12 +15,12 @@ const MESH_READS_MAX = 8;
 
 interface Found extends FoundObject {
   /** Of an object that is here. */
-  readonly own: Exclude<BlobRef, { readonly kind: "tree" }> | undefined;
+  readonly own: BlobRef | undefined;
 }
 
 /** What {@linkcode createNodeObjects} needs. */
 export interface NodeObjectsDeps {
-  readonly blobs: Pick<BlobService, "locate" | "getInto" | "put">;
+  readonly blobs: Pick<BlobService, "locate" | "getInto" | "put" | "readRange">;
   readonly store: Pick<BlobStore, "resolve" | "readChunk" | "room">;
 }
 
@@ -39,10 +39,10 @@ class NodeObjects implements ObjectSource {
 
   async find(hash: Uint8Array, { signal }: ObjectOptions): Promise<Found> {
     const own = await this.#deps.store.resolve(hash);
-    if (own !== undefined && own.kind !== "tree") return { hash, size: own.size, own };
+    if (own !== undefined) return { hash, size: Number(own.size), own };
     const located = await this.#deps.blobs.locate({ kind: "address", hash }, { signal });
     const isOwn = located.peer === undefined && located.isSizeKnown;
-    const size = located.isSizeKnown ? located.ref.size : undefined;
+    const size = located.isSizeKnown ? Number(located.ref.size) : undefined;
     return { hash, size, own: isOwn ? located.ref : undefined };
   }
 
@@ -75,6 +75,11 @@ class NodeObjects implements ObjectSource {
     const { own } = object;
     if (own === undefined) {
       throw new NetError("not_found", "Cannot read range: the object is not here");
+    }
+    if (own.kind === "tree") {
+      const range = { start: BigInt(start), end: BigInt(end) };
+      yield* this.#deps.blobs.readRange({ kind: "address", hash: object.hash }, range, { signal });
+      return;
     }
     const chunks = own.kind === "small" ? [{ hash: own.hash, size: own.size }] : own.chunks;
     let at = 0;

@@ -10,6 +10,7 @@ import {
   type BlobSink,
   type BlobTarget,
   type BlobTransfer,
+  type ByteRange,
   type ByteSource,
   createBlobFetcher,
   createBlobTransfer,
@@ -173,6 +174,15 @@ export class BlobService implements Service {
     options?: GetIntoOptions,
   ): Promise<GotBlob> {
     return this.#fetcher().getInto(target, open, options);
+  }
+
+  /** Gives some bytes of a blob; see {@linkcode BlobFetcher.readRange}. */
+  readRange(
+    target: BlobTarget,
+    range: ByteRange,
+    options?: { readonly signal?: AbortSignal },
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#fetcher().readRange(target, range, options);
   }
 
   /** Stores everything that a source gives. */
