@@ -9,6 +9,13 @@ import type { NetContext } from "./context.ts";
 const REFERENCE_DIGITS_MIN = 16;
 const REFERENCE_DIGITS_MAX = 1 << 20;
 
+/** The argument that names a blob. */
+export const TARGET_ARGUMENT = {
+  parse: String,
+  placeholder: "TARGET",
+  brief: "Address (b3:…), hash of a chunk, or blob reference in hex",
+} as const;
+
 /**
  * A blob's address or reference, checked and in lower case.
  *
@@ -60,6 +67,6 @@ export function showProgress(
 /** Time of a blob's creation in an answer: Unix milliseconds or ISO text. */
 export function timeText(value: unknown): string {
   const wallMs = numberOf(value);
-  if (wallMs === undefined || Math.abs(wallMs) > 8.64e15) return textOf(value);
-  return new Date(wallMs).toISOString().replace(/\.\d{3}Z$/, "Z");
+  const isTime = wallMs !== undefined && Math.abs(wallMs) <= 8.64e15;
+  return (isTime ? new Date(wallMs).toISOString() : textOf(value)).replace(/\.\d{3}Z$/, "Z");
 }

@@ -90,7 +90,7 @@ function reportText(report: Readonly<Record<string, unknown>>): string {
   const rows = listOf(report.candidates).slice(0, SHOWN_MAX).map(recordOf).map((chunk) => [
     textOf(chunk.hash),
     formatBytes(numberOf(chunk.size) ?? 0),
-    timeText(Date.parse(textOf(chunk.first_seen))),
+    timeText(chunk.first_seen),
   ]);
   if (rows.length === 0) return total;
   const more = count > rows.length ? [`… and ${formatCount(count - rows.length)} more`] : [];

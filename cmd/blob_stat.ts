@@ -1,6 +1,6 @@
 /** `net blob stat`: what is known of one blob. */
 import { buildCommand } from "@stricli/core";
-import { parseTarget, timeText } from "./blob_common.ts";
+import { parseTarget, TARGET_ARGUMENT, timeText } from "./blob_common.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
@@ -14,17 +14,14 @@ const ANSWER_MS = 30_000;
 export const blobStatCommand = buildCommand<SharedFlags, [string], NetContext>({
   docs: {
     brief: "Show size, chunks and place of one blob",
-    fullDescription: "Shows size, chunks and place of one blob.\n\n" +
+    fullDescription:
+      "Shows size, form, chunks and place of one blob: what is known here, or what " +
+      "peers say when it is not here.\n\n" +
       "EXAMPLES\n  net blob stat b3:ADDRESS\n  net blob stat b3:ADDRESS --json",
   },
   parameters: {
     flags: bareRecord(SHARED_FLAGS),
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, placeholder: "TARGET", brief: "Address (b3:…) or blob reference in hex" },
-      ],
-    },
+    positional: { kind: "tuple", parameters: [TARGET_ARGUMENT] },
   },
   async func(flags, targetText) {
     await runVerb(this, flags, async ({ output, signal }) => {
@@ -32,21 +29,49 @@ export const blobStatCommand = buildCommand<SharedFlags, [string], NetContext>({
       const node = await connectOrOpen(this, flags, signal);
       try {
         const blob = recordOf(await node.call("blob.stat", { target }, { signal }));
-        output.result("blob.stat", blob, () =>
-          formatFields([
-            ["address", textOf(blob.address)],
-            ["reference", textOf(blob.blob_ref)],
-            ["size", sizeText(numberOf(blob.size) ?? 0)],
-            ["chunks", textOf(blob.chunks)],
-            ["here", blob.local === true ? "yes" : "no"],
-            ["created", timeText(blob.created_at)],
-          ]));
+        output.result("blob.stat", blob, () => formatFields(fieldsOf(blob)));
       } finally {
         await node.close();
       }
     }, { timeoutMs: ANSWER_MS });
   },
 });
+
+function fieldsOf(blob: Readonly<Record<string, unknown>>): [string, string][] {
+  const fields: [string, string][] = [
+    ["address", textOf(blob.address)],
+    ["reference", textOf(blob.blob_ref)],
+    ["size", sizeText(numberOf(blob.size) ?? 0)],
+    ["form", formText(blob)],
+  ];
+  if (typeof blob.chunks === "number") fields.push(["chunks", chunksText(blob)]);
+  fields.push(["here", blob.local === true ? "yes" : "no"]);
+  if (typeof blob.told_by === "string") fields.push(["told by", blob.told_by]);
+  if (blob.local !== true) return fields;
+  fields.push(
+    ["kind", textOf(blob.kind)],
+    ["came by", textOf(blob.origin)],
+    ["pinned", blob.pinned === true ? "yes" : "no"],
+    ["held", blob.held === true ? "yes: see net blob why" : "no"],
+    ["created", timeText(blob.created_at)],
+  );
+  if (typeof blob.first_seen === "string") fields.push(["first seen", timeText(blob.first_seen)]);
+  if (typeof blob.last_seen === "string") fields.push(["last seen", timeText(blob.last_seen)]);
+  if (textOf(blob.label) !== "") fields.push(["label", textOf(blob.label)]);
+  return fields;
+}
+
+function formText(blob: Readonly<Record<string, unknown>>): string {
+  const depth = numberOf(blob.depth);
+  const levels = depth === undefined ? "" : `, ${depth} levels`;
+  return `${textOf(blob.form)}, ${textOf(blob.encoding)}${levels}`;
+}
+
+function chunksText(blob: Readonly<Record<string, unknown>>): string {
+  const missing = numberOf(blob.chunks_missing) ?? 0;
+  const chunks = textOf(blob.chunks);
+  return missing === 0 ? chunks : `${chunks}, ${missing} of them not here`;
+}
 
 function sizeText(size: number): string {
   return size < 1024 ? formatBytes(size) : `${formatBytes(size)} (${size} bytes)`;

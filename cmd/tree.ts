@@ -5,11 +5,13 @@ import { blobGcCommand } from "./blob_gc.ts";
 import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
 import { blobPolicyRoutes } from "./blob_policy.ts";
+import { blobPinCommand, blobUnpinCommand } from "./blob_pin.ts";
 import { blobPutCommand } from "./blob_put.ts";
 import { blobHoldersCommand, blobReplicasCommand } from "./blob_replicas.ts";
 import { blobReplicateCommand } from "./blob_replicate.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobStatCommand } from "./blob_stat.ts";
+import { blobWhyCommand } from "./blob_why.ts";
 import { busPollCommand } from "./bus_poll.ts";
 import { busPublishCommand } from "./bus_publish.ts";
 import { busStatsCommand } from "./bus_stats.ts";
@@ -113,6 +115,9 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     ls: blobLsCommand,
     stat: blobStatCommand,
     rm: blobRmCommand,
+    pin: blobPinCommand,
+    unpin: blobUnpinCommand,
+    why: blobWhyCommand,
     gc: blobGcCommand,
     replicate: blobReplicateCommand,
     replicas: blobReplicasCommand,

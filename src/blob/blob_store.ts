@@ -14,10 +14,20 @@ import { formatAddress } from "./address.ts";
 import type { BlobDraft, BlobDraftOptions, DraftBlob, StoredBlob } from "./blob_draft.ts";
 import { type BlobRef, decodeBlobRef, encodeBlobRef } from "./blob_ref.ts";
 import type { ByteSource } from "./byte_source.ts";
-import { deleteHolds, type HoldReason, insertHolds, readHolds } from "./chunk_queries.ts";
+import {
+  type ChunkRecord,
+  deleteHolds,
+  type HoldReason,
+  insertHolds,
+  listChunks,
+  pinChunks,
+  readHolds,
+} from "./chunk_queries.ts";
 import type { ChunkStore, StoreRoom } from "./chunk_store.ts";
+import { type BlobState, readBlobState } from "./keep/blob_state.ts";
 import { type ChunkChange, ChunkKeeper } from "./keep/chunk_keeper.ts";
 import { type CollectOptions, Collector, type CollectReport } from "./keep/collector.ts";
+import { type ChunkExplanation, explainChunk } from "./keep/explain.ts";
 import { LedgerBlobDraft } from "./keep/ledger_draft.ts";
 import { RoomMaker, type RoomMakerCounters } from "./keep/room_maker.ts";
 import { readStanding } from "./keep/standing.ts";
@@ -29,12 +39,15 @@ import type { WorkPool } from "./work/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
   type BlobCursor,
+  type BlobFilter,
   type BlobRecord,
   deleteBlob,
   insertBlob,
   listBlobs,
   listOrphans,
+  pinBlob,
   readBlob,
+  readCursorBehind,
   readRefByHash,
 } from "./queries.ts";
 
@@ -84,8 +97,26 @@ export interface HoldOptions {
   readonly expiresAtMs?: number;
 }
 
+/** Options of {@linkcode BlobStore.list}. */
+export interface ListBlobsOptions {
+  readonly limit?: number;
+  readonly after?: BlobCursor;
+  readonly filter?: BlobFilter;
+}
+
+/** Options of {@linkcode BlobStore.listChunks}. */
+export interface ListChunksOptions {
+  readonly limit?: number;
+  readonly after?: Uint8Array;
+  /** Lower-case hex digits that the hash begins with. */
+  readonly prefix?: string;
+}
+
 /** Blobs a listing gives at most at once. */
 export const LIST_LIMIT_MAX = 1_000;
+
+/** Blobs that a filter looks at in one go. */
+const LIST_PART = 2_000;
 
 /** What a row of a chunk takes in the ledger, with its indexes and in its write-ahead log. */
 const ROW_BYTES = 1_024;
@@ -107,7 +138,23 @@ export interface BlobStore {
   /** The record of a blob by its address or the root of its tree, or `undefined`. */
   stat(address: Uint8Array): Promise<BlobRecord | undefined>;
   /** Blobs, newest first. */
-  list(options?: { readonly limit?: number; readonly after?: BlobCursor }): Promise<BlobPage>;
+  list(options?: ListBlobsOptions): Promise<BlobPage>;
+  /** Chunks by hash, whoever refers to them; at most {@linkcode LIST_LIMIT_MAX} at once. */
+  listChunks(options?: ListChunksOptions): Promise<readonly ChunkRecord[]>;
+  /** How much of a blob is here, and who holds parts of it; `undefined` when it is not here. */
+  stateOf(address: Uint8Array): Promise<BlobState | undefined>;
+  /**
+   * Pins a blob with all its chunks, or lets it go; where there is no such blob, a chunk.
+   *
+   * @returns What it was; `undefined` when there is neither.
+   */
+  pin(hash: Uint8Array, isPinned: boolean): Promise<"blob" | "chunk" | undefined>;
+  /**
+   * Everything that keeps a chunk, with names and times; `undefined` when it is not known here.
+   *
+   * @param retentionMs How long chunks stay that nothing needs.
+   */
+  explain(hash: Uint8Array, retentionMs: number): Promise<ChunkExplanation | undefined>;
   /** Forgets a blob and frees the chunks nothing else needs; `undefined` when it is not here. */
   remove(address: Uint8Array): Promise<{ readonly freedBytes: number } | undefined>;
   /** The reference of a blob that is here. */
@@ -249,18 +296,56 @@ class LedgerBlobStore implements BlobStore {
     return readBlob(this.#deps.ledger.db, address);
   }
 
-  async list(
-    options: { readonly limit?: number; readonly after?: BlobCursor } = {},
-  ): Promise<BlobPage> {
+  async list(options: ListBlobsOptions = {}): Promise<BlobPage> {
+    const { ledger: { db }, clock } = this.#deps;
+    const { filter } = options;
     const limit = Math.min(Math.max(options.limit ?? 100, 1), LIST_LIMIT_MAX);
-    const found = await listBlobs(this.#deps.ledger.db, {
-      limit: limit + 1,
-      after: options.after,
-    });
+    const found: BlobRecord[] = [];
+    let after = options.after;
+    for (;;) {
+      // A filter may leave nothing of a million blobs: they are looked at part by part.
+      const until = filter && await readCursorBehind(db, after, LIST_PART);
+      found.push(
+        ...await listBlobs(db, { limit: limit + 1 - found.length, after, until, filter }),
+      );
+      if (until === undefined || found.length > limit) break;
+      after = until;
+      await new Promise<void>((resolve) => clock.soon(resolve));
+    }
     const blobs = found.slice(0, limit);
     const last = found.length > limit ? blobs.at(-1) : undefined;
     const next = last && { createdAtMs: last.createdAtMs, address: last.address };
     return { blobs, next };
+  }
+
+  async listChunks(options: ListChunksOptions = {}): Promise<readonly ChunkRecord[]> {
+    await this.settle();
+    const limit = Math.min(Math.max(options.limit ?? 100, 1), LIST_LIMIT_MAX);
+    return await listChunks(this.#deps.ledger.db, { ...options, limit });
+  }
+
+  async stateOf(address: Uint8Array): Promise<BlobState | undefined> {
+    await this.settle();
+    const { ledger: { db }, clock } = this.#deps;
+    const record = await this.stat(address);
+    return record && await readBlobState(db, clock, record.address, record.chunkCount);
+  }
+
+  async pin(hash: Uint8Array, isPinned: boolean): Promise<"blob" | "chunk" | undefined> {
+    await this.settle();
+    const { db } = this.#deps.ledger;
+    const record = await this.stat(hash);
+    const isBlob = record !== undefined && await pinBlob(db, record.address, isPinned);
+    const isChunk = !isBlob && await pinChunks(db, [hash], isPinned) > 0;
+    if (!isPinned) this.#roomMaker.noteReleased();
+    if (isBlob) return "blob";
+    return isChunk ? "chunk" : undefined;
+  }
+
+  async explain(hash: Uint8Array, retentionMs: number): Promise<ChunkExplanation | undefined> {
+    await this.settle();
+    const { ledger: { db }, clock } = this.#deps;
+    return await explainChunk(db, this.#keeper.guard, hash, clock.wallMs(), retentionMs);
   }
 
   async remove(target: Uint8Array): Promise<{ readonly freedBytes: number } | undefined> {

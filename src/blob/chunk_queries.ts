@@ -1,5 +1,6 @@
 /** Chunks in the ledger: what is here, who refers to each, who holds it, and since when (`dataforts.md` 10). */
 import type { LedgerDb } from "../core/ledger/mod.ts";
+import { hashRange } from "./hash_range.ts";
 
 /** Why a chunk is held though no blob refers to it. */
 export type HoldReason =
@@ -98,12 +99,16 @@ export async function knownChunks(
   return rows.map(({ hash }) => hash);
 }
 
-/** Chunks by hash, behind one of them. */
+/** Chunks by hash, behind one of them, those that begin with some hex digits. */
 export async function listChunks(
   db: LedgerDb,
-  options: { readonly limit: number; readonly after?: Uint8Array },
+  options: { readonly limit: number; readonly after?: Uint8Array; readonly prefix?: string },
 ): Promise<ChunkRecord[]> {
   let query = db.selectFrom("chunk").selectAll().orderBy("hash").limit(options.limit);
+  if (options.prefix !== undefined) {
+    const { first, last } = hashRange(options.prefix);
+    query = query.where("hash", ">=", first).where("hash", "<=", last);
+  }
   if (options.after !== undefined) query = query.where("hash", ">", options.after);
   return (await query.execute()).map(toRecord);
 }

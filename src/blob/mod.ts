@@ -27,8 +27,12 @@ export {
 } from "./file_chunk_store.ts";
 export * from "./flow/mod.ts";
 export * from "./folder/mod.ts";
+export { type BlobState, HOLDS_LISTED_MAX } from "./keep/blob_state.ts";
 export type { ChunkChange } from "./keep/chunk_keeper.ts";
 export type { CollectedChunk, CollectOptions, CollectReport } from "./keep/collector.ts";
+export { type ChunkExplanation, REFERRERS_LISTED_MAX } from "./keep/explain.ts";
+export type { RoomMakerCounters } from "./keep/room_maker.ts";
+export type { StripeState } from "./keep/stripes.ts";
 export {
   BLOB_BYTES_MAX,
   CHUNK_BYTES,
@@ -44,7 +48,7 @@ export * from "./put/put_blob.ts";
 export * from "./put/put_form.ts";
 export * from "./read/mod.ts";
 export type { BlobProgress, OnBlobProgress } from "./progress.ts";
-export type { BlobCursor, BlobKind, BlobOrigin, BlobRecord } from "./queries.ts";
+export type { BlobCursor, BlobFilter, BlobKind, BlobOrigin, BlobRecord } from "./queries.ts";
 export type { FetchableRef } from "./resolver.ts";
 export * from "./replica/mod.ts";
 export * from "./transfer.ts";

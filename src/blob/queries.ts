@@ -3,6 +3,7 @@ import { equalBytes, toHex } from "../base/mod.ts";
 import type { LedgerDb } from "../core/ledger/mod.ts";
 import type { ChunkRef } from "./blob_ref.ts";
 import { upsertChunks } from "./chunk_queries.ts";
+import { hashRange } from "./hash_range.ts";
 
 /** One blob as the ledger has it. */
 export interface BlobRecord {
@@ -135,20 +136,78 @@ export async function readRefByHash(
   return row?.blob_ref;
 }
 
+/** Which blobs a listing has; everything when left out. */
+export interface BlobFilter {
+  /** The address begins with these hex digits. */
+  readonly prefix?: string;
+  readonly kind?: BlobKind;
+  readonly origin?: BlobOrigin;
+  /** Exactly this label. */
+  readonly label?: string;
+  readonly isPinned?: boolean;
+}
+
 /** Blobs, newest first. */
 export async function listBlobs(
   db: LedgerDb,
-  options: { readonly limit: number; readonly after: BlobCursor | undefined },
+  options: {
+    readonly limit: number;
+    readonly after: BlobCursor | undefined;
+    /** The last one to look at. */
+    readonly until?: BlobCursor;
+    readonly filter?: BlobFilter;
+  },
 ): Promise<BlobRecord[]> {
   let query = db.selectFrom("blob").select(COLUMNS).orderBy("created_at_ms", "desc")
     .orderBy("address", "desc").limit(options.limit);
-  const { after } = options;
+  const { after, until, filter = {} } = options;
   if (after !== undefined) {
     query = query.where((is) =>
       is(is.refTuple("created_at_ms", "address"), "<", is.tuple(after.createdAtMs, after.address))
     );
   }
+  if (until !== undefined) {
+    query = query.where((is) =>
+      is(is.refTuple("created_at_ms", "address"), ">=", is.tuple(until.createdAtMs, until.address))
+    );
+  }
+  if (filter.prefix !== undefined) {
+    const { first, last } = hashRange(filter.prefix);
+    query = query.where("address", ">=", first).where("address", "<=", last);
+  }
+  if (filter.kind !== undefined) query = query.where("kind", "=", filter.kind);
+  if (filter.origin !== undefined) query = query.where("origin", "=", filter.origin);
+  if (filter.label !== undefined) query = query.where("label", "=", filter.label);
+  if (filter.isPinned !== undefined) query = query.where("is_pinned", "=", Number(filter.isPinned));
   return (await query.execute()).map(fromRow);
+}
+
+/** The blob that comes so many behind another, newest first; `undefined` when there are fewer. */
+export async function readCursorBehind(
+  db: LedgerDb,
+  after: BlobCursor | undefined,
+  count: number,
+): Promise<BlobCursor | undefined> {
+  let query = db.selectFrom("blob").select(["created_at_ms", "address"])
+    .orderBy("created_at_ms", "desc").orderBy("address", "desc").limit(1).offset(count - 1);
+  if (after !== undefined) {
+    query = query.where((is) =>
+      is(is.refTuple("created_at_ms", "address"), "<", is.tuple(after.createdAtMs, after.address))
+    );
+  }
+  const row = await query.executeTakeFirst();
+  return row && { createdAtMs: row.created_at_ms, address: row.address };
+}
+
+/** Pins a blob, or lets it go; false when it is not here. */
+export async function pinBlob(
+  db: LedgerDb,
+  address: Uint8Array,
+  isPinned: boolean,
+): Promise<boolean> {
+  const updated = await db.updateTable("blob").set({ is_pinned: Number(isPinned) })
+    .where("address", "=", address).executeTakeFirst();
+  return updated.numUpdatedRows > 0n;
 }
 
 /** Chunks of a blob that no other blob refers to, each once. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runInMemory } from "./_harness.ts";
+import { type Answers, runInMemory } from "./_harness.ts";
 
 const HASH = "0123456789abcdef".repeat(4);
 const REPORT = {
@@ -44,4 +44,143 @@ Deno.test("blob gc refuses a retention that is none", async () => {
   assert.equal(run.code, 2);
   assert.match(run.stderr, /next: write for example --retention 24h/);
   assert.equal(run.calls.length, 0);
+});
+
+const ADDRESS = `b3:${HASH}`;
+const BLOB = {
+  address: ADDRESS,
+  size: 2048,
+  chunks: 1,
+  created_at: "2026-01-02T03:04:05.000Z",
+  kind: "blob",
+  origin: "put",
+  pinned: false,
+  label: "",
+};
+
+Deno.test("blob ls follows pages and stops at a node that never ends", async () => {
+  const node: Answers = {
+    "blob.list": ({ cursor }) =>
+      cursor === undefined
+        ? { blobs: [{ ...BLOB, pinned: true, label: "iso" }], next: "2" }
+        : { blobs: [{ ...BLOB, kind: "directory", origin: "cached" }], next: "2" },
+  };
+  const { stdout } = await runInMemory(["blob", "ls"], { node });
+  const [heading, first, second, ...rest] = stdout.trimEnd().split("\n");
+  assert.match(heading ?? "", /^ADDRESS +SIZE +CHUNKS +CREATED +KIND +LABEL$/);
+  assert.match(first ?? "", / 2\.0 KiB +1 +2026-01-02T03:04:05Z +blob, pinned +iso$/);
+  assert.match(second ?? "", / directory, cached$/);
+  assert.deepEqual(rest, []);
+  const json = JSON.parse((await runInMemory(["blob", "ls", "--json"], { node })).stdout);
+  assert.equal(json.schema, "net.blob.ls.v1");
+  assert.equal(json.blobs.length, 2);
+});
+
+Deno.test("blob ls asks for what it is told to, and no more", async () => {
+  const node: Answers = {
+    "blob.list": { blobs: [BLOB, BLOB, BLOB], next: "2" },
+    "blob.chunks": { chunks: [{ hash: HASH, size: 5, first_seen: BLOB.created_at }], next: null },
+  };
+  const flags = ["--kind", "blob", "--origin", "put", "--label", "a", "--pinned", "--limit", "2"];
+  const some = await runInMemory(["blob", "ls", "0a3f", ...flags, "--json"], { node });
+  assert.equal(JSON.parse(some.stdout).blobs.length, 2);
+  assert.deepEqual(some.calls, [{
+    method: "blob.list",
+    params: { kind: "blob", origin: "put", label: "a", pinned: true, prefix: "0a3f" },
+  }]);
+  const chunks = await runInMemory(["blob", "ls", "--chunks"], { node });
+  assert.match(chunks.stdout, new RegExp(`\n${HASH} +5 B +2026-01-02T03:04:05Z`));
+  for (const bad of [["--limit", "0"], ["--limit", "x"], ["--chunks", "--pinned"]]) {
+    const refused = await runInMemory(["blob", "ls", ...bad], { node });
+    assert.equal(refused.code, 2, bad.join(" "));
+    assert.match(refused.stderr, /^next: /m);
+  }
+});
+
+Deno.test("blob stat shows what is here, and what peers say of what is not", async () => {
+  const here = {
+    ...BLOB,
+    blob_ref: "aa",
+    size: 5000,
+    form: "tree",
+    encoding: "reed_solomon 10+4",
+    depth: 2,
+    local: true,
+    chunks: 30,
+    chunks_missing: 3,
+    held: true,
+  };
+  const stat = await runInMemory(["blob", "stat", ADDRESS], { node: { "blob.stat": here } });
+  assert.match(stat.stdout, /^size {7}4\.9 KiB \(5000 bytes\)$/m);
+  assert.match(stat.stdout, /^form {7}tree, reed_solomon 10\+4, 2 levels$/m);
+  assert.match(stat.stdout, /^chunks {5}30, 3 of them not here$/m);
+  assert.match(stat.stdout, /^here {7}yes$/m);
+  assert.match(stat.stdout, /^held {7}yes: see net blob why$/m);
+  const there = { ...here, local: false, chunks: null, told_by: "00000000000000ab" };
+  const far = await runInMemory(["blob", "stat", ADDRESS], { node: { "blob.stat": there } });
+  assert.match(far.stdout, /^here {7}no$/m);
+  assert.match(far.stdout, /^told by {4}00000000000000ab$/m);
+});
+
+Deno.test("blob rm, pin and unpin hand the target over", async () => {
+  const removed = { removed: true, what: "blob", freed_bytes: 5 };
+  const rm = await runInMemory(["blob", "rm", ADDRESS, "--force", "--json"], {
+    node: { "blob.remove": removed },
+  });
+  assert.deepEqual(JSON.parse(rm.stdout), { schema: "net.blob.rm.v1", ...removed });
+  assert.deepEqual(rm.calls[0]?.params, { target: ADDRESS, force: true });
+  for (const verb of ["pin", "unpin"]) {
+    const answer = { target: ADDRESS, what: "blob", pinned: verb === "pin" };
+    const run = await runInMemory(["blob", verb, ADDRESS], { node: { [`blob.${verb}`]: answer } });
+    assert.equal(run.stdout, `${verb}ned blob ${ADDRESS}\n`);
+    assert.deepEqual(run.calls, [{ method: `blob.${verb}`, params: { target: ADDRESS } }]);
+  }
+});
+
+Deno.test("blob why names every reason", async () => {
+  const until = "2026-02-03T04:05:06.000Z";
+  const answer = {
+    target: ADDRESS,
+    blob: {
+      ...BLOB,
+      chunks: 3,
+      chunks_present: 2,
+      label: "iso",
+      pinned: true,
+      holds: [{ owner: "view:a", reason: "event", until: null }],
+    },
+    chunk: {
+      hash: HASH,
+      size: 100,
+      first_seen: BLOB.created_at,
+      last_seen: BLOB.created_at,
+      pinned: false,
+      refcount: 1,
+      reasons: ["pinned", "referenced", "stripe", "in_use", "fresh"],
+      referenced_by: [{ address: ADDRESS, pinned: true }],
+      holds: [{ owner: "staging:x", reason: "staging", until }],
+      stripes: [{ address: ADDRESS, stripe: 4, data_chunks: 10, chunks: 14, present: 10 }],
+      fresh_until: until,
+    },
+  };
+  const { stdout } = await runInMemory(["blob", "why", ADDRESS], { node: { "blob.why": answer } });
+  assert.deepEqual(stdout.trimEnd().split("\n"), [
+    `blob ${ADDRESS} "iso": 3 chunks, 2 of them here`,
+    "  pinned",
+    "  was put here: stays until it is removed",
+    "  held by view:a (event) until it is released",
+    `chunk ${HASH}: 100 B, first seen 2026-01-02T03:04:05Z`,
+    "  pinned with a blob that refers to it",
+    `  referenced by ${ADDRESS}`,
+    "  held by staging:x (staging) until 2026-02-03T04:05:06Z",
+    `  in stripe 4 of ${ADDRESS}: 10 of 14 chunks here, 10 are enough`,
+    "  its stripe can bear no more loss",
+    "  in use at this moment",
+    "  young until 2026-02-03T04:05:06Z",
+  ]);
+  const loose = { ...answer.chunk, reasons: [], referenced_by: [], holds: [], stripes: [] };
+  const free = await runInMemory(["blob", "why", HASH], {
+    node: { "blob.why": { ...answer, blob: null, chunk: loose } },
+  });
+  assert.match(free.stdout, /\n {2}nothing keeps it: the next collection takes it\n$/);
 });

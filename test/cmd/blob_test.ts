@@ -154,41 +154,6 @@ Deno.test("blob get shows progress on a terminal only", async () => {
   });
 });
 
-Deno.test("blob ls follows pages and stops at a node that never ends", async () => {
-  const blob = (address: string) => ({ address, size: 2048, chunks: 1, created_at: 0 });
-  const node: Answers = {
-    "blob.list": ({ cursor }) =>
-      cursor === undefined
-        ? { blobs: [blob("b3:a")], next: "2" }
-        : { blobs: [blob("b3:b")], next: "2" },
-  };
-  const { stdout } = await runInMemory(["blob", "ls"], { node });
-  assert.equal(
-    stdout,
-    "ADDRESS  SIZE     CHUNKS  CREATED\nb3:a     2.0 KiB  1       1970-01-01T00:00:00Z\n" +
-      "b3:b     2.0 KiB  1       1970-01-01T00:00:00Z\n",
-  );
-  const json = JSON.parse((await runInMemory(["blob", "ls", "--json"], { node })).stdout);
-  assert.equal(json.schema, "net.blob.ls.v1");
-  assert.equal(json.blobs.length, 2);
-});
-
-Deno.test("blob stat and blob rm ask for the target", async () => {
-  const stat = await runInMemory(["blob", "stat", ADDRESS], {
-    node: { "blob.stat": { ...STORED, size: 5000, local: true, created_at: "2026-01-01" } },
-  });
-  assert.match(stat.stdout, /^size {7}4\.9 KiB \(5000 bytes\)$/m);
-  assert.match(stat.stdout, /^here {7}yes$/m);
-  const rm = await runInMemory(["blob", "rm", ADDRESS, "--json"], {
-    node: { "blob.remove": { removed: true, freed_bytes: 5 } },
-  });
-  assert.deepEqual(JSON.parse(rm.stdout), {
-    schema: "net.blob.rm.v1",
-    removed: true,
-    freed_bytes: 5,
-  });
-});
-
 Deno.test("parseTarget() takes addresses and references only", () => {
   assert.equal(parseTarget(ADDRESS), ADDRESS);
   assert.equal(parseTarget("AB".repeat(8)), "ab".repeat(8));

@@ -1,9 +1,10 @@
 /** Methods about what stays and what goes; all of them privileged. */
 import * as v from "../../schema/mod.ts";
 import { toHex } from "../../base/mod.ts";
-import type { CollectReport } from "../../blob/mod.ts";
+import { type CollectReport, describeTarget, parseBlobTarget } from "../../blob/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";
+import { BLOB_TARGET, describeHash, describeKeeping } from "./blob_view.ts";
 
 /** Ten years, as in the policy. */
 const RETENTION_MS_MAX = 3_650 * 86_400_000;
@@ -39,7 +40,49 @@ export function blobKeepingMethods(node: Node): readonly Method[] {
         };
       },
     }),
+    ...pinMethods(node),
+    defineMethod({
+      name: "blob.why",
+      access: "privileged",
+      summary: "Every reason that a blob or a chunk stays",
+      isReadOnly: true,
+      params: v.object({ target: BLOB_TARGET }),
+      handle: async ({ target }) => {
+        const facts = await node.keeping.care.why(parseBlobTarget(target));
+        return { target: describeHash(facts.hash), ...describeKeeping(facts) };
+      },
+    }),
+    defineMethod({
+      name: "blob.remove",
+      access: "privileged",
+      summary: "Forget a blob of this node and free its chunks, or remove a chunk",
+      isReadOnly: false,
+      params: v.object({ target: BLOB_TARGET, force: v.optional(v.boolean(), false) }),
+      handle: async ({ target, force }) => {
+        const { what, freedBytes } = await node.keeping.care.remove(parseBlobTarget(target), {
+          isForced: force,
+        });
+        return { removed: true, what, freed_bytes: freedBytes };
+      },
+    }),
   ];
+}
+
+function pinMethods(node: Node): readonly Method[] {
+  return ([["blob.pin", true], ["blob.unpin", false]] as const).map(([name, isPinned]) =>
+    defineMethod({
+      name,
+      access: "privileged",
+      summary: isPinned ? "Keep a blob or a chunk whatever happens" : "Take a pin back",
+      isReadOnly: false,
+      params: v.object({ target: BLOB_TARGET }),
+      handle: async ({ target }) => {
+        const parsed = parseBlobTarget(target);
+        const what = await node.keeping.care.pin(parsed, isPinned);
+        return { target: describeTarget(parsed), what, pinned: isPinned };
+      },
+    })
+  );
 }
 
 function describeReport(report: CollectReport): object {

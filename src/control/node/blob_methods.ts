@@ -5,13 +5,8 @@
  * bytes without a file come in pieces.
  */
 import * as v from "../../schema/mod.ts";
-import { idToHex, NetError, toHex } from "../../base/mod.ts";
-import {
-  type BlobProgress,
-  type BlobRecord,
-  formatAddress,
-  parseBlobTarget,
-} from "../../blob/mod.ts";
+import { idToHex, toHex } from "../../base/mod.ts";
+import { type BlobProgress, parseBlobTarget } from "../../blob/mod.ts";
 import type { Node } from "../../node.ts";
 import type { PutResult } from "../../services/mod.ts";
 import { type CallContext, defineMethod, type Method } from "../method.ts";
@@ -21,7 +16,6 @@ const PATH = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4_096));
 const UPLOAD = v.pipe(v.string(), v.uuid());
 /** 512 KiB as base64: fits the 1 MiB line. */
 const PIECE_TEXT_MAX = 700_000;
-const LIST_LIMIT = 500;
 
 /** The methods about blobs. */
 export function blobMethods(node: Node): readonly Method[] {
@@ -59,45 +53,6 @@ export function blobMethods(node: Node): readonly Method[] {
           from: got.from.map(idToHex),
           output,
         };
-      },
-    }),
-    defineMethod({
-      name: "blob.list",
-      access: "privileged",
-      summary: "Blobs of this node, newest first",
-      isReadOnly: true,
-      params: v.object({ cursor: v.optional(v.pipe(v.string(), v.maxLength(200))) }),
-      handle: async ({ cursor }) => {
-        const { blobs, next } = await node.storage.blobs.list({
-          limit: LIST_LIMIT,
-          after: cursor === undefined ? undefined : parseCursor(cursor),
-        });
-        return {
-          blobs: blobs.map(describeRecord),
-          next: next === undefined ? null : `${next.createdAtMs}:${toHex(next.address)}`,
-        };
-      },
-    }),
-    defineMethod({
-      name: "blob.stat",
-      access: "privileged",
-      summary: "What is known of a blob",
-      isReadOnly: true,
-      params: v.object({ target: TARGET }),
-      handle: async ({ target }) => ({
-        ...describeRecord(await node.blobs.stat(parseBlobTarget(target))),
-        local: true,
-      }),
-    }),
-    defineMethod({
-      name: "blob.remove",
-      access: "privileged",
-      summary: "Forget a blob of this node and free its chunks",
-      isReadOnly: false,
-      params: v.object({ target: TARGET }),
-      handle: async ({ target }) => {
-        const removed = await node.blobs.remove(parseBlobTarget(target));
-        return { removed: true, freed_bytes: removed.freedBytes };
       },
     }),
     ...uploadMethods(node),
@@ -162,24 +117,4 @@ function describePut({ stored, seconds }: PutResult): object {
     chunks: stored.chunkCount,
     seconds,
   };
-}
-
-function describeRecord(record: BlobRecord): object {
-  return {
-    address: formatAddress(record.address),
-    blob_ref: toHex(record.blobRef),
-    size: record.size,
-    chunks: record.chunkCount,
-    created_at: new Date(record.createdAtMs).toISOString(),
-    pinned: record.isPinned,
-    label: record.label,
-  };
-}
-
-function parseCursor(text: string) {
-  const match = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text);
-  if (match === null) {
-    throw new NetError("usage", "Cannot list blobs: the cursor is not one of ours");
-  }
-  return { createdAtMs: Number(match[1]), address: Uint8Array.fromHex(match[2] ?? "") };
 }

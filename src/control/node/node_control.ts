@@ -9,6 +9,7 @@ import { type ControlFactory, createNode, type GatewayFactory, type Node } from 
 import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobFlowMethods } from "./blob_flow_methods.ts";
 import { blobKeepingMethods } from "./blob_keeping_methods.ts";
+import { blobLookMethods } from "./blob_look_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
 import { blobTransferMethods } from "./blob_transfer_methods.ts";
 import { blobReplicaMethods } from "./blob_replica_methods.ts";
@@ -138,6 +139,7 @@ function allMethods(node: Node): readonly Method[] {
     ...blobMethods(node),
     ...blobFlowMethods(node),
     ...blobKeepingMethods(node),
+    ...blobLookMethods(node),
     ...blobTransferMethods(node),
     ...blobReplicaMethods(node),
     ...logMethods(node),

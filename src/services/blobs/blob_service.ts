@@ -6,7 +6,6 @@
 import { type Clock, NetError, systemRandom, toNetError } from "../../base/mod.ts";
 import {
   type BlobFetcher,
-  type BlobRecord,
   type BlobSink,
   type BlobTarget,
   type BlobTransfer,
@@ -14,7 +13,6 @@ import {
   type ByteSource,
   createBlobFetcher,
   createBlobTransfer,
-  describeTarget,
   type GetBlobOptions,
   type GetIntoOptions,
   type GotBlob,
@@ -22,7 +20,6 @@ import {
   linkBytesPerSecond,
   type LocatedBlob,
   type OnBlobProgress,
-  parseAddress,
   type PutBlobOptions,
   type StoredBlob,
 } from "../../blob/mod.ts";
@@ -190,20 +187,6 @@ export class BlobService implements Service {
     return this.#deps.storage.blobs.put(source, options);
   }
 
-  /** Record of a blob that is here. */
-  async stat(target: BlobTarget): Promise<BlobRecord> {
-    const record = await this.#deps.storage.blobs.stat(hashOf(target));
-    if (record !== undefined) return record;
-    throw notHere(target);
-  }
-
-  /** Forgets a blob that is here. */
-  async remove(target: BlobTarget): Promise<{ readonly freedBytes: number }> {
-    const removed = await this.#deps.storage.blobs.remove(hashOf(target));
-    if (removed !== undefined) return removed;
-    throw notHere(target);
-  }
-
   #fetcher(): BlobFetcher {
     const { clock, log, storage, policy } = this.#deps;
     return createBlobFetcher({
@@ -241,24 +224,4 @@ async function openSource(path: string): Promise<Deno.FsFile> {
   throw new NetError("usage", `Cannot put "${path}": it is a folder, must be a file`, {
     next: "pack it first, for example with tar -cf - FOLDER | net blob put -",
   });
-}
-
-/** Whole hash behind an address or a reference. */
-function hashOf(target: BlobTarget): Uint8Array {
-  if (target.kind === "address" || target.kind === "small") return target.hash;
-  const hash = parseAddress(target.uri);
-  if (hash !== undefined) return hash;
-  throw new NetError("usage", "Cannot find blob: the reference does not name its whole hash", {
-    next: "give its b3: address instead",
-  });
-}
-
-function notHere(target: BlobTarget): NetError {
-  return new NetError(
-    "not_found",
-    `Cannot find ${describeTarget(target)}: this node has no such blob`,
-    {
-      next: "list what is here with net blob ls, or get it from a peer with net blob get",
-    },
-  );
 }

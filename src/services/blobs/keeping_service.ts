@@ -7,6 +7,7 @@ import type { CollectOptions, CollectReport, DataPolicy } from "../../blob/mod.t
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../../observe/mod.ts";
 import type { Storage } from "../storage.ts";
+import { BlobCare } from "./blob_care.ts";
 
 /** What {@linkcode BlobKeepingService} needs. */
 export interface BlobKeepingServiceDeps {
@@ -33,6 +34,8 @@ const GC_MS = 600_000;
 /** Collects chunks. */
 export class BlobKeepingService implements Service {
   readonly name = "blob_keeping";
+  /** For what users do about single blobs. */
+  readonly care: BlobCare;
   readonly #deps: BlobKeepingServiceDeps;
   readonly #retentionMs: number | undefined;
   readonly #gcMs: number;
@@ -46,12 +49,17 @@ export class BlobKeepingService implements Service {
     this.#deps = deps;
     this.#retentionMs = options.retentionMs;
     this.#gcMs = options.gcMs ?? GC_MS;
+    const { blobs } = deps.storage;
+    this.care = new BlobCare({ blobs, retentionMs: () => this.retentionMs });
   }
 
   start(): Promise<void> {
-    const { clock, metrics } = this.#deps;
+    const { clock, metrics, storage } = this.#deps;
     this.#stopping = new AbortController();
-    metrics.register("blob_keeping", () => ({ dataforts_blob_gc_pending: this.#pending }));
+    metrics.register("blob_keeping", () => ({
+      dataforts_blob_gc_pending: this.#pending,
+      ...storage.blobs.roomCounters,
+    }));
     this.#stops = [clock.after(SWEEP_DELAY_MS, () => void this.#byItself(() => this.#sweep()))];
     if (this.#gcMs > 0) this.#schedule();
     return Promise.resolve();
