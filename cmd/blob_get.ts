@@ -3,16 +3,21 @@ import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
 import { absolutePath } from "../src/config/mod.ts";
 import { defaultName, parseTarget, showProgress } from "./blob_common.ts";
+import {
+  type GetFolderFlags,
+  getFolderVerb,
+  isFolderAsked,
+  printGotFolder,
+} from "./blob_get_folder.ts";
 import { summary } from "./blob_put.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
+import { bareRecord, SHARED_FLAGS, switchFlag } from "./flags.ts";
+import { findInFolder, splitFolderTarget } from "./folder_target.ts";
 import { listOf, recordOf, textOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
-interface BlobGetFlags extends SharedFlags {
-  readonly force?: boolean;
-}
+type BlobGetFlags = GetFolderFlags;
 
 /** Piece in which a verified blob is copied to standard output. */
 const COPY_BYTES = 256 * 1024;
@@ -22,23 +27,32 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
   docs: {
     brief: "Fetch a blob into a file or to standard output",
     fullDescription: "Fetches a blob from this node or from whichever peer has it. The file " +
-      "appears under its name only when every byte was verified.\n\n" +
+      "appears under its name only when every byte was verified. A folder that this node knows " +
+      "as one is made as a folder, as a whole; of one that only peers have, say so with --dir or " +
+      "a / behind OUT.\n\n" +
       "EXAMPLES\n  net blob get b3:ADDRESS big.iso\n  net blob get b3:ADDRESS - | tar x\n" +
-      "  net blob get b3:ADDRESS big.iso --force",
+      "  net blob get b3:ADDRESS big.iso --force\n  net blob get b3:ADDRESS docs/\n" +
+      "  net blob get b3:ADDRESS/guide/start.md",
   },
   parameters: {
     flags: bareRecord({
-      force: switchFlag("Replace a file that exists"),
+      force: switchFlag("Replace a file or folder that exists"),
+      dir: switchFlag("It is a folder"),
       ...SHARED_FLAGS,
     }),
     positional: {
       kind: "tuple",
       parameters: [
-        { parse: String, placeholder: "TARGET", brief: "Address (b3:…) or blob reference in hex" },
+        {
+          parse: String,
+          placeholder: "TARGET",
+          brief: "Address (b3:…) or reference in hex, and /PATH for a file of a folder",
+        },
         {
           parse: String,
           placeholder: "OUT",
-          brief: "File to write, - for standard output; default: first 12 digits of TARGET",
+          brief:
+            "File to write, FOLDER/, or - for standard output; default: first digits of TARGET",
           optional: true,
         },
       ],
@@ -46,18 +60,24 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
   },
   async func(flags, targetText, out) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const target = parseTarget(targetText);
+      const { target: text, path: inner } = splitFolderTarget(targetText);
+      const target = parseTarget(text);
+      if (inner === "" && out !== "-" && isFolderAsked(flags, out)) {
+        return await getFolderVerb(this, flags, target, out, { output, signal });
+      }
       if (out === "-") {
         if (output.isJson) {
           throw new NetError("usage", "Cannot combine --json and -: both need standard output", {
             next: "name a file instead of -",
           });
         }
-        await getToStdout(this, flags, target, signal);
+        await getToStdout(this, flags, { target, inner }, signal);
         return;
       }
-      const path = await outputPath(this, target, out, flags.force ?? false);
-      const result = await getToFile(this, flags, target, path, signal);
+      const name = inner === "" ? defaultName(target) : inner.split("/").at(-1) ?? inner;
+      const path = await outputPath(this, name, out, flags.force ?? false);
+      const result = await getToFile(this, flags, { target, inner }, path, signal);
+      if (result.kind === "directory") return printGotFolder(output, result, path);
       output.result("blob.get", { ...result, output: path }, () => path);
       const from = listOf(result.from).map(textOf).join(", ");
       output.note(`${summary("fetched", result)}${from === "" ? "" : ` from ${from}`}`);
@@ -65,18 +85,29 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
   },
 });
 
+/** What is to be got. */
+interface Wanted {
+  readonly target: string;
+  /** Path of a file in it, if it is a folder; empty for all of it. */
+  readonly inner: string;
+  /** Just the bytes, whatever they are. */
+  readonly isRaw?: boolean;
+}
+
 async function getToFile(
   context: NetContext,
   flags: BlobGetFlags,
-  target: string,
+  wanted: Wanted,
   path: string,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, unknown>>> {
   const node = await connectOrOpen(context, flags, signal);
-  const label = `get ${defaultName(target)}`;
+  const label = `get ${wanted.inner || defaultName(wanted.target)}`;
   const { progress, onProgress } = showProgress(context, label, flags.quiet ?? false);
   try {
-    const params = { target, output: path, overwrite: flags.force ?? false };
+    const target = await findInFolder(node, wanted.target, wanted.inner, signal);
+    const raw = wanted.isRaw ? { raw: true } : {};
+    const params = { target, output: path, overwrite: flags.force ?? false, ...raw };
     return recordOf(await node.call("blob.get", params, { signal, onProgress }));
   } finally {
     progress.end();
@@ -88,13 +119,13 @@ async function getToFile(
 async function getToStdout(
   context: NetContext,
   flags: BlobGetFlags,
-  target: string,
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "net-get-" });
   try {
     const path = `${folder}/blob`;
-    await getToFile(context, flags, target, path, signal);
+    await getToFile(context, flags, { ...wanted, isRaw: true }, path, signal);
     using file = await Deno.open(path);
     const piece = new Uint8Array(COPY_BYTES);
     for (let count = await file.read(piece); count !== null; count = await file.read(piece)) {
@@ -108,14 +139,14 @@ async function getToStdout(
 
 async function outputPath(
   context: NetContext,
-  target: string,
+  name: string,
   out: string | undefined,
   isForced: boolean,
 ): Promise<string> {
-  let path = absolutePath(out ?? defaultName(target), context.io.cwd);
+  let path = absolutePath(out ?? name, context.io.cwd);
   let info = await statOrNothing(path);
   if (info?.isDirectory) {
-    path = `${path}/${defaultName(target)}`;
+    path = `${path}/${name}`;
     info = await statOrNothing(path);
   }
   if (info === undefined) return path;

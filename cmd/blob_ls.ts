@@ -2,6 +2,7 @@
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
 import { timeText } from "./blob_common.ts";
+import { listFolderVerb } from "./blob_ls_folder.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import {
@@ -37,9 +38,11 @@ export const blobLsCommand = buildCommand<BlobLsFlags, [string?], NetContext>({
     fullDescription:
       "Lists the blobs that this node holds, the newest first: all, or those whose address begins " +
       "with some digits, of one kind or origin, with one label. With --chunks it is the chunks, by " +
-      "their hash, whatever refers to them.\n\n" +
+      "their hash, whatever refers to them. With a / behind the address of a folder it is what is in " +
+      "the folder, here or at a peer.\n\n" +
       "EXAMPLES\n  net blob ls\n  net blob ls 0a3f --json\n  net blob ls --kind directory\n" +
-      "  net blob ls --origin cached --limit 20\n  net blob ls --chunks",
+      "  net blob ls --origin cached --limit 20\n  net blob ls --chunks\n" +
+      "  net blob ls b3:ADDRESS/\n  net blob ls b3:ADDRESS/docs",
   },
   parameters: {
     flags: bareRecord({
@@ -56,13 +59,16 @@ export const blobLsCommand = buildCommand<BlobLsFlags, [string?], NetContext>({
       parameters: [{
         parse: String,
         placeholder: "PREFIX",
-        brief: "First digits of the address or the hash",
+        brief: "First digits of the address or the hash, or a folder: b3:…/ or b3:…/PATH",
         optional: true,
       }],
     },
   },
   async func(flags, prefix) {
     await runVerb(this, flags, async ({ output, signal }) => {
+      if (prefix?.includes("/")) {
+        return await listFolderVerb(this, flags, prefix, { output, signal });
+      }
       const limit = readLimit(flags.limit);
       const filter = readFilter(flags, prefix);
       const what = flags.chunks === true ? "chunks" : "blobs";

@@ -1,4 +1,4 @@
-/** `net blob put`: stores a file, or standard input, and prints its address. */
+/** `net blob put`: stores a file, a folder or standard input, and prints its address. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
 import { absolutePath } from "../src/config/mod.ts";
@@ -10,10 +10,11 @@ import {
   receiptText,
   replicate,
 } from "./blob_durability.ts";
+import { folderSummary, noteSkipped, putFolder } from "./blob_put_folder.ts";
 import { connectNode, connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { NodeCaller } from "./doors.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
 import { formatBytes, formatDuration, numberOf, recordOf, textOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
@@ -21,44 +22,53 @@ import { runVerb } from "./verb.ts";
 const PIECE_BYTES = 512 * 1024;
 
 /** Values of its flags. */
-interface PutFlags extends SharedFlags, DurabilityFlags {}
+interface PutFlags extends SharedFlags, DurabilityFlags {
+  readonly skipUnreadable?: boolean;
+}
 
 /** The verb. */
 export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
   docs: {
-    brief: "Store a file and print its address",
+    brief: "Store a file or a folder and print its address",
     fullDescription: "Stores a file and prints its address. With - the bytes come from standard " +
-      "input. Without a running node the blob is stored in the data folder, and is offered to " +
-      "others once a node runs. With --replicas N it ends when N other nodes hold every chunk too, " +
-      "and the nodes see to that number from then on.\n\n" +
-      "EXAMPLES\n  net blob put big.iso\n  tar c docs | net blob put -\n" +
+      "input. A folder is stored with all its files, folders and links; what cannot be read stops " +
+      "it, or is left out with --skip-unreadable. Without a running node the blob is stored in " +
+      "the data folder, and is offered to others once a node runs. With --replicas N it ends when " +
+      "N other nodes hold every chunk too, and the nodes see to that number from then on.\n\n" +
+      "EXAMPLES\n  net blob put big.iso\n  net blob put docs\n  tar c docs | net blob put -\n" +
       "  net blob put big.iso --replicas 2 --wait 5m\n" +
       "  net blob put big.iso --json",
   },
   parameters: {
-    flags: bareRecord({ ...DURABILITY_FLAGS, ...SHARED_FLAGS }),
+    flags: bareRecord({
+      skipUnreadable: switchFlag("Of a folder: leave out what cannot be stored, and list it"),
+      ...DURABILITY_FLAGS,
+      ...SHARED_FLAGS,
+    }),
     positional: {
       kind: "tuple",
       parameters: [{
         parse: String,
         placeholder: "FILE",
-        brief: "File to store; - is standard input",
+        brief: "File or folder to store; - is standard input",
       }],
     },
   },
   async func(flags, file) {
     await runVerb(this, flags, async ({ output, signal }) => {
       const { peers, waitMs } = readDurability(flags);
-      const isStream = await isStreamed(this, file);
+      const kind = await kindOf(this, file);
       // Without a node there is nobody who could take a copy.
       const open = peers > 0 ? connectNode : connectOrOpen;
       const node = await open(this, flags, signal);
-      const label = file === "-" ? "put" : `put ${file.split("/").at(-1)}`;
+      const label = file === "-" ? "put" : `put ${file.replace(/\/+$/, "").split("/").at(-1)}`;
       const { progress, onProgress } = showProgress(this, label, output.isQuiet);
       try {
         const result = recordOf(
-          isStream
+          kind === "stream"
             ? await upload(this, node, file, signal, (bytes) => progress.update(bytes, undefined))
+            : kind === "folder"
+            ? await putFolder(this, node, file, flags, { signal, onProgress })
             : await node.call("blob.put", { path: absolutePath(file, this.io.cwd) }, {
               signal,
               onProgress,
@@ -72,7 +82,8 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
           : undefined;
         const told = receipt === undefined ? result : { ...result, receipt };
         output.result("blob.put", told, () => target);
-        output.note(summary("stored", result));
+        output.note((kind === "folder" ? folderSummary : summary)("stored", result));
+        noteSkipped(output, result);
         if (receipt !== undefined) output.note(receiptText(receipt));
       } finally {
         progress.end();
@@ -90,9 +101,9 @@ export function summary(verb: string, result: Readonly<Record<string, unknown>>)
   return `${verb} ${formatBytes(size)} in ${formatDuration(seconds * 1000)}${rate}`;
 }
 
-/** False for a file the node can open by itself; pipes and devices belong to this process. */
-async function isStreamed(context: NetContext, file: string): Promise<boolean> {
-  if (file === "-") return true;
+/** The node opens files and folders by itself; pipes and devices belong to this process. */
+async function kindOf(context: NetContext, file: string): Promise<"file" | "folder" | "stream"> {
+  if (file === "-") return "stream";
   let info: Deno.FileInfo;
   try {
     info = await Deno.stat(absolutePath(file, context.io.cwd));
@@ -105,12 +116,8 @@ async function isStreamed(context: NetContext, file: string): Promise<boolean> {
       { cause: error, next: "check the path" },
     );
   }
-  if (info.isDirectory) {
-    throw new NetError("usage", `Cannot put "${file}": it is a folder, must be a file`, {
-      next: `pack it first: tar c ${file} | net blob put -`,
-    });
-  }
-  return !info.isFile;
+  if (info.isDirectory) return "folder";
+  return info.isFile ? "file" : "stream";
 }
 
 async function upload(

@@ -53,6 +53,7 @@ import {
   describePeers,
   describeSessions,
   type FlowService,
+  type FolderService,
   type FoldService,
   type LogService,
   type LogServices,
@@ -246,6 +247,11 @@ export class Node {
   /** What moves blobs by itself. */
   get flow(): FlowService {
     return required(this.#blobCallServices?.flow, "flow of blobs");
+  }
+
+  /** Folders as blobs. */
+  get folders(): FolderService {
+    return required(this.#blobServices?.folders, "folders");
   }
 
   /** What is being moved, here and at peers. */

@@ -10,6 +10,7 @@ import {
   createFlowMesh,
   createPolicyMemory,
   FlowService,
+  FolderService,
   PolicyService,
   ReplicaService,
   TransferViewService,
@@ -23,6 +24,8 @@ export interface BlobServices {
   /** What stays and what goes. */
   readonly keeping: BlobKeepingService;
   readonly blobs: BlobService;
+  /** Folders as blobs. */
+  readonly folders: FolderService;
 }
 
 /**
@@ -49,7 +52,8 @@ export function addBlobServices(
   const blobs = supervisor.add(() =>
     new BlobService({ ...deps, storage, mesh: mesh?.mesh, nat: mesh?.nat, policy })
   );
-  return { policy, keeping, blobs };
+  const folders = new FolderService({ ...deps, storage, blobs, policy });
+  return { policy, keeping, blobs, folders };
 }
 
 /** What is told of blobs by calls. */

@@ -8,7 +8,7 @@ import { runInMemory } from "./_harness.ts";
 const OVERVIEW_ROWS = [
   /^VERBS$/m,
   /^ {2}net node start +Start a node$/m,
-  /^ {2}net blob put +Store a file and print its address$/m,
+  /^ {2}net blob put +Store a file or a folder and print its address$/m,
   /^ {2}net cap find +Find the nodes that can do something$/m,
   /^ {2}net tool ls +List the tools that nodes of the mesh offer$/m,
   /^ {2}net help +Print this overview, or the help of one verb$/m,
@@ -18,19 +18,24 @@ const BLOB_GET_HELP = `USAGE
   net blob get TARGET [OUT] [FLAGS]
 
 Fetches a blob from this node or from whichever peer has it. The file appears
-under its name only when every byte was verified.
+under its name only when every byte was verified. A folder that this node knows
+as one is made as a folder, as a whole; of one that only peers have, say so with
+--dir or a / behind OUT.
 
 EXAMPLES
   net blob get b3:ADDRESS big.iso
   net blob get b3:ADDRESS - | tar x
   net blob get b3:ADDRESS big.iso --force
+  net blob get b3:ADDRESS docs/
+  net blob get b3:ADDRESS/guide/start.md
 
 ARGUMENTS
-  TARGET  Address (b3:…) or blob reference in hex
-  [OUT]   File to write, - for standard output; default: first 12 digits of TARGET
+  TARGET  Address (b3:…) or reference in hex, and /PATH for a file of a folder
+  [OUT]   File to write, FOLDER/, or - for standard output; default: first digits of TARGET
 
 FLAGS
-  --force             Replace a file that exists
+  --force             Replace a file or folder that exists
+  --dir               It is a folder
   --json              Print one JSON document
   --quiet             Print no progress and no hints
   --timeout DURATION  Give up after this time, such as 500ms, 5s or 2m

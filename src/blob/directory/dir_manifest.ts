@@ -79,12 +79,25 @@ export function* decodeDirManifestSteps(
   if (count > DIR_ENTRIES_MAX) return { ok: false, fault: "too_many_entries" };
   const entries: DirEntry[] = [];
   while (entries.length < count && reader.failure === undefined) {
-    entries.push(readEntry(reader));
+    entries.push(readDirEntry(reader));
     if (entries.length % STEP_ENTRIES === 0) yield;
   }
   if (reader.failure !== undefined) return { ok: false, fault: reader.failure };
   if (version !== VERSION) return { ok: false, fault: "unsupported_version", version };
   return { ok: true, entries };
+}
+
+/** Reads what is in front of the entries; how many there are, or why it is no manifest. */
+export function readDirManifestHead(
+  bytes: Uint8Array,
+  reader: PostcardReader,
+): { readonly count: number } | { readonly fault: DirManifestFault } {
+  if (bytes.length > DIR_MANIFEST_BYTES_MAX) return { fault: "manifest_over_256MiB" };
+  const version = reader.u8();
+  const count = reader.count(ENTRY_BYTES_MIN);
+  if (count > DIR_ENTRIES_MAX) return { fault: "too_many_entries" };
+  if (reader.failure !== undefined) return { fault: reader.failure };
+  return version === VERSION ? { count } : { fault: "unsupported_version" };
 }
 
 /** Runs steps to their end at once. */
@@ -128,7 +141,8 @@ function utf8Rank(unit: number): number {
   return isSurrogate ? unit + 0x1_0000 : unit;
 }
 
-function readEntry(reader: PostcardReader): DirEntry {
+/** Reads one entry; its reference is a view. A failure is in the reader, and the entry is nothing then. */
+export function readDirEntry(reader: PostcardReader): DirEntry {
   const path = reader.text();
   const kind = reader.variant(3);
   if (kind === FILE) {

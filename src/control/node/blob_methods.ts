@@ -10,6 +10,7 @@ import { type BlobProgress, parseBlobTarget } from "../../blob/mod.ts";
 import type { Node } from "../../node.ts";
 import type { PutResult } from "../../services/mod.ts";
 import { type CallContext, defineMethod, type Method } from "../method.ts";
+import { describeGotFolder, folderReporter } from "./blob_folder_methods.ts";
 
 const TARGET = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000));
 const PATH = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4_096));
@@ -38,9 +39,24 @@ export function blobMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Write a blob to a file of this machine, from here or from peers",
       isReadOnly: false,
-      params: v.object({ target: TARGET, output: PATH, overwrite: v.optional(v.boolean(), false) }),
-      handle: async ({ target, output, overwrite }, context) => {
-        const got = await node.blobs.get(parseBlobTarget(target), {
+      params: v.object({
+        target: TARGET,
+        output: PATH,
+        overwrite: v.optional(v.boolean(), false),
+        /** True gives the list of a folder as a file. */
+        raw: v.optional(v.boolean(), false),
+      }),
+      handle: async ({ target: text, output, overwrite, raw }, context) => {
+        const target = parseBlobTarget(text);
+        if (!raw && await node.folders.isFolder(target)) {
+          const { signal } = context;
+          const onProgress = folderReporter(context);
+          return describeGotFolder(
+            await node.folders.get(target, { output, overwrite, signal, onProgress }),
+            output,
+          );
+        }
+        const got = await node.blobs.get(target, {
           output,
           overwrite,
           signal: context.signal,

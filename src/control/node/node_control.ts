@@ -8,6 +8,7 @@ import type { ServiceHealth } from "../../kernel/mod.ts";
 import { type ControlFactory, createNode, type GatewayFactory, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobFlowMethods } from "./blob_flow_methods.ts";
+import { blobFolderMethods } from "./blob_folder_methods.ts";
 import { blobKeepingMethods } from "./blob_keeping_methods.ts";
 import { blobLookMethods } from "./blob_look_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
@@ -138,6 +139,7 @@ function allMethods(node: Node): readonly Method[] {
     ...channelMethods(node),
     ...blobMethods(node),
     ...blobFlowMethods(node),
+    ...blobFolderMethods(node),
     ...blobKeepingMethods(node),
     ...blobLookMethods(node),
     ...blobTransferMethods(node),

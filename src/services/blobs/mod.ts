@@ -3,6 +3,7 @@ export * from "./blob_care.ts";
 export * from "./blob_service.ts";
 export * from "./copy_keeper.ts";
 export * from "./copy_taker.ts";
+export * from "./folder_service.ts";
 export * from "./holder_announcer.ts";
 export * from "./holder_finder.ts";
 export * from "./holdings_server.ts";
