@@ -1,10 +1,13 @@
 /** What an adapter is: a store of blobs that a node can be told to use (`dataforts.md` 8), and how one fails. */
 import { type ErrorCode, NetError, toHex } from "../../base/mod.ts";
-import type { BlobRef } from "../blob_ref.ts";
+import type { BlobRef, SmallRef } from "../blob_ref.ts";
+import type { ByteSource } from "../byte_source.ts";
 
 const CODES = {
   duplicate_adapter_id: "conflict",
   adapter_not_registered: "config_invalid",
+  /** A channel that nobody chose an adapter for. */
+  adapter_not_configured: "config_invalid",
   unsupported_scheme: "usage",
   /** The adapter stores blobs of one piece only. */
   small_only: "usage",
@@ -14,6 +17,9 @@ const CODES = {
   range: "usage",
   decode: "integrity",
   limit: "limit",
+  /** The store refuses who asks. */
+  unauthorized: "not_allowed",
+  timeout: "timeout",
   backend: "failed",
 } as const satisfies Record<string, ErrorCode>;
 
@@ -34,20 +40,39 @@ export class BlobAdapterError extends NetError {
   }
 }
 
+/** Options of every call. */
+export interface AdapterCallOptions {
+  readonly signal?: AbortSignal;
+}
+
 /** A store of blobs; every call may fail with {@linkcode BlobAdapterError}. */
 export interface BlobAdapter {
   readonly id: string;
   /** Schemes of the URIs it takes; none means all. */
   readonly schemes: readonly string[];
   /** Stores a blob that has the reference's hash; one that is there already is well. */
-  store(ref: BlobRef, bytes: Uint8Array): Promise<void>;
+  store(ref: BlobRef, bytes: Uint8Array, options?: AdapterCallOptions): Promise<void>;
   /** The whole blob, verified. */
-  fetch(ref: BlobRef): Promise<Uint8Array<ArrayBuffer>>;
+  fetch(ref: BlobRef, options?: AdapterCallOptions): Promise<Uint8Array<ArrayBuffer>>;
   /** Bytes from `start` up to, not with, `end`, of a verified blob. */
-  fetchRange(ref: BlobRef, start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
-  exists(ref: BlobRef): Promise<boolean>;
+  fetchRange(
+    ref: BlobRef,
+    start: number,
+    end: number,
+    options?: AdapterCallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  exists(ref: BlobRef, options?: AdapterCallOptions): Promise<boolean>;
   /** One that is not there is well. */
-  delete(ref: BlobRef): Promise<void>;
+  delete(ref: BlobRef, options?: AdapterCallOptions): Promise<void>;
+  /**
+   * Stores a blob piece by piece; nothing is to be seen of it before its hash was right. Where it is missing
+   * {@linkcode storeFrom} collects the pieces.
+   */
+  storeStream?(ref: SmallRef, source: ByteSource, options?: AdapterCallOptions): Promise<void>;
+  /** The blob piece by piece; it ends with an error when the whole is not right. */
+  fetchStream?(ref: BlobRef, options?: AdapterCallOptions): AsyncIterable<Uint8Array>;
+  /** Removes what interrupted calls left behind; how much of it. For quiet times. */
+  sweep?(options?: AdapterCallOptions): Promise<number>;
 }
 
 const URI_BYTES_SHOWN = 256;
@@ -82,6 +107,35 @@ export function showUri(uri: string): string {
     shown += isControl ? `\\x${code.toString(16).padStart(2, "0")}` : letter;
   }
   return shown;
+}
+
+/**
+ * The only kind of reference that a store of whole blobs takes.
+ *
+ * @throws BlobAdapterError `small_only`.
+ */
+export function requireSmall(ref: BlobRef, store: string): SmallRef {
+  if (ref.kind === "small") return ref;
+  throw new BlobAdapterError(
+    "small_only",
+    `Cannot use a ${ref.kind} with ${store}: only blobs of one piece are stored`,
+    { next: "use the mesh's own store for it" },
+  );
+}
+
+/**
+ * Looks at a range of a blob with `size` bytes; an empty one is in every blob.
+ *
+ * @throws BlobAdapterError `range`.
+ */
+export function requireRange(start: number, end: number, size = Infinity): void {
+  if (start >= 0 && start === end) return;
+  if (start >= 0 && start < end && end <= size) return;
+  throw new BlobAdapterError(
+    "range",
+    `Cannot read bytes ${start}..${end}: ` +
+      (start >= 0 && start < end ? `the blob has ${size} bytes` : "end is before start"),
+  );
 }
 
 /** The error of a blob that is not there. */

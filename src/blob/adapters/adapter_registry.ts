@@ -2,14 +2,23 @@
  * Adapters by their id, and payloads through them (`dataforts.md` 8): publishing gives a reference that goes
  * on a channel in place of the bytes, resolving gives the bytes of a payload, whichever of the two it is.
  *
- * The scheme of a reference must be one of the adapter's: who may write the configuration of a channel cannot
- * have a reference read from elsewhere.
+ * A node reads a reference with the adapter of its scheme, whatever a channel is told to publish with: who may
+ * write the configuration of a channel cannot have a reference read from elsewhere. Where an adapter is named all
+ * the same, the scheme must be one of its own.
  */
 import { equalBytes } from "../../base/mod.ts";
 import { blake3 } from "../../core/crypto/mod.ts";
 import { type BlobRef, decodeBlobRef, encodeBlobRef, isBlobRef } from "../blob_ref.ts";
 import { BLOB_BYTES_MAX } from "../limits.ts";
-import { type BlobAdapter, BlobAdapterError, blobHashMismatch, requireScheme } from "./adapter.ts";
+import {
+  type AdapterCallOptions,
+  type BlobAdapter,
+  BlobAdapterError,
+  blobHashMismatch,
+  requireScheme,
+  schemeOf,
+  showUri,
+} from "./adapter.ts";
 
 /** Adapters of one node; one takes a few objects. */
 export const ADAPTERS_MAX = 256;
@@ -69,11 +78,35 @@ export class AdapterRegistry {
   }
 
   /**
+   * The adapter that reads the references of a URI's scheme: the first one registered for it. One that takes every
+   * scheme is never chosen.
+   *
+   * @throws BlobAdapterError `unsupported_scheme`.
+   */
+  forUri(uri: string): BlobAdapter {
+    const scheme = schemeOf(uri);
+    for (const adapter of this.#adapters.values()) {
+      if (scheme !== undefined && adapter.schemes.includes(scheme)) return adapter;
+    }
+    const schemes = [...this.#adapters.values()].flatMap((adapter) => adapter.schemes);
+    throw new BlobAdapterError(
+      "unsupported_scheme",
+      `Cannot read "${showUri(uri)}": no adapter takes its scheme`,
+      { next: `register one for it; there are ${[...new Set(schemes)].join(", ") || "none"}` },
+    );
+  }
+
+  /**
    * Stores bytes as one piece, whatever their size, and gives the encoded reference to be published.
    *
    * @throws BlobAdapterError of the adapter, `unsupported_scheme`, `adapter_not_registered`, `limit`.
    */
-  async publish(id: string, uri: string, bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  async publish(
+    id: string,
+    uri: string,
+    bytes: Uint8Array,
+    options?: AdapterCallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const adapter = this.get(id);
     requireScheme(adapter, uri);
     if (bytes.length > BLOB_BYTES_MAX) {
@@ -83,31 +116,62 @@ export class AdapterRegistry {
       );
     }
     const ref: BlobRef = { kind: "small", uri, hash: blake3(bytes), size: bytes.length };
-    await adapter.store(ref, bytes);
+    await adapter.store(ref, bytes, options);
     return encodeBlobRef(ref);
   }
 
   /**
-   * The bytes of a payload: itself, or what it refers to, verified.
+   * The bytes of a payload: itself, or what it refers to, verified, through the adapter of that name.
    *
    * @throws BlobAdapterError `decode` for a reference that cannot be read, and as {@linkcode AdapterRegistry.publish}.
    */
-  async resolve(id: string, payload: Uint8Array): Promise<Uint8Array> {
+  async resolve(
+    id: string,
+    payload: Uint8Array,
+    options?: AdapterCallOptions,
+  ): Promise<Uint8Array> {
     const adapter = this.get(id);
-    if (!isBlobRef(payload)) return payload;
-    const decoded = decodeBlobRef(payload);
-    if (!decoded.ok) {
-      throw new BlobAdapterError("decode", `Cannot read blob reference: ${decoded.fault}`);
-    }
-    const { ref } = decoded;
+    const ref = readPayload(payload);
+    if (ref === undefined) return payload;
     requireScheme(adapter, ref.uri);
-    if (ref.kind === "tree") {
-      throw new BlobAdapterError("small_only", "Cannot resolve a tree at once: read a range of it");
-    }
-    const bytes = await adapter.fetch(ref);
-    verifyBlob(ref, bytes);
-    return bytes;
+    return await fetchVerified(adapter, ref, options);
   }
+
+  /**
+   * The bytes of a payload: itself, or what it refers to, verified, through the adapter of the reference's scheme.
+   *
+   * @throws BlobAdapterError `decode`, `unsupported_scheme`, `small_only` for a tree; those of the adapter.
+   */
+  async resolveByScheme(payload: Uint8Array, options?: AdapterCallOptions): Promise<Uint8Array> {
+    const ref = readPayload(payload);
+    return ref === undefined ? payload : await fetchVerified(this.forUri(ref.uri), ref, options);
+  }
+}
+
+/**
+ * The reference in a payload; `undefined` when it is none and stands for itself.
+ *
+ * @throws BlobAdapterError `decode` for one that begins like a reference and is none.
+ */
+export function readPayload(payload: Uint8Array): BlobRef | undefined {
+  if (!isBlobRef(payload)) return undefined;
+  const decoded = decodeBlobRef(payload);
+  if (decoded.ok) return decoded.ref;
+  throw new BlobAdapterError("decode", `Cannot read blob reference: ${decoded.fault}`);
+}
+
+async function fetchVerified(
+  adapter: BlobAdapter,
+  ref: BlobRef,
+  options: AdapterCallOptions | undefined,
+): Promise<Uint8Array> {
+  if (ref.kind === "tree") {
+    throw new BlobAdapterError("small_only", "Cannot resolve a tree at once: read a range of it");
+  }
+  const bytes = await adapter.fetch(ref, options);
+  // Adapters of others may say anything.
+  verifyBlob(ref, bytes);
+  return bytes;
 }
 
 /** @throws BlobAdapterError `hash_mismatch` when the bytes are not those of the reference. */

@@ -9,7 +9,16 @@ import { type Clock, equalBytes, isMissing, toHex } from "../../base/mod.ts";
 import { blake3, createBlake3 } from "../../core/crypto/mod.ts";
 import type { BlobRef, SmallRef } from "../blob_ref.ts";
 import { syncFolder } from "../file_chunk_store.ts";
-import { type BlobAdapter, BlobAdapterError, blobHashMismatch, blobNotFound } from "./adapter.ts";
+import { CallGate } from "./_call_gate.ts";
+import {
+  type AdapterCallOptions,
+  type BlobAdapter,
+  BlobAdapterError,
+  blobHashMismatch,
+  blobNotFound,
+  requireRange,
+  requireSmall,
+} from "./adapter.ts";
 
 /** Calls at work at once; others wait. Each has one file open. */
 export const FILE_CALLS_MAX = 64;
@@ -21,6 +30,12 @@ export const FILE_CALLS_WAITING_MAX = 4_096;
 export const FILE_FETCH_BYTES_MAX = 1024 ** 3;
 
 const PIECE_BYTES = 256 * 1024;
+
+/** Age of a temporary file that no call writes any more: the longest blob takes minutes. */
+export const FILE_LEFT_MS = 3_600_000;
+
+/** Names of files that are being written, or were when their process ended. */
+const TEMPORARY = /^[0-9a-f]{64}\.[0-9]+-[0-9]+-[0-9]+\.tmp$/;
 
 /** Options of {@linkcode openFileAdapter}. */
 export interface FileAdapterOptions {
@@ -48,8 +63,10 @@ class FileAdapter implements BlobAdapter {
   readonly #root: string;
   readonly #clock: Clock;
   #temporary = 0;
-  #active = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #gate = new CallGate({
+    activeMax: FILE_CALLS_MAX,
+    waitingMax: FILE_CALLS_WAITING_MAX,
+  });
 
   constructor({ id, clock }: FileAdapterOptions, root: string) {
     this.id = id;
@@ -59,7 +76,7 @@ class FileAdapter implements BlobAdapter {
 
   store(ref: BlobRef, bytes: Uint8Array): Promise<void> {
     return this.#call("Cannot store blob", async () => {
-      const { hash } = requireSmall(ref);
+      const { hash } = requireSmall(ref, "files");
       const actual = blake3(bytes);
       if (!equalBytes(actual, hash)) throw blobHashMismatch(hash, actual);
       const key = toHex(hash);
@@ -73,7 +90,7 @@ class FileAdapter implements BlobAdapter {
 
   fetch(ref: BlobRef): Promise<Uint8Array<ArrayBuffer>> {
     return this.#call("Cannot fetch blob", async () => {
-      const small = requireSmall(ref);
+      const small = requireSmall(ref, "files");
       const size = await this.#sizeOf(small);
       return await this.#read(small, 0, size, size);
     });
@@ -81,21 +98,11 @@ class FileAdapter implements BlobAdapter {
 
   fetchRange(ref: BlobRef, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     return this.#call("Cannot read blob", async () => {
-      const small = requireSmall(ref);
-      if (!(start >= 0 && start <= end)) {
-        throw new BlobAdapterError(
-          "range",
-          `Cannot read bytes ${start}..${end}: end is before start`,
-        );
-      }
+      const small = requireSmall(ref, "files");
+      requireRange(start, end);
       if (start === end) return new Uint8Array(0);
       const size = await this.#sizeOf(small);
-      if (end > size) {
-        throw new BlobAdapterError(
-          "range",
-          `Cannot read bytes ${start}..${end}: the blob has ${size} bytes`,
-        );
-      }
+      requireRange(start, end, size);
       return await this.#read(small, start, end, size);
     });
   }
@@ -103,7 +110,7 @@ class FileAdapter implements BlobAdapter {
   exists(ref: BlobRef): Promise<boolean> {
     return this.#call("Cannot look for blob", async () => {
       try {
-        await this.#sizeOf(requireSmall(ref));
+        await this.#sizeOf(requireSmall(ref, "files"));
         return true;
       } catch (error) {
         if (error instanceof BlobAdapterError && error.kind === "not_found") return false;
@@ -114,7 +121,7 @@ class FileAdapter implements BlobAdapter {
 
   delete(ref: BlobRef): Promise<void> {
     return this.#call("Cannot delete blob", async () => {
-      const key = toHex(requireSmall(ref).hash);
+      const key = toHex(requireSmall(ref, "files").hash);
       const folder = `${this.#root}/${key.slice(0, 2)}`;
       try {
         await this.#requireInside(folder);
@@ -123,6 +130,33 @@ class FileAdapter implements BlobAdapter {
         if (!isMissing(error)) throw error;
       }
     });
+  }
+
+  /** Removes temporary files of calls that never ended; what others are writing now stays. */
+  async sweep({ signal }: AdapterCallOptions = {}): Promise<number> {
+    let removed = 0;
+    for await (const { name: folder, isDirectory } of Deno.readDir(this.#root)) {
+      if (!isDirectory || !/^[0-9a-f]{2}$/.test(folder)) continue;
+      for await (const { name, isFile } of Deno.readDir(`${this.#root}/${folder}`)) {
+        signal?.throwIfAborted();
+        if (!isFile || !TEMPORARY.test(name)) continue;
+        removed += await this.#removeLeft(`${this.#root}/${folder}/${name}`) ? 1 : 0;
+      }
+    }
+    return removed;
+  }
+
+  async #removeLeft(path: string): Promise<boolean> {
+    try {
+      const { mtime } = await Deno.lstat(path);
+      if (mtime === null || this.#clock.wallMs() - mtime.getTime() < FILE_LEFT_MS) return false;
+      await Deno.remove(path);
+      return true;
+    } catch (error) {
+      // Its writer was there after all.
+      if (isMissing(error)) return false;
+      throw toAdapterError(error, "Cannot sweep temporary files");
+    }
   }
 
   #pathOf({ hash }: SmallRef): string {
@@ -203,35 +237,14 @@ class FileAdapter implements BlobAdapter {
   }
 
   async #call<T>(action: string, work: () => Promise<T>): Promise<T> {
-    if (this.#waiting.length >= FILE_CALLS_WAITING_MAX) {
-      throw new BlobAdapterError(
-        "limit",
-        `${action}: ${FILE_CALLS_WAITING_MAX} calls wait already`,
-      );
-    }
-    if (this.#active >= FILE_CALLS_MAX) {
-      await new Promise<void>((go) => this.#waiting.push(go));
-    } else this.#active += 1;
-    try {
-      return await work();
-    } catch (error) {
-      throw toAdapterError(error, action);
-    } finally {
-      // The place goes to who waited longest.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#active -= 1;
-      else next();
-    }
+    return await this.#gate.run(action, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        throw toAdapterError(error, action);
+      }
+    });
   }
-}
-
-function requireSmall(ref: BlobRef): SmallRef {
-  if (ref.kind === "small") return ref;
-  throw new BlobAdapterError(
-    "small_only",
-    `Cannot use a ${ref.kind} with files: only blobs of one piece are stored`,
-    { next: "use the mesh's own store for it" },
-  );
 }
 
 /** True when there is a file with this hash. */

@@ -3,12 +3,13 @@ import { systemClock, utf8 } from "../../../src/base/mod.ts";
 import {
   AdapterRegistry,
   type BlobAdapter,
-  BlobAdapterError,
+  FILE_LEFT_MS,
   openFileAdapter,
   showUri,
   type SmallRef,
 } from "../../../src/blob/mod.ts";
 import { blake3 } from "../../../src/core/crypto/mod.ts";
+import { checkAdapter, isKind } from "./compliance.ts";
 
 function refOf(bytes: Uint8Array): SmallRef {
   return { kind: "small", uri: "file:///x", hash: blake3(bytes), size: bytes.length };
@@ -26,34 +27,36 @@ async function withAdapter(
   }
 }
 
-function isKind(kind: string): (error: unknown) => boolean {
-  return (error) => error instanceof BlobAdapterError && error.kind === kind;
-}
-
 Deno.test("the file adapter keeps what adapters promise", () =>
-  withAdapter(async (adapter) => {
-    const bytes = new Uint8Array(600_000).map((_, i) => i * 31);
-    const [ref, other] = [refOf(bytes), refOf(utf8("other"))];
-    assert.equal(await adapter.exists(ref), false);
-    await assert.rejects(adapter.fetch(ref), isKind("not_found"));
-    await adapter.store(ref, bytes);
-    assert.equal(await adapter.exists(ref), true);
-    assert.deepEqual(await adapter.fetch(ref), bytes);
+  withAdapter((adapter) => checkAdapter(adapter)));
+
+Deno.test("the file adapter sweeps what calls of dead processes left, and nothing else", () =>
+  withAdapter(async (adapter, folder, pathOf) => {
+    const ref = refOf(utf8("kept"));
+    await adapter.store(ref, utf8("kept"));
+    const old = new Date(Date.now() - FILE_LEFT_MS - 60_000);
+    const write = async (name: string, time: Date) => {
+      const path = `${folder}/${ref.hash.toHex().slice(0, 2)}/${name}`;
+      await Deno.writeTextFile(path, "x");
+      await Deno.utime(path, time, time);
+    };
+    const hex = ref.hash.toHex();
+    await write(`${hex}.12-0-1700000000000000000.tmp`, old);
+    await write(`${hex}.12-1-1700000000000000000.tmp`, new Date());
+    await write("notes.tmp", old);
+    await Deno.utime(pathOf(ref), old, old);
+    assert.equal(await adapter.sweep?.(), 1);
+    assert.equal(await adapter.sweep?.(), 0);
+    assert.deepEqual(await adapter.fetch(ref), utf8("kept"));
+    const names = [...Deno.readDirSync(`${folder}/${hex.slice(0, 2)}`)].map(({ name }) => name);
     assert.deepEqual(
-      await adapter.fetchRange(ref, 262_140, 262_150),
-      bytes.slice(262_140, 262_150),
+      names.sort(),
+      [
+        hex,
+        `${hex}.12-1-1700000000000000000.tmp`,
+        "notes.tmp",
+      ].sort(),
     );
-    assert.deepEqual(await adapter.fetchRange(ref, 9, 9), new Uint8Array());
-    await assert.rejects(adapter.fetchRange(ref, 1, 600_001), isKind("range"));
-    await assert.rejects(adapter.fetchRange(ref, 2, 1), isKind("range"));
-    await adapter.store(ref, bytes);
-    await adapter.store(other, utf8("other"));
-    assert.deepEqual(await adapter.fetch(ref), bytes);
-    await assert.rejects(adapter.store(ref, utf8("wrong")), isKind("hash_mismatch"));
-    await adapter.delete(ref);
-    await adapter.delete(ref);
-    assert.equal(await adapter.exists(ref), false);
-    assert.deepEqual(await adapter.fetch(other), utf8("other"));
   }));
 
 Deno.test("a range of a damaged file is refused as the whole is, and storing it again repairs it", () =>
