@@ -469,8 +469,8 @@ export class Node {
     }
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
     const open = this.#openServices = addOpenServices(parts, mesh);
-    this.#blobCallServices = addBlobCallServices(parts, blobs, mesh, open);
-    this.#replicas = addReplicaService(parts, blobs, mesh, open);
+    const { flow } = this.#blobCallServices = addBlobCallServices(parts, blobs, mesh, open);
+    this.#replicas = addReplicaService(parts, blobs, mesh, open, flow);
     // Behind the channels, which say whose logs may be opened.
     this.#bus = addBusService(parts, logs, mesh, this.stopSignal);
     if (gateway !== undefined && config.http !== undefined) {

@@ -106,6 +106,7 @@ export function addReplicaService(
   { policy, blobs }: BlobServices,
   { mesh, capabilities, nat }: MeshServices,
   { rpc }: OpenServices,
+  flow: Pick<FlowService, "holdersOf">,
 ): ReplicaService {
   const replicas = supervisor.add(() =>
     new ReplicaService({
@@ -131,7 +132,13 @@ export function addReplicaService(
     })
   );
   const { finder } = replicas;
-  blobs.useFinder({ holdersOf: (hash, signal) => finder.holdersOf(hash, { signal }) });
+  blobs.useFinder({
+    holdersOf: async function* (hash, signal) {
+      // Who holds it in this node's stead announces nothing of it.
+      yield* await flow.holdersOf(hash);
+      yield* finder.holdersOf(hash, { signal });
+    },
+  });
   return replicas;
 }
 

@@ -38,6 +38,7 @@ import { LeaseBook } from "./lease_book.ts";
 import { LEASE_SHARE } from "./limits.ts";
 import { placeOf } from "./place.ts";
 import type { FlowMesh, FlowStore } from "./ports.ts";
+import { Promises } from "./promises.ts";
 import { PullQueue } from "./pull_queue.ts";
 import { Shedder } from "./shedder.ts";
 import { SizeBook } from "./size_book.ts";
@@ -58,6 +59,9 @@ const CLAIMS_SOURCE = "blob_claims";
 const HEAT_SOURCE = "blob_heat";
 /** How often claims and promises are looked at. */
 const CARE_MS = 10_000;
+/** What runs whatever the policy says. */
+const PROMISES = "promises";
+const PROMISES_MS = 300_000;
 
 /** Everything that moves blobs by itself on one node. */
 export class BlobFlow {
@@ -74,6 +78,7 @@ export class BlobFlow {
   readonly arrivals: Arrivals;
   readonly responder: HoldResponder;
   readonly shedder: Shedder;
+  readonly promises: Promises;
   readonly #deps: BlobFlowDeps;
   readonly #sizes = new SizeBook();
   readonly #bucket: BandwidthBucket;
@@ -150,12 +155,15 @@ export class BlobFlow {
         this.ledger.rest(hex, clock.now());
         this.#forgetCopy(hex);
       },
+      metrics: this.metrics,
+    });
+    this.promises = new Promises({
+      ...deps,
       onLost: ({ hash, size }) => {
         deps.log.warn("overflow_promise_broken", { hash: toHex(hash) });
-        const signal = this.#signalOf("overflow");
+        const signal = this.#signalOf(PROMISES);
         if (signal !== undefined) void pulls.pull({ hash, sizeBytes: size, sources: [], signal });
       },
-      metrics: this.metrics,
     });
     this.#claims = new ClaimsAnnouncer((tags) => mesh.say(CLAIMS_SOURCE, tags));
     this.#heatAnnouncer = new HeatAnnouncer(this.heat, (tags) => mesh.say(HEAT_SOURCE, tags));
@@ -293,6 +301,7 @@ export class BlobFlow {
       },
     );
     if (!overflow.isEnabled) this.shedder.reset();
+    this.#run(PROMISES, true, PROMISES_MS, false, (signal) => this.promises.tick(signal));
   }
 
   #run(

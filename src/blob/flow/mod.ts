@@ -8,6 +8,7 @@ export type { HoldCounters } from "./hold_responder.ts";
 export * from "./hold_wire.ts";
 export * from "./place.ts";
 export * from "./ports.ts";
+export type { PromiseCounters } from "./promises.ts";
 export * from "./queries.ts";
 export type { PullCounters } from "./pull_queue.ts";
 export type { ShedCounters } from "./shedder.ts";

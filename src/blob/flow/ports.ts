@@ -61,10 +61,13 @@ export interface Spill {
 /** Keeps over restarts who holds what. */
 export interface SpillMemory {
   write(spills: readonly Spill[]): Promise<void>;
-  remove(hash: Uint8Array): Promise<void>;
+  /** Forgets what a peer holds, or what all do. */
+  remove(hash: Uint8Array, holder?: bigint): Promise<void>;
   holders(hash: Uint8Array): Promise<readonly bigint[]>;
   /** Those promised before then, the oldest first. */
   oldest(beforeMs: number, limit: number): Promise<readonly Spill[]>;
+  /** Those of chunks that no blob here refers to any more. */
+  unneeded(limit: number): Promise<readonly Spill[]>;
   count(): Promise<number>;
 }
 

@@ -98,8 +98,10 @@ export function createSpillMemory(ledger: Ledger): SpillMemory {
           }))
         ).execute();
     },
-    remove: async (hash) => {
-      await db.deleteFrom("chunk_spill").where("hash", "=", hash).execute();
+    remove: async (hash, holder) => {
+      let query = db.deleteFrom("chunk_spill").where("hash", "=", hash);
+      if (holder !== undefined) query = query.where("holder", "=", idToHex(holder));
+      await query.execute();
     },
     holders: async (hash) => {
       const rows = await db.selectFrom("chunk_spill").select("holder").where("hash", "=", hash)
@@ -109,10 +111,17 @@ export function createSpillMemory(ledger: Ledger): SpillMemory {
     oldest: async (beforeMs, limit) => {
       const rows = await db.selectFrom("chunk_spill").selectAll()
         .where("proven_at_ms", "<", beforeMs).orderBy("proven_at_ms").limit(limit).execute();
-      return rows.flatMap(({ hash, size, holder, proven_at_ms: provenAtMs }): Spill[] => {
-        const id = parseId(holder);
-        return id === undefined ? [] : [{ hash, size, holder: id, provenAtMs }];
-      });
+      return rows.flatMap(toSpill);
+    },
+    unneeded: async (limit) => {
+      const rows = await db.selectFrom("chunk_spill").selectAll()
+        .where(({ not, exists, selectFrom }) =>
+          not(exists(
+            selectFrom("blob_chunk").select("position")
+              .whereRef("blob_chunk.hash", "=", "chunk_spill.hash"),
+          ))
+        ).limit(limit).execute();
+      return rows.flatMap(toSpill);
     },
     count: async () => {
       const { count } = await db.selectFrom("chunk_spill")
@@ -121,4 +130,16 @@ export function createSpillMemory(ledger: Ledger): SpillMemory {
       return count;
     },
   };
+}
+
+function toSpill(
+  { hash, size, holder, proven_at_ms: provenAtMs }: {
+    readonly hash: Uint8Array;
+    readonly size: number;
+    readonly holder: string;
+    readonly proven_at_ms: number;
+  },
+): Spill[] {
+  const id = parseId(holder);
+  return id === undefined ? [] : [{ hash, size, holder: id, provenAtMs }];
 }

@@ -30,16 +30,14 @@ import { HOLD_NONCE_BYTES, type HoldKind, proofOf } from "./hold_wire.ts";
 import type { LeaseBook } from "./lease_book.ts";
 import {
   CANDIDATES_MAX,
-  LEASE_RENEW_MS,
   OFFER_TIMEOUT_MS,
   PROOF_DELAYS_MS,
   PROOF_TIMEOUT_MS,
   PUSHES_RUNNING_MAX,
-  RENEWALS_PER_TICK_MAX,
   RETRY_MIN_MS,
 } from "./limits.ts";
 import { placeOf } from "./place.ts";
-import type { FlowMesh, FlowPeer, FlowStore, Spill } from "./ports.ts";
+import type { FlowMesh, FlowPeer, FlowStore } from "./ports.ts";
 import { bounded, wait } from "./wait.ts";
 
 /** What {@linkcode Shedder} needs. */
@@ -58,8 +56,6 @@ export interface ShedderDeps {
   readonly isCached: (hex: string) => boolean;
   /** The copy of a chunk is gone from here. */
   readonly onDropped: (hex: string) => void;
-  /** A peer does not hold what it promised: the chunk should come back. */
-  readonly onLost: (spill: Spill) => void;
   readonly metrics: BlobMetrics;
 }
 
@@ -69,8 +65,6 @@ export interface ShedCounters {
   proofsFailed: number;
   dropped: number;
   droppedBytes: number;
-  renewed: number;
-  promisesLost: number;
 }
 
 /** Peers whose failures are remembered. */
@@ -83,8 +77,6 @@ export class Shedder {
     proofsFailed: 0,
     dropped: 0,
     droppedBytes: 0,
-    renewed: 0,
-    promisesLost: 0,
   };
   readonly #deps: ShedderDeps;
   readonly #shunned = new Backoff<bigint>(RETRY_MIN_MS * 6, SHUNNED_MAX);
@@ -113,7 +105,6 @@ export class Shedder {
     try {
       const standings = await this.#candidates(signal);
       await this.#carryOut(this.#decide(standings), standings, signal);
-      await this.#renew(signal);
     } finally {
       this.#isBusy = false;
     }
@@ -345,34 +336,6 @@ export class Shedder {
     const { spillHoldersMin } = overflow;
     const rule = { retentionFloorMs: gc.retentionFloorMs, isUnderPressure: true, spillHoldersMin };
     return isDeletable({ ...standing, refcount, holders }, rule, clock.wallMs());
-  }
-
-  /** Has old promises renewed; what was lost comes back, what nobody needs any more is given back. */
-  async #renew(signal: AbortSignal): Promise<void> {
-    const { store, clock, onLost } = this.#deps;
-    const before = clock.wallMs() - LEASE_RENEW_MS;
-    for (const spill of await store.spilled.oldest(before, RENEWALS_PER_TICK_MAX)) {
-      const { hash, holder } = spill;
-      if (signal.aborted) return;
-      if (this.#shunned.isOff(holder, clock.now())) continue;
-      const isNeeded = (await store.sizes([hash])).size > 0;
-      const nonce = this.#deps.random(HOLD_NONCE_BYTES);
-      const kind = isNeeded ? "promise" : "release";
-      const reply = await this.#ask(holder, kind, hash, nonce, signal);
-      if (!isNeeded) {
-        await store.spilled.remove(hash);
-      } else if (reply?.kind === "proven") {
-        this.counters.renewed += 1;
-        await store.spilled.write([{ ...spill, provenAtMs: clock.wallMs() }]);
-      } else if (reply === undefined) {
-        this.#shunned.fail(holder, clock.now());
-      } else {
-        this.counters.promisesLost += 1;
-        onLost(spill);
-        // Asked again after the next quarter; meanwhile others may have it.
-        await store.spilled.write([{ ...spill, provenAtMs: clock.wallMs() }]);
-      }
-    }
   }
 }
 

@@ -208,10 +208,17 @@ export class WorldStore implements FlowStore {
       }
       return Promise.resolve();
     },
-    remove: (hash: Uint8Array) => {
-      this.spills.delete(hash.toHex());
+    remove: (hash: Uint8Array, holder?: bigint) => {
+      const holders = this.spills.get(hash.toHex());
+      if (holder !== undefined) holders?.delete(holder);
+      if (holder === undefined || holders?.size === 0) this.spills.delete(hash.toHex());
       return Promise.resolve();
     },
+    unneeded: (limit: number) =>
+      Promise.resolve(
+        [...this.spills.values()].flatMap((holders) => [...holders.values()])
+          .filter(({ hash }) => (this.refs.get(hash.toHex()) ?? 0) === 0).slice(0, limit),
+      ),
     holders: (hash: Uint8Array) =>
       Promise.resolve([...this.spills.get(hash.toHex())?.keys() ?? []]),
     oldest: (beforeMs: number, limit: number) =>
@@ -263,6 +270,8 @@ export interface WorldNodeOptions {
   readonly capacityBytes: number;
   readonly settings?: readonly (readonly [string, string])[];
   readonly place?: readonly string[];
+  /** The store of before a restart. */
+  readonly store?: WorldStore;
 }
 
 /** Bytes per second between two nodes. */
@@ -288,7 +297,7 @@ export class FlowWorld {
 
   async add(id: bigint, options: WorldNodeOptions): Promise<WorldNode> {
     const { clock } = this;
-    const store = new WorldStore(clock, options.capacityBytes);
+    const store = options.store ?? new WorldStore(clock, options.capacityBytes);
     const tags = new Map<string, readonly string[]>();
     const policy = setDataPolicy(DEFAULT_DATA_POLICY, options.settings ?? []);
     const random = (length: number) =>
