@@ -35,9 +35,23 @@ Deno.test("node start --http serves objects of this node and of others", async (
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.get("content-length"), String(size));
     assert.deepEqual(new Uint8Array(await answer.arrayBuffer()), theirs);
+    const part = await fetch(`${url}/o/${stored.address}`, { headers: { range: "bytes=-9" } });
+    assert.equal(part.status, 206);
+    assert.deepEqual(new Uint8Array(await part.arrayBuffer()), theirs.slice(-9));
     const head = await fetch(`${url}/o/${stored.address}`, { method: "HEAD" });
     assert.equal(head.headers.get("content-length"), String(size));
   }
+  // A part of what never was here, and only that part comes.
+  const far = patternBytes(3 * CHUNK_BYTES, 31);
+  const { address } = await first.home.json(["blob", "put", "-"], { stdin: far });
+  const range = `bytes=${CHUNK_BYTES + 1}-${CHUNK_BYTES + 1_000}`;
+  const part = await fetch(`${url}/o/${address}`, { headers: { range } });
+  assert.equal(part.headers.get("content-range"), `${range.replace("=", " ")}/${far.length}`);
+  assert.deepEqual(
+    new Uint8Array(await part.arrayBuffer()),
+    far.slice(CHUNK_BYTES + 1, CHUNK_BYTES + 1_001),
+  );
+
   const missing = await fetch(`${url}/o/b3:${"0".repeat(64)}`);
   assert.equal(missing.status, 404);
   assert.equal((await missing.json()).code, "not_found");

@@ -1,11 +1,11 @@
 /** The blobs of a node, and of the mesh where it has not got them, as objects. */
-import { NetError } from "../../base/mod.ts";
+import { concatBytes, NetError } from "../../base/mod.ts";
 import {
-  type BlobRef,
   type BlobSink,
   type BlobStore,
   type ByteSource,
   formatAddress,
+  TRANSFER_BYTES_MAX,
 } from "../../blob/mod.ts";
 import type { BlobService } from "../../services/mod.ts";
 import type { FoundObject, ObjectOptions, ObjectSource } from "./object_source.ts";
@@ -14,14 +14,16 @@ import type { FoundObject, ObjectOptions, ObjectSource } from "./object_source.t
 const MESH_READS_MAX = 8;
 
 interface Found extends FoundObject {
-  /** Of an object that is here. */
-  readonly own: BlobRef | undefined;
+  /** All of it is described here. */
+  readonly isOwn: boolean;
+  /** All of it, where its length was not known before it came. */
+  readonly bytes?: Uint8Array;
 }
 
 /** What {@linkcode createNodeObjects} needs. */
 export interface NodeObjectsDeps {
-  readonly blobs: Pick<BlobService, "locate" | "getInto" | "put" | "readRange">;
-  readonly store: Pick<BlobStore, "resolve" | "readChunk" | "room">;
+  readonly blobs: Pick<BlobService, "locate" | "getInto" | "readRange" | "put">;
+  readonly store: Pick<BlobStore, "room">;
 }
 
 /** Objects of a node. */
@@ -38,31 +40,28 @@ class NodeObjects implements ObjectSource {
   }
 
   async find(hash: Uint8Array, { signal }: ObjectOptions): Promise<Found> {
-    const own = await this.#deps.store.resolve(hash);
-    if (own !== undefined) return { hash, size: Number(own.size), own };
-    const located = await this.#deps.blobs.locate({ kind: "address", hash }, { signal });
-    const isOwn = located.peer === undefined && located.isSizeKnown;
-    const size = located.isSizeKnown ? Number(located.ref.size) : undefined;
-    return { hash, size, own: isOwn ? located.ref : undefined };
+    const target = { kind: "address", hash } as const;
+    const { ref, peer, isSizeKnown } = await this.#deps.blobs.locate(target, { signal });
+    if (isSizeKnown) return { hash, size: Number(ref.size), isOwn: peer === undefined };
+    // One chunk, if anything: nobody says how long it is before all of it is here.
+    const sink = new ChunkSink();
+    const open = () => Promise.resolve(sink);
+    await this.#overMesh(() => this.#deps.blobs.getInto(target, open, { signal }));
+    return { hash, size: sink.bytes.length, isOwn: false, bytes: sink.bytes };
   }
 
   async read(object: Found, sink: BlobSink, { signal }: ObjectOptions): Promise<void> {
-    const isOwn = object.own !== undefined;
-    const read = () =>
-      this.#deps.blobs.getInto(
-        { kind: "address", hash: object.hash },
-        () => Promise.resolve(sink),
-        {
-          signal,
-        },
-      );
+    const { hash, bytes, isOwn } = object;
+    if (bytes !== undefined) {
+      await sink.write(bytes);
+      return await sink.commit();
+    }
+    const open = () => Promise.resolve(sink);
+    const read = () => this.#deps.blobs.getInto({ kind: "address", hash }, open, { signal });
     try {
       await (isOwn ? read() : this.#overMesh(read));
     } catch (error) {
-      if (isOwn && error instanceof NetError && error.code === "not_found") {
-        throw damaged(object, error);
-      }
-      throw error;
+      throw describe(error, object);
     }
   }
 
@@ -72,25 +71,19 @@ class NodeObjects implements ObjectSource {
     end: number,
     { signal }: ObjectOptions,
   ): AsyncGenerator<Uint8Array> {
-    const { own } = object;
-    if (own === undefined) {
-      throw new NetError("not_found", "Cannot read range: the object is not here");
-    }
-    if (own.kind === "tree") {
-      const range = { start: BigInt(start), end: BigInt(end) };
-      yield* this.#deps.blobs.readRange({ kind: "address", hash: object.hash }, range, { signal });
+    const { hash, bytes, isOwn } = object;
+    if (bytes !== undefined) {
+      yield bytes.subarray(start, end);
       return;
     }
-    const chunks = own.kind === "small" ? [{ hash: own.hash, size: own.size }] : own.chunks;
-    let at = 0;
-    for (const { hash, size } of chunks) {
-      const [from, to] = [Math.max(start - at, 0), Math.min(end - at, size)];
-      at += size;
-      if (from >= to) continue;
-      signal.throwIfAborted();
-      const chunk = await this.#deps.store.readChunk(hash);
-      if (chunk === undefined || chunk.length !== size) throw damaged(object);
-      yield chunk.subarray(from, to);
+    const leave = isOwn ? () => {} : this.#enterMesh();
+    const range = { start: BigInt(start), end: BigInt(end) };
+    try {
+      yield* this.#deps.blobs.readRange({ kind: "address", hash }, range, { signal });
+    } catch (error) {
+      throw describe(error, object);
+    } finally {
+      leave();
     }
   }
 
@@ -104,6 +97,15 @@ class NodeObjects implements ObjectSource {
   }
 
   async #overMesh<T>(read: () => Promise<T>): Promise<T> {
+    const leave = this.#enterMesh();
+    try {
+      return await read();
+    } finally {
+      leave();
+    }
+  }
+
+  #enterMesh(): () => void {
     if (this.#meshReads >= MESH_READS_MAX) {
       throw new NetError(
         "limit",
@@ -112,18 +114,40 @@ class NodeObjects implements ObjectSource {
       );
     }
     this.#meshReads += 1;
-    try {
-      return await read();
-    } finally {
-      this.#meshReads -= 1;
-    }
+    return () => this.#meshReads -= 1;
   }
 }
 
-function damaged(object: FoundObject, cause?: unknown): NetError {
+/** Keeps one chunk. */
+class ChunkSink implements BlobSink {
+  bytes = new Uint8Array(0);
+
+  write(bytes: Uint8Array): Promise<void> {
+    // Whoever gives more lies about what it gave.
+    if (this.bytes.length + bytes.length > TRANSFER_BYTES_MAX) {
+      return Promise.reject(
+        new NetError("integrity", "Cannot get object: it is more than a chunk"),
+      );
+    }
+    this.bytes = concatBytes(this.bytes, bytes);
+    return Promise.resolve();
+  }
+
+  commit(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  discard(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** What is listed here and cannot be read, here or elsewhere, is damage; else the failure as it is. */
+function describe(error: unknown, object: Found): unknown {
+  if (!object.isOwn || !(error instanceof NetError) || error.code !== "not_found") return error;
   return new NetError(
     "integrity",
     `Cannot give ${formatAddress(object.hash)}: this node's copy is damaged, and no other has it`,
-    { cause, next: "put the blob again" },
+    { cause: error, next: "put the blob again" },
   );
 }

@@ -57,11 +57,6 @@ export class ObjectBody implements BlobSink {
     await this.#writer.abort(error).catch(() => {});
   }
 
-  /** Bytes of the chunk that waits: all of the object where it is one chunk. */
-  get heldBytes(): number {
-    return this.#held?.length ?? 0;
-  }
-
   async #send(bytes: Uint8Array): Promise<void> {
     await this.#writer.ready;
     await this.#writer.write(bytes);

@@ -97,7 +97,6 @@ async function getObject(deps: ObjectRoutesDeps, request: GatewayRequest): Promi
   }
   const fields = { etag: tag, "accept-ranges": "bytes", ...CACHED };
   if (condition === "not_modified") return new Response(null, { status: 304, headers: fields });
-  if (object.size === undefined) return await whole(deps, request, object, fields);
   // Ranges are defined for GET alone.
   const isRanged = request.method === "GET" && isRangeWanted(headers, tag);
   const range = parseByteRange(isRanged ? headers.get("range") : null, object.size);
@@ -136,16 +135,9 @@ async function whole(
   object: FoundObject,
   fields: Readonly<Record<string, string>>,
 ): Promise<Response> {
-  const isHead = request.method === "HEAD";
-  let { size } = object;
-  let body: ObjectBody | undefined;
-  if (!isHead || size === undefined) {
-    body = await openWhole(deps, request, object);
-    size ??= body.heldBytes;
-  }
-  if (isHead) await body?.readable.cancel();
-  return new Response(isHead ? null : body?.readable, {
-    headers: { ...fields, "content-type": TYPE, "content-length": String(size) },
+  const body = request.method === "HEAD" ? null : await openWhole(deps, request, object);
+  return new Response(body?.readable, {
+    headers: { ...fields, "content-type": TYPE, "content-length": String(object.size) },
   });
 }
 

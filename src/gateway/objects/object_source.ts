@@ -5,8 +5,8 @@ import type { BlobSink, ByteSource } from "../../blob/mod.ts";
 export interface FoundObject {
   /** 32 bytes. */
   readonly hash: Uint8Array;
-  /** `undefined` when it is known only once all of it came; then it is one chunk. */
-  readonly size: number | undefined;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** Options of calls that wait. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { NetError, toHex } from "../../../src/base/mod.ts";
 import { CHUNK_BYTES, formatAddress } from "../../../src/blob/mod.ts";
 import { blake3 } from "../../../src/core/crypto/mod.ts";
+import { pieces } from "../../blob/adapters/compliance.ts";
 import { openGateway, pattern, SECRET } from "../gateway_kit.ts";
 import { RawClient } from "../http/raw_client.ts";
 
@@ -282,4 +283,31 @@ Deno.test("PUT /o is refused before it is read when there is no room", async () 
     `PUT /o HTTP/1.1\r\nHost: localhost\r\n${auth}Content-Length: ${freeBytes + 1}\r\n\r\n`,
   );
   assert.match(await client.readAll(), /^HTTP\/1\.1 507 [^]*"code":"no_space"/);
+});
+
+Deno.test("GET /o/:cid gives trees, by their address and by their root", async () => {
+  await using kit = await openGateway();
+  const bytes = pattern(3_000_000);
+  const { ref, address } = await kit.storage.blobs.put(pieces(bytes), {
+    form: {
+      chunking: {
+        kind: "content_defined",
+        minBytes: 4_096,
+        averageBytes: 16_384,
+        maxBytes: 65_536,
+      },
+      encoding: { kind: "reed_solomon", data: 4, parity: 2 },
+    },
+  });
+  assert.ok(ref.kind === "tree");
+  for (const cid of [address, formatAddress(ref.rootHash)]) {
+    const whole = await fetch(`${kit.url}/o/${cid}`);
+    assert.equal(whole.headers.get("content-length"), String(bytes.length));
+    assert.deepEqual(await take(whole), bytes);
+    const part = await fetch(`${kit.url}/o/${cid}`, {
+      headers: { range: "bytes=1000000-2000000" },
+    });
+    assert.equal(part.status, 206);
+    assert.deepEqual(await take(part), bytes.slice(1_000_000, 2_000_001));
+  }
 });
