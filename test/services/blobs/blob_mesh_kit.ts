@@ -189,6 +189,13 @@ export class BlobMeshKit {
     return made;
   }
 
+  /** What a node stored, also while it is down. */
+  diskOf(number: number): BlobStore {
+    const disk = this.#disks.get(number);
+    if (disk === undefined) throw new RangeError(`There never was a node ${number}`);
+    return disk.store;
+  }
+
   /** Opens a session between two running nodes. */
   connect(from: BlobMeshNode, to: BlobMeshNode): Promise<void> {
     return this.mesh.connect(from.node, to.node);
