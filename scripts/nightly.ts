@@ -1,10 +1,10 @@
 /**
  * What takes too long for every change: a thousand simulated networks, another thousand with calls on them,
- * logs on thousands of disks that crash, a thousand writers that are killed, a million hostile inputs for each
+ * logs on thousands of disks that crash, a thousand writers and hundreds of blob stores that are killed, a million hostile inputs for each
  * decoder, a handshake flood, a soak, lossy transfers with the live Rust core. Prints a table of steps and a
  * verdict; the exit code is 1 when a step failed. `--only NAME` runs one step.
  *
- * `NET_SIM_SEEDS`, `NET_SIM_FIRST`, `NET_CRASH_SEEDS`, `NET_KILLS`, `NET_FUZZ_COUNT`, `NET_FUZZ_SEED`,
+ * `NET_SIM_SEEDS`, `NET_SIM_FIRST`, `NET_CRASH_SEEDS`, `NET_KILLS`, `NET_BLOB_KILLS`, `NET_FUZZ_COUNT`, `NET_FUZZ_SEED`,
  * `NET_FLOOD_SECONDS`, `NET_SOAK_SECONDS` and `NET_INTEROP_SEEDS` change how much is done.
  */
 
@@ -14,6 +14,11 @@ import {
   emptyKillReport,
   type KillReport,
 } from "../test/log/redex/crash_process.ts";
+import {
+  addBlobKillReport,
+  type BlobKillReport,
+  emptyBlobKillReport,
+} from "../test/blob/crash/blob_crash_process.ts";
 import { addReport, describeReport, emptyReport, type SeedsReport } from "../test/sim/seeds.ts";
 
 /** What a step found. */
@@ -43,6 +48,7 @@ const FUZZ_SEED = setting("NET_FUZZ_SEED", 20_817);
 const INTEROP_SEEDS = setting("NET_INTEROP_SEEDS", 8);
 const CRASH_SEEDS = setting("NET_CRASH_SEEDS", 6_000);
 const KILLS = setting("NET_KILLS", 1_000);
+const BLOB_KILLS = setting("NET_BLOB_KILLS", 240);
 const KILLS_PER_SEED = 10;
 const CORES = Math.max(1, navigator.hardwareConcurrency);
 
@@ -130,15 +136,26 @@ async function crashes(): Promise<StepResult> {
     "",
   );
   const total = emptyKillReport();
-  const end = FIRST_SEED + Math.ceil(KILLS / KILLS_PER_SEED);
-  const reports = await Promise.all(Array.from({ length: CORES }, async (_, i) => {
-    const args = [FIRST_SEED + i, end, CORES, KILLS_PER_SEED].map(String);
-    return JSON.parse(await outputOf("test/log/redex/crash_process.ts", args)) as KillReport;
-  }));
+  const reports = await killAll<KillReport>("test/log/redex/crash_process.ts", KILLS);
   for (const report of reports) addKillReport(total, report);
+  const blobs = emptyBlobKillReport();
+  const path = "test/blob/crash/blob_crash_process.ts";
+  for (const report of await killAll<BlobKillReport>(path, BLOB_KILLS)) {
+    addBlobKillReport(blobs, report);
+  }
   const summary = `${CRASH_SEEDS} simulated disks; ${total.kills} writers killed, ` +
-    `${total.appended} events appended, ${total.acknowledged} times acknowledged`;
-  return { summary, failures: [...simulated.failures, ...total.faults] };
+    `${total.appended} events appended, ${total.acknowledged} times acknowledged; ` +
+    `${blobs.kills} blob stores killed, ${blobs.acknowledged} things done, ${blobs.checked} blobs checked`;
+  return { summary, failures: [...simulated.failures, ...total.faults, ...blobs.faults] };
+}
+
+/** Runs a program that kills others, in as many processes as there are cores; the report of each. */
+function killAll<Report>(path: string, kills: number): Promise<Report[]> {
+  const end = FIRST_SEED + Math.ceil(kills / KILLS_PER_SEED);
+  return Promise.all(Array.from({ length: CORES }, async (_, i) => {
+    const args = [FIRST_SEED + i, end, CORES, KILLS_PER_SEED].map(String);
+    return JSON.parse(await outputOf(path, args)) as Report;
+  }));
 }
 
 /** Transfers of 64 MiB to and from the live Rust core at 10 % loss. */

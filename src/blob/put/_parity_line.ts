@@ -31,6 +31,7 @@ export class ParityLine {
   /** Length of the parity so far: that of the longest chunk. */
   #length = 0;
   #tail: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(deps: ParityLineDeps) {
     const rows = parityRows(deps.code);
@@ -63,9 +64,14 @@ export class ParityLine {
   }
 
   #follow(step: () => Promise<void>): Promise<void> {
-    const done = this.#tail.then(step);
-    // Whoever added the chunk is told; the stream ends with that, and later steps do no harm.
-    this.#tail = done.catch(() => {});
+    const done = this.#tail.then(() => {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      return step();
+    });
+    // Whoever added the chunk is told; steps that were begun already end with the same reason.
+    this.#tail = done.catch((error) => {
+      this.#failure ??= { error };
+    });
     return done;
   }
 
