@@ -10,6 +10,7 @@ import { blobPutCommand } from "./blob_put.ts";
 import { blobHoldersCommand, blobReplicasCommand } from "./blob_replicas.ts";
 import { blobReplicateCommand } from "./blob_replicate.ts";
 import { blobRmCommand } from "./blob_rm.ts";
+import { blobScrubCommand } from "./blob_scrub.ts";
 import { blobStatCommand } from "./blob_stat.ts";
 import { blobWhyCommand } from "./blob_why.ts";
 import { busPollCommand } from "./bus_poll.ts";
@@ -119,6 +120,7 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     unpin: blobUnpinCommand,
     why: blobWhyCommand,
     gc: blobGcCommand,
+    scrub: blobScrubCommand,
     replicate: blobReplicateCommand,
     replicas: blobReplicasCommand,
     holders: blobHoldersCommand,

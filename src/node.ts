@@ -68,6 +68,7 @@ import {
   type PortMappingService,
   type ReplicaService,
   type RpcService,
+  type ScrubService,
   type StateService,
   type Storage,
   type SubnetService,
@@ -232,6 +233,11 @@ export class Node {
   /** How blobs move, stay and go. */
   get policy(): PolicyService {
     return required(this.#blobServices?.policy, "policy");
+  }
+
+  /** What looks through the chunks of blobs. */
+  get scrub(): ScrubService {
+    return required(this.#blobServices?.scrub, "scrubs");
   }
 
   /** Which chunks of blobs stay, and which go. */

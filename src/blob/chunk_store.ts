@@ -73,8 +73,12 @@ export interface ChunkStore {
   ): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Removes a chunk; its size, or `undefined` when it was not here. */
   remove(hash: Uint8Array): Promise<number | undefined>;
-  /** Hashes of all chunks, in no particular order. */
-  list(): AsyncIterableIterator<Uint8Array<ArrayBuffer>>;
+  /**
+   * Hashes of all chunks, in ascending order; of those that come or go meanwhile, perhaps.
+   *
+   * @param options After: only hashes above this one.
+   */
+  list(options?: { readonly after?: Uint8Array }): AsyncIterableIterator<Uint8Array<ArrayBuffer>>;
   /** When a chunk was put, in Unix milliseconds, as its file says; `undefined` when that is not known. */
   putAtMs(hash: Uint8Array): Promise<number | undefined>;
   /** Room there is now. */
@@ -148,8 +152,9 @@ export function createMemoryChunkStore(options: CreateMemoryChunkStoreOptions): 
       return Promise.resolve(into.subarray(0, bytes.length));
     },
     remove: (hash) => Promise.resolve(remove(hash)),
-    list: async function* () {
-      for (const key of [...chunks.keys()]) yield Uint8Array.fromHex(key);
+    list: async function* ({ after } = {}) {
+      const from = after === undefined ? "" : toHex(after);
+      for (const key of [...chunks.keys()].sort()) if (key > from) yield Uint8Array.fromHex(key);
     },
     putAtMs: (hash) => Promise.resolve(chunks.get(toHex(hash))?.putAtMs),
     room: () => ({ usedBytes, capacityBytes: bytesMax, freeBytes: bytesMax - usedBytes }),

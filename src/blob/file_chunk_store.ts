@@ -7,16 +7,17 @@
 import {
   type Disk,
   equalBytes,
-  fromHex,
+  listAside,
   NetError,
   type RandomBytes,
+  readAside,
   systemDisk,
   systemRandom,
   toHex,
   toNetError,
 } from "../base/mod.ts";
 import { blake3 } from "../core/crypto/mod.ts";
-import { formOf } from "./chunks/chunk_names.ts";
+import { formOf, isShard } from "./chunks/chunk_names.ts";
 import { type LooseChunk, LooseChunks } from "./chunks/loose_chunks.ts";
 import { PACKED_BYTES_MAX } from "./chunks/pack_record.ts";
 import { openPackStore, type PackLimits, type PackStore } from "./chunks/pack_store.ts";
@@ -29,7 +30,7 @@ import type {
   StoreChunkOptions,
   StoreRoom,
 } from "./chunk_store.ts";
-import { HASH_BYTES } from "./limits.ts";
+import { TRANSFER_BYTES_MAX } from "./limits.ts";
 
 /** Young files that are known to be whole, because this process wrote or verified them; about 100 B each. */
 const VERIFIED_MAX = 16_384;
@@ -55,6 +56,18 @@ export interface FileChunkStore extends ChunkStore {
   readonly isSealing: boolean;
   /** Changes the quota; what is above it stays. */
   setQuota(quotaBytes: number | undefined): void;
+  /** Names below the folder that are no chunk's and not the store's own. */
+  strangers(): AsyncIterableIterator<string>;
+  /**
+   * Takes a stranger whose name looks like a hash for a chunk: stores it under the hash it has, and removes it
+   * where it was; that hash, or `undefined` for what is left alone.
+   */
+  adopt(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
+   * Seals a chunk, or opens it, as the store does with those that are put now; false when there is nothing to do.
+   * Of a packed one, the form before is gone when its pack is given up.
+   */
+  convert(hash: Uint8Array): Promise<boolean>;
 }
 
 /**
@@ -92,6 +105,12 @@ export async function openFileChunkStore(
 
 /** Folder of packs, made when the first packed chunk is put. */
 const PACK_FOLDER = "packs";
+
+/** Names of a store beside the folders of chunks. */
+const OWN_NAMES: ReadonlySet<string> = new Set([PACK_FOLDER, "tmp", "usage", "sealed-with"]);
+
+/** A file that was meant to be a chunk: another folder, capital letters, or an ending. */
+const MISNAMED = /^(?:[0-9a-f]{2}\/)?[0-9a-f]{64}(?:\.[\w.-]{1,32})?$/i;
 
 interface StoreParts {
   readonly disk: Disk;
@@ -223,14 +242,65 @@ class DiskChunkStore implements FileChunkStore {
     }
   }
 
-  async *list(): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
-    for (const shard of await this.#parts.loose.shards()) {
-      for (const key of (await this.#parts.loose.listShard(shard)).hashes) {
-        const hash = fromHex(key, HASH_BYTES);
-        if (hash !== undefined) yield hash;
+  async *list(
+    { after }: { readonly after?: Uint8Array } = {},
+  ): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
+    const from = after === undefined ? "" : toHex(after);
+    const packed = this.#packs?.list(from);
+    let next = packed?.next();
+    for await (const key of this.#parts.loose.list(from)) {
+      for (; next?.done === false && next.value < key; next = packed?.next()) {
+        yield Uint8Array.fromHex(next.value);
       }
+      // In both for as long as a crash has left it so.
+      if (next?.done === false && next.value === key) continue;
+      yield Uint8Array.fromHex(key);
     }
-    if (this.#packs !== undefined) yield* this.#packs.list();
+    for (; next?.done === false; next = packed?.next()) yield Uint8Array.fromHex(next.value);
+  }
+
+  async *strangers(): AsyncIterableIterator<string> {
+    const { disk, folder, loose } = this.#parts;
+    for (const { name, isFolder } of await listAside(disk, folder)) {
+      const isShardFolder = isFolder && isShard(name);
+      if (!isShardFolder && !OWN_NAMES.has(name)) yield name;
+    }
+    for (const shard of await loose.shards()) {
+      for (const name of (await loose.listShard(shard)).strangers) yield `${shard}/${name}`;
+    }
+  }
+
+  async adopt(name: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const { disk, folder } = this.#parts;
+    if (!MISNAMED.test(name)) return undefined;
+    const path = `${folder}/${name}`;
+    try {
+      const size = disk.sizeOf(path);
+      if (size === undefined || size > TRANSFER_BYTES_MAX) return undefined;
+      const bytes = new Uint8Array(size);
+      const file = disk.open(path, { readOnly: true });
+      try {
+        if (await readAside(file, 0, bytes) < size) return undefined;
+      } finally {
+        file.close();
+      }
+      const hash = blake3(bytes);
+      await this.put(hash, bytes);
+      await this.flush();
+      disk.remove(path);
+      return hash;
+    } catch (error) {
+      throw toNetError(error, `Cannot take "${name}" for a chunk`);
+    }
+  }
+
+  async convert(hash: Uint8Array): Promise<boolean> {
+    const key = toHex(hash);
+    try {
+      return await this.#inTurn(key, () => this.#convert(hash, key));
+    } catch (error) {
+      throw toNetError(error, "Cannot convert chunk");
+    }
   }
 
   putAtMs(hash: Uint8Array): Promise<number | undefined> {
@@ -437,6 +507,26 @@ class DiskChunkStore implements FileChunkStore {
     return this.#packs?.remove(hash) ?? size;
   }
 
+  async #convert(hash: Uint8Array, key: string): Promise<boolean> {
+    const { loose, sealer, isSealing } = this.#parts;
+    const found = this.#find(hash, key);
+    if (found === undefined) return false;
+    const isSealed = found === "packed" ? this.#packs?.isSealed(hash) : found.form.isSealed;
+    if (isSealed === isSealing) return false;
+    const bytes = await this.#readFound(hash, key, found);
+    if (bytes === undefined) return false;
+    const stored = isSealing && sealer !== undefined ? sealer.seal(hash, bytes) : bytes;
+    if (found === "packed") {
+      this.#packs?.replace(hash, stored, isSealing);
+      return true;
+    }
+    await loose.write(key, formOf(isSealing, false), stored);
+    // Its name is safe before the other one goes.
+    await this.flush();
+    loose.remove(found);
+    return true;
+  }
+
   /** Gives dead bytes of packs back, aside from whoever made them so. */
   #tidy(): void {
     if (this.#isTidying || this.#packs?.isWasteful !== true || this.#isClosed) return;
@@ -466,9 +556,7 @@ function fit(
 
 async function countBytes(loose: LooseChunks): Promise<number> {
   let bytes = 0;
-  for (const shard of await loose.shards()) {
-    for (const key of (await loose.listShard(shard)).hashes) bytes += loose.find(key)?.size ?? 0;
-  }
+  for await (const key of loose.list("")) bytes += loose.find(key)?.size ?? 0;
   return bytes;
 }
 

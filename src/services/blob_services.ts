@@ -9,10 +9,12 @@ import {
   BlobService,
   createFlowMesh,
   createPolicyMemory,
+  createScrubMemory,
   FlowService,
   FolderService,
   PolicyService,
   ReplicaService,
+  ScrubService,
   TransferViewService,
 } from "./blobs/mod.ts";
 import type { MeshServices, NodeParts, OpenServices } from "./node_services.ts";
@@ -23,6 +25,7 @@ export interface BlobServices {
   readonly policy: PolicyService;
   /** What stays and what goes. */
   readonly keeping: BlobKeepingService;
+  readonly scrub: ScrubService;
   readonly blobs: BlobService;
   /** Folders as blobs. */
   readonly folders: FolderService;
@@ -53,7 +56,15 @@ export function addBlobServices(
     new BlobService({ ...deps, storage, mesh: mesh?.mesh, nat: mesh?.nat, policy })
   );
   const folders = new FolderService({ ...deps, storage, blobs, policy });
-  return { policy, keeping, blobs, folders };
+  const scrub = supervisor.add(() =>
+    new ScrubService({
+      ...deps,
+      storage,
+      memory: createScrubMemory(storage.ledger),
+      transfer: () => blobs.transfer,
+    }, { everyMs: config.scrubEveryMs, bytesPerSecond: config.scrubRate })
+  );
+  return { policy, keeping, scrub, blobs, folders };
 }
 
 /** What is told of blobs by calls. */

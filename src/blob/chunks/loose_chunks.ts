@@ -193,6 +193,14 @@ export class LooseChunks {
     return { hashes: [...hashes].sort(), strangers: strangers.sort() };
   }
 
+  /** Hashes of all chunks above `after`, in hex and in order. */
+  async *list(after: string): AsyncGenerator<string> {
+    for (const shard of await this.shards()) {
+      if (shard < shardOf(after)) continue;
+      for (const key of (await this.listShard(shard)).hashes) if (key > after) yield key;
+    }
+  }
+
   /** Puts all names on the device. */
   async sync(): Promise<void> {
     this.#throwIfFailed();

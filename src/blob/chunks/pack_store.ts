@@ -11,8 +11,7 @@
  * appended again, and the flush that does it fails or makes all of it durable. In the same way a pack with more
  * dead bytes than live ones is given up.
  */
-import { type Disk, fromHex, NetError, pause, toHex, toNetError } from "../../base/mod.ts";
-import { HASH_BYTES } from "../limits.ts";
+import { type Disk, NetError, pause, toHex, toNetError } from "../../base/mod.ts";
 import { PackFiles, SyncFailure } from "./pack_files.ts";
 import { chunkBytesOf, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
 import {
@@ -173,17 +172,35 @@ export class PackStore {
     return place && this.#files.writtenAtMs(place.pack);
   }
 
-  /** Hashes of all chunks. */
-  *list(): Generator<Uint8Array<ArrayBuffer>> {
-    let after: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-    for (let page = this.#index.page(after); page.length > 0; page = this.#index.page(after)) {
-      yield* page;
-      after = page.at(-1) ?? after;
+  /** Hashes of all chunks above `after`, in hex and in order. */
+  *list(after: string): Generator<string> {
+    // Those that wait are written as soon as they are many.
+    const waiting = [...this.#waiting.keys()].filter((key) => key > after).sort().reverse();
+    let last = Uint8Array.fromHex(after);
+    for (let page = this.#index.page(last); page.length > 0; page = this.#index.page(last)) {
+      for (const hash of page) {
+        const key = toHex(hash);
+        while ((waiting.at(-1) ?? "~") < key) yield waiting.pop() ?? "";
+        if (waiting.at(-1) === key) waiting.pop();
+        yield key;
+        last = hash;
+      }
     }
-    for (const key of [...this.#waiting.keys()]) {
-      const hash = fromHex(key, HASH_BYTES);
-      if (hash !== undefined) yield hash;
-    }
+    yield* waiting.reverse();
+  }
+
+  /** True when a chunk is sealed; `undefined` when it is not here. */
+  isSealed(hash: Uint8Array): boolean | undefined {
+    return (this.#waiting.get(toHex(hash)) ?? this.#index.find(hash))?.isSealed;
+  }
+
+  /** Puts another form in the place of a chunk that is here; durable with the next flush. */
+  replace(hash: Uint8Array, stored: Uint8Array, isSealed: boolean): void {
+    const key = toHex(hash);
+    const isNew = this.#waiting.get(key)?.isNew ?? false;
+    const size = stored.length - (isSealed ? SEAL_BYTES : 0);
+    this.#wait(key, { stored: stored.slice(), isSealed, size, isNew, isCopy: !isNew });
+    if (this.#waitingBytes >= this.#limits.gatherBytes) this.#writeWaiting();
   }
 
   /**

@@ -12,6 +12,7 @@ import { blobFolderMethods } from "./blob_folder_methods.ts";
 import { blobKeepingMethods } from "./blob_keeping_methods.ts";
 import { blobLookMethods } from "./blob_look_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
+import { blobScrubMethods } from "./blob_scrub_methods.ts";
 import { blobTransferMethods } from "./blob_transfer_methods.ts";
 import { blobReplicaMethods } from "./blob_replica_methods.ts";
 import { busMethods } from "./bus_methods.ts";
@@ -142,6 +143,7 @@ function allMethods(node: Node): readonly Method[] {
     ...blobFolderMethods(node),
     ...blobKeepingMethods(node),
     ...blobLookMethods(node),
+    ...blobScrubMethods(node),
     ...blobTransferMethods(node),
     ...blobReplicaMethods(node),
     ...logMethods(node),

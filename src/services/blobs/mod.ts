@@ -14,6 +14,8 @@ export * from "./flow_status.ts";
 export * from "./flow_store.ts";
 export * from "./policy_memory.ts";
 export * from "./policy_service.ts";
+export * from "./scrub_memory.ts";
+export * from "./scrub_service.ts";
 export * from "./transfer_view_service.ts";
 export * from "./replica_service.ts";
 export * from "./replicator.ts";

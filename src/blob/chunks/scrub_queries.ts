@@ -1,0 +1,15 @@
+/** Chunks that the blobs here need, in the order of a scrub. */
+import type { LedgerDb } from "../../core/ledger/mod.ts";
+
+/** Hashes of a page. */
+const PAGE = 1_000;
+
+/** Hashes above `after` that some blob refers to, ascending; none at the end. */
+export async function neededChunks(
+  db: LedgerDb,
+  after: Uint8Array | undefined,
+): Promise<readonly Uint8Array[]> {
+  let query = db.selectFrom("blob_chunk").select("hash").distinct().orderBy("hash").limit(PAGE);
+  if (after !== undefined) query = query.where("hash", ">", after);
+  return (await query.execute()).map(({ hash }) => hash);
+}
