@@ -6,6 +6,7 @@ import type { NetContext } from "./context.ts";
 import type { NodeCaller } from "./doors.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
 import { formatCount, numberOf, recordOf, textOf } from "./format.ts";
+import { appendBlob } from "./log_append_blob.ts";
 import { LOG_ANSWER_MS, LOG_ARGUMENT } from "./log_common.ts";
 import { type ByteInput, openInput, PIECE_BYTES, rawItems } from "./rpc_input.ts";
 import { LineReader } from "./line_reader.ts";
@@ -20,6 +21,9 @@ const BATCH_EVENTS_MAX = 16_384;
 const EVENT_BYTES_MAX = 64 * 1024 * 1024;
 
 interface AppendFlags extends SharedFlags {
+  readonly blob?: string;
+  readonly replicas?: string;
+  readonly wait?: string;
   readonly whole?: boolean;
   readonly raw?: boolean;
   readonly hex?: boolean;
@@ -52,10 +56,13 @@ export const logAppendCommand = buildCommand<AppendFlags, [string, string?], Net
       "--durable waits until it is on the device and survives the loss of power. --expect fails " +
       "with conflict when somebody else has appended meanwhile. Without a running node the events " +
       "are appended in the data folder.\n\n" +
+      "--blob stores a file and appends the reference to it, once it is as durable as asked; the " +
+      "token that --json and --token give is for net blob wait.\n\n" +
       'EXAMPLES\n  net log append app/orders \'{"kind":"order","total":12}\'\n' +
       "  tail -f app.log | net log append logs/app\n" +
       "  net log append pages @page.html --whole --durable\n" +
-      "  net log append app/orders 'next' --expect 42",
+      "  net log append app/orders 'next' --expect 42\n" +
+      "  net log append films --blob film.mkv --replicas 2",
   },
   parameters: {
     flags: bareRecord({
@@ -66,6 +73,9 @@ export const logAppendCommand = buildCommand<AppendFlags, [string, string?], Net
       inline: switchFlag("Keep events of exactly 8 bytes in the index"),
       batch: textFlag("N", `Append at most so many at a time; default: ${BATCH_EVENTS}`),
       expect: textFlag("SEQ", "Fail unless this is the next number of the log"),
+      blob: textFlag("FILE", "Store FILE as a blob, and append the reference to it"),
+      replicas: textFlag("N", "With --blob: N other nodes hold it before the event is appended"),
+      wait: textFlag("DURATION", "With --replicas: how long they may take; default: a minute"),
       token: switchFlag("Print a token for --after instead of a line for people"),
       ...SHARED_FLAGS,
     }),
@@ -79,7 +89,12 @@ export const logAppendCommand = buildCommand<AppendFlags, [string, string?], Net
       }],
     },
   },
-  async func(flags, channel, text = "-") {
+  async func(flags, channel, given) {
+    if (flags.blob !== undefined) {
+      await appendBlob(this, flags, channel, flags.blob, given);
+      return;
+    }
+    const text = given ?? "-";
     const isStream = text === "-";
     await runVerb(this, flags, async ({ output, signal }) => {
       const batchMax = wholeFlag("--batch", flags.batch, { max: BATCH_EVENTS_MAX }) ?? BATCH_EVENTS;

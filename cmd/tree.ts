@@ -12,6 +12,7 @@ import { blobReplicateCommand } from "./blob_replicate.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobScrubCommand } from "./blob_scrub.ts";
 import { blobStatCommand } from "./blob_stat.ts";
+import { blobWaitCommand } from "./blob_wait.ts";
 import { blobWhyCommand } from "./blob_why.ts";
 import { busPollCommand } from "./bus_poll.ts";
 import { busPublishCommand } from "./bus_publish.ts";
@@ -124,6 +125,7 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     replicate: blobReplicateCommand,
     replicas: blobReplicasCommand,
     holders: blobHoldersCommand,
+    wait: blobWaitCommand,
     policy: blobPolicyRoutes,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm" }),

@@ -42,6 +42,7 @@ import {
   type BenchService,
   type BlobCallServices,
   type BlobKeepingService,
+  BlobPublisher,
   type BlobService,
   type BlobServices,
   type BusService,
@@ -263,6 +264,17 @@ export class Node {
   /** What is being moved, here and at peers. */
   get transferView(): TransferViewService {
     return required(this.#blobCallServices?.transferView, "transfers");
+  }
+
+  /** Publishes blobs as events. */
+  get blobPublisher(): BlobPublisher {
+    return new BlobPublisher({
+      store: this.storage.blobs,
+      logs: this.logs,
+      state: this.state,
+      replicas: this.#replicas,
+      channels: this.#openServices?.channels,
+    });
   }
 
   /** Who holds what, and copies on purpose. */

@@ -96,3 +96,28 @@ Deno.test("blob put --replicas prints the address, and the receipt with --json",
     await Deno.remove(file);
   }
 });
+
+Deno.test("log append --blob puts, publishes and prints the token; blob wait takes it", async () => {
+  const published = { address: ADDRESS, token: "blob1~x", seq: 4, receipt: null };
+  const node = {
+    "blob.put": { address: ADDRESS, size: 9 },
+    "blob.publish": published,
+    "blob.wait": { address: ADDRESS, done: true, receipt: RECEIPT },
+  };
+  const argv = ["log", "append", "films", "--blob", "film.mkv", "--replicas", "2"];
+  const append = await runInMemory(argv, { node });
+  assert.equal(append.stdout, `appended ${ADDRESS} as event 4 to films\n`);
+  assert.deepEqual(append.calls[1]?.params, {
+    target: ADDRESS,
+    channel: "films",
+    copies: 2,
+    wait_ms: 60_000,
+  });
+  const token = await runInMemory([...argv, "--token"], { node });
+  assert.equal(token.stdout, "blob1~x\n");
+  const both = await runInMemory([...argv, "--hex"], { node });
+  assert.deepEqual([both.code, both.calls], [2, []]);
+  const wait = await runInMemory(["blob", "wait", "blob1~x", "--wait", "5s"], { node });
+  assert.match(wait.stdout, /^2 other nodes hold every chunk/);
+  assert.deepEqual(wait.calls[0]?.params, { token: "blob1~x", wait_ms: 5_000 });
+});

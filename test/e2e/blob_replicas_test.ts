@@ -74,6 +74,25 @@ Deno.test("five nodes: copies are taken, told, found over hops, and outlive two 
     assert.deepEqual([...row?.nodes as string[]].sort(), [...holders].sort());
   });
 
+  await t.step("a blob is published as an event when its copies are there", async () => {
+    const film = `${workspace.dir}/film`;
+    await Deno.writeFile(film, patternBytes(100_000, 8));
+    const appended = await first.home.json([
+      "log",
+      "append",
+      "films",
+      "--blob",
+      film,
+      "--replicas",
+      "1",
+    ]);
+    assert.equal((appended.receipt as Row).copies, 1);
+    const waited = await first.home.json(["blob", "wait", String(appended.token)]);
+    assert.deepEqual([waited.done, (waited.receipt as Row).copies], [true, 1]);
+    const stat = await first.home.json(["log", "stat", "films"]);
+    assert.equal(stat.persisted_seq, 1);
+  });
+
   await t.step("a receipt is never more than what was reached", async () => {
     const other = await first.home.json(["blob", "put", "-"], { stdin: "some other bytes" });
     const far = [

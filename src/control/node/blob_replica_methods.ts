@@ -9,7 +9,13 @@ import {
   parseBlobTarget,
 } from "../../blob/mod.ts";
 import type { Node } from "../../node.ts";
-import type { CopiesState, ReplicaReceipt } from "../../services/mod.ts";
+import { formatWriteToken } from "../../log/mod.ts";
+import {
+  type CopiesState,
+  formatBlobToken,
+  parseBlobToken,
+  type ReplicaReceipt,
+} from "../../services/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 
 const TARGET = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000));
@@ -107,6 +113,72 @@ export function blobReplicaMethods(node: Node): readonly Method[] {
         }
         const isHere = await node.storage.blobs.stat(hash) !== undefined;
         return { address: formatAddress(hash), here: isHere, holders };
+      },
+    }),
+    ...publishMethods(node),
+  ];
+}
+
+function publishMethods(node: Node): readonly Method[] {
+  return [
+    defineMethod({
+      name: "blob.publish",
+      access: "privileged",
+      summary: "Publish the reference to a blob as an event, once it is as durable as asked",
+      isReadOnly: false,
+      params: v.object({
+        target: TARGET,
+        channel: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
+        place: v.optional(v.picklist(["log", "channel"]), "log"),
+        copies: v.optional(
+          v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(COPIES_MAX - 1)),
+          0,
+        ),
+        wait_ms: v.optional(WAIT_MS, WAIT_MS_DEFAULT),
+      }),
+      handle: async ({ target, channel, place, copies, wait_ms }, { signal }) => {
+        const published = await node.blobPublisher.publish(addressOf(target), {
+          place,
+          channel,
+          peers: copies,
+          waitMs: wait_ms,
+          signal,
+        });
+        const { record, token, receipt, report } = published;
+        return {
+          address: formatAddress(record.address),
+          blob_ref: toHex(record.blobRef),
+          channel,
+          token: formatBlobToken(token),
+          seq: token.event === undefined ? null : Number(token.event.token.seq),
+          write_token: token.event === undefined ? null : formatWriteToken(token.event.token),
+          receipt: receipt === undefined ? null : describeReceipt(receipt),
+          delivered: report?.delivered ?? null,
+        };
+      },
+    }),
+    defineMethod({
+      name: "blob.wait",
+      access: "privileged",
+      summary: "Wait until a published blob is folded and as durable as was asked",
+      isReadOnly: false,
+      params: v.object({
+        token: v.pipe(v.string(), v.maxLength(512)),
+        wait_ms: v.optional(WAIT_MS, WAIT_MS_DEFAULT),
+      }),
+      handle: async ({ token: text, wait_ms }, { signal }) => {
+        const token = parseBlobToken(text);
+        if (token === undefined) {
+          throw new NetError("usage", "Cannot wait for blob: the token is not one of ours", {
+            next: "take it from net log append CHANNEL --blob FILE --json",
+          });
+        }
+        const receipt = await node.blobPublisher.wait(token, { waitMs: wait_ms, signal });
+        return {
+          address: formatAddress(token.address),
+          done: true,
+          receipt: receipt === undefined ? null : describeReceipt(receipt),
+        };
       },
     }),
   ];

@@ -1,5 +1,6 @@
 /** Blobs of a node: what is put, got and served, and what goes on about them by itself. */
 export * from "./blob_care.ts";
+export * from "./blob_publisher.ts";
 export * from "./blob_service.ts";
 export * from "./copy_keeper.ts";
 export * from "./copy_taker.ts";

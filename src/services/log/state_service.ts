@@ -140,6 +140,21 @@ export class StateService implements Service {
     return await restoreNetDb<Models, Own>(this.deps, { ...options, origin }, bundle);
   }
 
+  /**
+   * Resolves when every fold that is open over a log has an event in its state; at once without one.
+   *
+   * @throws CortexError `timeout`, `queue_full`, `stopped`; the signal's reason.
+   */
+  async whenFolded(
+    channel: string,
+    seq: bigint,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const folds = [...this.#open].filter((adapter) => adapter.channel === channel);
+    await Promise.all(folds.map((adapter) => adapter.waitForSeq(seq, timeoutMs, signal)));
+  }
+
   #keep(adapter: CortexAdapter<unknown>): () => void {
     // Others may have come, or the node may have stopped, while it folded.
     this.#requireRoom();
