@@ -62,15 +62,17 @@ const setCommand = buildCommand<SharedFlags, string[], NetContext>({
 const resetCommand = buildCommand<SharedFlags, string[], NetContext>({
   docs: {
     brief: "Give settings back their defaults",
-    fullDescription: "Gives settings of the policy of blobs back their defaults; all of them " +
-      "without a key. Then nothing moves by itself any more.\n\n" +
-      "EXAMPLES\n  net blob policy reset overflow.scope\n  net blob policy reset",
+    fullDescription:
+      "Gives settings of the policy of blobs back their defaults: one, a group, or " +
+      "all of them when none is named. Then nothing moves by itself any more.\n\n" +
+      "EXAMPLES\n  net blob policy reset overflow.scope\n  net blob policy reset overflow\n" +
+      "  net blob policy reset",
   },
   parameters: {
     flags: bareRecord(SHARED_FLAGS),
     positional: {
       kind: "array",
-      parameter: { parse: String, placeholder: "KEY", brief: "A setting; repeatable" },
+      parameter: { parse: String, placeholder: "KEY", brief: "A setting or a group; repeatable" },
     },
   },
   async func(flags, ...keys) {

@@ -12,13 +12,18 @@ import {
   HOLD_SERVICE,
   OVERFLOW_SERVICE,
 } from "../../blob/mod.ts";
+import {
+  type Announcement,
+  type CapabilitySet,
+  ingestCapabilities,
+} from "../../core/capability/mod.ts";
 import type { Rpc } from "../../rpc/mod.ts";
 import type { CapabilityService } from "../capabilities/mod.ts";
 
 /** What {@linkcode createFlowMesh} needs. */
 export interface FlowMeshDeps {
   readonly nodeId: bigint;
-  readonly capabilities: Pick<CapabilityService, "own" | "known" | "values" | "contribute">;
+  readonly capabilities: Pick<CapabilityService, "own" | "get" | "values" | "contribute">;
   readonly connectedPeers: () => readonly bigint[];
   readonly rttMs: (nodeId: bigint) => number | undefined;
   readonly transfer: () => BlobTransfer | undefined;
@@ -28,28 +33,35 @@ export interface FlowMeshDeps {
 /** Creates it. */
 export function createFlowMesh(deps: FlowMeshDeps): FlowMesh {
   const { nodeId, capabilities, connectedPeers, rttMs, rpc } = deps;
-  const peerOf = (id: bigint, connected: ReadonlySet<bigint>): FlowPeer | undefined => {
-    const known = capabilities.known(id);
-    if (known === undefined) return undefined;
-    return {
-      nodeId: id,
-      tags: known.set.tags,
-      isConnected: connected.has(id) && !known.isStale,
-      rttMs: rttMs(id),
-    };
+  // A look at every peer every few seconds: what is believed of an announcement is worked out once.
+  const believed = new WeakMap<CapabilitySet, readonly string[]>();
+  const tagsOf = (set: CapabilitySet): readonly string[] => {
+    const tags = believed.get(set) ?? ingestCapabilities(set).tags;
+    believed.set(set, tags);
+    return tags;
   };
+  const peerOf = (
+    { nodeId: id, capabilities: set }: Announcement,
+    connected: ReadonlySet<bigint>,
+  ): FlowPeer => ({
+    nodeId: id,
+    tags: tagsOf(set),
+    isConnected: connected.has(id),
+    rttMs: rttMs(id),
+  });
   return {
     nodeId,
     ownTags: () => capabilities.own.capabilities.tags,
     *peers() {
       const connected = new Set(connectedPeers());
       for (const announcement of capabilities.values()) {
-        if (announcement.nodeId === nodeId) continue;
-        const peer = peerOf(announcement.nodeId, connected);
-        if (peer !== undefined) yield peer;
+        if (announcement.nodeId !== nodeId) yield peerOf(announcement, connected);
       }
     },
-    peer: (id) => peerOf(id, new Set(connectedPeers())),
+    peer: (id) => {
+      const announcement = capabilities.get(id);
+      return announcement && peerOf(announcement, new Set(connectedPeers()));
+    },
     say: (source, tags) => {
       try {
         capabilities.contribute(source, tags.length === 0 ? undefined : { tags });

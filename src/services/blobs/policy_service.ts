@@ -84,10 +84,15 @@ export class PolicyService implements Service {
     return done;
   }
 
-  /** Gives settings back the values they had; all of them without keys. */
-  reset(keys: readonly string[] = []): Promise<readonly string[]> {
-    const chosen = keys.length > 0 ? keys : POLICY_FIELDS.map(({ key }) => key);
-    return this.set(chosen.map((key) => [key, "default"]));
+  /** Gives settings back the values they had: by key, by group, or all of them when none is named. */
+  reset(names: readonly string[] = []): Promise<readonly string[]> {
+    const keysOf = (name?: string) =>
+      POLICY_FIELDS.filter(({ group }) => group === (name ?? group)).map(({ key }) => key);
+    const keys = names.length === 0 ? keysOf() : names.flatMap((name) => {
+      const group = keysOf(name);
+      return group.length > 0 ? group : [name];
+    });
+    return this.set(keys.map((key) => [key, "default"]));
   }
 
   async #set(changes: readonly (readonly [string, string])[]): Promise<readonly string[]> {

@@ -24,7 +24,10 @@ Deno.test("PolicyService keeps what was set over restarts, and nothing that was 
   assert.deepEqual(second.current, first.current);
   assert.ok(second.current.overflow.isEnabled);
   assert.deepEqual(await second.reset(["overflow.scope"]), ["overflow.scope"]);
-  assert.deepEqual(await second.reset(), ["overflow.enabled"]);
+  await second.set([["overflow.scope", "zone"], ["cache", "on"]]);
+  assert.deepEqual(await second.reset(["overflow"]), ["overflow.enabled", "overflow.scope"]);
+  await assert.rejects(second.reset(["overflows"]), { code: "usage" });
+  assert.deepEqual(await second.reset(), ["cache.enabled"]);
   assert.deepEqual(await second.reset(), []);
   const third = createService(ledger);
   await third.start();
