@@ -1,5 +1,5 @@
 /** Chunks in the ledger: what is here, who refers to each, who holds it, and since when (`dataforts.md` 10). */
-import type { LedgerDb } from "../core/ledger/mod.ts";
+import { type LedgerDb, upsertChunkRows } from "../core/ledger/mod.ts";
 import { hashRange } from "./hash_range.ts";
 
 /** Why a chunk is held though no blob refers to it. */
@@ -50,6 +50,10 @@ export async function upsertChunks(
   chunks: readonly (ChunkEntry & { readonly firstSeenMs?: number })[],
   nowMs: number,
 ): Promise<void> {
+  const isMany = chunks.length > ROWS_PER_INSERT;
+  if (isMany && chunks.every(({ firstSeenMs }) => firstSeenMs === undefined)) {
+    return await upsertChunkRows(db, chunks, nowMs);
+  }
   for (let start = 0; start < chunks.length; start += ROWS_PER_INSERT) {
     const rows = chunks.slice(start, start + ROWS_PER_INSERT).map((
       { hash, size, firstSeenMs },

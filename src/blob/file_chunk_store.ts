@@ -362,9 +362,10 @@ class DiskChunkStore implements FileChunkStore {
     return false;
   }
 
-  #find(hash: Uint8Array, key: string): Found | undefined {
+  #find(hash: Uint8Array, key: string, isOneOfMany = false): Found | undefined {
     if (this.#packs?.has(hash) !== undefined) return "packed";
-    return this.#parts.loose.find(key);
+    const { loose } = this.#parts;
+    return isOneOfMany ? loose.findQuickly(key) : loose.find(key);
   }
 
   async #write(
@@ -374,7 +375,7 @@ class DiskChunkStore implements FileChunkStore {
     options: StoreChunkOptions,
   ): Promise<"stored" | "present"> {
     const { isDurable = true, isPacked = false } = options;
-    const found = this.#find(hash, key);
+    const found = this.#find(hash, key, isPacked);
     // Reading it again makes a put the way to repair a file that was damaged.
     if (found !== undefined && await this.#readFound(hash, key, found) !== undefined) {
       if (isDurable) await this.#settle(key, found);

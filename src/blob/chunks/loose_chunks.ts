@@ -23,6 +23,7 @@ import {
   parseChunkName,
   shardOf,
 } from "./chunk_names.ts";
+import { ShardNames } from "./_shard_names.ts";
 import { SEAL_BYTES } from "./sealing.ts";
 
 /** Folder of files that are being written; whatever is in it at the start is left from a crash. */
@@ -49,6 +50,7 @@ export class LooseChunks {
   readonly #shards = new Set<string>();
   /** Folders with names that may not be on the device; the empty text is the top one. */
   readonly #unsynced = new Set<string>();
+  readonly #names: ShardNames;
   #tempNumber = 0;
   /** Set when the device refused names: what it kept of them nobody knows until they are read again. */
   #failure: NetError | undefined;
@@ -60,6 +62,7 @@ export class LooseChunks {
   constructor(disk: Disk, folder: string, canBeSealed: boolean) {
     this.#disk = disk;
     this.#folder = folder;
+    this.#names = new ShardNames(disk, folder);
     this.#forms = CHUNK_FORMS.filter(({ isSealed }) => canBeSealed || !isSealed);
   }
 
@@ -86,6 +89,11 @@ export class LooseChunks {
     return undefined;
   }
 
+  /** The same for one of very many that are put: a file that somebody else brought may be missed. */
+  findQuickly(key: string): LooseChunk | undefined {
+    return this.#names.isAbsent(key) ? undefined : this.find(key);
+  }
+
   /** Path of a chunk in a form. */
   pathOf(key: string, form: ChunkForm): string {
     return `${this.#folder}/${shardOf(key)}/${key}${form.suffix}`;
@@ -95,6 +103,7 @@ export class LooseChunks {
   async write(key: string, form: ChunkForm, bytes: Uint8Array): Promise<void> {
     this.#throwIfFailed();
     this.#prepareShard(shardOf(key));
+    this.#names.note(key);
     const temp = `${this.#folder}/${TEMP_FOLDER}/${key}.${this.#tempNumber++}`;
     try {
       const file = this.#disk.open(temp, { createNew: true });
