@@ -3,6 +3,7 @@ import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
 import { absolutePath } from "../src/config/mod.ts";
 import { showProgress } from "./blob_common.ts";
+import { FORM_FLAGS, type FormFlags, formParams } from "./blob_form.ts";
 import {
   DURABILITY_FLAGS,
   type DurabilityFlags,
@@ -22,7 +23,7 @@ import { runVerb } from "./verb.ts";
 const PIECE_BYTES = 512 * 1024;
 
 /** Values of its flags. */
-interface PutFlags extends SharedFlags, DurabilityFlags {
+interface PutFlags extends SharedFlags, DurabilityFlags, FormFlags {
   readonly skipUnreadable?: boolean;
 }
 
@@ -34,14 +35,16 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
       "input. A folder is stored with all its files, folders and links; what cannot be read stops " +
       "it, or is left out with --skip-unreadable. Without a running node the blob is stored in " +
       "the data folder, and is offered to others once a node runs. With --replicas N it ends when " +
-      "N other nodes hold every chunk too, and the nodes see to that number from then on.\n\n" +
+      "N other nodes hold every chunk too, and the nodes see to that number from then on. With --cdc or " +
+      "--ec the blob is a tree; so is everything above 16 GiB.\n\n" +
       "EXAMPLES\n  net blob put big.iso\n  net blob put docs\n  tar c docs | net blob put -\n" +
       "  net blob put big.iso --replicas 2 --wait 5m\n" +
-      "  net blob put big.iso --json",
+      "  net blob put big.iso --cdc --ec 10+4\n  net blob put big.iso --json",
   },
   parameters: {
     flags: bareRecord({
       skipUnreadable: switchFlag("Of a folder: leave out what cannot be stored, and list it"),
+      ...FORM_FLAGS,
       ...DURABILITY_FLAGS,
       ...SHARED_FLAGS,
     }),
@@ -61,15 +64,17 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
       // Without a node there is nobody who could take a copy.
       const open = peers > 0 ? connectNode : connectOrOpen;
       const node = await open(this, flags, signal);
+      const form = formParams(flags);
       const label = file === "-" ? "put" : `put ${file.replace(/\/+$/, "").split("/").at(-1)}`;
       const { progress, onProgress } = showProgress(this, label, output.isQuiet);
+      const onBytes = (bytes: number) => progress.update(bytes, undefined);
       try {
         const result = recordOf(
           kind === "stream"
-            ? await upload(this, node, file, signal, (bytes) => progress.update(bytes, undefined))
+            ? await upload(this, node, { file, form }, signal, onBytes)
             : kind === "folder"
             ? await putFolder(this, node, file, flags, { signal, onProgress })
-            : await node.call("blob.put", { path: absolutePath(file, this.io.cwd) }, {
+            : await node.call("blob.put", { path: absolutePath(file, this.io.cwd), ...form }, {
               signal,
               onProgress,
             }),
@@ -123,11 +128,11 @@ async function kindOf(context: NetContext, file: string): Promise<"file" | "fold
 async function upload(
   context: NetContext,
   node: NodeCaller,
-  file: string,
+  { file, form }: { readonly file: string; readonly form: Readonly<Record<string, unknown>> },
   signal: AbortSignal,
   onBytes: (doneBytes: number) => void,
 ): Promise<unknown> {
-  const { upload: id } = recordOf(await node.call("blob.upload_begin", {}, { signal }));
+  const { upload: id } = recordOf(await node.call("blob.upload_begin", form, { signal }));
   const source = file === "-" ? undefined : await Deno.open(absolutePath(file, context.io.cwd));
   try {
     const read = (into: Uint8Array) => source?.read(into) ?? context.io.readStdin(into);

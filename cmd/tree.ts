@@ -1,6 +1,8 @@
 /** The tree of verbs: which words lead where. */
 import { buildRouteMap } from "@stricli/core";
 import { benchTransportCommand } from "./bench_transport.ts";
+import { blobBenchCommand } from "./blob_bench.ts";
+import { blobCatCommand } from "./blob_cat.ts";
 import { blobGcCommand } from "./blob_gc.ts";
 import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
@@ -9,6 +11,7 @@ import { blobPinCommand, blobUnpinCommand } from "./blob_pin.ts";
 import { blobPutCommand } from "./blob_put.ts";
 import { blobHoldersCommand, blobReplicasCommand } from "./blob_replicas.ts";
 import { blobReplicateCommand } from "./blob_replicate.ts";
+import { blobRepairCommand } from "./blob_repair.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobScrubCommand } from "./blob_scrub.ts";
 import { blobStatCommand } from "./blob_stat.ts";
@@ -114,6 +117,7 @@ const blobRoutes = buildRouteMap<string, NetContext>({
   routes: bareRecord({
     put: blobPutCommand,
     get: blobGetCommand,
+    cat: blobCatCommand,
     ls: blobLsCommand,
     stat: blobStatCommand,
     rm: blobRmCommand,
@@ -122,6 +126,8 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     why: blobWhyCommand,
     gc: blobGcCommand,
     scrub: blobScrubCommand,
+    repair: blobRepairCommand,
+    bench: blobBenchCommand,
     replicate: blobReplicateCommand,
     replicas: blobReplicasCommand,
     holders: blobHoldersCommand,

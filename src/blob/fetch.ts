@@ -85,6 +85,13 @@ export interface GotBlob {
   readonly localBytes: number;
 }
 
+/** Some bytes of a blob: from `start` to before `end`, or the `last` so many; what is not there is left out. */
+export interface WantedRange {
+  readonly start?: bigint;
+  readonly end?: bigint;
+  readonly last?: bigint;
+}
+
 /** Where a blob is described. */
 export interface LocatedBlob {
   readonly ref: BlobRef;
@@ -123,11 +130,11 @@ export interface BlobFetcher {
   /**
    * Gives some bytes of a blob in order, verified chunk by chunk; the whole is not.
    *
-   * @throws RangeError when the range is not within the blob; as `get`.
+   * @throws NetError `usage` when the range begins behind the end; as `get`.
    */
   readRange(
     target: BlobTarget,
-    range: ByteRange,
+    range: WantedRange,
     options?: { readonly signal?: AbortSignal },
   ): AsyncGenerator<Uint8Array, void, undefined>;
 }
@@ -263,7 +270,7 @@ class StoreBlobFetcher implements BlobFetcher {
 
   async *readRange(
     target: BlobTarget,
-    range: ByteRange,
+    wanted: WantedRange,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const { ref, peer, isSizeKnown } = await this.locate(target, { signal });
@@ -272,9 +279,11 @@ class StoreBlobFetcher implements BlobFetcher {
     try {
       if (ref.kind === "small" && !isSizeKnown) {
         const { bytes } = await reader.read(ref.hash, { signal });
-        yield partOf(bytes, range);
+        const { start, end } = rangeWithin(wanted, BigInt(bytes.length));
+        yield bytes.subarray(Number(start), Number(end));
         return;
       }
+      const range = rangeWithin(wanted, BigInt(ref.size));
       const options = { ...this.#readOptions(new Arrivals(reader, () => {}), signal), range };
       for await (const { bytes } of readBlob(ref, options)) yield bytes;
       if (this.#deps.keepsFetched?.() === false) await reader.dropKept();
@@ -317,13 +326,18 @@ class StoreBlobFetcher implements BlobFetcher {
   }
 }
 
-/** Some bytes of a chunk whose size nobody knew before. */
-function partOf(bytes: Uint8Array, { start, end }: ByteRange): Uint8Array {
-  if (start >= 0n && start <= end && end <= BigInt(bytes.length)) {
-    return bytes.subarray(Number(start), Number(end));
+/** The part of a wanted range that there is. */
+function rangeWithin({ start = 0n, end, last }: WantedRange, size: bigint): ByteRange {
+  if (last !== undefined) return { start: last < size ? size - last : 0n, end: size };
+  if (start <= size && (end === undefined || start <= end)) {
+    return { start, end: end === undefined || end > size ? size : end };
   }
-  throw new RangeError(
-    `Cannot read blob: range is ${start}..${end}, must be in 0..${bytes.length}`,
+  throw new NetError(
+    "usage",
+    `Cannot read range: it begins at ${start}, the blob has ${size} bytes`,
+    {
+      next: "ask for bytes that are there",
+    },
   );
 }
 

@@ -2,7 +2,13 @@
  * The storage service: ledger, chunk store and blob store of one data folder, or of memory.
  */
 import type { Clock } from "../base/mod.ts";
-import { type BlobStore, type ChunkStore, createBlobStore } from "../blob/mod.ts";
+import {
+  type BlobStore,
+  type ChunkStore,
+  createBlobStore,
+  createWorkPool,
+  type WorkPool,
+} from "../blob/mod.ts";
 import {
   type Ledger,
   openLedger,
@@ -32,6 +38,8 @@ export interface Storage extends Service {
   readonly ledger: Ledger;
   readonly chunks: ChunkStore;
   readonly blobs: BlobStore;
+  /** Who hashes large blobs; ends with this. */
+  readonly work: WorkPool;
   readonly memory: MeshMemory;
 }
 
@@ -50,7 +58,9 @@ export async function openStorage(
   const ledger = openLedger({ path: folder === undefined ? ":memory:" : `${folder}/net.db` });
   try {
     const chunks = await openChunks({ ledger, clock, log }, folder, settings);
-    const blobs = await createBlobStore({ ledger, chunks, clock, log });
+    const work = createWorkPool({ clock });
+    const blobs = await createBlobStore({ ledger, chunks, clock, log, work });
+    metrics.register("blob_work", () => ({ ...work.counters }));
     metrics.register("blob_store", () => ({
       corrupt_chunks_total: chunks.counters.corrupt,
       refused_chunks_total: chunks.counters.refused,
@@ -62,11 +72,13 @@ export async function openStorage(
       ledger,
       chunks,
       blobs,
+      work,
       memory: createMeshMemory(ledger, clock),
       start: () => Promise.resolve(),
       stop: async () => {
         if (!isOpen) return;
         isOpen = false;
+        work.stop();
         await blobs.settle();
         await chunks.close();
         await ledger.close();

@@ -65,7 +65,12 @@ export async function repairTree(ref: TreeRef, options: RepairTreeOptions): Prom
   return report;
 }
 
-async function repairStripe(
+/**
+ * Repairs one stripe, as {@linkcode repairTree} does all of them.
+ *
+ * @param report What is counted there is counted here.
+ */
+export async function repairStripe(
   stripe: Stripe,
   report: RepairReport,
   options: RepairTreeOptions,

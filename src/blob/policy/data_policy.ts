@@ -8,6 +8,7 @@ import { NetError } from "../../base/mod.ts";
 import { LINK_BYTES_PER_SECOND } from "./bandwidth.ts";
 import { RETENTION_FLOOR_MS } from "./gc.ts";
 import { HEALTH_MARKS } from "./health_gate.ts";
+import { TREE_FAN_OUT } from "../limits.ts";
 import { GIB, HEAT_ENTRIES_MAX, HOUR_MS, MIB } from "./limits.ts";
 import { formatSetting, parseSetting, POLICY_FIELDS, type PolicyField } from "./policy_fields.ts";
 import type { DataScope } from "./scope.ts";
@@ -68,6 +69,19 @@ export interface DataPolicy {
   readonly cache: {
     readonly isEnabled: boolean;
     readonly capBytes: number;
+  };
+  /** The form of blobs that are put without asking for one. */
+  readonly put: {
+    readonly chunking: "fixed" | "content_defined";
+    /** Data and parity chunks of a stripe; both 0: copies alone. */
+    readonly dataChunks: number;
+    readonly parityChunks: number;
+  };
+  readonly read: {
+    /** Nodes of trees that are kept in memory; 0 keeps none. */
+    readonly nodeCacheBytes: number;
+    /** Writes back what had to be restored. */
+    readonly repairs: boolean;
   };
   /** Gets. */
   readonly fetch: {
@@ -137,6 +151,8 @@ export const DEFAULT_DATA_POLICY: DataPolicy = {
   // The quota of the store bounds them in any case.
   replicas: { isAccepting: true, capBytes: 1_024 * GIB },
   cache: { isEnabled: false, capBytes: GIB },
+  put: { chunking: "fixed", dataChunks: 0, parityChunks: 0 },
+  read: { nodeCacheBytes: 0, repairs: false },
   fetch: { keepsChunks: true, remote: "cancel" },
   staging: { checkpointBytes: 64 * MIB, ttlMs: 24 * HOUR_MS },
   gc: { retentionFloorMs: RETENTION_FLOOR_MS, pressureRatio: 0.95 },
@@ -210,7 +226,7 @@ function valueOf(policy: DataPolicy, field: PolicyField): unknown {
 }
 
 function requireConsistent(policy: DataPolicy): void {
-  const { greedy, gravity, overflow, health } = policy;
+  const { greedy, gravity, overflow, health, put } = policy;
   const faults: readonly [boolean, string][] = [
     [
       gravity.isEnabled && !greedy.isEnabled,
@@ -223,6 +239,14 @@ function requireConsistent(policy: DataPolicy): void {
     [
       overflow.lowWaterRatio >= overflow.highWaterRatio,
       "overflow.low_water_ratio is not below overflow.high_water_ratio: the node would flap",
+    ],
+    [
+      (put.dataChunks === 0) !== (put.parityChunks === 0),
+      "put.data_chunks and put.parity_chunks go together: both are 0, or neither",
+    ],
+    [
+      put.dataChunks + put.parityChunks > TREE_FAN_OUT,
+      `put.data_chunks and put.parity_chunks are more than ${TREE_FAN_OUT} together`,
     ],
     [
       health.healthyRatio >= health.unhealthyRatio,

@@ -136,6 +136,32 @@ const ROWS: readonly (readonly [key: string, name: string, PolicyValues, about: 
   ["replicas.cap", "capBytes", bytes(0), "most that copies for others take"],
   ["cache.enabled", "isEnabled", SWITCH, "keep a copy of what is fetched"],
   ["cache.cap", "capBytes", bytes(MIB), "most that copies take"],
+  [
+    "put.chunking",
+    "chunking",
+    { kind: "word", words: ["fixed", "content_defined"] },
+    "how blobs are cut that are put without --cdc",
+  ],
+  [
+    "put.data_chunks",
+    "dataChunks",
+    { kind: "count", min: 0, max: 127 },
+    "data chunks of a stripe of blobs that are put without --ec, 0 for copies alone",
+  ],
+  [
+    "put.parity_chunks",
+    "parityChunks",
+    // As many as have room while they grow, whatever the chunking.
+    { kind: "count", min: 0, max: 8 },
+    "parity chunks of such a stripe",
+  ],
+  [
+    "read.node_cache",
+    "nodeCacheBytes",
+    { kind: "bytes", min: 0, max: GIB },
+    "memory for nodes of trees, for reads of ranges; 64MiB is plenty",
+  ],
+  ["read.repair", "repairs", SWITCH, "write back what a read had to restore from parity"],
   ["fetch.keep", "keepsChunks", SWITCH, "chunks of a complete get stay until room is needed"],
   [
     "fetch.remote",

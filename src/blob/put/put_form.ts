@@ -11,6 +11,7 @@ import {
 } from "../cut/chunking.ts";
 import { type BlobEncoding, REPLICATED } from "../encoding.ts";
 import { CHUNK_BYTES, TREE_FAN_OUT } from "../limits.ts";
+import type { DataPolicy } from "../policy/data_policy.ts";
 
 /** The form of a blob. */
 export interface PutForm {
@@ -25,6 +26,15 @@ export interface PutForm {
 
 /** Small, Manifest, or a tree above 16 GiB: what every node reads. */
 export const PLAIN_FORM: PutForm = { chunking: FIXED_CHUNKING, encoding: REPLICATED };
+
+/** The form that a policy gives to blobs that are put without asking for one. */
+export function putFormOf({ put }: Pick<DataPolicy, "put">): PutForm {
+  const { chunking, dataChunks: data, parityChunks: parity } = put;
+  return {
+    chunking: chunking === "fixed" ? FIXED_CHUNKING : CONTENT_DEFINED_CHUNKING,
+    encoding: data === 0 ? REPLICATED : { kind: "reed_solomon", data, parity },
+  };
+}
 
 /** Room for the parity of one stripe while it grows; 8 chunks of 16 MiB or 32 of 4 MiB. */
 export const PARITY_BYTES_MAX = 128 * 1024 * 1024;

@@ -4,4 +4,5 @@ export type { OnRestored } from "./_stripe_reader.ts";
 export * from "./chunk_reader.ts";
 export * from "./node_cache.ts";
 export * from "./read_blob.ts";
+export * from "./repair_blob.ts";
 export * from "./repair_on_read.ts";

@@ -20,7 +20,8 @@ export interface NodeCacheStats {
 
 /** The least recently used go first. */
 export class TreeNodeCache {
-  readonly #bytesMax: number;
+  /** Most it holds. */
+  readonly bytesMax: number;
   readonly #nodes = new Map<string, Uint8Array>();
   #bytes = 0;
   #hits = 0;
@@ -28,7 +29,7 @@ export class TreeNodeCache {
 
   /** @param bytesMax Most it holds; 0 holds nothing. */
   constructor(bytesMax = NODE_CACHE_BYTES) {
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
   }
 
   /** The bytes of a node; not to be changed. */
@@ -48,12 +49,12 @@ export class TreeNodeCache {
   /** Keeps a node, unless it is larger than all there is. */
   add(hash: Uint8Array, bytes: Uint8Array): void {
     const cost = bytes.length + ENTRY_BYTES;
-    if (cost > this.#bytesMax) return;
+    if (cost > this.bytesMax) return;
     this.remove(hash);
     this.#nodes.set(toHex(hash), bytes.slice());
     this.#bytes += cost;
     for (const [key, oldest] of this.#nodes) {
-      if (this.#bytes <= this.#bytesMax) break;
+      if (this.#bytes <= this.bytesMax) break;
       this.#nodes.delete(key);
       this.#bytes -= oldest.length + ENTRY_BYTES;
     }

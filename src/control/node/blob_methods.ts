@@ -6,7 +6,13 @@
  */
 import * as v from "../../schema/mod.ts";
 import { idToHex, toHex } from "../../base/mod.ts";
-import { type BlobProgress, parseBlobTarget } from "../../blob/mod.ts";
+import {
+  type BlobProgress,
+  type BlobRef,
+  formatAddress,
+  formatEncoding,
+  parseBlobTarget,
+} from "../../blob/mod.ts";
 import type { Node } from "../../node.ts";
 import type { PutResult } from "../../services/mod.ts";
 import { type CallContext, defineMethod, type Method } from "../method.ts";
@@ -17,6 +23,11 @@ const PATH = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4_096));
 const UPLOAD = v.pipe(v.string(), v.uuid());
 /** 512 KiB as base64: fits the 1 MiB line. */
 const PIECE_TEXT_MAX = 700_000;
+/** The form of a put: cut by content, and data and parity chunks of a stripe, as `10+4`. */
+const FORM_WORDS = {
+  cdc: v.optional(v.boolean()),
+  ec: v.optional(v.pipe(v.string(), v.maxLength(16))),
+};
 
 /** The methods about blobs. */
 export function blobMethods(node: Node): readonly Method[] {
@@ -26,11 +37,16 @@ export function blobMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Store a file of this machine as a blob",
       isReadOnly: false,
-      params: v.object({ path: PATH, label: v.optional(v.pipe(v.string(), v.maxLength(255))) }),
-      handle: async ({ path, label }, context) => {
+      params: v.object({
+        path: PATH,
+        label: v.optional(v.pipe(v.string(), v.maxLength(255))),
+        ...FORM_WORDS,
+      }),
+      handle: async ({ path, label, cdc, ec }, context) => {
         const { signal } = context;
+        const form = node.blobs.putForm({ cdc, ec });
         return describePut(
-          await node.blobs.putFile(path, { label, signal, onProgress: reporter(context) }),
+          await node.blobs.putFile(path, { label, form, signal, onProgress: reporter(context) }),
         );
       },
     }),
@@ -82,8 +98,8 @@ function uploadMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Begin a blob that comes in pieces",
       isReadOnly: false,
-      params: v.object({}),
-      handle: () => ({ upload: node.blobs.uploads.begin() }),
+      params: v.object(FORM_WORDS),
+      handle: (words) => ({ upload: node.blobs.uploads.begin(node.blobs.putForm(words)) }),
     }),
     defineMethod({
       name: "blob.upload_append",
@@ -131,6 +147,14 @@ function describePut({ stored, seconds }: PutResult): object {
     blob_ref: toHex(stored.blobRef),
     size: stored.size,
     chunks: stored.chunkCount,
+    ...describeForm(stored.ref),
     seconds,
   };
+}
+
+/** What the reference is, and of a tree its root and what protects it. */
+function describeForm(ref: BlobRef): object {
+  if (ref.kind !== "tree") return { kind: ref.kind };
+  const { kind, rootHash, depth, encoding } = ref;
+  return { kind, root: formatAddress(rootHash), depth, ec: formatEncoding(encoding) };
 }

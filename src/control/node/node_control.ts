@@ -15,6 +15,7 @@ import { blobMethods } from "./blob_methods.ts";
 import { blobScrubMethods } from "./blob_scrub_methods.ts";
 import { blobTransferMethods } from "./blob_transfer_methods.ts";
 import { blobReplicaMethods } from "./blob_replica_methods.ts";
+import { blobTreeMethods } from "./blob_tree_methods.ts";
 import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
 import { channelMethods } from "./channel_methods.ts";
@@ -146,6 +147,7 @@ function allMethods(node: Node): readonly Method[] {
     ...blobScrubMethods(node),
     ...blobTransferMethods(node),
     ...blobReplicaMethods(node),
+    ...blobTreeMethods(node),
     ...logMethods(node),
     ...busMethods(node),
     ...dbMethods(node),

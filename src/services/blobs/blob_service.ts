@@ -6,28 +6,42 @@
 import { type Clock, NetError, systemRandom, toNetError } from "../../base/mod.ts";
 import {
   type BlobFetcher,
+  type BlobRepairReport,
   type BlobSink,
   type BlobTarget,
   type BlobTransfer,
-  type ByteRange,
   type ByteSource,
+  type ChunkReader,
   createBlobFetcher,
   createBlobTransfer,
+  decodeBlobRef,
+  formatAddress,
   type GetBlobOptions,
   type GetIntoOptions,
   type GotBlob,
   type HolderFinder,
   linkBytesPerSecond,
   type LocatedBlob,
+  MeshChunks,
   type OnBlobProgress,
+  parsePutForm,
+  PLAIN_FORM,
   type PutBlobOptions,
+  type PutForm,
+  putFormOf,
+  type PutFormWords,
+  repairBlob,
+  RepairOnRead,
   type StoredBlob,
+  TreeNodeCache,
+  type WantedRange,
 } from "../../blob/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../../observe/mod.ts";
 import type { MeshService } from "../mesh.ts";
 import type { NatService } from "../nat/mod.ts";
 import type { Storage } from "../storage.ts";
+import { hashOf, notHere } from "./_target.ts";
 import type { PolicyService } from "./policy_service.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -48,6 +62,8 @@ export interface BlobServiceDeps {
 /** Options of {@linkcode BlobService.putFile}. */
 export interface PutFileOptions {
   readonly label?: string;
+  /** What the policy says when left out. */
+  readonly form?: PutForm;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnBlobProgress;
 }
@@ -63,6 +79,13 @@ export interface GetResult extends GotBlob {
   readonly seconds: number;
 }
 
+/** A blob that was looked after. */
+export interface RepairedBlob {
+  readonly address: Uint8Array;
+  readonly size: number;
+  readonly report: BlobRepairReport;
+}
+
 /** Blobs of a node and of its peers. */
 export class BlobService implements Service {
   readonly name = "blobs";
@@ -71,16 +94,33 @@ export class BlobService implements Service {
   #transfer: BlobTransfer | undefined;
   #stopListening: (() => void) | undefined;
   #finder: HolderFinder | undefined;
+  /** Nodes of trees; `undefined` while the policy gives them no memory. */
+  #nodes: TreeNodeCache | undefined;
+  #stopForgetting: (() => void) | undefined;
+  readonly #repairs: RepairOnRead;
 
   constructor(deps: BlobServiceDeps) {
     this.#deps = deps;
-    this.uploads = new Uploads({ blobs: deps.storage.blobs, clock: deps.clock });
+    this.uploads = new Uploads({ blobs: this, clock: deps.clock });
+    const { clock, log, storage } = deps;
+    const addChunk = storage.blobs.addChunk.bind(storage.blobs);
+    this.#repairs = new RepairOnRead({ clock, log, addChunk });
   }
 
   start(): Promise<void> {
     const { mesh, nat, clock, log, storage, metrics, policy } = this.#deps;
     const { blobs } = storage;
     metrics.register("blobs", () => ({ ...blobs.counters }));
+    metrics.register("blob_reads", () => ({ ...this.#repairs.counters, ...this.#nodeStats() }));
+    this.#configureNodes();
+    const stopNodes = policy?.onChange(() => this.#configureNodes());
+    const stopChanges = blobs.onChange(({ kind, hash }) => {
+      if (kind === "removed") this.#nodes?.remove(hash);
+    });
+    this.#stopForgetting = () => {
+      stopNodes?.();
+      stopChanges();
+    };
     if (mesh !== undefined) {
       const transfer = createBlobTransfer({
         link: mesh.transport,
@@ -110,6 +150,8 @@ export class BlobService implements Service {
 
   async stop(): Promise<void> {
     this.#stopListening?.();
+    this.#stopForgetting?.();
+    await this.#repairs.settle();
     this.#transfer?.stop();
     this.#transfer = undefined;
     await this.uploads.stop();
@@ -138,9 +180,7 @@ export class BlobService implements Service {
   async putFile(path: string, options: PutFileOptions = {}): Promise<PutResult> {
     using file = await openSource(path);
     const { size } = await file.stat();
-    return await this.#timed(() =>
-      this.#deps.storage.blobs.put(file, { ...options, totalBytes: size })
-    );
+    return await this.#timed(() => this.put(file, { ...options, totalBytes: size }));
   }
 
   /** Ends an upload. */
@@ -176,7 +216,7 @@ export class BlobService implements Service {
   /** Gives some bytes of a blob; see {@linkcode BlobFetcher.readRange}. */
   readRange(
     target: BlobTarget,
-    range: ByteRange,
+    range: WantedRange,
     options?: { readonly signal?: AbortSignal },
   ): AsyncGenerator<Uint8Array, void, undefined> {
     return this.#fetcher().readRange(target, range, options);
@@ -184,7 +224,58 @@ export class BlobService implements Service {
 
   /** Stores everything that a source gives. */
   put(source: ByteSource, options: PutBlobOptions = {}): Promise<StoredBlob> {
-    return this.#deps.storage.blobs.put(source, options);
+    return this.#deps.storage.blobs.put(source, {
+      ...options,
+      form: options.form ?? this.putForm(),
+    });
+  }
+
+  /**
+   * The form of a put: what the policy says, and on top of it what words ask for.
+   *
+   * @throws NetError `usage` when there is no such form.
+   */
+  putForm(words: PutFormWords = {}): PutForm {
+    const { policy } = this.#deps;
+    return parsePutForm(policy === undefined ? PLAIN_FORM : putFormOf(policy.current), words);
+  }
+
+  /**
+   * Writes lost chunks of a blob that is here again, from parity and then from other nodes.
+   *
+   * @throws NetError `not_found` when there is no record of it, or a node of its tree is nowhere.
+   */
+  async repair(
+    target: BlobTarget,
+    options: { readonly signal?: AbortSignal; readonly onBytes?: (doneBytes: number) => void } = {},
+  ): Promise<RepairedBlob> {
+    const { storage: { blobs, work }, log } = this.#deps;
+    const transfer = this.#transfer;
+    const record = await blobs.stat(hashOf(target));
+    if (record === undefined) throw notHere(target);
+    const { address, size, blobRef } = record;
+    const decoded = decodeBlobRef(blobRef);
+    if (!decoded.ok) throw notHere(target);
+    const chunks = new MeshChunks({ store: blobs, transfer, log }, {
+      target: formatAddress(address),
+      blobHash: address,
+    });
+    const far: ChunkReader = {
+      read: async (hash, expectedBytes, signal) =>
+        (await chunks.read(hash, { expectedBytes, signal })).bytes,
+    };
+    try {
+      const report = await repairBlob(decoded.ref, {
+        ...options,
+        near: { read: (hash) => blobs.readChunk(hash) },
+        far: transfer === undefined ? undefined : far,
+        store: (hash, bytes) => blobs.addChunk(hash, bytes, { isDurable: true }),
+        work,
+      });
+      return { address, size, report };
+    } finally {
+      await chunks.settle();
+    }
   }
 
   #fetcher(): BlobFetcher {
@@ -196,7 +287,28 @@ export class BlobService implements Service {
       random: systemRandom,
       log,
       keepsFetched: policy && (() => policy.current.fetch.keepsChunks),
+      nodes: this.#nodes,
+      onRestored: policy?.current.read.repairs
+        ? (stripe, restored) => this.#repairs.note(stripe, restored)
+        : undefined,
+      work: storage.work,
     });
+  }
+
+  #configureNodes(): void {
+    const bytes = this.#deps.policy?.current.read.nodeCacheBytes ?? 0;
+    if (bytes === (this.#nodes?.bytesMax ?? 0)) return;
+    this.#nodes = bytes === 0 ? undefined : new TreeNodeCache(bytes);
+  }
+
+  #nodeStats() {
+    const { hits = 0, misses = 0, bytes = 0, entries = 0 } = this.#nodes?.stats() ?? {};
+    return {
+      tree_node_cache_hits_total: hits,
+      tree_node_cache_misses_total: misses,
+      tree_node_cache_bytes: bytes,
+      tree_node_cache_entries: entries,
+    };
   }
 
   async #timed(put: () => Promise<StoredBlob>): Promise<PutResult> {

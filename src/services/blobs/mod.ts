@@ -1,4 +1,5 @@
 /** Blobs of a node: what is put, got and served, and what goes on about them by itself. */
+export * from "./blob_bench.ts";
 export * from "./blob_care.ts";
 export * from "./blob_publisher.ts";
 export * from "./blob_service.ts";

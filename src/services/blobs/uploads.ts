@@ -5,7 +5,7 @@
  * upload holds no more memory than a put from a file.
  */
 import { type Clock, NetError } from "../../base/mod.ts";
-import type { BlobStore, ByteSource, StoredBlob } from "../../blob/mod.ts";
+import type { BlobStore, ByteSource, PutForm, StoredBlob } from "../../blob/mod.ts";
 
 /** Uploads open at once; each holds a few chunk buffers of 4 MiB. */
 export const UPLOADS_MAX = 8;
@@ -20,11 +20,11 @@ interface Upload {
 
 /** The uploads of a node. */
 export class Uploads {
-  readonly #blobs: BlobStore;
+  readonly #blobs: Pick<BlobStore, "put">;
   readonly #clock: Clock;
   readonly #uploads = new Map<string, Upload>();
 
-  constructor(deps: { readonly blobs: BlobStore; readonly clock: Clock }) {
+  constructor(deps: { readonly blobs: Pick<BlobStore, "put">; readonly clock: Clock }) {
     this.#blobs = deps.blobs;
     this.#clock = deps.clock;
   }
@@ -32,9 +32,10 @@ export class Uploads {
   /**
    * Opens an upload.
    *
+   * @param form What whoever stores it takes when left out.
    * @throws NetError `limit` when too many are open.
    */
-  begin(): string {
+  begin(form?: PutForm): string {
     if (this.#uploads.size >= UPLOADS_MAX) {
       throw new NetError("limit", `Cannot begin upload: ${UPLOADS_MAX} are open already`, {
         next: "finish or abort one of them first",
@@ -42,7 +43,7 @@ export class Uploads {
     }
     const id = crypto.randomUUID();
     const source = new PieceSource();
-    const stored = this.#blobs.put(source);
+    const stored = this.#blobs.put(source, { form });
     stored.catch((error) => source.fail(error));
     this.#uploads.set(id, { source, stored, cancelTimer: this.#idleTimer(id) });
     return id;
