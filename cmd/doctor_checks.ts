@@ -9,7 +9,7 @@ import type { NodeConfig } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { connectNode } from "./connect.ts";
 import type { SharedFlags } from "./flags.ts";
-import { formatBytes, recordOf, textOf } from "./format.ts";
+import { formatBytes, listOf, numberOf, recordOf, textOf } from "./format.ts";
 
 /** Outcome of one check. */
 export interface CheckResult {
@@ -59,6 +59,7 @@ export const CHECKS: readonly ((input: CheckInput) => Promise<CheckResult> | Che
   checkUdp,
   checkSocketBuffers,
   checkNode,
+  checkBlobs,
 ];
 
 function checkRuntime(): CheckResult {
@@ -248,6 +249,47 @@ async function checkNode({ context, flags, signal }: CheckInput): Promise<CheckR
     const status = known.code === "not_running" ? "warn" : "fail";
     return { name, status, detail: known.message, next: known.next ?? "see the node's log" };
   }
+}
+
+async function checkBlobs({ context, flags, signal }: CheckInput): Promise<CheckResult> {
+  const name = "blobs";
+  try {
+    const node = await connectNode(context, flags, signal);
+    try {
+      return blobsResult(name, recordOf(await node.call("blob.health", {}, { signal })));
+    } finally {
+      await node.close();
+    }
+  } catch (error) {
+    const known = toNetError(error, "Cannot ask the node");
+    if (known.code === "not_running") return ok(name, "looked at by a running node");
+    return {
+      name,
+      status: "warn",
+      detail: known.message,
+      next: known.next ?? "see the node's log",
+    };
+  }
+}
+
+function blobsResult(name: string, health: Readonly<Record<string, unknown>>): CheckResult {
+  const used = formatBytes(numberOf(health.used_bytes) ?? 0);
+  const free = formatBytes(numberOf(health.free_bytes) ?? 0);
+  const detail = `${used} used, ${free} free`;
+  const missing = numberOf(health.missing_chunks) ?? 0;
+  if (missing > 0) {
+    const blobs = listOf(health.damaged_blobs).map(textOf);
+    const some = blobs.slice(0, 3).join(", ") + (blobs.length > 3 ? " and others" : "");
+    return {
+      name,
+      status: "fail",
+      detail: `${detail}; ${missing} chunks are missing, of ${some}`,
+      next: `put these blobs again, or get them from a peer with net blob get`,
+    };
+  }
+  if (health.full !== true) return ok(name, detail);
+  const next = "free some with net blob gc or net blob rm, or give more with --blob-quota";
+  return { name, status: "warn", detail: `${detail}: the store is almost full`, next };
 }
 
 function ok(name: string, detail: string): CheckResult {

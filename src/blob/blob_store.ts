@@ -24,6 +24,7 @@ import {
   readHolds,
 } from "./chunk_queries.ts";
 import type { ChunkStore, StoreRoom } from "./chunk_store.ts";
+import { Auditor, type AuditReport } from "./keep/auditor.ts";
 import { type BlobState, readBlobState } from "./keep/blob_state.ts";
 import { type ChunkChange, ChunkKeeper } from "./keep/chunk_keeper.ts";
 import { type CollectOptions, Collector, type CollectReport } from "./keep/collector.ts";
@@ -210,7 +211,13 @@ export interface BlobStore {
    * @throws The signal's reason; what was removed until then is gone.
    */
   collect(options: CollectOptions): Promise<CollectReport>;
-  /** Gives chunks without a row one, so that they are collected in time; how many. For a quiet time after the start. */
+  /**
+   * Compares the books with what is there, and mends them. For a quiet time after the start.
+   *
+   * @throws The signal's reason.
+   */
+  audit(options?: { readonly signal?: AbortSignal }): Promise<AuditReport>;
+  /** Gives chunks without a row one, so that they are collected in time; how many. A part of an audit. */
   adoptStrangers(options?: { readonly signal?: AbortSignal }): Promise<number>;
   /** Writes what may wait in memory to the ledger. */
   settle(): Promise<void>;
@@ -226,6 +233,7 @@ class LedgerBlobStore implements BlobStore {
   readonly #deps: BlobStoreDeps;
   readonly #keeper: ChunkKeeper;
   readonly #collector: Collector;
+  readonly #auditor: Auditor;
   readonly #roomMaker: RoomMaker;
   #dropping: Promise<unknown> = Promise.resolve();
 
@@ -242,6 +250,7 @@ class LedgerBlobStore implements BlobStore {
       removeBlob: async (address) => (await this.remove(address))?.freedBytes ?? 0,
     });
     this.#collector = new Collector({ ...deps, keeper });
+    this.#auditor = new Auditor({ ...deps, keeper });
     this.counters = {
       dataforts_blobs_stored_total: 0,
       dataforts_blobs_fetched_total: 0,
@@ -468,6 +477,12 @@ class LedgerBlobStore implements BlobStore {
   async collect(options: CollectOptions): Promise<CollectReport> {
     const report = await this.#collector.collect(options);
     this.counters.dataforts_blob_gc_swept_total += report.removed;
+    return report;
+  }
+
+  async audit(options: { readonly signal?: AbortSignal } = {}): Promise<AuditReport> {
+    const report = await this.#auditor.audit(options.signal);
+    if (report.adopted > 0) this.#roomMaker.noteReleased();
     return report;
   }
 

@@ -30,10 +30,12 @@ export {
 } from "./file_chunk_store.ts";
 export * from "./flow/mod.ts";
 export * from "./folder/mod.ts";
+export { type AuditReport, MISSING_LISTED_MAX } from "./keep/auditor.ts";
 export { type BlobState, HOLDS_LISTED_MAX } from "./keep/blob_state.ts";
 export type { ChunkChange } from "./keep/chunk_keeper.ts";
 export type { CollectedChunk, CollectOptions, CollectReport } from "./keep/collector.ts";
 export { type ChunkExplanation, REFERRERS_LISTED_MAX } from "./keep/explain.ts";
+export type { MissingChunk } from "./keep/keep_queries.ts";
 export type { RoomMakerCounters } from "./keep/room_maker.ts";
 export type { StripeState } from "./keep/stripes.ts";
 export {

@@ -46,11 +46,17 @@ export function addBlobServices(
   const deps = { clock: systemClock, log, metrics };
   const memory = createPolicyMemory(storage.ledger);
   const policy = supervisor.add(() => new PolicyService({ ...deps, memory }));
+  const fetch = async (hash: Uint8Array, signal: AbortSignal) => {
+    const options = { signal, bandwidthClass: "background" } as const;
+    return (await requireTransfer(blobs).fetchChunk(hash, options)).bytes;
+  };
   const keeping = supervisor.add(() =>
-    new BlobKeepingService({ ...deps, storage, policy: () => policy.current }, {
-      retentionMs: config.blobRetentionMs,
-      gcMs: config.blobGcMs,
-    })
+    new BlobKeepingService({
+      ...deps,
+      storage,
+      policy: () => policy.current,
+      fetch: mesh && fetch,
+    }, { retentionMs: config.blobRetentionMs, gcMs: config.blobGcMs })
   );
   const blobs = supervisor.add(() =>
     new BlobService({ ...deps, storage, mesh: mesh?.mesh, nat: mesh?.nat, policy })

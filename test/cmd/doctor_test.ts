@@ -34,6 +34,7 @@ Deno.test("doctor looks at everything a node needs", async () => {
       "udp",
       "socket buffers",
       "node",
+      "blobs",
     ]);
     assert.equal(check("data folder")?.status, "ok");
     assert.equal(check("keys")?.detail, "1 files, private");
@@ -75,6 +76,28 @@ Deno.test("doctor asks the running node for its health", async () => {
     node: { ...node, "health.check": { status: "degraded", healthy: false } },
   });
   assert.equal(ill.check("node")?.status, "warn");
+});
+
+Deno.test("doctor says what the store of blobs lacks", async () => {
+  const health = {
+    used_bytes: 2_048,
+    free_bytes: 1_024,
+    full: false,
+    missing_chunks: 0,
+    damaged_blobs: [] as string[],
+  };
+  const look = async (changes: Partial<typeof health>) => {
+    const node = { "blob.health": { ...health, ...changes } };
+    return (await doctor(["--socket", "/run/std/net.sock"], { node })).check("blobs");
+  };
+  const well = await look({});
+  assert.deepEqual([well?.status, well?.detail], ["ok", "2.0 KiB used, 1.0 KiB free"]);
+  const full = await look({ full: true });
+  assert.equal(full?.status, "warn");
+  assert.match(full?.next ?? "", /net blob gc/);
+  const damaged = await look({ missing_chunks: 2, damaged_blobs: ["b3:a"] });
+  assert.equal(damaged?.status, "fail");
+  assert.match(damaged?.detail ?? "", /2 chunks are missing, of b3:a$/);
 });
 
 Deno.test("doctorText() aligns outcomes and indents what to do", () => {

@@ -103,3 +103,63 @@ export async function listCopies(
     .where("is_pinned", "=", 0).orderBy("created_at_ms").orderBy("address").limit(limit).execute();
   return rows.map(({ address }) => address);
 }
+
+/** A chunk that a blob lacks. */
+export interface MissingChunk {
+  readonly hash: Uint8Array;
+  readonly size: number;
+  /** The blob. */
+  readonly address: Uint8Array;
+}
+
+/** Where a walk over the chunks of all blobs goes on: behind this one. */
+export interface PlaceCursor {
+  readonly address: Uint8Array;
+  readonly position: number;
+}
+
+/** The place that comes so many behind another; `undefined` when there are fewer. */
+export async function placeBehind(
+  db: LedgerDb,
+  after: PlaceCursor | undefined,
+  count: number,
+): Promise<PlaceCursor | undefined> {
+  let query = db.selectFrom("blob_chunk").select(["address", "position"])
+    .orderBy("address").orderBy("position").limit(1).offset(count - 1);
+  if (after !== undefined) {
+    query = query.where((is) =>
+      is(is.refTuple("address", "position"), ">", is.tuple(after.address, after.position))
+    );
+  }
+  return await query.executeTakeFirst();
+}
+
+/** Of the chunks between two places, those that have no row here and that no peer is known to hold. */
+export async function listMissing(
+  db: LedgerDb,
+  { after, until }: { readonly after?: PlaceCursor; readonly until?: PlaceCursor },
+): Promise<MissingChunk[]> {
+  let query = db.selectFrom("blob_chunk as b").select(["b.hash", "b.size", "b.address"]).distinct()
+    .where((is) =>
+      is.and([
+        is.not(is.exists(
+          is.selectFrom("chunk").select("chunk.hash").whereRef("chunk.hash", "=", "b.hash"),
+        )),
+        is.not(is.exists(
+          is.selectFrom("chunk_spill").select("chunk_spill.hash")
+            .whereRef("chunk_spill.hash", "=", "b.hash"),
+        )),
+      ])
+    );
+  if (after !== undefined) {
+    query = query.where((is) =>
+      is(is.refTuple("b.address", "b.position"), ">", is.tuple(after.address, after.position))
+    );
+  }
+  if (until !== undefined) {
+    query = query.where((is) =>
+      is(is.refTuple("b.address", "b.position"), "<=", is.tuple(until.address, until.position))
+    );
+  }
+  return await query.execute();
+}

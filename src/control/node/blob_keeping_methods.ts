@@ -3,11 +3,15 @@ import * as v from "../../schema/mod.ts";
 import { toHex } from "../../base/mod.ts";
 import { type CollectReport, describeTarget, parseBlobTarget } from "../../blob/mod.ts";
 import type { Node } from "../../node.ts";
+import type { StoreHealth } from "../../services/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 import { BLOB_TARGET, describeHash, describeKeeping } from "./blob_view.ts";
 
 /** Ten years, as in the policy. */
 const RETENTION_MS_MAX = 3_650 * 86_400_000;
+
+/** Damaged blobs that are named. */
+const DAMAGED_LISTED_MAX = 100;
 
 /** The methods about keeping blobs. */
 export function blobKeepingMethods(node: Node): readonly Method[] {
@@ -41,6 +45,14 @@ export function blobKeepingMethods(node: Node): readonly Method[] {
       },
     }),
     ...pinMethods(node),
+    defineMethod({
+      name: "blob.health",
+      access: "privileged",
+      summary: "How full the store of blobs is, and what is wrong with it",
+      isReadOnly: true,
+      params: v.object({}),
+      handle: () => describeHealth(node.keeping.state),
+    }),
     defineMethod({
       name: "blob.why",
       access: "privileged",
@@ -83,6 +95,22 @@ function pinMethods(node: Node): readonly Method[] {
       },
     })
   );
+}
+
+function describeHealth(state: StoreHealth): object {
+  const { missing, auditedAtMs } = state;
+  const damaged = new Set(missing.map(({ address }) => describeHash(address)));
+  return {
+    used_bytes: state.usedBytes,
+    capacity_bytes: state.capacityBytes,
+    free_bytes: state.freeBytes,
+    full: state.isFull,
+    missing_chunks: state.missingCount,
+    damaged_blobs: [...damaged].slice(0, DAMAGED_LISTED_MAX),
+    corrupt_chunks: state.corruptCount,
+    pending_chunks: state.pendingCount,
+    audited_at: auditedAtMs === undefined ? null : new Date(auditedAtMs).toISOString(),
+  };
 }
 
 function describeReport(report: CollectReport): object {

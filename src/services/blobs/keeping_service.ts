@@ -1,9 +1,18 @@
 /**
- * What stays and what goes, by itself (`dataforts.md` 10): chunks without a row get one some time after the start,
- * and chunks that nothing needs are collected again and again.
+ * What stays and what goes, by itself (`dataforts.md` 10 and 19): the books are compared with what is there some time
+ * after the start and whenever a chunk turns out damaged, chunks that nothing needs are collected again and again,
+ * and what blobs lack is fetched where a peer has it.
  */
 import { type Clock, toNetError } from "../../base/mod.ts";
-import type { CollectOptions, CollectReport, DataPolicy } from "../../blob/mod.ts";
+import {
+  type AuditReport,
+  type CollectOptions,
+  type CollectReport,
+  type DataPolicy,
+  diskRatio,
+  type MissingChunk,
+  stepHealthGate,
+} from "../../blob/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { Log, MetricRegistry } from "../../observe/mod.ts";
 import type { Storage } from "../storage.ts";
@@ -17,6 +26,8 @@ export interface BlobKeepingServiceDeps {
   readonly storage: Storage;
   /** The policy now. */
   readonly policy: () => DataPolicy;
+  /** Gets a chunk from whoever has it; nothing is fetched when left out. */
+  readonly fetch?: (hash: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
 }
 
 /** Options of {@linkcode BlobKeepingService}. */
@@ -27,11 +38,36 @@ export interface BlobKeepingServiceOptions {
   readonly gcMs?: number;
 }
 
-/** Time a node has for other things before it looks for chunks that no row knows. */
-const SWEEP_DELAY_MS = 10_000;
-const GC_MS = 600_000;
+/** How the store is doing. */
+export interface StoreHealth {
+  readonly usedBytes: number;
+  readonly capacityBytes: number;
+  readonly freeBytes: number;
+  /** So full that it takes nothing of others. */
+  readonly isFull: boolean;
+  /** Chunks that blobs lack, as far as is known. */
+  readonly missingCount: number;
+  readonly missing: readonly MissingChunk[];
+  /** Unix milliseconds of the last audit; `undefined` before the first. */
+  readonly auditedAtMs: number | undefined;
+  /** Chunks that turned out damaged since the start; each was removed. */
+  readonly corruptCount: number;
+  /** Chunks that nothing needs and that are too young to go. */
+  readonly pendingCount: number;
+}
 
-/** Collects chunks. */
+/** Time a node has for other things before it looks at the books. */
+const FIRST_AUDIT_MS = 10_000;
+/** Books that are right stay so, but for what happens to a disk. */
+const AUDIT_MS = 86_400_000;
+const GC_MS = 600_000;
+const LOOK_MS = 5_000;
+/** Chunks that are fetched after an audit, and failures in a row after which it is given up. */
+const REFILLS_MAX = 1_000;
+const REFILL_FAILURES_MAX = 8;
+const REFILL_MS = 60_000;
+
+/** Looks after chunks. */
 export class BlobKeepingService implements Service {
   readonly name = "blob_keeping";
   /** For what users do about single blobs. */
@@ -42,6 +78,13 @@ export class BlobKeepingService implements Service {
   /** Passes one after the other: two at once would do the same. */
   #pass: Promise<unknown> = Promise.resolve();
   #pending = 0;
+  #isFull = false;
+  #missingCount = 0;
+  #missing: readonly MissingChunk[] = [];
+  #auditedAtMs: number | undefined;
+  /** Damaged chunks that the last audit knew of. */
+  #corruptSeen = 0;
+  #refilled = 0;
   #stopping = new AbortController();
   #stops: (() => void)[] = [];
 
@@ -54,14 +97,19 @@ export class BlobKeepingService implements Service {
   }
 
   start(): Promise<void> {
-    const { clock, metrics, storage } = this.#deps;
+    const { metrics, storage } = this.#deps;
     this.#stopping = new AbortController();
     metrics.register("blob_keeping", () => ({
-      dataforts_blob_gc_pending: this.#pending,
       ...storage.blobs.roomCounters,
+      missing_chunks: this.#missingCount,
+      refilled_chunks_total: this.#refilled,
+      is_full: this.#isFull ? 1 : 0,
+      dataforts_blob_gc_pending: this.#pending,
+      dataforts_blob_disk_capacity_bytes: storage.blobs.room().capacityBytes,
     }));
-    this.#stops = [clock.after(SWEEP_DELAY_MS, () => void this.#byItself(() => this.#sweep()))];
-    if (this.#gcMs > 0) this.#schedule();
+    this.#every(0, () => this.#look(), LOOK_MS);
+    this.#every(FIRST_AUDIT_MS, () => this.audit(), AUDIT_MS);
+    if (this.#gcMs > 0) this.#every(this.#gcMs, () => this.collect());
     return Promise.resolve();
   }
 
@@ -73,7 +121,28 @@ export class BlobKeepingService implements Service {
   }
 
   health(): ServiceHealth {
-    return { state: "healthy" };
+    const { isFull, usedBytes, capacityBytes, missingCount } = this.state;
+    if (missingCount > 0) {
+      const detail = `${missingCount} chunks of blobs are missing: see net doctor`;
+      return { state: "degraded", detail };
+    }
+    if (!isFull) return { state: "healthy" };
+    const percent = Math.round(100 * diskRatio({ used: usedBytes, capacity: capacityBytes }));
+    return { state: "degraded", detail: `the store is full to ${percent} %: see net blob gc` };
+  }
+
+  /** How the store is doing. */
+  get state(): StoreHealth {
+    const { blobs, chunks } = this.#deps.storage;
+    return {
+      ...blobs.room(),
+      isFull: this.#isFull,
+      missingCount: this.#missingCount,
+      missing: this.#missing,
+      auditedAtMs: this.#auditedAtMs,
+      corruptCount: chunks.counters.corrupt,
+      pendingCount: this.#pending,
+    };
   }
 
   /** How long chunks stay that nothing needs, in milliseconds. */
@@ -88,49 +157,135 @@ export class BlobKeepingService implements Service {
    * @throws The signal's reason.
    */
   collect(options: Partial<CollectOptions> = {}): Promise<CollectReport> {
-    const { storage } = this.#deps;
-    const signals = [this.#stopping.signal, options.signal].filter((signal) =>
-      signal !== undefined
-    );
-    const signal = AbortSignal.any(signals);
+    const { storage, policy } = this.#deps;
+    const signal = this.#signalWith(options.signal);
     const retentionMs = options.retentionMs ?? this.retentionMs;
     return this.#inTurn(async () => {
       signal.throwIfAborted();
-      const report = await storage.blobs.collect({ ...options, retentionMs, signal });
+      const isUnderPressure = options.isUnderPressure ??
+        this.#ratio() >= policy().gc.pressureRatio;
+      const report = await storage.blobs.collect({
+        ...options,
+        retentionMs,
+        isUnderPressure,
+        signal,
+      });
       this.#pending = report.kept.fresh + report.candidateCount - report.removed;
       return report;
     });
   }
 
-  #schedule(): void {
-    const { clock } = this.#deps;
-    const cancel = clock.after(this.#gcMs, () => {
-      this.#stops = this.#stops.filter((stop) => stop !== cancel);
-      void this.#byItself(() => this.collect()).finally(() => {
-        if (!this.#stopping.signal.aborted) this.#schedule();
-      });
+  /**
+   * Compares the books with what is there, mends them, and fetches what blobs lack where a peer has it.
+   *
+   * @throws The signal's reason.
+   */
+  audit(options: { readonly signal?: AbortSignal } = {}): Promise<AuditReport> {
+    const { storage, clock } = this.#deps;
+    const signal = this.#signalWith(options.signal);
+    return this.#inTurn(async () => {
+      signal.throwIfAborted();
+      this.#corruptSeen = storage.chunks.counters.corrupt;
+      let report = await storage.blobs.audit({ signal });
+      if (await this.#refill(report.missing, signal) > 0) {
+        report = await storage.blobs.audit({ signal });
+      }
+      this.#missingCount = report.missingCount;
+      this.#missing = report.missing;
+      this.#auditedAtMs = clock.wallMs();
+      return report;
     });
-    this.#stops.push(cancel);
   }
 
-  #sweep(): Promise<unknown> {
-    const { signal } = this.#stopping;
-    return this.#inTurn(() => this.#deps.storage.blobs.adoptStrangers({ signal }));
+  /** Fetches chunks; how many came. */
+  async #refill(missing: readonly MissingChunk[], signal: AbortSignal): Promise<number> {
+    const { clock, fetch, storage, log } = this.#deps;
+    if (fetch === undefined) return 0;
+    let failures = 0;
+    let count = 0;
+    for (const { hash } of missing.slice(0, REFILLS_MAX)) {
+      if (signal.aborted || failures >= REFILL_FAILURES_MAX) break;
+      const time = new AbortController();
+      const cancel = clock.after(REFILL_MS, () => time.abort());
+      const bytes = await fetch(hash, AbortSignal.any([signal, time.signal]))
+        .catch(() => undefined) // Nobody has it: that it is missing is what the audit says.
+        .finally(cancel);
+      if (bytes === undefined) failures += 1;
+      else {
+        failures = 0;
+        await storage.blobs.addChunk(hash, bytes, { isDurable: true });
+        count += 1;
+      }
+    }
+    this.#refilled += count;
+    if (count > 0) log.info("chunks_refilled", { count });
+    return count;
+  }
+
+  /** Looks how full the store is, and whether something turned out damaged. */
+  async #look(): Promise<void> {
+    const { storage, policy, log } = this.#deps;
+    const { usedBytes: used, capacityBytes: capacity } = storage.blobs.room();
+    const { isUnhealthy, action } = stepHealthGate(
+      this.#isFull,
+      { used, capacity },
+      policy().health,
+    );
+    this.#isFull = isUnhealthy;
+    if (action === "emit") {
+      log.warn("store_full", { used, capacity, hint: "remove blobs, or give it more room" });
+      await this.collect();
+    }
+    if (action === "clear") log.info("store_has_room", { used, capacity });
+    if (storage.chunks.counters.corrupt > this.#corruptSeen) await this.audit();
+    await this.#forgetMended();
+  }
+
+  /** Takes off the list what came back, and what nothing needs any more. */
+  async #forgetMended(): Promise<void> {
+    const { blobs } = this.#deps.storage;
+    const left: MissingChunk[] = [];
+    const before = this.#missing;
+    for (const chunk of before) {
+      const isHere = await blobs.hasChunk(chunk.hash) !== undefined;
+      if (!isHere && await blobs.stat(chunk.address) !== undefined) left.push(chunk);
+    }
+    if (this.#missing !== before) return;
+    this.#missingCount -= before.length - left.length;
+    this.#missing = left;
+  }
+
+  #ratio(): number {
+    const { usedBytes: used, capacityBytes: capacity } = this.#deps.storage.blobs.room();
+    return diskRatio({ used, capacity });
+  }
+
+  #signalWith(signal: AbortSignal | undefined): AbortSignal {
+    const { signal: stopping } = this.#stopping;
+    return signal === undefined ? stopping : AbortSignal.any([stopping, signal]);
+  }
+
+  /** Does something again and again, each time after the last one has ended. */
+  #every(firstMs: number, action: () => Promise<unknown> | void, everyMs = firstMs): void {
+    const { clock, log } = this.#deps;
+    let cancel = () => {};
+    const run = async () => {
+      try {
+        await action();
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        const { message } = toNetError(error, "Cannot look after chunks");
+        log.warn("keeping_failed", { reason: message });
+      }
+      if (!this.#stopping.signal.aborted) cancel = clock.after(everyMs, run);
+    };
+    cancel = clock.after(firstMs, run);
+    this.#stops.push(() => cancel());
   }
 
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
     const result = this.#pass.then(action);
     this.#pass = result.catch(() => {}); // Whoever asked for it is told.
     return result;
-  }
-
-  async #byItself(action: () => Promise<unknown>): Promise<void> {
-    try {
-      await action();
-    } catch (error) {
-      if (this.#stopping.signal.aborted) return;
-      const { message } = toNetError(error, "Cannot look after chunks");
-      this.#deps.log.warn("keeping_failed", { reason: message });
-    }
   }
 }
