@@ -12,12 +12,27 @@ import {
 import { summary } from "./blob_put.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS, switchFlag } from "./flags.ts";
+import {
+  bareRecord,
+  choiceFlag,
+  listFlag,
+  oneSpelling,
+  SHARED_FLAGS,
+  switchFlag,
+  textFlag,
+} from "./flags.ts";
 import { findInFolder, splitFolderTarget } from "./folder_target.ts";
-import { listOf, recordOf, textOf } from "./format.ts";
+import { formatBytes, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
-type BlobGetFlags = GetFolderFlags;
+/** As in `blob/policy/bandwidth.ts`. */
+const CLASSES = ["foreground", "background", "realtime"] as const;
+
+interface BlobGetFlags extends GetFolderFlags {
+  readonly output?: string;
+  readonly from?: readonly string[];
+  readonly class?: typeof CLASSES[number];
+}
 
 /** Piece in which a verified blob is copied to standard output. */
 const COPY_BYTES = 256 * 1024;
@@ -29,17 +44,23 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
     fullDescription: "Fetches a blob from this node or from whichever peer has it. The file " +
       "appears under its name only when every byte was verified. A folder that this node knows " +
       "as one is made as a folder, as a whole; of one that only peers have, say so with --dir or " +
-      "a / behind OUT.\n\n" +
+      "a / behind OUT. Chunks come from several nodes at once and stay here: a get that was " +
+      "interrupted goes on from them when it is repeated.\n\n" +
       "EXAMPLES\n  net blob get b3:ADDRESS big.iso\n  net blob get b3:ADDRESS - | tar x\n" +
       "  net blob get b3:ADDRESS big.iso --force\n  net blob get b3:ADDRESS docs/\n" +
-      "  net blob get b3:ADDRESS/guide/start.md",
+      "  net blob get b3:ADDRESS/guide/start.md\n" +
+      "  net blob get b3:ADDRESS -o big.iso --from 31a5 --class background",
   },
   parameters: {
     flags: bareRecord({
       force: switchFlag("Replace a file or folder that exists"),
       dir: switchFlag("It is a folder"),
+      output: textFlag("OUT", "Same as OUT; -o for short"),
+      from: listFlag("PEER", "Ask only this peer; repeatable"),
+      class: choiceFlag(CLASSES, "Whom it makes way for; default: foreground"),
       ...SHARED_FLAGS,
     }),
+    aliases: bareRecord({ o: "output" } as const),
     positional: {
       kind: "tuple",
       parameters: [
@@ -58,8 +79,9 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
       ],
     },
   },
-  async func(flags, targetText, out) {
+  async func(flags, targetText, outArgument) {
     await runVerb(this, flags, async ({ output, signal }) => {
+      const out = oneSpelling({ OUT: outArgument, "--output": flags.output });
       const { target: text, path: inner } = splitFolderTarget(targetText);
       const target = parseTarget(text);
       if (inner === "" && out !== "-" && isFolderAsked(flags, out)) {
@@ -81,6 +103,10 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
       output.result("blob.get", { ...result, output: path }, () => path);
       const from = listOf(result.from).map(textOf).join(", ");
       output.note(`${summary("fetched", result)}${from === "" ? "" : ` from ${from}`}`);
+      const localBytes = numberOf(result.local_bytes) ?? 0;
+      if (from !== "" && localBytes > 0) {
+        output.note(`resumed: ${formatBytes(localBytes)} were here before`);
+      }
     });
   },
 });
@@ -107,7 +133,11 @@ async function getToFile(
   try {
     const target = await findInFolder(node, wanted.target, wanted.inner, signal);
     const raw = wanted.isRaw ? { raw: true } : {};
-    const params = { target, output: path, overwrite: flags.force ?? false, ...raw };
+    const ways = {
+      ...(flags.from === undefined ? {} : { from: flags.from }),
+      ...(flags.class === undefined ? {} : { class: flags.class }),
+    };
+    const params = { target, output: path, overwrite: flags.force ?? false, ...raw, ...ways };
     return recordOf(await node.call("blob.get", params, { signal, onProgress }));
   } finally {
     progress.end();

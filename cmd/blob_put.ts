@@ -12,19 +12,18 @@ import {
   replicate,
 } from "./blob_durability.ts";
 import { folderSummary, noteSkipped, putFolder } from "./blob_put_folder.ts";
+import { putStream } from "./blob_put_stream.ts";
+import { parseStaging } from "./blob_staging.ts";
 import { connectNode, connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import type { NodeCaller } from "./doors.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
 import { formatBytes, formatDuration, numberOf, recordOf, textOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
-
-/** Largest piece of one `blob.upload_append`; its base64 fits the 1 MiB line of the control socket. */
-const PIECE_BYTES = 512 * 1024;
 
 /** Values of its flags. */
 interface PutFlags extends SharedFlags, DurabilityFlags, FormFlags {
   readonly skipUnreadable?: boolean;
+  readonly resume?: string;
 }
 
 /** The verb. */
@@ -34,9 +33,10 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
     fullDescription: "Stores a file and prints its address. With - the bytes come from standard " +
       "input. A folder is stored with all its files, folders and links; what cannot be read stops " +
       "it, or is left out with --skip-unreadable. Without a running node the blob is stored in " +
-      "the data folder, and is offered to others once a node runs. With --replicas N it ends when " +
-      "N other nodes hold every chunk too, and the nodes see to that number from then on. With --cdc or " +
-      "--ec the blob is a tree; so is everything above 16 GiB.\n\n" +
+      "the data folder, and is offered to others once a node runs. A large file that was " +
+      "interrupted goes on when it is put again, a stream with --resume. With --replicas N it " +
+      "ends when N other nodes hold every chunk too, and the nodes see to that number from then " +
+      "on. With --cdc or --ec the blob is a tree; so is everything above 16 GiB.\n\n" +
       "EXAMPLES\n  net blob put big.iso\n  net blob put docs\n  tar c docs | net blob put -\n" +
       "  net blob put big.iso --replicas 2 --wait 5m\n" +
       "  net blob put big.iso --cdc --ec 10+4\n  net blob put big.iso --json",
@@ -45,6 +45,7 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
     flags: bareRecord({
       skipUnreadable: switchFlag("Of a folder: leave out what cannot be stored, and list it"),
       ...FORM_FLAGS,
+      resume: textFlag("STAGING", "Go on with an interrupted stream, given from its start again"),
       ...DURABILITY_FLAGS,
       ...SHARED_FLAGS,
     }),
@@ -71,7 +72,11 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
       try {
         const result = recordOf(
           kind === "stream"
-            ? await upload(this, node, { file, form }, signal, onBytes)
+            ? await putStream(this, node, { file, form }, {
+              resume: flags.resume === undefined ? undefined : parseStaging(flags.resume),
+              signal,
+              onBytes,
+            })
             : kind === "folder"
             ? await putFolder(this, node, file, flags, { signal, onProgress })
             : await node.call("blob.put", { path: absolutePath(file, this.io.cwd), ...form }, {
@@ -88,6 +93,8 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
         const told = receipt === undefined ? result : { ...result, receipt };
         output.result("blob.put", told, () => target);
         output.note((kind === "folder" ? folderSummary : summary)("stored", result));
+        const resumed = numberOf(result.resumed_bytes) ?? 0;
+        if (resumed > 0) output.note(`resumed: ${formatBytes(resumed)} were stored before`);
         noteSkipped(output, result);
         if (receipt !== undefined) output.note(receiptText(receipt));
       } finally {
@@ -123,40 +130,4 @@ async function kindOf(context: NetContext, file: string): Promise<"file" | "fold
   }
   if (info.isDirectory) return "folder";
   return info.isFile ? "file" : "stream";
-}
-
-async function upload(
-  context: NetContext,
-  node: NodeCaller,
-  { file, form }: { readonly file: string; readonly form: Readonly<Record<string, unknown>> },
-  signal: AbortSignal,
-  onBytes: (doneBytes: number) => void,
-): Promise<unknown> {
-  const { upload: id } = recordOf(await node.call("blob.upload_begin", form, { signal }));
-  const source = file === "-" ? undefined : await Deno.open(absolutePath(file, context.io.cwd));
-  try {
-    const read = (into: Uint8Array) => source?.read(into) ?? context.io.readStdin(into);
-    const piece = new Uint8Array(PIECE_BYTES);
-    let doneBytes = 0;
-    for (let isEnd = false; !isEnd;) {
-      let length = 0;
-      while (length < piece.length && !isEnd) {
-        const count = await read(piece.subarray(length));
-        if (count === null) isEnd = true;
-        else length += count;
-      }
-      signal.throwIfAborted();
-      if (length === 0) break;
-      const data = piece.subarray(0, length).toBase64();
-      await node.call("blob.upload_append", { upload: id, data }, { signal });
-      onBytes(doneBytes += length);
-    }
-    return await node.call("blob.upload_finish", { upload: id }, { signal });
-  } catch (error) {
-    // The node forgets the upload when the connection ends, too; asking is only quicker.
-    await node.call("blob.upload_abort", { upload: id }).catch(() => {});
-    throw error;
-  } finally {
-    source?.close();
-  }
 }

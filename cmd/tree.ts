@@ -14,6 +14,7 @@ import { blobReplicateCommand } from "./blob_replicate.ts";
 import { blobRepairCommand } from "./blob_repair.ts";
 import { blobRmCommand } from "./blob_rm.ts";
 import { blobScrubCommand } from "./blob_scrub.ts";
+import { blobStagingRoutes } from "./blob_staging.ts";
 import { blobStatCommand } from "./blob_stat.ts";
 import { blobWaitCommand } from "./blob_wait.ts";
 import { blobWhyCommand } from "./blob_why.ts";
@@ -128,6 +129,7 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     scrub: blobScrubCommand,
     repair: blobRepairCommand,
     bench: blobBenchCommand,
+    staging: blobStagingRoutes,
     replicate: blobReplicateCommand,
     replicas: blobReplicasCommand,
     holders: blobHoldersCommand,

@@ -34,7 +34,7 @@ import { RoomMaker, type RoomMakerCounters } from "./keep/room_maker.ts";
 import { readStanding } from "./keep/standing.ts";
 import { findStripes } from "./keep/stripes.ts";
 import type { ChunkStanding } from "./policy/gc.ts";
-import { putBlob } from "./put/put_blob.ts";
+import { type OnStored, putBlob } from "./put/put_blob.ts";
 import type { PutForm } from "./put/put_form.ts";
 import type { WorkPool } from "./work/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
@@ -69,6 +69,10 @@ export interface PutBlobOptions {
   /** Bytes to come, for progress; `undefined` when nobody knows. */
   readonly totalBytes?: number;
   readonly label?: string;
+  /** The draft to put into; who gives one ends it. One of its own when left out. */
+  readonly draft?: BlobDraft;
+  /** Told of each chunk of the stream that is stored, in any order within a few. */
+  readonly onStored?: OnStored;
   readonly onProgress?: OnBlobProgress;
   readonly signal?: AbortSignal;
 }
@@ -280,12 +284,13 @@ class LedgerBlobStore implements BlobStore {
 
   async put(source: ByteSource, options: PutBlobOptions = {}): Promise<StoredBlob> {
     const { clock } = this.#deps;
-    const { totalBytes, label, form, onProgress, signal } = options;
+    const { totalBytes, label, form, onStored, onProgress, signal } = options;
     const gate = createProgressGate(clock, onProgress);
-    const draft = this.begin({ label });
+    const draft = options.draft ?? this.begin({ label });
     try {
       const stored = await putBlob(source, draft, {
         form,
+        onStored,
         work: this.#deps.work,
         onBytes: (doneBytes) => gate.update({ stage: "store", doneBytes, totalBytes }),
         signal,
@@ -297,7 +302,7 @@ class LedgerBlobStore implements BlobStore {
       if (signal?.aborted) throw signal.reason;
       throw toNetError(error, "Cannot store blob");
     } finally {
-      await draft.abort();
+      if (options.draft === undefined) await draft.abort();
     }
   }
 

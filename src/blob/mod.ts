@@ -53,7 +53,7 @@ export * from "./policy/mod.ts";
 export * from "./put/put_blob.ts";
 export * from "./put/put_form.ts";
 export * from "./read/mod.ts";
-export type { BlobProgress, OnBlobProgress } from "./progress.ts";
+export { type BlobProgress, createProgressGate, type OnBlobProgress } from "./progress.ts";
 export type { BlobCursor, BlobFilter, BlobKind, BlobOrigin, BlobRecord } from "./queries.ts";
 export type { FetchableRef } from "./resolver.ts";
 export * from "./replica/mod.ts";
@@ -65,6 +65,7 @@ export type { GetEntry, GetState, GetStatus, StreamStatus } from "./transfer_reg
 export { TransferRegistry } from "./transfer_registry.ts";
 export * from "./transfer_rpc_wire.ts";
 export * from "./transfer_wire.ts";
+export * from "./staging/mod.ts";
 export * from "./tree/tree_builder.ts";
 export * from "./tree/tree_node.ts";
 export * from "./tree/tree_walk.ts";

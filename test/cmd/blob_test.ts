@@ -44,41 +44,70 @@ Deno.test("blob put refuses what is absent before it asks a node", async () => {
   });
 });
 
+const STAGING = "0123456789abcdef0123456789abcdef";
+
 Deno.test("blob put streams standard input in pieces below the line limit", async () => {
   const stdin = "x".repeat(1_300_000);
-  const lengths: number[] = [];
+  const pieces: [number, unknown][] = [];
   const result = await runInMemory(["blob", "put", "-"], {
     stdin,
     node: {
-      "blob.upload_begin": { upload: "u1" },
-      "blob.upload_append": (params) => {
-        assert.equal(params.upload, "u1");
-        lengths.push(Uint8Array.fromBase64(String(params.data)).length);
+      "blob.staging_begin": { staging: STAGING, offset: 0 },
+      "blob.staging_append": (params) => {
+        assert.equal(params.staging, STAGING);
+        pieces.push([Uint8Array.fromBase64(String(params.data)).length, params.offset]);
         return {};
       },
-      "blob.upload_finish": STORED,
+      "blob.staging_finalize": STORED,
     },
   });
   assert.equal(result.code, 0);
-  assert.deepEqual(lengths, [524_288, 524_288, 251_424]);
+  assert.deepEqual(pieces, [[524_288, 0], [524_288, 524_288], [251_424, 1_048_576]]);
   assert.equal(result.stdout, `${ADDRESS}\n`);
 });
 
 Deno.test("blob put of empty input is one upload without pieces", async () => {
   const { calls, code } = await runInMemory(["blob", "put", "-"], {
-    node: { "blob.upload_begin": { upload: "u" }, "blob.upload_finish": STORED },
+    node: {
+      "blob.staging_begin": { staging: STAGING, offset: 0 },
+      "blob.staging_finalize": STORED,
+    },
   });
   assert.equal(code, 0);
-  assert.deepEqual(calls.map((call) => call.method), ["blob.upload_begin", "blob.upload_finish"]);
+  const methods = ["blob.staging_begin", "blob.staging_finalize"];
+  assert.deepEqual(calls.map((call) => call.method), methods);
 });
 
 Deno.test("blob put takes an upload back when it fails", async () => {
   const { calls, code } = await runInMemory(["blob", "put", "-"], {
     stdin: "x",
-    node: { "blob.upload_begin": { upload: "u" } },
+    node: { "blob.staging_begin": { staging: STAGING, offset: 0 } },
   });
   assert.equal(code, 4);
-  assert.deepEqual(calls.at(-1), { method: "blob.upload_abort", params: { upload: "u" } });
+  assert.deepEqual(calls.at(-1), { method: "blob.staging_abort", params: { staging: STAGING } });
+});
+
+Deno.test("blob put - --resume skips what the node has, and keeps the upload when it fails", async () => {
+  const offsets: unknown[] = [];
+  const node: Answers = {
+    "blob.staging_resume": { staging: STAGING, offset: 600_000 },
+    "blob.staging_append": (params) => {
+      offsets.push(params.offset);
+      return {};
+    },
+    "blob.staging_finalize": STORED,
+  };
+  const args = ["blob", "put", "-", "--resume", STAGING];
+  const result = await runInMemory(args, { stdin: "x".repeat(700_000), node });
+  assert.equal(result.code, 0);
+  assert.deepEqual(offsets, [600_000]);
+  assert.match(result.stderr, /resumed: 600 kB|resumed: .*stored before/);
+  const short = await runInMemory(args, { stdin: "x", node });
+  assert.equal(short.code, 2);
+  assert.match(short.stderr, /same stream/);
+  assert.ok(!short.calls.some(({ method }) => method === "blob.staging_abort"));
+  const wrong = await runInMemory(["blob", "put", "-", "--resume", "zz"], { stdin: "x", node });
+  assert.equal(wrong.code, 2);
 });
 
 Deno.test("blob get writes under the first digits when no name is given", async () => {
@@ -91,6 +120,26 @@ Deno.test("blob get writes under the first digits when no name is given", async 
     assert.deepEqual(result.calls[0]?.params, { target: ADDRESS, output, overwrite: false });
     assert.equal(result.stdout, `${output}\n`);
     assert.equal(result.stderr, "fetched 5 B in 1 s, 5 B/s from 00ab\n");
+  });
+});
+
+Deno.test("blob get --from and --class reach the node; what was here is told", async () => {
+  await withFolder(async (folder) => {
+    const args = ["blob", "get", ADDRESS, "-o", "out", "--from", "00ab", "--from", "00cd"];
+    const result = await runInMemory([...args, "--class", "background"], {
+      cwd: folder,
+      node: { "blob.get": { size: 9, seconds: 1, from: ["00ab"], local_bytes: 4 } },
+    });
+    assert.equal(result.code, 0, result.stderr);
+    const { from, class: bandwidthClass, output } = result.calls[0]?.params ?? {};
+    assert.deepEqual(from, ["00ab", "00cd"]);
+    assert.equal(bandwidthClass, "background");
+    assert.equal(output, `${folder}/out`);
+    assert.match(result.stderr, /resumed: 4 B were here before/);
+    const both = await runInMemory(["blob", "get", ADDRESS, "a", "-o", "b"], { cwd: folder });
+    assert.equal(both.code, 2);
+    const unknown = await runInMemory(["blob", "get", ADDRESS, "--class", "fast"], { cwd: folder });
+    assert.equal(unknown.code, 2);
   });
 });
 

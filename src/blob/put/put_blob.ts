@@ -21,6 +21,9 @@ import { inlineWork, type WorkPool } from "../work/mod.ts";
 import { ParityLine } from "./_parity_line.ts";
 import { checkPutForm, isTreeForm, PLAIN_FORM, type PutForm } from "./put_form.ts";
 
+/** Told of a chunk of the stream that is stored: its place among them, its hash and its size. */
+export type OnStored = (index: number, chunk: ChunkRef) => void;
+
 /** Options of {@linkcode putBlob}. */
 export interface PutBlobFormOptions {
   /** {@linkcode PLAIN_FORM} when left out. */
@@ -29,6 +32,8 @@ export interface PutBlobFormOptions {
   readonly work?: WorkPool;
   /** Told the bytes read so far. */
   readonly onBytes?: (doneBytes: number) => void;
+  /** Told of chunks of the stream, not of nodes and parity; in any order within a few. */
+  readonly onStored?: OnStored;
   readonly signal?: AbortSignal;
 }
 
@@ -43,7 +48,7 @@ export async function putBlob(
   draft: BlobDraft,
   options: PutBlobFormOptions = {},
 ): Promise<StoredBlob> {
-  const { form = PLAIN_FORM, work = inlineWork(), onBytes, signal } = options;
+  const { form = PLAIN_FORM, work = inlineWork(), onBytes, onStored, signal } = options;
   checkPutForm(form);
   const put = new BlobPut(draft, form, work);
   try {
@@ -52,7 +57,10 @@ export async function putBlob(
       isWholeHashed: true,
       work,
       onCut: (chunk) => put.onCut(chunk),
-      onChunk: (chunk) => put.onChunk(chunk),
+      onChunk: async (chunk) => {
+        await put.onChunk(chunk);
+        onStored?.(chunk.index, { hash: chunk.hash, size: chunk.size });
+      },
       onBytes,
       signal,
     });

@@ -7,6 +7,7 @@
 import * as v from "../../schema/mod.ts";
 import { idToHex, toHex } from "../../base/mod.ts";
 import {
+  BANDWIDTH_CLASSES,
   type BlobProgress,
   type BlobRef,
   formatAddress,
@@ -16,15 +17,19 @@ import {
 import type { Node } from "../../node.ts";
 import type { PutResult } from "../../services/mod.ts";
 import { type CallContext, defineMethod, type Method } from "../method.ts";
+import { resolvePeer } from "./peer_ref.ts";
 import { describeGotFolder, folderReporter } from "./blob_folder_methods.ts";
 
 const TARGET = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000));
+const PEER = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+const PEERS_MAX = 64;
 const PATH = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4_096));
 const UPLOAD = v.pipe(v.string(), v.uuid());
 /** 512 KiB as base64: fits the 1 MiB line. */
 const PIECE_TEXT_MAX = 700_000;
 /** The form of a put: cut by content, and data and parity chunks of a stripe, as `10+4`. */
-const FORM_WORDS = {
+/** How a put is cut and protected, in words. */
+export const FORM_WORDS = {
   cdc: v.optional(v.boolean()),
   ec: v.optional(v.pipe(v.string(), v.maxLength(16))),
 };
@@ -44,10 +49,13 @@ export function blobMethods(node: Node): readonly Method[] {
       }),
       handle: async ({ path, label, cdc, ec }, context) => {
         const { signal } = context;
-        const form = node.blobs.putForm({ cdc, ec });
-        return describePut(
-          await node.blobs.putFile(path, { label, form, signal, onProgress: reporter(context) }),
-        );
+        const put = await node.blobs.putFile(path, {
+          label,
+          form: node.blobs.putForm({ cdc, ec }),
+          signal,
+          onProgress: reporter(context),
+        });
+        return { ...describePut(put), resumed_bytes: put.resumedBytes };
       },
     }),
     defineMethod({
@@ -61,8 +69,12 @@ export function blobMethods(node: Node): readonly Method[] {
         overwrite: v.optional(v.boolean(), false),
         /** True gives the list of a folder as a file. */
         raw: v.optional(v.boolean(), false),
+        /** Only these peers are asked. */
+        from: v.optional(v.pipe(v.array(PEER), v.minLength(1), v.maxLength(PEERS_MAX))),
+        class: v.optional(v.picklist(BANDWIDTH_CLASSES)),
       }),
-      handle: async ({ target: text, output, overwrite, raw }, context) => {
+      handle: async (params, context) => {
+        const { target: text, output, overwrite, raw, from, class: bandwidthClass } = params;
         const target = parseBlobTarget(text);
         if (!raw && await node.folders.isFolder(target)) {
           const { signal } = context;
@@ -75,6 +87,8 @@ export function blobMethods(node: Node): readonly Method[] {
         const got = await node.blobs.get(target, {
           output,
           overwrite,
+          from: from?.map((peer) => resolvePeer(node, peer, "Cannot get from")),
+          bandwidthClass,
           signal: context.signal,
           onProgress: reporter(context),
         });
@@ -83,6 +97,7 @@ export function blobMethods(node: Node): readonly Method[] {
           size: got.size,
           seconds: got.seconds,
           from: got.from.map(idToHex),
+          local_bytes: got.localBytes,
           output,
         };
       },

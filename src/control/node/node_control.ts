@@ -13,6 +13,7 @@ import { blobKeepingMethods } from "./blob_keeping_methods.ts";
 import { blobLookMethods } from "./blob_look_methods.ts";
 import { blobMethods } from "./blob_methods.ts";
 import { blobScrubMethods } from "./blob_scrub_methods.ts";
+import { blobStagingMethods } from "./blob_staging_methods.ts";
 import { blobTransferMethods } from "./blob_transfer_methods.ts";
 import { blobReplicaMethods } from "./blob_replica_methods.ts";
 import { blobTreeMethods } from "./blob_tree_methods.ts";
@@ -145,6 +146,7 @@ function allMethods(node: Node): readonly Method[] {
     ...blobKeepingMethods(node),
     ...blobLookMethods(node),
     ...blobScrubMethods(node),
+    ...blobStagingMethods(node),
     ...blobTransferMethods(node),
     ...blobReplicaMethods(node),
     ...blobTreeMethods(node),

@@ -156,6 +156,29 @@ export interface ChannelTable {
   readonly rate_per_second: number | null;
 }
 
+/** One put that is not finished and can be gone on with. */
+export interface StagingTable {
+  /** 32 hex digits. */
+  readonly token: string;
+  /** What is put, for finding it again: a file as it was; empty for a stream. */
+  readonly source_key: string;
+  /** How it is put, as text. */
+  readonly form: string;
+  readonly label: string;
+  /** Bytes of the chunks below. */
+  readonly bytes: number;
+  readonly created_at_ms: number;
+  readonly updated_at_ms: number;
+}
+
+/** One chunk of such a put, in the order of its bytes. */
+export interface StagingChunkTable {
+  readonly token: string;
+  readonly position: number;
+  readonly hash: Uint8Array;
+  readonly size: number;
+}
+
 /** All tables. */
 export interface LedgerSchema {
   readonly blob: BlobTable;
@@ -165,6 +188,8 @@ export interface LedgerSchema {
   readonly chunk_spill: ChunkSpillTable;
   readonly copy_wish: CopyWishTable;
   readonly copy_holder: CopyHolderTable;
+  readonly staging: StagingTable;
+  readonly staging_chunk: StagingChunkTable;
   readonly peer: PeerTable;
   readonly setting: SettingTable;
   readonly announcement: AnnouncementTable;
@@ -306,6 +331,25 @@ export const MIGRATIONS: readonly string[] = [
     node_id TEXT NOT NULL CHECK (length(node_id) = 16),
     seen_at_ms INTEGER NOT NULL,
     PRIMARY KEY (address, node_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE staging (
+    token TEXT PRIMARY KEY CHECK (length(token) = 32),
+    source_key TEXT NOT NULL,
+    form TEXT NOT NULL,
+    label TEXT NOT NULL,
+    bytes INTEGER NOT NULL CHECK (bytes >= 0),
+    created_at_ms INTEGER NOT NULL,
+    updated_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX staging_by_source ON staging (source_key) WHERE source_key <> '';
+  CREATE TABLE staging_chunk (
+    token TEXT NOT NULL REFERENCES staging (token) ON DELETE CASCADE,
+    position INTEGER NOT NULL CHECK (position >= 0),
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    PRIMARY KEY (token, position)
   ) STRICT, WITHOUT ROWID;
   `,
 ];

@@ -15,6 +15,7 @@ import {
   createBlobFetcher,
   createBlobTransfer,
   decodeBlobRef,
+  DEFAULT_DATA_POLICY,
   formatAddress,
   type GetBlobOptions,
   type GetIntoOptions,
@@ -43,6 +44,7 @@ import type { NatService } from "../nat/mod.ts";
 import type { Storage } from "../storage.ts";
 import { hashOf, notHere } from "./_target.ts";
 import type { PolicyService } from "./policy_service.ts";
+import { Stagings } from "./stagings.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What {@linkcode BlobService} needs. */
@@ -74,6 +76,11 @@ export interface PutResult {
   readonly seconds: number;
 }
 
+/** A stored file, and how much of it was stored by an earlier, interrupted put. */
+export interface PutFileResult extends PutResult {
+  readonly resumedBytes: number;
+}
+
 /** A blob in a file and how long that took. */
 export interface GetResult extends GotBlob {
   readonly seconds: number;
@@ -90,6 +97,8 @@ export interface RepairedBlob {
 export class BlobService implements Service {
   readonly name = "blobs";
   readonly uploads: Uploads;
+  /** Puts that can be gone on with after a crash. */
+  readonly stagings: Stagings;
   readonly #deps: BlobServiceDeps;
   #transfer: BlobTransfer | undefined;
   #stopListening: (() => void) | undefined;
@@ -101,8 +110,17 @@ export class BlobService implements Service {
 
   constructor(deps: BlobServiceDeps) {
     this.#deps = deps;
-    this.uploads = new Uploads({ blobs: this, clock: deps.clock });
-    const { clock, log, storage } = deps;
+    const { clock, log, storage, policy } = deps;
+    this.uploads = new Uploads({ blobs: this, clock });
+    this.stagings = new Stagings({
+      blobs: storage.blobs,
+      ledger: storage.ledger,
+      flush: () => storage.chunks.flush(),
+      clock,
+      random: systemRandom,
+      log,
+      settings: () => (policy?.current ?? DEFAULT_DATA_POLICY).staging,
+    });
     const addChunk = storage.blobs.addChunk.bind(storage.blobs);
     this.#repairs = new RepairOnRead({ clock, log, addChunk });
   }
@@ -110,7 +128,8 @@ export class BlobService implements Service {
   start(): Promise<void> {
     const { mesh, nat, clock, log, storage, metrics, policy } = this.#deps;
     const { blobs } = storage;
-    metrics.register("blobs", () => ({ ...blobs.counters }));
+    metrics.register("blobs", () => ({ ...blobs.counters, ...this.stagings.counters }));
+    this.stagings.start();
     metrics.register("blob_reads", () => ({ ...this.#repairs.counters, ...this.#nodeStats() }));
     this.#configureNodes();
     const stopNodes = policy?.onChange(() => this.#configureNodes());
@@ -154,7 +173,7 @@ export class BlobService implements Service {
     await this.#repairs.settle();
     this.#transfer?.stop();
     this.#transfer = undefined;
-    await this.uploads.stop();
+    await Promise.all([this.uploads.stop(), this.stagings.stop()]);
   }
 
   health(): ServiceHealth {
@@ -177,10 +196,27 @@ export class BlobService implements Service {
    *
    * @throws NetError `not_found`, `not_allowed`, `no_space`, `limit`.
    */
-  async putFile(path: string, options: PutFileOptions = {}): Promise<PutResult> {
+  async putFile(path: string, options: PutFileOptions = {}): Promise<PutFileResult> {
+    const { clock } = this.#deps;
+    const { label, form, signal, onProgress } = options;
+    const startedAt = clock.now();
     using file = await openSource(path);
-    const { size } = await file.stat();
-    return await this.#timed(() => this.put(file, { ...options, totalBytes: size }));
+    const { size, mtime, ino } = await file.stat();
+    const put = await this.stagings.putFile(file, {
+      sourceKey: JSON.stringify([path, size, mtime?.getTime() ?? 0, ino]),
+      label,
+      form: form ?? this.putForm(),
+      totalBytes: size,
+      signal,
+      onResume: (doneBytes) => onProgress?.({ stage: "resume", doneBytes, totalBytes: size }),
+      onProgress,
+    });
+    return { ...put, seconds: (clock.now() - startedAt) / 1000 };
+  }
+
+  /** Ends a stream that can be resumed. */
+  finalizeStaging(token: string): Promise<PutResult> {
+    return this.#timed(() => this.stagings.finalize(token));
   }
 
   /** Ends an upload. */

@@ -18,6 +18,7 @@ export * from "./policy_memory.ts";
 export * from "./policy_service.ts";
 export * from "./scrub_memory.ts";
 export * from "./scrub_service.ts";
+export * from "./stagings.ts";
 export * from "./transfer_view_service.ts";
 export * from "./replica_service.ts";
 export * from "./replicator.ts";

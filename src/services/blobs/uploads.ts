@@ -5,7 +5,8 @@
  * upload holds no more memory than a put from a file.
  */
 import { type Clock, NetError } from "../../base/mod.ts";
-import type { BlobStore, ByteSource, PutForm, StoredBlob } from "../../blob/mod.ts";
+import type { BlobStore, PutForm, StoredBlob } from "../../blob/mod.ts";
+import { PieceSource } from "./piece_source.ts";
 
 /** Uploads open at once; each holds a few chunk buffers of 4 MiB. */
 export const UPLOADS_MAX = 8;
@@ -104,58 +105,5 @@ export class Uploads {
 
   #idleTimer(id: string): () => void {
     return this.#clock.after(UPLOAD_IDLE_MS, () => void this.abort(id));
-  }
-}
-
-/** Hands pieces that are pushed in to a reader. */
-class PieceSource implements ByteSource {
-  #piece: Uint8Array | undefined;
-  #isEnded = false;
-  #failure: { readonly error: unknown } | undefined;
-  #wakeReader: (() => void) | undefined;
-  #wakeWriter: (() => void) | undefined;
-
-  async push(piece: Uint8Array): Promise<void> {
-    this.#throwIfFailed();
-    if (this.#piece !== undefined) {
-      throw new NetError("conflict", "Cannot go on with upload: a piece is still being taken");
-    }
-    if (piece.length === 0) return;
-    this.#piece = piece;
-    this.#wakeReader?.();
-    while (this.#piece !== undefined && this.#failure === undefined) {
-      await new Promise<void>((resolve) => this.#wakeWriter = resolve);
-    }
-    this.#throwIfFailed();
-  }
-
-  end(): void {
-    this.#isEnded = true;
-    this.#wakeReader?.();
-  }
-
-  fail(error: unknown): void {
-    this.#failure ??= { error };
-    this.#wakeReader?.();
-    this.#wakeWriter?.();
-  }
-
-  async read(into: Uint8Array): Promise<number | null> {
-    while (this.#piece === undefined) {
-      this.#throwIfFailed();
-      if (this.#isEnded) return null;
-      await new Promise<void>((resolve) => this.#wakeReader = resolve);
-    }
-    this.#throwIfFailed();
-    const taken = this.#piece.subarray(0, into.length);
-    into.set(taken);
-    const rest = this.#piece.subarray(taken.length);
-    this.#piece = rest.length === 0 ? undefined : rest;
-    if (this.#piece === undefined) this.#wakeWriter?.();
-    return taken.length;
-  }
-
-  #throwIfFailed(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
