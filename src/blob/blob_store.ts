@@ -170,10 +170,15 @@ export interface BlobStore {
   readRefOf(address: Uint8Array): Promise<Uint8Array | undefined>;
   /** Size of a chunk that is here. */
   hasChunk(hash: Uint8Array): Promise<number | undefined>;
-  /** A chunk that is here, verified; a view of `into` when that was given and holds it. */
+  /**
+   * A chunk that is here, verified; a view of `into` when that was given and holds it.
+   *
+   * @param options Quiet: nobody wants the bytes, they are only looked at, and it does not count as a read.
+   */
   readChunk(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
+    options?: { readonly isQuiet?: boolean },
   ): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /**
    * Adds a chunk that no blob here refers to: a copy that was fetched or pushed. It stays for the retention floor.
@@ -415,8 +420,9 @@ class LedgerBlobStore implements BlobStore {
   readChunk(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
+    options?: { readonly isQuiet?: boolean },
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return this.#keeper.read(hash, into);
+    return this.#keeper.read(hash, into, options?.isQuiet);
   }
 
   async addChunk(

@@ -48,7 +48,7 @@ async function startFlow(
   const flow = new FlowService({
     ...deps,
     metrics: createMetricRegistry(),
-    storage: { ledger, chunks, blobs },
+    storage: { ledger, blobs },
     policy,
     mesh: createFlowMesh({
       nodeId,

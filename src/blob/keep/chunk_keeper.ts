@@ -117,11 +117,14 @@ export class ChunkKeeper {
   async read(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
+    isQuiet = false,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { chunks, log } = this.#deps;
     const corruptBefore = chunks.counters.corrupt;
     const bytes = await chunks.read(hash, into);
-    if (bytes !== undefined) { for (const listener of this.#readers) listener(hash); }
+    if (bytes !== undefined && !isQuiet) {
+      for (const listener of this.#readers) listener(hash);
+    }
     if (bytes !== undefined || chunks.counters.corrupt === corruptBefore) return bytes;
     // Another read may have met another damaged one meanwhile: only what is gone is taken for gone.
     if (await chunks.has(hash) !== undefined) return undefined;

@@ -30,7 +30,7 @@ export interface FlowServiceDeps {
   readonly log: Log;
   readonly metrics: MetricRegistry;
   readonly random: RandomBytes;
-  readonly storage: Pick<Storage, "ledger" | "chunks" | "blobs">;
+  readonly storage: Pick<Storage, "ledger" | "blobs">;
   readonly policy: Pick<PolicyService, "current" | "onChange">;
   readonly mesh: FlowMesh;
   readonly rpc: Pick<Rpc, "serve">;

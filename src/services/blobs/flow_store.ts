@@ -1,7 +1,6 @@
 /** The store of a node as the flow of blobs sees it. */
 import {
   type BlobStore,
-  type ChunkStore,
   createSpillMemory,
   type FlowStore,
   holdsByOwner,
@@ -16,7 +15,6 @@ import type { Ledger } from "../../core/ledger/mod.ts";
 export interface FlowStoreDeps {
   readonly clock: Clock;
   readonly ledger: Ledger;
-  readonly chunks: ChunkStore;
   readonly blobs: BlobStore;
 }
 
@@ -27,15 +25,14 @@ export interface NodeFlowStore extends FlowStore {
 }
 
 /** Creates it over the parts of a node. */
-export function createFlowStore({ clock, ledger, chunks, blobs }: FlowStoreDeps): NodeFlowStore {
+export function createFlowStore({ clock, ledger, blobs }: FlowStoreDeps): NodeFlowStore {
   const { db } = ledger;
   const adding = new Set<string>();
   return {
     isAdding: (hash) => adding.has(toHex(hash)),
     room: () => blobs.room(),
     has: (hash) => blobs.hasChunk(hash),
-    // Past the blob store, which would count a read.
-    read: (hash) => chunks.read(hash),
+    read: (hash) => blobs.readChunk(hash, undefined, { isQuiet: true }),
     add: async (hash, bytes) => {
       const hex = toHex(hash);
       adding.add(hex);

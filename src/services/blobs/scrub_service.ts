@@ -155,7 +155,7 @@ export class ScrubService implements Service {
     const report = await scrubChunks({
       clock,
       chunks,
-      read: (hash, into) => blobs.readChunk(hash, into),
+      read: (hash, into) => blobs.readChunk(hash, into, { isQuiet: true }),
       write: (hash, bytes) => blobs.addChunk(hash, bytes, { isDurable: true }),
       needed: (after) => neededChunks(ledger.db, after),
     }, {

@@ -23,7 +23,7 @@ async function realKit(): Promise<Kit> {
   const chunks = createMemoryChunkStore({ bytesMax: 1 << 20 });
   const blobs = await createBlobStore({ ledger, chunks, clock, log: silentLog });
   return {
-    store: createFlowStore({ clock, ledger, chunks, blobs }),
+    store: createFlowStore({ clock, ledger, blobs }),
     clock,
     putBlob: async (number) => void await blobs.put(bytesSource(chunkOf(number).bytes)),
     removeBlob: async (number) => void await blobs.remove(chunkOf(number).hash),
@@ -134,7 +134,7 @@ Deno.test("ledger: what is pinned is no candidate, and what the flow adds is no 
   const ledger = openLedger({ path: ":memory:" });
   const chunks = createMemoryChunkStore({ bytesMax: 1 << 20 });
   const blobs = await createBlobStore({ ledger, chunks, clock, log: silentLog });
-  const store = createFlowStore({ clock, ledger, chunks, blobs });
+  const store = createFlowStore({ clock, ledger, blobs });
   const { hash, bytes } = chunkOf(1);
   await blobs.put(bytesSource(bytes));
   await ledger.db.updateTable("blob").set({ is_pinned: 1 }).execute();
