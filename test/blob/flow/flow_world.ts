@@ -272,6 +272,8 @@ export interface WorldNodeOptions {
   readonly place?: readonly string[];
   /** The store of before a restart. */
   readonly store?: WorldStore;
+  /** What the flow gets in the place of the store itself. */
+  readonly through?: (store: WorldStore) => FlowStore;
 }
 
 /** Bytes per second between two nodes. */
@@ -306,7 +308,7 @@ export class FlowWorld {
       clock,
       random,
       log: silentLog,
-      store,
+      store: options.through?.(store) ?? store,
       mesh: this.#meshOf(id, tags, options.place ?? []),
       greedyView: { satisfiesIntent: () => undefined, intents: [], isChainCached: () => false },
     }, policy);
@@ -324,7 +326,9 @@ export class FlowWorld {
     store.onDropped = (hex) =>
       this.moves.push({ node: id, hex, atMs: clock.now(), kind: "dropped" });
     this.nodes.set(id, node);
-    await flow.start();
+    const started = flow.start();
+    // A process that dies while it starts is not waited for.
+    if (options.through === undefined) await started;
     return node;
   }
 
@@ -438,7 +442,7 @@ export class FlowWorld {
         const answer = node === undefined
           ? this.hostile.get(peer)?.onOffer?.(id, offer)
           : node.flow.onOffer(id, offer);
-        const reply = await (answer ?? Promise.reject(new Error("no such service")));
+        const reply = await until(answer ?? Promise.reject(new Error("no such service")), signal);
         await reach(peer, signal);
         return reply;
       },
@@ -448,12 +452,20 @@ export class FlowWorld {
         const answer = node === undefined
           ? this.hostile.get(peer)?.onHold?.(id, request)
           : node.flow.onHold(id, request);
-        const reply = await (answer ?? Promise.reject(new Error("no such service")));
+        const reply = await until(answer ?? Promise.reject(new Error("no such service")), signal);
         await reach(peer, signal);
         return reply;
       },
     };
   }
+}
+
+/** What a call answers, unless it is given up first. */
+function until<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    answer.then(resolve, reject);
+  });
 }
 
 /** The most moves that a node made within any hour. */
