@@ -4,6 +4,7 @@ import { benchTransportCommand } from "./bench_transport.ts";
 import { blobBenchCommand } from "./blob_bench.ts";
 import { blobCatCommand } from "./blob_cat.ts";
 import { blobGcCommand } from "./blob_gc.ts";
+import { blobExportCommand, blobImportCommand } from "./blob_exchange.ts";
 import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
 import { blobPolicyRoutes } from "./blob_policy.ts";
@@ -127,6 +128,8 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     why: blobWhyCommand,
     gc: blobGcCommand,
     scrub: blobScrubCommand,
+    export: blobExportCommand,
+    import: blobImportCommand,
     repair: blobRepairCommand,
     bench: blobBenchCommand,
     staging: blobStagingRoutes,

@@ -53,6 +53,7 @@ import {
   describeNat,
   describePeers,
   describeSessions,
+  type ExchangeService,
   type FlowService,
   type FolderService,
   type FoldService,
@@ -234,6 +235,11 @@ export class Node {
   /** How blobs move, stay and go. */
   get policy(): PolicyService {
     return required(this.#blobServices?.policy, "policy");
+  }
+
+  /** Blobs to and from folders of other programs. */
+  get exchange(): ExchangeService {
+    return required(this.#blobServices?.exchange, "exports and imports");
   }
 
   /** What looks through the chunks of blobs. */

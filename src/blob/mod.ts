@@ -22,6 +22,7 @@ export * from "./erasure/matrix.ts";
 export * from "./erasure/repair.ts";
 export * from "./erasure/restore.ts";
 export * from "./erasure/stripe_builder.ts";
+export * from "./exchange/mod.ts";
 export * from "./fetch.ts";
 export {
   type FileChunkStore,

@@ -10,6 +10,7 @@ import {
   createFlowMesh,
   createPolicyMemory,
   createScrubMemory,
+  ExchangeService,
   FlowService,
   FolderService,
   PolicyService,
@@ -26,6 +27,8 @@ export interface BlobServices {
   /** What stays and what goes. */
   readonly keeping: BlobKeepingService;
   readonly scrub: ScrubService;
+  /** To and from folders of other programs. */
+  readonly exchange: ExchangeService;
   readonly blobs: BlobService;
   /** Folders as blobs. */
   readonly folders: FolderService;
@@ -70,7 +73,8 @@ export function addBlobServices(
       transfer: () => blobs.transfer,
     }, { everyMs: config.scrubEveryMs, bytesPerSecond: config.scrubRate })
   );
-  return { policy, keeping, scrub, blobs, folders };
+  const exchange = new ExchangeService({ clock: systemClock, storage });
+  return { policy, keeping, scrub, exchange, blobs, folders };
 }
 
 /** What is told of blobs by calls. */

@@ -7,6 +7,7 @@ import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "../../config/mod
 import type { ServiceHealth } from "../../kernel/mod.ts";
 import { type ControlFactory, createNode, type GatewayFactory, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
+import { blobExchangeMethods } from "./blob_exchange_methods.ts";
 import { blobFlowMethods } from "./blob_flow_methods.ts";
 import { blobFolderMethods } from "./blob_folder_methods.ts";
 import { blobKeepingMethods } from "./blob_keeping_methods.ts";
@@ -141,6 +142,7 @@ function allMethods(node: Node): readonly Method[] {
     ...subnetMethods(node),
     ...channelMethods(node),
     ...blobMethods(node),
+    ...blobExchangeMethods(node),
     ...blobFlowMethods(node),
     ...blobFolderMethods(node),
     ...blobKeepingMethods(node),
