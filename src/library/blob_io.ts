@@ -1,6 +1,7 @@
 /** Blobs as programs put and get them: as bytes, as streams, as files. */
+import { idToHex } from "../base/mod.ts";
 import { type BlobTarget, type OnBlobProgress, parseBlobTarget } from "../blob/mod.ts";
-import type { BlobService } from "../services/mod.ts";
+import type { BlobService, ReplicaService } from "../services/mod.ts";
 import { MemorySink, StreamSink } from "./blob_sinks.ts";
 import { type BlobInput, openBlobInput } from "./blob_source.ts";
 
@@ -8,6 +9,13 @@ import { type BlobInput, openBlobInput } from "./blob_source.ts";
 export interface PutOptions {
   /** Shown in listings. */
   readonly label?: string;
+  /**
+   * Other nodes that hold every chunk, synced, when the put resolves; the nodes see to that number from then on.
+   * None when left out. Fails with `timeout` when there are fewer in time; the bytes stay.
+   */
+  readonly replicas?: number;
+  /** Milliseconds that they may take; a minute when left out. */
+  readonly replicasWaitMs?: number;
   readonly onProgress?: OnBlobProgress;
   readonly signal?: AbortSignal;
 }
@@ -17,6 +25,8 @@ export interface PutBlob {
   /** `b3:` and the BLAKE3 of its bytes; what others get it by. */
   readonly address: string;
   readonly size: number;
+  /** Other nodes that hold it, as 16 hex digits, where copies were asked for. */
+  readonly holders?: readonly string[];
 }
 
 /** Options of `getStream`. */
@@ -37,6 +47,8 @@ export interface GetFileOptions extends GetStreamOptions {
   readonly overwrite?: boolean;
 }
 
+const COPIES_WAIT_MS = 60_000;
+
 /** Bytes of one blob in memory; a program that wants more says so. */
 const GET_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -53,6 +65,20 @@ export async function putInput(
   } finally {
     await source.close();
   }
+}
+
+/** Has copies taken where the options ask for them. */
+export async function withCopies(
+  replicas: () => Pick<ReplicaService, "replicate">,
+  put: PutBlob,
+  options: PutOptions,
+): Promise<PutBlob> {
+  const { replicas: peers, replicasWaitMs: waitMs = COPIES_WAIT_MS, signal } = options;
+  if (peers === undefined) return put;
+  const target = parseBlobTarget(put.address);
+  if (target.kind !== "address") return put;
+  const { holders } = await replicas().replicate(target.hash, { peers, waitMs, signal });
+  return { ...put, holders: holders.map(idToHex) };
 }
 
 /** Gets a blob whole. */

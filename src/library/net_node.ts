@@ -37,6 +37,7 @@ import {
   type PutBlob,
   putInput,
   type PutOptions,
+  withCopies,
 } from "./blob_io.ts";
 import type { BlobInput } from "./blob_source.ts";
 import { type Body, toBytes } from "./body.ts";
@@ -195,12 +196,14 @@ export class NetNode extends LogNode {
    * Stores bytes and gives the address that anyone connected gets them by. With a data folder they are
    * safe on the disk when this resolves.
    *
-   * @throws NetError `no_space`, `limit`, `failed` with what the input threw as cause; the signal's reason.
+   * @throws NetError `no_space`, `limit`, `failed` with what the input threw as cause, `timeout` when too few
+   * nodes took a copy; the signal's reason.
    */
   async put(input: BlobInput, options: PutOptions = {}): Promise<PutBlob> {
     this.requireRunning();
     const signal = this.with(options.signal);
-    return await putInput(this.core.blobs, input, { ...options, signal });
+    const put = await putInput(this.core.blobs, input, { ...options, signal });
+    return await withCopies(() => this.core.replicas, put, { ...options, signal });
   }
 
   /** Stores a file. */
@@ -208,7 +211,8 @@ export class NetNode extends LogNode {
     this.requireRunning();
     const signal = this.with(options.signal);
     const { stored } = await this.core.blobs.putFile(path, { ...options, signal });
-    return { address: stored.address, size: stored.size };
+    const put = { address: stored.address, size: stored.size };
+    return await withCopies(() => this.core.replicas, put, { ...options, signal });
   }
 
   /**

@@ -191,3 +191,15 @@ Deno.test("startNode() logs only where it is told to", async () => {
   assert.ok(node.isRunning);
   assert.ok(lines.some((line) => line.includes("packet_cipher_opened")));
 });
+
+Deno.test("put() with replicas resolves when another node holds all of it", () =>
+  withPair(async (alice, bob) => {
+    await alice.whenServed("net.blob.copy");
+    const bytes = new Uint8Array(10_000).fill(5);
+    const { address, holders } = await alice.put(bytes, { replicas: 1, replicasWaitMs: 30_000 });
+    assert.deepEqual(holders, [bob.id]);
+    await assert.rejects(alice.put("alone", { replicas: 9, replicasWaitMs: 200 }), {
+      code: "timeout",
+    });
+    assert.deepEqual(await bob.get(address), bytes);
+  }));

@@ -71,6 +71,8 @@ const REPAIR_MS = 15 * 60_000;
 /** A repair that came to nothing is tried again after so long, twice that the next time, and so on. */
 const REPAIR_AGAIN_MS = 2 * 60_000;
 const REPAIR_AGAIN_MS_MAX = 60 * 60_000;
+/** That a holder was seen is written again after so long: a third of the time that it counts while it is away. */
+const SEEN_MS = 5 * 60_000;
 /** The hold of a copy is renewed when half of its time is over. */
 const RENEW_MS = COPY_HOLD_MS / 2;
 
@@ -86,6 +88,8 @@ interface Kept {
 /** One blob, looked at. */
 interface Looked {
   readonly wish: CopyWish;
+  /** Nodes seen so lately that it need not be written again. */
+  readonly fresh: Set<bigint>;
   readonly present: Set<bigint>;
   readonly silent: Map<bigint, KnownHolder>;
 }
@@ -201,9 +205,11 @@ export class CopyKeeper {
     for (const wish of wishes) {
       const present = new Set(finder.announced([wish.address]));
       const silent = new Map<bigint, KnownHolder>();
-      const entry = { wish, present, silent };
+      const fresh = new Set<bigint>();
+      const entry = { wish, present, silent, fresh };
       looked.push(entry);
       for (const known of await listHolders(db, wish.address)) {
+        if (clock.wallMs() - known.seenAtMs < SEEN_MS) fresh.add(known.nodeId);
         if (present.has(known.nodeId) || known.nodeId === nodeId) continue;
         silent.set(known.nodeId, known);
         const asked = questions.get(known.nodeId);
@@ -217,8 +223,9 @@ export class CopyKeeper {
     };
     for await (const _ of asCompleted(asks, ASKED_AT_ONCE_MAX, ask)) signal.throwIfAborted();
     const nowMs = clock.wallMs();
-    for (const { wish, present } of looked) {
-      await touchHolders(db, wish.address, [...present], nowMs).catch(() => {}); // Removed meanwhile.
+    for (const { wish, present, fresh } of looked) {
+      const seen = [...present].filter((holder) => !fresh.has(holder));
+      await touchHolders(db, wish.address, seen, nowMs).catch(() => {}); // Removed meanwhile.
     }
     return looked;
   }

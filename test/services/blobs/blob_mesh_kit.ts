@@ -65,6 +65,8 @@ export interface BlobMeshOptions {
   readonly seed?: number;
   /** How copies are kept. */
   readonly keeper?: CopyKeeperOptions;
+  /** Bytes that the store of one node holds; 64 MiB when left out. */
+  readonly storeBytes?: number;
   /** What nodes announce beside what their services do, by number. */
   readonly tags?: Readonly<Record<number, readonly string[]>>;
 }
@@ -239,7 +241,9 @@ export class BlobMeshKit {
     const known = this.#disks.get(number);
     if (known !== undefined) return known;
     const ledger = openLedger({ path: ":memory:" });
-    const chunks = createMemoryChunkStore({ bytesMax: STORE_BYTES });
+    const chunks = createMemoryChunkStore({
+      bytesMax: this.#options.storeBytes ?? STORE_BYTES,
+    });
     const store = await createBlobStore({ ledger, chunks, clock: this.clock, log: silentLog });
     const disk = { ledger, store };
     this.#disks.set(number, disk);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NetError } from "../../../src/base/mod.ts";
-import { CHUNK_BYTES } from "../../../src/blob/mod.ts";
+import { CHUNK_BYTES, holderTag } from "../../../src/blob/mod.ts";
 import type { ReplicaReceipt, ReplicateProgress } from "../../../src/services/mod.ts";
 import { PERFECT } from "../../sim/memory_network.ts";
 import {
@@ -218,4 +218,53 @@ Deno.test("copies that are gone for long come back, and the surplus goes when al
     Number(metrics.snapshot().net_replicas_keep_repairs_total)
   );
   assert.equal(repairs.reduce((sum, count) => sum + count, 0), 1, "one node repaired, once");
+});
+
+Deno.test("a node that can't be asked counts when it gives every byte", async () => {
+  const [kit, first, second] = await star(2);
+  await using _ = kit;
+  assert.ok(first && second);
+  // As a Rust core that replicates the channels of chunks: it announces them and serves them, and that is all.
+  await kit.run(second.replicas.stop());
+  const bytes = bytesOf(CHUNK_BYTES + 7);
+  const { hash, ref } = await kit.run(first.store.put(sourceOf(bytes)));
+  await kit.run(second.store.put(sourceOf(bytes)));
+  second.capabilities.contribute("test", { tags: [`${holderTag(hash)}:0`] });
+  await kit.pass(MEET_MS);
+  assert.deepEqual(first.finder.announced([hash]), [second.nodeId]);
+  const options = { peers: 1, waitMs: 5_000 };
+  const receipt = await kit.run(first.replicas.replicate(hash, options), 10);
+  assert.deepEqual(receipt.holders, [second.nodeId]);
+  assert.equal(first.metrics.snapshot().net_replicas_ask_asked_total, 0);
+  // What it says alone is worth nothing.
+  const other = await kit.run(first.store.put(sourceOf(bytesOf(50, 9))));
+  second.capabilities.contribute("test", { tags: [holderTag(other.hash)] });
+  await kit.pass(MEET_MS);
+  await assert.rejects(kit.run(first.replicas.replicate(other.hash, options), 10), {
+    code: "timeout",
+  });
+  assert.equal(ref.kind, "manifest");
+});
+
+Deno.test("a copy is taken of a blob whose reference does not fit the request", async () => {
+  const [kit, first, second] = await star(2, { storeBytes: 200 * CHUNK_BYTES });
+  await using _ = kit;
+  assert.ok(first && second);
+  // The same chunk over and over: little to store, and a long list.
+  const zeros = new Uint8Array(CHUNK_BYTES);
+  let left = 120;
+  const source = {
+    read: (into: Uint8Array) => {
+      if (left === 0) return Promise.resolve(null);
+      left -= into.length / CHUNK_BYTES;
+      into.set(zeros.subarray(0, into.length));
+      return Promise.resolve(into.length);
+    },
+  };
+  const { hash, blobRef } = await kit.run(first.store.put(source));
+  assert.ok(blobRef.length > 4_096);
+  const options = { peers: 1, waitMs: 60_000 };
+  const receipt = await kit.run(first.replicas.replicate(hash, options), 10);
+  assert.deepEqual(receipt.holders, [second.nodeId]);
+  assert.deepEqual((await second.store.stat(hash))?.blobRef, blobRef);
 });
