@@ -1,5 +1,4 @@
 /** Blobs as programs put and get them: as bytes, as streams, as files. */
-import { idToHex } from "../base/mod.ts";
 import { type BlobTarget, type OnBlobProgress, parseBlobTarget } from "../blob/mod.ts";
 import type { BlobService, ReplicaService } from "../services/mod.ts";
 import { MemorySink, StreamSink } from "./blob_sinks.ts";
@@ -25,8 +24,8 @@ export interface PutBlob {
   /** `b3:` and the BLAKE3 of its bytes; what others get it by. */
   readonly address: string;
   readonly size: number;
-  /** Other nodes that hold it, as 16 hex digits, where copies were asked for. */
-  readonly holders?: readonly string[];
+  /** Other nodes that hold it, where copies were asked for. */
+  readonly holders?: readonly bigint[];
 }
 
 /** Options of `getStream`. */
@@ -78,7 +77,7 @@ export async function withCopies(
   const target = parseBlobTarget(put.address);
   if (target.kind !== "address") return put;
   const { holders } = await replicas().replicate(target.hash, { peers, waitMs, signal });
-  return { ...put, holders: holders.map(idToHex) };
+  return { ...put, holders };
 }
 
 /** Gets a blob whole. */
