@@ -11,6 +11,7 @@ import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
 import { ENGINE_TARGETS } from "./targets/engine_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
 import { COPY_TARGETS } from "./targets/copy_targets.ts";
+import { GATEWAY_TARGETS } from "./targets/gateway_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { INDEX_TARGETS } from "./targets/index_targets.ts";
 import { LOG_FILE_TARGETS } from "./targets/log_file_targets.ts";
@@ -56,6 +57,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...PORT_MAPPING_TARGETS,
   ...OVERFLOW_TARGETS,
   ...COPY_TARGETS,
+  ...GATEWAY_TARGETS,
   ...LOG_FILE_TARGETS,
   ...CORTEX_TARGETS,
   ...CAUSAL_TARGETS,

@@ -9,7 +9,7 @@ export function entityTag(address: string): string {
 export type Condition = "go_on" | "not_modified" | "failed";
 
 /** Looks at If-Match and If-None-Match of a request to read an object that is here. */
-export function checkConditions(headers: Headers, tag: string): Condition {
+export function checkConditions(headers: Pick<Headers, "get">, tag: string): Condition {
   const match = headers.get("if-match");
   if (match !== null && !isListed(match, tag, false)) return "failed";
   const noneMatch = headers.get("if-none-match");
