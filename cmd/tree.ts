@@ -5,6 +5,7 @@ import { blobBenchCommand } from "./blob_bench.ts";
 import { blobCatCommand } from "./blob_cat.ts";
 import { blobGcCommand } from "./blob_gc.ts";
 import { blobExportCommand, blobImportCommand } from "./blob_exchange.ts";
+import { blobAdapterRoutes } from "./blob_adapter.ts";
 import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
 import { blobPolicyRoutes } from "./blob_policy.ts";
@@ -138,6 +139,7 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     holders: blobHoldersCommand,
     wait: blobWaitCommand,
     policy: blobPolicyRoutes,
+    adapter: blobAdapterRoutes,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm" }),
 });

@@ -14,7 +14,8 @@
  * ```
  */
 export { type ErrorCode, idToHex, NetError, parseId, systemClock } from "./base/mod.ts";
-export type { BlobProgress, OnBlobProgress } from "./blob/mod.ts";
+export { BlobAdapterError } from "./blob/mod.ts";
+export type { BlobAdapter, BlobProgress, BlobRef, OnBlobProgress } from "./blob/mod.ts";
 export type { ChannelConfig, Overflow, PublishReport } from "./channel/mod.ts";
 export * from "./library/mod.ts";
 export {

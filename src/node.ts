@@ -32,6 +32,8 @@ import {
 } from "./kernel/mod.ts";
 import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
 import {
+  type AdapterService,
+  addAdapterService,
   addBlobCallServices,
   addBlobServices,
   addBusService,
@@ -151,6 +153,7 @@ export class Node {
   #openServices: OpenServices | undefined;
   #control: ControlService | undefined;
   #gateway: GatewayService | undefined;
+  #adapters: AdapterService | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(config: NodeConfig, deps: NodeDeps) {
@@ -286,6 +289,11 @@ export class Node {
   /** Who holds what, and copies on purpose. */
   get replicas(): ReplicaService {
     return required(this.#replicas, "copies");
+  }
+
+  /** Stores of blobs beside the node's own. */
+  get adapters(): AdapterService {
+    return required(this.#adapters, "adapters");
   }
 
   /** Calls from and to this node. */
@@ -474,7 +482,8 @@ export class Node {
       stopSignal: this.stopSignal,
     });
     if (scope === "storage") {
-      this.#blobServices = addBlobServices(parts, undefined);
+      const blobs = this.#blobServices = addBlobServices(parts, undefined);
+      this.#adapters = addAdapterService(parts, blobs, logs);
       return;
     }
     const known = await storage.memory.readPeers();
@@ -488,6 +497,7 @@ export class Node {
     });
     const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
     const blobs = this.#blobServices = addBlobServices(parts, mesh);
+    this.#adapters = addAdapterService(parts, blobs, logs);
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));
     }

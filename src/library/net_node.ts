@@ -4,7 +4,7 @@
  * It adds no rules of its own; what is promised is in `docs/library.md`.
  */
 import { systemClock } from "../base/mod.ts";
-import { parseBlobTarget } from "../blob/mod.ts";
+import { type BlobAdapter, parseBlobTarget } from "../blob/mod.ts";
 import { type ChannelConfig, createChannelConfig, type PublishReport } from "../channel/mod.ts";
 import {
   type CallOptions,
@@ -243,5 +243,33 @@ export class NetNode extends LogNode {
     const target = parseBlobTarget(address);
     const got = await this.core.blobs.get(target, { ...options, output: path, signal });
     return { address: got.address, size: got.size };
+  }
+
+  /**
+   * Adds a store of blobs of the program's own, until the node is closed: blobs are copied to and from it, and
+   * references of its schemes on channels are read with it ([adapters](../../docs/adapters.md)).
+   *
+   * @param options Milliseconds for each call of it; 30,000 when left out.
+   * @throws NetError `conflict` when there is one of its name.
+   */
+  useAdapter(adapter: BlobAdapter, options: { readonly deadlineMs?: number } = {}): void {
+    this.requireRunning();
+    this.core.adapters.register(adapter, options);
+  }
+
+  /**
+   * The bytes that an event of a log stands for: its payload, or what that refers to, verified.
+   *
+   * @throws NetError `not_found` for an event or blob that is not there, `usage` for a scheme that no adapter takes,
+   * `integrity`; the signal's reason.
+   */
+  async resolveEvent(
+    channel: string,
+    seq: bigint,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Uint8Array> {
+    this.requireRunning();
+    const resolved = await this.core.adapters.resolveAt(channel, seq, this.with(options.signal));
+    return resolved.bytes;
   }
 }

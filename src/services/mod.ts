@@ -1,4 +1,5 @@
 /** The services a node can run. */
+export * from "./adapter_services.ts";
 export * from "./bench/mod.ts";
 export * from "./blob_services.ts";
 export * from "./blobs/mod.ts";

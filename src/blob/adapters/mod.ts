@@ -7,6 +7,6 @@ export * from "./channel_adapters.ts";
 export * from "./file_adapter.ts";
 export { createMeshAdapter, type MeshAdapterDeps } from "./mesh_adapter.ts";
 export * from "./noop_adapter.ts";
-export { createS3Adapter, type S3Adapter, type S3AdapterOptions } from "./s3/s3_adapter.ts";
+export { createS3Adapter, S3Adapter, type S3AdapterOptions } from "./s3/s3_adapter.ts";
 export { checkPlace, type S3Place } from "./s3/s3_client.ts";
 export { readS3Credentials } from "./s3/s3_credentials.ts";

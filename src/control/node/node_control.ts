@@ -8,6 +8,7 @@ import type { ServiceHealth } from "../../kernel/mod.ts";
 import { type ControlFactory, createNode, type GatewayFactory, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
 import { blobExchangeMethods } from "./blob_exchange_methods.ts";
+import { blobAdapterMethods } from "./blob_adapter_methods.ts";
 import { blobFlowMethods } from "./blob_flow_methods.ts";
 import { blobFolderMethods } from "./blob_folder_methods.ts";
 import { blobKeepingMethods } from "./blob_keeping_methods.ts";
@@ -143,6 +144,7 @@ function allMethods(node: Node): readonly Method[] {
     ...channelMethods(node),
     ...blobMethods(node),
     ...blobExchangeMethods(node),
+    ...blobAdapterMethods(node),
     ...blobFlowMethods(node),
     ...blobFolderMethods(node),
     ...blobKeepingMethods(node),

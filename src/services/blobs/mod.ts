@@ -1,5 +1,7 @@
 /** Blobs of a node: what is put, got and served, and what goes on about them by itself. */
 export * from "./blob_bench.ts";
+export * from "./adapter_memory.ts";
+export * from "./adapter_service.ts";
 export * from "./blob_care.ts";
 export * from "./blob_publisher.ts";
 export * from "./blob_service.ts";
