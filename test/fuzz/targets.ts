@@ -6,6 +6,7 @@ import { BUS_TARGETS } from "./targets/bus_targets.ts";
 import { CAPABILITY_TARGETS } from "./targets/capability_targets.ts";
 import { CAUSAL_TARGETS } from "./targets/causal_targets.ts";
 import { CHANNEL_TARGETS } from "./targets/channel_targets.ts";
+import { CHUNK_STORE_TARGETS } from "./targets/chunk_store_targets.ts";
 import { CORTEX_TARGETS } from "./targets/cortex_targets.ts";
 import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
 import { ENGINE_TARGETS } from "./targets/engine_targets.ts";
@@ -59,6 +60,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...COPY_TARGETS,
   ...GATEWAY_TARGETS,
   ...LOG_FILE_TARGETS,
+  ...CHUNK_STORE_TARGETS,
   ...CORTEX_TARGETS,
   ...CAUSAL_TARGETS,
   ...ENGINE_TARGETS,

@@ -90,10 +90,10 @@ export interface ScannedRecord extends PackRecord {
  * a record is for the caller to verify.
  */
 export function* scanRecords(file: DiskFile, from: number, to: number): Generator<ScannedRecord> {
-  const buffer = new Uint8Array(SCAN_BYTES);
+  const buffer = new Uint8Array(Math.max(0, Math.min(SCAN_BYTES, to - from)));
   let start = from;
   while (start + RECORD_HEADER_BYTES <= to) {
-    const length = file.readAt(start, buffer.subarray(0, Math.min(SCAN_BYTES, to - start)));
+    const length = file.readAt(start, buffer.subarray(0, to - start));
     if (length < RECORD_HEADER_BYTES) return;
     const isEnd = start + length >= to;
     let at = 0;
