@@ -23,6 +23,18 @@ export class ChunkGuard {
     await this.#removals.get(key);
   }
 
+  /** The same for many. */
+  async useMany(chunks: Iterable<{ readonly hash: Uint8Array }>): Promise<void> {
+    const removals: Promise<unknown>[] = [];
+    for (const { hash } of chunks) {
+      const key = toHex(hash);
+      this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
+      const removal = this.#removals.get(key);
+      if (removal !== undefined) removals.push(removal);
+    }
+    await Promise.all(removals);
+  }
+
   /** Ends one use of each. */
   release(hashes: Iterable<Uint8Array>): void {
     for (const hash of hashes) {

@@ -3,6 +3,7 @@
  * the commit nobody sees a blob.
  */
 import type { BlobRef, ChunkRef } from "./blob_ref.ts";
+import type { SmallChunk } from "./chunk_store.ts";
 import type { BlobKind, BlobOrigin } from "./queries.ts";
 
 /** Options of a draft. */
@@ -57,6 +58,12 @@ export interface BlobDraft {
     bytes: Uint8Array,
     options?: PutChunkOptions,
   ): Promise<"stored" | "present">;
+  /**
+   * Stores very many small chunks, which the store may keep together; the outcome of each, in order.
+   *
+   * @throws As {@linkcode BlobDraft.putChunk}.
+   */
+  putMany?(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]>;
   /** Takes a chunk that is here already; its size, or `undefined` when it is not. */
   keepChunk(hash: Uint8Array): Promise<number | undefined>;
   /** Makes all chunks durable, then records the blob in one transaction. Ends the draft when it succeeds. */

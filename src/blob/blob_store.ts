@@ -280,6 +280,7 @@ class LedgerBlobStore implements BlobStore {
     return new LedgerBlobDraft({
       guard: keeper.guard,
       putChunk: (hash, bytes, chunkOptions) => keeper.put(hash, bytes, chunkOptions),
+      putMany: (chunks) => keeper.putMany(chunks),
       keepChunk: (hash) => this.#deps.chunks.keep(hash),
       record: (blob) => this.#record(blob, options),
       removeUnkept: (hashes) => keeper.removeUnkept(hashes),

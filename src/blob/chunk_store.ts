@@ -38,6 +38,13 @@ export interface StoreChunkOptions {
   readonly isPacked?: boolean;
 }
 
+/** One of very many chunks. */
+export interface SmallChunk {
+  /** BLAKE3 of the bytes; taken on trust. */
+  readonly hash: Uint8Array;
+  readonly bytes: Uint8Array;
+}
+
 /** A store of chunks by BLAKE3 hash. */
 export interface ChunkStore {
   readonly counters: Readonly<ChunkStoreCounters>;
@@ -55,6 +62,12 @@ export interface ChunkStore {
     bytes: Uint8Array,
     options?: StoreChunkOptions,
   ): Promise<"stored" | "present">;
+  /**
+   * Puts very many small chunks, as with `isPacked`, and much quicker than one by one.
+   *
+   * @returns The outcome of each, in order; fewer when one failed: who puts that one alone is told why.
+   */
+  putMany?(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]>;
   /**
    * As if a chunk that is here were put again as a durable one: its size, or `undefined` when it is not here.
    * Whoever builds on a chunk that others put asks this, not {@linkcode ChunkStore.has}.

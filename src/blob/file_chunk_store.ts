@@ -27,6 +27,7 @@ import { takeUsage, writeUsage } from "./chunks/usage_note.ts";
 import type {
   ChunkStore,
   ChunkStoreCounters,
+  SmallChunk,
   StoreChunkOptions,
   StoreRoom,
 } from "./chunk_store.ts";
@@ -199,6 +200,30 @@ class DiskChunkStore implements FileChunkStore {
       if (known.code === "no_space") this.counters.refused += 1;
       throw known;
     }
+  }
+
+  async putMany(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]> {
+    const outcomes: ("stored" | "present")[] = [];
+    const { sealer, isSealing, loose } = this.#parts;
+    try {
+      const packs = this.#packs ?? await this.openPacks();
+      for (const { hash, bytes } of chunks) {
+        const key = toHex(hash);
+        const isNew = !this.#isClosed && !this.#writes.has(key) &&
+          bytes.length <= PACKED_BYTES_MAX && packs.has(hash) === undefined &&
+          loose.findQuickly(key) === undefined;
+        if (isNew) {
+          this.#room.require(bytes.length);
+          const isSealed = isSealing && sealer !== undefined;
+          packs.put(hash, isSealed ? sealer.seal(hash, bytes) : bytes, isSealing);
+          outcomes.push("stored");
+        } else outcomes.push(await this.put(hash, bytes, { isPacked: true }));
+      }
+    } catch (error) {
+      // The next put of that chunk fails in the same way, or does not.
+      if (!(error instanceof Error)) throw error;
+    }
+    return outcomes;
   }
 
   async keep(hash: Uint8Array): Promise<number | undefined> {

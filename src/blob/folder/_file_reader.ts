@@ -20,8 +20,11 @@ import type { ByteSource } from "../byte_source.ts";
 export interface FileState {
   readonly mode: number;
   readonly size: number;
-  /** Equal for equal states. */
-  readonly mark: string;
+  readonly device: number;
+  readonly number: number;
+  /** Unix milliseconds; 0 where the system does not say. */
+  readonly writtenAtMs: number;
+  readonly changedAtMs: number;
 }
 
 /** Neither follows a link nor waits for the other end of a pipe; both are nothing on Windows. */
@@ -31,8 +34,21 @@ const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
 export function stateOfFile(path: string): FileState | undefined {
   const { isFile, mode, size, dev, ino, mtime, ctime } = Deno.lstatSync(path);
   if (!isFile) return undefined;
-  const mark = `${dev} ${ino} ${size} ${mode} ${mtime?.getTime()} ${ctime?.getTime()}`;
-  return { mode: mode ?? 0, size, mark };
+  return {
+    mode: mode ?? 0,
+    size,
+    device: dev,
+    number: ino ?? 0,
+    writtenAtMs: mtime?.getTime() ?? 0,
+    changedAtMs: ctime?.getTime() ?? 0,
+  };
+}
+
+/** True when nothing shows that something happened to a file. */
+export function isSameState(left: FileState, right: FileState): boolean {
+  return left.size === right.size && left.changedAtMs === right.changedAtMs &&
+    left.writtenAtMs === right.writtenAtMs && left.number === right.number &&
+    left.device === right.device && left.mode === right.mode;
 }
 
 /**

@@ -10,6 +10,9 @@ import { syncFolder } from "../file_chunk_store.ts";
 /** Files that are synced at the same time where each must be. */
 const SYNCS_MAX = 16;
 
+/** More files than this are synced with all that is on their file system; fewer must not wait for that. */
+const FILES_FEW = 64;
+
 /** Makes a file of bytes in memory. */
 export function writeSmallFile(path: string, bytes: Uint8Array, mode: number | undefined): void {
   // With a mode the runtime sets exactly that, whatever the mask of the process.
@@ -53,10 +56,10 @@ export function makeLink(path: string, target: string): boolean {
 export async function syncAll(
   root: string,
   dirs: readonly string[],
-  files: Iterable<string>,
+  files: readonly string[],
 ): Promise<void> {
-  if (await syncFileSystem(root)) return;
-  const left = files[Symbol.iterator]();
+  if (files.length > FILES_FEW && await syncFileSystem(root)) return;
+  const left = files.values();
   const sync = async () => {
     for (let next = left.next(); !next.done; next = left.next()) {
       using file = await Deno.open(`${root}/${next.value}`);

@@ -77,7 +77,7 @@ export async function* walkFolder(
   root: string,
   onSkip: OnSkip,
 ): AsyncGenerator<readonly FoundEntry[], void, undefined> {
-  const walk = new Walk(await resolveRoot(root), onSkip);
+  const walk = new Walk(root === "" ? root : await resolveFolder(root), onSkip);
   yield* walk.run();
 }
 
@@ -220,8 +220,12 @@ function identityOf(info: Deno.FileInfo): string {
   return `${info.isDirectory} ${info.dev} ${info.ino}`;
 }
 
-/** Where the folder really is; only its own links are left alone. */
-async function resolveRoot(path: string): Promise<string> {
+/**
+ * Where a folder really is; of what is below it links are left alone. The root of all is the empty text.
+ *
+ * @throws NetError `not_found`, `usage` when it is no folder, `not_allowed`.
+ */
+export async function resolveFolder(path: string): Promise<string> {
   try {
     const root = await Deno.realPath(path);
     if ((await Deno.stat(root)).isDirectory) return root === "/" ? "" : root;

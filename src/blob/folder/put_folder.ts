@@ -5,25 +5,35 @@
  * other blob. All of it becomes visible, and durable, with the one record of the manifest.
  */
 import { type Clock, type ErrorCode, NetError, toNetError } from "../../base/mod.ts";
-import { blake3 } from "../../core/crypto/mod.ts";
 import type { BlobDraft, StoredBlob } from "../blob_draft.ts";
 import type { ChunkRef } from "../blob_ref.ts";
 import type { BlobStore } from "../blob_store.ts";
 import { bytesByteSource } from "../byte_source.ts";
+import type { SmallChunk } from "../chunk_store.ts";
 import { chunkFixed, refOfChunks } from "../chunker.ts";
 import { decodeDirManifest, type DirEntry, encodeDirManifest } from "../directory/dir_manifest.ts";
 import { findUnsafeLinks, type PlannedLink } from "../directory/extraction_plan.ts";
-import { DIR_MANIFEST_BYTES_MAX } from "../limits.ts";
+import { DIR_MANIFEST_BYTES_MAX, HASH_BYTES } from "../limits.ts";
 import { createProgressGate, type OnBlobProgress } from "../progress.ts";
-import { type FileState, openFileSource, readWholeFile, stateOfFile } from "./_file_reader.ts";
+import { inlineWork, type WorkPool } from "../work/mod.ts";
+import { type FileState, isSameState, openFileSource, stateOfFile } from "./_file_reader.ts";
 import { Turns } from "./_turns.ts";
-import { type FoundEntry, type SkippedEntry, type SkipReason, walkFolder } from "./folder_walk.ts";
+import { FILE_READ, type FilesRead, readFiles } from "./files_job.ts";
+import {
+  type FoundEntry,
+  resolveFolder,
+  type SkippedEntry,
+  type SkipReason,
+  walkFolder,
+} from "./folder_walk.ts";
 import { ManifestBuilder } from "./manifest_builder.ts";
 
 /** What {@linkcode putFolder} needs. */
 export interface PutFolderDeps {
   readonly store: BlobStore;
   readonly clock: Clock;
+  /** Who reads and hashes; all is done in line when left out. */
+  readonly work?: WorkPool;
 }
 
 /** Options of {@linkcode putFolder}. */
@@ -55,11 +65,11 @@ export const SKIPPED_LISTED_MAX = 1_000;
 /** Files up to here are read at once, and their chunks are kept together; others in pieces. */
 const SMALL_FILE_BYTES_MAX = 256 * 1024;
 
-/** Small files are gathered in one of two buffers while the chunks in the other are stored. */
+/** What the small files of a group are read into, as far as they fit. */
 const BUFFER_BYTES = 1024 * 1024;
 
-/** Chunks of one buffer: empty files take no room in it. */
-const WRITES_MAX = 1_024;
+/** Groups that are read at the same time: one for each worker, and one more so that none waits. */
+const GROUPS_MAX = 4;
 
 /** How often a file that changes while it is read is read again. */
 const READS_MAX = 3;
@@ -92,8 +102,18 @@ export async function putFolder(
   }
 }
 
+/** Entries that are worked on together, and the files among them. */
+interface Group {
+  readonly entries: readonly FoundEntry[];
+  readonly paths: readonly string[];
+  readonly buffer: Uint8Array | undefined;
+  /** What became of the first files, of all that fit the buffer. */
+  readonly read: Promise<FilesRead> | undefined;
+}
+
 class FolderPut {
   readonly #draft: BlobDraft;
+  readonly #work: WorkPool;
   readonly #root: string;
   readonly #options: PutFolderOptions;
   readonly #manifest = new ManifestBuilder();
@@ -102,12 +122,8 @@ class FolderPut {
   readonly #skipped: SkippedEntry[] = [];
   readonly #turns: Turns;
   readonly #report: (isEnd: boolean) => void;
-  #buffer = new Uint8Array(BUFFER_BYTES);
-  #otherBuffer = new Uint8Array(BUFFER_BYTES);
-  #used = 0;
-  /** Chunks of the buffer in use, and of the other one, that are being stored. */
-  #writes: Promise<unknown>[] = [];
-  #otherWrites: Promise<unknown> = Promise.resolve();
+  /** Chunks of the group before, that are being stored. */
+  #writes: Promise<unknown> = Promise.resolve();
   #skippedCount = 0;
   #files = 0;
   #dirs = 0;
@@ -115,6 +131,7 @@ class FolderPut {
 
   constructor(deps: PutFolderDeps, draft: BlobDraft, root: string, options: PutFolderOptions) {
     this.#draft = draft;
+    this.#work = deps.work ?? inlineWork();
     this.#root = root;
     this.#options = options;
     this.#turns = new Turns(options.signal);
@@ -132,20 +149,23 @@ class FolderPut {
   }
 
   async run(): Promise<StoredFolder> {
+    const root = await resolveFolder(this.#root);
+    const groups: Group[] = [];
     try {
-      for await (const batch of walkFolder(this.#root, (skipped) => this.#skip(skipped))) {
-        for (const entry of batch) {
-          if (entry.kind === "file") await this.#addFile(entry.path);
-          else this.#add(entry);
-          if (this.#turns.isOver) await this.#turns.next();
-        }
-        this.#report(false);
+      for await (const entries of walkFolder(root, (skipped) => this.#skip(skipped))) {
+        groups.push(this.#begin(root, entries));
+        if (groups.length >= GROUPS_MAX) await this.#finish(root, groups.shift());
+        if (this.#turns.isOver) await this.#turns.next();
+      }
+      while (groups.length > 0) {
+        await this.#finish(root, groups.shift());
+        if (this.#turns.isOver) await this.#turns.next();
       }
     } finally {
       // The buffers are in use until then, whatever happened.
-      await Promise.allSettled([this.#otherWrites, ...this.#writes]);
+      await Promise.allSettled([this.#writes, ...groups.map(({ read }) => read)]);
     }
-    await Promise.all([this.#otherWrites, ...this.#writes]);
+    await this.#writes;
     const stored = await this.#commit();
     this.#report(true);
     return {
@@ -159,6 +179,70 @@ class FolderPut {
     };
   }
 
+  #begin(root: string, entries: readonly FoundEntry[]): Group {
+    const paths = entries.filter(({ kind }) => kind === "file").map(({ path }) => path);
+    if (paths.length === 0) return { entries, paths, buffer: undefined, read: undefined };
+    const buffer = this.#work.takeBuffer(BUFFER_BYTES);
+    const read = this.#read(root, paths, buffer);
+    read.catch(() => {}); // Seen when its turn comes.
+    return { entries, paths, buffer, read };
+  }
+
+  // deno-lint-ignore require-await -- what a reader in line throws must become a rejection.
+  async #read(root: string, paths: readonly string[], into: Uint8Array): Promise<FilesRead> {
+    const job = { root, paths, into, fileBytesMax: SMALL_FILE_BYTES_MAX };
+    return this.#work.readFiles?.(job) ?? readFiles(job);
+  }
+
+  async #finish(root: string, group: Group | undefined): Promise<void> {
+    if (group === undefined) return;
+    const { entries, paths, buffer } = group;
+    let read = await group.read;
+    let [begun, index, at] = [0, 0, 0];
+    let chunks: SmallChunk[] = [];
+    for (const entry of entries) {
+      if (entry.kind !== "file") {
+        this.#add(entry);
+        continue;
+      }
+      if (read === undefined || buffer === undefined) continue;
+      if (index === read.count) {
+        // The buffer was full: what is in it is stored before it takes the rest.
+        await this.#store(chunks);
+        chunks = [];
+        await this.#writes;
+        begun += read.count;
+        const left = paths.slice(begun);
+        read = await this.#read(root, left, buffer);
+        [index, at] = [0, 0];
+      }
+      const mode = read.modes[index] ?? 0;
+      const size = read.sizes[index] ?? 0;
+      if (read.outcomes[index] === FILE_READ) {
+        const hash = read.hashes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+        chunks.push({ hash, bytes: buffer.subarray(at, at + size) });
+        this.#addSmallFile(entry.path, mode, hash, size);
+        at += size;
+      } else await this.#addFile(root, entry.path);
+      index += 1;
+    }
+    await this.#store(chunks);
+    if (buffer !== undefined) {
+      void this.#writes.finally(() => this.#work.giveBack(buffer)).catch(() => {});
+    }
+    this.#report(false);
+  }
+
+  /** Begins to store chunks, when those before them are. */
+  async #store(chunks: readonly SmallChunk[]): Promise<void> {
+    await this.#writes;
+    this.#writes = this.#draft.putMany?.(chunks) ??
+      Promise.all(
+        chunks.map(({ hash, bytes }) => this.#draft.putChunk(hash, bytes, { isPacked: true })),
+      );
+    this.#writes.catch(() => {}); // Seen when it is waited for.
+  }
+
   #add(entry: Exclude<FoundEntry, { readonly kind: "file" }>): void {
     if (entry.kind === "dir") {
       this.#manifest.addDir(entry.path, entry.mode);
@@ -169,16 +253,21 @@ class FolderPut {
     this.#links.push(entry);
   }
 
-  async #addFile(path: string): Promise<void> {
-    const absolute = `${this.#root}/${path}`;
+  #addSmallFile(path: string, mode: number, hash: Uint8Array, size: number): void {
+    this.#manifest.addSmallFile(path, mode, hash, size);
+    this.#chunks.push({ hash, size });
+    this.#files += 1;
+    this.#bytes += size;
+  }
+
+  /** A file that is long, or that something was wrong with. */
+  async #addFile(root: string, path: string): Promise<void> {
+    const absolute = `${root}/${path}`;
     for (let reads = 0; reads < READS_MAX; reads++) {
       try {
         const state = stateOfFile(absolute);
         if (state === undefined) break;
-        const isRead = state.size <= SMALL_FILE_BYTES_MAX
-          ? await this.#addSmallFile(path, absolute, state)
-          : await this.#addLargeFile(path, absolute, state);
-        if (!isRead) continue;
+        if (!await this.#addLongFile(path, absolute, state)) continue;
         this.#files += 1;
         this.#bytes += state.size;
         return;
@@ -191,32 +280,13 @@ class FolderPut {
     this.#skip({ path, reason: "changed" });
   }
 
-  /** False when the file changed meanwhile. */
-  async #addSmallFile(path: string, absolute: string, state: FileState): Promise<boolean> {
-    // One byte more shows that it grew.
-    const isFull = this.#used + state.size + 1 > this.#buffer.length;
-    if (isFull || this.#writes.length >= WRITES_MAX) await this.#swapBuffers();
-    const place = this.#buffer.subarray(this.#used, this.#used + state.size + 1);
-    const length = readWholeFile(absolute, place);
-    if (length !== state.size || stateOfFile(absolute)?.mark !== state.mark) return false;
-    this.#used += length;
-    const bytes = place.subarray(0, length);
-    const hash = blake3(bytes);
-    const write = this.#draft.putChunk(hash, bytes, { isPacked: true });
-    // It is waited for later, when others may have failed before it.
-    write.catch(() => {});
-    this.#writes.push(write);
-    this.#chunks.push({ hash, size: length });
-    this.#manifest.addSmallFile(path, state.mode, hash, length);
-    return true;
-  }
-
   /** False when the file changed meanwhile; its chunks stay until the draft ends. */
-  async #addLargeFile(path: string, absolute: string, state: FileState): Promise<boolean> {
+  async #addLongFile(path: string, absolute: string, state: FileState): Promise<boolean> {
     const file = await openFileSource(absolute);
     try {
       const before = this.#bytes;
       const chunked = await chunkFixed(file, {
+        work: this.#work,
         onChunk: async ({ hash, bytes }) => void await this.#draft.putChunk(hash, bytes),
         onBytes: (doneBytes) => {
           this.#bytes = before + doneBytes;
@@ -224,24 +294,13 @@ class FolderPut {
         },
         signal: this.#options.signal,
       }).finally(() => this.#bytes = before);
-      if (chunked.size !== state.size || stateOfFile(absolute)?.mark !== state.mark) return false;
+      if (chunked.size !== state.size || !isStill(absolute, state)) return false;
       this.#chunks.push(...chunked.chunks);
       this.#manifest.addFile(path, state.mode, refOfChunks(chunked));
       return true;
     } finally {
       file.close();
     }
-  }
-
-  async #swapBuffers(): Promise<void> {
-    const writes = Promise.all(this.#writes);
-    writes.catch(() => {}); // Seen when it is waited for.
-    const other = this.#otherWrites;
-    this.#otherWrites = writes;
-    this.#writes = [];
-    await other;
-    [this.#buffer, this.#otherBuffer] = [this.#otherBuffer, this.#buffer];
-    this.#used = 0;
   }
 
   async #commit(): Promise<StoredBlob> {
@@ -292,6 +351,11 @@ class FolderPut {
     this.#skippedCount += 1;
     if (this.#skipped.length < SKIPPED_LISTED_MAX) this.#skipped.push(skipped);
   }
+}
+
+function isStill(path: string, state: FileState): boolean {
+  const now = stateOfFile(path);
+  return now !== undefined && isSameState(now, state);
 }
 
 /** Why a file cannot be read; `undefined` when it is not the file. */

@@ -13,7 +13,7 @@ import {
   knownChunks,
   upsertChunks,
 } from "../chunk_queries.ts";
-import type { ChunkStore, StoreChunkOptions } from "../chunk_store.ts";
+import type { ChunkStore, SmallChunk, StoreChunkOptions } from "../chunk_store.ts";
 
 /** A chunk came or went. */
 export interface ChunkChange {
@@ -81,6 +81,20 @@ export class ChunkKeeper {
     options?: StoreChunkOptions,
   ): Promise<"stored" | "present"> {
     return await this.#put(hash, bytes, false, options);
+  }
+
+  /**
+   * Stores very many small chunks that are in use; the outcome of each, in order. Fewer, when one needs to be put
+   * alone: because there is no room for it, or the store has no quick way.
+   */
+  async putMany(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]> {
+    const outcomes = await this.#deps.chunks.putMany?.(chunks) ?? [];
+    for (const [i, outcome] of outcomes.entries()) {
+      const chunk = chunks[i];
+      if (outcome !== "stored" || chunk === undefined) continue;
+      this.#tell({ kind: "added", hash: chunk.hash, size: chunk.bytes.length, isCopy: false });
+    }
+    return outcomes;
   }
 
   /** Does what needs room, and again once there is more of it. */

@@ -1,12 +1,14 @@
 /** The drafts of a store over the ledger: they keep their chunks in use, and record through their store. */
 import { NetError } from "../../base/mod.ts";
 import type { ChunkGuard } from "../_chunk_guard.ts";
+import type { SmallChunk } from "../chunk_store.ts";
 import type { BlobDraft, DraftBlob, PutChunkOptions, StoredBlob } from "../blob_draft.ts";
 
 /** What a draft does through its store. */
 export interface DraftDeps {
   readonly guard: ChunkGuard;
   readonly putChunk: BlobDraft["putChunk"];
+  readonly putMany: NonNullable<BlobDraft["putMany"]>;
   readonly keepChunk: BlobDraft["keepChunk"];
   readonly record: (blob: DraftBlob) => Promise<StoredBlob>;
   readonly removeUnkept: (hashes: readonly Uint8Array[]) => Promise<unknown>;
@@ -36,6 +38,19 @@ export class LedgerBlobDraft implements BlobDraft {
     const outcome = await this.#deps.putChunk(hash, bytes, options);
     if (outcome === "stored") this.#stored.push(hash);
     return outcome;
+  }
+
+  async putMany(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]> {
+    this.#requireOpen();
+    for (const { hash } of chunks) this.#used.push(hash);
+    await this.#deps.guard.useMany(chunks);
+    const outcomes = [...await this.#deps.putMany(chunks)];
+    for (const [i, { hash, bytes }] of chunks.entries()) {
+      const outcome = outcomes[i] ?? await this.#deps.putChunk(hash, bytes, { isPacked: true });
+      outcomes[i] = outcome;
+      if (outcome === "stored") this.#stored.push(hash);
+    }
+    return outcomes;
   }
 
   async keepChunk(hash: Uint8Array): Promise<number | undefined> {

@@ -3,6 +3,7 @@
  * worker and in line.
  */
 import { blake3, blake3Subtree, galoisAddProducts } from "../../core/crypto/mod.ts";
+import { type FilesJob, type FilesRead, readFiles } from "../folder/files_job.ts";
 
 /** One piece of work; the bytes of it belong to it until it is done. */
 export type WorkJob =
@@ -16,7 +17,9 @@ export type WorkJob =
     readonly input: Uint8Array;
     readonly constants: Uint8Array;
     readonly outputs: readonly Uint8Array[];
-  };
+  }
+  /** Reads and hashes many small files. */
+  | { readonly kind: "files"; readonly files: FilesJob };
 
 /** What a job gives. */
 export interface WorkResult {
@@ -24,7 +27,12 @@ export interface WorkResult {
   readonly hash?: Uint8Array<ArrayBuffer>;
   /** What `Blake3.addSubtree` takes. */
   readonly value?: Uint8Array<ArrayBuffer>;
+  /** What became of the files. */
+  readonly files?: FilesRead;
 }
+
+/** What a file that is read counts for, in bytes that are hashed: 5 µs for its look-ups. */
+const FILE_BYTES = 4_096;
 
 /** To a worker. */
 export interface JobMessage {
@@ -51,16 +59,20 @@ export function runJob(job: WorkJob): WorkResult {
     case "products":
       galoisAddProducts(job.input, job.constants, job.outputs);
       return {};
+    case "files":
+      return { files: readFiles(job.files) };
   }
 }
 
 /** Bytes that a job looks at, about. */
 export function jobBytes(job: WorkJob): number {
+  if (job.kind === "files") return job.files.paths.length * FILE_BYTES;
   return job.kind === "products" ? job.input.length * job.outputs.length : job.bytes.length;
 }
 
 /** True when every thread can see the bytes of a job, so that none need be copied. */
 export function isSharedJob(job: WorkJob): boolean {
+  if (job.kind === "files") return isShared(job.files.into);
   if (job.kind !== "products") return isShared(job.bytes);
   return isShared(job.input) && job.outputs.every(isShared);
 }

@@ -8,6 +8,7 @@
  */
 import { type Clock, NetError, systemClock } from "../../base/mod.ts";
 import { type Blake3, blake3, createBlake3 } from "../../core/crypto/mod.ts";
+import type { FilesJob, FilesRead } from "../folder/files_job.ts";
 import {
   isSharedJob,
   jobBytes,
@@ -55,6 +56,8 @@ export interface WorkPool {
     constants: Uint8Array,
     outputs: readonly Uint8Array[],
   ): Promise<void>;
+  /** Reads and hashes many small files; what does not fit its buffer is left. In line where a pool cannot. */
+  readFiles?(files: FilesJob): Promise<FilesRead>;
   /** Ends the workers; what is under way is done in line. Idempotent. */
   stop(): void;
 }
@@ -182,6 +185,12 @@ class WorkerPool implements WorkPool {
     await this.#run({ kind: "products", input, constants, outputs });
   }
 
+  async readFiles(files: FilesJob): Promise<FilesRead> {
+    const { files: read } = await this.#run({ kind: "files", files });
+    if (read === undefined) throw new NetError("internal", "Cannot read files: there is no result");
+    return read;
+  }
+
   stop(): void {
     this.#cancelIdle();
     this.#kept.length = 0;
@@ -303,8 +312,8 @@ async function runInTurns(job: WorkJob): Promise<WorkResult> {
     }
     return {};
   }
+  if (job.kind === "subtree" || job.kind === "files") return runJob(job);
   const { bytes } = job;
-  if (job.kind === "subtree") return runJob(job);
   if (job.start !== undefined) {
     const value = runJob({ kind: "subtree", bytes, start: job.start }).value;
     await nextTurn();

@@ -35,7 +35,7 @@ import type { PolicyService } from "./policy_service.ts";
 export interface FolderServiceDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly storage: Pick<Storage, "blobs">;
+  readonly storage: Pick<Storage, "blobs"> & Partial<Pick<Storage, "work">>;
   readonly blobs: Pick<BlobService, "getInto" | "transfer">;
   /** The default policy when left out. */
   readonly policy?: Pick<PolicyService, "current">;
@@ -68,9 +68,9 @@ export class FolderService {
 
   /** Stores a folder of this machine; see {@linkcode putFolder}. */
   async put(path: string, options: PutFolderOptions = {}): Promise<PutFolderResult> {
-    const { clock, storage: { blobs: store } } = this.#deps;
+    const { clock, storage: { blobs: store, work } } = this.#deps;
     const startedAt = clock.now();
-    const put = await putFolder({ store, clock }, path, options);
+    const put = await putFolder({ store, clock, work }, path, options);
     return { ...put, seconds: (clock.now() - startedAt) / 1000 };
   }
 

@@ -3,12 +3,15 @@ import {
   type BlobProgress,
   type BlobStore,
   CHUNK_BYTES,
+  createWorkPool,
   decodeBlobRef,
   decodeDirManifest,
   type DirEntry,
   putFolder,
+  type WorkPool,
 } from "../../../src/blob/mod.ts";
 import { blake3 } from "../../../src/core/crypto/mod.ts";
+import { ManualClock } from "../../sim/manual_clock.ts";
 import { seededBytes } from "../sources.ts";
 import { makeFolder, withFolder } from "./folders.ts";
 import { readBlob, withStore } from "./stores.ts";
@@ -208,3 +211,43 @@ Deno.test({
       })
     ),
 });
+
+Deno.test("putFolder() gives the same with workers, and stores the same chunks", () =>
+  withFolder(async (root) => {
+    for (let i = 0; i < 700; i++) {
+      Deno.mkdirSync(`${root}/${i % 5}`, { recursive: true });
+      Deno.writeFileSync(`${root}/${i % 5}/${i}`, seededBytes(i * 13, i));
+    }
+    Deno.writeFileSync(`${root}/long`, seededBytes(CHUNK_BYTES + 1, 9));
+    const work = createWorkPool({ clock: new ManualClock() }, {
+      workersMax: 2,
+      startAfterBytes: 0,
+    });
+    try {
+      const put = (pool: WorkPool | undefined) =>
+        withStore(async ({ store, clock }) => {
+          const { stored, skippedCount } = await putFolder({ store, clock, work: pool }, root);
+          assert.equal(skippedCount, 0);
+          for (const entry of await entriesOf(store, stored.hash)) {
+            if (entry.kind !== "file") continue;
+            const decoded = decodeBlobRef(entry.blob);
+            assert.ok(decoded.ok && decoded.ref.kind !== "tree");
+            const chunks = decoded.ref.kind === "small" ? [decoded.ref] : decoded.ref.chunks;
+            for (const { hash, size } of chunks) {
+              assert.equal((await store.readChunk(hash))?.length, size);
+            }
+          }
+          return stored.address;
+        });
+      const address = await put(undefined);
+      // The first starts the workers, the second has them.
+      assert.equal(await put(work), address);
+      while (work.counters.work_jobs_offloaded_total === 0) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        assert.equal(await put(work), address);
+      }
+      assert.equal(work.counters.work_workers_failed_total, 0);
+    } finally {
+      work.stop();
+    }
+  }));
