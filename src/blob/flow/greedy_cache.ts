@@ -3,11 +3,10 @@
  * before anybody here asks for them, as far as the rules and the budget let. What is kept is held per channel;
  * channels go as a whole, the coldest first.
  *
- * Only the blobs are kept, not the events: a log of a channel is another part's business. The chunks of a tree
- * are listed in its nodes, so that of a tree only the root is pulled.
+ * Only the blobs are kept, not the events: a log of a channel is another part's business.
  */
-import { type Clock, fromHex, toHex } from "../../base/mod.ts";
-import { type ChunkRef, decodeBlobRef, isBlobRef } from "../blob_ref.ts";
+import { type Clock, fromHex, NetError, toHex } from "../../base/mod.ts";
+import { type BlobRef, type ChunkRef, decodeBlobRef, isBlobRef } from "../blob_ref.ts";
 import { HASH_BYTES, TREE_NODE_BYTES_MAX } from "../limits.ts";
 import {
   type BandwidthBucket,
@@ -21,6 +20,7 @@ import {
   refusePull,
   WarmCache,
 } from "../policy/mod.ts";
+import { walkTreeChunks } from "../tree/tree_walk.ts";
 import { CACHED_CHANNELS_MAX, CHANNEL_CHUNKS_MAX } from "./limits.ts";
 import { nearnessOf, placeOf } from "./place.ts";
 import type { FlowMesh, FlowStore } from "./ports.ts";
@@ -124,11 +124,7 @@ export class GreedyCache {
     }
     this.#observing += 1;
     try {
-      const { ref } = decoded;
-      const chunks = ref.kind === "tree"
-        ? [{ hash: ref.rootHash, size: TREE_NODE_BYTES_MAX }]
-        : chunksNamedBy(ref);
-      await this.#take(event, chunks);
+      await this.#take(event, decoded.ref);
     } catch {
       metrics.prefetches.err += 1;
     } finally {
@@ -184,7 +180,7 @@ export class GreedyCache {
     this.#stop.abort();
   }
 
-  async #take(event: PassingEvent, chunks: readonly ChunkRef[]): Promise<void> {
+  async #take(event: PassingEvent, ref: BlobRef): Promise<void> {
     const { policy, local, mesh, metrics, view, bucket, clock } = this.#deps;
     const { signal } = this.#stop;
     const publisher = mesh.peer(event.publisher);
@@ -197,7 +193,7 @@ export class GreedyCache {
       return;
     }
     const { greedy } = policy();
-    const bytes = chunks.reduce((sum, { size }) => sum + size, event.payload.length);
+    const bytes = event.payload.length + Number(ref.size);
     this.#warmUp(event.channel, nearnessOf(mine.place ?? {}, place, undefined, 1));
     const verdict = observeGreedy(
       {
@@ -219,31 +215,67 @@ export class GreedyCache {
     }
     metrics.pullsAdmitted += 1;
     await this.#evict(verdict.evicted);
-    await this.#pullAll(event, chunks, signal);
+    await this.#pullAll(event, ref, signal);
   }
 
-  async #pullAll(
-    event: PassingEvent,
-    chunks: readonly ChunkRef[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { pulls, metrics } = this.#deps;
-    const left = [...chunks];
+  async #pullAll(event: PassingEvent, ref: BlobRef, signal: AbortSignal): Promise<void> {
+    const { metrics } = this.#deps;
+    const chunks = this.#chunksOf(event, ref, signal);
     let failed = 0;
     const worker = async () => {
-      for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
-        const { hash, size: sizeBytes } = chunk;
-        const pull = { hash, sizeBytes, sources: [event.publisher], signal };
-        const outcome = await pulls.pull(pull);
-        const isHere = outcome === "stored" || outcome === "present";
+      for await (const chunk of chunks) {
+        const isHere = await this.#pull(event, chunk, signal);
         if (isHere && !signal.aborted) await this.#hold(event.channel, chunk);
         if (!isHere) failed += 1;
         if (signal.aborted) return;
       }
     };
-    await Promise.all(Array.from({ length: CHUNKS_AT_A_TIME }, worker));
+    try {
+      await Promise.all(Array.from({ length: CHUNKS_AT_A_TIME }, worker));
+    } catch (error) {
+      // A node of a tree is nowhere to be had, or is none.
+      if (!(error instanceof NetError)) throw error;
+      failed += 1;
+    }
     metrics.prefetches[failed === 0 && !signal.aborted ? "ok" : "err"] += 1;
     this.#resync(event.channel);
+  }
+
+  async #pull(
+    event: PassingEvent,
+    { hash, size: sizeBytes }: ChunkRef,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const pull = { hash, sizeBytes, sources: [event.publisher], signal };
+    const outcome = await this.#deps.pulls.pull(pull);
+    return outcome === "stored" || outcome === "present";
+  }
+
+  /** Every chunk of a blob; those of a tree follow from its nodes, which are chunks too. */
+  async *#chunksOf(
+    event: PassingEvent,
+    ref: BlobRef,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChunkRef, void, undefined> {
+    if (ref.kind !== "tree") {
+      yield* chunksNamedBy(ref);
+      return;
+    }
+    const { store } = this.#deps;
+    const nodes: ChunkRef[] = [];
+    const walk = walkTreeChunks(ref, {
+      readNode: async (hash) => {
+        const node = { hash, size: TREE_NODE_BYTES_MAX };
+        return await this.#pull(event, node, signal) ? await store.read(hash) : undefined;
+      },
+      onNode: (hash, bytes) => void nodes.push({ hash: hash.slice(), size: bytes.length }),
+      signal,
+    });
+    for await (const { chunk } of walk) {
+      yield* nodes.splice(0);
+      yield chunk;
+    }
+    yield* nodes.splice(0);
   }
 
   async #hold(channel: string, { hash, size }: ChunkRef): Promise<void> {

@@ -1,6 +1,6 @@
 /** Gravity, greedy caching and copies: what comes to a node by itself, and what goes again. */
 import assert from "node:assert/strict";
-import { encodeBlobRef } from "../../../src/blob/mod.ts";
+import { createTreeBuilder, encodeBlobRef } from "../../../src/blob/mod.ts";
 import { CHUNK, chunkOf, FlowWorld, HOUR_MS, type WorldNode } from "./flow_world.ts";
 
 const GIB = 1024 ** 3;
@@ -198,5 +198,35 @@ Deno.test("copies of what was fetched are kept by use, within the quota, and go 
   await world.clock.advance(120_000);
   assert.ok(node.store.usedBytes < 85 * CHUNK);
   assert.equal(node.flow.copies.size, node.store.rows.size - 80);
+  world.stop();
+});
+
+Deno.test("greedy caching pulls all of a tree: its nodes, then what they list", async () => {
+  const world = new FlowWorld(8);
+  const publisher = await world.add(1n, { capacityBytes: 16 * GIB });
+  const node = await world.add(2n, { capacityBytes: 16 * GIB, settings: [["greedy", "on"]] });
+  const builder = createTreeBuilder();
+  const store = (hash: Uint8Array, bytes: Uint8Array) => publisher.store.put(hash, bytes);
+  for (let i = 0; i < 300; i++) {
+    const { hash, bytes } = chunkOf(i);
+    store(hash, bytes);
+    for (const made of builder.addChunk({ hash, size: bytes.length })) store(made.hash, made.bytes);
+  }
+  const { ref, nodes } = builder.finish();
+  for (const made of nodes) store(made.hash, made.bytes);
+  const payload = encodeBlobRef(ref);
+  const done = node.flow.observe({ channel: "trees", publisher: 1n, payload });
+  await world.clock.advance(HOUR_MS);
+  await done;
+  assert.deepEqual(node.flow.greedyMetrics.prefetches, { ok: 1, err: 0 });
+  // 300 chunks below three leaves and a root.
+  assert.equal(node.store.rows.size, 304);
+  assert.equal(node.store.holds.size, 304);
+  // A tree whose nodes nobody has.
+  const lost = encodeBlobRef({ ...ref, rootHash: new Uint8Array(32).fill(7) });
+  const failed = node.flow.observe({ channel: "trees", publisher: 1n, payload: lost });
+  await world.clock.advance(HOUR_MS);
+  await failed;
+  assert.deepEqual(node.flow.greedyMetrics.prefetches, { ok: 1, err: 1 });
   world.stop();
 });
