@@ -22,8 +22,8 @@ export interface FlowStore {
   /** Removes a chunk that nothing keeps, young or not; its size, or `undefined` when it stays. */
   discard(hash: Uint8Array): Promise<number | undefined>;
   /**
-   * Chunks that are here and were not seen for the longest time; those that are pinned, staged, or held as a replica
-   * left out, and without `isReferredToo` those that a blob refers to.
+   * Chunks that are here, the oldest first, from where the last call ended or from the beginning again; those that are
+   * pinned, staged, or held as a replica left out, and without `isReferredToo` those that a blob refers to.
    */
   oldest(options: { readonly limit: number; readonly isReferredToo: boolean }): Promise<
     readonly { readonly hash: Uint8Array; readonly size: number }[]

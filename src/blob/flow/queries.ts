@@ -7,35 +7,69 @@ import type { Spill, SpillMemory } from "./ports.ts";
 /** Hashes of one question: far below SQLite's 32,766 variables. */
 const HASHES_PER_QUERY = 512;
 
-/** See `FlowStore.oldest`. */
-export async function oldestChunks(
+/** Chunks looked at in one go: some 5 ms. */
+export const CANDIDATE_WINDOW = 2_048;
+
+/** Where a look at chunks by their age goes on. */
+export interface AgePlace {
+  readonly firstSeenMs: number;
+  readonly hash: Uint8Array;
+}
+
+/** What one look found; `next` is undefined at the end of all chunks. */
+export interface CandidateWindow {
+  readonly found: readonly (AgePlace & { readonly size: number })[];
+  readonly next: AgePlace | undefined;
+}
+
+/**
+ * Of the next {@linkcode CANDIDATE_WINDOW} chunks by age those that are neither pinned, staged nor a replica, and
+ * without `isReferredToo` no part of a blob.
+ */
+export async function candidateChunks(
   db: LedgerDb,
-  options: { readonly limit: number; readonly isReferredToo: boolean; readonly nowMs: number },
-): Promise<{ readonly hash: Uint8Array; readonly size: number }[]> {
-  const { limit, isReferredToo, nowMs } = options;
-  let query = db.selectFrom("chunk").select(["hash", "size"]).where("is_pinned", "=", 0)
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(
-        selectFrom("chunk_hold").select("owner").whereRef("chunk_hold.hash", "=", "chunk.hash")
-          .where("reason", "in", ["replica", "staging"])
-          .where((is) => is.or([is("expires_at_ms", "is", null), is("expires_at_ms", ">", nowMs)])),
-      ))
-    )
-    .orderBy("first_seen_ms").orderBy("hash").limit(limit);
-  query = isReferredToo
-    ? query.where(({ not, exists, selectFrom }) =>
-      not(exists(
-        selectFrom("blob_chunk").innerJoin("blob", "blob.address", "blob_chunk.address")
-          .select("blob.address").whereRef("blob_chunk.hash", "=", "chunk.hash")
-          .where("blob.is_pinned", "=", 1),
-      ))
-    )
-    : query.where(({ not, exists, selectFrom }) =>
-      not(exists(
-        selectFrom("blob_chunk").select("position").whereRef("blob_chunk.hash", "=", "chunk.hash"),
-      ))
+  options: {
+    readonly after: AgePlace | undefined;
+    readonly isReferredToo: boolean;
+    readonly nowMs: number;
+  },
+): Promise<CandidateWindow> {
+  const { after, isReferredToo, nowMs } = options;
+  let query = db.selectFrom("chunk").select(["hash", "size", "first_seen_ms", "is_pinned"])
+    .orderBy("first_seen_ms").orderBy("hash").limit(CANDIDATE_WINDOW);
+  if (after !== undefined) {
+    const { firstSeenMs, hash } = after;
+    query = query.where("first_seen_ms", ">=", firstSeenMs).where((is) =>
+      is.or([is("first_seen_ms", ">", firstSeenMs), is("hash", ">", hash)])
     );
-  return await query.execute();
+  }
+  const rows = (await query.execute()).map((row) => ({
+    hash: row.hash,
+    size: row.size,
+    firstSeenMs: row.first_seen_ms,
+    isPinned: row.is_pinned === 1,
+  }));
+  const hashes = rows.filter(({ isPinned }) => !isPinned).map(({ hash }) => hash);
+  const kept = new Set<string>();
+  for (let start = 0; start < hashes.length; start += HASHES_PER_QUERY) {
+    const slice = hashes.slice(start, start + HASHES_PER_QUERY);
+    const held = await db.selectFrom("chunk_hold").select("hash").where("hash", "in", slice)
+      .where("reason", "in", ["replica", "staging"])
+      .where((is) => is.or([is("expires_at_ms", "is", null), is("expires_at_ms", ">", nowMs)]))
+      .execute();
+    let needed = db.selectFrom("blob_chunk").select("blob_chunk.hash").distinct()
+      .where("blob_chunk.hash", "in", slice);
+    if (isReferredToo) {
+      needed = needed.innerJoin("blob", "blob.address", "blob_chunk.address")
+        .where("blob.is_pinned", "=", 1);
+    }
+    for (const { hash } of [...held, ...await needed.execute()]) kept.add(toHex(hash));
+  }
+  const last = rows.length < CANDIDATE_WINDOW ? undefined : rows.at(-1);
+  return {
+    found: rows.filter(({ hash, isPinned }) => !isPinned && !kept.has(toHex(hash))),
+    next: last && { firstSeenMs: last.firstSeenMs, hash: last.hash },
+  };
 }
 
 /** See `FlowStore.sizes`. */

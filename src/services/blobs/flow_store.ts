@@ -1,10 +1,11 @@
 /** The store of a node as the flow of blobs sees it. */
 import {
+  type AgePlace,
   type BlobStore,
+  candidateChunks,
   createSpillMemory,
   type FlowStore,
   holdsByOwner,
-  oldestChunks,
   presentChunks,
   referredSizes,
 } from "../../blob/mod.ts";
@@ -24,10 +25,14 @@ export interface NodeFlowStore extends FlowStore {
   isAdding(hash: Uint8Array): boolean;
 }
 
+/** Looks at chunks by age in one call: 16,384 of them. */
+const LOOKS_MAX = 8;
+
 /** Creates it over the parts of a node. */
 export function createFlowStore({ clock, ledger, blobs }: FlowStoreDeps): NodeFlowStore {
   const { db } = ledger;
   const adding = new Set<string>();
+  let after: AgePlace | undefined;
   return {
     isAdding: (hash) => adding.has(toHex(hash)),
     room: () => blobs.room(),
@@ -46,9 +51,20 @@ export function createFlowStore({ clock, ledger, blobs }: FlowStoreDeps): NodeFl
     hold: (hashes, options) => blobs.hold(hashes, options),
     release: (owner, hashes) => blobs.release(owner, hashes),
     discard: (hash) => blobs.removeChunk(hash),
-    oldest: async (options) => {
+    oldest: async ({ limit, isReferredToo }) => {
       await blobs.settle();
-      return await oldestChunks(db, { ...options, nowMs: clock.wallMs() });
+      const chosen: { readonly hash: Uint8Array; readonly size: number }[] = [];
+      for (let looks = 0; looks < LOOKS_MAX && chosen.length < limit; looks++) {
+        // A large store is looked through over many calls, with other work between the looks.
+        if (looks > 0) await new Promise<void>((resolve) => clock.soon(resolve));
+        const nowMs = clock.wallMs();
+        const { found, next } = await candidateChunks(db, { after, isReferredToo, nowMs });
+        const taken = found.slice(0, limit - chosen.length);
+        chosen.push(...taken);
+        after = taken.length < found.length ? taken.at(-1) : next;
+        if (after === undefined) break;
+      }
+      return chosen;
     },
     present: async (hashes) => {
       await blobs.settle();

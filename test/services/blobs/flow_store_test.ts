@@ -5,6 +5,7 @@ import { openLedger } from "../../../src/core/ledger/mod.ts";
 import { silentLog } from "../../../src/observe/mod.ts";
 import { createFlowStore } from "../../../src/services/mod.ts";
 import { bytesSource } from "../../blob/sources.ts";
+import { whilePausing } from "../../blob/store_kit.ts";
 import { CHUNK, chunkOf, WorldStore } from "../../blob/flow/flow_world.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
 
@@ -154,5 +155,35 @@ Deno.test("ledger: what is pinned is no candidate, and what the flow adds is no 
   await blobs.addChunk(chunkOf(3).hash, chunkOf(3).bytes);
   await blobs.put(bytesSource(chunkOf(4).bytes));
   assert.deepEqual(fetched, [chunkOf(3).hash.toHex()]);
+  await ledger.close();
+});
+
+Deno.test("ledger: a large store is looked through bit by bit, each chunk once a round", async () => {
+  const clock = new ManualClock();
+  const ledger = openLedger({ path: ":memory:" });
+  const chunks = createMemoryChunkStore({ bytesMax: 1 << 20 });
+  const blobs = await createBlobStore({ ledger, chunks, clock, log: silentLog });
+  const store = createFlowStore({ clock, ledger, blobs });
+  const count = 5_000;
+  await ledger.transaction(async (db) => {
+    for (let i = 0; i < count; i += 500) {
+      const rows = Array.from({ length: 500 }, (_, k) => ({
+        hash: chunkOf(i + k).hash,
+        size: 64,
+        // Many of the same age.
+        first_seen_ms: Math.floor((i + k) / 700),
+        last_seen_ms: 0,
+        is_pinned: (i + k) % 4 === 0 ? 1 : 0,
+      }));
+      await db.insertInto("chunk").values(rows).execute();
+    }
+  });
+  const seen = new Map<string, number>();
+  for (let call = 0; call < 13; call++) {
+    const found = await whilePausing(clock, store.oldest({ limit: 300, isReferredToo: false }));
+    for (const { hash } of found) seen.set(hash.toHex(), (seen.get(hash.toHex()) ?? 0) + 1);
+  }
+  assert.equal(seen.size, count * 3 / 4);
+  assert.ok([...seen.values()].every((times) => times === 1));
   await ledger.close();
 });
