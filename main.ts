@@ -6,5 +6,5 @@ import { systemDoors } from "./cmd/system_doors.ts";
 import { isWorkWorker } from "./src/blob/work/worker_name.ts";
 
 if (isModuleWorker()) runModuleWorker();
-else if (isWorkWorker()) (await import("./src/blob/work/mod.ts")).runWorkWorker();
+else if (isWorkWorker()) (await import("./src/blob/work/worker.ts")).runWorkWorker();
 else if (import.meta.main) Deno.exit(await runNet(Deno.args, systemIo(), systemDoors()));

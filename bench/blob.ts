@@ -2,13 +2,15 @@
  * Blobs of ours against the Rust core's: put into memory, and fetched by another process over the mesh
  * with every chunk verified; each side in two processes of its own, in alternation on the same cores.
  *
- * Behind them the codecs of `blob_codecs.ts` in this process.
+ * Behind them the codecs of `blob_codecs.ts` in this process, and what is done to one large file, in
+ * processes whose peak memory is told (`_blob_puts.ts`).
  *
  * Ratios are ours / theirs, so above 1 is faster. `memcpy` is the yardstick of the machine.
  * `NET_BENCH_ROUNDS` changes the number of rounds.
  */
 import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import { measureMeshBlobFetch, openMeshPair } from "./_mesh_pair.ts";
+import { measureBlobPuts } from "./_blob_puts.ts";
 import { summarize } from "./_summary.ts";
 import { measureBlobCodecs } from "./blob_codecs.ts";
 import { measureRustBlobFetch, openRustPair } from "./_rust_pair.ts";
@@ -54,6 +56,7 @@ async function main(): Promise<void> {
   const codecs = measureBlobCodecs(ROUNDS);
   results.cdc_mb_s = codecs.cdc_mb_s ?? NaN;
   results.rs_encode_mb_s = codecs.rs_encode_mb_s ?? NaN;
+  Object.assign(results, await measureBlobPuts(ROUNDS));
   console.log(`RESULT ${JSON.stringify(results)}`);
 }
 

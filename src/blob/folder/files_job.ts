@@ -4,7 +4,7 @@
  * What comes back of each file is a number in an array per property: half a thousand objects would cost as much as
  * reading the files.
  */
-import { blake3 } from "../../core/crypto/mod.ts";
+import { blake3 } from "../../core/crypto/content/mod.ts";
 import { type FileState, isSameState, readWholeFile, stateOfFile } from "./_file_reader.ts";
 import { HASH_BYTES } from "../limits.ts";
 

@@ -1,8 +1,8 @@
 /**
  * The work on bytes that takes long: hashes, and products of Reed-Solomon codes. The same code runs in a
- * worker and in line.
+ * worker and in line; little else is loaded by a worker, so that it starts soon.
  */
-import { blake3, blake3Subtree, galoisAddProducts } from "../../core/crypto/mod.ts";
+import { blake3, blake3Subtree, galoisAddProducts } from "../../core/crypto/content/mod.ts";
 import { type FilesJob, type FilesRead, readFiles } from "../folder/files_job.ts";
 
 /** One piece of work; the bytes of it belong to it until it is done. */

@@ -79,8 +79,8 @@ export interface WorkPoolOptions {
 
 /** Two hash 4 GB/s, more than a disk takes; each costs about 25 MB. */
 const WORKERS_MAX = 2;
-/** A worker takes 0.1 to 0.3 s to start: as long as 64 MiB take in line. */
-const START_AFTER_BYTES = 32 * 1024 * 1024;
+/** A worker takes 50 ms to start: as long as 50 MiB take in line. */
+const START_AFTER_BYTES = 16 * 1024 * 1024;
 /** Jobs below this are done sooner than told. */
 const OFFLOAD_BYTES_MIN = 256 * 1024;
 /** Jobs a worker has at once: the one it is at, and the next. */

@@ -1,9 +1,13 @@
 /**
- * The worker's side of the pool. From source a worker runs `worker_main.ts`; in the bundle it is the program
- * again, which knows by its name what it is to be (`decisions.md` 26).
+ * The worker's side of the pool. From source a worker runs `worker_main.ts`; the bundle holds the same as a text
+ * (`scripts/bundle.ts`), so that a worker starts within 50 ms. Where there is neither it is the program again,
+ * which knows by its name what it is to be (`decisions.md` 26).
  */
 import { type JobMessage, runJob, type WorkerMessage } from "./jobs.ts";
 import { WORK_WORKER_NAME } from "./worker_name.ts";
+
+/** The program of a worker, where `scripts/bundle.ts` has put it in. */
+const EMBEDDED = "@net-work-worker@";
 
 /** What is used of the worker's global object. */
 interface WorkerScope {
@@ -35,5 +39,12 @@ export function startWorkWorker(): Worker | undefined {
   if (url.endsWith("/src/blob/work/worker.ts")) {
     return new Worker(new URL("./worker_main.ts", url), options);
   }
+  if (!EMBEDDED.startsWith("@")) {
+    embeddedUrl ??= URL.createObjectURL(new Blob([EMBEDDED], { type: "text/javascript" }));
+    return new Worker(embeddedUrl, options);
+  }
   return url === Deno.mainModule ? new Worker(url, options) : undefined;
 }
+
+/** Where the text of a worker is, made on first use. */
+let embeddedUrl: string | undefined;
