@@ -18,6 +18,7 @@ export * from "./peer_list.ts";
 export * from "./placement.ts";
 export * from "./reservation_board.ts";
 export * from "./rpc/mod.ts";
+export type { ChunkStoreSettings } from "./chunk_storage.ts";
 export * from "./storage.ts";
 export * from "./subnets.ts";
 export * from "./tokens.ts";
