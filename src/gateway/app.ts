@@ -5,9 +5,18 @@
  * A route adds itself by being in the list; it cannot leave a layer out, only be vital.
  */
 import { type Context, Hono } from "hono";
-import { type Clock, NetError, type RandomBytes, toHex, TokenBucket } from "../base/mod.ts";
+import {
+  type Clock,
+  concatBytes,
+  NetError,
+  type RandomBytes,
+  toHex,
+  TokenBucket,
+} from "../base/mod.ts";
+import { streamSource } from "../blob/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import { BodyError } from "./http/body_reader.ts";
+import { BODY_PIECE_BYTES } from "./http/limits.ts";
 import type { RequestInfo } from "./http/connection.ts";
 import type { GatewayCounters, RejectReason } from "./gateway_counters.ts";
 import {
@@ -20,6 +29,7 @@ import {
 } from "./limits.ts";
 import { type Problem, problemResponse, toProblem } from "./problem.ts";
 import {
+  type GatewayBody,
   type GatewayHandler,
   type GatewayRequest,
   type GatewayRoute,
@@ -173,7 +183,7 @@ async function answer(
 
 function toGatewayRequest(
   context: GatewayContext,
-  body: ReadableStream<Uint8Array<ArrayBuffer>> | undefined,
+  body: GatewayBody | undefined,
   signal: AbortSignal,
 ): GatewayRequest {
   const { raw } = context.req;
@@ -196,28 +206,31 @@ function openBody(
   context: GatewayContext,
   route: GatewayRoute,
   onEnd: () => void,
-): ReadableStream<Uint8Array<ArrayBuffer>> | undefined {
+): GatewayBody | undefined {
   const { body } = context.req.raw;
   if (body === null) return undefined;
   const bytesMax = route.bodyBytesMax ?? BODY_BYTES_MAX;
-  const reader = body.getReader();
+  const { info } = context.env;
+  const stream = info.readBody === undefined ? streamSource(body) : undefined;
   let taken = 0;
-  return new ReadableStream({
-    pull: async (controller) => {
-      const { done, value } = await reader.read();
-      if (done) {
-        onEnd();
-        return controller.close();
-      }
-      taken += value.length;
-      if (taken > bytesMax) {
-        const { status, code, message } = tooLarge(bytesMax);
-        throw new ProblemError(status, code, message);
-      }
-      controller.enqueue(value);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
+  const read = async (into: Uint8Array) => {
+    const count = await (stream?.read(into) ?? info.readBody?.(into) ?? null);
+    if (count === null) onEnd();
+    taken += count ?? 0;
+    if (taken <= bytesMax) return count;
+    const { status, code, message } = tooLarge(bytesMax);
+    throw new ProblemError(status, code, message);
+  };
+  const bytes = async () => {
+    const pieces: Uint8Array[] = [];
+    for (;;) {
+      const piece = new Uint8Array(BODY_PIECE_BYTES);
+      const count = await read(piece);
+      if (count === null) return concatBytes(...pieces);
+      pieces.push(piece.subarray(0, count));
+    }
+  };
+  return { read, bytes };
 }
 
 function handlerOf(route: GatewayRoute, method: string): GatewayHandler | undefined {

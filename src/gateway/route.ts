@@ -4,6 +4,14 @@ import { NetError } from "../base/mod.ts";
 /** Methods that routes serve; `OPTIONS` is answered for all of them. */
 export type RouteMethod = "GET" | "HEAD" | "PUT" | "POST" | "DELETE" | "PATCH";
 
+/** The body of a request, read piece by piece and never faster than it is asked for. */
+export interface GatewayBody {
+  /** Fills some of `into`; `null` at the end. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** All of it, for bodies with a bound. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /** A request as a handler sees it. */
 export interface GatewayRequest {
   readonly method: RouteMethod;
@@ -12,7 +20,7 @@ export interface GatewayRequest {
   /** The part of the path behind `:name`, decoded. */
   param(name: string): string;
   /** The body, within the route's bound; `undefined` without one. */
-  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  readonly body: GatewayBody | undefined;
   /** Length of the body by its header; `undefined` when it is not known before its end. */
   readonly bodyBytes: number | undefined;
   /** Address of the client, without its port. */

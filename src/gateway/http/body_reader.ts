@@ -75,7 +75,20 @@ export class BodyReader {
    * @throws BodyError when it ends early or is not in chunks as it should be.
    */
   async next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (this.#hasEnded) return undefined;
+    const piece = new Uint8Array(
+      this.#isChunked ? BODY_PIECE_BYTES : Math.min(this.#left, BODY_PIECE_BYTES),
+    );
+    const count = await this.read(piece);
+    return count === null ? undefined : piece.subarray(0, count);
+  }
+
+  /**
+   * Reads some of it into an array of the caller's, which saves a copy; `null` at the end.
+   *
+   * @throws BodyError as {@linkcode BodyReader.next}.
+   */
+  async read(into: Uint8Array): Promise<number | null> {
+    if (this.#hasEnded) return null;
     if (this.#error !== undefined) throw this.#error;
     try {
       if (!this.#hasBegun) {
@@ -83,43 +96,34 @@ export class BodyReader {
         await this.#hooks.onFirst();
       }
       this.#hooks.onWait();
-      const piece = this.#isChunked ? await this.#nextOfChunks() : await this.#nextOfLength();
-      this.#hooks.onBytes(piece?.length ?? 0);
-      if (piece === undefined) this.#finish();
-      return piece;
+      const isMore = this.#left > 0 || (this.#isChunked && await this.#openChunk());
+      const count = isMore ? await this.#some(into) : null;
+      this.#hooks.onBytes(count ?? 0);
+      if (count === null || (!this.#isChunked && this.#left === 0)) this.#finish();
+      return count;
     } catch (error) {
       this.#error = error;
       throw error;
     }
   }
 
-  async #nextOfLength(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (this.#left === 0) return undefined;
-    const piece = await this.#some();
-    if (this.#left === 0) this.#finish();
-    return piece;
+  /** Reads up to the bytes of the next chunk; false at the last one. */
+  async #openChunk(): Promise<boolean> {
+    if (this.#isInChunk && await this.#line() !== "") throw new BodyError("a chunk is too long");
+    const digits = CHUNK_LINE.exec(await this.#line())?.[1];
+    if (digits === undefined) throw new BodyError("a chunk without a size");
+    this.#left = Number.parseInt(digits, 16);
+    this.#isInChunk = true;
+    if (this.#left > 0) return true;
+    await this.#readTrailers();
+    return false;
   }
 
-  async #nextOfChunks(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (this.#left === 0) {
-      if (this.#isInChunk && await this.#line() !== "") throw new BodyError("a chunk is too long");
-      const digits = CHUNK_LINE.exec(await this.#line())?.[1];
-      if (digits === undefined) throw new BodyError("a chunk without a size");
-      this.#left = Number.parseInt(digits, 16);
-      this.#isInChunk = true;
-      if (this.#left === 0) {
-        await this.#readTrailers();
-        return undefined;
-      }
-    }
-    return await this.#some();
-  }
-
-  async #some(): Promise<Uint8Array<ArrayBuffer>> {
-    const piece = await this.#reader.readSome(Math.min(this.#left, BODY_PIECE_BYTES));
-    if (piece === undefined) throw new BodyError("it ended early");
-    this.#left -= piece.length;
-    return piece;
+  async #some(into: Uint8Array): Promise<number> {
+    const count = await this.#reader.readInto(into.subarray(0, Math.min(into.length, this.#left)));
+    if (count === null) throw new BodyError("it ended early");
+    this.#left -= count;
+    return count;
   }
 
   async #line(): Promise<string> {

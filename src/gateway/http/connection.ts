@@ -24,6 +24,8 @@ import { SocketReader } from "./socket_reader.ts";
 export interface RequestInfo {
   /** Address of the client, without its port; empty where there is none. */
   readonly remoteHost: string;
+  /** Reads the body past the stream in the request, without its copies; use one of the two. */
+  readBody?(into: Uint8Array): Promise<number | null>;
   /** Has an action run when the answer was written, or will not be. */
   onEnd(action: () => void): void;
 }
@@ -166,7 +168,10 @@ export class HttpConnection {
     }
   }
 
-  async #serve(head: RequestHead, info: RequestInfo): Promise<boolean> {
+  async #serve(
+    head: RequestHead,
+    { remoteHost, onEnd }: Pick<RequestInfo, "remoteHost" | "onEnd">,
+  ): Promise<boolean> {
     const { clock, counters, handle, refuse } = this.#deps;
     const abort = this.#abort = new AbortController();
     this.#enter("handler");
@@ -178,9 +183,10 @@ export class HttpConnection {
       return false;
     }
     if (body.hasEnded) this.#watch(abort);
+    const readBody = (into: Uint8Array) => body.read(into);
     let response: Response;
     try {
-      response = await handle(request, info);
+      response = await handle(request, { remoteHost, onEnd, readBody });
     } catch {
       response = refuse({ status: 500, message: "the request could not be served" });
     }

@@ -73,15 +73,22 @@ export class SocketReader {
 
   /** Some of the next bytes, at most `bytesMax`; `undefined` at the end. */
   async readSome(bytesMax: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (this.buffered === 0 && this.#filling !== undefined) await this.#filling;
-    if (this.buffered > 0) {
-      const taken = this.#buffer.slice(this.#start, Math.min(this.#end, this.#start + bytesMax));
-      this.#start += taken.length;
-      return taken;
-    }
     const piece = new Uint8Array(Math.min(bytesMax, BODY_PIECE_BYTES));
-    const count = await this.#conn.read(piece);
+    const count = await this.readInto(piece);
     return count === null ? undefined : piece.subarray(0, count);
+  }
+
+  /** Reads some of the next bytes into an array of the caller's; `null` at the end. */
+  async readInto(into: Uint8Array): Promise<number | null> {
+    if (this.buffered === 0 && this.#filling !== undefined) await this.#filling;
+    if (this.buffered === 0) return await this.#conn.read(into);
+    const taken = this.#buffer.subarray(
+      this.#start,
+      Math.min(this.#end, this.#start + into.length),
+    );
+    into.set(taken);
+    this.#start += taken.length;
+    return taken.length;
   }
 
   /** The next line without its end; `undefined` when it is longer than that, or never ends. */

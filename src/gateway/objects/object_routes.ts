@@ -6,7 +6,7 @@
  * {@linkcode WriteGuard}.
  */
 import { NetError } from "../../base/mod.ts";
-import { parseAddress, streamSource } from "../../blob/mod.ts";
+import { parseAddress } from "../../blob/mod.ts";
 import type { GatewayCounters } from "../gateway_counters.ts";
 import { jsonResponse } from "../problem.ts";
 import { type GatewayRequest, type GatewayRoute, ProblemError } from "../route.ts";
@@ -58,18 +58,13 @@ async function putObject(
       { next: "free some room with net blob rm or net blob gc, or raise the quota" },
     );
   }
-  const body = request.body === undefined ? undefined : streamSource(request.body);
-  try {
-    const { address, size } = await source.put(body ?? { read: () => Promise.resolve(null) }, {
-      signal: request.signal,
-    });
-    return jsonResponse({ cid: address, size }, 200, {
-      etag: entityTag(address),
-      location: `/o/${address}`,
-    });
-  } finally {
-    await body?.close();
-  }
+  const empty = { read: () => Promise.resolve(null) };
+  const { signal } = request;
+  const { address, size } = await source.put(request.body ?? empty, { signal });
+  return jsonResponse({ cid: address, size }, 200, {
+    etag: entityTag(address),
+    location: `/o/${address}`,
+  });
 }
 
 async function getObject(deps: ObjectRoutesDeps, request: GatewayRequest): Promise<Response> {

@@ -78,9 +78,10 @@ async function readChunks(bytes: Uint8Array): Promise<void> {
   });
   let taken = 0;
   try {
-    for (let piece = await body.next(); piece !== undefined; piece = await body.next()) {
-      assert.ok(piece.length > 0);
-      taken += piece.length;
+    const into = new Uint8Array(64);
+    for (let count = await body.read(into); count !== null; count = await body.read(into)) {
+      assert.ok(count > 0);
+      taken += count;
     }
   } catch (error) {
     assert.ok(error instanceof BodyError, String(error));
