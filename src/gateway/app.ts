@@ -22,6 +22,7 @@ import type { GatewayCounters, RejectReason } from "./gateway_counters.ts";
 import {
   ANSWER_MS,
   BODY_BYTES_MAX,
+  CLIENT_SHARE,
   IN_FLIGHT_MAX,
   REQUEST_ID_CHARACTERS_MAX,
   REQUESTS_PER_SECOND,
@@ -108,6 +109,8 @@ class Admission {
   readonly #deps: GatewayAppDeps;
   readonly #bucket: TokenBucket;
   readonly #inFlightMax: number;
+  /** Requests under way by client; as many entries as requests at most. */
+  readonly #clients = new Map<string, number>();
 
   constructor(deps: GatewayAppDeps) {
     this.#deps = deps;
@@ -126,9 +129,14 @@ class Admission {
     }
     if (route?.isVital === true) return undefined;
     if (!this.#bucket.take(1, clock.now())) return this.#refuse("rate_limited", RATE_LIMITED);
-    if (counters.inFlight >= this.#inFlightMax) return this.#refuse("too_busy", TOO_BUSY);
-    counters.inFlight += 1;
-    context.env.info.onEnd(() => counters.inFlight -= 1);
+    const { remoteHost } = context.env.info;
+    const ofClient = this.#clients.get(remoteHost) ?? 0;
+    // On this machine all programs are one client.
+    const clientMax = isLocal ? this.#inFlightMax : Math.ceil(this.#inFlightMax / CLIENT_SHARE);
+    if (counters.inFlight >= this.#inFlightMax || ofClient >= clientMax) {
+      return this.#refuse("too_busy", TOO_BUSY);
+    }
+    this.#enter(context.env.info);
     const encoding = headers.get("content-encoding");
     if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
       return this.#refuse("encoding", ENCODED);
@@ -136,6 +144,18 @@ class Admission {
     const bytesMax = route?.bodyBytesMax ?? BODY_BYTES_MAX;
     const bytes = Number(headers.get("content-length") ?? 0);
     return bytes > bytesMax ? this.#refuse("body_too_large", tooLarge(bytesMax)) : undefined;
+  }
+
+  #enter({ remoteHost, onEnd }: RequestInfo): void {
+    const { counters } = this.#deps;
+    counters.inFlight += 1;
+    this.#clients.set(remoteHost, (this.#clients.get(remoteHost) ?? 0) + 1);
+    onEnd(() => {
+      counters.inFlight -= 1;
+      const left = (this.#clients.get(remoteHost) ?? 1) - 1;
+      if (left > 0) this.#clients.set(remoteHost, left);
+      else this.#clients.delete(remoteHost);
+    });
   }
 
   #refuse(reason: RejectReason, problem: Problem): Response {

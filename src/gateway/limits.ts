@@ -3,6 +3,9 @@
 /** Requests that are served at once. */
 export const IN_FLIGHT_MAX = 512;
 
+/** What part of them one client of another machine may have: it takes this many to keep others out. */
+export const CLIENT_SHARE = 8;
+
 /** Requests in a second, all clients together. */
 export const REQUESTS_PER_SECOND = 500;
 

@@ -78,6 +78,19 @@ Deno.test("the gateway counts a request as under way until its answer has ended"
   assert.equal((await kit.ask("/ok")).status, 200);
 });
 
+Deno.test("the gateway in the open leaves room for other clients", async () => {
+  const kit = open([OK], { isLocal: false, limits: { inFlightMax: 16 } });
+  const endings: (() => void)[] = [];
+  const ask = async (remoteHost: string) => {
+    const info = { remoteHost, onEnd: (action: () => void) => void endings.push(action) };
+    return (await kit.app(new Request("http://node.example/ok"), info)).status;
+  };
+  assert.deepEqual([await ask("a"), await ask("a"), await ask("a")], [200, 200, 503]);
+  assert.equal(await ask("b"), 200);
+  for (const end of endings) end();
+  assert.equal(await ask("a"), 200);
+});
+
 Deno.test("the gateway answers for a handler that does not", async () => {
   let aborted: unknown;
   const slow: GatewayRoute = {

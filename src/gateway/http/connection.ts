@@ -89,7 +89,7 @@ export class HttpConnection {
     if (ahead !== undefined) this.#reader.prepend(ahead);
   }
 
-  /** Since when no request is under way; `undefined` while one is. */
+  /** Since when no request is under way, or not all of its head is here; `undefined` while one is served. */
   get idleSinceMs(): number | undefined {
     return this.#idleSinceMs;
   }
@@ -143,9 +143,9 @@ export class HttpConnection {
     this.#idleSinceMs = this.#deps.clock.now();
     this.#enter("idle", times?.idleMs ?? IDLE_MS);
     const read = await this.#reader.readHead(() => {
-      this.#idleSinceMs = undefined;
       this.#enter("head", times?.headMs ?? HEAD_MS);
     });
+    // Not before: half a head is no request, and whoever sends halves gives its place up like one who sends none.
     this.#idleSinceMs = undefined;
     if (read.kind === "end" || this.#isClosed) return false;
     const parsed = read.kind === "head" ? parseRequestHead(read.bytes) : {

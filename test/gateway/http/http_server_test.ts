@@ -220,6 +220,24 @@ Deno.test("HttpServer makes room by ending who is idle for the longest, never wh
   ]);
 });
 
+Deno.test("HttpServer takes the place of whoever sends half a head", async () => {
+  await using served = serve(() => Promise.resolve(text("ok")), { connectionsMax: 50 });
+  const slow: RawClient[] = [];
+  try {
+    for (let at = 0; at < 50; at++) {
+      const client = await RawClient.open(served.port);
+      await client.send("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+      slow.push(client);
+    }
+    for (let at = 0; at < 10; at++) {
+      assert.match(await exchange(served.port, "GET / HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 /);
+    }
+    assert.equal(served.server.counters.connections_refused_total, 0);
+  } finally {
+    for (const client of slow) client[Symbol.dispose]();
+  }
+});
+
 Deno.test("HttpServer holds 2,000 idle connections and answers beside them", async () => {
   await using served = serve(() => Promise.resolve(text("ok")));
   const idle: RawClient[] = [];
