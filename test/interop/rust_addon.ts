@@ -164,6 +164,13 @@ export interface RustMesh {
   serveBlobTransfer(adapter: RustBlobAdapter): void;
   fetchBlob(nodeId: bigint, ref: RustBlobRef): Promise<Buffer>;
   fetchBlobDiscovered(ref: RustBlobRef): Promise<Buffer>;
+  /** Stores a folder; the reference of its manifest. */
+  storeDir(adapter: RustBlobAdapter, folder: string): Promise<RustBlobRef>;
+  fetchDir(
+    nodeId: bigint,
+    ref: RustBlobRef,
+    output: string,
+  ): Promise<{ readonly files: bigint; readonly bytes: bigint }>;
 }
 
 /** RPC over a node. */

@@ -202,6 +202,14 @@ export function createHandlers(addon: RustAddon): Handlers {
       nodeOf(args.node).serveBlobTransfer(stores.adapter(args.store));
       return null;
     },
+    putFolder: async (args) => {
+      const ref = await nodeOf(args.node).storeDir(stores.adapter(args.store), args.folder);
+      return { ref: new Uint8Array(ref.encode()) };
+    },
+    fetchFolder: async (args) => {
+      const ref = addon.BlobRef.fromEncoded(toBuffer(args.ref));
+      return await nodeOf(args.node).fetchDir(args.peer, ref, args.output);
+    },
     put: (args) => stores.put(args.store, args.source),
     has: (args) => stores.has(args.store, args.ref),
     get: (args) => stores.get(args.store, args.ref, args.wantBytes === true),

@@ -191,6 +191,13 @@ export interface RustOperations {
   announce: [{ node: number; capabilities: Readonly<Record<string, unknown>> }, null];
   openStore: [{ folder?: string }, number];
   serve: [{ node: number; store: number }, null];
+  /** Stores a folder of this machine. */
+  putFolder: [{ node: number; store: number; folder: string }, { ref: Uint8Array }];
+  /** Makes the folder that a peer has. */
+  fetchFolder: [
+    { node: number; peer: bigint; ref: Uint8Array; output: string },
+    { files: bigint; bytes: bigint },
+  ];
   put: [{ store: number; source: BlobSource }, StoredBlob];
   has: [{ store: number; ref: Uint8Array }, boolean];
   get: [{ store: number; ref: Uint8Array; wantBytes?: boolean }, FetchedBlob];
