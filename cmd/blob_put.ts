@@ -60,7 +60,7 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
   },
   async func(flags, file) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const { peers, waitMs } = readDurability(flags);
+      const { isSynced, peers, waitMs } = readDurability(flags);
       const kind = await kindOf(this, file);
       // Without a node there is nobody who could take a copy.
       const open = peers > 0 ? connectNode : connectOrOpen;
@@ -79,10 +79,11 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
             })
             : kind === "folder"
             ? await putFolder(this, node, file, flags, { signal, onProgress })
-            : await node.call("blob.put", { path: absolutePath(file, this.io.cwd), ...form }, {
-              signal,
-              onProgress,
-            }),
+            : await node.call("blob.put", {
+              path: absolutePath(file, this.io.cwd),
+              ...form,
+              ...isSynced ? {} : { synced: false },
+            }, { signal, onProgress }),
         );
         progress.end();
         const target = textOf(result.address);

@@ -11,6 +11,11 @@ export interface BlobDraftOptions {
   readonly label?: string;
   /** `put` when left out. */
   readonly origin?: BlobOrigin;
+  /**
+   * False for a blob that may be lost with the machine's power, until {@linkcode BlobStore.sync}; what was lost is
+   * found missing or damaged. True when left out.
+   */
+  readonly isSynced?: boolean;
 }
 
 /** Options of {@linkcode BlobDraft.putChunk}. */

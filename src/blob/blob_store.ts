@@ -6,7 +6,7 @@
  * `adoptStrangers` and stay for the retention floor: what was interrupted may come back for them. Nothing here
  * talks to peers.
  */
-import { type Clock, NetError, toNetError } from "../base/mod.ts";
+import { type Clock, NetError, toHex, toNetError } from "../base/mod.ts";
 import { blake3 } from "../core/crypto/mod.ts";
 import type { Ledger } from "../core/ledger/mod.ts";
 import type { Log } from "../observe/mod.ts";
@@ -36,6 +36,7 @@ import { findStripes } from "./keep/stripes.ts";
 import type { ChunkStanding } from "./policy/gc.ts";
 import { type OnStored, putBlob } from "./put/put_blob.ts";
 import type { PutForm } from "./put/put_form.ts";
+import { listBlobHashes } from "./replica/replica_queries.ts";
 import type { WorkPool } from "./work/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
@@ -66,6 +67,8 @@ export interface BlobStoreDeps {
 export interface PutBlobOptions {
   /** How it is cut and protected; plain when left out. */
   readonly form?: PutForm;
+  /** See {@linkcode BlobDraftOptions}; a draft that is given says it itself. */
+  readonly isSynced?: boolean;
   /** Bytes to come, for progress; `undefined` when nobody knows. */
   readonly totalBytes?: number;
   readonly label?: string;
@@ -230,7 +233,12 @@ export interface BlobStore {
   adoptStrangers(options?: { readonly signal?: AbortSignal }): Promise<number>;
   /** Writes what may wait in memory to the ledger. */
   settle(): Promise<void>;
+  /** Makes a blob that this process put without syncing it survive a loss of power; nothing to do for others. */
+  sync(address: Uint8Array): Promise<void>;
 }
+
+/** Blobs put without syncing them that are known as such; one more, and the oldest is synced. */
+const UNSYNCED_MAX = 4_096;
 
 /** Creates the store over an open ledger and chunk store. */
 export function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
@@ -243,6 +251,8 @@ class LedgerBlobStore implements BlobStore {
   readonly #keeper: ChunkKeeper;
   readonly #collector: Collector;
   readonly #auditor: Auditor;
+  /** Blobs that were put without syncing them, oldest first, by address in hex. */
+  readonly #unsynced = new Set<string>();
   readonly #roomMaker: RoomMaker;
   #dropping: Promise<unknown> = Promise.resolve();
 
@@ -277,11 +287,13 @@ class LedgerBlobStore implements BlobStore {
 
   begin(options: BlobDraftOptions = {}): BlobDraft {
     const keeper = this.#keeper;
+    const { isSynced = true } = options;
     return new LedgerBlobDraft({
       guard: keeper.guard,
-      putChunk: (hash, bytes, chunkOptions) => keeper.put(hash, bytes, chunkOptions),
-      putMany: (chunks) => keeper.putMany(chunks),
-      keepChunk: (hash) => this.#deps.chunks.keep(hash),
+      putChunk: (hash, bytes, chunkOptions) =>
+        keeper.put(hash, bytes, isSynced ? chunkOptions : { ...chunkOptions, isDurable: false }),
+      putMany: (chunks) => isSynced ? keeper.putMany(chunks) : Promise.resolve([]),
+      keepChunk: (hash) => isSynced ? this.#deps.chunks.keep(hash) : this.#deps.chunks.has(hash),
       record: (blob) => this.#record(blob, options),
       removeUnkept: (hashes) => keeper.removeUnkept(hashes),
       keepLoose: () => this.#roomMaker.noteReleased(),
@@ -290,9 +302,9 @@ class LedgerBlobStore implements BlobStore {
 
   async put(source: ByteSource, options: PutBlobOptions = {}): Promise<StoredBlob> {
     const { clock } = this.#deps;
-    const { totalBytes, label, form, onStored, onProgress, signal } = options;
+    const { totalBytes, label, form, isSynced, onStored, onProgress, signal } = options;
     const gate = createProgressGate(clock, onProgress);
-    const draft = options.draft ?? this.begin({ label });
+    const draft = options.draft ?? this.begin({ label, isSynced });
     try {
       const stored = await putBlob(source, draft, {
         form,
@@ -506,6 +518,15 @@ class LedgerBlobStore implements BlobStore {
     return this.#keeper.settle();
   }
 
+  async sync(address: Uint8Array): Promise<void> {
+    const key = toHex(address);
+    if (!this.#unsynced.has(key)) return;
+    const { chunks, ledger } = this.#deps;
+    for (const hash of await listBlobHashes(ledger.db, address)) await chunks.keep(hash);
+    await chunks.flush();
+    this.#unsynced.delete(key);
+  }
+
   async #dropCopy(hash: Uint8Array): Promise<number | undefined> {
     await this.settle();
     const { ledger: { db }, clock } = this.#deps;
@@ -525,7 +546,8 @@ class LedgerBlobStore implements BlobStore {
     const chunks = [...blob.chunks];
     const blobRef = encodeBlobRef(ref);
     const stripes = await findStripes(ref, (hash) => chunkStore.read(hash));
-    await chunkStore.flush();
+    const { isSynced = true } = options;
+    if (isSynced) await chunkStore.flush();
     const row = {
       address,
       blobRef,
@@ -543,9 +565,19 @@ class LedgerBlobStore implements BlobStore {
       ROW_BYTES * chunks.length,
       () => ledger.transaction((transaction) => insertBlob(transaction, row)),
     );
+    if (isSynced) this.#unsynced.delete(toHex(address));
+    else await this.#noteUnsynced(address);
     this.counters.dataforts_blobs_stored_total += 1;
     this.counters.dataforts_blob_bytes_stored_total += size;
     const text = formatAddress(address);
     return { address: text, hash: address, ref, blobRef, size, chunkCount: chunks.length };
+  }
+
+  async #noteUnsynced(address: Uint8Array): Promise<void> {
+    this.#unsynced.add(toHex(address));
+    const [oldest] = this.#unsynced;
+    if (this.#unsynced.size > UNSYNCED_MAX && oldest !== undefined) {
+      await this.sync(Uint8Array.fromHex(oldest));
+    }
   }
 }

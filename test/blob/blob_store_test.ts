@@ -341,3 +341,45 @@ Deno.test("blobs survive closing and opening", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("put() without syncing leaves the disk alone until sync()", async () => {
+  const ledger = openLedger({ path: ":memory:" });
+  const chunks = createMemoryChunkStore({ bytesMax: 1_000 });
+  const did: string[] = [];
+  const [put, keep, flush] = [
+    chunks.put.bind(chunks),
+    chunks.keep.bind(chunks),
+    chunks.flush.bind(chunks),
+  ];
+  const spies: Partial<ChunkStore> = {
+    put: (hash, bytes, options) => {
+      did.push(options?.isDurable === false ? "put" : "put durable");
+      return put(hash, bytes, options);
+    },
+    keep: (hash) => {
+      did.push("keep");
+      return keep(hash);
+    },
+    flush: () => {
+      did.push("flush");
+      return flush();
+    },
+  };
+  Object.assign(chunks, spies);
+  try {
+    const clock = new ManualClock();
+    const store = await createBlobStore({ ledger, chunks, clock, log: silentLog });
+    const { hash } = await store.put(bytesSource(Uint8Array.of(1, 2, 3)), { isSynced: false });
+    assert.deepEqual(did.splice(0), ["put"]);
+    await store.sync(hash);
+    assert.deepEqual(did.splice(0), ["keep", "flush"]);
+    // Once is enough, and a blob that was put as usual needs none.
+    await store.sync(hash);
+    const other = await store.put(bytesSource(Uint8Array.of(4)));
+    assert.deepEqual(did.splice(0), ["put durable", "flush"]);
+    await store.sync(other.hash);
+    assert.deepEqual(did, []);
+  } finally {
+    await ledger.close();
+  }
+});

@@ -79,6 +79,9 @@ Deno.test("blob put --replicas prints the address, and the receipt with --json",
     assert.deepEqual(put.calls[1]?.params, { target: ADDRESS, copies: 2, wait_ms: 60_000 });
     const local = await runInMemory(["blob", "put", file, "--durability", "local"], { node });
     assert.equal(local.calls.length, 1);
+    assert.equal(local.calls[0]?.params.synced, undefined);
+    const hasty = await runInMemory(["blob", "put", file, "--durability", "best_effort"], { node });
+    assert.equal(hasty.calls[0]?.params.synced, false);
     for (
       const flags of [
         ["--replicas", "local"],

@@ -45,12 +45,14 @@ export function blobMethods(node: Node): readonly Method[] {
       params: v.object({
         path: PATH,
         label: v.optional(v.pipe(v.string(), v.maxLength(255))),
+        synced: v.optional(v.boolean(), true),
         ...FORM_WORDS,
       }),
-      handle: async ({ path, label, cdc, ec }, context) => {
+      handle: async ({ path, label, synced, cdc, ec }, context) => {
         const { signal } = context;
         const put = await node.blobs.putFile(path, {
           label,
+          isSynced: synced,
           form: node.blobs.putForm({ cdc, ec }),
           signal,
           onProgress: reporter(context),

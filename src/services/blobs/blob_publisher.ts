@@ -14,7 +14,7 @@ import type { ReplicaReceipt, ReplicateOptions } from "./replicator.ts";
 
 /** What {@linkcode BlobPublisher} needs; the last two are `undefined` where no mesh runs. */
 export interface BlobPublisherDeps {
-  readonly store: Pick<BlobStore, "stat">;
+  readonly store: Pick<BlobStore, "stat" | "sync">;
   readonly logs: Pick<LogService, "append" | "openExisting">;
   readonly state: Pick<StateService, "whenFolded">;
   readonly replicas:
@@ -107,6 +107,7 @@ export class BlobPublisher {
     const { place, channel, peers = 0, signal } = options;
     const record = await this.#require(address);
     const receipt = peers === 0 ? undefined : await this.#replicate(record, options);
+    await this.#deps.store.sync(record.address);
     signal?.throwIfAborted();
     const whole = { address: record.address, peers };
     if (place === "channel") {

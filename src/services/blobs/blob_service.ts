@@ -66,6 +66,8 @@ export interface PutFileOptions {
   readonly label?: string;
   /** What the policy says when left out. */
   readonly form?: PutForm;
+  /** False for a put that ends sooner, and that a loss of power may undo; it has no checkpoints. */
+  readonly isSynced?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnBlobProgress;
 }
@@ -202,6 +204,14 @@ export class BlobService implements Service {
     const startedAt = clock.now();
     using file = await openSource(path);
     const { size, mtime, ino } = await file.stat();
+    if (options.isSynced === false) {
+      const stored = await this.#deps.storage.blobs.put(file, {
+        ...options,
+        form: form ?? this.putForm(),
+        totalBytes: size,
+      });
+      return { stored, resumedBytes: 0, seconds: (clock.now() - startedAt) / 1000 };
+    }
     const put = await this.stagings.putFile(file, {
       sourceKey: JSON.stringify([path, size, mtime?.getTime() ?? 0, ino]),
       label,

@@ -36,7 +36,7 @@ export interface ReplicatorDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly nodeId: bigint;
-  readonly store: Pick<BlobStore, "stat">;
+  readonly store: Pick<BlobStore, "stat" | "sync">;
   readonly db: LedgerDb;
   readonly rpc: Pick<Rpc, "callStream" | "findServiceNodes">;
   readonly finder: HolderFinder;
@@ -177,7 +177,8 @@ export class Replicator {
       abort,
       wake: () => {},
     };
-    // What is recorded was synced before: that is what this node promises with a put.
+    // Others are asked after the sync here: what they fetch is then sure to be still there.
+    await this.#deps.store.sync(record.address);
     round.watch.step({ kind: "synced", chunk: key }, startedAtMs);
     const onAbort = () => abort.abort(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
