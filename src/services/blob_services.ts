@@ -118,6 +118,7 @@ export function addBlobCallServices(
       greedyView: { intents: [], satisfiesIntent: () => undefined, isChainCached: () => false },
     })
   );
+  blobs.useSpilled((hash) => flow.fetchSpilled(hash));
   return { transferView, flow };
 }
 

@@ -63,6 +63,17 @@ Deno.test("a full node hands cold chunks to a peer, frees its disk, and still re
   assert.ok(after.disk.used_bytes <= 0.7 * 64 * MIB);
   assert.equal((await statusOf(second)).promised.chunks, after.spilled_chunks);
 
+  // For others too: this node hands on what it gave away, and keeps nothing of it.
+  const third = await workspace.startNode({ flags: [...udp, "--join", "-"], stdin });
+  await untilConnected(first, third);
+  for (const [path, address] of files) {
+    const output = `${path}.third`;
+    const get = await third.home.net(["blob", "get", address, output]);
+    assert.equal(get.code, 0, describe(get));
+    assert.ok(await equalFiles(path, output));
+  }
+  assert.equal((await statusOf(first)).disk.used_bytes, after.disk.used_bytes);
+
   // Names keep working: what is not here any more comes back to be read.
   for (const [path, address] of files) {
     const output = `${path}.out`;

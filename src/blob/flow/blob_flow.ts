@@ -35,13 +35,14 @@ import { HeatAnnouncer } from "./heat_announcer.ts";
 import { HoldResponder } from "./hold_responder.ts";
 import type { HoldReply, HoldRequest } from "./hold_wire.ts";
 import { LeaseBook } from "./lease_book.ts";
-import { LEASE_SHARE } from "./limits.ts";
+import { LEASE_SHARE, PASS_TIMEOUT_MS } from "./limits.ts";
 import { placeOf } from "./place.ts";
 import type { FlowMesh, FlowStore } from "./ports.ts";
 import { Promises } from "./promises.ts";
 import { PullQueue } from "./pull_queue.ts";
 import { Shedder } from "./shedder.ts";
 import { SizeBook } from "./size_book.ts";
+import { bounded } from "./wait.ts";
 
 /** What {@linkcode BlobFlow} needs. */
 export interface BlobFlowDeps {
@@ -90,6 +91,7 @@ export class BlobFlow {
   #stopCare = () => {};
   /** Ends of what runs now, by feature. */
   readonly #running = new Map<string, () => void>();
+  readonly #signals = new Map<string, AbortController>();
 
   constructor(deps: BlobFlowDeps, policy: DataPolicy) {
     this.#deps = deps;
@@ -276,7 +278,23 @@ export class BlobFlow {
     return this.#deps.store.spilled.holders(hash);
   }
 
-  readonly #signals = new Map<string, AbortController>();
+  /** A chunk that peers hold in this node's stead; `undefined` when none can give it now. */
+  async fetchSpilled(hash: Uint8Array): Promise<Uint8Array | undefined> {
+    const { store, mesh, clock } = this.#deps;
+    const sources = await store.spilled.holders(hash);
+    const signal = this.#signalOf(PROMISES);
+    const size = (await store.sizes([hash])).get(toHex(hash));
+    if (sources.length === 0 || size === undefined || signal === undefined) return undefined;
+    const time = bounded(clock, PASS_TIMEOUT_MS, signal);
+    try {
+      const options = { sources, isOnlyThese: true, bytesMax: size, signal: time.signal };
+      return await mesh.fetch(hash, options);
+    } catch {
+      return undefined; // Whoever asked asks others.
+    } finally {
+      time.end();
+    }
+  }
 
   #signalOf(feature: string): AbortSignal | undefined {
     return this.#running.has(feature) ? this.#signals.get(feature)?.signal : undefined;

@@ -20,6 +20,9 @@ export const PULLS_WAITING_MAX = 256;
 /** Time that one pull may take. */
 export const PULL_TIMEOUT_MS = 120_000;
 
+/** Time to get a chunk for a peer that is waiting for it. */
+export const PASS_TIMEOUT_MS = 20_000;
+
 /** Chunks whose failed pulls are remembered, and how long the next try waits: doubles up to an hour. */
 export const FAILURES_MAX = 4_096;
 export const RETRY_MIN_MS = 10_000;

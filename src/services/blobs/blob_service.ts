@@ -42,6 +42,7 @@ import type { Log, MetricRegistry } from "../../observe/mod.ts";
 import type { MeshService } from "../mesh.ts";
 import type { NatService } from "../nat/mod.ts";
 import type { Storage } from "../storage.ts";
+import { type FetchSpilled, SpillSource } from "./spill_source.ts";
 import { hashOf, notHere } from "./_target.ts";
 import type { PolicyService } from "./policy_service.ts";
 import { Stagings } from "./stagings.ts";
@@ -105,6 +106,7 @@ export class BlobService implements Service {
   #transfer: BlobTransfer | undefined;
   #stopListening: (() => void) | undefined;
   #finder: HolderFinder | undefined;
+  #fetchSpilled: FetchSpilled | undefined;
   /** Nodes of trees; `undefined` while the policy gives them no memory. */
   #nodes: TreeNodeCache | undefined;
   #stopForgetting: (() => void) | undefined;
@@ -148,7 +150,9 @@ export class BlobService implements Service {
         clock,
         random: systemRandom,
         log,
-        source: blobs,
+        source: this.#fetchSpilled === undefined
+          ? blobs
+          : new SpillSource(blobs, this.#fetchSpilled),
         finder: this.#finder,
         reach: nat && ((peer, signal) => nat.reach(peer, signal)),
       });
@@ -185,6 +189,11 @@ export class BlobService implements Service {
   /** What is moved between this node and peers; `undefined` where no mesh runs. */
   get transfer(): BlobTransfer | undefined {
     return this.#transfer;
+  }
+
+  /** Sets from where peers are served what others hold in this node's stead; before the start. */
+  useSpilled(fetch: FetchSpilled): void {
+    this.#fetchSpilled = fetch;
   }
 
   /** Sets who knows holders beyond the connected peers. */

@@ -104,6 +104,11 @@ export class FlowService implements Service {
     return this.#flow.holdersOf(hash);
   }
 
+  /** A chunk that peers hold in this node's stead, from one of them; it is not stored here. */
+  fetchSpilled(hash: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#flow.fetchSpilled(hash);
+  }
+
   /** Prometheus text of this area alone, as the reference prints it. */
   prometheusText(): string {
     return flowText(this.#flow);
