@@ -267,6 +267,32 @@ const useCommand = buildCommand<UseFlags, [string, string?], NetContext>({
   },
 });
 
+const publishCommand = buildCommand<SharedFlags, [string, string], NetContext>({
+  docs: {
+    brief: "Copy a blob to the store of a channel, and log its reference",
+    fullDescription:
+      "Copies a blob to the adapter that was chosen for a channel, and appends the " +
+      "reference to the channel's log. When the copy fails nothing is appended.\n\n" +
+      "EXAMPLES\n  net blob adapter publish news b3:ADDRESS",
+  },
+  parameters: {
+    flags: bareRecord(SHARED_FLAGS),
+    positional: { kind: "tuple", parameters: [CHANNEL_ARGUMENT, TARGET_ARGUMENT] },
+  },
+  async func(flags, channel, targetText) {
+    const params = () => ({ channel, target: parseTarget(targetText) });
+    await call(
+      this,
+      flags,
+      "publish",
+      "blob.adapter_publish",
+      params,
+      (answer) => `event ${textOf(answer.seq)} of ${channel} is ${textOf(answer.uri)}`,
+      COPY_MS,
+    );
+  },
+});
+
 interface ResolveFlags extends SharedFlags {
   readonly output?: string;
 }
@@ -328,6 +354,7 @@ export const blobAdapterRoutes = buildRouteMap<string, NetContext>({
     push: pushCommand,
     pull: pullCommand,
     use: useCommand,
+    publish: publishCommand,
     resolve: resolveCommand,
   }),
   aliases: bareRecord({ list: "ls", remove: "rm" }),

@@ -97,6 +97,19 @@ export function blobAdapterMethods(node: Pick<Node, "adapters">): readonly Metho
       },
     }),
     defineMethod({
+      name: "blob.adapter_publish",
+      access: "privileged",
+      summary:
+        "Copy a blob to the store of a channel, and append its reference to the channel's log",
+      isReadOnly: false,
+      params: v.object({ channel: CHANNEL, target: TARGET }),
+      handle: async ({ channel, target }, { signal }) => {
+        const published = await node.adapters.publish(channel, parseBlobTarget(target), signal);
+        const { address, uri, blobRef, seq } = published;
+        return { channel, seq: String(seq), address, uri, blob_ref: toHex(blobRef) };
+      },
+    }),
+    defineMethod({
       name: "blob.resolve",
       access: "privileged",
       summary: "Bytes of an event of a log: its payload, or what that refers to; base64 to 512 KiB",

@@ -21,6 +21,7 @@ import {
   describeTarget,
   encodeBlobRef,
   formatAddress,
+  formatMeshUri,
   openFileAdapter,
   parseAddress,
   readPayload,
@@ -54,7 +55,7 @@ export interface AdapterServiceDeps {
   readonly memory: AdapterMemory;
   readonly store: BlobStore;
   readonly blobs: Pick<BlobService, "getInto">;
-  readonly logs: Pick<LogService, "read">;
+  readonly logs: Pick<LogService, "read" | "append">;
   /** Variables of the process, for credentials. */
   readonly readEnv: () => Readonly<Record<string, string | undefined>>;
 }
@@ -289,6 +290,10 @@ export class AdapterService implements Service {
     }
     // Known here, a blob is named by its whole hash whatever it was asked for by.
     const hash = record?.address ?? hashOf(target);
+    if (id === OWN_ADAPTER_ID && record !== undefined) {
+      const { blobRef } = record;
+      return { uri: formatMeshUri(hash), blobRef, address: formatAddress(hash) };
+    }
     const size = record === undefined ? 0 : Number(record.size);
     if (size > BLOB_BYTES_MAX) {
       throw new NetError(
@@ -303,6 +308,28 @@ export class AdapterService implements Service {
       signal,
     );
     return { uri: ref.uri, blobRef: encodeBlobRef(ref), address: formatAddress(hash) };
+  }
+
+  /**
+   * Copies a blob to the adapter of a channel, and appends its reference to the channel's log. A failure before that
+   * leaves the blob in the store and nothing published.
+   *
+   * @throws NetError as {@linkcode AdapterService.push}; `config_invalid` for a channel without an adapter; what the
+   * log throws.
+   */
+  async publish(
+    channel: string,
+    target: BlobTarget,
+    signal?: AbortSignal,
+  ): Promise<PushedBlob & { readonly seq: bigint }> {
+    const chosen = this.#choices.get(channel);
+    // One that was chosen and is broken says itself what is wrong with it.
+    const { id } = chosen === undefined
+      ? this.channels.publisherOf(channel)
+      : this.#require(chosen);
+    const pushed = await this.push(id, target, signal);
+    const { first } = await this.#deps.logs.append(channel, [pushed.blobRef], { isDurable: true });
+    return { ...pushed, seq: first };
   }
 
   /**

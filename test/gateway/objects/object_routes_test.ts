@@ -311,3 +311,33 @@ Deno.test("GET /o/:cid gives trees, by their address and by their root", async (
     assert.deepEqual(await take(part), bytes.slice(1_000_000, 2_000_001));
   }
 });
+
+Deno.test("GET /o/:cid counts beyond 32 bits", async () => {
+  const size = 2 ** 44 + 3;
+  const asked: [number, number][] = [];
+  await using kit = await openGateway({
+    wrap: (source) => ({
+      ...source,
+      find: (hash) => Promise.resolve({ hash, size }),
+      readRange: async function* (_object, start, end) {
+        asked.push([start, end]);
+        yield await Promise.resolve(new Uint8Array(end - start).fill(end % 251));
+      },
+    }),
+  });
+  const url = `${kit.url}/o/b3:${"1".repeat(64)}`;
+  const head = await fetch(url, { method: "HEAD" });
+  assert.equal(head.headers.get("content-length"), String(size));
+  for (
+    const [range, start, end] of [["bytes=-2", size - 2, size], [
+      `bytes=${2 ** 40}-${2 ** 40 + 4}`,
+      2 ** 40,
+      2 ** 40 + 5,
+    ]] as const
+  ) {
+    const part = await fetch(url, { headers: { range } });
+    assert.equal(part.headers.get("content-range"), `bytes ${start}-${end - 1}/${size}`);
+    assert.equal((await take(part)).length, end - start);
+  }
+  assert.deepEqual(asked, [[size - 2, size], [2 ** 40, 2 ** 40 + 5]]);
+});

@@ -47,6 +47,20 @@ async function open(env: Readonly<Record<string, string>> = {}): Promise<Kit> {
           const payload = events.get(`${channel} ${seq}`);
           return Promise.resolve(payload && { kind: "event", seq, payload, timeNs: 0n });
         },
+        append: (channel, payloads) => {
+          const seq = BigInt(events.size);
+          for (const payload of payloads) events.set(`${channel} ${events.size}`, payload);
+          const token = { origin: 0n, seq };
+          const count = payloads.length;
+          return Promise.resolve({
+            first: seq,
+            last: seq,
+            count,
+            token,
+            nextSeq: seq,
+            persistedSeq: seq,
+          });
+        },
       },
       readEnv: () => env,
     });
@@ -212,6 +226,28 @@ Deno.test("AdapterService resolves events by their number: inline as they are, r
   await assert.rejects(kit.service.resolveAt("news", 5n), isCode("not_found"));
 });
 
+Deno.test("AdapterService publishes a blob with the adapter of the channel, or nothing", async () => {
+  await using kit = await open();
+  const bytes = new Uint8Array(CHUNK_BYTES + 5).map((_, i) => i >>> 9);
+  const { address, hash } = await kit.storage.blobs.put(pieces(bytes));
+  const target = parseBlobTarget(address);
+  await assert.rejects(kit.service.publish("news", target), isKind("adapter_not_configured"));
+  await kit.service.add(fileSpec(kit));
+  await kit.service.choose("news", "disk");
+  const missing = { kind: "address", hash: new Uint8Array(32) } as const;
+  await assert.rejects(kit.service.publish("news", missing), isCode("not_found"));
+  assert.equal(kit.events.size, 0);
+  const { seq } = await kit.service.publish("news", target);
+  await kit.storage.blobs.remove(hash);
+  assert.deepEqual((await kit.service.resolveAt("news", seq)).bytes, bytes);
+  // With the node's own store nothing is copied: its reference lists the chunks.
+  const again = await kit.storage.blobs.put(pieces(bytes));
+  await kit.service.choose("own", "mesh");
+  const own = await kit.service.publish("own", parseBlobTarget(again.address));
+  assert.deepEqual(own.blobRef, again.blobRef);
+  assert.deepEqual((await kit.service.resolveAt("own", own.seq)).bytes, bytes);
+});
+
 Deno.test("AdapterService gives a program's adapter the deadline it is told", async () => {
   const clock = new ManualClock();
   const deps = { clock, log: silentLog, metrics: createMetricRegistry() };
@@ -222,7 +258,10 @@ Deno.test("AdapterService gives a program's adapter the deadline it is told", as
     memory: createAdapterMemory(storage.ledger),
     store: storage.blobs,
     blobs: new BlobService({ ...deps, storage, mesh: undefined }),
-    logs: { read: () => Promise.resolve(undefined) },
+    logs: {
+      read: () => Promise.resolve(undefined),
+      append: () => Promise.reject(new Error("nothing is appended here")),
+    },
     readEnv: () => ({}),
   });
   await service.start();
