@@ -106,6 +106,13 @@ export interface RustBlobAdapter {
   store(ref: RustBlobRef, bytes: Buffer): Promise<void>;
   fetch(ref: RustBlobRef): Promise<Buffer>;
   exists(ref: RustBlobRef): Promise<boolean>;
+  /** A tree of chunks of 4 MiB. */
+  storeStreamTreeFromBytes(bytes: Buffer, encoding: RustEncoding): Promise<RustBlobRef>;
+}
+
+/** How chunks are protected. */
+export interface RustEncoding {
+  readonly kind: string;
 }
 
 /** Counters of traversal, as far as used. */
@@ -191,6 +198,10 @@ export interface RustAddon {
     id: string,
     options?: { readonly persistent?: boolean },
   ) => RustBlobAdapter;
+  readonly Encoding: {
+    replicated(): RustEncoding;
+    reedSolomon(data: number, parity: number): RustEncoding;
+  };
   readonly BlobRef: {
     new (uri: string, hash: Buffer, size: bigint): RustBlobRef;
     fromEncoded(bytes: Buffer): RustBlobRef;

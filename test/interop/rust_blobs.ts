@@ -20,6 +20,11 @@ export interface BlobStores {
   open(folder?: string): number;
   adapter(store: number): RustBlobAdapter;
   put(store: number, source: BlobSource): Promise<StoredBlob>;
+  putTree(
+    store: number,
+    source: BlobSource,
+    code?: { readonly data: number; readonly parity: number },
+  ): Promise<StoredBlob>;
   has(store: number, ref: Uint8Array): Promise<boolean>;
   get(store: number, ref: Uint8Array, wantBytes: boolean): Promise<FetchedBlob>;
 }
@@ -49,6 +54,17 @@ export function makeBlobStores(addon: RustAddon): BlobStores {
       await adapter(store).store(decodeRef(ref), toBuffer(bytes));
       const seconds = (performance.now() - startMs) / 1000;
       return { ref, hash, sizeBytes: bytes.length, seconds };
+    },
+    async putTree(store, source, code) {
+      const bytes = takeBytes(source);
+      const encoding = code === undefined
+        ? addon.Encoding.replicated()
+        : addon.Encoding.reedSolomon(code.data, code.parity);
+      const startMs = performance.now();
+      const ref = await adapter(store).storeStreamTreeFromBytes(toBuffer(bytes), encoding);
+      const seconds = (performance.now() - startMs) / 1000;
+      const hash = await hashBlob(bytes);
+      return { ref: new Uint8Array(ref.encode()), hash, sizeBytes: bytes.length, seconds };
     },
     has: (store, ref) => adapter(store).exists(decodeRef(ref)),
     async get(store, ref, wantBytes) {

@@ -211,6 +211,7 @@ export function createHandlers(addon: RustAddon): Handlers {
       return await nodeOf(args.node).fetchDir(args.peer, ref, args.output);
     },
     put: (args) => stores.put(args.store, args.source),
+    putTree: (args) => stores.putTree(args.store, args.source, args.code),
     has: (args) => stores.has(args.store, args.ref),
     get: (args) => stores.get(args.store, args.ref, args.wantBytes === true),
     fetch: (args) => fetchBlob(addon, nodeOf(args.node), args),

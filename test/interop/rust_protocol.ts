@@ -199,6 +199,11 @@ export interface RustOperations {
     { files: bigint; bytes: bigint },
   ];
   put: [{ store: number; source: BlobSource }, StoredBlob];
+  /** As a tree, with parity when a code is given. */
+  putTree: [
+    { store: number; source: BlobSource; code?: { data: number; parity: number } },
+    StoredBlob,
+  ];
   has: [{ store: number; ref: Uint8Array }, boolean];
   get: [{ store: number; ref: Uint8Array; wantBytes?: boolean }, FetchedBlob];
   fetch: [

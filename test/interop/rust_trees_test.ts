@@ -9,6 +9,7 @@ import {
 } from "../../src/blob/mod.ts";
 import { blake3 } from "../../src/core/crypto/mod.ts";
 import { bytesSource, seededBytes } from "../blob/sources.ts";
+import { readTreeByRust } from "./read_tree_by_rust.ts";
 import { rustPeerSkipReason } from "./rust_peer.ts";
 
 const skip = rustPeerSkipReason();
@@ -19,23 +20,6 @@ const CHUNKING: ContentDefinedChunking = {
   maxBytes: 4_096,
 };
 const CODE = { data: 4, parity: 2 };
-
-/** What the Rust core makes of a tree. */
-async function readByRust(tree: { readonly ref: Uint8Array; readonly chunks: Uint8Array[] }) {
-  const file = await Deno.makeTempFile();
-  try {
-    const chunks = tree.chunks.map((bytes) => bytes.toHex());
-    await Deno.writeTextFile(file, JSON.stringify({ ref: tree.ref.toHex(), chunks }));
-    const script = new URL("rust_tree_process.ts", import.meta.url).pathname;
-    const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "--no-check", script, file],
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    return JSON.parse(new TextDecoder().decode(stdout));
-  } finally {
-    await Deno.remove(file);
-  }
-}
 
 Deno.test({
   name: "the Rust core reads a tree of content-defined chunks of ours",
@@ -54,7 +38,7 @@ Deno.test({
     const { ref, nodes } = builder.finish();
     assert.equal(ref.depth, 2);
     chunks.push(...nodes.map(({ bytes }) => bytes));
-    const read = await readByRust({ ref: encodeBlobRef(ref), chunks });
+    const read = await readTreeByRust({ ref: encodeBlobRef(ref), chunks });
     assert.equal(read.hash, blake3(payload).toHex());
   },
 });
@@ -93,7 +77,7 @@ Deno.test({
     add(stripes.finish());
     const { ref, nodes } = builder.finish();
     chunks.push(...nodes.map(({ bytes }) => bytes));
-    const read = await readByRust({ ref: encodeBlobRef(ref), chunks });
+    const read = await readTreeByRust({ ref: encodeBlobRef(ref), chunks });
     assert.equal(read.hash, blake3(payload).toHex());
     assert.equal(read.counts.stripesRepaired, whole);
     assert.equal(read.counts.chunksRestored, 2 * whole);
