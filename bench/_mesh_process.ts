@@ -31,6 +31,7 @@ import {
   writeRoutingHeader,
 } from "../src/core/transport/wire/routing_header.ts";
 import { silentLog } from "../src/observe/mod.ts";
+import { type FolderBlobs, openFolderBlobs } from "./_folder_blobs.ts";
 import { type MeshBlobs, openMeshBlobs } from "./_mesh_blobs.ts";
 import { serveLines } from "../test/interop/serve_lines.ts";
 
@@ -57,6 +58,18 @@ export interface MeshOperations {
   usage: [Record<never, never>, { cpuSeconds: number; residentBytes: number }];
   put: [{ sizeBytes: number }, { blobRef: Uint8Array; seconds: number }];
   fetch: [{ blobRef: Uint8Array }, { sizeBytes: number; seconds: number }];
+  /** From now on blobs are in this folder, as those of a node. */
+  openFolder: [{ folder: string }, null];
+  putFile: [{ path: string }, { blobRef: Uint8Array; seconds: number }];
+  getFile: [{ blobRef: Uint8Array; output: string }, GetFigures];
+}
+
+/** What a get into a file took. */
+export interface GetFigures {
+  readonly sizeBytes: number;
+  readonly seconds: number;
+  /** Highest resident memory of this process so far. */
+  readonly peakBytes: number;
 }
 
 /** What is needed to dial a node on this machine. */
@@ -111,10 +124,11 @@ type Handlers = {
   ) => MeshOperations[Name][1] | Promise<MeshOperations[Name][1]>;
 };
 
-function createHandlers(): Handlers {
+export function createHandlers(): Handlers {
   let transport: MeshTransport | undefined;
   let socket: DatagramSocket | undefined;
-  let blobs: MeshBlobs | undefined;
+  let blobs: Promise<MeshBlobs> | undefined;
+  let folder: FolderBlobs | undefined;
   const crowd: MeshTransport[] = [];
   let crowdStreams = 0x63726f77n;
   let events = 0;
@@ -131,12 +145,14 @@ function createHandlers(): Handlers {
     if (socket === undefined) throw new Error("The transport has not started");
     return socket;
   };
-  const opened = (): MeshBlobs => {
-    if (blobs === undefined) throw new Error("The transport has not started");
-    return blobs;
+  // Only one of both serves, so that neither is opened before it is used.
+  const opened = (): Promise<MeshBlobs> => blobs ??= openMeshBlobs(running());
+  const inFolder = (): FolderBlobs => {
+    if (folder === undefined) throw new Error("There is no folder");
+    return folder;
   };
   return {
-    start: async ({ psk, pollMicroseconds }) => {
+    start: ({ psk, pollMicroseconds }) => {
       const node = startNode(psk, "127.0.0.1", { pollMicroseconds, native: openNativeAead() });
       transport = node.transport;
       socket = node.socket;
@@ -149,7 +165,6 @@ function createHandlers(): Handlers {
           onWanted();
         }
       });
-      blobs = await openMeshBlobs(transport);
       return node.info;
     },
     dial: async (target) => {
@@ -239,8 +254,14 @@ function createHandlers(): Handlers {
       const { rss } = Deno.memoryUsage();
       return { cpuSeconds: (user + system) / 1e6, residentBytes: rss };
     },
-    put: ({ sizeBytes }) => opened().put(sizeBytes),
-    fetch: ({ blobRef }) => opened().fetch(blobRef),
+    put: async ({ sizeBytes }) => (await opened()).put(sizeBytes),
+    fetch: async ({ blobRef }) => (await opened()).fetch(blobRef),
+    openFolder: async (options) => {
+      folder = await openFolderBlobs(running(), options.folder);
+      return null;
+    },
+    putFile: ({ path }) => inFolder().put(path),
+    getFile: ({ blobRef, output }) => inFolder().get(blobRef, output),
     reset: () => {
       events = bytes = 0;
       return null;

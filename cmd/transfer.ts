@@ -39,7 +39,7 @@ const lsCommand = buildCommand<TransferFlags, [], NetContext>({
   },
   parameters: { flags: FLAGS },
   async func(flags) {
-    await ask(this, flags, "transfer.list", {}, (answer, output) => {
+    await ask(this, flags, "transfer.list", () => ({}), (answer, output) => {
       output.result("transfer.ls", answer, () => listText(answer));
     });
   },
@@ -54,7 +54,7 @@ const statusCommand = buildCommand<TransferFlags, [string], NetContext>({
   },
   parameters: { flags: FLAGS, positional: ID_ARGUMENT },
   async func(flags, id) {
-    await ask(this, flags, "transfer.status", { id: checkId(id) }, (answer, output) => {
+    await ask(this, flags, "transfer.status", () => ({ id: checkId(id) }), (answer, output) => {
       if (answer.found !== true) throw notFound(id);
       output.result("transfer.status", answer, () =>
         listText({
@@ -75,7 +75,7 @@ const cancelCommand = buildCommand<TransferFlags, [string], NetContext>({
   },
   parameters: { flags: FLAGS, positional: ID_ARGUMENT },
   async func(flags, id) {
-    await ask(this, flags, "transfer.cancel", { id: checkId(id) }, (answer, output) => {
+    await ask(this, flags, "transfer.cancel", () => ({ id: checkId(id) }), (answer, output) => {
       if (answer.cancelled !== true) throw notFound(id);
       output.result("transfer.cancel", answer, () => textOf(answer.transfer_id));
       output.note("cancelled");
@@ -94,13 +94,14 @@ async function ask(
   context: NetContext,
   flags: TransferFlags,
   method: string,
-  params: Answer,
+  params: () => Answer,
   print: (answer: Answer, output: Output) => void,
 ): Promise<void> {
   await runVerb(context, flags, async ({ output, signal }) => {
+    const own = params();
     const node = await connectNode(context, flags, signal);
     try {
-      const full = flags.node === undefined ? params : { ...params, node: flags.node };
+      const full = flags.node === undefined ? own : { ...own, node: flags.node };
       print(recordOf(await node.call(method, full, { signal })), output);
     } finally {
       await node.close();

@@ -27,7 +27,6 @@ const PATH = v.pipe(v.string(), v.startsWith("/"), v.maxLength(4_096));
 const UPLOAD = v.pipe(v.string(), v.uuid());
 /** 512 KiB as base64: fits the 1 MiB line. */
 const PIECE_TEXT_MAX = 700_000;
-/** The form of a put: cut by content, and data and parity chunks of a stripe, as `10+4`. */
 /** How a put is cut and protected, in words. */
 export const FORM_WORDS = {
   cdc: v.optional(v.boolean()),

@@ -1,0 +1,98 @@
+/**
+ * A get of one large file from node to node, as a user has it: chunks read from files, verified, kept, and written
+ * to a file; against one stream of the transport between the same processes, in alternation.
+ *
+ * `get_vs_stream` is the rate of the get over that of the stream. The file that is made is on the disk when the
+ * time ends, which the stream needs not be.
+ */
+import { measureMeshStream, openMeshPair } from "./_mesh_pair.ts";
+import { summarize } from "./_summary.ts";
+
+const MIB = 1024 * 1024;
+const EVENT_BYTES = 8_000;
+
+/** Options of {@linkcode measureBlobGets}. */
+export interface MeasureBlobGetsOptions {
+  readonly sizeBytes: number;
+  readonly rounds: number;
+}
+
+/** What was measured; keys as in the report. */
+export type BlobGetFigures = Readonly<
+  Record<
+    | "get_mb_s"
+    | "get_stream_mb_s"
+    | "get_vs_stream"
+    | "get_peak_mb"
+    | "get_serve_cpu_ns_byte"
+    | "get_fetch_cpu_ns_byte",
+    number
+  >
+>;
+
+/** Measures gets and streams, in turns. */
+export async function measureBlobGets(options: MeasureBlobGetsOptions): Promise<BlobGetFigures> {
+  const { sizeBytes, rounds } = options;
+  const folder = await Deno.makeTempDir({ prefix: "net-bench-get-" });
+  const gets: number[] = [];
+  const streams: number[] = [];
+  const cpu = { serve: [] as number[], fetch: [] as number[] };
+  let peakBytes = 0;
+  try {
+    const path = `${folder}/file`;
+    await writePattern(path, sizeBytes);
+    for (let round = 0; round < rounds; round++) {
+      await using pair = await openMeshPair();
+      const { source, target } = pair;
+      await target.call("openFolder", { folder: `${folder}/target-${round}` });
+      await source.call("openFolder", { folder: `${folder}/source-${round}` });
+      const { blobRef } = await target.call("putFile", { path });
+      const eventCount = Math.ceil(sizeBytes / EVENT_BYTES);
+      const load = { eventCount, eventBytes: EVENT_BYTES };
+      await measureMeshStream(pair, { ...load, eventCount: eventCount >> 3 });
+      streams.push((await measureMeshStream(pair, load)).megabytesPerSecond);
+      const before = [await target.call("usage", {}), await source.call("usage", {})] as const;
+      const got = await source.call("getFile", { blobRef, output: `${folder}/out-${round}` });
+      const after = [await target.call("usage", {}), await source.call("usage", {})] as const;
+      gets.push(got.sizeBytes / got.seconds / 1e6);
+      cpu.serve.push((after[0].cpuSeconds - before[0].cpuSeconds) * 1e9 / sizeBytes);
+      cpu.fetch.push((after[1].cpuSeconds - before[1].cpuSeconds) * 1e9 / sizeBytes);
+      streams.push((await measureMeshStream(pair, load)).megabytesPerSecond);
+      peakBytes = Math.max(peakBytes, got.peakBytes);
+      for (const name of [`target-${round}`, `source-${round}`, `out-${round}`]) {
+        await Deno.remove(`${folder}/${name}`, { recursive: true });
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  const get = summarize(gets);
+  const stream = summarize(streams);
+  return {
+    get_mb_s: Math.round(get.median),
+    get_stream_mb_s: Math.round(stream.median),
+    get_vs_stream: Math.round(100 * get.median / stream.median) / 100,
+    get_peak_mb: Math.round(peakBytes / 1e6),
+    get_serve_cpu_ns_byte: Math.round(100 * summarize(cpu.serve).median) / 100,
+    get_fetch_cpu_ns_byte: Math.round(100 * summarize(cpu.fetch).median) / 100,
+  };
+}
+
+/** A file whose chunks all differ. */
+async function writePattern(path: string, sizeBytes: number): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true });
+  const piece = crypto.getRandomValues(new Uint8Array(65_536));
+  const block = new Uint8Array(MIB);
+  for (let at = 0; at < block.length; at += piece.length) block.set(piece, at);
+  for (let at = 0; at < sizeBytes; at += block.length) {
+    new DataView(block.buffer).setUint32(0, at / MIB, true);
+    const part = block.subarray(0, Math.min(block.length, sizeBytes - at));
+    for (let done = 0; done < part.length;) done += await file.write(part.subarray(done));
+  }
+}
+
+if (import.meta.main) {
+  const sizeBytes = Number(Deno.env.get("NET_BENCH_GET_MIB") ?? "1024") * MIB;
+  const rounds = Number(Deno.env.get("NET_BENCH_ROUNDS") ?? "3");
+  console.log(`RESULT ${JSON.stringify(await measureBlobGets({ sizeBytes, rounds }))}`);
+}

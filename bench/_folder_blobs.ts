@@ -1,0 +1,41 @@
+/** Blobs of a benchmark's process as a node has them: chunks in files, gets into files. */
+import { systemClock, toHex } from "../src/base/mod.ts";
+import { parseBlobTarget } from "../src/blob/mod.ts";
+import type { MeshTransport } from "../src/core/transport/mod.ts";
+import { createMetricRegistry, silentLog } from "../src/observe/mod.ts";
+import { BlobService, openStorage } from "../src/services/mod.ts";
+import type { GetFigures } from "./_mesh_process.ts";
+
+/** Blobs of one process. */
+export interface FolderBlobs {
+  put(path: string): Promise<{ blobRef: Uint8Array; seconds: number }>;
+  get(blobRef: Uint8Array, output: string): Promise<GetFigures>;
+}
+
+/** Opens a folder, and serves what is in it. */
+export async function openFolderBlobs(
+  transport: MeshTransport,
+  folder: string,
+): Promise<FolderBlobs> {
+  await Deno.mkdir(folder, { recursive: true });
+  const deps = { clock: systemClock, log: silentLog, metrics: createMetricRegistry() };
+  const storage = await openStorage(deps, folder);
+  const blobs = new BlobService({ ...deps, storage, mesh: { transport } });
+  await blobs.start();
+  return {
+    put: async (path) => {
+      const { stored, seconds } = await blobs.putFile(path);
+      return { blobRef: stored.blobRef, seconds };
+    },
+    get: async (blobRef, output) => {
+      const { size, seconds } = await blobs.get(parseBlobTarget(toHex(blobRef)), { output });
+      return { sizeBytes: size, seconds, peakBytes: peakBytes() };
+    },
+  };
+}
+
+/** `VmHWM` of this process. */
+function peakBytes(): number {
+  const text = Deno.readTextFileSync("/proc/self/status");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(text)?.[1] ?? 0) * 1024;
+}
