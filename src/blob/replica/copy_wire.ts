@@ -27,6 +27,7 @@ const VERSION = 1;
 /** The wish for a copy. */
 export interface CopyRequest {
   readonly address: Uint8Array;
+  /** What a copy takes: all chunks, with nodes, parity, and for a folder its files. */
   readonly sizeBytes: bigint;
   /** Its bytes are the manifest of a folder, whose files belong to it. */
   readonly isDirectory: boolean;

@@ -120,3 +120,12 @@ export async function listBlobHashes(db: LedgerDb, address: Uint8Array): Promise
     .where("address", "=", address).execute();
   return rows.map(({ hash }) => hash);
 }
+
+/** Bytes of all chunks of a blob, each once: what a copy of it takes. */
+export async function countBlobBytes(db: LedgerDb, address: Uint8Array): Promise<number> {
+  const chunks = db.selectFrom("blob_chunk").select(["hash", "size"]).distinct()
+    .where("address", "=", address);
+  const { bytes } = await db.selectFrom(chunks.as("chunk"))
+    .select((is) => is.fn.sum<number | null>("size").as("bytes")).executeTakeFirstOrThrow();
+  return bytes ?? 0;
+}

@@ -13,6 +13,7 @@ import {
   formatAddress,
 } from "../../blob/mod.ts";
 import { hashOf, notHere } from "./_target.ts";
+import { copyHoldOwner } from "./copy_taker.ts";
 
 /** What {@linkcode BlobCare} needs. */
 export interface BlobCareDeps {
@@ -87,6 +88,8 @@ export class BlobCare {
     if (facts.blob !== undefined) {
       const { record, state } = facts.blob;
       if (!isForced) requireFree(name, record.isPinned, state.holds);
+      // Taken as a copy for others: they replace it.
+      await this.#deps.blobs.release(copyHoldOwner(record.address));
       const removed = await this.#deps.blobs.remove(record.address);
       if (removed === undefined) throw notHere(target);
       return { what: "blob", ...removed };

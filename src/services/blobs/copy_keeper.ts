@@ -217,11 +217,22 @@ export class CopyKeeper {
         else asked.push(entry);
       }
     }
-    const asks = [...questions].slice(0, ASKED_MAX);
+    const asks = this.#shuffled([...questions]);
     const ask = async ([holder, entries]: (typeof asks)[number]) => {
-      await this.#ask(holder, entries.slice(0, HOLDINGS_HASHES_MAX), signal);
+      for (let start = 0; start < entries.length; start += HOLDINGS_HASHES_MAX) {
+        const part = entries.slice(start, start + HOLDINGS_HASHES_MAX);
+        if (!await this.#ask(holder, part, signal)) return;
+      }
     };
-    for await (const _ of asCompleted(asks, ASKED_AT_ONCE_MAX, ask)) signal.throwIfAborted();
+    // Of those for whom there is no time now nothing is known: they are waited for as if they had just been seen.
+    for (const [holder, entries] of asks.slice(ASKED_MAX)) {
+      for (const { silent } of entries) {
+        silent.set(holder, { nodeId: holder, seenAtMs: clock.wallMs() });
+      }
+    }
+    for await (const _ of asCompleted(asks.slice(0, ASKED_MAX), ASKED_AT_ONCE_MAX, ask)) {
+      signal.throwIfAborted();
+    }
     const nowMs = clock.wallMs();
     for (const { wish, present, fresh } of looked) {
       const seen = [...present].filter((holder) => !fresh.has(holder));
@@ -230,11 +241,11 @@ export class CopyKeeper {
     return looked;
   }
 
-  /** Never rejects. */
-  async #ask(holder: bigint, entries: readonly Looked[], signal: AbortSignal): Promise<void> {
+  /** Never rejects; false when there was no answer. */
+  async #ask(holder: bigint, entries: readonly Looked[], signal: AbortSignal): Promise<boolean> {
     const hashes = entries.map(({ wish }) => wish.address);
     const held = await this.#deps.finder.ask(holder, hashes, signal);
-    if (held === undefined) return;
+    if (held === undefined) return false;
     for (const [i, { wish, present, silent }] of entries.entries()) {
       silent.delete(holder);
       if (held[i] === "blob") {
@@ -245,6 +256,7 @@ export class CopyKeeper {
       this.#counters.holders_gone_total += 1;
       await deleteHolder(this.#deps.db, wish.address, holder).catch(() => {});
     }
+    return true;
   }
 
   #repair(wish: CopyWish, kept: Kept): void {
@@ -342,6 +354,16 @@ export class CopyKeeper {
     if (wishes.length === 0 || this.#kept.size > LOOKED_AT_MAX) return;
     const wished = new Set(wishes.map(({ address }) => toHex(address)));
     for (const key of this.#kept.keys()) if (!wished.has(key)) this.#kept.delete(key);
+  }
+
+  /** In another order each time, so that with too many nodes each has its turn. */
+  #shuffled<T>(items: T[]): T[] {
+    for (let i = items.length - 1; i > 0; i--) {
+      const at = Math.floor(this.#chance() * (i + 1));
+      const [item, other] = [items[i], items[at]];
+      if (item !== undefined && other !== undefined) [items[i], items[at]] = [other, item];
+    }
+    return items;
   }
 
   #chance(): number {

@@ -15,10 +15,12 @@ import {
   COPY_SOURCES_MAX,
   type CopyRefusal,
   type CopyRequest,
+  countBlobBytes,
   DurabilityWatch,
   HOLDS_SERVICE,
   listBlobHashes,
   listHolders,
+  placeOf,
   readDataClaims,
   type ReplicaCandidate,
   touchHolders,
@@ -29,7 +31,6 @@ import type { CounterSet, Log } from "../../observe/mod.ts";
 import type { Rpc } from "../../rpc/mod.ts";
 import { askForCopy, type CopyOutcome } from "./copy_asker.ts";
 import type { HolderFinder } from "./holder_finder.ts";
-import { placeOfNode } from "./node_place.ts";
 
 /** What {@linkcode Replicator} needs. */
 export interface ReplicatorDeps {
@@ -101,6 +102,8 @@ const PROVEN_BYTES_MAX = 256 * 1024 * 1024;
 /** One blob on its way to other nodes. */
 interface Round {
   readonly record: BlobRecord;
+  /** What a copy takes, with nodes, parity and the files of a folder. */
+  readonly bytes: number;
   readonly peers: number;
   readonly watch: DurabilityWatch;
   readonly key: string;
@@ -167,6 +170,7 @@ export class Replicator {
     const abort = new AbortController();
     const round: Round = {
       record,
+      bytes: await countBlobBytes(db, record.address),
       peers,
       watch: new DurabilityWatch(tier, [key], startedAtMs, waitMs),
       key,
@@ -255,15 +259,14 @@ export class Replicator {
     const open = round.peers - round.held.size - round.asking.size;
     const count = Math.min(open, ASKING_MAX - round.asking.size);
     if (count <= 0) return;
-    const { record } = round;
     const holders = [this.#deps.nodeId, ...round.held, ...round.asking.keys()];
     const targets = chooseReplicaTargets({
       candidates: this.#candidates(round),
       holders: holders.map((nodeId) => ({
         nodeId,
-        ...placeOfNode(this.#deps.tagsOf(nodeId)),
+        ...placeOf(this.#deps.tagsOf(nodeId)),
       })),
-      sizeBytes: record.size,
+      sizeBytes: round.bytes,
       count,
     });
     for (const nodeId of targets) {
@@ -286,7 +289,7 @@ export class Replicator {
       const { isUnhealthy, diskFreeGib } = readDataClaims(tags);
       yield {
         nodeId,
-        ...placeOfNode(tags),
+        ...placeOf(tags),
         hasStorage: true,
         isUnhealthy,
         freeBytes: diskFreeGib === 0 ? undefined : diskFreeGib * 1024 ** 3,
@@ -325,7 +328,7 @@ export class Replicator {
     const isShort = record.blobRef.length <= COPY_REF_BYTES_MAX;
     return {
       address: record.address,
-      sizeBytes: BigInt(record.size),
+      sizeBytes: BigInt(round.bytes),
       isDirectory: record.kind === "directory",
       copies: isKept ? Math.min(peers + 1, COPIES_MAX) : 0,
       ref: isShort ? record.blobRef : new Uint8Array(0),
@@ -364,10 +367,10 @@ export class Replicator {
   }
 
   #tell(round: Round): void {
-    const { record, held, peers, asking } = round;
-    let doneBytes = held.size * record.size;
-    for (const bytes of asking.values()) doneBytes += Math.min(bytes, record.size);
-    const totalBytes = peers * record.size;
+    const { bytes, held, peers, asking } = round;
+    let doneBytes = held.size * bytes;
+    for (const takenBytes of asking.values()) doneBytes += Math.min(takenBytes, bytes);
+    const totalBytes = peers * bytes;
     round.onProgress?.({ held: held.size, wanted: peers, doneBytes, totalBytes });
   }
 
