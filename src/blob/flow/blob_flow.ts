@@ -204,7 +204,7 @@ export class BlobFlow {
     this.#isRunning = true;
     this.#care();
     this.#stopCare = repeat(this.#deps.clock, CARE_MS, () => this.#care());
-    this.#runFeatures(true);
+    this.#runFeatures();
   }
 
   /** Ends everything at once; idempotent. */
@@ -227,7 +227,7 @@ export class BlobFlow {
     if (!this.#isRunning) return;
     const isChanged = (group: keyof DataPolicy) =>
       JSON.stringify(before[group]) !== JSON.stringify(policy[group]);
-    this.#runFeatures(isChanged("gravity") || isChanged("overflow"));
+    this.#runFeatures(isChanged("gravity"), isChanged("overflow"));
     if (isChanged("greedy")) this.#quietly(this.greedy.configure(), "greedy");
     if (isChanged("cache")) this.#quietly(this.copies.configure(), "cache");
     this.#care();
@@ -301,18 +301,19 @@ export class BlobFlow {
   }
 
   /** Starts what is on and ends what is off. */
-  #runFeatures(isRestart: boolean): void {
+  #runFeatures(isGravityOther = true, isOverflowOther = true): void {
     const { gravity, overflow } = this.#policy;
-    this.#run("gravity", gravity.isEnabled, gravity.tickIntervalMs, isRestart, async (signal) => {
+    const pull = async (signal: AbortSignal) => {
       this.#heatAnnouncer.tick(this.#deps.clock.now());
       await this.gravity.tick(signal);
-    });
+    };
+    this.#run("gravity", gravity.isEnabled, gravity.tickIntervalMs, isGravityOther, pull);
     if (!gravity.isEnabled) this.#heatAnnouncer.withdraw();
     this.#run(
       "overflow",
       overflow.isEnabled,
       overflow.tickIntervalMs,
-      isRestart,
+      isOverflowOther,
       async (signal) => {
         await this.#relieve();
         await this.shedder.tick(signal);

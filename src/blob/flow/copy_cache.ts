@@ -41,9 +41,10 @@ export class CopyCache {
 
   /** Reads what was kept before a restart. */
   async load(): Promise<void> {
-    for (const { hash, owner } of await this.#deps.store.heldBy(OWNER)) {
-      const size = owner === OWNER ? await this.#deps.store.has(hash) : undefined;
-      if (size !== undefined) this.#cache.admit(toHex(hash), size, this.#deps.clock.now());
+    for (const { hash, owner, size } of await this.#deps.store.heldBy(OWNER)) {
+      if (owner === OWNER && size !== undefined) {
+        this.#cache.admit(toHex(hash), size, this.#deps.clock.now());
+      }
     }
   }
 

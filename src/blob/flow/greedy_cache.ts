@@ -97,8 +97,7 @@ export class GreedyCache {
   /** Reads what was kept before a restart. */
   async load(): Promise<void> {
     const { store, clock } = this.#deps;
-    for (const { hash, owner } of await store.heldBy(OWNER)) {
-      const size = await store.has(hash);
+    for (const { hash, owner, size } of await store.heldBy(OWNER)) {
       const channel = owner.slice(OWNER.length);
       if (size === undefined) await store.release(owner, [hash]);
       else if (this.#cache.admit(channel, size, clock.now()).isAdmitted) {

@@ -17,13 +17,13 @@ interface Lease {
 
 /** The promises of one node. */
 export class LeaseBook {
-  readonly #store: Pick<FlowStore, "hold" | "release" | "heldBy" | "has">;
+  readonly #store: Pick<FlowStore, "hold" | "release" | "heldBy">;
   readonly #leases = new Map<string, Lease>();
   /** Chunks whose copy goes at this moment. */
   readonly #dropping = new Set<string>();
   #bytes = 0;
 
-  constructor(store: Pick<FlowStore, "hold" | "release" | "heldBy" | "has">) {
+  constructor(store: Pick<FlowStore, "hold" | "release" | "heldBy">) {
     this.#store = store;
   }
 
@@ -39,10 +39,9 @@ export class LeaseBook {
 
   /** Reads what was promised before a restart. */
   async load(): Promise<void> {
-    for (const { hash, owner, expiresAtMs } of await this.#store.heldBy(OWNER)) {
+    for (const { hash, owner, expiresAtMs, size } of await this.#store.heldBy(OWNER)) {
       const peer = parseId(owner.slice(OWNER.length));
       if (peer === undefined) continue;
-      const size = await this.#store.has(hash);
       if (size !== undefined) this.#note(toHex(hash), size, peer, expiresAtMs ?? Infinity);
     }
   }

@@ -37,12 +37,13 @@ export interface FlowStore {
    * `undefined` when it stays.
    */
   drop(hash: Uint8Array): Promise<number | undefined>;
-  /** Holds by owners whose names begin so. */
+  /** Holds by owners whose names begin so; without a size where the chunk is not here. */
   heldBy(ownerPrefix: string): Promise<
     readonly {
       readonly hash: Uint8Array;
       readonly owner: string;
       readonly expiresAtMs: number | undefined;
+      readonly size: number | undefined;
     }[]
   >;
   /** Chunks that only others hold for this node. */

@@ -103,13 +103,15 @@ export async function presentChunks(
 
 /** See `FlowStore.heldBy`. */
 export async function holdsByOwner(db: LedgerDb, ownerPrefix: string) {
-  const rows = await db.selectFrom("chunk_hold").select(["hash", "owner", "expires_at_ms"])
+  const rows = await db.selectFrom("chunk_hold").leftJoin("chunk", "chunk.hash", "chunk_hold.hash")
+    .select(["chunk_hold.hash", "owner", "expires_at_ms", "size"])
     .where("owner", ">=", ownerPrefix).where("owner", "<", `${ownerPrefix}\u{10ffff}`)
     .limit(LEASES_MAX).execute();
-  return rows.map(({ hash, owner, expires_at_ms }) => ({
+  return rows.map(({ hash, owner, expires_at_ms, size }) => ({
     hash,
     owner,
     expiresAtMs: expires_at_ms ?? undefined,
+    size: size ?? undefined,
   }));
 }
 

@@ -193,6 +193,7 @@ export class WorldStore implements FlowStore {
         hash: Uint8Array.fromHex(hex),
         owner,
         expiresAtMs,
+        size: this.rows.has(hex) ? CHUNK : undefined,
       }))
     );
     return Promise.resolve(found);
