@@ -12,6 +12,7 @@ import {
   waitFor,
   type Workspace,
 } from "./harness.ts";
+import { mountSmallDisk } from "./small_disk.ts";
 import { describe } from "./program.ts";
 
 const MIB = 1024 * 1024;
@@ -215,34 +216,4 @@ async function putFile(
   const put = await home.net(["blob", "put", path, "--socket", node.socketPath]);
   assert.equal(put.code, 0, describe(put));
   return { path, address: put.stdout.trim() };
-}
-
-/** A tmpfs of its own, or why there can't be one. */
-async function mountSmallDisk(
-  workspace: Workspace,
-  sizeMib: number,
-): Promise<string | { readonly reason: string }> {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) {
-    return { reason: "a small tmpfs can be mounted by root on Linux only" };
-  }
-  const folder = `${workspace.dir}/disk`;
-  await Deno.mkdir(folder);
-  const options = `size=${sizeMib}m,mode=700`;
-  const mount = await run("mount", ["-t", "tmpfs", "-o", options, "tmpfs", folder]);
-  if (mount !== "") return { reason: `mount failed: ${mount}` };
-  workspace.defer(async () => {
-    const failure = await run("umount", [folder]);
-    if (failure !== "") throw new Error(failure);
-  });
-  return folder;
-}
-
-/** Runs a system tool; its error text, empty on success. */
-async function run(command: string, args: readonly string[]): Promise<string> {
-  try {
-    const { success, stderr } = await new Deno.Command(command, { args: [...args] }).output();
-    return success ? "" : new TextDecoder().decode(stderr) || "unknown failure";
-  } catch (error) {
-    return String(error);
-  }
 }
