@@ -9,7 +9,7 @@ export class ChunkGuard {
   /** Uses by hash. */
   readonly #uses = new Map<string, number>();
   /** Removals under way, by hash; they never reject. */
-  readonly #removals = new Map<string, Promise<unknown>>();
+  readonly #removals = new Map<string, Promise<void>>();
 
   /** True while somebody uses it. */
   isUsed(hash: Uint8Array): boolean {
@@ -46,20 +46,24 @@ export class ChunkGuard {
   }
 
   /**
-   * Removes a chunk unless it is used or being removed.
-   *
-   * @param remove Called at once, so that nothing runs between the last look and the removal.
-   * @returns What `remove` gives; `undefined` when it was not called.
+   * Takes the right to remove those of these chunks that are neither used nor being removed. Whoever wants to use one
+   * of them waits until the right is given back.
    */
-  async remove<T>(hash: Uint8Array, remove: () => Promise<T>): Promise<T | undefined> {
-    const key = toHex(hash);
-    if (this.#uses.has(key) || this.#removals.has(key)) return undefined;
-    const removal = remove();
-    this.#removals.set(key, removal.catch(() => {})); // The caller is told; those who wait need only its end.
-    try {
-      return await removal;
-    } finally {
-      this.#removals.delete(key);
+  claim(
+    hashes: readonly Uint8Array[],
+  ): { readonly claimed: readonly Uint8Array[]; readonly giveBack: () => void } {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const claimed: Uint8Array[] = [];
+    for (const hash of hashes) {
+      const key = toHex(hash);
+      if (this.#uses.has(key) || this.#removals.has(key)) continue;
+      this.#removals.set(key, promise);
+      claimed.push(hash);
     }
+    const giveBack = () => {
+      for (const hash of claimed) this.#removals.delete(toHex(hash));
+      resolve();
+    };
+    return { claimed, giveBack };
   }
 }

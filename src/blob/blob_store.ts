@@ -21,7 +21,6 @@ import {
   insertHolds,
   listChunks,
   pinChunks,
-  readHolds,
 } from "./chunk_queries.ts";
 import type { ChunkStore, StoreRoom } from "./chunk_store.ts";
 import { Auditor, type AuditReport } from "./keep/auditor.ts";
@@ -47,6 +46,7 @@ import {
   insertBlob,
   listBlobs,
   listOrphans,
+  ORPHANS_MAX,
   pinBlob,
   readBlob,
   readCursorBehind,
@@ -368,7 +368,7 @@ class LedgerBlobStore implements BlobStore {
     const { db } = this.#deps.ledger;
     const record = await this.stat(hash);
     const isBlob = record !== undefined && await pinBlob(db, record.address, isPinned);
-    const isChunk = !isBlob && await pinChunks(db, [hash], isPinned) > 0;
+    const isChunk = !isBlob && await this.#pinChunk(hash, isPinned);
     if (!isPinned) this.#roomMaker.noteReleased();
     if (isBlob) return "blob";
     return isChunk ? "chunk" : undefined;
@@ -385,7 +385,9 @@ class LedgerBlobStore implements BlobStore {
     const keeper = this.#keeper;
     const address = (await this.stat(target))?.address;
     if (address === undefined) return undefined;
-    const forget = () => ledger.transaction((transaction) => deleteBlob(transaction, address));
+    const pause = () => new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
+    const forget = () =>
+      ledger.transaction((transaction) => deleteBlob(transaction, address, pause));
     let freedBytes = 0;
     let orphans: Uint8Array[] | undefined;
     try {
@@ -394,15 +396,14 @@ class LedgerBlobStore implements BlobStore {
       if (!(error instanceof NetError) || error.code !== "no_space") throw error;
       // Even forgetting takes some room in the ledger, and on a full disk only the chunks can give it. A
       // crash before the second try leaves a record without chunks, which can be removed again.
-      const own = await listOrphans(ledger.db, address);
-      const removed = await keeper.removeUnkept(own, (hash) => keeper.isKept(hash, address));
-      freedBytes = removed.freedBytes;
+      const own = await listOrphans(ledger.db, address, pause);
+      freedBytes = (await keeper.removeUnkept(own, undefined, address)).freedBytes;
       orphans = await forget();
     }
     if (orphans === undefined) return undefined;
     const rest = await keeper.removeUnkept(orphans);
     // What was in use at this moment is free later.
-    if (rest.count < orphans.length) this.#roomMaker.noteReleased();
+    if (rest.busy > 0 || orphans.length === ORPHANS_MAX) this.#roomMaker.noteReleased();
     return { freedBytes: freedBytes + rest.freedBytes };
   }
 
@@ -527,16 +528,25 @@ class LedgerBlobStore implements BlobStore {
     this.#unsynced.delete(key);
   }
 
+  async #pinChunk(hash: Uint8Array, isPinned: boolean): Promise<boolean> {
+    const { guard } = this.#keeper;
+    await guard.use(hash);
+    try {
+      return await pinChunks(this.#deps.ledger.db, [hash], isPinned) > 0;
+    } finally {
+      guard.release([hash]);
+    }
+  }
+
   async #dropCopy(hash: Uint8Array): Promise<number | undefined> {
     await this.settle();
     const { ledger: { db }, clock } = this.#deps;
-    const { guard } = this.#keeper;
-    const { count, freedBytes } = await this.#keeper.removeUnkept([hash], async () => {
-      const standing = await readStanding(db, guard, hash, clock.wallMs());
-      if (standing === undefined || standing.isPinned || standing.isInUse) return true;
-      if (standing.isStripeShort) return true;
-      return (await readHolds(db, hash, clock.wallMs())).length > 0;
-    });
+    const standing = await readStanding(db, this.#keeper.guard, hash, clock.wallMs());
+    if (standing === undefined || standing.isPinned || standing.isStripeShort) return undefined;
+    const { count, freedBytes } = await this.#keeper.removeUnkept(
+      [hash],
+      ({ isPinned, holds }) => isPinned || holds.length > 0,
+    );
     return count === 0 ? undefined : freedBytes;
   }
 

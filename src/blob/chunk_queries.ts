@@ -40,33 +40,73 @@ export interface ChunkEntry {
 /** Rows of one insert; at most five values each stay far below SQLite's 32,766. */
 const ROWS_PER_INSERT = 512;
 
+/** Notes that chunks of a blob are here; those known already are seen anew. Runs inside a transaction. */
+export async function upsertChunks(
+  db: LedgerDb,
+  chunks: readonly ChunkEntry[],
+  nowMs: number,
+): Promise<void> {
+  if (chunks.length > ROWS_PER_INSERT) return await upsertChunkRows(db, chunks, nowMs);
+  if (chunks.length === 0) return;
+  const times = { first_seen_ms: nowMs, last_seen_ms: nowMs };
+  await db.insertInto("chunk").values(chunks.map(({ hash, size }) => ({ hash, size, ...times })))
+    .onConflict((conflict) =>
+      conflict.column("hash").doUpdateSet({ last_seen_ms: nowMs, is_loose: 0 })
+    ).execute();
+}
+
 /**
- * Notes that chunks are here; those known already are seen anew. Runs inside a transaction when there are many.
+ * Notes that chunks are here to which no blob may refer; those known already are seen anew. Runs inside a
+ * transaction.
  *
  * @param chunks New ones are first seen now, or when they say.
  */
-export async function upsertChunks(
+export async function upsertLooseChunks(
   db: LedgerDb,
   chunks: readonly (ChunkEntry & { readonly firstSeenMs?: number })[],
   nowMs: number,
 ): Promise<void> {
-  const isMany = chunks.length > ROWS_PER_INSERT;
-  if (isMany && chunks.every(({ firstSeenMs }) => firstSeenMs === undefined)) {
-    return await upsertChunkRows(db, chunks, nowMs);
-  }
   for (let start = 0; start < chunks.length; start += ROWS_PER_INSERT) {
-    const rows = chunks.slice(start, start + ROWS_PER_INSERT).map((
-      { hash, size, firstSeenMs },
-    ) => ({
+    const slice = chunks.slice(start, start + ROWS_PER_INSERT);
+    const rows = slice.map(({ hash, size, firstSeenMs = nowMs }) => ({
       hash,
       size,
-      first_seen_ms: firstSeenMs ?? nowMs,
+      first_seen_ms: firstSeenMs,
       last_seen_ms: nowMs,
+      is_loose: 1,
     }));
     await db.insertInto("chunk").values(rows)
       .onConflict((conflict) => conflict.column("hash").doUpdateSet({ last_seen_ms: nowMs }))
       .execute();
+    // What comes back may be what a blob lacked.
+    await markLoose(db, slice.map(({ hash }) => hash));
   }
+}
+
+/** Notes of chunks, a few hundred, whether a blob refers to them; how many were noted wrongly. */
+export async function markLoose(db: LedgerDb, hashes: readonly Uint8Array[]): Promise<number> {
+  if (hashes.length === 0) return 0;
+  const tied = await db.updateTable("chunk").set({ is_loose: 0 }).where("hash", "in", hashes)
+    .where("is_loose", "=", 1).where((is) =>
+      is.exists(
+        is.selectFrom("blob_chunk").select("position").whereRef(
+          "blob_chunk.hash",
+          "=",
+          "chunk.hash",
+        ),
+      )
+    ).executeTakeFirst();
+  const loosened = await db.updateTable("chunk").set({ is_loose: 1 }).where("hash", "in", hashes)
+    .where("is_loose", "=", 0).where((is) =>
+      is.not(is.exists(
+        is.selectFrom("blob_chunk").select("position").whereRef(
+          "blob_chunk.hash",
+          "=",
+          "chunk.hash",
+        ),
+      ))
+    ).executeTakeFirst();
+  return Number(tied.numUpdatedRows + loosened.numUpdatedRows);
 }
 
 /** Forgets chunks; those that had a row. */
@@ -214,24 +254,6 @@ export async function readReferrers(
     .select(["blob.address", "blob.is_pinned"]).distinct()
     .where("blob_chunk.hash", "=", hash).limit(limit).execute();
   return rows.map(({ address, is_pinned }) => ({ address, isPinned: is_pinned === 1 }));
-}
-
-/**
- * True when anything in the ledger keeps the chunk: a blob, a pin, a hold that is not over.
- *
- * @param except Address of a blob that does not count.
- */
-export async function isChunkKept(
-  db: LedgerDb,
-  hash: Uint8Array,
-  nowMs: number,
-  except?: Uint8Array,
-): Promise<boolean> {
-  let referred = db.selectFrom("blob_chunk").select("position").where("hash", "=", hash).limit(1);
-  if (except !== undefined) referred = referred.where("address", "!=", except);
-  if (await referred.executeTakeFirst() !== undefined) return true;
-  if ((await readChunkRecord(db, hash))?.isPinned) return true;
-  return (await readHolds(db, hash, nowMs)).length > 0;
 }
 
 function toRecord(row: {

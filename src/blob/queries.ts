@@ -1,8 +1,9 @@
 /** Blobs in the ledger: what is here, of which chunks, and which chunks nobody refers to. */
+import { setImmediate } from "node:timers";
 import { equalBytes, toHex } from "../base/mod.ts";
 import { insertBlobChunkRows, type LedgerDb } from "../core/ledger/mod.ts";
 import type { ChunkRef } from "./blob_ref.ts";
-import { upsertChunks } from "./chunk_queries.ts";
+import { markLoose, upsertChunks } from "./chunk_queries.ts";
 import { hashRange } from "./hash_range.ts";
 
 /** One blob as the ledger has it. */
@@ -32,6 +33,12 @@ export interface BlobCursor {
   readonly createdAtMs: number;
   readonly address: Uint8Array;
 }
+
+/** Rows of one go: some milliseconds. */
+const SLICE_ROWS = 512;
+
+/** Chunks of a removed blob that go at once, 100 B each; more of them wait for the collection. */
+export const ORPHANS_MAX = 1_000_000;
 
 /** Rows of one insert; six values each stay far below SQLite's 32,766. */
 const ROWS_PER_INSERT = 512;
@@ -72,7 +79,6 @@ export interface StripePlace {
  * inside a transaction.
  */
 export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
-  await upsertChunks(db, blob.chunks, blob.createdAtMs);
   const old = await db.selectFrom("blob").select(["ref_hash", "kind", "origin", "label"])
     .where("address", "=", blob.address).executeTakeFirst();
   const origin = old?.origin === "put" ? "put" : blob.origin;
@@ -80,6 +86,7 @@ export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
   const isSame = old !== undefined && equalBytes(old.ref_hash, blob.refHash) &&
     (old.kind === blob.kind || old.kind === "directory");
   if (isSame) {
+    await upsertChunks(db, blob.chunks, blob.createdAtMs);
     if (origin === old.origin) return;
     await db.updateTable("blob").set({ origin }).where("address", "=", blob.address).execute();
     return;
@@ -97,7 +104,8 @@ export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
   await db.insertInto("blob")
     .values({ ...values, address: blob.address, created_at_ms: blob.createdAtMs })
     .onConflict((conflict) => conflict.column("address").doUpdateSet(values)).execute();
-  await db.deleteFrom("blob_chunk").where("address", "=", blob.address).execute();
+  if (old !== undefined) await deleteBlobChunks(db, blob.address, nextTurn);
+  await upsertChunks(db, blob.chunks, blob.createdAtMs);
   if (blob.kind === "directory" && (blob.stripes?.size ?? 0) === 0) {
     // Their order tells nothing, and there may be very many.
     return await insertBlobChunkRows(db, blob.address, blob.chunks);
@@ -115,6 +123,7 @@ export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
       };
     });
     await db.insertInto("blob_chunk").values(rows).execute();
+    if (start + ROWS_PER_INSERT < blob.chunks.length) await nextTurn();
   }
 }
 
@@ -214,32 +223,74 @@ export async function pinBlob(
   return updated.numUpdatedRows > 0n;
 }
 
-/** Chunks of a blob that no other blob refers to, each once. */
-export async function listOrphans(db: LedgerDb, address: Uint8Array): Promise<Uint8Array[]> {
-  const orphans = await db.selectFrom("blob_chunk as mine").select("mine.hash").distinct()
-    .where("mine.address", "=", address)
-    .where((is) =>
-      is.not(is.exists(
-        is.selectFrom("blob_chunk as other").select("other.hash")
-          .whereRef("other.hash", "=", "mine.hash")
-          .where("other.address", "!=", address),
-      ))
-    ).execute();
-  return orphans.map(({ hash }) => hash);
+/**
+ * Chunks of a blob that no other blob refers to, each once: the first {@linkcode ORPHANS_MAX} of them.
+ *
+ * @param pause Called again and again, so that other work has its turn.
+ */
+export async function listOrphans(
+  db: LedgerDb,
+  address: Uint8Array,
+  pause: () => Promise<void>,
+): Promise<Uint8Array[]> {
+  const orphans = new Map<string, Uint8Array>();
+  for (let start = 0; orphans.size < ORPHANS_MAX; start += SLICE_ROWS) {
+    const slice = db.selectFrom("blob_chunk").select(["hash", "position"])
+      .where("address", "=", address)
+      .where("position", ">=", start).where("position", "<", start + SLICE_ROWS);
+    const found = await db.selectFrom(slice.as("mine")).select("mine.hash").distinct()
+      .where((is) =>
+        is.not(is.exists(
+          is.selectFrom("blob_chunk as other").select("other.hash")
+            .whereRef("other.hash", "=", "mine.hash").where("other.address", "!=", address),
+        ))
+      ).execute();
+    for (const { hash } of found) {
+      if (orphans.size < ORPHANS_MAX) orphans.set(toHex(hash), hash);
+    }
+    const more = await db.selectFrom("blob_chunk").select("position")
+      .where("address", "=", address).where("position", ">=", start + SLICE_ROWS).limit(1)
+      .executeTakeFirst();
+    if (more === undefined) break;
+    await pause();
+  }
+  return [...orphans.values()];
 }
 
 /**
  * Deletes a blob's rows and names the chunks no other blob refers to. Runs inside a transaction.
  *
+ * @param pause As in {@linkcode listOrphans}.
  * @returns `undefined` when there is no such blob.
  */
 export async function deleteBlob(
   db: LedgerDb,
   address: Uint8Array,
+  pause: () => Promise<void>,
 ): Promise<Uint8Array[] | undefined> {
-  const orphans = await listOrphans(db, address);
+  const orphans = await listOrphans(db, address, pause);
+  await deleteBlobChunks(db, address, pause);
   const deleted = await db.deleteFrom("blob").where("address", "=", address).executeTakeFirst();
   return deleted.numDeletedRows === 0n ? undefined : orphans;
+}
+
+/** Takes the chunks of a blob from it; those that no other blob refers to are loose then. */
+async function deleteBlobChunks(
+  db: LedgerDb,
+  address: Uint8Array,
+  pause: () => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    const slice = await db.selectFrom("blob_chunk").select(["hash", "position"])
+      .where("address", "=", address).orderBy("position").limit(SLICE_ROWS).execute();
+    const last = slice.at(-1);
+    if (last === undefined) return;
+    await db.deleteFrom("blob_chunk").where("address", "=", address)
+      .where("position", "<=", last.position).execute();
+    await markLoose(db, slice.map(({ hash }) => hash));
+    if (slice.length < SLICE_ROWS) return;
+    await pause();
+  }
 }
 
 function fromRow(row: {
@@ -264,4 +315,8 @@ function fromRow(row: {
     kind: row.kind,
     origin: row.origin,
   };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => resolve()));
 }

@@ -5,7 +5,7 @@
 import type { Clock } from "../../base/mod.ts";
 import type { Ledger } from "../../core/ledger/mod.ts";
 import type { Log } from "../../observe/mod.ts";
-import { listChunks } from "../chunk_queries.ts";
+import { listChunks, markLoose } from "../chunk_queries.ts";
 import type { ChunkStore } from "../chunk_store.ts";
 import type { ChunkKeeper } from "./chunk_keeper.ts";
 import { listMissing, type MissingChunk, placeBehind, type PlaceCursor } from "./keep_queries.ts";
@@ -79,6 +79,7 @@ export class Auditor {
     for (;;) {
       signal?.throwIfAborted();
       const rows = await listChunks(db, { limit: SLICE_ROWS, after });
+      await markLoose(db, rows.map(({ hash }) => hash));
       const absent: Uint8Array[] = [];
       for (const { hash } of rows) {
         if (await chunks.has(hash) === undefined) absent.push(hash);

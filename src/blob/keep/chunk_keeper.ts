@@ -6,14 +6,9 @@ import { type Clock, NetError, toHex } from "../../base/mod.ts";
 import type { Ledger } from "../../core/ledger/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import { ChunkGuard } from "../_chunk_guard.ts";
-import {
-  type ChunkEntry,
-  deleteChunks,
-  isChunkKept,
-  knownChunks,
-  upsertChunks,
-} from "../chunk_queries.ts";
+import { type ChunkEntry, deleteChunks, knownChunks, upsertLooseChunks } from "../chunk_queries.ts";
 import type { ChunkStore, SmallChunk, StoreChunkOptions } from "../chunk_store.ts";
+import { type KeptChunk, readKeptChunks } from "./keep_queries.ts";
 
 /** A chunk came or went. */
 export interface ChunkChange {
@@ -42,6 +37,18 @@ const ROWS_WAITING_MAX = 256;
 
 /** Chunks looked up at once. */
 const ADOPT_BATCH = 256;
+
+/** Chunks whose removal is one step, with one write to the ledger; and so many between two pauses. */
+const REMOVE_BATCH = 512;
+const REMOVE_PAUSE = 64;
+
+/** What a removal came to. */
+export interface Removed {
+  readonly count: number;
+  readonly freedBytes: number;
+  /** Chunks that something used at that moment. */
+  readonly busy: number;
+}
 
 /** Chunks of one store. */
 export class ChunkKeeper {
@@ -165,7 +172,7 @@ export class ChunkKeeper {
     this.#waiting = new Map();
     try {
       await this.#deps.ledger.transaction((transaction) =>
-        upsertChunks(transaction, [...waiting.values()], this.#deps.clock.wallMs())
+        upsertLooseChunks(transaction, [...waiting.values()], this.#deps.clock.wallMs())
       );
     } catch (error) {
       // Tried again next time; without a row the sweep would find them.
@@ -193,64 +200,67 @@ export class ChunkKeeper {
   }
 
   /**
-   * Removes those of these chunks that nothing keeps, young ones too.
+   * Removes those of these chunks that nothing keeps, some at a time: between the last look and the removal nobody
+   * can begin to use one.
    *
-   * @param isKept Asked right before each goes; what the ledger says when left out.
+   * @param isKept Decides by what the ledger says in that moment; anything keeps a chunk when left out.
+   * @param except Address of a blob whose own references do not count.
    */
   async removeUnkept(
     hashes: readonly Uint8Array[],
-    isKept: (hash: Uint8Array) => Promise<boolean> = (hash) => this.isKept(hash),
-  ): Promise<{ readonly count: number; readonly freedBytes: number }> {
-    const removed: Uint8Array[] = [];
-    const absent: Uint8Array[] = [];
-    let freedBytes = 0;
-    for (const hash of hashes) {
+    isKept: (chunk: KeptChunk) => boolean = isKeptByAnything,
+    except?: Uint8Array,
+  ): Promise<Removed> {
+    const total = { count: 0, freedBytes: 0, busy: 0 };
+    for (let start = 0; start < hashes.length; start += REMOVE_BATCH) {
+      if (start > 0) await this.#pause();
+      const part = hashes.slice(start, start + REMOVE_BATCH);
+      const { claimed, giveBack } = this.guard.claim(part);
       try {
-        const outcome = await this.#removeFile(hash, isKept);
-        if (outcome === "stays") continue;
-        if (outcome === "absent") absent.push(hash);
-        else {
-          freedBytes += outcome;
-          removed.push(hash);
-        }
+        total.busy += part.length - claimed.length;
+        const { ledger: { db }, clock } = this.#deps;
+        const facts = await readKeptChunks(db, claimed, clock.wallMs(), except);
+        const removed = await this.#remove(facts.filter((chunk) => !isKept(chunk)));
+        total.count += removed.count;
+        total.freedBytes += removed.freedBytes;
+      } finally {
+        giveBack();
+      }
+    }
+    return total;
+  }
+
+  /** Removes chunks, then their rows: what a crash leaves is a row without a chunk, which does no harm. */
+  async #remove(victims: readonly KeptChunk[]): Promise<Omit<Removed, "busy">> {
+    const { chunks, ledger } = this.#deps;
+    const gone: Uint8Array[] = [];
+    const sizes = new Map<string, number>();
+    for (const [i, { hash }] of victims.entries()) {
+      if (i % REMOVE_PAUSE === REMOVE_PAUSE - 1) await this.#pause();
+      try {
+        const size = await chunks.remove(hash);
+        gone.push(hash);
+        this.#waiting.delete(toHex(hash));
+        if (size !== undefined) sizes.set(toHex(hash), size);
       } catch (error) {
         // What is left is collected later.
         this.#complain(error, hash);
       }
     }
+    let rows: readonly ChunkEntry[] = [];
     try {
-      await deleteChunks(this.#deps.ledger.db, removed);
-      if (absent.length > 0) await this.forget(absent);
+      rows = await deleteChunks(ledger.db, gone);
     } catch (error) {
-      // A row without its chunk does no harm: it is found like one with it.
       this.#complain(error);
     }
-    return { count: removed.length, freedBytes };
-  }
-
-  /**
-   * True when anything in the ledger keeps the chunk.
-   *
-   * @param except Address of a blob that does not count.
-   */
-  isKept(hash: Uint8Array, except?: Uint8Array): Promise<boolean> {
-    return isChunkKept(this.#deps.ledger.db, hash, this.#deps.clock.wallMs(), except);
-  }
-
-  async #removeFile(
-    hash: Uint8Array,
-    isKept: (hash: Uint8Array) => Promise<boolean>,
-  ): Promise<number | "absent" | "stays"> {
-    if (await isKept(hash)) return "stays";
-    const size = await this.guard.remove(
-      hash,
-      async () => await this.#deps.chunks.remove(hash) ?? "absent",
-    );
-    if (size === undefined) return "stays";
-    if (size === "absent") return size;
-    this.#waiting.delete(toHex(hash));
-    this.#tell({ kind: "removed", hash, size });
-    return size;
+    const told = new Map(rows.map((row) => [toHex(row.hash), row.size]));
+    for (const hash of gone) {
+      const size = sizes.get(toHex(hash)) ?? told.get(toHex(hash));
+      if (size !== undefined) this.#tell({ kind: "removed", hash, size });
+    }
+    let freedBytes = 0;
+    for (const size of sizes.values()) freedBytes += size;
+    return { count: sizes.size, freedBytes };
   }
 
   /** Gives chunks of this list a row where they have none; how many. */
@@ -269,7 +279,7 @@ export class ChunkKeeper {
       strangers.push({ hash, size, firstSeenMs });
     }
     if (strangers.length === 0) return 0;
-    await ledger.transaction((transaction) => upsertChunks(transaction, strangers, nowMs));
+    await ledger.transaction((transaction) => upsertLooseChunks(transaction, strangers, nowMs));
     return strangers.length;
   }
 
@@ -285,6 +295,11 @@ export class ChunkKeeper {
     return outcome;
   }
 
+  /** Other work has its turn. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#deps.clock.soon(resolve));
+  }
+
   #tell(change: ChunkChange): void {
     for (const listener of this.#listeners) listener(change);
   }
@@ -295,4 +310,8 @@ export class ChunkKeeper {
       reason: error instanceof Error ? error.message : String(error),
     });
   }
+}
+
+function isKeptByAnything({ isPinned, isReferenced, holds }: KeptChunk): boolean {
+  return isPinned || isReferenced || holds.length > 0;
 }

@@ -1,6 +1,6 @@
 /**
- * Collects chunks that nothing needs (`dataforts.md` 10): walks the ledger by age in small slices with other work
- * between them, and asks again for each chunk in the moment it goes.
+ * Collects chunks that nothing needs (`dataforts.md` 10): walks those that no blob refers to by their age, in small
+ * slices with other work between them, and asks again for each chunk in the moment it goes.
  */
 import type { Clock } from "../../base/mod.ts";
 import type { Ledger } from "../../core/ledger/mod.ts";
@@ -14,8 +14,12 @@ import {
   keepReasons,
 } from "../policy/gc.ts";
 import type { ChunkKeeper } from "./chunk_keeper.ts";
-import { type AgeCursor, endExpiredHolds, type KeptChunk, listKeptChunks } from "./keep_queries.ts";
-import { readStanding } from "./standing.ts";
+import {
+  type AgeCursor,
+  endExpiredHolds,
+  type KeptChunk,
+  listLooseChunks,
+} from "./keep_queries.ts";
 
 /** What {@linkcode Collector} needs. */
 export interface CollectorDeps {
@@ -48,7 +52,7 @@ export interface CollectedChunk {
 
 /** What a pass did, or would do. */
 export interface CollectReport {
-  /** Chunks looked at. */
+  /** Chunks looked at: those that no blob refers to. */
   readonly scanned: number;
   /** Chunks that may go, the oldest first: the first {@linkcode CANDIDATES_LISTED_MAX} of them. */
   readonly candidates: readonly CollectedChunk[];
@@ -57,7 +61,7 @@ export interface CollectReport {
   /** Chunks that went. */
   readonly removed: number;
   readonly freedBytes: number;
-  /** Chunks that stay, by their strongest reason. */
+  /** Those of them that stay, by their strongest reason. */
   readonly kept: Readonly<Record<KeepReason, number>>;
   /** Holds whose time was over. */
   readonly holdsEnded: number;
@@ -95,13 +99,17 @@ export class Collector {
     let after: AgeCursor | undefined;
     while (pass.foundBytes(isDryRun) < bytesWanted) {
       signal?.throwIfAborted();
-      const slice = await listKeptChunks(db, { after, limit: SLICE_CHUNKS, nowMs: clock.wallMs() });
+      const slice = await listLooseChunks(db, {
+        after,
+        limit: SLICE_CHUNKS,
+        nowMs: clock.wallMs(),
+      });
       const going: Uint8Array[] = [];
       let goingBytes = 0;
       for (const chunk of slice) {
         if (pass.foundBytes(isDryRun) + goingBytes >= bytesWanted) break;
         pass.scanned += 1;
-        const standing = this.#standingOf(chunk);
+        const standing = { ...standingOf(chunk), isInUse: keeper.guard.isUsed(chunk.hash) };
         const [reason] = keepReasons(standing, rule, clock.wallMs());
         if (reason !== undefined) pass.kept[reason] += 1;
         else {
@@ -121,26 +129,13 @@ export class Collector {
     return pass;
   }
 
-  /** What the slice says, and who uses it now. */
-  #standingOf(chunk: KeptChunk): ChunkStanding {
-    const copies = chunk.holds.filter((hold) => hold === "event" || hold === "cache").length;
-    return {
-      refcount: (chunk.isReferenced ? 1 : 0) + copies,
-      isPinned: chunk.isPinned,
-      firstSeenMs: chunk.firstSeenMs,
-      isStaged: chunk.holds.includes("staging"),
-      isReplica: chunk.holds.includes("replica"),
-      isInUse: this.#deps.keeper.guard.isUsed(chunk.hash),
-    };
-  }
-
   /** Removes chunks that still may go. */
   #remove(hashes: readonly Uint8Array[], rule: GcRule) {
-    const { ledger: { db }, keeper, clock } = this.#deps;
-    return keeper.removeUnkept(hashes, async (hash) => {
-      const standing = await readStanding(db, keeper.guard, hash, clock.wallMs());
-      return standing !== undefined && !isDeletable(standing, rule, clock.wallMs());
-    });
+    const { keeper, clock } = this.#deps;
+    return keeper.removeUnkept(
+      hashes,
+      (chunk) => !isDeletable(standingOf(chunk), rule, clock.wallMs()),
+    );
   }
 
   async #endHolds(signal: AbortSignal | undefined): Promise<number> {
@@ -154,6 +149,18 @@ export class Collector {
       await new Promise<void>((resolve) => clock.soon(resolve));
     }
   }
+}
+
+/** What the ledger says of a chunk. */
+export function standingOf(chunk: KeptChunk): ChunkStanding {
+  const copies = chunk.holds.filter((hold) => hold === "event" || hold === "cache").length;
+  return {
+    refcount: (chunk.isReferenced ? 1 : 0) + copies,
+    isPinned: chunk.isPinned,
+    firstSeenMs: chunk.firstSeenMs,
+    isStaged: chunk.holds.includes("staging"),
+    isReplica: chunk.holds.includes("replica"),
+  };
 }
 
 /** A report in the making. */

@@ -2,6 +2,7 @@
  * What keeps chunks, read slice by slice: no statement touches more than a few hundred chunks, because a statement
  * holds the event loop until it is done (`dataforts.md` 10).
  */
+import { toHex } from "../../base/mod.ts";
 import type { LedgerDb } from "../../core/ledger/mod.ts";
 import type { HoldReason } from "../chunk_queries.ts";
 import type { BlobOrigin } from "../queries.ts";
@@ -25,13 +26,15 @@ export interface AgeCursor {
   readonly hash: Uint8Array;
 }
 
-/** Chunks and what keeps them, the oldest first. */
-export async function listKeptChunks(
+/** Chunks that no blob refers to and what else keeps them, the oldest first. */
+export async function listLooseChunks(
   db: LedgerDb,
   options: { readonly after?: AgeCursor; readonly limit: number; readonly nowMs: number },
 ): Promise<KeptChunk[]> {
   const { after, limit, nowMs } = options;
   let slice = db.selectFrom("chunk").select(["hash", "size", "first_seen_ms", "is_pinned"])
+    // A literal, because a part of an index is not found by a parameter.
+    .where((is) => is("is_loose", "=", is.lit(1)))
     .orderBy("first_seen_ms").orderBy("hash").limit(limit);
   if (after !== undefined) {
     slice = slice.where((is) =>
@@ -61,6 +64,51 @@ export async function listKeptChunks(
     isReferenced: Boolean(row.is_referenced),
     holds: (row.holds?.split(",") ?? []) as HoldReason[], // Only insertHolds writes them.
   }));
+}
+
+/**
+ * What keeps each of some chunks, a few hundred at most; also of those without a row, which are as old as can be.
+ *
+ * @param except Address of a blob whose references do not count.
+ */
+export async function readKeptChunks(
+  db: LedgerDb,
+  hashes: readonly Uint8Array[],
+  nowMs: number,
+  except?: Uint8Array,
+): Promise<KeptChunk[]> {
+  if (hashes.length === 0) return [];
+  let references = db.selectFrom("blob_chunk").select("hash").distinct().where(
+    "hash",
+    "in",
+    hashes,
+  );
+  if (except !== undefined) references = references.where("address", "!=", except);
+  const referenced = new Set((await references.execute()).map(({ hash }) => toHex(hash)));
+  const rows = await db.selectFrom("chunk").select(["hash", "size", "first_seen_ms", "is_pinned"])
+    .where("hash", "in", hashes).execute();
+  const known = new Map(rows.map((row) => [toHex(row.hash), row]));
+  const holds = new Map<string, HoldReason[]>();
+  const held = await db.selectFrom("chunk_hold").select(["hash", "reason"])
+    .where("hash", "in", hashes)
+    .where((is) => is.or([is("expires_at_ms", "is", null), is("expires_at_ms", ">", nowMs)]))
+    .execute();
+  for (const { hash, reason } of held) {
+    const key = toHex(hash);
+    holds.set(key, [...holds.get(key) ?? [], reason as HoldReason]); // Only insertHolds writes it.
+  }
+  return hashes.map((hash) => {
+    const key = toHex(hash);
+    const row = known.get(key);
+    return {
+      hash,
+      size: row?.size ?? 0,
+      firstSeenMs: row?.first_seen_ms ?? 0,
+      isPinned: row?.is_pinned === 1,
+      isReferenced: referenced.has(key),
+      holds: holds.get(key) ?? [],
+    };
+  });
 }
 
 /** Ends holds whose time is over, at most so many at once; how many. */

@@ -9,14 +9,14 @@ import type { Log } from "../../observe/mod.ts";
 import type { StoreRoom } from "../chunk_store.ts";
 import { type GcRule, isDeletable } from "../policy/gc.ts";
 import type { ChunkKeeper } from "./chunk_keeper.ts";
+import { standingOf } from "./collector.ts";
 import {
   type AgeCursor,
   endExpiredHolds,
   listCopies,
-  listKeptChunks,
+  listLooseChunks,
   releaseCacheHolds,
 } from "./keep_queries.ts";
-import { readStanding } from "./standing.ts";
 
 /** What {@linkcode RoomMaker} needs. */
 export interface RoomMakerDeps {
@@ -133,7 +133,7 @@ export class RoomMaker {
       if (this.#queue.length === 0) await this.#search();
       const hash = this.#queue.shift();
       if (hash === undefined) return freed;
-      freed += (await this.#removeLoose([hash])).freedBytes;
+      freed += await this.#removeLoose([hash]);
     }
     return freed;
   }
@@ -144,7 +144,7 @@ export class RoomMaker {
     await keeper.settle();
     while (this.#queue.length === 0 && this.#exhausted !== this.#releases) {
       if (this.#cursor === undefined) this.#searched = this.#releases;
-      const slice = await listKeptChunks(db, {
+      const slice = await listLooseChunks(db, {
         after: this.#cursor,
         limit: SLICE_CHUNKS,
         nowMs: clock.wallMs(),
@@ -162,13 +162,14 @@ export class RoomMaker {
     }
   }
 
-  #removeLoose(hashes: readonly Uint8Array[]) {
-    const { ledger: { db }, keeper, clock } = this.#deps;
-    return keeper.removeUnkept(hashes, async (hash) => {
-      const standing = await readStanding(db, keeper.guard, hash, clock.wallMs());
-      if (standing?.isInUse) this.#hasMetUse = true;
-      return standing !== undefined && !isDeletable(standing, RULE, clock.wallMs());
-    });
+  async #removeLoose(hashes: readonly Uint8Array[]): Promise<number> {
+    const { keeper, clock } = this.#deps;
+    const { busy, freedBytes } = await keeper.removeUnkept(
+      hashes,
+      (chunk) => !isDeletable(standingOf(chunk), RULE, clock.wallMs()),
+    );
+    if (busy > 0) this.#hasMetUse = true;
+    return freedBytes;
   }
 
   /** Lets go what caches hold until so much is free, and removes what nothing else needs of it. */
@@ -180,7 +181,7 @@ export class RoomMaker {
         releaseCacheHolds(transaction, BATCH)
       );
       if (hashes.length === 0) break;
-      freed += (await this.#removeLoose(hashes)).freedBytes;
+      freed += await this.#removeLoose(hashes);
     }
     return freed;
   }

@@ -25,7 +25,7 @@ const ROW_BYTES = HASH_BYTES + SIZE_BYTES;
 /** Rows of one statement: some milliseconds. */
 const ROWS = 1_024;
 
-/** Notes that chunks are here; those known already are seen anew. Runs inside a transaction. */
+/** Notes that chunks of a blob are here; those known already are seen anew. Runs inside a transaction. */
 export async function upsertChunkRows(
   db: LedgerDb,
   chunks: readonly ChunkRow[],
@@ -41,7 +41,9 @@ export async function upsertChunkRows(
       sql.lit(SIZE_BYTES)
     }) AS INTEGER), ${nowMs}, ${nowMs}
       FROM n, input WHERE true
-      ON CONFLICT (hash) DO UPDATE SET last_seen_ms = excluded.last_seen_ms`.execute(db);
+      ON CONFLICT (hash) DO UPDATE SET last_seen_ms = excluded.last_seen_ms, is_loose = 0`.execute(
+      db,
+    );
     await nextTurn();
   }
 }

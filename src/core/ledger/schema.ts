@@ -34,6 +34,8 @@ export interface ChunkTable {
   readonly first_seen_ms: number;
   readonly last_seen_ms: number;
   readonly is_pinned: Generated<number>;
+  /** 1 for one that no blob refers to; only a hint, by which such chunks are found among very many. */
+  readonly is_loose: Generated<number>;
 }
 
 /** One reason to keep a chunk beside the blobs that refer to it. */
@@ -351,5 +353,11 @@ export const MIGRATIONS: readonly string[] = [
     size INTEGER NOT NULL CHECK (size >= 0),
     PRIMARY KEY (token, position)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  ALTER TABLE chunk ADD COLUMN is_loose INTEGER NOT NULL DEFAULT 0 CHECK (is_loose IN (0, 1));
+  UPDATE chunk SET is_loose = 1
+    WHERE NOT EXISTS (SELECT 1 FROM blob_chunk WHERE blob_chunk.hash = chunk.hash);
+  CREATE INDEX chunk_loose ON chunk (first_seen_ms, hash) WHERE is_loose = 1;
   `,
 ];
