@@ -197,9 +197,10 @@ export class ChunkVault {
   remove(hash: Uint8Array, key: string): number | undefined {
     this.#verified.delete(key);
     let size: number | undefined;
-    // One at a time is all there should be; a crash between two steps may leave two.
+    // One at a time is all there should be; a crash while one was converted may leave two, which count as one.
     for (let found = this.loose.find(key); found !== undefined; found = this.loose.find(key)) {
-      this.#removeLoose(found);
+      this.loose.remove(found);
+      if (size === undefined) this.room.give(found.size);
       size ??= found.size;
     }
     return this.#packs?.remove(hash) ?? size;

@@ -118,7 +118,8 @@ export class LooseChunks {
       this.#removeQuietly(temp);
       throw error;
     }
-    this.#unsynced.add(shardOf(key));
+    // A young one may be lost with its name.
+    if (!form.isYoung) this.#unsynced.add(shardOf(key));
   }
 
   /**

@@ -14,13 +14,9 @@
 import { type Disk, NetError, pause, toHex, toNetError } from "../../base/mod.ts";
 import { PackFiles, SyncFailure } from "./pack_files.ts";
 import { chunkBytesOf, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
-import {
-  encodeRecord,
-  RECORD_HEADER_BYTES,
-  type ScannedRecord,
-  scanRecords,
-} from "./pack_record.ts";
+import { RECORD_HEADER_BYTES, type ScannedRecord, scanRecords } from "./pack_record.ts";
 import { SEAL_BYTES } from "./sealing.ts";
+import { type PackedChunk, WaitingRecords } from "./waiting_records.ts";
 
 /** Records gather up to here before they are written, too. */
 const GATHER_RECORDS = 8_192;
@@ -42,14 +38,6 @@ const LIMITS: PackLimits = {
   packBytesMax: 64 * MIB,
 };
 
-/** A chunk as a pack has it. */
-export interface PackedChunk {
-  readonly stored: Uint8Array<ArrayBuffer>;
-  readonly isSealed: boolean;
-  /** Bytes of the chunk, if it is what it says. */
-  readonly size: number;
-}
-
 /** Options of {@linkcode PackStore}. */
 export interface PackStoreOptions {
   readonly disk: Disk;
@@ -66,13 +54,6 @@ export interface PackStoreOptions {
   readonly limits?: Partial<PackLimits>;
 }
 
-interface WaitingChunk extends PackedChunk {
-  /** The index does not have it. */
-  readonly isNew: boolean;
-  /** It is safe where it was: nobody waits for it. */
-  readonly isCopy: boolean;
-}
-
 interface Unsure {
   /** Where it begins. */
   readonly from: number;
@@ -86,11 +67,7 @@ export class PackStore {
   readonly #limits: PackLimits;
   readonly #files: PackFiles;
   readonly #index: PackIndex;
-  /** Chunks not written yet, by hash in hex. */
-  readonly #waiting = new Map<string, WaitingChunk>();
-  #waitingBytes = 0;
-  /** Bytes of the chunks that wait. */
-  #waitingSizes = 0;
+  readonly #waiting = new WaitingRecords();
   readonly #unsure = new Map<number, Unsure>();
   /** Packs that may be worth giving up. */
   readonly #candidates = new Set<number>();
@@ -107,7 +84,7 @@ export class PackStore {
 
   /** Bytes of all chunks. */
   get usedBytes(): number {
-    return this.#index.liveBytes + this.#waitingSizes;
+    return this.#index.liveBytes + this.#waiting.bytes;
   }
 
   /** True when a flush has more to do than to sync: a pack is worth giving up. */
@@ -131,14 +108,14 @@ export class PackStore {
   put(hash: Uint8Array, stored: Uint8Array, isSealed: boolean): void {
     const key = toHex(hash);
     const size = stored.length - (isSealed ? SEAL_BYTES : 0);
-    this.#wait(key, { stored: stored.slice(), isSealed, size, isNew: true, isCopy: false });
-    const isEnough = this.#waitingBytes >= this.#limits.gatherBytes ||
-      this.#waiting.size >= GATHER_RECORDS;
+    this.#waiting.set(key, { stored: stored.slice(), isSealed, size, isNew: true, isCopy: false });
+    const isEnough = this.#waiting.fileBytes >= this.#limits.gatherBytes ||
+      this.#waiting.count >= GATHER_RECORDS;
     if (!isEnough) return;
     try {
       this.#writeWaiting();
     } catch (error) {
-      this.#unwait(key);
+      this.#waiting.take(key);
       throw error;
     }
   }
@@ -160,7 +137,7 @@ export class PackStore {
 
   /** Forgets a chunk; its size. */
   remove(hash: Uint8Array): number | undefined {
-    const waiting = this.#unwait(toHex(hash));
+    const waiting = this.#waiting.take(toHex(hash));
     const place = this.#attempt(() => this.#index.remove(hash));
     if (place !== undefined) this.#consider(place.pack);
     return place === undefined ? waiting?.size : chunkBytesOf(place);
@@ -175,7 +152,7 @@ export class PackStore {
   /** Hashes of all chunks above `after`, in hex and in order. */
   *list(after: string): Generator<string> {
     // Those that wait are written as soon as they are many.
-    const waiting = [...this.#waiting.keys()].filter((key) => key > after).sort().reverse();
+    const waiting = this.#waiting.keys.filter((key) => key > after).sort().reverse();
     let last = Uint8Array.fromHex(after);
     for (let page = this.#index.page(last); page.length > 0; page = this.#index.page(last)) {
       for (const hash of page) {
@@ -199,8 +176,8 @@ export class PackStore {
     const key = toHex(hash);
     const isNew = this.#waiting.get(key)?.isNew ?? false;
     const size = stored.length - (isSealed ? SEAL_BYTES : 0);
-    this.#wait(key, { stored: stored.slice(), isSealed, size, isNew, isCopy: !isNew });
-    if (this.#waitingBytes >= this.#limits.gatherBytes) this.#writeWaiting();
+    this.#waiting.set(key, { stored: stored.slice(), isSealed, size, isNew, isCopy: !isNew });
+    if (this.#waiting.fileBytes >= this.#limits.gatherBytes) this.#writeWaiting();
   }
 
   /**
@@ -235,6 +212,7 @@ export class PackStore {
     for (const [pack, size] of this.#files.sizes) {
       const from = packs.get(pack)?.syncedBytes ?? 0;
       if (size > from) this.#unsure.set(pack, { from, isAll: true });
+      else if (size === 0) this.#files.cut(pack, 0);
     }
     for (const pack of [...packs.keys()]) {
       this.#files.reserve(pack);
@@ -244,40 +222,27 @@ export class PackStore {
     if (this.#unsure.size > 0) await this.flush();
   }
 
-  #wait(key: string, chunk: WaitingChunk): void {
-    this.#unwait(key);
-    this.#waiting.set(key, chunk);
-    this.#waitingBytes += chunk.stored.length + RECORD_HEADER_BYTES;
-    this.#waitingSizes += chunk.size;
-  }
-
-  #unwait(key: string): PackedChunk | undefined {
-    const chunk = this.#waiting.get(key);
-    if (chunk === undefined) return undefined;
-    this.#waiting.delete(key);
-    this.#waitingBytes -= chunk.stored.length + RECORD_HEADER_BYTES;
-    this.#waitingSizes -= chunk.size;
-    return chunk;
-  }
-
   /** Appends what waits, with one write, and says where it is. */
   #writeWaiting(): void {
-    if (this.#waiting.size === 0) return;
-    const bytes = new Uint8Array(this.#waitingBytes);
-    let end = 0;
-    for (const [key, { stored, isSealed }] of this.#waiting) {
-      end = encodeRecord(bytes, end, { hash: Uint8Array.fromHex(key), isSealed, stored });
-    }
-    const { pack, at: start } = this.#files.append(bytes);
+    if (this.#waiting.count === 0) return;
+    const { pack, at: start } = this.#files.append(this.#waiting.encode());
     let at = start;
-    for (const [key, { stored, isSealed, isNew }] of [...this.#waiting]) {
-      const place = { pack, at, storedBytes: stored.length, isSealed };
-      const before = this.#attempt(() =>
-        this.#index.set(Uint8Array.fromHex(key), place, { isNew })
-      );
-      this.#unwait(key);
-      if (before !== undefined) this.#consider(before.pack);
-      at += RECORD_HEADER_BYTES + stored.length;
+    try {
+      for (const key of this.#waiting.keys) {
+        const chunk = this.#waiting.get(key);
+        if (chunk === undefined) continue;
+        const { stored, isSealed, isNew } = chunk;
+        const place = { pack, at, storedBytes: stored.length, isSealed };
+        const before = this.#attempt(() =>
+          this.#index.set(Uint8Array.fromHex(key), place, { isNew })
+        );
+        this.#waiting.take(key);
+        if (before !== undefined) this.#consider(before.pack);
+        at += RECORD_HEADER_BYTES + stored.length;
+      }
+    } catch (error) {
+      this.#waiting.doubt(); // The one that failed may be in the index all the same.
+      throw error;
     }
   }
 
@@ -299,7 +264,7 @@ export class PackStore {
       this.#giveUp([[pack, { from: 0 }]]);
     } catch {
       // It stays as it is until more of it is dead. Its chunks are where they were, or twice there.
-      for (const [key, { isCopy }] of this.#waiting) if (isCopy) this.#unwait(key);
+      this.#waiting.dropCopies();
     }
   }
 
@@ -335,7 +300,7 @@ export class PackStore {
     try {
       for (const record of scanRecords(file, part.from, size)) {
         this.#takeAgain(pack, record, part.isAll, isCopy);
-        if (this.#waitingBytes < this.#limits.gatherBytes) continue;
+        if (this.#waiting.fileBytes < this.#limits.gatherBytes) continue;
         this.#writeWaiting();
         await pause(0); // Others have their turn after every megabyte.
       }
@@ -347,7 +312,7 @@ export class PackStore {
   #takeAgain(pack: number, record: ScannedRecord, isAll: boolean, isCopy: boolean): void {
     const { hash, at, isSealed, storedBytes, stored } = record;
     const key = toHex(hash);
-    if (this.#waiting.has(key)) return;
+    if (this.#waiting.get(key) !== undefined) return;
     const place = this.#index.find(hash);
     const isHere = place?.pack === pack && place.at === at;
     // What is somewhere else already is dead here; and so is what nobody knows, unless the index lost track.
@@ -359,7 +324,7 @@ export class PackStore {
     // Removed here, put again outside, and then a crash forgot the removal.
     if (!isHere && this.#options.isElsewhere?.(hash)) return;
     const size = chunkBytesOf({ storedBytes, isSealed });
-    this.#wait(key, { stored: stored.slice(), isSealed, size, isNew: false, isCopy });
+    this.#waiting.set(key, { stored: stored.slice(), isSealed, size, isNew: false, isCopy });
   }
 
   /** A record that counts is damaged. */
@@ -413,7 +378,7 @@ export class PackStore {
 
   #loseTrack(): void {
     this.#index.reload();
-    for (const [key, chunk] of this.#waiting) this.#waiting.set(key, { ...chunk, isNew: false });
+    this.#waiting.doubt();
     for (const [pack, size] of this.#files.sizes) {
       const from = this.#index.packs.get(pack)?.syncedBytes ?? 0;
       if (size > from) this.#unsure.set(pack, { from, isAll: true });
