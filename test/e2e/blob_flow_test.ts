@@ -21,7 +21,12 @@ interface Status {
     readonly counters: Readonly<Record<string, number>>;
   };
   readonly disk: { readonly used_bytes: number; readonly capacity_bytes: number };
-  readonly greedy: { readonly bytes: number; readonly prefetches: { readonly ok: number } };
+  readonly greedy: {
+    readonly bytes: number;
+    readonly prefetches: { readonly ok: number };
+    readonly admit_rejected: Readonly<Record<string, number>>;
+  };
+  readonly gravity: Readonly<Record<string, number>>;
   readonly spilled_chunks: number;
   readonly promised: { readonly chunks: number };
 }
@@ -151,4 +156,43 @@ Deno.test("greedy caching keeps the blob of an event that came by, and reads it 
   assert.ok(await equalFiles(path, output));
   const counters = JSON.stringify(await second.home.json(["node", "counters"]));
   assert.match(counters, /dataforts_greedy_serve_count_total\{channel=\\"news\/blobs\\"\}":[1-9]/);
+});
+
+Deno.test("gravity brings a blob here that a peer reads, once a channel named it, and stops when it is told", async () => {
+  await using workspace = await makeWorkspace();
+  const { first, second } = await startPair(workspace);
+  const path = `${workspace.dir}/hot`;
+  await Deno.writeFile(path, patternBytes(CHUNK_BYTES, 17));
+  const put = await first.home.json(["blob", "put", path]);
+  await first.home.json(["channel", "create", "hot/blobs", "--reliable"]);
+  const reader = spawnProgram(["channel", "subscribe", "hot/blobs"], {
+    env: second.home.env,
+    cwd: `${second.home.dir}/cwd`,
+  });
+  workspace.defer(async () => {
+    reader.kill("SIGKILL");
+    await reader.finished();
+  });
+  await waitFor("it is subscribed", () => reader.stderr().includes("subscribed to"));
+  // Caching takes what carries a label that nothing carries: what comes is gravity's doing.
+  await set(second, "greedy=on", "greedy.scopes=nobody", "gravity=on", "gravity.tick_interval=1s");
+  await set(first, "greedy=on", "gravity=on", "gravity.tick_interval=1s");
+  await first.call("channel.publish", {
+    channel: "hot/blobs",
+    events: [Uint8Array.fromHex(String(put.blob_ref)).toBase64()],
+    encoding: "base64",
+  });
+  await waitFor("the event came", async () => {
+    const { greedy } = await statusOf(second);
+    return greedy.admit_rejected.scope === 1;
+  });
+  assert.equal((await statusOf(second)).disk.used_bytes, 0);
+  await first.home.net(["blob", "get", String(put.address), `${workspace.dir}/read`]);
+  await waitFor("the chunk came", async () => {
+    const { disk, gravity } = await statusOf(second);
+    return disk.used_bytes === CHUNK_BYTES && gravity.pulled === 1;
+  }, 60_000);
+  await set(second, "greedy=off", "gravity=off");
+  const own = JSON.stringify(await second.home.json(["cap", "show"]));
+  assert.doesNotMatch(own, /heat:blob|dataforts\.gravity/);
 });

@@ -3,6 +3,7 @@ import { type Clock, toHex } from "../../base/mod.ts";
 import { readDataClaims } from "../policy/mod.ts";
 import { type HoldReply, type HoldRequest, proofOf } from "./hold_wire.ts";
 import type { LeaseBook } from "./lease_book.ts";
+import { ASKING_PEERS_MAX, PROOFS_PER_PEER_MAX } from "./limits.ts";
 import type { FlowMesh, FlowStore } from "./ports.ts";
 
 /** What {@linkcode HoldResponder} needs. */
@@ -24,10 +25,14 @@ export interface HoldCounters {
   refused: number;
 }
 
+const HOUR_MS = 3_600_000;
+
 /** Answers for one node. */
 export class HoldResponder {
   readonly counters: HoldCounters = { asked: 0, proven: 0, refused: 0 };
   readonly #deps: HoldResponderDeps;
+  /** Proofs of this hour by peer, the one that asked least lately first. */
+  readonly #hours = new Map<bigint, { readonly hour: number; count: number }>();
 
   constructor(deps: HoldResponderDeps) {
     this.#deps = deps;
@@ -44,7 +49,7 @@ export class HoldResponder {
     }
     const size = await store.has(hash);
     if (size === undefined) return { kind: "absent" };
-    if (!await this.#keep(from, request, size)) {
+    if (!this.#spend(from) || !await this.#keep(from, request, size)) {
       this.counters.refused += 1;
       return { kind: "refused" };
     }
@@ -57,6 +62,19 @@ export class HoldResponder {
     await store.add(hash, bytes);
     this.counters.proven += 1;
     return { kind: "proven", proof: proofOf(nonce, bytes) };
+  }
+
+  /** Counts a proof, if the peer has one left in this hour. */
+  #spend(peer: bigint): boolean {
+    const hour = Math.floor(this.#deps.clock.now() / HOUR_MS);
+    const known = this.#hours.get(peer);
+    const counted = known?.hour === hour ? known : { hour, count: 0 };
+    counted.count += 1;
+    this.#hours.delete(peer);
+    this.#hours.set(peer, counted);
+    const [oldest] = this.#hours.keys();
+    if (this.#hours.size > ASKING_PEERS_MAX && oldest !== undefined) this.#hours.delete(oldest);
+    return counted.count <= PROOFS_PER_PEER_MAX;
   }
 
   /** Promises where that was asked for; false when the peer is not to be answered. */

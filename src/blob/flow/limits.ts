@@ -39,11 +39,14 @@ export const OFFER_ANSWER_MS = 15_000;
 export const PROOF_DELAYS_MS = [0, 2_000, 5_000, 15_000, 45_000] as const;
 export const PROOF_TIMEOUT_MS = 30_000;
 
-/** A proof says this much about now: what was proven longer ago is asked for again before a copy goes. */
-export const PROOF_FRESH_MS = 5 * MINUTE_MS;
+/**
+ * Proofs that one peer is given in an hour, each a chunk that is read and hashed: eight times the moves of an hour by
+ * default, so that an honest one may ask again and renew. 16 GiB an hour are 4 % of a slow disk.
+ */
+export const PROOFS_PER_PEER_MAX = 4_096;
 
-/** Chunks whose proven holders are remembered: 100 bytes each. */
-export const PROOFS_MAX = 65_536;
+/** Peers whose questions are counted; the one that asked least lately makes room. */
+export const ASKING_PEERS_MAX = 1_024;
 
 /** Offers of peers that are worked on, over all and of one. */
 export const ARRIVALS_RUNNING_MAX = 16;

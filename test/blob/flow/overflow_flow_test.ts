@@ -179,3 +179,25 @@ Deno.test("scope keeps chunks within a zone, and a promise is renewed before it 
     ends.every(({ expiresAtMs }) => (expiresAtMs ?? 0) > world.clock.wallMs() + 29 * 24 * HOUR_MS),
   );
 });
+
+Deno.test("a peer that asks for proofs without end is answered so many times an hour", async () => {
+  const world = new FlowWorld(8);
+  const node = await world.add(1n, { capacityBytes: 16 * GIB, settings: ON });
+  const [hex = ""] = fill(node, 1, 1);
+  const overflowing = ["dataforts.blob.storage", "dataforts.blob.overflow"];
+  world.hostile.set(8n, { tags: () => overflowing });
+  world.hostile.set(9n, { tags: () => overflowing });
+  const ask = (from: bigint) =>
+    node.flow.onHold(from, {
+      kind: "prove",
+      hash: Uint8Array.fromHex(hex),
+      nonce: new Uint8Array(32),
+    });
+  for (let i = 0; i < 10_000; i++) await ask(8n);
+  assert.equal(node.flow.responder.counters.proven, 4_096);
+  assert.equal((await ask(8n)).kind, "refused");
+  assert.equal((await ask(9n)).kind, "proven");
+  await world.clock.advance(HOUR_MS);
+  assert.equal((await ask(8n)).kind, "proven");
+  world.stop();
+});
