@@ -74,6 +74,25 @@ Deno.test("five nodes: copies are taken, told, found over hops, and outlive two 
     assert.deepEqual([...row?.nodes as string[]].sort(), [...holders].sort());
   });
 
+  await t.step("a folder is copied with its files, and a copy says why it stays", async () => {
+    const folder = `${workspace.dir}/folder`;
+    await Deno.mkdir(`${folder}/sub`, { recursive: true });
+    for (const name of ["a", "sub/b"]) {
+      await Deno.writeFile(`${folder}/${name}`, patternBytes(5_000, name.length));
+    }
+    const put = await first.home.json(["blob", "put", folder, "--replicas", "1"]);
+    const [id] = (put.receipt as Row).holders as string[];
+    const { home } = present(ids.get(present(id)));
+    const why = await home.net(["blob", "why", String(put.address)]);
+    assert.match(why.stdout, /replica/, describe(why));
+    // Without force a copy stays; the others would replace it.
+    assertFails(await home.net(["blob", "rm", String(put.address)]), 1, "conflict");
+    const out = `${workspace.dir}/folder.copy`;
+    const got = await home.net(["blob", "get", String(put.address), out]);
+    assert.equal(got.code, 0, describe(got));
+    assert.ok(await equalFiles(`${folder}/sub/b`, `${out}/sub/b`));
+  });
+
   await t.step("a blob is published as an event when its copies are there", async () => {
     const film = `${workspace.dir}/film`;
     await Deno.writeFile(film, patternBytes(100_000, 8));
@@ -112,11 +131,16 @@ Deno.test("five nodes: copies are taken, told, found over hops, and outlive two 
   await t.step(
     "with the first node and a holder gone it is read from the other holder",
     async () => {
-      // The holder nearer to the first node goes with it, so that the rest of the line stays whole.
-      const [gone = 0, kept = 0] = holders.map((id) => nodes.indexOf(present(ids.get(id)))).sort();
+      // One holder goes with it: the one without which the other still has a neighbour that reads.
+      const at = holders.map((id) => nodes.indexOf(present(ids.get(id))));
+      const ways = at.flatMap((kept) =>
+        [kept - 1, kept + 1].filter((i) => i > 0 && i < nodes.length && !at.includes(i))
+          .map((i) => ({ reader: nodes[i], gone: nodes[at.find((other) => other !== kept) ?? 0] }))
+      );
+      const { reader, gone } = present(ways[0]);
+      assert.ok(reader && gone);
       await first.kill("SIGKILL");
-      await nodes[gone]?.kill("SIGKILL");
-      const reader = present(nodes.find((_, i) => i > gone && i !== kept));
+      await gone.kill("SIGKILL");
       const output = `${workspace.dir}/after`;
       const got = await reader.home.net(["blob", "get", address, output], {
         timeoutMs: 120_000,

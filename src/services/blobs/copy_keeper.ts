@@ -103,6 +103,8 @@ export class CopyKeeper {
   readonly #counters = {
     looked_at_total: 0,
     repairs_total: 0,
+    /** Somebody else had been quicker. */
+    repairs_spared_total: 0,
     repairs_failed_total: 0,
     dropped_total: 0,
     drops_called_off_total: 0,
@@ -203,19 +205,28 @@ export class CopyKeeper {
     const looked: Looked[] = [];
     const questions = new Map<bigint, Looked[]>();
     for (const wish of wishes) {
-      const present = new Set(finder.announced([wish.address]));
+      const announced = new Set(finder.announced([wish.address]));
+      const present = new Set<bigint>();
       const silent = new Map<bigint, KnownHolder>();
       const fresh = new Set<bigint>();
       const entry = { wish, present, silent, fresh };
       looked.push(entry);
-      for (const known of await listHolders(db, wish.address)) {
-        if (clock.wallMs() - known.seenAtMs < SEEN_MS) fresh.add(known.nodeId);
-        if (present.has(known.nodeId) || known.nodeId === nodeId) continue;
-        silent.set(known.nodeId, known);
-        const asked = questions.get(known.nodeId);
-        if (asked === undefined) questions.set(known.nodeId, [entry]);
+      const ask = (holder: bigint) => {
+        const asked = questions.get(holder);
+        if (asked === undefined) questions.set(holder, [entry]);
         else asked.push(entry);
+      };
+      for (const known of await listHolders(db, wish.address)) {
+        if (known.nodeId === nodeId) continue;
+        if (clock.wallMs() - known.seenAtMs < SEEN_MS) fresh.add(known.nodeId);
+        if (announced.delete(known.nodeId)) present.add(known.nodeId);
+        else {
+          silent.set(known.nodeId, known);
+          ask(known.nodeId);
+        }
       }
+      // Who announces it and was never heard to have it is asked once.
+      for (const stranger of announced) ask(stranger);
     }
     const asks = this.#shuffled([...questions]);
     const ask = async ([holder, entries]: (typeof asks)[number]) => {
@@ -266,9 +277,13 @@ export class CopyKeeper {
     kept.isRepairing = true;
     this.#repairing += 1;
     const { signal } = this.#abort;
-    const repair = this.#runRepair(wish, signal).then(() => {
-      this.#counters.repairs_total += 1;
+    const repair = this.#runRepair(wish, signal).then((isDone) => {
       kept.failures = 0;
+      if (!isDone) {
+        this.#counters.repairs_spared_total += 1;
+        return;
+      }
+      this.#counters.repairs_total += 1;
       log.info("copies_repaired", { address: toHex(wish.address), copies: wish.copies });
     }, (error) => {
       if (signal.aborted) return;
@@ -286,8 +301,8 @@ export class CopyKeeper {
     this.#repairs.add(repair);
   }
 
-  /** Looks once more, everywhere: somebody may have been quicker, and not be known here yet. */
-  async #runRepair(wish: CopyWish, signal: AbortSignal): Promise<void> {
+  /** Looks once more, everywhere: somebody may have been quicker, and not be known here yet; then it is false. */
+  async #runRepair(wish: CopyWish, signal: AbortSignal): Promise<boolean> {
     const { finder, db, clock, replicator } = this.#deps;
     const found: bigint[] = [];
     for await (const holder of finder.holdersOf(wish.address, { signal })) {
@@ -296,12 +311,13 @@ export class CopyKeeper {
       if (found.length + 1 >= wish.copies) break;
     }
     await touchHolders(db, wish.address, found, clock.wallMs());
-    if (found.length + 1 >= wish.copies) return;
+    if (found.length + 1 >= wish.copies) return false;
     await replicator.replicate(wish.address, {
       peers: wish.copies - 1,
       waitMs: REPAIR_MS,
       signal,
     });
+    return true;
   }
 
   /** Lets go of this node's copy when the others say once more that they have theirs. */

@@ -187,7 +187,7 @@ Deno.test("replicate() of a blob that is not here, or to nobody, is refused", as
 });
 
 Deno.test("copies that are gone for long come back, and the surplus goes when all are back", async () => {
-  const times = { graceMs: 60_000, turnMs: 30_000, jitterMs: 5_000, surplusMs: 120_000 };
+  const times = { graceMs: 60_000, turnMs: 60_000, jitterMs: 5_000, surplusMs: 120_000 };
   const [kit, first, ...others] = await star(5, { keeper: { tickMs: 10_000, times } });
   await using _ = kit;
   assert.ok(first);
