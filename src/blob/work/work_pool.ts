@@ -71,13 +71,13 @@ export interface WorkPoolDeps {
 
 /** Options of {@linkcode createWorkPool}. */
 export interface WorkPoolOptions {
-  /** Most workers; the cores of the machine, at most two, when left out. None: all is done in line. */
+  /** Most workers; one less than there are cores, at most two, when left out. None: all is done in line. */
   readonly workersMax?: number;
   /** Work in line after which workers are started. */
   readonly startAfterBytes?: number;
 }
 
-/** Two hash 4 GB/s, more than a disk takes; each costs about 25 MB. */
+/** One hashes 2 GB/s, chunk and whole 1; each takes 5 MB. One core is left for the event loop and the disk. */
 const WORKERS_MAX = 2;
 /** A worker takes 50 ms to start: as long as 50 MiB take in line. */
 const START_AFTER_BYTES = 16 * 1024 * 1024;
@@ -140,7 +140,7 @@ class WorkerPool implements WorkPool {
     this.#deps = deps;
     const cores = navigator.hardwareConcurrency;
     // On one core a worker only takes turns with the event loop.
-    this.#workersMax = options.workersMax ?? (cores < 2 ? 0 : Math.min(cores, WORKERS_MAX));
+    this.#workersMax = options.workersMax ?? Math.min(Math.max(cores, 1) - 1, WORKERS_MAX);
     this.#startAfterBytes = options.startAfterBytes ?? START_AFTER_BYTES;
   }
 
