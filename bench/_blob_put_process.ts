@@ -6,14 +6,14 @@
  */
 import {
   CONTENT_DEFINED_CHUNKING,
+  createBlobFetcher,
   createBlobStore,
   createMemoryChunkStore,
   createWorkPool,
   PLAIN_FORM,
   type PutForm,
-  readBlob,
 } from "../src/blob/mod.ts";
-import { systemClock } from "../src/base/mod.ts";
+import { systemClock, systemRandom } from "../src/base/mod.ts";
 import { openLedger } from "../src/core/ledger/mod.ts";
 import { createMetricRegistry, silentLog } from "../src/observe/mod.ts";
 import { openStorage } from "../src/services/mod.ts";
@@ -77,7 +77,7 @@ async function putFile(file: string, folder: string, form: PutForm) {
   }
 }
 
-/** Reads the one blob of a folder, every chunk verified. */
+/** Gets the one blob of a folder into nothing, every chunk and the whole verified. */
 async function getFile(_: string, folder: string) {
   const storage = await open(folder);
   try {
@@ -85,11 +85,25 @@ async function getFile(_: string, folder: string) {
     const ref = record && await storage.blobs.resolve(record.address);
     if (ref === undefined) throw new TypeError("there is no blob");
     return await timed(async () => {
-      const reader = { read: (hash: Uint8Array) => storage.blobs.readChunk(hash) };
       let bytes = 0;
-      for await (const piece of readBlob(ref, { reader, work: storage.work })) {
-        bytes += piece.bytes.length;
-      }
+      const sink = {
+        keepsBytes: false,
+        write: (piece: Uint8Array) => {
+          bytes += piece.length;
+          return Promise.resolve();
+        },
+        commit: () => Promise.resolve(),
+        discard: () => Promise.resolve(),
+      };
+      const fetcher = createBlobFetcher({
+        store: storage.blobs,
+        transfer: undefined,
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLog,
+        work: storage.work,
+      });
+      await fetcher.getInto(ref, () => Promise.resolve(sink));
       return bytes;
     });
   } finally {

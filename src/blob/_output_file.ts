@@ -92,6 +92,8 @@ class PartFile implements OutputFile {
     this.#isOverwriting = isOverwriting;
   }
 
+  readonly keepsBytes = false;
+
   async write(bytes: Uint8Array): Promise<void> {
     const { file } = this.#part;
     try {

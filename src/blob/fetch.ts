@@ -18,6 +18,7 @@ import type { BandwidthClass } from "./policy/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
   type ByteRange,
+  ChunkBuffers,
   type ChunkReader,
   type OnRestored,
   readBlob,
@@ -66,6 +67,8 @@ export interface GetBlobOptions extends GetIntoOptions {
 
 /** Where the bytes of a blob go. */
 export interface BlobSink {
+  /** False when `write` needs its bytes only until it resolves: they are used again then. */
+  readonly keepsBytes?: boolean;
   /** Takes the next bytes, its own; each chunk was verified, the whole was not yet. */
   write(bytes: Uint8Array): Promise<void>;
   /** Everything came and was verified. */
@@ -230,14 +233,15 @@ class StoreBlobFetcher implements BlobFetcher {
     try {
       const from = new Set<bigint>();
       const whole = createBlake3();
-      const arrivals = new Arrivals(reader, (waitingBytes) => {
+      const buffers = sink.keepsBytes === false ? new ChunkBuffers(GET_CHUNKS_MAX) : undefined;
+      const arrivals = new Arrivals(reader, buffers, (waitingBytes) => {
         const bytes = Math.min(doneBytes + waitingBytes, totalBytes ?? Infinity);
         get?.progress(bytes, totalBytes);
         gate.update({ stage: "fetch", doneBytes: bytes, totalBytes });
       });
       let doneBytes = 0;
       let localBytes = 0;
-      for await (const { bytes } of readBlob(ref, this.#readOptions(arrivals, signal))) {
+      for await (const { bytes } of readBlob(ref, this.#readOptions(arrivals, signal, buffers))) {
         const written = sink.write(bytes);
         written.catch(() => {}); // Awaited in a moment.
         await updateInTurns(whole, bytes);
@@ -284,7 +288,10 @@ class StoreBlobFetcher implements BlobFetcher {
         return;
       }
       const range = rangeWithin(wanted, BigInt(ref.size));
-      const options = { ...this.#readOptions(new Arrivals(reader, () => {}), signal), range };
+      const options = {
+        ...this.#readOptions(new Arrivals(reader, undefined, () => {}), signal),
+        range,
+      };
       for await (const { bytes } of readBlob(ref, options)) yield bytes;
       if (this.#deps.keepsFetched?.() === false) await reader.dropKept();
     } finally {
@@ -303,15 +310,25 @@ class StoreBlobFetcher implements BlobFetcher {
     });
   }
 
-  #readOptions(reader: ChunkReader, signal: AbortSignal | undefined) {
+  #readOptions(reader: ChunkReader, signal: AbortSignal | undefined, buffers?: ChunkBuffers) {
     const { store, transfer, nodes, onRestored, work } = this.#deps;
     // Without a mesh everything there is is near.
-    const near: ChunkReader = { read: (hash) => store.readChunk(hash) };
+    const near: ChunkReader = {
+      read: (hash, expectedBytes) =>
+        buffers === undefined || expectedBytes === undefined
+          ? store.readChunk(hash)
+          : buffers.readInto(
+            expectedBytes,
+            (into) => store.readChunk(hash, into),
+            (bytes) => bytes,
+          ),
+    };
     return {
       reader,
       near: transfer === undefined ? undefined : near,
       nodes,
       onRestored,
+      onUsed: buffers && ((bytes: Uint8Array) => buffers.giveBack(bytes)),
       work,
       aheadMax: GET_CHUNKS_MAX,
       aheadBytes: GET_BYTES_MAX,
@@ -344,14 +361,20 @@ function rangeWithin({ start = 0n, end, last }: WantedRange, size: bigint): Byte
 /** Chunks of a get: who sent them, and how many of their bytes are on their way or wait for their turn. */
 class Arrivals implements ChunkReader {
   readonly #chunks: MeshChunks;
+  readonly #buffers: ChunkBuffers | undefined;
   readonly #onBytes: (waitingBytes: number) => void;
   /** Bytes in place of chunks that are still coming. */
   readonly #coming = new Map<string, number>();
   readonly #senders = new WeakMap<ArrayBufferLike, bigint | undefined>();
   #arrivedBytes = 0;
 
-  constructor(chunks: MeshChunks, onBytes: (waitingBytes: number) => void) {
+  constructor(
+    chunks: MeshChunks,
+    buffers: ChunkBuffers | undefined,
+    onBytes: (waitingBytes: number) => void,
+  ) {
     this.#chunks = chunks;
+    this.#buffers = buffers;
     this.#onBytes = onBytes;
   }
 
@@ -366,7 +389,11 @@ class Arrivals implements ChunkReader {
       this.report();
     };
     try {
-      const { bytes, peer } = await this.#chunks.read(hash, { expectedBytes, onBytes, signal });
+      const read = (into?: Uint8Array<ArrayBuffer>) =>
+        this.#chunks.read(hash, { expectedBytes, onBytes, into, signal });
+      const { bytes, peer } = this.#buffers === undefined || expectedBytes === undefined
+        ? await read()
+        : await this.#buffers.readInto(expectedBytes, read, (chunk) => chunk.bytes);
       this.#senders.set(bytes.buffer, peer);
       this.#arrivedBytes += bytes.length;
       return bytes;

@@ -41,6 +41,8 @@ export interface ReadMeshChunkOptions {
   readonly expectedBytes?: number;
   /** Told the bytes in place while it comes. */
   readonly onBytes?: (receivedBytes: number) => void;
+  /** Where to read a chunk that is here, when it fits. */
+  readonly into?: Uint8Array<ArrayBuffer>;
   readonly signal?: AbortSignal;
 }
 
@@ -83,7 +85,7 @@ export class MeshChunks {
     const { target, blobHash, get, peers } = this.#options;
     const { expectedBytes, signal } = options;
     signal?.throwIfAborted();
-    const own = await store.readChunk(hash);
+    const own = await store.readChunk(hash, options.into);
     if (own !== undefined && (expectedBytes === undefined || own.length === expectedBytes)) {
       get?.got(own.length, undefined);
       return { bytes: own, peer: undefined };

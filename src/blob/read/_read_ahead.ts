@@ -14,6 +14,8 @@ export interface ReadAheadOptions {
   readonly itemsMax: number;
   /** Bytes of them; one item is always let in. */
   readonly bytesMax: number;
+  /** False works on items of the same hash one by one; true when left out. */
+  readonly sharesTwins?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -30,7 +32,7 @@ interface Entry<T, R> {
 export async function* readAhead<T extends ReadAheadItem, R>(
   items: AsyncIterable<T>,
   work: (item: T, signal: AbortSignal) => Promise<R>,
-  { itemsMax, bytesMax, signal }: ReadAheadOptions,
+  { itemsMax, bytesMax, sharesTwins = true, signal }: ReadAheadOptions,
 ): AsyncGenerator<readonly [T, R], void, undefined> {
   const abort = new AbortController();
   const onAbort = () => abort.abort(signal?.reason);
@@ -48,7 +50,7 @@ export async function* readAhead<T extends ReadAheadItem, R>(
     const isOver = windowBytes + item.size > bytesMax || window.length >= itemsMax;
     if (window.length > 0 && isOver) return false;
     const key = toHex(item.hash);
-    const twin = window.find((entry) => entry.key === key);
+    const twin = sharesTwins ? window.find((entry) => entry.key === key) : undefined;
     const result = twin?.result ?? work(item, abort.signal);
     result.catch(() => {}); // Seen when its turn comes; until then it must not count as unhandled.
     window.push({ item, key, result });

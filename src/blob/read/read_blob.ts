@@ -31,6 +31,8 @@ export interface ReadBlobOptions {
   readonly aheadBytes?: number;
   readonly work?: WorkPool;
   readonly onRestored?: OnRestored;
+  /** Told of the bytes of each chunk when they are needed no more: when the next piece is asked for. */
+  readonly onUsed?: (bytes: Uint8Array) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -80,15 +82,17 @@ export async function* readBlob(
   ref: BlobRef,
   options: ReadBlobOptions,
 ): AsyncGenerator<BlobPiece, void, undefined> {
-  const { reader, signal } = options;
+  const { reader, onUsed, signal } = options;
   const stripes = new StripeReader(options);
   const ahead = readAhead(wantedChunks(ref, options), read, {
     itemsMax: options.aheadMax ?? AHEAD_MAX,
     bytesMax: options.aheadBytes ?? AHEAD_BYTES,
+    sharesTwins: onUsed === undefined,
     signal,
   });
   for await (const [{ offset, from, to }, bytes] of ahead) {
     yield { bytes: bytes.subarray(from, to), offset: offset + BigInt(from) };
+    onUsed?.(bytes);
   }
 
   async function read(wanted: WantedChunk, abort: AbortSignal): Promise<Uint8Array> {

@@ -133,6 +133,7 @@ async function openSocketSink(path: string): Promise<BlobSink> {
   }
   let isOpen = true;
   return {
+    keepsBytes: false,
     write: async (bytes) => {
       for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
     },
