@@ -15,11 +15,14 @@ import { createNodeObjects } from "./objects/node_objects.ts";
 import { objectRoutes } from "./objects/object_routes.ts";
 import { createWriteGuard } from "./objects/write_guard.ts";
 import { problemResponse } from "./problem.ts";
+import type { GatewayRoute } from "./route.ts";
 import { isLoopback } from "./web_guard.ts";
 
 /** What the gateway needs beside the node. */
 export interface GatewayDeps {
   readonly log: Log;
+  /** Further routes, such as those about the node's health. */
+  readonly routes?: (node: Node) => readonly GatewayRoute[];
 }
 
 /** Makes the gateway of a node whose configuration has an address for it. */
@@ -50,7 +53,7 @@ class Gateway implements GatewayService {
 
   async start(): Promise<void> {
     const { config, blobs, storage, metrics } = this.#node;
-    const { log } = this.#deps;
+    const { log, routes } = this.#deps;
     if (config.http === undefined) return;
     const isLocal = isLoopback(config.http.host);
     const secret = this.#secret = await openHttpSecret(this.#node.dataDir, systemRandom);
@@ -59,7 +62,7 @@ class Gateway implements GatewayService {
     const source = createNodeObjects({ blobs, store: storage.blobs });
     const app = createGatewayApp(
       { clock: systemClock, random: systemRandom, log, counters, isLocal },
-      objectRoutes({ source, guard, counters }),
+      [...objectRoutes({ source, guard, counters }), ...routes?.(this.#node) ?? []],
     );
     const server = this.#server = new HttpServer({
       clock: systemClock,

@@ -3,7 +3,7 @@ import { NetError, systemRandom } from "../../src/base/mod.ts";
 import { createGatewayApp, type GatewayApp, type GatewayAppDeps } from "../../src/gateway/app.ts";
 import { GatewayCounters } from "../../src/gateway/gateway_counters.ts";
 import type { GatewayRoute } from "../../src/gateway/route.ts";
-import { silentLog } from "../../src/observe/mod.ts";
+import { createLog, silentLog } from "../../src/observe/mod.ts";
 import { ManualClock } from "../sim/manual_clock.ts";
 
 interface Kit {
@@ -189,6 +189,26 @@ Deno.test("the gateway answers failures by their code, and keeps what is inside"
   const inside = await answerOf(new TypeError("a secret of the program"));
   assert.deepEqual([inside.status, inside.code], [500, "internal"]);
   assert.ok(!JSON.stringify(inside).includes("secret"));
+});
+
+Deno.test("the gateway makes no failure of a client that left", async () => {
+  const lines: string[] = [];
+  const log = createLog({ level: "info", format: "json", write: (line) => lines.push(line) });
+  const abort = new AbortController();
+  const waiting: GatewayRoute = {
+    path: "/wait",
+    handlers: {
+      GET: ({ signal }) =>
+        new Promise((_resolve, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason))
+        ),
+    },
+  };
+  const kit = open([waiting], { log });
+  const answer = kit.ask("/wait", { signal: abort.signal });
+  abort.abort();
+  assert.equal((await answer).status, 499);
+  assert.deepEqual(lines, []);
 });
 
 Deno.test("the gateway counts answers by route, method and status", async () => {
