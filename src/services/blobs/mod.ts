@@ -2,6 +2,7 @@
 export * from "./blob_bench.ts";
 export * from "./adapter_memory.ts";
 export * from "./adapter_service.ts";
+export * from "./adapter_table.ts";
 export * from "./blob_care.ts";
 export * from "./blob_publisher.ts";
 export * from "./blob_service.ts";

@@ -237,6 +237,11 @@ export class S3Client {
   }
 }
 
+/** Lets go of an answer whose body nobody wants. */
+export async function cancelBody(response: Response): Promise<void> {
+  await response.body?.cancel();
+}
+
 const TRANSIENT_CODES = new Set([
   "InternalError",
   "OperationAborted",
