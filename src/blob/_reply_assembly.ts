@@ -26,7 +26,8 @@ export type AssemblyStep =
 export class ReplyAssembly {
   readonly #expectedBytes: number | undefined;
   readonly #bytesMax: number;
-  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  readonly #takeBuffer: (length: number) => Uint8Array;
+  #bytes: Uint8Array | undefined;
   #received = 0;
   #next = 0;
   #ahead = new Map<number, Uint8Array>();
@@ -34,10 +35,16 @@ export class ReplyAssembly {
   /**
    * @param expectedBytes What the chunk must measure; any size up to `bytesMax` when left out.
    * @param bytesMax The most a reply may announce.
+   * @param takeBuffer Gives room for the chunk, of that length or more.
    */
-  constructor(expectedBytes?: number, bytesMax = TRANSFER_BYTES_MAX) {
+  constructor(
+    expectedBytes?: number,
+    bytesMax = TRANSFER_BYTES_MAX,
+    takeBuffer: (length: number) => Uint8Array = (length) => new Uint8Array(length),
+  ) {
     this.#expectedBytes = expectedBytes;
     this.#bytesMax = bytesMax;
+    this.#takeBuffer = takeBuffer;
   }
 
   /** Bytes in place so far. */
@@ -56,7 +63,7 @@ export class ReplyAssembly {
   }
 
   /** The chunk of a complete reply, not verified. */
-  get bytes(): Uint8Array<ArrayBuffer> | undefined {
+  get bytes(): Uint8Array | undefined {
     return this.#bytes;
   }
 
@@ -99,7 +106,7 @@ export class ReplyAssembly {
     if (header.totalBytes > BigInt(this.#bytesMax)) return "bad_size";
     const totalBytes = Number(header.totalBytes);
     if (this.#expectedBytes !== undefined && totalBytes !== this.#expectedBytes) return "bad_size";
-    this.#bytes = new Uint8Array(totalBytes);
+    this.#bytes = this.#takeBuffer(totalBytes).subarray(0, totalBytes);
     return totalBytes === 0 ? "complete" : "progress";
   }
 }

@@ -6,14 +6,14 @@
  * Fetched chunks are kept in the store, so that a get which was interrupted asks for none of them again.
  */
 import { type Clock, equalBytes, idToHex, NetError, type RandomBytes, toHex } from "../base/mod.ts";
-import { createBlake3 } from "../core/crypto/mod.ts";
+import { createBlake3, isBlake3Subtree } from "../core/crypto/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import { openOutputFile } from "./_output_file.ts";
 import { type BlobTarget, describeTarget, formatAddress, formatMeshUri } from "./address.ts";
 import type { BlobRef } from "./blob_ref.ts";
 import type { BlobStore } from "./blob_store.ts";
 import { GET_BYTES_MAX, GET_CHUNKS_MAX, TREE_NODE_BYTES_MAX } from "./limits.ts";
-import { MeshChunks } from "./mesh_chunks.ts";
+import { MeshChunks, type MeshChunksOptions } from "./mesh_chunks.ts";
 import type { BandwidthClass } from "./policy/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
 import {
@@ -189,13 +189,25 @@ class StoreBlobFetcher implements BlobFetcher {
   get(target: BlobTarget, options: GetBlobOptions): Promise<GotBlob> {
     const { output, overwrite = false, ...others } = options;
     const { random } = this.#deps;
-    return this.getInto(target, () => openOutputFile(output, { overwrite, random }), others);
+    const open = () => openOutputFile(output, { overwrite, random });
+    // A file keeps nothing of what it was given.
+    return this.#runGet(target, open, others, true);
   }
 
-  async getInto(
+  getInto(
     target: BlobTarget,
     open: () => Promise<BlobSink>,
     options: GetIntoOptions = {},
+  ): Promise<GotBlob> {
+    return this.#runGet(target, open, options, false);
+  }
+
+  /** @param isCopying True when the sink is done with the bytes once it took them. */
+  async #runGet(
+    target: BlobTarget,
+    open: () => Promise<BlobSink>,
+    options: GetIntoOptions,
+    isCopying: boolean,
   ): Promise<GotBlob> {
     const get = this.#deps.transfer?.registry.beginGet(
       describeTarget(target),
@@ -204,7 +216,7 @@ class StoreBlobFetcher implements BlobFetcher {
     const signals = [options.signal, get?.signal].filter((signal) => signal !== undefined);
     try {
       const signal = AbortSignal.any(signals);
-      const got = await this.#getInto(target, open, { ...options, signal }, get);
+      const got = await this.#getInto(target, open, { ...options, signal, isCopying }, get);
       get?.end();
       return got;
     } catch (error) {
@@ -216,18 +228,19 @@ class StoreBlobFetcher implements BlobFetcher {
   async #getInto(
     target: BlobTarget,
     open: () => Promise<BlobSink>,
-    options: GetIntoOptions & { readonly signal: AbortSignal },
+    options: GetIntoOptions & { readonly signal: AbortSignal; readonly isCopying: boolean },
     get: GetEntry | undefined,
   ): Promise<GotBlob> {
     const { clock, log, store, keepsFetched } = this.#deps;
-    const { onProgress, signal, from: peers } = options;
+    const { onProgress, signal, isCopying, from: peers } = options;
     const gate = createProgressGate(clock, onProgress);
     gate.finish({ stage: "resolve", doneBytes: 0, totalBytes: undefined });
     const located = await this.locate(target, { signal });
     const { ref, peer } = located;
     const refBytes = Number(ref.size);
     const totalBytes = located.isSizeKnown || refBytes > 0 ? refBytes : undefined;
-    const reader = this.#chunksFor(target, { get, peers });
+    const work = isCopying && areDistinct(ref) ? this.#deps.work : undefined;
+    const reader = this.#chunksFor(target, { get, peers, work });
     if (peer !== undefined) reader.book?.noteHolder(peer);
     const sink = await open();
     try {
@@ -244,13 +257,16 @@ class StoreBlobFetcher implements BlobFetcher {
       for await (const { bytes } of readBlob(ref, this.#readOptions(arrivals, signal, buffers))) {
         const written = sink.write(bytes);
         written.catch(() => {}); // Awaited in a moment.
-        await updateInTurns(whole, bytes);
+        if (work !== undefined && doneBytes > 0 && isBlake3Subtree(bytes.length, doneBytes)) {
+          whole.addSubtree(await work.subtree(bytes, doneBytes), bytes.length);
+        } else await updateInTurns(whole, bytes);
         await written;
         doneBytes += bytes.length;
         const sender = arrivals.take(bytes);
         if (sender !== undefined) from.add(sender);
         else localBytes += bytes.length;
         arrivals.report();
+        reader.done(bytes);
       }
       const hash = whole.digest();
       // A tree that was asked for by its root was verified on the way down.
@@ -301,7 +317,7 @@ class StoreBlobFetcher implements BlobFetcher {
 
   #chunksFor(
     target: BlobTarget,
-    options: { readonly get?: GetEntry; readonly peers?: readonly bigint[] } = {},
+    options: Pick<MeshChunksOptions, "get" | "peers" | "work"> = {},
   ): MeshChunks {
     return new MeshChunks(this.#deps, {
       target: describeTarget(target),
@@ -356,6 +372,12 @@ function rangeWithin({ start = 0n, end, last }: WantedRange, size: bigint): Byte
       next: "ask for bytes that are there",
     },
   );
+}
+
+/** True for a list of chunks of which none is there twice: each is read once. */
+function areDistinct(ref: BlobRef): boolean {
+  if (ref.kind !== "manifest") return false;
+  return new Set(ref.chunks.map(({ hash }) => toHex(hash))).size === ref.chunks.length;
 }
 
 /** Chunks of a get: who sent them, and how many of their bytes are on their way or wait for their turn. */

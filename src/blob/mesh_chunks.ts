@@ -12,6 +12,8 @@ import type { BlobStore } from "./blob_store.ts";
 import { KEEP_WRITES_MAX } from "./limits.ts";
 import type { BlobTransfer } from "./transfer.ts";
 import type { GetEntry } from "./transfer_registry.ts";
+import type { ChunkBuffers } from "./transfer_requester.ts";
+import type { WorkPool } from "./work/mod.ts";
 
 /** What {@linkcode MeshChunks} needs. */
 export interface MeshChunksDeps {
@@ -33,6 +35,11 @@ export interface MeshChunksOptions {
   readonly peers?: readonly bigint[];
   /** False does not keep what was fetched; true when left out. */
   readonly isKeeping?: boolean;
+  /**
+   * Who hashes, and whose buffers are used again: then `done` is called once for each chunk that was read, and no
+   * chunk is read twice at once.
+   */
+  readonly work?: WorkPool;
 }
 
 /** Options of {@linkcode MeshChunks.read}. */
@@ -49,7 +56,7 @@ export interface ReadMeshChunkOptions {
 /** A chunk, verified. */
 export interface MeshChunk {
   /** Not to be changed: it may still be on its way to the store. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   /** Who sent it; `undefined` when it was here. */
   readonly peer: bigint | undefined;
 }
@@ -61,6 +68,9 @@ export class MeshChunks {
   readonly #options: MeshChunksOptions;
   readonly #writes = new Set<Promise<void>>();
   readonly #kept: Uint8Array[] = [];
+  /** Buffers of the pool that are in use: by the reader, and on the way to the store. */
+  readonly #uses = new Map<ArrayBufferLike, { readonly buffer: Uint8Array; count: number }>();
+  readonly #buffers: ChunkBuffers | undefined;
   #isKeeping: boolean;
 
   constructor(deps: MeshChunksDeps, options: MeshChunksOptions) {
@@ -68,6 +78,11 @@ export class MeshChunks {
     this.#options = options;
     this.#isKeeping = options.isKeeping ?? true;
     this.book = deps.transfer?.createBook();
+    const { work } = options;
+    this.#buffers = work && {
+      take: (length) => work.takeBuffer(length),
+      hash: async (bytes) => (await work.hash(bytes)).hash,
+    };
   }
 
   /** Chunks that were fetched and are kept now. */
@@ -93,8 +108,15 @@ export class MeshChunks {
     if (transfer === undefined) throw chunkNotFound(target, "this node does not hold all of it");
     try {
       const { book } = this;
-      const fetched = await transfer.fetchChunk(hash, { ...options, book, blobHash, get, peers });
+      const buffers = this.#buffers;
+      const ways = { book, blobHash, get, peers, buffers };
+      const fetched = await transfer.fetchChunk(hash, { ...options, ...ways });
       get?.got(fetched.bytes.length, fetched.peer);
+      // Those of attempts that came to nothing may still be written to, and are left to the collector.
+      if (buffers !== undefined) {
+        const buffer = new Uint8Array(fetched.bytes.buffer);
+        this.#uses.set(buffer.buffer, { buffer, count: 1 });
+      }
       await this.#keep(hash, fetched.bytes);
       return fetched;
     } catch (error) {
@@ -109,6 +131,14 @@ export class MeshChunks {
         data: error.data,
       });
     }
+  }
+
+  /** Says that a chunk is not looked at any more. */
+  done(bytes: Uint8Array): void {
+    const use = this.#uses.get(bytes.buffer);
+    if (use === undefined || --use.count > 0) return;
+    this.#uses.delete(bytes.buffer);
+    this.#options.work?.giveBack(use.buffer);
   }
 
   /** Waits until everything that was fetched is in the store. */
@@ -129,6 +159,8 @@ export class MeshChunks {
     }
     if (!this.#isKeeping) return;
     const { store, log } = this.#deps;
+    const use = this.#uses.get(bytes.buffer);
+    if (use !== undefined) use.count += 1;
     const write: Promise<void> = (async () => {
       try {
         if (bytes.length > store.room().freeBytes) throw noRoom();
@@ -147,7 +179,10 @@ export class MeshChunks {
       }
     })();
     this.#writes.add(write);
-    void write.then(() => this.#writes.delete(write));
+    void write.then(() => {
+      this.#writes.delete(write);
+      this.done(bytes);
+    });
   }
 }
 

@@ -19,7 +19,7 @@ import { readResolvedRef, Resolver } from "./resolver.ts";
 import { createTransferCounters, type TransferCounters } from "./transfer_counters.ts";
 import { type BlobSource, TransferHolder } from "./transfer_holder.ts";
 import { type GetEntry, TransferRegistry } from "./transfer_registry.ts";
-import { type AttemptResult, TransferRequester } from "./transfer_requester.ts";
+import { type AttemptResult, type ChunkBuffers, TransferRequester } from "./transfer_requester.ts";
 import { RESOLVE_STREAM_ID, TRANSFER_SUBPROTOCOL } from "./transfer_wire.ts";
 
 /** What {@linkcode createBlobTransfer} needs. */
@@ -46,6 +46,8 @@ export interface FetchChunkOptions {
   readonly expectedBytes?: number;
   /** The most it may measure; 16 MiB when left out. */
   readonly bytesMax?: number;
+  /** Where it comes in, and who verifies it; new arrays, in line, when left out. */
+  readonly buffers?: ChunkBuffers;
   /** Told the bytes in place; starts again from 0 with a new attempt. */
   readonly onBytes?: (receivedBytes: number) => void;
   /** Hash under which holders may be known as well: that of the blob. */
@@ -59,7 +61,7 @@ export interface FetchChunkOptions {
 
 /** A chunk and who sent it. */
 export interface FetchedChunk {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   readonly peer: bigint;
 }
 
@@ -178,6 +180,7 @@ class MeshBlobTransfer implements BlobTransfer {
           expectedBytes,
           bytesMax: options.bytesMax,
           headerPatienceMs,
+          buffers: options.buffers,
           label,
           signal: abort,
           onBytes: (bytes) => {

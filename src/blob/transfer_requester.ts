@@ -15,7 +15,7 @@ import { encodeTransferRequest, TRANSFER_SUBPROTOCOL, transferStreamId } from ".
 
 /** How one attempt ended. */
 export type AttemptResult =
-  | { readonly kind: "chunk"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "chunk"; readonly bytes: Uint8Array }
   /** The peer does not have it. */
   | { readonly kind: "not_found" }
   /** No header, or no progress, in time. */
@@ -24,6 +24,14 @@ export type AttemptResult =
   | { readonly kind: "reset" | "disconnected" }
   /** It broke the rules or sent other bytes than it was asked for. */
   | { readonly kind: "malformed" | "wrong_hash" };
+
+/** Where chunks come in, and who verifies them. */
+export interface ChunkBuffers {
+  /** Room for a chunk, of that length or more. */
+  take(length: number): Uint8Array;
+  /** BLAKE3 of a chunk in such a room. */
+  hash(bytes: Uint8Array): Promise<Uint8Array>;
+}
 
 /** One attempt. */
 export interface AttemptRequest {
@@ -34,6 +42,8 @@ export interface AttemptRequest {
   /** The most it may measure; 16 MiB when left out. */
   readonly bytesMax?: number;
   readonly headerPatienceMs: number;
+  /** New arrays, hashed in line, when left out. */
+  readonly buffers?: ChunkBuffers;
   /** What the registry tells of it beside. */
   readonly label?: Pick<OpenStreamEntryOptions, "bandwidthClass" | "pausedMs" | "getId">;
   /** Told the bytes of this attempt that are in place. */
@@ -63,10 +73,11 @@ export class TransferRequester {
   /** Asks once. Rejects with the signal's reason only. */
   attempt(request: AttemptRequest): Promise<AttemptResult> {
     const { link, clock, counters, registry } = this.#deps;
-    const { peer, hash, signal, onBytes, label } = request;
+    const { peer, hash, signal, onBytes, label, buffers } = request;
     if (signal?.aborted) return Promise.reject(signal.reason);
     const streamId = transferStreamId(this.#nonce++);
-    const assembly = new ReplyAssembly(request.expectedBytes, request.bytesMax);
+    const take = buffers && ((length: number) => buffers.take(length));
+    const assembly = new ReplyAssembly(request.expectedBytes, request.bytesMax, take);
     counters.attempts_total += 1;
     const entry = registry.openStream({ ...label, streamId, peer, hash, direction: "fetch" });
 
@@ -75,6 +86,8 @@ export class TransferRequester {
       let closeStream: EndReceiving = () => {};
       let progressMs = clock.now();
       let isSettled = false;
+      /** True from the last byte on; whatever the peer does then. */
+      let isComplete = false;
       const end = (settle: () => void, isReplyWhole = false) => {
         if (isSettled) return;
         isSettled = true;
@@ -98,9 +111,21 @@ export class TransferRequester {
         else cancelTimer = clock.after(leftMs, onTimer);
       };
 
+      const complete = () => {
+        const { bytes } = assembly;
+        if (buffers === undefined || bytes === undefined) return finish(verify(assembly, hash));
+        isComplete = true;
+        cancelTimer();
+        buffers.hash(bytes).then(
+          (actual) =>
+            finish(equalBytes(actual, hash) ? { kind: "chunk", bytes } : { kind: "wrong_hash" }),
+          () => finish(verify(assembly, hash)),
+        );
+      };
+
       const handler: ReceiveStreamHandler = {
         onEvent: (sequence, payload, index) => {
-          if (isSettled) return;
+          if (isSettled || isComplete) return;
           // One event per packet; more would make the order of bytes ambiguous.
           if (index > 0) return finish({ kind: "malformed" });
           const before = assembly.receivedBytes;
@@ -108,7 +133,7 @@ export class TransferRequester {
           const step = assembly.push(sequence, payload);
           if (step === "dropped") counters.events_dropped_total += 1;
           else if (step === "not_found") finish({ kind: "not_found" });
-          else if (step === "complete") finish(verify(assembly, hash));
+          else if (step === "complete") complete();
           else if (step === "progress") {
             // Empty events are no progress, or they could go on forever.
             if (assembly.receivedBytes > before || !hadHeader) progressMs = clock.now();
@@ -117,6 +142,7 @@ export class TransferRequester {
           } else if (step !== "kept") finish({ kind: "malformed" });
         },
         onEnd: (reason) => {
+          if (isComplete) return;
           const isSessionOver = reason === "peer_lost" || reason === "replaced";
           finish({ kind: isSessionOver ? "disconnected" : "reset" });
         },

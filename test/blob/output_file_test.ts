@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NetError, systemRandom } from "../../src/base/mod.ts";
+import { concatBytes, NetError, systemRandom } from "../../src/base/mod.ts";
 import { openOutputFile } from "../../src/blob/_output_file.ts";
 
 const OPTIONS = { overwrite: false, random: systemRandom };
@@ -90,17 +90,41 @@ Deno.test("openOutputFile() takes names as long as they get, and replaces links,
 Deno.test("write() on a full disk is no_space with a way out", () =>
   withFolder(async (folder) => {
     const file = await openOutputFile(`${folder}/a`, OPTIONS);
-    const { write } = Deno.FsFile.prototype;
-    Deno.FsFile.prototype.write = () =>
-      Promise.reject(new Error("No space left on device (os error 28)"));
+    const { writeSync } = Deno.FsFile.prototype;
+    Deno.FsFile.prototype.writeSync = () => {
+      throw new Error("No space left on device (os error 28)");
+    };
     try {
       await assert.rejects(file.write(Uint8Array.of(1)), (error) =>
         error instanceof NetError && error.code === "no_space" && error.next !== undefined);
     } finally {
-      Deno.FsFile.prototype.write = write;
+      Deno.FsFile.prototype.writeSync = writeSync;
     }
     await file.discard();
     assert.deepEqual(entries(folder), []);
+  }));
+
+Deno.test("write() goes on aside when the disk does not keep up, in the same order", () =>
+  withFolder(async (folder) => {
+    const file = await openOutputFile(`${folder}/a`, OPTIONS);
+    const bytes = new Uint8Array(5 * 1024 * 1024 + 3).map((_, i) => i >> 10);
+    const { writeSync } = Deno.FsFile.prototype;
+    let calls = 0;
+    Deno.FsFile.prototype.writeSync = function (piece: Uint8Array): number {
+      calls += 1;
+      const untilMs = performance.now() + 8;
+      while (performance.now() < untilMs);
+      return writeSync.call(this, piece);
+    };
+    try {
+      await file.write(bytes);
+      await file.write(bytes);
+    } finally {
+      Deno.FsFile.prototype.writeSync = writeSync;
+    }
+    await file.commit();
+    assert.equal(calls, 1);
+    assert.deepEqual(await Deno.readFile(`${folder}/a`), concatBytes(bytes, bytes));
   }));
 
 Deno.test("openOutputFile() refuses places that no file can be", () =>
