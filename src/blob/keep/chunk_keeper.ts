@@ -39,7 +39,7 @@ const ROWS_WAITING_MAX = 256;
 const ADOPT_BATCH = 256;
 
 /** Chunks whose removal is one step, with one write to the ledger; and so many between two pauses. */
-const REMOVE_BATCH = 512;
+const REMOVE_BATCH = 256;
 const REMOVE_PAUSE = 64;
 
 /** What a removal came to. */

@@ -14,9 +14,10 @@ import {
   stepHealthGate,
 } from "../../blob/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
-import type { Log, MetricRegistry } from "../../observe/mod.ts";
+import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
 import type { Storage } from "../storage.ts";
 import { BlobCare } from "./blob_care.ts";
+import { FLOW_ADAPTER } from "./flow_status.ts";
 
 /** What {@linkcode BlobKeepingService} needs. */
 export interface BlobKeepingServiceDeps {
@@ -104,8 +105,7 @@ export class BlobKeepingService implements Service {
       missing_chunks: this.#missingCount,
       refilled_chunks_total: this.#refilled,
       is_full: this.#isFull ? 1 : 0,
-      dataforts_blob_gc_pending: this.#pending,
-      dataforts_blob_disk_capacity_bytes: storage.blobs.room().capacityBytes,
+      ...this.#specified(),
     }));
     this.#every(0, () => this.#look(), LOOK_MS);
     this.#every(FIRST_AUDIT_MS, () => this.audit(), AUDIT_MS);
@@ -195,6 +195,20 @@ export class BlobKeepingService implements Service {
       this.#auditedAtMs = clock.wallMs();
       return report;
     });
+  }
+
+  /** What the specification names, of the one adapter there is (`dataforts.md` 21). */
+  #specified(): CounterSet {
+    const { blobs } = this.#deps.storage;
+    const counters = {
+      ...blobs.counters,
+      dataforts_blob_gc_pending: this.#pending,
+      dataforts_blob_disk_capacity_bytes: blobs.room().capacityBytes,
+    };
+    const named = Object.entries(counters).map(([name, value]) =>
+      [`${name}{adapter="${FLOW_ADAPTER}"}`, value] as const
+    );
+    return Object.fromEntries(named);
   }
 
   /** Fetches chunks; how many came. */

@@ -51,12 +51,14 @@ Deno.test("BlobKeepingService collects by itself and says what waits", () =>
     const hash = await addLoose(storage.blobs, 1);
     await clock.advance(60_000);
     await service.collect();
-    assert.equal(metrics.snapshot().dataforts_blob_gc_pending, 1);
+    const name = 'dataforts_blob_gc_pending{adapter="mesh"}';
+    assert.equal(metrics.snapshot()[name], 1);
     assert.equal(await storage.blobs.hasChunk(hash), 100);
     for (let hours = 0; hours < 25; hours++) await clock.advance(HOUR_MS);
     await whilePausing(clock, service.collect());
     assert.equal(await storage.blobs.hasChunk(hash), undefined);
-    assert.equal(metrics.snapshot().dataforts_blob_gc_pending, 0);
+    assert.equal(metrics.snapshot()[name], 0);
+    assert.equal(metrics.snapshot()['dataforts_blob_gc_swept_total{adapter="mesh"}'], 1);
   }, { gcMs: 60_000 }));
 
 Deno.test("BlobKeepingService gives chunks without a row one, some time after the start", () =>
