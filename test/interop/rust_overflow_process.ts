@@ -17,6 +17,8 @@ export interface OverflowOperations extends RustOperations {
   unary: [{ node: number; peer: bigint; service: string; body: Uint8Array }, Uint8Array];
   /** Serves a service by always giving the same answer. */
   answer: [{ node: number; service: string; reply: Uint8Array }, null];
+  /** Names of features that the core exports. */
+  features: [Record<never, never>, readonly string[]];
   /** What it was asked since the last time. */
   asked: [Record<never, never>, readonly Uint8Array[]];
 }
@@ -61,6 +63,10 @@ async function main(): Promise<never> {
       );
       return null;
     },
+    features: () =>
+      Object.entries(addon as unknown as Record<string, unknown>).flatMap(([name, value]) =>
+        name.startsWith("DATAFORTS_BLOB_") && typeof value === "string" ? [value] : []
+      ),
     asked: () => asked.splice(0),
   });
 }

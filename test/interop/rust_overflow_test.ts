@@ -119,6 +119,12 @@ rustPeerTest("a chunk that the Rust core offers is fetched from it and held", as
       service: OVERFLOW_SERVICE,
       body: encodeOverflowOffer({ hash: given, sizeBytes: BigInt(size), senderId }),
     });
+  await t.step("features have the names of the core's", async () => {
+    const own = node.capable.capabilities.own.capabilities.tags;
+    const names = await peer.call("features", {});
+    assert.equal(names.length, 4);
+    for (const name of names) assert.ok(own.includes(name), name);
+  });
   const refusal = (reason: OverflowRefusal) => [1, OVERFLOW_REFUSALS.indexOf(reason)];
   await t.step("not before it says that it takes part", async () => {
     assert.deepEqual([...await offer(hash)], refusal("sender_not_overflowing"));

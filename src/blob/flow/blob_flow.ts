@@ -9,6 +9,7 @@ import { type Clock, type RandomBytes, repeat, toHex, toNetError } from "../../b
 import type { Log } from "../../observe/mod.ts";
 import {
   BandwidthBucket,
+  BLOB_FEATURE_TAGS,
   createBlobMetrics,
   type DataClaims,
   type DataPolicy,
@@ -167,7 +168,9 @@ export class BlobFlow {
         if (signal !== undefined) void pulls.pull({ hash, sizeBytes: size, sources: [], signal });
       },
     });
-    this.#claims = new ClaimsAnnouncer((tags) => mesh.say(CLAIMS_SOURCE, tags));
+    this.#claims = new ClaimsAnnouncer((tags) =>
+      mesh.say(CLAIMS_SOURCE, [...BLOB_FEATURE_TAGS, ...tags])
+    );
     this.#heatAnnouncer = new HeatAnnouncer(this.heat, (tags) => mesh.say(HEAT_SOURCE, tags));
   }
 

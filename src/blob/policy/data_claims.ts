@@ -33,6 +33,14 @@ export interface ReadDataClaims extends DataClaims {
   readonly unknownScopes: number;
 }
 
+/** What this program can do with blobs, for who looks before it sends (`dataforts.md` 15). */
+export const BLOB_FEATURE_TAGS: readonly string[] = [
+  "dataforts:blob-tree-supported",
+  "dataforts:blob-cdc-supported",
+  "dataforts:blob-erasure-supported",
+  "dataforts:blob-bandwidth-class-supported",
+];
+
 const PREFIX = "dataforts.";
 const STORAGE = "dataforts.blob.storage";
 const OVERFLOW = "dataforts.blob.overflow";
