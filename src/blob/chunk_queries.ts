@@ -157,17 +157,6 @@ export async function listChunks(
   return (await query.execute()).map(toRecord);
 }
 
-/** Bytes and number of all chunks. */
-export async function countChunks(
-  db: LedgerDb,
-): Promise<{ readonly count: number; readonly bytes: number }> {
-  const row = await db.selectFrom("chunk").select((is) => [
-    is.fn.countAll<number>().as("count"),
-    is.fn.sum<number | null>("size").as("bytes"),
-  ]).executeTakeFirstOrThrow();
-  return { count: row.count, bytes: row.bytes ?? 0 };
-}
-
 /** Pins chunks, or lets them go; how many of them are here. */
 export async function pinChunks(
   db: LedgerDb,

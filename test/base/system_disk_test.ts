@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { systemDisk } from "../../src/base/mod.ts";
+import {
+  listAside,
+  readAside,
+  syncFolderAside,
+  systemDisk,
+  writeAside,
+} from "../../src/base/mod.ts";
+import { SimDisk } from "../sim/sim_disk.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 
@@ -109,5 +116,38 @@ Deno.test("systemDisk says what is wrong with a write, whichever way it went", a
     const file = systemDisk.open("/dev/full");
     for (let i = 0; i < 200; i++) assert.throws(() => file.writeAt(0, bytes(1)), /os error 28/);
     file.close();
+  });
+});
+
+Deno.test("what a disk does aside is what it does at once, also where it has no such way", async () => {
+  await inFolder(async (folder) => {
+    for (const [disk, path] of [[systemDisk, folder], [new SimDisk(), "folder"]] as const) {
+      disk.makeFolder(path);
+      const file = disk.open(`${path}/a`, { createNew: true });
+      await writeAside(file, 0, bytes(1, 2, 3, 4));
+      await writeAside(file, 2, bytes(7, 8, 9));
+      const into = new Uint8Array(10);
+      assert.equal(await readAside(file, 1, into), 4);
+      assert.deepEqual(into.subarray(0, 4), bytes(2, 7, 8, 9));
+      file.close();
+      await syncFolderAside(disk, path);
+      assert.deepEqual(await listAside(disk, path), [{ name: "a", isFolder: false }]);
+      assert.deepEqual(await listAside(disk, `${path}/none`), []);
+      await assert.rejects(syncFolderAside(disk, `${path}/none`), Deno.errors.NotFound);
+    }
+  });
+});
+
+Deno.test("systemDisk knows what is there, since when, and how much room there is", async () => {
+  await inFolder((folder) => {
+    assert.equal(systemDisk.mayHave?.(`${folder}/a`), false);
+    assert.equal(systemDisk.writtenAtMs?.(`${folder}/a`), undefined);
+    Deno.writeFileSync(`${folder}/a`, bytes(1));
+    Deno.utimeSync(`${folder}/a`, 1_000, 2_000);
+    assert.equal(systemDisk.mayHave?.(`${folder}/a`), true);
+    assert.equal(systemDisk.writtenAtMs?.(`${folder}/a`), 2_000_000);
+    const room = systemDisk.roomOf?.(folder);
+    assert.ok(room !== undefined && room.freeBytes >= 0 && room.totalBytes > room.freeBytes);
+    assert.equal(systemDisk.roomOf?.(`${folder}/none`), undefined);
   });
 });

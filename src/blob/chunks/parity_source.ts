@@ -21,7 +21,7 @@ export async function chunkFromParity(
   hash: Uint8Array,
   signal?: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  const read = (wanted: Uint8Array) => blobs.readChunk(wanted);
+  const read = (wanted: Uint8Array) => blobs.readChunk(wanted, undefined, { isQuiet: true });
   for (const { address } of await readReferrers(db, hash, REFERRERS_MAX)) {
     const ref = await blobs.resolve(address);
     if (ref?.kind !== "tree" || ref.encoding.kind !== "reed_solomon") continue;

@@ -8,6 +8,7 @@ import { type Clock, equalBytes, toHex, toNetError } from "../../base/mod.ts";
 import { blake3 } from "../../core/crypto/mod.ts";
 import type { ChunkStore } from "../chunk_store.ts";
 import type { FileChunkStore } from "../file_chunk_store.ts";
+import { CHUNK_BYTES } from "../limits.ts";
 
 /** Findings that are named; the others are only counted. */
 const NAMED_MAX = 1_000;
@@ -119,6 +120,8 @@ class Scrub {
   #bytesHere = 0;
   #after: Uint8Array | undefined;
   #reported = { chunks: 0, bytes: 0 };
+  /** Room for chunks of the usual size, so that a terabyte of them is not a terabyte of garbage. */
+  readonly #buffer = new Uint8Array(CHUNK_BYTES);
 
   constructor(deps: ScrubDeps, options: ScrubOptions) {
     this.#deps = deps;
@@ -157,7 +160,7 @@ class Scrub {
     const corruptBefore = chunks.counters.corrupt;
     let bytes: Uint8Array | undefined;
     try {
-      if (await chunks.has(hash) !== undefined) bytes = await read(hash);
+      if (await chunks.has(hash) !== undefined) bytes = await read(hash, this.#buffer);
     } catch {
       // The device's own words are in the log of whoever reads it for use.
       this.#counts.unreadable += 1;

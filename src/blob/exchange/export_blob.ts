@@ -42,7 +42,7 @@ export async function exportBlob(
   for await (const page of chunksOfBlob(deps.db, address)) {
     for (const { hash } of page) {
       options.signal?.throwIfAborted();
-      const bytes = await deps.blobs.readChunk(hash);
+      const bytes = await deps.blobs.readChunk(hash, undefined, { isQuiet: true });
       if (bytes === undefined) {
         throw new NetError(
           "not_found",

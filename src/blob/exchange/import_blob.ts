@@ -137,13 +137,13 @@ class Import {
       return bytes;
     }
     if (await this.#draft.keepChunk(hash) === undefined) return undefined;
-    return await this.#blobs.readChunk(hash);
+    return await this.#blobs.readChunk(hash, undefined, { isQuiet: true });
   }
 
   /** What the reference leads to, in order. */
   async #chunksOf(ref: BlobRef): Promise<ChunkRef[]> {
     if (ref.kind === "small") {
-      const size = (await this.#blobs.readChunk(ref.hash))?.length;
+      const size = (await this.#blobs.readChunk(ref.hash, undefined, { isQuiet: true }))?.length;
       if (size === undefined) throw missing(ref.hash);
       return [{ hash: ref.hash, size }];
     }

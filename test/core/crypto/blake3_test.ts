@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { blake3 as reference } from "@noble/hashes/blake3.js";
 import {
   blake3,
+  blake3Keyed,
   blake3Subtree,
   blake3Xof,
   createBlake3,
@@ -183,4 +184,16 @@ Deno.test("blake3Subtree() counts chunks beyond 32 bits, and refuses what is no 
   assert.throws(() => hash.addSubtree(new Uint8Array(32), 65_536), RangeError);
   const alone = createBlake3().addSubtree(new Uint8Array(32), 65_536);
   assert.throws(() => alone.digest(), TypeError);
+});
+
+Deno.test("blake3Keyed() gives the keyed hashes of the official vectors, and wants 32 bytes of key", () => {
+  const key = new TextEncoder().encode("whats the Elvish word for friend");
+  const vectors: Readonly<Record<number, string>> = {
+    0: "92b2b75604ed3c761f9d6f62392c8a9227ad0ea3f09573e783f1498a4ed60d26",
+    1: "6d7878dfff2f485635d39013278ae14f1454b8c0a3a2d34bc1ab38228a80c95b",
+  };
+  for (const [length, hash] of Object.entries(vectors)) {
+    assert.equal(blake3Keyed(key, pattern(Number(length))).toHex(), hash);
+  }
+  assert.throws(() => blake3Keyed(key.subarray(1), pattern(1)), RangeError);
 });
