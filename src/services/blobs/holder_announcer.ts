@@ -5,7 +5,7 @@
  * A busy store changes all the time and announcements cost everybody something. So what is said follows soon
  * after a quiet time, and then in steps of half a minute.
  */
-import { type Clock, NetError } from "../../base/mod.ts";
+import type { Clock } from "../../base/mod.ts";
 import { chooseHolderTags, type HeldRoot, HOLDER_TAGS_MAX } from "../../blob/mod.ts";
 import type { CounterSet, Log } from "../../observe/mod.ts";
 import type { CapabilityFacts } from "../capabilities/mod.ts";
@@ -33,13 +33,12 @@ export class HolderAnnouncer {
   #cancelTimer: (() => void) | undefined;
   #isRunning = false;
   #updates = 0;
-  #squeezed = 0;
 
   constructor(deps: HolderAnnouncerDeps) {
     this.#deps = deps;
   }
 
-  /** Tags that are announced now. */
+  /** Tags that are announced now, as far as there is room. */
   get tags(): readonly string[] {
     return this.#tags;
   }
@@ -48,7 +47,6 @@ export class HolderAnnouncer {
     return {
       announced: this.#tags.length,
       updates_total: this.#updates,
-      squeezed_total: this.#squeezed,
     };
   }
 
@@ -80,27 +78,14 @@ export class HolderAnnouncer {
   }
 
   async #update(): Promise<void> {
-    const { clock, roots } = this.#deps;
+    const { clock, roots, capabilities } = this.#deps;
     const chosen = chooseHolderTags(await roots(HOLDER_TAGS_MAX));
     if (!this.#isRunning || isSame(chosen, this.#tags)) return;
-    this.#tags = this.#contribute(chosen);
+    // Others need room in the announcement too, and more.
+    capabilities.contribute(SOURCE, { tags: chosen, isYielding: true });
+    this.#tags = chosen;
     this.#saidAtMs = clock.now();
     this.#updates += 1;
-  }
-
-  /** Others need room in the announcement too: what does not fit is halved until it does. */
-  #contribute(chosen: readonly string[]): readonly string[] {
-    for (let tags = chosen;; tags = tags.slice(0, tags.length >> 1)) {
-      try {
-        this.#deps.capabilities.contribute(SOURCE, tags.length === 0 ? undefined : { tags });
-        return tags;
-      } catch (error) {
-        if (!(error instanceof NetError) || error.code !== "limit" || tags.length === 0) {
-          throw error;
-        }
-        this.#squeezed += 1;
-      }
-    }
   }
 }
 

@@ -5,7 +5,7 @@
  * The signed announcement follows every change at once, so that the gates, which look at the own entry,
  * never lag behind a handler (promise C8). When it is sent is the capability service's business.
  */
-import type { Clock } from "../../base/mod.ts";
+import { type Clock, NetError } from "../../base/mod.ts";
 import {
   type Announcement,
   encodeAnnouncement,
@@ -21,6 +21,11 @@ export interface CapabilityFacts {
   readonly metadata?: readonly (readonly [string, string])[];
   /** `ip:port` or `[ipv6]:port` at which others see this node; of several the last one counts. */
   readonly reflexAddress?: string;
+  /**
+   * Gives way: while the whole does not fit, only the first half of its tags is announced, or a quarter, and so on.
+   * For what is useful and not needed, the most useful first.
+   */
+  readonly isYielding?: boolean;
 }
 
 /** How far the node's announcements have come; others refuse what is behind it. */
@@ -118,9 +123,18 @@ export class OwnCapabilities {
   }
 
   #set(baseline: CapabilityBaseline, sources: ReadonlyMap<string, CapabilityFacts>): void {
-    const announcement = this.#sign(baseline, sources);
-    this.#bytes = encodeAnnouncement(announcement);
-    this.#announcement = announcement;
+    for (let share = 1;; share /= 2) {
+      const { told, yielding } = partOf(sources, share);
+      try {
+        const announcement = this.#sign(baseline, told);
+        this.#bytes = encodeAnnouncement(announcement);
+        this.#announcement = announcement;
+        return;
+      } catch (error) {
+        const isTooMuch = error instanceof NetError && error.code === "limit";
+        if (!isTooMuch || yielding === 0) throw error;
+      }
+    }
   }
 
   #advance(version: bigint, wallMs: number): void {
@@ -154,4 +168,19 @@ export class OwnCapabilities {
       allowedGroups: baseline.allowedGroups,
     });
   }
+}
+
+/** What is told when of those that give way so much is: 1 for all of it; and how many tags that is. */
+function partOf(
+  sources: ReadonlyMap<string, CapabilityFacts>,
+  share: number,
+): { readonly told: ReadonlyMap<string, CapabilityFacts>; readonly yielding: number } {
+  let yielding = 0;
+  const told = new Map<string, CapabilityFacts>();
+  for (const [name, facts] of sources) {
+    const count = Math.floor(facts.tags.length * share);
+    if (facts.isYielding) yielding += count;
+    told.set(name, facts.isYielding ? { ...facts, tags: facts.tags.slice(0, count) } : facts);
+  }
+  return { told, yielding };
 }
