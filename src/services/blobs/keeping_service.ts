@@ -17,6 +17,7 @@ import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../../observe/mod.ts";
 import type { Storage } from "../storage.ts";
 import { BlobCare } from "./blob_care.ts";
+import { EventHolds } from "./event_holds.ts";
 import { FLOW_ADAPTER } from "./flow_status.ts";
 
 /** What {@linkcode BlobKeepingService} needs. */
@@ -73,6 +74,8 @@ export class BlobKeepingService implements Service {
   readonly name = "blob_keeping";
   /** For what users do about single blobs. */
   readonly care: BlobCare;
+  /** For whoever folds events that refer to blobs. */
+  readonly events: EventHolds;
   readonly #deps: BlobKeepingServiceDeps;
   readonly #retentionMs: number | undefined;
   readonly #gcMs: number;
@@ -94,6 +97,7 @@ export class BlobKeepingService implements Service {
     this.#retentionMs = options.retentionMs;
     this.#gcMs = options.gcMs ?? GC_MS;
     const { blobs } = deps.storage;
+    this.events = new EventHolds(blobs);
     this.care = new BlobCare({ blobs, retentionMs: () => this.retentionMs });
   }
 

@@ -14,6 +14,7 @@ export * from "./holder_finder.ts";
 export * from "./holdings_server.ts";
 export * from "./keeping_service.ts";
 export * from "./exchange_service.ts";
+export * from "./event_holds.ts";
 export * from "./flow_mesh.ts";
 export * from "./flow_service.ts";
 export * from "./flow_status.ts";
