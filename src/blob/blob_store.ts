@@ -20,6 +20,7 @@ import {
   type HoldReason,
   insertHolds,
   listChunks,
+  listHoldOwners,
   pinChunks,
 } from "./chunk_queries.ts";
 import type { ChunkStore, StoreRoom } from "./chunk_store.ts";
@@ -123,6 +124,9 @@ export interface ListChunksOptions {
 /** Blobs a listing gives at most at once. */
 export const LIST_LIMIT_MAX = 1_000;
 
+/** Owners that are listed. */
+const HOLD_OWNERS_MAX = 100_000;
+
 /** Blobs that a filter looks at in one go. */
 const LIST_PART = 2_000;
 
@@ -209,6 +213,8 @@ export interface BlobStore {
   hold(hashes: readonly Uint8Array[], options: HoldOptions): Promise<void>;
   /** Ends the holds of an owner, of all chunks or of these; how many there were. */
   release(owner: string, hashes?: readonly Uint8Array[]): Promise<number>;
+  /** Owners of holds whose names begin so, in order; at most 100,000. */
+  holdOwners(prefix: string): Promise<readonly string[]>;
   /** What keeps a chunk, apart from its stripe; `undefined` when it was never here. */
   standingOf(hash: Uint8Array): Promise<ChunkStanding | undefined>;
   /** Room of the store. */
@@ -479,6 +485,10 @@ class LedgerBlobStore implements BlobStore {
     const count = await deleteHolds(this.#deps.ledger.db, owner, hashes);
     if (count > 0) this.#roomMaker.noteReleased();
     return count;
+  }
+
+  holdOwners(prefix: string): Promise<readonly string[]> {
+    return listHoldOwners(this.#deps.ledger.db, prefix, HOLD_OWNERS_MAX);
   }
 
   async standingOf(hash: Uint8Array): Promise<ChunkStanding | undefined> {

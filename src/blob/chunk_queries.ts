@@ -205,6 +205,18 @@ export async function deleteHolds(
   return count;
 }
 
+/** Owners of holds whose names begin so, in order. */
+export async function listHoldOwners(
+  db: LedgerDb,
+  prefix: string,
+  limit: number,
+): Promise<string[]> {
+  const rows = await db.selectFrom("chunk_hold").select("owner").distinct()
+    .where("owner", ">=", prefix).where("owner", "<", `${prefix}\u{10ffff}`)
+    .orderBy("owner").limit(limit).execute();
+  return rows.map(({ owner }) => owner);
+}
+
 /** Ends holds whose time is over; how many. */
 export async function deleteExpiredHolds(db: LedgerDb, nowMs: number): Promise<number> {
   const deleted = await db.deleteFrom("chunk_hold").where("expires_at_ms", "<=", nowMs)

@@ -47,3 +47,37 @@ Deno.test("EventHolds keeps chunks that come later", () =>
     await assert.rejects(events.hold("", ref), { code: "usage" });
     await assert.rejects(events.hold("x".repeat(250), ref), { code: "usage" });
   }));
+
+Deno.test("EventHolds follows a view: entries come, change and go, also while nobody follows", () =>
+  withStore(async ({ store }) => {
+    const blobs = [];
+    for (let i = 0; i < 3; i++) blobs.push(await store.put(bytesSource(seededBytes(100, i))));
+    const [a, b, c] = blobs;
+    assert.ok(a && b && c);
+    for (const { hash } of blobs) await store.hold([hash], { reason: "cache", owner: "keep" });
+    for (const { hash } of blobs) await store.remove(hash);
+    const listeners = new Set<() => void>();
+    const view = {
+      channel: "app/files",
+      state: new Map([["one", a.ref], ["two", b.ref]]),
+      onChange: (listener: () => void) => {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    };
+    const fail = (error: unknown) => assert.fail(String(error));
+    const first = new EventHolds(store).follow(view, (state) => state, fail);
+    view.state.set("two", c.ref);
+    for (const listener of listeners) listener();
+    await first();
+    assert.equal(listeners.size, 0);
+    const owners = () => store.holdOwners("event:");
+    assert.deepEqual(await owners(), ["event:app/files:one", "event:app/files:two"]);
+    view.state.delete("one");
+    const second = new EventHolds(store).follow(view, (state) => state, fail);
+    await second();
+    assert.deepEqual(await owners(), ["event:app/files:two"]);
+    await store.release("keep");
+    assert.equal((await store.collect(GC)).removed, 2);
+    assert.equal(await store.hasChunk(c.hash), 100);
+  }));
