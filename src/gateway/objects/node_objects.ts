@@ -16,6 +16,7 @@ const MESH_READS_MAX = 8;
 interface Found extends FoundObject {
   /** All of it is described here. */
   readonly isOwn: boolean;
+  readonly isOneChunk: boolean;
   /** All of it, where its length was not known before it came. */
   readonly bytes?: Uint8Array;
 }
@@ -23,7 +24,7 @@ interface Found extends FoundObject {
 /** What {@linkcode createNodeObjects} needs. */
 export interface NodeObjectsDeps {
   readonly blobs: Pick<BlobService, "locate" | "getInto" | "readRange" | "put">;
-  readonly store: Pick<BlobStore, "room">;
+  readonly store: Pick<BlobStore, "counters" | "readChunk" | "room">;
 }
 
 /** Objects of a node. */
@@ -42,12 +43,22 @@ class NodeObjects implements ObjectSource {
   async find(hash: Uint8Array, { signal }: ObjectOptions): Promise<Found> {
     const target = { kind: "address", hash } as const;
     const { ref, peer, isSizeKnown } = await this.#deps.blobs.locate(target, { signal });
-    if (isSizeKnown) return { hash, size: Number(ref.size), isOwn: peer === undefined };
+    const isOneChunk = ref.kind === "small";
+    if (isSizeKnown) return { hash, size: Number(ref.size), isOwn: peer === undefined, isOneChunk };
     // One chunk, if anything: nobody says how long it is before all of it is here.
     const sink = new ChunkSink();
     const open = () => Promise.resolve(sink);
     await this.#overMesh(() => this.#deps.blobs.getInto(target, open, { signal }));
-    return { hash, size: sink.bytes.length, isOwn: false, bytes: sink.bytes };
+    return { hash, size: sink.bytes.length, isOwn: false, isOneChunk, bytes: sink.bytes };
+  }
+
+  async readShort(object: Found): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (!object.isOwn || !object.isOneChunk) return undefined;
+    const { store } = this.#deps;
+    const bytes = await store.readChunk(object.hash);
+    if (bytes?.length !== object.size) return undefined;
+    store.counters.dataforts_blobs_fetched_total += 1;
+    return bytes;
   }
 
   async read(object: Found, sink: BlobSink, { signal }: ObjectOptions): Promise<void> {

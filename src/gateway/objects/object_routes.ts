@@ -130,8 +130,10 @@ async function whole(
   object: FoundObject,
   fields: Readonly<Record<string, string>>,
 ): Promise<Response> {
-  const body = request.method === "HEAD" ? null : await openWhole(deps, request, object);
-  return new Response(body?.readable, {
+  const short = request.method === "HEAD" ? undefined : await deps.source.readShort(object);
+  const isStream = request.method !== "HEAD" && short === undefined;
+  const body = isStream ? (await openWhole(deps, request, object)).readable : short;
+  return new Response(body, {
     headers: { ...fields, "content-type": TYPE, "content-length": String(object.size) },
   });
 }

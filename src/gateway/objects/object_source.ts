@@ -23,6 +23,11 @@ export interface ObjectSource {
    */
   find(hash: Uint8Array, options: ObjectOptions): Promise<FoundObject>;
   /**
+   * All of an object of one chunk that is here, verified; `undefined` for every other, which is to be read as a
+   * stream.
+   */
+  readShort(object: FoundObject): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
    * Gives all of an object to a sink, which commits when the whole hash was right.
    *
    * @throws NetError `not_found`, `integrity`, `unreachable`, `timeout`; what the sink throws.

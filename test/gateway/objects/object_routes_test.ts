@@ -206,6 +206,7 @@ Deno.test("GET /o/:cid ends before the last bytes when the whole is another", as
   await using kit = await openGateway({
     wrap: (source) => ({
       ...source,
+      readShort: () => Promise.resolve(undefined),
       find: (hash) => Promise.resolve({ hash, size: bytes.length }),
       read: async (_object, sink) => {
         for (let at = 0; at < bytes.length; at += 65_536) {
@@ -226,6 +227,7 @@ Deno.test("a client that leaves in the middle of a put leaves nothing", async ()
   await using kit = await openGateway({
     wrap: (source) => ({
       find: (hash, options) => source.find(hash, options),
+      readShort: (object) => source.readShort(object),
       read: (object, sink, options) => source.read(object, sink, options),
       readRange: (object, start, end, options) => source.readRange(object, start, end, options),
       freeBytes: () => source.freeBytes(),
@@ -254,6 +256,7 @@ Deno.test("a client that leaves in the middle of a get ends the reading", async 
   await using kit = await openGateway({
     wrap: (source) => ({
       ...source,
+      readShort: () => Promise.resolve(undefined),
       find: (hash) => Promise.resolve({ hash, size: 2 ** 40 }),
       read: async (_object, sink, { signal }) => {
         signal.addEventListener("abort", () => left.resolve());
@@ -318,6 +321,7 @@ Deno.test("GET /o/:cid counts beyond 32 bits", async () => {
   await using kit = await openGateway({
     wrap: (source) => ({
       ...source,
+      readShort: () => Promise.resolve(undefined),
       find: (hash) => Promise.resolve({ hash, size }),
       readRange: async function* (_object, start, end) {
         asked.push([start, end]);
