@@ -32,7 +32,7 @@ if (verb === "put") {
 }
 const seconds = (performance.now() - startMs) / 1000;
 clearInterval(heartbeat);
-const rssMb = process.resourceUsage().maxRSS / 1024;
+const rssMb = process.resourceUsage().maxRSS * 1024 / 1e6;
 console.log(JSON.stringify({ ...result, seconds, rssMb, longestMs }));
 await storage.stop();
 Deno.exit(0);

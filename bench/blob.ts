@@ -3,7 +3,8 @@
  * with every chunk verified; each side in two processes of its own, in alternation on the same cores.
  *
  * Behind them the codecs of `blob_codecs.ts` in this process, and what is done to one large file, in
- * processes whose peak memory is told (`_blob_puts.ts`).
+ * processes whose peak memory is told (`_blob_puts.ts`). Last a folder of many small files against `tar`
+ * (`_blob_folder.ts`).
  *
  * Ratios are ours / theirs, so above 1 is faster. `memcpy` is the yardstick of the machine.
  * `NET_BENCH_ROUNDS` changes the number of rounds.
@@ -11,6 +12,7 @@
 import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import { measureMeshBlobFetch, openMeshPair } from "./_mesh_pair.ts";
 import { measureBlobPuts } from "./_blob_puts.ts";
+import { measureFolders } from "./_blob_folder.ts";
 import { summarize } from "./_summary.ts";
 import { measureBlobCodecs } from "./blob_codecs.ts";
 import { measureRustBlobFetch, openRustPair } from "./_rust_pair.ts";
@@ -57,6 +59,9 @@ async function main(): Promise<void> {
   results.cdc_mb_s = codecs.cdc_mb_s ?? NaN;
   results.rs_encode_mb_s = codecs.rs_encode_mb_s ?? NaN;
   Object.assign(results, await measureBlobPuts(ROUNDS));
+  const folders = await measureFolders(Math.min(ROUNDS, 3));
+  Object.assign(results, folders);
+  results.peak_rss_mb = Math.max(results.peak_rss_mb ?? 0, folders.dir_peak_rss_mb);
   console.log(`RESULT ${JSON.stringify(results)}`);
 }
 

@@ -59,6 +59,9 @@ export function chunkBytesOf(
   return storedBytes - (isSealed ? SEAL_BYTES : 0);
 }
 
+/** Hashes are found and set all over the table: of a small cache every other one would be read anew. */
+const CACHE_KIB = 16 * 1024;
+
 /** The index of one folder of packs. */
 export class PackIndex implements Disposable {
   /** By number of the pack. */
@@ -76,7 +79,9 @@ export class PackIndex implements Disposable {
   constructor(path: string) {
     const database = this.#database = new DatabaseSync(path);
     try {
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+      database.exec(
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB};`,
+      );
       database.exec(SCHEMA);
       this.#find = database.prepare(
         "SELECT pack, at, stored_bytes, is_sealed FROM record WHERE hash = ?",

@@ -12,6 +12,7 @@ import { decodeDirManifestSteps, type DirEntry } from "../directory/dir_manifest
 import {
   type ExtractionFault,
   type ExtractionPlan,
+  onlyChunkOf,
   planExtractionSteps,
   type PlannedFile,
   refOfPlannedFile,
@@ -238,19 +239,21 @@ class Extraction {
   }
 
   async #writeFile(file: PlannedFile): Promise<void> {
-    const ref = refOfPlannedFile(file);
-    if (ref.kind === "small") {
+    const only = onlyChunkOf(file);
+    if (only !== undefined) {
       // Readers go by the hash of a Small; the size next to it may be anything.
-      const chunk = await this.#deps.chunks.read(ref.hash, { signal: this.#signal });
+      const chunk = await this.#deps.chunks.read(only, { signal: this.#signal });
       if (chunk.bytes.length > INLINE_BYTES_MAX) return await this.#writeLong(file, [chunk]);
       this.#count(chunk);
       return writeSmallFile(`${this.#root}/${file.path}`, chunk.bytes, file.mode);
     }
+    const ref = refOfPlannedFile(file);
+    const list = ref.kind === "small" ? [ref] : ref.chunks;
     const read = (chunk: ChunkRef, _index: number, signal: AbortSignal) =>
       this.#deps.chunks.read(chunk.hash, { expectedBytes: chunk.size, signal });
     // One is written while the next is read.
     const options = { windowMax: 2, bytesMax: CHUNK_BYTES, signal: this.#signal };
-    await this.#writeLong(file, inOrder(ref.chunks, read, options));
+    await this.#writeLong(file, inOrder(list, read, options));
   }
 
   async #writeLong(

@@ -4,7 +4,7 @@
  * Its bytes are those of {@linkcode encodeDirManifest}, which sorts and so needs all entries at once; a walk gives
  * them in order, and a million of them then take no more memory than their bytes.
  */
-import { concatBytes, NetError, PostcardWriter, utf8 } from "../../base/mod.ts";
+import { NetError, PostcardWriter, utf8 } from "../../base/mod.ts";
 import { type BlobRef, encodeBlobRef } from "../blob_ref.ts";
 import { DIR_ENTRIES_MAX, DIR_MANIFEST_BYTES_MAX, HASH_BYTES } from "../limits.ts";
 
@@ -12,6 +12,9 @@ const VERSION = 1;
 const FILE = 0;
 const DIR = 1;
 const SYMLINK = 2;
+
+/** Version, and a number of at most 32 bits. */
+const HEAD_BYTES_MAX = 6;
 
 const CAPACITY = 64 * 1024;
 const SCHEME = utf8("mesh://");
@@ -32,6 +35,8 @@ export class ManifestBuilder {
   #bytes = 0;
 
   constructor() {
+    // The number of entries comes first and is known last.
+    this.#writer.bytes(new Uint8Array(HEAD_BYTES_MAX));
     this.#smallRef.set(SMALL_HEAD);
     this.#smallRef.set(SCHEME, URI_AT);
   }
@@ -85,7 +90,10 @@ export class ManifestBuilder {
   /** The manifest. */
   finish(): Uint8Array<ArrayBuffer> {
     const head = new PostcardWriter().u8(VERSION).varint(this.#entries).finish();
-    return concatBytes(head, this.#writer.finish());
+    const bytes = this.#writer.finish();
+    const start = HEAD_BYTES_MAX - head.length;
+    bytes.set(head, start);
+    return bytes.subarray(start);
   }
 
   #begin(path: string, kind: number): PostcardWriter {

@@ -68,6 +68,9 @@ const SMALL_FILE_BYTES_MAX = 256 * 1024;
 /** What the small files of a group are read into, as far as they fit. */
 const BUFFER_BYTES = 1024 * 1024;
 
+/** Entries of a group that a worker reads: telling it costs as much as reading some files. */
+const GROUP_ENTRIES = 960;
+
 /** Groups that are read at the same time: one for each worker, and one more so that none waits. */
 const GROUPS_MAX = 4;
 
@@ -152,11 +155,18 @@ class FolderPut {
     const root = await resolveFolder(this.#root);
     const groups: Group[] = [];
     try {
+      let gathered: readonly FoundEntry[] = [];
       for await (const entries of walkFolder(root, (skipped) => this.#skip(skipped))) {
-        groups.push(this.#begin(root, entries));
+        gathered = gathered.length === 0 ? entries : [...gathered, ...entries];
+        // In line the event loop waits for a whole group.
+        const isOffloaded = this.#work.counters.work_jobs_offloaded_total > 0;
+        if (isOffloaded && gathered.length + entries.length <= GROUP_ENTRIES) continue;
+        groups.push(this.#begin(root, gathered));
+        gathered = [];
         if (groups.length >= GROUPS_MAX) await this.#finish(root, groups.shift());
         if (this.#turns.isOver) await this.#turns.next();
       }
+      if (gathered.length > 0) groups.push(this.#begin(root, gathered));
       while (groups.length > 0) {
         await this.#finish(root, groups.shift());
         if (this.#turns.isOver) await this.#turns.next();
