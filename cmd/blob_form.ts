@@ -1,4 +1,5 @@
 /** The flags of a put that say which form its blob has. */
+import { NetError } from "../src/base/mod.ts";
 import { switchFlag, textFlag } from "./flags.ts";
 
 /** Values of the flags. */
@@ -16,4 +17,17 @@ export const FORM_FLAGS = {
 /** The same as parameters of a call; what was not given is for the node's policy. */
 export function formParams({ cdc, ec }: FormFlags): Readonly<Record<string, unknown>> {
   return { ...(cdc === undefined ? {} : { cdc }), ...(ec === undefined ? {} : { ec }) };
+}
+
+/**
+ * Refuses these flags for folders.
+ *
+ * @throws NetError `usage` when one was given: manifests of folders hold no trees (`dataforts.md` 14).
+ */
+export function requirePlain(params: Readonly<Record<string, unknown>>): void {
+  const [given] = Object.keys(params);
+  if (given === undefined) return;
+  throw new NetError("usage", `Cannot put a folder with --${given}: its files are no trees`, {
+    next: "leave the flag out, or pack the folder: tar c FOLDER | net blob put - --cdc",
+  });
 }

@@ -3,7 +3,7 @@ import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
 import { absolutePath } from "../src/config/mod.ts";
 import { showProgress } from "./blob_common.ts";
-import { FORM_FLAGS, type FormFlags, formParams } from "./blob_form.ts";
+import { FORM_FLAGS, type FormFlags, formParams, requirePlain } from "./blob_form.ts";
 import {
   DURABILITY_FLAGS,
   type DurabilityFlags,
@@ -61,11 +61,12 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
   async func(flags, file) {
     await runVerb(this, flags, async ({ output, signal }) => {
       const { isSynced, peers, waitMs } = readDurability(flags);
+      const form = formParams(flags);
       const kind = await kindOf(this, file);
+      if (kind === "folder") requirePlain(form);
       // Without a node there is nobody who could take a copy.
       const open = peers > 0 ? connectNode : connectOrOpen;
       const node = await open(this, flags, signal);
-      const form = formParams(flags);
       const label = file === "-" ? "put" : `put ${file.replace(/\/+$/, "").split("/").at(-1)}`;
       const { progress, onProgress } = showProgress(this, label, output.isQuiet);
       const onBytes = (bytes: number) => progress.update(bytes, undefined);

@@ -35,6 +35,52 @@ Deno.test("blob put hands the node an absolute path and prints the address", asy
   });
 });
 
+Deno.test("blob put passes the form on that flags ask for, and has none for folders", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/a.txt`, "hello");
+    const result = await runInMemory(["blob", "put", "a.txt", "--cdc", "--ec", "10+4"], {
+      cwd: folder,
+      node: { "blob.put": STORED },
+    });
+    assert.equal(result.code, 0);
+    const params = { path: `${folder}/a.txt`, cdc: true, ec: "10+4" };
+    assert.deepEqual(result.calls, [{ method: "blob.put", params }]);
+    const refused = await runInMemory(["blob", "put", folder, "--ec", "10+4"], { node: {} });
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /Cannot put a folder with --ec/);
+    assert.equal(refused.calls.length, 0);
+  });
+});
+
+Deno.test("blob repair adds up what it did to each blob, and exits with 9 when some are not whole", async () => {
+  const other = `b3:${"f".repeat(64)}`;
+  const report = { stripes_walked: 3, chunks_restored: 1, chunks_missing: 0 };
+  const answers = {
+    "blob.list": (params: Readonly<Record<string, unknown>>) =>
+      params.cursor === undefined
+        ? { blobs: [{ address: ADDRESS }], next: "1:2" }
+        : { blobs: [{ address: other }], next: null },
+    "blob.repair": (params: Readonly<Record<string, unknown>>) => ({
+      ...report,
+      chunks_missing: params.target === other ? 2 : 0,
+    }),
+  };
+  const result = await runInMemory(["blob", "repair", "--all", "--json"], { node: answers });
+  assert.equal(result.code, 9);
+  const told = JSON.parse(result.stdout);
+  assert.equal(told.blobs, 2);
+  assert.equal(told.stripes_walked, 6);
+  assert.equal(told.chunks_restored, 2);
+  assert.equal(told.stripes_unrecoverable, 0);
+  assert.deepEqual(told.failures, [{ target: other, reason: "chunks are missing" }]);
+  const one = await runInMemory(["blob", "repair", ADDRESS], { node: answers });
+  assert.equal(one.code, 0);
+  assert.match(one.stdout, /chunks restored +1/);
+  for (const words of [[], [ADDRESS, "--all"]]) {
+    assert.equal((await runInMemory(["blob", "repair", ...words], { node: {} })).code, 2);
+  }
+});
+
 Deno.test("blob put refuses what is absent before it asks a node", async () => {
   await withFolder(async (folder) => {
     const absent = await runInMemory(["blob", "put", `${folder}/none`], { node: {} });
