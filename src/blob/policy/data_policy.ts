@@ -64,6 +64,8 @@ export interface DataPolicy {
   readonly replicas: {
     readonly isAccepting: boolean;
     readonly capBytes: number;
+    /** Other nodes that shall have what is put here; 0 for none unless a put says so. */
+    readonly wantedPeers: number;
   };
   /** Copies of what was fetched. */
   readonly cache: {
@@ -149,7 +151,7 @@ export const DEFAULT_DATA_POLICY: DataPolicy = {
   // One in seven seconds: 2 GiB an hour in chunks of 4 MiB, which a slow disk bears beside its work.
   moves: { perHourMax: 512, restMs: 3_600_000 },
   // The quota of the store bounds them in any case.
-  replicas: { isAccepting: true, capBytes: 1_024 * GIB },
+  replicas: { isAccepting: true, capBytes: 1_024 * GIB, wantedPeers: 0 },
   cache: { isEnabled: false, capBytes: GIB },
   put: { chunking: "fixed", dataChunks: 0, parityChunks: 0 },
   read: { nodeCacheBytes: 0, repairs: false },

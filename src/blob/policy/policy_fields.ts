@@ -134,6 +134,12 @@ const ROWS: readonly (readonly [key: string, name: string, PolicyValues, about: 
   ],
   ["replicas.accept", "isAccepting", SWITCH, "take copies that other nodes ask for"],
   ["replicas.cap", "capBytes", bytes(0), "most that copies for others take"],
+  [
+    "replicas.wanted",
+    "wantedPeers",
+    { kind: "count", min: 0, max: 254 },
+    "other nodes that shall have all that is put here",
+  ],
   ["cache.enabled", "isEnabled", SWITCH, "keep a copy of what is fetched"],
   ["cache.cap", "capBytes", bytes(MIB), "most that copies take"],
   [

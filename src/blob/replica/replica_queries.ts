@@ -51,6 +51,18 @@ export async function listWishes(
   return rows.map((row) => ({ address: row.address, copies: row.copies, sinceMs: row.since_ms }));
 }
 
+/** Addresses of blobs that were put here and whose copies nobody wished for, oldest first. */
+export async function listUnwished(db: LedgerDb, limit: number): Promise<Uint8Array[]> {
+  const rows = await db.selectFrom("blob").leftJoin(
+    "copy_wish",
+    "copy_wish.address",
+    "blob.address",
+  )
+    .select("blob.address").where("blob.origin", "=", "put").where("copy_wish.address", "is", null)
+    .orderBy("blob.created_at_ms").limit(limit).execute();
+  return rows.map(({ address }) => address);
+}
+
 /** How many wishes there are, and the bytes of blobs that are here because others asked. */
 export async function countCopies(
   db: LedgerDb,

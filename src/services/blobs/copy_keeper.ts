@@ -17,8 +17,10 @@ import {
   type KnownHolder,
   listBlobHashes,
   listHolders,
+  listUnwished,
   listWishes,
   touchHolders,
+  writeWish,
 } from "../../blob/mod.ts";
 import type { LedgerDb } from "../../core/ledger/mod.ts";
 import type { CounterSet, Log } from "../../observe/mod.ts";
@@ -37,6 +39,8 @@ export interface CopyKeeperDeps {
   readonly db: LedgerDb;
   readonly finder: HolderFinder;
   readonly replicator: Pick<Replicator, "replicate">;
+  /** Other nodes that shall have all that is put here; 0 for none. */
+  readonly wantedPeers: () => number;
   /** Called when a copy was let go. */
   readonly onDropped: () => void;
 }
@@ -66,7 +70,7 @@ const LOOKED_AT_MAX = 256;
 const ASKED_MAX = 64;
 const ASKED_AT_ONCE_MAX = 4;
 /** Blobs that are repaired at once, and how long one may take. */
-const REPAIRING_MAX = 2;
+const REPAIRING_MAX = 4;
 const REPAIR_MS = 15 * 60_000;
 /** A repair that came to nothing is tried again after so long, twice that the next time, and so on. */
 const REPAIR_AGAIN_MS = 2 * 60_000;
@@ -114,6 +118,8 @@ export class CopyKeeper {
   #cancelTimer: (() => void) | undefined;
   #looking: Promise<void> | undefined;
   #repairing = 0;
+  /** Blobs whose repair is due, as of the last look. */
+  #due: { readonly wish: CopyWish; readonly kept: Kept }[] = [];
   readonly #repairs = new Set<Promise<void>>();
   #abort = new AbortController();
 
@@ -173,9 +179,11 @@ export class CopyKeeper {
   async #tick(): Promise<void> {
     const { db, clock, nodeId } = this.#deps;
     const { signal } = this.#abort;
+    await this.#wishForAll();
     const wishes = await listWishes(db, { limit: LOOKED_AT_MAX, after: this.#after });
     this.#after = wishes.length < LOOKED_AT_MAX ? undefined : wishes.at(-1)?.address;
     const looked = await this.#look(wishes, signal);
+    this.#due = [];
     for (const { wish, present, silent } of looked) {
       signal.throwIfAborted();
       const record = await this.#deps.store.stat(wish.address);
@@ -193,10 +201,29 @@ export class CopyKeeper {
         isDroppable,
         nowMs: clock.wallMs(),
       });
-      if (action.kind === "repair") this.#repair(wish, kept);
+      if (action.kind === "repair") this.#due.push({ wish, kept });
       if (action.kind === "drop") await this.#drop(wish, [...present], signal);
     }
     this.#forgetOthers(wishes);
+    this.#repairDue();
+  }
+
+  /** What was put without a word on copies gets as many as the policy says. */
+  async #wishForAll(): Promise<void> {
+    const { db, clock, wantedPeers } = this.#deps;
+    const peers = wantedPeers();
+    if (peers === 0) return;
+    for (const address of await listUnwished(db, LOOKED_AT_MAX)) {
+      await writeWish(db, { address, copies: peers + 1, sinceMs: clock.wallMs() });
+    }
+  }
+
+  #repairDue(): void {
+    while (this.#repairing < REPAIRING_MAX && !this.#abort.signal.aborted) {
+      const next = this.#due.shift();
+      if (next === undefined) return;
+      this.#repair(next.wish, next.kept);
+    }
   }
 
   /** Who has the blobs now, and who had them and does not say. */
@@ -273,7 +300,7 @@ export class CopyKeeper {
   #repair(wish: CopyWish, kept: Kept): void {
     const { clock, log } = this.#deps;
     const isDue = clock.now() >= kept.againAtMs;
-    if (kept.isRepairing || !isDue || this.#repairing >= REPAIRING_MAX) return;
+    if (kept.isRepairing || !isDue) return;
     kept.isRepairing = true;
     this.#repairing += 1;
     const { signal } = this.#abort;
@@ -297,6 +324,7 @@ export class CopyKeeper {
       kept.isRepairing = false;
       this.#repairing -= 1;
       this.#repairs.delete(repair);
+      this.#repairDue();
     });
     this.#repairs.add(repair);
   }
@@ -305,7 +333,10 @@ export class CopyKeeper {
   async #runRepair(wish: CopyWish, signal: AbortSignal): Promise<boolean> {
     const { finder, db, clock, replicator } = this.#deps;
     const found: bigint[] = [];
-    for await (const holder of finder.holdersOf(wish.address, { signal })) {
+    // A blob that nobody else ever had is not looked for.
+    const isNew = (await listHolders(db, wish.address)).length === 0 && !await this.#isCopy(wish);
+    const others = isNew ? [] : finder.holdersOf(wish.address, { signal });
+    for await (const holder of others) {
       const held = await finder.ask(holder, [wish.address], signal);
       if (held?.[0] === "blob") found.push(holder);
       if (found.length + 1 >= wish.copies) break;
@@ -318,6 +349,10 @@ export class CopyKeeper {
       signal,
     });
     return true;
+  }
+
+  async #isCopy({ address }: CopyWish): Promise<boolean> {
+    return (await this.#deps.store.stat(address))?.origin === "replica";
   }
 
   /** Lets go of this node's copy when the others say once more that they have theirs. */

@@ -32,6 +32,8 @@ export interface CopyPolicy {
   readonly isAccepting: boolean;
   /** Most that copies for others take, in bytes. */
   readonly capBytes: number;
+  /** Other nodes that shall have all that is put here; none when left out. */
+  readonly wantedPeers?: number;
 }
 
 /** What {@linkcode CopyTaker} needs. */

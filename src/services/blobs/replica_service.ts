@@ -87,7 +87,12 @@ export class ReplicaService implements Service {
     });
     const tagsOf = (id: bigint) => capabilities.known(id)?.set.tags ?? [];
     const replicator = this.#replicator = new Replicator({ ...parts, tagsOf });
-    this.#keeper = new CopyKeeper({ ...parts, replicator, onDropped: onChange }, options);
+    this.#keeper = new CopyKeeper({
+      ...parts,
+      replicator,
+      wantedPeers: () => deps.policy.current.wantedPeers ?? 0,
+      onDropped: onChange,
+    }, options);
   }
 
   async start(): Promise<void> {

@@ -28,6 +28,7 @@ interface Kept {
   readonly asked: { readonly nodeId: bigint; readonly count: number }[];
   /** Addresses whose repair was begun. */
   readonly repaired: string[];
+  wantedPeers: number;
   /** What a node answers to each hash. */
   answer: (nodeId: bigint) => Holding | undefined;
   /** Stores a blob that shall have so many copies, seen on nodes 20 minutes ago. */
@@ -67,6 +68,7 @@ async function withKeeper(action: (kept: Kept) => Promise<void>): Promise<void> 
         return Promise.reject(new Error("nobody takes it"));
       },
     },
+    wantedPeers: () => kept.wantedPeers,
     onDropped: () => {},
   });
   const kept: Kept = {
@@ -76,6 +78,7 @@ async function withKeeper(action: (kept: Kept) => Promise<void>): Promise<void> 
     keeper,
     asked,
     repaired,
+    wantedPeers: 0,
     answer: () => "blob",
     wish: async (seed, copies, holders) => {
       const { hash } = await store.put(sourceOf(bytesOf(20, seed)));
@@ -166,4 +169,23 @@ Deno.test("CopyKeeper.look() says who has a blob and who is away", () =>
     const state = await keeper.look(known);
     assert.deepEqual([state?.present, state?.away, state?.wanted], [[5n], [6n], 3]);
     assert.equal(await keeper.look({ ...known, address: new Uint8Array(32) }), undefined);
+  }));
+
+Deno.test("CopyKeeper has copies taken of all that is put here, when the policy says how many", () =>
+  withKeeper(async (kept) => {
+    const { keeper, pass, store, ledger, repaired } = kept;
+    const addresses: string[] = [];
+    for (let seed = 1; seed <= 9; seed++) {
+      const { hash } = await store.put(sourceOf(bytesOf(20, seed)));
+      addresses.push(hash.toHex());
+    }
+    keeper.start();
+    await pass(3 * MINUTE_MS);
+    assert.deepEqual(repaired, []);
+    kept.wantedPeers = 2;
+    // One more than are repaired at once is no reason to wait for the next look.
+    await pass(2 * MINUTE_MS + 30_000);
+    assert.deepEqual([...new Set(repaired)].sort(), addresses.sort());
+    const wish = await readWish(ledger.db, Uint8Array.fromHex(addresses[0] ?? ""));
+    assert.equal(wish?.copies, 3);
   }));
