@@ -216,7 +216,13 @@ class StoreBlobFetcher implements BlobFetcher {
     const signals = [options.signal, get?.signal].filter((signal) => signal !== undefined);
     try {
       const signal = AbortSignal.any(signals);
-      const got = await this.#getInto(target, open, { ...options, signal, isCopying }, get);
+      const run = () => this.#getInto(target, open, { ...options, signal, isCopying }, get);
+      const got = await run().catch((error) => {
+        // Its holder has come back with a new session: whoever could not say what it has says so now.
+        const isLost = error instanceof NetError && error.code === "unreachable";
+        if (!isLost || !isCopying || signal.aborted) throw error;
+        return run();
+      });
       get?.end();
       return got;
     } catch (error) {

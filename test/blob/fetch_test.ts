@@ -262,6 +262,27 @@ Deno.test("get() goes on at another holder when one falls silent in the middle",
     assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
   }));
 
+Deno.test("get() looks again when sessions were changing while it looked for the blob", () =>
+  withMesh(async ({ nodes: [asker, holder, other], network, folder, run }) => {
+    const bytes = seededBytes(2 * CHUNK_BYTES, 5);
+    await put(holder, bytes);
+    network.disconnect(asker.link, other.link);
+    let isChanging = true;
+    network.fate = ({ kind, to, payload }) => {
+      if (!isChanging || kind !== "message" || to !== 2n) return "deliver";
+      // Questions are lost, so that it is taken for one chunk; then the session is replaced, too often.
+      if (payload[0] === 0x00) {
+        if (asker.transfer.counters.attempts_total > 7) isChanging = false;
+        network.disconnect(asker.link, holder.link);
+        network.connect(asker.link, holder.link);
+      }
+      return "lose";
+    };
+    const got = await run(asker.fetcher.get(addressOf(bytes), { output: `${folder}/out` }));
+    assert.equal(got.size, bytes.length);
+    assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
+  }));
+
 Deno.test("get() gives up on a holder that is gone, in bounded time, and leaves nothing", () =>
   withMesh(async ({ nodes: [asker, holder], network, clock, folder, run }) => {
     const bytes = seededBytes(CHUNK_BYTES);
