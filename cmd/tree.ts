@@ -9,6 +9,7 @@ import { blobAdapterRoutes } from "./blob_adapter.ts";
 import { blobGetCommand } from "./blob_get.ts";
 import { blobLsCommand } from "./blob_ls.ts";
 import { blobPolicyRoutes } from "./blob_policy.ts";
+import { blobPathCommand } from "./blob_path.ts";
 import { blobPinCommand, blobUnpinCommand } from "./blob_pin.ts";
 import { blobPutCommand } from "./blob_put.ts";
 import { blobHoldersCommand, blobReplicasCommand } from "./blob_replicas.ts";
@@ -127,6 +128,7 @@ const blobRoutes = buildRouteMap<string, NetContext>({
     pin: blobPinCommand,
     unpin: blobUnpinCommand,
     why: blobWhyCommand,
+    path: blobPathCommand,
     gc: blobGcCommand,
     scrub: blobScrubCommand,
     export: blobExportCommand,

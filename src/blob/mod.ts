@@ -69,5 +69,6 @@ export * from "./transfer_wire.ts";
 export * from "./staging/mod.ts";
 export * from "./tree/tree_builder.ts";
 export * from "./tree/tree_node.ts";
+export * from "./tree/tree_place.ts";
 export * from "./tree/tree_walk.ts";
 export * from "./work/mod.ts";

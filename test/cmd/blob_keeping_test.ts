@@ -184,3 +184,24 @@ Deno.test("blob why names every reason", async () => {
   });
   assert.match(free.stdout, /\n {2}nothing keeps it: the next collection takes it\n$/);
 });
+
+Deno.test("blob path shows the way to a byte", async () => {
+  const place = {
+    manifest_path: ["aa", "bb"],
+    leaf_kind: "erasure_leaf",
+    stripe_index: 0,
+    stripe_encoding: "reed_solomon 4+2",
+    chunk_hash: HASH,
+    chunk_size: 100,
+    chunk_role: "data 1",
+    sub_offset: 7,
+  };
+  const node = { "blob.path": place };
+  const run = await runInMemory(["blob", "path", ADDRESS, "--offset", "107"], { node });
+  assert.deepEqual(run.calls[0]?.params, { target: ADDRESS, offset: 107 });
+  assert.match(run.stdout, /^node 2 +bb$/m);
+  assert.match(run.stdout, /^stripe +0, reed_solomon 4\+2$/m);
+  assert.match(run.stdout, /^byte +7 of the chunk$/m);
+  const bad = await runInMemory(["blob", "path", ADDRESS, "--offset", "-1"], { node });
+  assert.equal(bad.code, 2);
+});

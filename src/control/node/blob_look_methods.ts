@@ -6,11 +6,18 @@ import {
   type BlobFilter,
   type BlobTarget,
   encodeBlobRef,
+  findByte,
   parseBlobTarget,
 } from "../../blob/mod.ts";
 import type { Node } from "../../node.ts";
 import { defineMethod, type Method } from "../method.ts";
-import { BLOB_TARGET, describeChunk, describeForm, describeRecord } from "./blob_view.ts";
+import {
+  BLOB_TARGET,
+  describeChunk,
+  describeForm,
+  describePlace,
+  describeRecord,
+} from "./blob_view.ts";
 
 const LIST_LIMIT = 500;
 /** Bytes of references in one page: their hex fits the 1 MiB line of the control surface three times over. */
@@ -74,6 +81,24 @@ export function blobLookMethods(node: Node): readonly Method[] {
           chunks: chunks.map(describeChunk),
           next: last === undefined ? null : toHex(last.hash),
         };
+      },
+    }),
+    defineMethod({
+      name: "blob.path",
+      access: "privileged",
+      summary: "The nodes, the stripe and the chunk in which one byte of a blob lies",
+      isReadOnly: true,
+      params: v.object({
+        target: BLOB_TARGET,
+        offset: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+      }),
+      handle: async ({ target, offset }, { signal }) => {
+        const parsed = parseBlobTarget(target);
+        const ref = parsed.kind === "address"
+          ? (await node.blobs.locate(parsed, { signal })).ref
+          : parsed;
+        const readNode = (hash: Uint8Array) => node.storage.blobs.readChunk(hash);
+        return describePlace(await findByte(ref, BigInt(offset), readNode));
       },
     }),
     defineMethod({

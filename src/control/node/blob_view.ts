@@ -4,6 +4,7 @@ import { toHex } from "../../base/mod.ts";
 import {
   type BlobEncoding,
   type BlobRecord,
+  type BytePlace,
   type ChunkExplanation,
   type ChunkHold,
   type ChunkRecord,
@@ -53,6 +54,20 @@ export function describeChunk(chunk: ChunkRecord) {
     first_seen: timeOf(chunk.firstSeenMs),
     last_seen: timeOf(chunk.lastSeenMs),
     pinned: chunk.isPinned,
+  };
+}
+
+/** Where a byte lies. */
+export function describePlace({ nodes, leafKind, stripe, ...place }: BytePlace) {
+  return {
+    manifest_path: nodes.map(toHex),
+    leaf_kind: leafKind,
+    stripe_index: stripe?.index ?? null,
+    stripe_encoding: stripe === undefined ? null : describeEncoding(stripe.encoding),
+    chunk_hash: toHex(place.chunkHash),
+    chunk_size: place.chunkSize,
+    chunk_role: stripe === undefined ? "data" : `data ${stripe.chunkIndex}`,
+    sub_offset: place.subOffset,
   };
 }
 
