@@ -1,6 +1,7 @@
 /** A node of ours and a live Rust node: brought in by `--peer` and `--expect`, blobs both ways. */
 import assert from "node:assert/strict";
 import { equalBytes, idToHex, parseId } from "../../src/base/mod.ts";
+import { holderTag } from "../../src/blob/mod.ts";
 import { type RustNode, rustPeerTest, startRustPeer } from "../interop/rust_peer.ts";
 import { fillPattern } from "../interop/rust_protocol.ts";
 import { makeWorkspace, type TestNode, ticketOf, waitFor, type Workspace } from "./harness.ts";
@@ -50,6 +51,39 @@ rustPeerTest("node start --peer brings a Rust node in, and blobs go both ways", 
     });
   }
 });
+
+rustPeerTest(
+  "a Rust node counts as a copy when it announces a blob and gives every byte",
+  async () => {
+    await using workspace = await makeWorkspace();
+    await using peer = await startRustPeer();
+    const rust = await peer.createNode({ psk: PSK });
+    await rust.call("start", {});
+    const store = await peer.call("openStore", {});
+    await rust.call("serve", { store });
+    const spec = `${rust.address}#${idToHex(rust.nodeId)}#${rust.publicKey.toHex()}`;
+    const flags = [...UDP, "--peer", spec, "--psk-file", await pskFile(workspace)];
+    const { home } = await workspace.startNode({ flags });
+    const bytes = new Uint8Array(100_000);
+    fillPattern(bytes, 7);
+    const put = await home.json(["blob", "put", "-"], { stdin: bytes });
+    const address = String(put.address);
+    // It holds the same bytes, and says so as its replication of the chunk's channel does.
+    await peer.call("put", { store, source: { sizeBytes: bytes.length, seed: 7 } });
+    const tag = `${holderTag(Uint8Array.fromHex(address.slice(3)))}:0`;
+    await rust.call("announce", { capabilities: { tags: [tag] } });
+    const rustId = idToHex(rust.nodeId);
+    await waitFor("it is known as a holder", async () => {
+      const { holders } = await home.json(["blob", "holders", address]);
+      return (holders as { node: string; announced: boolean }[]).some(({ node, announced }) =>
+        node === rustId && announced
+      );
+    });
+    const asked = ["blob", "replicate", address, "--copies", "1", "--wait", "20s"];
+    const receipt = await home.json(asked);
+    assert.deepEqual([receipt.reached, receipt.holders], [true, [rustId]]);
+  },
+);
 
 rustPeerTest("node start --expect lets a Rust node connect directly", async () => {
   await using workspace = await makeWorkspace();
