@@ -125,7 +125,7 @@ for (const [side, victim] of [["sender", 1n], ["receiver", 2n]] as const) {
     const { operations, spilled } = await run(victim, Infinity);
     assert.ok(spilled >= 2);
     // Every step of the first pushes; the later ones are the same again.
-    const last = Math.min(operations, 120);
+    const last = Math.min(operations, 140);
     for (let endsAt = 1; endsAt <= last; endsAt++) await run(victim, endsAt);
     console.log(`${side}: killed at ${last} of ${operations} operations`);
   });
