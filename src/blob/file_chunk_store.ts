@@ -338,6 +338,9 @@ class DiskChunkStore implements FileChunkStore {
     key: string,
     into: Uint8Array<ArrayBuffer> | undefined,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    // Of very many small chunks each is looked up once, not twice.
+    const packed = this.#vault.readPacked(hash, into);
+    if (packed !== undefined) return packed;
     for (;;) {
       const before = this.#writesDone;
       const found = this.#vault.find(hash, key);

@@ -118,16 +118,22 @@ export class ChunkVault {
     return found === "packed" ? this.#packs?.putAtMs(hash) : this.loose.writtenAtMs(found);
   }
 
+  /** The bytes of a chunk in a pack; `undefined` when it is in none, or damaged. */
+  readPacked(
+    hash: Uint8Array,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    const packed = this.#packs?.read(hash);
+    return packed && fit(this.#unseal(hash, packed.stored, packed.isSealed), into);
+  }
+
   /** The bytes of a chunk, in `into` when they fit; `undefined` when they are damaged, or gone. */
   async read(
     hash: Uint8Array,
     found: FoundChunk,
     into?: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (found === "packed") {
-      const packed = this.#packs?.read(hash);
-      return packed && fit(this.#unseal(hash, packed.stored, packed.isSealed), into);
-    }
+    if (found === "packed") return this.readPacked(hash, into);
     const { isSealed, isYoung } = found.form;
     const stored = await this.loose.read(found, isSealed ? undefined : into);
     const bytes = stored && this.#unseal(hash, stored, isSealed);

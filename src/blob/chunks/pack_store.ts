@@ -67,7 +67,7 @@ export class PackStore {
   readonly #limits: PackLimits;
   readonly #files: PackFiles;
   readonly #index: PackIndex;
-  readonly #waiting = new WaitingRecords();
+  readonly #waiting: WaitingRecords;
   readonly #unsure = new Map<number, Unsure>();
   /** Packs that may be worth giving up. */
   readonly #candidates = new Set<number>();
@@ -78,6 +78,7 @@ export class PackStore {
   constructor(options: PackStoreOptions, files: PackFiles, index: PackIndex) {
     this.#options = options;
     this.#limits = { ...LIMITS, ...options.limits };
+    this.#waiting = new WaitingRecords(this.#limits.gatherBytes);
     this.#files = files;
     this.#index = index;
   }
@@ -108,7 +109,8 @@ export class PackStore {
   put(hash: Uint8Array, stored: Uint8Array, isSealed: boolean): void {
     const key = toHex(hash);
     const size = stored.length - (isSealed ? SEAL_BYTES : 0);
-    this.#waiting.set(key, { stored: stored.slice(), isSealed, size, isNew: true, isCopy: false });
+    const copy = this.#waiting.copyOf(stored);
+    this.#waiting.set(key, { stored: copy, isSealed, size, isNew: true, isCopy: false });
     const isEnough = this.#waiting.fileBytes >= this.#limits.gatherBytes ||
       this.#waiting.count >= GATHER_RECORDS;
     if (!isEnough) return;

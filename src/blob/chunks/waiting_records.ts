@@ -20,8 +20,16 @@ export interface WaitingChunk extends PackedChunk {
 /** The chunks that wait. */
 export class WaitingRecords {
   readonly #chunks = new Map<string, WaitingChunk>();
+  /** Copies of chunks, one behind the other: an array for each would keep the collector busy. */
+  readonly #copies: Uint8Array<ArrayBuffer>;
+  #copiedBytes = 0;
   #fileBytes = 0;
   #bytes = 0;
+
+  /** @param copyBytes Bytes of copies kept together; those beyond have arrays of their own. */
+  constructor(copyBytes: number) {
+    this.#copies = new Uint8Array(copyBytes);
+  }
 
   get count(): number {
     return this.#chunks.size;
@@ -40,6 +48,17 @@ export class WaitingRecords {
   /** Hashes, in the order in which they came. */
   get keys(): readonly string[] {
     return [...this.#chunks.keys()];
+  }
+
+  /** A copy of what is to wait, valid until it is taken out. */
+  copyOf(stored: Uint8Array): Uint8Array<ArrayBuffer> {
+    if (this.#chunks.size === 0) this.#copiedBytes = 0;
+    const end = this.#copiedBytes + stored.length;
+    if (end > this.#copies.length) return stored.slice();
+    const copy = this.#copies.subarray(this.#copiedBytes, end);
+    copy.set(stored);
+    this.#copiedBytes = end;
+    return copy;
   }
 
   get(key: string): WaitingChunk | undefined {
