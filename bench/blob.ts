@@ -4,7 +4,7 @@
  *
  * Behind them the codecs of `blob_codecs.ts` in this process, and what is done to one large file, in
  * processes whose peak memory is told (`_blob_puts.ts`). Last a folder of many small files against `tar`
- * (`_blob_folder.ts`).
+ * (`_blob_folder.ts`), and a get of 1 GiB from node to node against one stream of the transport (`_blob_get.ts`).
  *
  * Ratios are ours / theirs, so above 1 is faster. `memcpy` is the yardstick of the machine.
  * `NET_BENCH_ROUNDS` changes the number of rounds.
@@ -13,12 +13,14 @@ import { rustPeerSkipReason } from "../test/interop/rust_peer.ts";
 import { measureMeshBlobFetch, openMeshPair } from "./_mesh_pair.ts";
 import { measureBlobPuts } from "./_blob_puts.ts";
 import { measureFolders } from "./_blob_folder.ts";
+import { measureBlobGets } from "./_blob_get.ts";
 import { summarize } from "./_summary.ts";
 import { measureBlobCodecs } from "./blob_codecs.ts";
 import { measureRustBlobFetch, openRustPair } from "./_rust_pair.ts";
 
 const ROUNDS = Number(Deno.env.get("NET_BENCH_ROUNDS") ?? "5");
 const SIZE_BYTES = 64 * 1024 * 1024;
+const GET_BYTES = Number(Deno.env.get("NET_BENCH_GET_MIB") ?? "1024") * 1024 * 1024;
 
 if (import.meta.main) await main();
 
@@ -61,7 +63,10 @@ async function main(): Promise<void> {
   Object.assign(results, await measureBlobPuts(ROUNDS));
   const folders = await measureFolders(Math.min(ROUNDS, 3));
   Object.assign(results, folders);
-  results.peak_rss_mb = Math.max(results.peak_rss_mb ?? 0, folders.dir_peak_rss_mb);
+  const gets = await measureBlobGets({ sizeBytes: GET_BYTES, rounds: Math.min(ROUNDS, 3) });
+  Object.assign(results, gets);
+  const peaks = [results.peak_rss_mb ?? 0, folders.dir_peak_rss_mb, gets.get_peak_mb];
+  results.peak_rss_mb = Math.max(...peaks);
   console.log(`RESULT ${JSON.stringify(results)}`);
 }
 

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { type ErrorCode, NetError, systemRandom } from "../../../src/base/mod.ts";
-import { type ByteSource, CHUNK_BYTES, readStagingChunks } from "../../../src/blob/mod.ts";
+import {
+  type ByteSource,
+  CHUNK_BYTES,
+  parsePutForm,
+  PLAIN_FORM,
+  readStagingChunks,
+} from "../../../src/blob/mod.ts";
 import { createMetricRegistry, silentLog } from "../../../src/observe/mod.ts";
 import {
   openStorage,
@@ -103,6 +109,37 @@ Deno.test("putFile() that was interrupted goes on from its last checkpoint, to t
     assert.ok(!(await storage.blobs.standingOf(chunk?.hash ?? new Uint8Array(32)))?.isStaged);
     assert.equal(stagings.counters.blob_staging_resumed_bytes_total, resumedBytes);
     assert.equal(stagings.counters.blob_staging_finalized_total, 1);
+  }));
+
+Deno.test("a put of any form goes on to the same reference", () =>
+  withStagings(async ({ stagings, storage }) => {
+    const bytes = seededBytes(12 * CHUNK_BYTES + 5, 21);
+    for (const words of [{ cdc: true }, { ec: "3+2" }, { cdc: true, ec: "2+1" }]) {
+      const form = parsePutForm(PLAIN_FORM, words);
+      const sourceKey = JSON.stringify(words);
+      const abort = new AbortController();
+      const { signal } = abort;
+      const source = interrupted(bytes, 8 * CHUNK_BYTES, abort);
+      await assert.rejects(stagings.putFile(source, { sourceKey, form, signal }), /interrupted/);
+      // The same file in another form is another put.
+      const plain = await stagings.putFile(bytesSource(bytes), { sourceKey });
+      assert.equal(plain.resumedBytes, 0);
+      const again = await stagings.putFile(bytesSource(bytes), { sourceKey, form });
+      assert.ok(again.resumedBytes >= CHECKPOINT_BYTES, sourceKey);
+      await storage.blobs.remove(again.stored.hash);
+      const { blobRef } = await storage.blobs.put(bytesSource(bytes), { form });
+      assert.deepEqual(again.stored.blobRef, blobRef);
+      await storage.blobs.remove(again.stored.hash);
+      // A stream keeps its form with its token.
+      const token = await stagings.begin({ form });
+      await stagings.append(token, bytes.subarray(0, 6 * CHUNK_BYTES));
+      await stagings.stop();
+      const offset = await stagings.resume(token);
+      assert.ok(offset > 0 && offset <= 6 * CHUNK_BYTES);
+      await stagings.append(token, bytes.subarray(offset), offset);
+      assert.deepEqual((await stagings.finalize(token)).blobRef, blobRef);
+      await storage.blobs.remove(again.stored.hash);
+    }
   }));
 
 Deno.test("putFile() of another file, or of one that changed, starts from the beginning", () =>
