@@ -1,10 +1,11 @@
 /** `net blob cat`: a blob, or a range of it, on standard output while it comes. */
 import { buildCommand } from "@stricli/core";
-import { NetError } from "../src/base/mod.ts";
+import { concatBytes, NetError } from "../src/base/mod.ts";
 import { parseTarget } from "./blob_common.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
+import { recordOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
 interface BlobCatFlags extends SharedFlags {
@@ -14,6 +15,9 @@ interface BlobCatFlags extends SharedFlags {
 /** Piece in which bytes are handed on. */
 const PIECE_BYTES = 256 * 1024;
 
+/** Bytes that one JSON document holds, as base64. */
+const DOCUMENT_BYTES_MAX = 16 * 1024 * 1024;
+
 /** The verb. */
 export const blobCatCommand = buildCommand<BlobCatFlags, [string], NetContext>({
   docs: {
@@ -21,7 +25,8 @@ export const blobCatCommand = buildCommand<BlobCatFlags, [string], NetContext>({
     fullDescription:
       "Writes a blob to standard output while it comes from this node or its peers. " +
       "Every chunk is verified before any of its bytes is written; that the whole is right is known " +
-      "at the end only, and told by the exit code. net blob get TARGET - verifies all of it first.\n\n" +
+      "at the end only, and told by the exit code. net blob get TARGET - verifies all of it first. " +
+      "With --json up to 16 MiB come as base64 in one document.\n\n" +
       "EXAMPLES\n  net blob cat b3:ADDRESS | tar x\n  net blob cat b3:ADDRESS --range 0-1023\n" +
       "  net blob cat b3:ADDRESS --range -100",
   },
@@ -40,11 +45,6 @@ export const blobCatCommand = buildCommand<BlobCatFlags, [string], NetContext>({
   async func(flags, targetText) {
     await runVerb(this, flags, async ({ output, signal }) => {
       const target = parseTarget(targetText);
-      if (output.isJson) {
-        throw new NetError("usage", "Cannot use --json: standard output is for the blob", {
-          next: "see net blob stat, or write to a file with net blob get",
-        });
-      }
       const node = await connectOrOpen(this, flags, signal);
       const folder = await Deno.makeTempDir({ prefix: "net-cat-" });
       try {
@@ -55,7 +55,11 @@ export const blobCatCommand = buildCommand<BlobCatFlags, [string], NetContext>({
         const call = node.call("blob.cat", { target, socket, ...range }, {
           signal: AbortSignal.any([signal, abort.signal]),
         });
-        const copy = copyOut(this, listener, signal).catch((error: unknown) => {
+        const gathered = new Gathered();
+        const write = output.isJson
+          ? (piece: Uint8Array) => gathered.add(piece)
+          : (piece: Uint8Array) => this.io.writeOutBytes(piece);
+        const copy = copyOut(listener, write, signal).catch((error: unknown) => {
           // Nobody reads any more: the node need not go on.
           abort.abort(error);
           throw error;
@@ -67,6 +71,10 @@ export const blobCatCommand = buildCommand<BlobCatFlags, [string], NetContext>({
         if (called.status === "rejected") {
           throw abort.signal.aborted ? abort.signal.reason : called.reason;
         }
+        if (output.isJson) {
+          const data = gathered.bytes().toBase64();
+          output.result("blob.cat", { ...recordOf(called.value), data }, () => "");
+        }
       } finally {
         await Deno.remove(folder, { recursive: true });
         await node.close();
@@ -75,9 +83,33 @@ export const blobCatCommand = buildCommand<BlobCatFlags, [string], NetContext>({
   },
 });
 
+/** Bytes for one document. */
+class Gathered {
+  readonly #pieces: Uint8Array[] = [];
+  #length = 0;
+
+  add(piece: Uint8Array): Promise<void> {
+    this.#length += piece.length;
+    if (this.#length > DOCUMENT_BYTES_MAX) {
+      const error = new NetError(
+        "limit",
+        `Cannot print blob: it has more than the ${DOCUMENT_BYTES_MAX} bytes of one document`,
+        { next: "ask for a --range, leave --json out, or use net blob get" },
+      );
+      return Promise.reject(error);
+    }
+    this.#pieces.push(piece.slice());
+    return Promise.resolve();
+  }
+
+  bytes(): Uint8Array {
+    return concatBytes(...this.#pieces);
+  }
+}
+
 async function copyOut(
-  context: NetContext,
   listener: Deno.UnixListener,
+  write: (piece: Uint8Array) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   let connection: Deno.UnixConn;
@@ -93,6 +125,6 @@ async function copyOut(
     const count = await connection.read(piece);
     if (count === null) return;
     signal.throwIfAborted();
-    await context.io.writeOutBytes(piece.subarray(0, count));
+    await write(piece.subarray(0, count));
   }
 }

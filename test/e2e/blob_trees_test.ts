@@ -37,6 +37,11 @@ Deno.test("a blob with parity goes to the other node, by address, root and range
   const range = await second.home.net(part);
   assert.equal(range.code, 0, describe(range));
   assert.ok(equalBytes(range.stdoutBytes, bytes.subarray(4_194_300, 10_000_000)));
+  const told = await second.home.json(["blob", "cat", String(put.root), "--range", "-5"]);
+  assert.equal(told.schema, "net.blob.cat.v1");
+  assert.equal(told.data, bytes.subarray(-5).toBase64());
+  const large = await second.home.net(["blob", "cat", String(put.root), "--json"]);
+  assert.equal(large.code, 12, describe(large));
   const left = [...Deno.readDirSync(`${second.home.dir}/tmp`)].map((entry) => entry.name);
   assert.deepEqual(left.filter((name) => name.startsWith("net-")), []);
 });
