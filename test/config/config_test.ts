@@ -197,3 +197,14 @@ Deno.test("loadNodeConfig() reads subnet, rules and the gateway switch", () => {
   fails("usage", /--subnet-rule/, () => load({ subnetRule: ["region:"] }));
   fails("config_invalid", /NET_SUBNET_RULES/, () => load({}, { ...HOME, NET_SUBNET_RULES: "x" }));
 });
+
+Deno.test("loadNodeConfig() reads how long chunks stay and how often they are collected", () => {
+  assert.equal(load({ blobRetention: "0s" }).blobRetentionMs, 0);
+  assert.equal(load({}, { ...HOME, NET_BLOB_RETENTION: "30d" }).blobRetentionMs, 30 * 86_400_000);
+  assert.equal(load({ blobGc: "never" }).blobGcMs, 0);
+  assert.equal(load({ blobGc: "1m" }).blobGcMs, 60_000);
+  assert.deepEqual([load({}).blobRetentionMs, load({}).blobGcMs], [undefined, undefined]);
+  for (const blobGc of ["0s", "10ms", "25h", "soon"]) {
+    assert.throws(() => load({ blobGc }), /must be a duration from 1s to 24h, or never/);
+  }
+});

@@ -39,7 +39,7 @@ export interface RoomMakerCounters {
 }
 
 /** Chunks looked at in one go. */
-const SLICE_CHUNKS = 256;
+const SLICE_CHUNKS = 128;
 /** Chunks that wait for their turn; with 4 MiB each room of 16 GiB is known in advance. */
 const QUEUE_MAX = 4_096;
 /** Holds that end, copies that go, in one go. */
