@@ -2,16 +2,20 @@
 import { buildCommand } from "@stricli/core";
 import { NetError, pause, utf8 } from "../src/base/mod.ts";
 import { chainParam, CHANNEL_ANSWER_MS, CHANNEL_ARGUMENT, TOKEN_FLAG } from "./channel_common.ts";
+import { readDurability } from "./blob_durability.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { NodeCaller } from "./doors.ts";
 import { bareRecord, durationFlag, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
 import { formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
+import { putAndPublish } from "./log_append_blob.ts";
 import { LineReader } from "./line_reader.ts";
 import type { Output } from "./output.ts";
 import { runVerb } from "./verb.ts";
 
 interface PublishFlags extends SharedFlags {
+  readonly blob?: string;
+  readonly replicas?: string;
   readonly token?: string;
   readonly wait?: string;
 }
@@ -33,7 +37,7 @@ interface Sums {
 }
 
 /** The verb. */
-export const channelPublishCommand = buildCommand<PublishFlags, [string, string], NetContext>({
+export const channelPublishCommand = buildCommand<PublishFlags, [string, string?], NetContext>({
   docs: {
     brief: "Send events to the subscribers of a channel",
     fullDescription:
@@ -41,21 +45,26 @@ export const channelPublishCommand = buildCommand<PublishFlags, [string, string]
       "node; with - each line of standard input is an event, sent as soon as it is read. A " +
       "channel that nobody made is opened to all. Who is not subscribed yet misses the event. On " +
       "a reliable channel slow subscribers are waited for, and a channel's rate is kept by " +
-      "waiting.\n\n" +
+      "waiting. --blob stores a file and sends the reference to it, once so many other nodes hold it " +
+      "as --replicas says.\n\n" +
       "EXAMPLES\n  net channel publish room/lobby 'hello'\n" +
       "  tail -f app.log | net channel publish logs/app -\n" +
-      "  net channel publish room/lobby 'hello' --wait 30s",
+      "  net channel publish room/lobby 'hello' --wait 30s\n" +
+      "  net channel publish films --blob film.mkv --replicas 2",
   },
   parameters: {
     flags: bareRecord({
       token: TOKEN_FLAG,
       wait: textFlag("DURATION", "Wait so long for the first subscriber"),
+      blob: textFlag("FILE", "Store FILE as a blob, and send the reference to it"),
+      replicas: textFlag("N", "With --blob: N other nodes hold it before the reference is sent"),
       ...SHARED_FLAGS,
     }),
     positional: {
       kind: "tuple",
       parameters: [CHANNEL_ARGUMENT, {
         parse: String,
+        optional: true,
         placeholder: "TEXT",
         brief: "The event; - reads lines from standard input",
       }],
@@ -63,23 +72,46 @@ export const channelPublishCommand = buildCommand<PublishFlags, [string, string]
   },
   async func(flags, channel, text) {
     const isStream = text === "-";
-    await runVerb(this, flags, async ({ output, signal }) => {
-      const token = await chainParam(this, flags.token);
-      const waitMs = durationFlag("--wait", flags.wait);
-      const node = await connectNode(this, flags, signal);
-      const sums: Sums = { events: 0, attempted: 0, delivered: 0, failed: 0, errors: [] };
-      try {
-        if (waitMs !== undefined) await untilSubscribed(this, node, channel, waitMs, signal);
-        if (isStream) await publishLines(this, node, channel, token, sums, signal);
-        else await publishAll(node, channel, [utf8(text)], token, sums, "best_effort", signal);
-        report(output, channel, sums);
-      } catch (error) {
-        if (sums.events > 0) output.note(`${publishedText(sums)}, then it ended`);
-        throw error;
-      } finally {
-        await node.close();
-      }
-    }, isStream || flags.wait !== undefined ? {} : { timeoutMs: CHANNEL_ANSWER_MS });
+    await runVerb(
+      this,
+      flags,
+      async ({ output, signal }) => {
+        const { blob: file, replicas } = flags;
+        if ((text === undefined) !== (file !== undefined) || (file ?? replicas) !== file) {
+          throw new NetError("usage", "Cannot publish: give either TEXT or --blob FILE", {
+            next: "--replicas goes with --blob; see net channel publish --help",
+          });
+        }
+        const { peers, waitMs: copyWaitMs } = readDurability({ replicas });
+        const token = await chainParam(this, flags.token);
+        const waitMs = durationFlag("--wait", flags.wait);
+        const node = await connectNode(this, flags, signal);
+        const sums: Sums = { events: 0, attempted: 0, delivered: 0, failed: 0, errors: [] };
+        try {
+          if (waitMs !== undefined) await untilSubscribed(this, node, channel, waitMs, signal);
+          if (file !== undefined || text === undefined) {
+            const event = { file: file ?? "", channel, place: "channel", peers, token } as const;
+            const options = { waitMs: copyWaitMs, signal, isQuiet: output.isQuiet };
+            const sent = await putAndPublish(this, node, event, options);
+            output.result("channel.publish.blob", sent, () => {
+              return `published ${textOf(sent.address)}: ${textOf(sent.delivered)} delivered`;
+            });
+            return;
+          }
+          if (isStream) await publishLines(this, node, channel, token, sums, signal);
+          else await publishAll(node, channel, [utf8(text)], token, sums, "best_effort", signal);
+          report(output, channel, sums);
+        } catch (error) {
+          if (sums.events > 0) output.note(`${publishedText(sums)}, then it ended`);
+          throw error;
+        } finally {
+          await node.close();
+        }
+      },
+      isStream || flags.wait !== undefined || flags.blob !== undefined
+        ? {}
+        : { timeoutMs: CHANNEL_ANSWER_MS },
+    );
   },
 });
 

@@ -124,3 +124,19 @@ Deno.test("log append --blob puts, publishes and prints the token; blob wait tak
   assert.match(wait.stdout, /^2 other nodes hold every chunk/);
   assert.deepEqual(wait.calls[0]?.params, { token: "blob1~x", wait_ms: 5_000 });
 });
+
+Deno.test("channel publish --blob puts and sends the reference", async () => {
+  const node = {
+    "blob.put": { address: ADDRESS, size: 9 },
+    "blob.publish": { address: ADDRESS, token: "blob1~x", seq: null, receipt: null, delivered: 3 },
+  };
+  const argv = ["channel", "publish", "films", "--blob", "film.mkv"];
+  const sent = await runInMemory(argv, { node });
+  assert.equal(sent.stdout, `published ${ADDRESS}: 3 delivered\n`, sent.stderr);
+  const [, publish] = sent.calls;
+  assert.deepEqual([publish?.params.place, publish?.params.copies], ["channel", 0]);
+  for (const bad of [[...argv, "text"], ["channel", "publish", "films"]]) {
+    const { code, calls } = await runInMemory(bad, { node });
+    assert.deepEqual([code, calls], [2, []]);
+  }
+});

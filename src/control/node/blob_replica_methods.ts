@@ -17,6 +17,7 @@ import {
   type ReplicaReceipt,
 } from "../../services/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
+import { CHAIN, readChain } from "./channel_methods.ts";
 
 const TARGET = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000));
 const COPIES = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(COPIES_MAX - 1));
@@ -130,13 +131,17 @@ function publishMethods(node: Node): readonly Method[] {
         target: TARGET,
         channel: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
         place: v.optional(v.picklist(["log", "channel"]), "log"),
+        chain: v.optional(CHAIN),
         copies: v.optional(
           v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(COPIES_MAX - 1)),
           0,
         ),
         wait_ms: v.optional(WAIT_MS, WAIT_MS_DEFAULT),
       }),
-      handle: async ({ target, channel, place, copies, wait_ms }, { signal }) => {
+      handle: async ({ target, channel, place, chain, copies, wait_ms }, { signal }) => {
+        if (chain !== undefined) {
+          node.channels.publisher.setPublishChain(channel, readChain(chain));
+        }
         const published = await node.blobPublisher.publish(addressOf(target), {
           place,
           channel,

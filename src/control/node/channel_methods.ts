@@ -34,7 +34,8 @@ import {
 import { resolvePeer } from "./peer_ref.ts";
 
 const NAME = v.pipe(v.string(), v.minLength(1), v.maxLength(CHANNEL_NAME_BYTES_MAX));
-const CHAIN = v.pipe(v.string(), v.maxLength(2 * TOKEN_CHAIN_BYTES_MAX));
+/** A token chain in hex. */
+export const CHAIN = v.pipe(v.string(), v.maxLength(2 * TOKEN_CHAIN_BYTES_MAX));
 const TAGS = v.optional(v.pipe(v.array(v.string()), v.maxLength(TAGS_REQUIRED_MAX)), []);
 const WHOLE = v.pipe(v.number(), v.integer(), v.minValue(1));
 
@@ -252,7 +253,8 @@ function readEvent(text: string, encoding: "utf8" | "base64"): Uint8Array {
   }
 }
 
-function readChain(hex: string): Uint8Array {
+/** The bytes of a {@linkcode CHAIN}. */
+export function readChain(hex: string): Uint8Array {
   const chain = fromHex(hex);
   if (chain !== undefined) return chain;
   throw new NetError("usage", "Cannot use token: it is no hex", {
