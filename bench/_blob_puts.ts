@@ -12,7 +12,10 @@ const MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** Keys of the results with their values; prints each step with its spread. */
 export async function measureBlobPuts(rounds: number): Promise<Record<string, number>> {
-  const folder = await Deno.makeTempDir({ prefix: "net-bench-blob-", dir: Deno.cwd() + "/build" });
+  // Beside the program, not in a temporary folder, which may be memory.
+  const build = new URL("../build", import.meta.url).pathname;
+  await Deno.mkdir(build, { recursive: true });
+  const folder = await Deno.makeTempDir({ prefix: "net-bench-blob-", dir: build });
   try {
     const large = `${folder}/large`;
     const small = `${folder}/small`;
