@@ -110,6 +110,8 @@ Deno.test("five nodes: copies are taken, told, found over hops, and outlive two 
     assert.deepEqual([waited.done, (waited.receipt as Row).copies], [true, 1]);
     const stat = await first.home.json(["log", "stat", "films"]);
     assert.equal(stat.persisted_seq, 1);
+    const sent = await first.home.json(["channel", "publish", "news", "--blob", film]);
+    assert.deepEqual([sent.address, sent.seq, sent.delivered], [appended.address, null, 0]);
   });
 
   await t.step("a receipt is never more than what was reached", async () => {
