@@ -11,7 +11,7 @@ import type { BlobRef, ManifestRef, SmallRef } from "../blob_ref.ts";
 import { CHUNK_BYTES, CHUNK_BYTES_MAX } from "../limits.ts";
 import type { Stripe } from "../tree/tree_node.ts";
 import { type ByteRange, type NodePlace, walkTreeChunks } from "../tree/tree_walk.ts";
-import type { WorkPool } from "../work/mod.ts";
+import { StepTurns, type WorkPool } from "../work/mod.ts";
 import type { ChunkReader } from "./chunk_reader.ts";
 import type { TreeNodeCache } from "./node_cache.ts";
 import { readAhead, type ReadAheadItem } from "./_read_ahead.ts";
@@ -90,7 +90,10 @@ export async function* readBlob(
     sharesTwins: onUsed === undefined,
     signal,
   });
+  // A hostile tree may list the same byte a hundred million times.
+  const turns = new StepTurns();
   for await (const [{ offset, from, to }, bytes] of ahead) {
+    await turns.step();
     yield { bytes: bytes.subarray(from, to), offset: offset + BigInt(from) };
     onUsed?.(bytes);
   }

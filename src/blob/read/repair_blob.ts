@@ -12,7 +12,7 @@ import {
 } from "../erasure/repair.ts";
 import type { Stripe } from "../tree/tree_node.ts";
 import { walkTreeNodes } from "../tree/tree_walk.ts";
-import type { WorkPool } from "../work/mod.ts";
+import { StepTurns, type WorkPool } from "../work/mod.ts";
 import type { ChunkReader } from "./chunk_reader.ts";
 
 /** What a repair did. */
@@ -79,6 +79,7 @@ export async function repairBlob(
 class BlobRepair {
   readonly report = emptyBlobRepairReport();
   readonly #options: RepairBlobOptions;
+  readonly #turns = new StepTurns();
   #doneBytes = 0;
 
   constructor(options: RepairBlobOptions) {
@@ -95,6 +96,7 @@ class BlobRepair {
     const { near, signal } = this.#options;
     for (const { hash, size } of chunks) {
       signal?.throwIfAborted();
+      await this.#turns.step();
       const isHere = await near.read(hash, size, signal) !== undefined;
       if (!isHere && await this.#fetch({ hash, size }) === undefined) {
         this.report.chunksMissing += 1;
@@ -105,6 +107,8 @@ class BlobRepair {
 
   async repairStripe(stripe: Stripe): Promise<void> {
     const { report } = this;
+    this.#options.signal?.throwIfAborted();
+    await this.#turns.step();
     if (stripe.encoding.kind === "replicated") {
       await repairStripe(stripe, report, this.#treeOptions());
       await this.ensure(stripe.chunks);

@@ -338,6 +338,20 @@ export async function updateInTurns(hash: Blake3, bytes: Uint8Array): Promise<vo
   }
 }
 
+/** Steps of a loop that may never wait for anything, between two turns of the event loop. */
+const STEPS_PER_TURN = 32;
+
+/** Gives the event loop a turn now and then in a loop over chunks, which may be tiny and all in memory. */
+export class StepTurns {
+  #steps = 0;
+
+  /** Counts a step; waits when it is time for a turn. */
+  step(): Promise<void> | undefined {
+    this.#steps += 1;
+    return this.#steps % STEPS_PER_TURN === 0 ? nextTurn() : undefined;
+  }
+}
+
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => systemClock.soon(resolve));
 }

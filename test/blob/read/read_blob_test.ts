@@ -367,3 +367,38 @@ Deno.test("RepairOnRead writes what was restored, once a minute for a stripe", a
   assert.equal(repairs.counters.blob_read_repairs_failed_total, 1);
   assert.equal(repairs.counters.blob_read_repaired_chunks_total, 1);
 });
+
+Deno.test("readBlob() of a tree that lists one byte two million times can be stopped", async () => {
+  const chunks = new Map<string, Uint8Array>();
+  const keep = (bytes: Uint8Array) => {
+    const hash = blake3(bytes);
+    chunks.set(toHex(hash), bytes);
+    return hash;
+  };
+  const byte = keep(Uint8Array.of(7));
+  const listed = Array.from({ length: 128 }, () => ({ hash: byte, size: 1 }));
+  let root = keep(encodeTreeNode({ kind: "leaf", chunks: listed }));
+  for (let depth = 2; depth <= 3; depth++) {
+    const child = { hash: root, size: 128n ** BigInt(depth - 1) };
+    const children = Array.from({ length: 128 }, () => child);
+    root = keep(encodeTreeNode({ kind: "internal", children }));
+  }
+  const ref: TreeRef = {
+    kind: "tree",
+    uri: "",
+    encoding: REPLICATED,
+    rootHash: root,
+    size: 128n ** 3n,
+    depth: 3,
+  };
+  const abort = new AbortController();
+  setImmediate(() => abort.abort(new Error("enough")));
+  let length = 0;
+  const reading = (async () => {
+    for await (const piece of readBlob(ref, { ...readerOf(chunks), signal: abort.signal })) {
+      length += piece.bytes.length;
+    }
+  })();
+  await assert.rejects(reading, /enough/);
+  assert.ok(length < 1_000, String(length));
+});
