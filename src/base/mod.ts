@@ -7,6 +7,7 @@ export * from "./errors.ts";
 export * from "./ip_address.ts";
 export * from "./pair_map.ts";
 export * from "./pause.ts";
+export * from "./paced_write.ts";
 export * from "./postcard.ts";
 export * from "./rate_table.ts";
 export * from "./subnet_id.ts";

@@ -8,6 +8,7 @@ import { existsSync, statfsSync } from "node:fs";
 import { type FastWriter, openFastWriter } from "./_libc_writes.ts";
 import type { Disk, DiskEntry, DiskFile, DiskOpenOptions, DiskRoom } from "./disk.ts";
 import { isMissing } from "./errors.ts";
+import { PacedWriter } from "./paced_write.ts";
 
 /** Only the owner reads what is in a log. */
 const FILE_MODE = 0o600;
@@ -42,6 +43,7 @@ class SystemFile implements DiskFile {
   #position = 0;
   #smallWrites = 0;
   #fast: FastWriter | undefined;
+  readonly #writer = new PacedWriter();
 
   constructor(path: string, { create, createNew, readOnly }: DiskOpenOptions) {
     this.#path = path;
@@ -95,11 +97,8 @@ class SystemFile implements DiskFile {
 
   async writeAside(offset: number, bytes: Uint8Array): Promise<void> {
     this.#seek(offset);
-    for (let done = 0; done < bytes.length;) {
-      const count = await this.#file.write(bytes.subarray(done));
-      done += count;
-      this.#position += count;
-    }
+    await this.#writer.write(this.#file, bytes);
+    this.#position += bytes.length;
   }
 
   truncate(size: number): void {

@@ -8,6 +8,7 @@ import {
   isMissing,
   isNoSpace,
   NetError,
+  PacedWriter,
   type RandomBytes,
   toHex,
   toNetError,
@@ -19,13 +20,6 @@ import { syncFolder } from "./file_chunk_store.ts";
 const NAME_BYTES_MAX = 200;
 
 const RANDOM_BYTES = 8;
-
-/** Written at once: 0.3 ms as a rule. */
-const PIECE_BYTES = 1024 * 1024;
-
-/** After a write that took longer, so many bytes are written aside, where nobody waits for them. */
-const SLOW_WRITE_MS = 5;
-const ASIDE_BYTES = 64 * 1024 * 1024;
 
 /** Entries of a folder looked through for dead parts. */
 const ENTRIES_MAX = 100_000;
@@ -82,8 +76,7 @@ class PartFile implements OutputFile {
   readonly #part: Part;
   readonly #isOverwriting: boolean;
   #isEnded = false;
-  /** Bytes yet to be written by a thread, since the disk did not keep up. */
-  #asideBytes = 0;
+  readonly #writer = new PacedWriter();
 
   constructor(path: string, folder: string, part: Part, isOverwriting: boolean) {
     this.#path = path;
@@ -95,21 +88,8 @@ class PartFile implements OutputFile {
   readonly keepsBytes = false;
 
   async write(bytes: Uint8Array): Promise<void> {
-    const { file } = this.#part;
     try {
-      for (let at = 0; at < bytes.length;) {
-        const piece = bytes.subarray(at, at + PIECE_BYTES);
-        if (this.#asideBytes > 0) {
-          const count = await file.write(piece);
-          this.#asideBytes -= count;
-          at += count;
-          continue;
-        }
-        // Into the cache of the system this takes a fraction of what handing it to a thread costs.
-        const startMs = performance.now();
-        at += file.writeSync(piece);
-        if (performance.now() - startMs > SLOW_WRITE_MS) this.#asideBytes = ASIDE_BYTES;
-      }
+      await this.#writer.write(this.#part.file, bytes);
     } catch (error) {
       throw toOutputError(error, this.#path);
     }
