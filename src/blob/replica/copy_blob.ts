@@ -3,7 +3,8 @@
  * every chunk, every node of its tree, its parity, and for a folder the content of its files (promise 55).
  *
  * Everything is verified again, also what is here already, and the whole against the address where that is the
- * hash of the whole. What came stays in the store when it ends early: the next try goes on from there.
+ * hash of the whole. What came stays in the store when it ends early: the next try goes on from there. Of what turned
+ * out not to be what was announced nothing stays: whoever asks must not fill a disk with it.
  */
 import { concatBytes, equalBytes, NetError } from "../../base/mod.ts";
 import { createBlake3 } from "../../core/crypto/mod.ts";
@@ -35,6 +36,8 @@ export interface CopyBlobOptions {
   readonly address: Uint8Array;
   readonly ref: BlobRef;
   readonly isDirectory: boolean;
+  /** Bytes that may come to the store; who asked said that it takes so many. */
+  readonly bytesMax: number;
   /** Told of the bytes that are there, those of nodes and parity included. */
   readonly onBytes?: (doneBytes: number) => void;
   readonly signal: AbortSignal;
@@ -57,8 +60,9 @@ export async function copyBlob(deps: CopyBlobDeps, options: CopyBlobOptions): Pr
   try {
     const copier = new BlobCopier(deps, options, draft);
     return await copier.run();
-  } finally {
-    await draft.abort({ keepChunks: true });
+  } catch (error) {
+    await draft.abort({ keepChunks: !(error instanceof NotWhole) });
+    throw error;
   }
 }
 
@@ -68,6 +72,8 @@ class BlobCopier {
   readonly #draft: BlobDraft;
   readonly #chunks: ChunkRef[] = [];
   #doneBytes = 0;
+  /** Bytes that came to the store. */
+  #takenBytes = 0;
 
   constructor(deps: CopyBlobDeps, options: CopyBlobOptions, draft: BlobDraft) {
     this.#deps = deps;
@@ -170,7 +176,12 @@ class BlobCopier {
     }
     const expectedBytes = size === 0 ? undefined : size;
     const bytes = await fetch(hash, { expectedBytes, signal });
-    await this.#draft.putChunk(hash, bytes);
+    // The same content twice takes room once. What is on its way when it is too much is no more than a window.
+    if (await this.#draft.putChunk(hash, bytes) === "stored") this.#takenBytes += bytes.length;
+    const { bytesMax } = this.#options;
+    if (this.#takenBytes > bytesMax) {
+      throw notWhole(`it takes more than the ${bytesMax} bytes that were announced`);
+    }
     return bytes;
   }
 }
@@ -192,8 +203,11 @@ function* leavesOf(
   }
 }
 
+/** It is not what was announced. */
+class NotWhole extends NetError {}
+
 function notWhole(why: string): NetError {
-  return new NetError("integrity", `Cannot take copy of blob: ${why}`, {
+  return new NotWhole("integrity", `Cannot take copy of blob: ${why}`, {
     next: "take it from another node",
   });
 }

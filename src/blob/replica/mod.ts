@@ -1,6 +1,7 @@
 /** Who holds what, and copies on purpose (`dataforts.md` 9, 15): what is said, chosen and asked. */
 export * from "./copies_watch.ts";
 export * from "./copy_blob.ts";
+export * from "./copy_bytes.ts";
 export * from "./copy_wire.ts";
 export * from "./holder_tags.ts";
 export {

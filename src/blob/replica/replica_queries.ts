@@ -63,15 +63,31 @@ export async function listUnwished(db: LedgerDb, limit: number): Promise<Uint8Ar
   return rows.map(({ address }) => address);
 }
 
-/** How many wishes there are, and the bytes of blobs that are here because others asked. */
-export async function countCopies(
-  db: LedgerDb,
-): Promise<{ readonly wishes: number; readonly replicaBytes: number }> {
+/** How many wishes there are. */
+export async function countWishes(db: LedgerDb): Promise<number> {
   const { wishes } = await db.selectFrom("copy_wish")
     .select((is) => is.fn.countAll<number>().as("wishes")).executeTakeFirstOrThrow();
-  const { bytes } = await db.selectFrom("blob").where("origin", "=", "replica")
+  return wishes;
+}
+
+/**
+ * Blobs that are here because others asked: the bytes of the plain ones, and those that take more than their size
+ * says, because they have nodes, parity or files.
+ */
+export async function listCopiesTaken(db: LedgerDb): Promise<{
+  readonly plainBytes: number;
+  readonly others: readonly { readonly address: Uint8Array; readonly chunkCount: number }[];
+}> {
+  const taken = db.selectFrom("blob").where("origin", "=", "replica");
+  const { bytes } = await taken.where("kind", "=", "blob").where("tree_root", "is", null)
     .select((is) => is.fn.sum<number | null>("size").as("bytes")).executeTakeFirstOrThrow();
-  return { wishes, replicaBytes: bytes ?? 0 };
+  const others = await taken.select(["address", "chunk_count"])
+    .where((is) => is.or([is("kind", "=", "directory"), is("tree_root", "is not", null)]))
+    .execute();
+  return {
+    plainBytes: bytes ?? 0,
+    others: others.map(({ address, chunk_count }) => ({ address, chunkCount: chunk_count })),
+  };
 }
 
 /** Notes that nodes have a blob, as of now. */

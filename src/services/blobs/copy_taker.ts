@@ -11,10 +11,11 @@ import {
   type BlobTransfer,
   COPY_SERVICE,
   copyBlob,
+  CopyBytes,
   type CopyRefusal,
   type CopyReply,
   type CopyRequest,
-  countCopies,
+  countWishes,
   decodeBlobRef,
   decodeCopyRequest,
   encodeCopyReply,
@@ -84,12 +85,14 @@ export class CopyTaker {
   };
   readonly #refused = new Map<CopyRefusal, number>();
   readonly #waiting: (() => void)[] = [];
+  readonly #copyBytes: CopyBytes;
   #running = 0;
   /** Bytes of copies under way, which the store does not count yet. */
   #reservedBytes = 0;
 
   constructor(deps: CopyTakerDeps) {
     this.#deps = deps;
+    this.#copyBytes = new CopyBytes(deps.db);
   }
 
   /** All that was counted. */
@@ -101,6 +104,12 @@ export class CopyTaker {
     };
     for (const [reason, count] of this.#refused) counters[`refused_${reason}_total`] = count;
     return counters;
+  }
+
+  /** How many blobs have their copies seen to, and the bytes of copies that are here because others asked. */
+  async totals(): Promise<{ readonly wishes: number; readonly replicaBytes: number }> {
+    const wishes = await countWishes(this.#deps.db);
+    return { wishes, replicaBytes: await this.#copyBytes.count() };
   }
 
   /** Serves requests until the result is closed. */
@@ -199,7 +208,9 @@ export class CopyTaker {
       hash: Uint8Array,
       options: { readonly expectedBytes?: number; readonly signal: AbortSignal },
     ) => (await transfer.fetchChunk(hash, { ...options, book, blobHash: address })).bytes;
-    const stored = await copyBlob({ store, fetch }, { address, ref, isDirectory, onBytes, signal });
+    const bytesMax = Number(request.sizeBytes);
+    const options = { address, ref, isDirectory, bytesMax, onBytes, signal };
+    const stored = await copyBlob({ store, fetch }, options);
     const nowMs = clock.wallMs();
     if (copies > 0) {
       await writeWish(db, { address, copies, sinceMs: nowMs });
@@ -219,12 +230,12 @@ export class CopyTaker {
   }
 
   async #whyNot(sizeBytes: number): Promise<CopyRefusal | undefined> {
-    const { policy, isHealthy, store, db } = this.#deps;
+    const { policy, isHealthy, store } = this.#deps;
     const { isAccepting, capBytes } = policy();
     if (!isAccepting) return "not_accepting";
     if (!isHealthy()) return "unhealthy";
     if (this.#running + this.#waiting.length >= TAKING_MAX + WAITING_MAX) return "busy";
-    const { wishes, replicaBytes } = await countCopies(db);
+    const { wishes, replicaBytes } = await this.totals();
     const neededBytes = sizeBytes + this.#reservedBytes;
     const hasRoom = neededBytes <= store.room().freeBytes &&
       replicaBytes + neededBytes <= capBytes && wishes < WISHES_MAX;
@@ -245,6 +256,8 @@ export class CopyTaker {
       await promise;
       const at = this.#waiting.indexOf(resolve);
       if (at >= 0) this.#waiting.splice(at, 1);
+      // It may have been woken in the moment it was given up: then it is the next one's turn.
+      if (signal.aborted) this.#waiting.shift()?.();
       signal.throwIfAborted();
     }
     signal.throwIfAborted();

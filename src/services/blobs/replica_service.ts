@@ -6,7 +6,6 @@ import { type Clock, NetError, type RandomBytes, repeat } from "../../base/mod.t
 import {
   type BlobStore,
   type BlobTransfer,
-  countCopies,
   deleteWish,
   listHeldRoots,
   listWishes,
@@ -192,7 +191,7 @@ export class ReplicaService implements Service {
 
   async #count(): Promise<void> {
     try {
-      this.#totals = await countCopies(this.#deps.ledger.db);
+      this.#totals = await this.#taker.totals();
     } catch {
       // A ledger that can't be read says so elsewhere; the figures of before stay.
     }

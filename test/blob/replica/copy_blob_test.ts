@@ -4,6 +4,7 @@ import {
   type BlobStore,
   CHUNK_BYTES,
   copyBlob,
+  countBlobBytes,
   createBlobStore,
   createMemoryChunkStore,
   encodeBlobRef,
@@ -31,7 +32,11 @@ interface Pair {
   readonly fetched: string[];
   copy(
     blob: Pick<StoredBlob, "hash" | "ref">,
-    options?: { readonly isDirectory?: boolean; readonly signal?: AbortSignal },
+    options?: {
+      readonly isDirectory?: boolean;
+      readonly bytesMax?: number;
+      readonly signal?: AbortSignal;
+    },
   ): Promise<StoredBlob>;
   /** In place of what the source would give. */
   answer: (hash: Uint8Array) => Promise<Uint8Array>;
@@ -66,6 +71,7 @@ async function withPair(action: (pair: Pair) => Promise<void>): Promise<void> {
         address: hash,
         ref,
         isDirectory: options.isDirectory ?? false,
+        bytesMax: options.bytesMax ?? 64 * CHUNK_BYTES,
         signal: options.signal ?? new AbortController().signal,
       }),
   };
@@ -178,4 +184,27 @@ Deno.test("copyBlob() that ends early goes on from what it had", () =>
     assert.deepEqual(fetched.filter((hash) => before.has(hash)), []);
     const signal = AbortSignal.abort(new Error("enough"));
     await assert.rejects(copy(stored, { signal }), /enough/);
+  }));
+
+Deno.test("copyBlob() takes no more bytes than were announced, and keeps none of those", () =>
+  withPair(async ({ from, to, copy, fetched }) => {
+    const stored = await from.store.put(sourceOf(bytesOf(200_000)), { form: CODED });
+    const bytesMax = await countBlobBytes(from.ledger.db, stored.hash);
+    await assert.rejects(copy(stored, { bytesMax: 20_000 }), { code: "integrity" });
+    // What was on its way when it was noticed is no more than a window.
+    assert.ok(fetched.length <= 40, `${fetched.length} chunks were fetched`);
+    assert.equal(to.store.room().usedBytes, 0);
+    await copy(stored, { bytesMax });
+    // Content that is there again and again takes room once.
+    const same = await from.store.put(sourceOf(new Uint8Array(3 * CHUNK_BYTES)));
+    await copy(same, { bytesMax: CHUNK_BYTES });
+  }));
+
+Deno.test("copyBlob() keeps nothing of what turned out to be another blob", () =>
+  withPair(async ({ from, to, copy }) => {
+    const { ref, hash } = await from.store.put(sourceOf(bytesOf(CHUNK_BYTES + 9)));
+    await assert.rejects(copy({ hash: hash.map((byte) => byte ^ 255), ref }), {
+      code: "integrity",
+    });
+    assert.equal(to.store.room().usedBytes, 0);
   }));
