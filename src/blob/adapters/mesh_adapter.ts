@@ -2,14 +2,16 @@
  * The node's own store as an adapter, scheme `mesh` (`dataforts.md` 7 and 8).
  *
  * It knows what is here; nothing is fetched from peers. A blob longer than a chunk is kept in chunks, whatever its
- * reference says: it is found by the hash of the whole. Deleting does nothing: chunks are collected.
+ * reference says: it is found by the hash of the whole. Of a tree ranges are given, not the whole at once. Deleting
+ * does nothing: chunks are collected.
  */
-import { equalBytes } from "../../base/mod.ts";
+import { equalBytes, NetError } from "../../base/mod.ts";
 import { blake3 } from "../../core/crypto/mod.ts";
-import { formatAddress } from "../address.ts";
 import type { BlobRef, ChunkRef, ManifestRef, SmallRef } from "../blob_ref.ts";
 import type { BlobStore } from "../blob_store.ts";
 import type { ByteSource } from "../byte_source.ts";
+import { CHUNK_BYTES } from "../limits.ts";
+import { type ChunkReader, readBlob } from "../read/mod.ts";
 import {
   type AdapterCallOptions,
   type BlobAdapter,
@@ -41,10 +43,12 @@ class MeshAdapter implements BlobAdapter {
   readonly schemes = ["mesh"];
   readonly id: string;
   readonly #store: MeshAdapterDeps["store"];
+  readonly #reader: ChunkReader;
 
   constructor(id: string, store: MeshAdapterDeps["store"]) {
     this.id = id;
     this.#store = store;
+    this.#reader = { read: (hash) => store.readChunk(hash) };
   }
 
   async store(ref: BlobRef, bytes: Uint8Array, options: AdapterCallOptions = {}): Promise<void> {
@@ -75,10 +79,11 @@ class MeshAdapter implements BlobAdapter {
   }
 
   async fetch(ref: BlobRef, { signal }: AdapterCallOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-    const chunks = await this.#chunksOf(ref);
-    const size = sizeOf(chunks);
+    if (ref.kind === "tree") throw noTree("fetch");
+    const own = await this.#ownRef(ref);
+    const size = Number(own.size);
     if (size > MESH_FETCH_BYTES_MAX) throw tooMuch(size, MESH_FETCH_BYTES_MAX);
-    return await this.#read(ref, chunks, 0, size, signal);
+    return await this.#read(own, 0, size, signal);
   }
 
   async fetchRange(
@@ -90,25 +95,27 @@ class MeshAdapter implements BlobAdapter {
     requireRange(start, end);
     if (start === end) return new Uint8Array(0);
     if (end - start > MESH_RANGE_BYTES_MAX) throw tooMuch(end - start, MESH_RANGE_BYTES_MAX);
-    const chunks = await this.#chunksOf(ref);
-    requireRange(start, end, sizeOf(chunks));
-    return await this.#read(ref, chunks, start, end, signal);
+    const own = await this.#ownRef(ref);
+    requireRange(start, end, Number(own.size));
+    return await this.#read(own, start, end, signal);
   }
 
   async *fetchStream(
     ref: BlobRef,
     { signal }: AdapterCallOptions = {},
   ): AsyncGenerator<Uint8Array> {
-    for (const chunk of await this.#chunksOf(ref)) {
-      signal?.throwIfAborted();
-      yield await this.#readChunk(ref, chunk);
+    const own = await this.#ownRef(ref);
+    try {
+      for await (const { bytes } of readBlob(own, { reader: this.#reader, signal })) yield bytes;
+    } catch (error) {
+      throw toAdapterError(error, own);
     }
   }
 
   async exists(ref: BlobRef): Promise<boolean> {
-    if (ref.kind === "tree") return await this.#store.hasChunk(ref.rootHash) !== undefined;
     try {
-      for (const { hash } of await this.#chunksOf(ref)) {
+      const own = await this.#ownRef(ref);
+      for (const { hash } of chunksToFind(own)) {
         if (await this.#store.hasChunk(hash) === undefined) return false;
       }
       return true;
@@ -123,6 +130,16 @@ class MeshAdapter implements BlobAdapter {
   }
 
   async #storeManifest(ref: ManifestRef, bytes: Uint8Array): Promise<void> {
+    if (ref.encoding.kind !== "replicated") {
+      throw new BlobAdapterError("decode", "Cannot store blob: only trees have parity");
+    }
+    if (bytes.length <= CHUNK_BYTES) {
+      throw new BlobAdapterError(
+        "decode",
+        `Cannot store blob: it has ${bytes.length} bytes, of which no manifest is made`,
+        { next: "use a reference of one chunk" },
+      );
+    }
     // Everything is looked at before anything is written.
     const pieces = [...piecesOf(ref.chunks, bytes)];
     for (const { chunk, piece } of pieces) {
@@ -139,48 +156,46 @@ class MeshAdapter implements BlobAdapter {
     }
   }
 
-  /** The chunks of a blob that is here. */
-  async #chunksOf(ref: BlobRef): Promise<readonly ChunkRef[]> {
-    if (ref.kind === "tree") throw noTree("read");
-    if (ref.kind === "manifest") return ref.chunks;
+  /** The reference by which the blob is kept here; the size of a Small is that of its chunk. */
+  async #ownRef(ref: BlobRef): Promise<BlobRef> {
+    if (ref.kind !== "small") return ref;
     const size = await this.#store.hasChunk(ref.hash);
-    if (size !== undefined) return [{ hash: ref.hash, size }];
+    if (size !== undefined) return { ...ref, size };
     const own = await this.#store.resolve(ref.hash);
-    if (own?.kind === "manifest") return own.chunks;
-    throw blobNotFound(ref);
+    if (own === undefined || own.kind === "small") throw blobNotFound(ref);
+    return own;
   }
 
   async #read(
     ref: BlobRef,
-    chunks: readonly ChunkRef[],
     start: number,
     end: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const taken = new Uint8Array(end - start);
-    let at = 0;
-    for (const chunk of chunks) {
-      const [from, to] = [Math.max(start - at, 0), Math.min(end - at, chunk.size)];
-      if (from < to) {
-        signal?.throwIfAborted();
-        const bytes = await this.#readChunk(ref, chunk);
-        taken.set(bytes.subarray(from, to), at + from - start);
+    const range = { start: BigInt(start), end: BigInt(end) };
+    try {
+      for await (const piece of readBlob(ref, { reader: this.#reader, range, signal })) {
+        taken.set(piece.bytes, Number(piece.offset) - start);
       }
-      at += chunk.size;
+    } catch (error) {
+      throw toAdapterError(error, ref);
     }
     return taken;
   }
+}
 
-  async #readChunk(ref: BlobRef, chunk: ChunkRef): Promise<Uint8Array> {
-    const bytes = await this.#store.readChunk(chunk.hash);
-    if (bytes === undefined) throw blobNotFound(ref);
-    if (bytes.length === chunk.size) return bytes;
-    throw new BlobAdapterError(
-      "decode",
-      `Cannot use chunk ${formatAddress(chunk.hash)}: it has ${bytes.length} bytes, ` +
-        `its reference says ${chunk.size}`,
-    );
-  }
+/** What must be here for a blob to be here: of a tree its root, which may still lack what is below. */
+function chunksToFind(ref: BlobRef): readonly { readonly hash: Uint8Array }[] {
+  if (ref.kind === "tree") return [{ hash: ref.rootHash }];
+  return ref.kind === "manifest" ? ref.chunks : [ref];
+}
+
+function toAdapterError(error: unknown, ref: BlobRef): unknown {
+  if (!(error instanceof NetError) || error instanceof BlobAdapterError) return error;
+  if (error.code === "not_found") return blobNotFound(ref);
+  if (error.code !== "integrity") return error;
+  return new BlobAdapterError("decode", error.message, { cause: error, next: error.next });
 }
 
 function* piecesOf(
@@ -192,10 +207,6 @@ function* piecesOf(
     yield { chunk, piece: bytes.subarray(at, at + chunk.size) };
     at += chunk.size;
   }
-}
-
-function sizeOf(chunks: readonly ChunkRef[]): number {
-  return chunks.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** Gives bytes once. */
@@ -213,7 +224,7 @@ export function sourceOf(bytes: Uint8Array): ByteSource {
 
 function noTree(action: string): BlobAdapterError {
   return new BlobAdapterError("small_only", `Cannot ${action} a tree at once`, {
-    next: "use net blob get, which reads trees",
+    next: "read it in ranges, or use net blob get",
   });
 }
 

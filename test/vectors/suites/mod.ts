@@ -8,6 +8,7 @@ import { BLOB_DIRECTORY_SUITES } from "./blob_directories.ts";
 import { BLOB_ERASURE_SUITES } from "./blob_erasure.ts";
 import { BLOB_POLICY_SUITES } from "./blob_policy.ts";
 import { BLOB_REF_SUITES } from "./blob_refs.ts";
+import { BLOB_STORE_SUITES } from "./blob_store.ts";
 import { BLOB_TRANSFER_SUITES } from "./blob_transfer.ts";
 import { BLOB_TREE_SUITES } from "./blob_trees.ts";
 import { FOLD_EVENTS_SUITE } from "./cortex.ts";
@@ -65,6 +66,7 @@ export const SUITES: Readonly<Record<string, VectorSuite>> = {
   ...BLOB_TREE_SUITES,
   ...BLOB_ERASURE_SUITES,
   ...BLOB_DIRECTORY_SUITES,
+  ...BLOB_STORE_SUITES,
   ...BLOB_TRANSFER_SUITES,
   ...BLOB_POLICY_SUITES,
   ...BLOB_ADAPTER_SUITES,
