@@ -10,7 +10,15 @@ import { callAdapter, COPY_MS, ID_ARGUMENT } from "./blob_adapter_common.ts";
 import { parseTarget, TARGET_ARGUMENT } from "./blob_common.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
-import { formatTable, listOf, recordOf, textOf } from "./format.ts";
+import {
+  formatBytes,
+  formatDuration,
+  formatTable,
+  listOf,
+  numberOf,
+  recordOf,
+  textOf,
+} from "./format.ts";
 import type { Answer } from "./watch.ts";
 
 const lsCommand = buildCommand<SharedFlags, [], NetContext>({
@@ -31,10 +39,16 @@ function listText(answer: Answer): string {
   const rows = listOf(answer.adapters).map((item) => {
     const { id, kind, schemes, place, error } = recordOf(item);
     const state = textOf(error) === "" ? "ok" : textOf(error);
-    return [textOf(id), textOf(kind), listOf(schemes).map(textOf).join(","), textOf(place), state];
+    return [
+      textOf(id),
+      textOf(kind),
+      listOf(schemes).map(textOf).join(","),
+      textOf(place) || "-",
+      state,
+    ];
   });
   const channels = Object.entries(recordOf(answer.channels));
-  const table = formatTable([["id", "kind", "scheme", "place", "state"], ...rows]);
+  const table = formatTable([["ID", "KIND", "SCHEME", "PLACE", "STATE"], ...rows]);
   const uses = channels.map(([channel, id]) => `${channel} publishes with ${textOf(id)}`);
   return [table, ...uses].join("\n");
 }
@@ -79,7 +93,9 @@ const checkCommand = buildCommand<SharedFlags, [string], NetContext>({
       "blob.adapter_check",
       () => ({ id }),
       (answer) =>
-        `${id} works: stored, read and removed 64 bytes in ${Number(answer.seconds).toFixed(2)} s`,
+        `${id} works: stored, read and removed 64 bytes in ${
+          formatDuration((numberOf(answer.seconds) ?? 0) * 1000)
+        }`,
     );
   },
 });
@@ -136,7 +152,7 @@ const pullCommand = buildCommand<SharedFlags, [string, string], NetContext>({
       "pull",
       "blob.adapter_pull",
       () => ({ id, address }),
-      (answer) => `${textOf(answer.address)}, ${textOf(answer.size)} bytes`,
+      (answer) => `${textOf(answer.address)}, ${formatBytes(numberOf(answer.size) ?? 0)}`,
       COPY_MS,
     );
   },

@@ -1,6 +1,7 @@
 /** `net blob bench`: what puts, gets and codecs make on this machine's store. */
 import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
+import { parseSize } from "../src/config/mod.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
@@ -12,7 +13,7 @@ interface BlobBenchFlags extends SharedFlags {
 }
 
 const MIB = 1024 * 1024;
-const SIZE_MIB_MAX = 4_096;
+const SIZE_MAX = 4_096 * MIB;
 
 /** The verb. */
 export const blobBenchCommand = buildCommand<BlobBenchFlags, [], NetContext>({
@@ -22,11 +23,11 @@ export const blobBenchCommand = buildCommand<BlobBenchFlags, [], NetContext>({
       "Puts random bytes into the store in three forms, reads them back, removes them, " +
       "and runs the codecs alone. Rates are 10^6 bytes of payload a second; what else the machine " +
       "does meanwhile is in them, and a read finds its bytes in the system's cache. See docs/bench.md.\n\n" +
-      "EXAMPLES\n  net blob bench\n  net blob bench --size 1024 --json",
+      "EXAMPLES\n  net blob bench\n  net blob bench --size 1G --json",
   },
   parameters: {
     flags: bareRecord({
-      size: textFlag("MIB", "Size of each put in MiB, 256 without it"),
+      size: textFlag("SIZE", "Size of each put, such as 64M; default: 256M"),
       ...SHARED_FLAGS,
     }),
   },
@@ -51,11 +52,11 @@ export const blobBenchCommand = buildCommand<BlobBenchFlags, [], NetContext>({
 });
 
 function sizeOf(text: string): number {
-  const mib = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (mib >= 1 && mib <= SIZE_MIB_MAX) return mib * MIB;
+  const bytes = parseSize(text);
+  if (bytes !== undefined && bytes >= MIB && bytes <= SIZE_MAX) return bytes;
   throw new NetError(
     "usage",
-    `Cannot use --size: value is "${text}", must be 1 to ${SIZE_MIB_MAX} MiB`,
-    { next: "write for example --size 256" },
+    `Cannot use --size: value is "${text.slice(0, 40)}", must be 1M to 4G`,
+    { next: "write for example --size 256M" },
   );
 }

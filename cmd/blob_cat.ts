@@ -5,6 +5,7 @@ import { parseTarget } from "./blob_common.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
+import { findInFolder, splitFolderTarget } from "./folder_target.ts";
 import { recordOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
@@ -28,7 +29,7 @@ export const blobCatCommand = buildCommand<BlobCatFlags, [string], NetContext>({
       "at the end only, and told by the exit code. net blob get TARGET - verifies all of it first. " +
       "With --json up to 16 MiB come as base64 in one document.\n\n" +
       "EXAMPLES\n  net blob cat b3:ADDRESS | tar x\n  net blob cat b3:ADDRESS --range 0-1023\n" +
-      "  net blob cat b3:ADDRESS --range -100",
+      "  net blob cat b3:ADDRESS --range -100\n  net blob cat b3:ADDRESS/guide/start.md",
   },
   parameters: {
     flags: bareRecord({
@@ -38,16 +39,22 @@ export const blobCatCommand = buildCommand<BlobCatFlags, [string], NetContext>({
     positional: {
       kind: "tuple",
       parameters: [
-        { parse: String, placeholder: "TARGET", brief: "Address (b3:…) or blob reference in hex" },
+        {
+          parse: String,
+          placeholder: "TARGET",
+          brief: "Address (b3:…) or reference in hex, and /PATH for a file of a folder",
+        },
       ],
     },
   },
   async func(flags, targetText) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const target = parseTarget(targetText);
+      const { target: text, path: inner } = splitFolderTarget(targetText);
+      const named = parseTarget(text);
       const node = await connectOrOpen(this, flags, signal);
       const folder = await Deno.makeTempDir({ prefix: "net-cat-" });
       try {
+        const target = await findInFolder(node, named, inner, signal);
         const socket = `${folder}/out`;
         using listener = Deno.listen({ transport: "unix", path: socket });
         const range = flags.range === undefined ? {} : { range: flags.range };

@@ -20,7 +20,7 @@ export const DURABILITY_FLAGS = {
     "best_effort, local (the default: synced here), or N: synced on N other nodes too",
   ),
   replicas: textFlag("N", "Same as --durability N: N other nodes hold it when this ends"),
-  wait: textFlag("DURATION", "How long other nodes may take, such as 30s; a minute when left out"),
+  wait: textFlag("DURATION", "How long other nodes may take, such as 30s; default: 1m"),
 };
 
 /** What counts as stored. */

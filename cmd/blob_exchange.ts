@@ -41,7 +41,7 @@ export const blobExportCommand = buildCommand<ExchangeFlags, string[], NetContex
       kind: "array",
       parameter: {
         parse: String,
-        placeholder: "DIR TARGET",
+        placeholder: "DIR [TARGET...]",
         brief: "Folder to write to, then addresses (b3:…) or references in hex",
       },
       minimum: 1,
@@ -68,7 +68,7 @@ export const blobImportCommand = buildCommand<ExchangeFlags, string[], NetContex
       kind: "array",
       parameter: {
         parse: String,
-        placeholder: "DIR TARGET",
+        placeholder: "DIR [TARGET...]",
         brief: "Folder to read, then addresses (b3:…) or references in hex",
       },
       minimum: 1,

@@ -55,7 +55,7 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
     flags: bareRecord({
       force: switchFlag("Replace a file or folder that exists"),
       dir: switchFlag("It is a folder"),
-      output: textFlag("OUT", "Same as OUT; -o for short"),
+      output: textFlag("OUT", "Same as OUT"),
       from: listFlag("PEER", "Ask only this peer; repeatable"),
       class: choiceFlag(CLASSES, "Whom it makes way for; default: foreground"),
       ...SHARED_FLAGS,
@@ -102,7 +102,7 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
       if (result.kind === "directory") return printGotFolder(output, result, path);
       output.result("blob.get", { ...result, output: path }, () => path);
       const from = listOf(result.from).map(textOf).join(", ");
-      output.note(`${summary("fetched", result)}${from === "" ? "" : ` from ${from}`}`);
+      output.note(`${summary("fetched", result)} from ${from === "" ? "this node" : from}`);
       const localBytes = numberOf(result.local_bytes) ?? 0;
       if (from !== "" && localBytes > 0) {
         output.note(`resumed: ${formatBytes(localBytes)} were here before`);

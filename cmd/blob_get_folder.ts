@@ -51,5 +51,5 @@ export function printGotFolder(
 ): void {
   output.result("blob.get", { ...result, output: path }, () => path);
   const from = listOf(result.from).map(textOf).join(", ");
-  output.note(`${folderSummary("fetched", result)}${from === "" ? "" : ` from ${from}`}`);
+  output.note(`${folderSummary("fetched", result)} from ${from === "" ? "this node" : from}`);
 }

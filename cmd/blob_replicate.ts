@@ -5,13 +5,22 @@ import { parseTarget } from "./blob_common.ts";
 import { readDurability, receiptText, replicate } from "./blob_durability.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
+import {
+  bareRecord,
+  hiddenTextFlag,
+  oneSpelling,
+  SHARED_FLAGS,
+  type SharedFlags,
+  switchFlag,
+  textFlag,
+} from "./flags.ts";
 import { recordOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
 /** Values of its flags. */
 interface ReplicateFlags extends SharedFlags {
   readonly copies?: string;
+  readonly replicas?: string;
   readonly wait?: string;
   readonly once?: boolean;
   readonly forget?: boolean;
@@ -32,7 +41,8 @@ export const blobReplicateCommand = buildCommand<ReplicateFlags, [string], NetCo
   parameters: {
     flags: bareRecord({
       copies: textFlag("N", "Other nodes that shall have it"),
-      wait: textFlag("DURATION", "How long they may take, such as 30s; a minute when left out"),
+      replicas: hiddenTextFlag("N", "Same as --copies"),
+      wait: textFlag("DURATION", "How long they may take, such as 30s; default: 1m"),
       once: switchFlag("Do not see to it afterwards"),
       forget: switchFlag("See to it no more"),
       ...SHARED_FLAGS,
@@ -47,7 +57,8 @@ export const blobReplicateCommand = buildCommand<ReplicateFlags, [string], NetCo
   async func(flags, targetText) {
     await runVerb(this, flags, async ({ output, signal }) => {
       const target = parseTarget(targetText);
-      const { forget = false, copies, once } = flags;
+      const { forget = false, once } = flags;
+      const copies = oneSpelling({ "--copies": flags.copies, "--replicas": flags.replicas });
       if (forget === (copies !== undefined)) {
         throw new NetError("usage", "Cannot replicate: say either --copies N or --forget", {
           next: "write for example --copies 2",

@@ -10,6 +10,10 @@ import { runVerb } from "./verb.ts";
 /** Time to look here and to ask peers. */
 const ANSWER_MS = 30_000;
 
+/** A longer reference is cut where people read it; the reference of a tree is always shorter. */
+const REFERENCE_DIGITS_SHOWN = 512;
+const REFERENCE_HEAD_DIGITS = 32;
+
 /** The verb. */
 export const blobStatCommand = buildCommand<SharedFlags, [string], NetContext>({
   docs: {
@@ -40,7 +44,7 @@ export const blobStatCommand = buildCommand<SharedFlags, [string], NetContext>({
 function fieldsOf(blob: Readonly<Record<string, unknown>>): [string, string][] {
   const fields: [string, string][] = [
     ["address", textOf(blob.address)],
-    ["reference", textOf(blob.blob_ref)],
+    ["reference", referenceText(textOf(blob.blob_ref))],
     ["size", sizeText(numberOf(blob.size) ?? 0)],
     ["form", formText(blob)],
   ];
@@ -61,9 +65,16 @@ function fieldsOf(blob: Readonly<Record<string, unknown>>): [string, string][] {
   return fields;
 }
 
+/** A manifest lists every chunk, so its reference may have thousands of digits. */
+function referenceText(digits: string): string {
+  if (digits.length <= REFERENCE_DIGITS_SHOWN) return digits;
+  const bytes = formatBytes(digits.length / 2);
+  return `${digits.slice(0, REFERENCE_HEAD_DIGITS)}… (${bytes}; all of it with --json)`;
+}
+
 function formText(blob: Readonly<Record<string, unknown>>): string {
   const depth = numberOf(blob.depth);
-  const levels = depth === undefined ? "" : `, ${depth} levels`;
+  const levels = depth === undefined ? "" : `, ${depth} ${depth === 1 ? "level" : "levels"}`;
   return `${textOf(blob.form)}, ${textOf(blob.encoding)}${levels}`;
 }
 

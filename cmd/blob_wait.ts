@@ -24,7 +24,7 @@ export const blobWaitCommand = buildCommand<WaitFlags, [string], NetContext>({
   },
   parameters: {
     flags: bareRecord({
-      wait: textFlag("DURATION", "How long it may take; a minute when left out"),
+      wait: textFlag("DURATION", "How long it may take, such as 30s; default: 1m"),
       ...SHARED_FLAGS,
     }),
     positional: {

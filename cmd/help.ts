@@ -83,7 +83,9 @@ export function verbHelp(verb: Command<NetContext>, prefix: readonly string[]): 
       ? choice
       : "WORD";
     const meaning = isShort ? flag.brief : `${flag.brief}; one of ${words.join(", ")}`;
-    return [`  --${toKebab(name)} ${value}`.trimEnd(), meaning] as const;
+    const letters = Object.entries(verb.parameters.aliases ?? {})
+      .filter(([, target]) => target === name).map(([letter]) => `, -${letter}`).join("");
+    return [`  --${toKebab(name)} ${value}`.trimEnd() + letters, meaning] as const;
   });
   const args = positionals(verb).map(({ word, brief }) => [`  ${word}`, brief] as const);
   return [

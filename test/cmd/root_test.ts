@@ -20,7 +20,8 @@ const BLOB_GET_HELP = `USAGE
 Fetches a blob from this node or from whichever peer has it. The file appears
 under its name only when every byte was verified. A folder that this node knows
 as one is made as a folder, as a whole; of one that only peers have, say so with
---dir or a / behind OUT.
+--dir or a / behind OUT. Chunks come from several nodes at once and stay here: a
+get that was interrupted goes on from them when it is repeated.
 
 EXAMPLES
   net blob get b3:ADDRESS big.iso
@@ -28,6 +29,7 @@ EXAMPLES
   net blob get b3:ADDRESS big.iso --force
   net blob get b3:ADDRESS docs/
   net blob get b3:ADDRESS/guide/start.md
+  net blob get b3:ADDRESS -o big.iso --from 31a5 --class background
 
 ARGUMENTS
   TARGET  Address (b3:…) or reference in hex, and /PATH for a file of a folder
@@ -36,6 +38,10 @@ ARGUMENTS
 FLAGS
   --force             Replace a file or folder that exists
   --dir               It is a folder
+  --output OUT, -o    Same as OUT
+  --from PEER         Ask only this peer; repeatable
+  --class WORD        Whom it makes way for; default: foreground; one of foreground, background,
+                      realtime
   --json              Print one JSON document
   --quiet             Print no progress and no hints
   --timeout DURATION  Give up after this time, such as 500ms, 5s or 2m

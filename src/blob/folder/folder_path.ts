@@ -89,7 +89,7 @@ function isBelow(entry: string, path: string): boolean {
 }
 
 function noManifest(fault: string): NetError {
-  return new NetError("integrity", `Cannot read folder: no manifest, ${fault}`, {
+  return new NetError("integrity", `Cannot read folder: the blob lists no folder (${fault})`, {
     next: "it may be a file: see net blob stat",
   });
 }
@@ -99,7 +99,7 @@ function nothingAt(path: string): NetError {
     "not_found",
     `Cannot find "${path.slice(0, 200)}": the folder has no such path`,
     {
-      next: "see what it has with net blob ls TARGET",
+      next: "see what it has with net blob ls TARGET/",
     },
   );
 }
@@ -109,7 +109,7 @@ function noFile(path: string, what: string): NetError {
     "usage",
     `Cannot read "${path.slice(0, 200)}": it is ${what}, must be a file`,
     {
-      next: "see what is in the folder with net blob ls TARGET",
+      next: "see what is in the folder with net blob ls TARGET/",
     },
   );
 }

@@ -129,9 +129,13 @@ export async function readManifest(
   const decoded = await turns.run(decodeDirManifestSteps(manifest));
   if (decoded.ok) return decoded.entries;
   const version = decoded.version === undefined ? "" : ` ${decoded.version}`;
-  throw new NetError("integrity", `Cannot read folder: no manifest, ${decoded.fault}${version}`, {
-    next: "if it is a file, get it without --dir, to a path without / at its end",
-  });
+  throw new NetError(
+    "integrity",
+    `Cannot read folder: the blob lists no folder (${decoded.fault}${version})`,
+    {
+      next: "if it is a file, get it without --dir, and without / at the end of OUT",
+    },
+  );
 }
 
 class Extraction {

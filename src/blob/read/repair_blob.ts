@@ -151,18 +151,21 @@ class BlobRepair {
   async #fetch(
     { hash, size }: { readonly hash: Uint8Array; readonly size?: number },
   ): Promise<Uint8Array | undefined> {
-    const { far, signal } = this.#options;
+    const { far, store, signal } = this.#options;
+    let bytes: Uint8Array | undefined;
     try {
-      const bytes = await far?.read(hash, size, signal);
-      if (bytes === undefined || (size !== undefined && bytes.length !== size)) return undefined;
-      this.report.chunksFetched += 1;
-      return bytes;
+      bytes = await far?.read(hash, size, signal);
     } catch (error) {
       signal?.throwIfAborted();
       // Nobody has it, or nobody answered: the next chunk may fare better.
       if (error instanceof NetError) return undefined;
       throw error;
     }
+    if (bytes === undefined || (size !== undefined && bytes.length !== size)) return undefined;
+    // A fetch keeps what came without a sync; what a repair counts outlives a loss of power.
+    await store(hash, bytes);
+    this.report.chunksFetched += 1;
+    return bytes;
   }
 
   #treeOptions(): RepairTreeOptions {

@@ -74,7 +74,12 @@ export function blobKeepingMethods(node: Node): readonly Method[] {
         const { what, freedBytes } = await node.keeping.care.remove(parseBlobTarget(target), {
           isForced: force,
         });
-        return { removed: true, what, freed_bytes: freedBytes };
+        return {
+          target: describeTarget(parseBlobTarget(target)),
+          removed: true,
+          what,
+          freed_bytes: freedBytes,
+        };
       },
     }),
   ];

@@ -157,7 +157,8 @@ function reporter(context: CallContext): (progress: BlobProgress) => void {
   };
 }
 
-function describePut({ stored, seconds }: PutResult): object {
+/** What a put of one file or stream answers. */
+export function describePut({ stored, seconds }: PutResult): object {
   return {
     address: stored.address,
     blob_ref: toHex(stored.blobRef),

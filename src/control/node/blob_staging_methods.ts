@@ -3,11 +3,10 @@
  * of puts of files (`dataforts.md` 11); all of them privileged.
  */
 import * as v from "../../schema/mod.ts";
-import { toHex } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
 import type { StagingStatus } from "../../services/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
-import { FORM_WORDS } from "./blob_methods.ts";
+import { describePut, FORM_WORDS } from "./blob_methods.ts";
 
 const TOKEN = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 /** 512 KiB as base64: fits the 1 MiB line. */
@@ -54,13 +53,7 @@ export function blobStagingMethods(node: Node): readonly Method[] {
       params: v.object({ staging: TOKEN }),
       handle: async ({ staging }) => {
         const { stored, seconds } = await node.blobs.finalizeStaging(staging);
-        return {
-          address: stored.address,
-          blob_ref: toHex(stored.blobRef),
-          size: stored.size,
-          chunks: stored.chunkCount,
-          seconds,
-        };
+        return describePut({ stored, seconds });
       },
     }),
     defineMethod({

@@ -19,7 +19,8 @@ export function notHere(target: BlobTarget): NetError {
     "not_found",
     `Cannot find ${describeTarget(target)}: this node has no such blob`,
     {
-      next: "list what is here with net blob ls, or get it from a peer with net blob get",
+      next:
+        "list what is here with net blob ls; net blob put of a file that was got lists it here, too",
     },
   );
 }

@@ -2,7 +2,7 @@
  * Blobs to and from folders that other programs use: the store of the Rust core, or plain files
  * (`dataforts.md` 7, 8). Has no life of its own.
  */
-import { type Clock, NetError, toHex } from "../../base/mod.ts";
+import { type Clock, NetError, toHex, toNetError } from "../../base/mod.ts";
 import {
   type BlobRecord,
   type ChunkFolder,
@@ -57,6 +57,26 @@ export interface ImportResult {
 const FAILURES_MAX = 1_000;
 const LIST_PAGE = 1_000;
 
+/** @throws NetError `not_found` when there is nothing at the path, `usage` when it is no folder. */
+async function requireFolder(path: string): Promise<void> {
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) {
+      throw toNetError(error, `Cannot read folder "${path}"`);
+    }
+    throw new NetError("not_found", `Cannot read folder "${path}": there is none`, {
+      cause: error,
+      next: "give the folder that net blob export wrote, or the data folder of a Rust core",
+    });
+  }
+  if (info.isDirectory) return;
+  throw new NetError("usage", `Cannot read folder "${path}": it is no folder`, {
+    next: "give the folder that net blob export wrote; a file is stored with net blob put",
+  });
+}
+
 /** Exports and imports of one store. */
 export class ExchangeService {
   readonly #deps: ExchangeServiceDeps;
@@ -97,13 +117,14 @@ export class ExchangeService {
    *
    * @param targets Addresses that the folder has a note of, or references; `undefined` for all there are notes of,
    * or, where there are none, every chunk as a blob of its own.
-   * @throws NetError `no_space`, what the folder throws, the signal's reason. A blob that is not whole is reported.
+   * @throws NetError `not_found` without the folder, `no_space`, what the folder throws, the signal's reason. A blob that is not whole is reported.
    */
   async import(
     path: string,
     targets: readonly string[] | undefined,
     options: ExchangeOptions = {},
   ): Promise<ImportResult> {
+    await requireFolder(path);
     const format = options.format ?? await detectChunkFolder(path);
     await using folder = await this.#open(path, format);
     const stored: StoredBlob[] = [];
@@ -155,7 +176,8 @@ export class ExchangeService {
           "not_found",
           `Cannot export ${text.slice(0, 80)}: this node has no such blob`,
           {
-            next: "list what is here with net blob ls, or get it from a peer with net blob get",
+            next:
+              "list what is here with net blob ls; net blob put of a file that was got lists it here, too",
           },
         );
       }
