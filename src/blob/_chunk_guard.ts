@@ -4,6 +4,9 @@
  */
 import { toHex } from "../base/mod.ts";
 
+/** Uses that end in one go: some milliseconds. */
+const RELEASES_AT_ONCE = 8_192;
+
 /** Who uses chunks, and which are being removed. */
 export class ChunkGuard {
   /** Uses by hash. */
@@ -24,9 +27,9 @@ export class ChunkGuard {
   }
 
   /** The same for many. */
-  async useMany(chunks: Iterable<{ readonly hash: Uint8Array }>): Promise<void> {
+  async useMany(hashes: Iterable<Uint8Array>): Promise<void> {
     const removals: Promise<unknown>[] = [];
-    for (const { hash } of chunks) {
+    for (const hash of hashes) {
       const key = toHex(hash);
       this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
       const removal = this.#removals.get(key);
@@ -42,6 +45,18 @@ export class ChunkGuard {
       const count = (this.#uses.get(key) ?? 1) - 1;
       if (count > 0) this.#uses.set(key, count);
       else this.#uses.delete(key);
+    }
+  }
+
+  /**
+   * Ends one use of each of very many.
+   *
+   * @param pause Called again and again, so that other work has its turn.
+   */
+  async releaseMany(hashes: readonly Uint8Array[], pause: () => Promise<void>): Promise<void> {
+    for (let start = 0; start < hashes.length; start += RELEASES_AT_ONCE) {
+      if (start > 0) await pause();
+      this.release(hashes.slice(start, start + RELEASES_AT_ONCE));
     }
   }
 

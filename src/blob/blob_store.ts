@@ -127,6 +127,9 @@ export const LIST_LIMIT_MAX = 1_000;
 /** Owners that are listed. */
 const HOLD_OWNERS_MAX = 100_000;
 
+/** Chunks held in one transaction: whoever else needs the ledger waits no longer than for those. */
+const HOLDS_AT_ONCE = 4_096;
+
 /** Blobs that a filter looks at in one go. */
 const LIST_PART = 2_000;
 
@@ -239,12 +242,18 @@ export interface BlobStore {
   adoptStrangers(options?: { readonly signal?: AbortSignal }): Promise<number>;
   /** Writes what may wait in memory to the ledger. */
   settle(): Promise<void>;
-  /** Makes a blob that this process put without syncing it survive a loss of power; nothing to do for others. */
+  /** Makes a blob that was put without syncing it survive a loss of power, by this process or one before. */
   sync(address: Uint8Array): Promise<void>;
 }
 
+/** Chunks looked at between two pauses. */
+const SYNC_PAUSE = 64;
+
 /** Blobs put without syncing them that are known as such; one more, and the oldest is synced. */
 const UNSYNCED_MAX = 4_096;
+
+/** Blobs known to be synced, about 150 B each; of another one each chunk is looked at. */
+const SYNCED_MAX = 4_096;
 
 /** Creates the store over an open ledger and chunk store. */
 export function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
@@ -259,11 +268,14 @@ class LedgerBlobStore implements BlobStore {
   readonly #auditor: Auditor;
   /** Blobs that were put without syncing them, oldest first, by address in hex. */
   readonly #unsynced = new Set<string>();
+  /** Blobs that need no sync any more, oldest first. */
+  readonly #synced = new Set<string>();
   readonly #roomMaker: RoomMaker;
   #dropping: Promise<unknown> = Promise.resolve();
 
   constructor(deps: BlobStoreDeps) {
     this.#deps = deps;
+
     const keeper = this.#keeper = new ChunkKeeper({
       ...deps,
       makeRoom: (bytes) => this.#roomMaker.make(bytes),
@@ -301,6 +313,7 @@ class LedgerBlobStore implements BlobStore {
       putMany: (chunks) => isSynced ? keeper.putMany(chunks) : Promise.resolve([]),
       keepChunk: (hash) => isSynced ? this.#deps.chunks.keep(hash) : this.#deps.chunks.has(hash),
       record: (blob) => this.#record(blob, options),
+      pause: () => this.#pause(),
       removeUnkept: (hashes) => keeper.removeUnkept(hashes),
       keepLoose: () => this.#roomMaker.noteReleased(),
     });
@@ -335,7 +348,7 @@ class LedgerBlobStore implements BlobStore {
   }
 
   async list(options: ListBlobsOptions = {}): Promise<BlobPage> {
-    const { ledger: { db }, clock } = this.#deps;
+    const { ledger: { db } } = this.#deps;
     const { filter } = options;
     const limit = Math.min(Math.max(options.limit ?? 100, 1), LIST_LIMIT_MAX);
     const found: BlobRecord[] = [];
@@ -348,7 +361,7 @@ class LedgerBlobStore implements BlobStore {
       );
       if (until === undefined || found.length > limit) break;
       after = until;
-      await new Promise<void>((resolve) => clock.soon(resolve));
+      await this.#pause();
     }
     const blobs = found.slice(0, limit);
     const last = found.length > limit ? blobs.at(-1) : undefined;
@@ -391,7 +404,7 @@ class LedgerBlobStore implements BlobStore {
     const keeper = this.#keeper;
     const address = (await this.stat(target))?.address;
     if (address === undefined) return undefined;
-    const pause = () => new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
+    const pause = () => this.#pause();
     const forget = () =>
       ledger.transaction((transaction) => deleteBlob(transaction, address, pause));
     let freedBytes = 0;
@@ -471,18 +484,22 @@ class LedgerBlobStore implements BlobStore {
   async hold(hashes: readonly Uint8Array[], options: HoldOptions): Promise<void> {
     const { guard } = this.#keeper;
     const { reason, owner, expiresAtMs } = options;
-    await Promise.all(hashes.map((hash) => guard.use(hash)));
-    try {
-      await this.#deps.ledger.transaction((transaction) =>
-        insertHolds(transaction, hashes, { reason, owner, expiresAtMs })
-      );
-    } finally {
-      guard.release(hashes);
+    for (let start = 0; start < hashes.length; start += HOLDS_AT_ONCE) {
+      const part = hashes.slice(start, start + HOLDS_AT_ONCE);
+      await guard.useMany(part);
+      try {
+        await this.#deps.ledger.transaction((transaction) =>
+          insertHolds(transaction, part, { reason, owner, expiresAtMs })
+        );
+      } finally {
+        guard.release(part);
+      }
     }
   }
 
   async release(owner: string, hashes?: readonly Uint8Array[]): Promise<number> {
-    const count = await deleteHolds(this.#deps.ledger.db, owner, hashes);
+    const pause = () => this.#pause();
+    const count = await deleteHolds(this.#deps.ledger.db, owner, hashes, pause);
     if (count > 0) this.#roomMaker.noteReleased();
     return count;
   }
@@ -531,11 +548,16 @@ class LedgerBlobStore implements BlobStore {
 
   async sync(address: Uint8Array): Promise<void> {
     const key = toHex(address);
-    if (!this.#unsynced.has(key)) return;
     const { chunks, ledger } = this.#deps;
-    for (const hash of await listBlobHashes(ledger.db, address)) await chunks.keep(hash);
+    // What an earlier process put, and whether it synced it, nobody knows any more.
+    if (this.#synced.has(key)) return;
+    const hashes = await listBlobHashes(ledger.db, address);
+    for (const [i, hash] of hashes.entries()) {
+      if (i % SYNC_PAUSE === SYNC_PAUSE - 1) await this.#pause();
+      await chunks.keep(hash);
+    }
     await chunks.flush();
-    this.#unsynced.delete(key);
+    this.#noteSynced(key);
   }
 
   async #pinChunk(hash: Uint8Array, isPinned: boolean): Promise<boolean> {
@@ -585,7 +607,7 @@ class LedgerBlobStore implements BlobStore {
       ROW_BYTES * chunks.length,
       () => ledger.transaction((transaction) => insertBlob(transaction, row)),
     );
-    if (isSynced) this.#unsynced.delete(toHex(address));
+    if (isSynced) this.#noteSynced(toHex(address));
     else await this.#noteUnsynced(address);
     this.counters.dataforts_blobs_stored_total += 1;
     this.counters.dataforts_blob_bytes_stored_total += size;
@@ -593,7 +615,20 @@ class LedgerBlobStore implements BlobStore {
     return { address: text, hash: address, ref, blobRef, size, chunkCount: chunks.length };
   }
 
+  /** Other work has its turn. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#deps.clock.soon(resolve));
+  }
+
+  #noteSynced(key: string): void {
+    this.#unsynced.delete(key);
+    this.#synced.add(key);
+    const [oldest] = this.#synced;
+    if (this.#synced.size > SYNCED_MAX && oldest !== undefined) this.#synced.delete(oldest);
+  }
+
   async #noteUnsynced(address: Uint8Array): Promise<void> {
+    this.#synced.delete(toHex(address));
     this.#unsynced.add(toHex(address));
     const [oldest] = this.#unsynced;
     if (this.#unsynced.size > UNSYNCED_MAX && oldest !== undefined) {

@@ -1,5 +1,5 @@
 /** Chunks in the ledger: what is here, who refers to each, who holds it, and since when (`dataforts.md` 10). */
-import { type LedgerDb, upsertChunkRows } from "../core/ledger/mod.ts";
+import { type LedgerDb, upsertChunkRows, upsertHoldRows } from "../core/ledger/mod.ts";
 import { hashRange } from "./hash_range.ts";
 
 /** Why a chunk is held though no blob refers to it. */
@@ -39,6 +39,9 @@ export interface ChunkEntry {
 
 /** Rows of one insert; at most five values each stay far below SQLite's 32,766. */
 const ROWS_PER_INSERT = 512;
+
+/** Holds that one statement ends: some milliseconds. */
+const ROWS_PER_DELETE = 2_048;
 
 /** Notes that chunks of a blob are here; those known already are seen anew. Runs inside a transaction. */
 export async function upsertChunks(
@@ -172,33 +175,49 @@ export async function pinChunks(
   return count;
 }
 
-/** Adds holds of one owner; one it has already is renewed. */
+/** Adds holds of one owner; one it has already is renewed. Runs inside a transaction. */
 export async function insertHolds(
   db: LedgerDb,
   hashes: readonly Uint8Array[],
   hold: ChunkHold,
 ): Promise<void> {
   const { owner, reason, expiresAtMs = null } = hold;
-  for (let start = 0; start < hashes.length; start += ROWS_PER_INSERT) {
-    const rows = hashes.slice(start, start + ROWS_PER_INSERT)
-      .map((hash) => ({ hash, owner, reason, expires_at_ms: expiresAtMs }));
-    await db.insertInto("chunk_hold").values(rows)
-      .onConflict((conflict) =>
-        conflict.columns(["hash", "owner"]).doUpdateSet({ reason, expires_at_ms: expiresAtMs })
-      ).execute();
+  if (hashes.length > ROWS_PER_INSERT) {
+    return await upsertHoldRows(db, hashes, { owner, reason, expiresAtMs });
   }
+  if (hashes.length === 0) return;
+  await db.insertInto("chunk_hold")
+    .values(hashes.map((hash) => ({ hash, owner, reason, expires_at_ms: expiresAtMs })))
+    .onConflict((conflict) =>
+      conflict.columns(["hash", "owner"]).doUpdateSet({ reason, expires_at_ms: expiresAtMs })
+    ).execute();
 }
 
-/** Ends the holds of an owner, of all chunks or of these; how many there were. */
+/**
+ * Ends the holds of an owner, of all chunks or of these; how many there were.
+ *
+ * @param pause Called again and again, so that other work has its turn.
+ */
 export async function deleteHolds(
   db: LedgerDb,
   owner: string,
-  hashes?: readonly Uint8Array[],
+  hashes: readonly Uint8Array[] | undefined,
+  pause: () => Promise<void>,
 ): Promise<number> {
   const all = db.deleteFrom("chunk_hold").where("owner", "=", owner);
-  if (hashes === undefined) return Number((await all.executeTakeFirst()).numDeletedRows);
   let count = 0;
+  if (hashes === undefined) {
+    for (;;) {
+      const last = await db.selectFrom("chunk_hold").select("hash").where("owner", "=", owner)
+        .orderBy("hash").limit(1).offset(ROWS_PER_DELETE - 1).executeTakeFirst();
+      const part = last === undefined ? all : all.where("hash", "<=", last.hash);
+      count += Number((await part.executeTakeFirst()).numDeletedRows);
+      if (last === undefined) return count;
+      await pause();
+    }
+  }
   for (let start = 0; start < hashes.length; start += ROWS_PER_INSERT) {
+    if (start > 0) await pause();
     const slice = hashes.slice(start, start + ROWS_PER_INSERT);
     count += Number((await all.where("hash", "in", slice).executeTakeFirst()).numDeletedRows);
   }

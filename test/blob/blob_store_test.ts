@@ -383,3 +383,59 @@ Deno.test("put() without syncing leaves the disk alone until sync()", async () =
     await ledger.close();
   }
 });
+
+Deno.test("sync() syncs what a process before this one put without syncing it", () =>
+  withStore(async ({ store, chunks, ledger, clock }) => {
+    const bytes = seededBytes(1_000);
+    const { hash } = await store.put(bytesSource(bytes), { isSynced: false });
+    const again = await createBlobStore({ ledger, chunks, clock, log: silentLog });
+    const kept: string[] = [];
+    const keep = chunks.keep.bind(chunks);
+    chunks.keep = (chunk) => {
+      kept.push(chunk.toHex());
+      return keep(chunk);
+    };
+    await again.sync(hash);
+    await again.sync(hash);
+    assert.deepEqual(kept, [hash.toHex()]);
+  }));
+
+Deno.test("hold(), release() and the end of a draft leave turns for other work", () =>
+  withStore(async ({ store, clock }) => {
+    const hashes = Array.from({ length: 20_000 }, (_, i) => {
+      const hash = new Uint8Array(32);
+      new DataView(hash.buffer).setUint32(0, i);
+      return hash;
+    });
+    let turns = 0;
+    const soon = clock.soon.bind(clock);
+    clock.soon = (action) => {
+      turns += 1;
+      soon(action);
+    };
+    const turnsOf = async (work: Promise<unknown>): Promise<number> => {
+      let isDone = false;
+      turns = 0;
+      const done = work.finally(() => isDone = true);
+      while (!isDone) {
+        turns += 1;
+        await clock.advance(0);
+        await new Promise((resolve) => setTimeout(resolve, 0));
+      }
+      await done;
+      return turns;
+    };
+    const hold = { reason: "replica", owner: "a" } as const;
+    assert.ok(await turnsOf(store.hold(hashes, hold)) >= 5);
+    assert.equal((await store.holdOwners("a")).length, 1);
+    const [first] = hashes;
+    assert.ok(first !== undefined);
+    assert.equal(await store.release("a", [first]), 1);
+    let released = 0;
+    const release = store.release("a").then((count) => released = count);
+    assert.ok(await turnsOf(release) >= 5);
+    assert.equal(released, 19_999);
+    const draft = store.begin();
+    for (const hash of hashes) await draft.keepChunk(hash);
+    assert.ok(await turnsOf(Promise.resolve().then(() => draft.abort())) >= 4);
+  }));

@@ -11,6 +11,8 @@ export interface DraftDeps {
   readonly putMany: NonNullable<BlobDraft["putMany"]>;
   readonly keepChunk: BlobDraft["keepChunk"];
   readonly record: (blob: DraftBlob) => Promise<StoredBlob>;
+  /** Other work has its turn. */
+  readonly pause: () => Promise<void>;
   readonly removeUnkept: (hashes: readonly Uint8Array[]) => Promise<unknown>;
   /** Told when chunks stay that nothing refers to. */
   readonly keepLoose: () => void;
@@ -42,8 +44,9 @@ export class LedgerBlobDraft implements BlobDraft {
 
   async putMany(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]> {
     this.#requireOpen();
-    for (const { hash } of chunks) this.#used.push(hash);
-    await this.#deps.guard.useMany(chunks);
+    const hashes = chunks.map(({ hash }) => hash);
+    for (const hash of hashes) this.#used.push(hash);
+    await this.#deps.guard.useMany(hashes);
     const outcomes = [...await this.#deps.putMany(chunks)];
     for (const [i, { hash, bytes }] of chunks.entries()) {
       const outcome = outcomes[i] ?? await this.#deps.putChunk(hash, bytes, { isPacked: true });
@@ -61,13 +64,13 @@ export class LedgerBlobDraft implements BlobDraft {
   async commit(blob: DraftBlob): Promise<StoredBlob> {
     this.#requireOpen();
     const stored = await this.#deps.record(blob);
-    this.#end();
+    await this.#end();
     return stored;
   }
 
   async abort(options: { readonly keepChunks?: boolean } = {}): Promise<void> {
     if (this.#isOver) return;
-    this.#end();
+    await this.#end();
     if (options.keepChunks) this.#deps.keepLoose();
     else await this.#deps.removeUnkept(this.#stored);
   }
@@ -79,9 +82,9 @@ export class LedgerBlobDraft implements BlobDraft {
     await this.#deps.guard.use(hash);
   }
 
-  #end(): void {
+  async #end(): Promise<void> {
     this.#isOver = true;
-    this.#deps.guard.release(this.#used);
+    await this.#deps.guard.releaseMany(this.#used, this.#deps.pause);
   }
 
   #requireOpen(): void {

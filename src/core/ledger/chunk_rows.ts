@@ -71,6 +71,34 @@ export async function insertBlobChunkRows(
   }
 }
 
+/** A hold of chunks, for rows. */
+export interface HoldRow {
+  readonly owner: string;
+  readonly reason: string;
+  /** Unix milliseconds; `null` for one that does not end. */
+  readonly expiresAtMs: number | null;
+}
+
+/** Says that an owner holds chunks, which renews what it holds already. Runs inside a transaction. */
+export async function upsertHoldRows(
+  db: LedgerDb,
+  hashes: readonly Uint8Array[],
+  { owner, reason, expiresAtMs }: HoldRow,
+): Promise<void> {
+  for (const { rows, count } of pack(byHash(hashes.map((hash) => ({ hash, size: 0 }))))) {
+    await sql`
+      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count}),
+        input (bytes) AS (SELECT ${rows})
+      INSERT INTO chunk_hold (hash, owner, reason, expires_at_ms)
+      SELECT substr(bytes, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
+        ${owner}, ${reason}, ${expiresAtMs}
+      FROM n, input WHERE true
+      ON CONFLICT (hash, owner) DO UPDATE
+      SET reason = excluded.reason, expires_at_ms = excluded.expires_at_ms`.execute(db);
+    await nextTurn();
+  }
+}
+
 /** The same chunks by their hashes. */
 function byHash(chunks: readonly ChunkRow[]): readonly ChunkRow[] {
   // Numbers are compared many times as fast as bytes.
