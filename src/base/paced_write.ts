@@ -11,8 +11,14 @@ export interface PacedFile {
   writeSync(bytes: Uint8Array): number;
 }
 
-/** Written at once: 0.3 ms as a rule. */
-const PIECE_BYTES = 1024 * 1024;
+/**
+ * Written at once, 20 µs as a rule. A system whose memory is in pieces looks long for the large pages that larger
+ * writes make it want: 1 MiB at a time took four times as much of the processor.
+ */
+const PIECE_BYTES = 64 * 1024;
+
+/** Handed to a thread at once, which costs 50 µs each time. */
+const ASIDE_PIECE_BYTES = 256 * 1024;
 
 /** After a write that took longer, so many bytes are written aside, where nobody waits for them. */
 const SLOW_WRITE_MS = 5;
@@ -26,15 +32,14 @@ export class PacedWriter {
   /** Writes all of `bytes` where the file stands. */
   async write(file: PacedFile, bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
-      const piece = bytes.subarray(at, at + PIECE_BYTES);
       if (this.#asideBytes > 0) {
-        const count = await file.write(piece);
+        const count = await file.write(bytes.subarray(at, at + ASIDE_PIECE_BYTES));
         this.#asideBytes -= count;
         at += count;
         continue;
       }
       const startMs = performance.now();
-      at += file.writeSync(piece);
+      at += file.writeSync(bytes.subarray(at, at + PIECE_BYTES));
       if (performance.now() - startMs > SLOW_WRITE_MS) this.#asideBytes = ASIDE_BYTES;
     }
   }

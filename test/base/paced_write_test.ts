@@ -48,3 +48,14 @@ Deno.test("PacedWriter fails as the file fails", async () => {
   };
   await assert.rejects(new PacedWriter().write(failing, new Uint8Array(5)), /os error 28/);
 });
+
+Deno.test("PacedWriter writes in pieces for which the system needs no large pages", async () => {
+  const lengths: number[] = [];
+  const file: PacedFile = {
+    writeSync: (bytes) => lengths.push(bytes.length) && bytes.length,
+    write: () => Promise.reject(new Error("not asked")),
+  };
+  await new PacedWriter().write(file, new Uint8Array(MIB + 5));
+  assert.ok(Math.max(...lengths) <= 65_536);
+  assert.equal(lengths.reduce((sum, length) => sum + length), MIB + 5);
+});
