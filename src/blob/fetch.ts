@@ -21,6 +21,7 @@ import {
   ChunkBuffers,
   type ChunkReader,
   type OnRestored,
+  ProvenRefs,
   readBlob,
   type TreeNodeCache,
 } from "./read/mod.ts";
@@ -41,6 +42,8 @@ export interface BlobFetcherDeps {
   readonly keepsFetched?: () => boolean;
   /** Nodes of trees that were read lately. */
   readonly nodes?: TreeNodeCache;
+  /** References that are known to be right; of this fetcher alone when left out. */
+  readonly proven?: ProvenRefs;
   /** Told of chunks that were restored from parity. */
   readonly onRestored?: OnRestored;
   /** Who restores; all is done in line when left out. */
@@ -131,7 +134,8 @@ export interface BlobFetcher {
     options?: GetIntoOptions,
   ): Promise<GotBlob>;
   /**
-   * Gives some bytes of a blob in order, verified chunk by chunk; the whole is not.
+   * Gives some bytes of a blob in order, verified chunk by chunk. Where only a peer says of which chunks the blob of
+   * an address is made, all of it is fetched and hashed before: a part of something else must not pass for it.
    *
    * @throws NetError `usage` when the range begins behind the end; as `get`.
    */
@@ -149,9 +153,11 @@ export function createBlobFetcher(deps: BlobFetcherDeps): BlobFetcher {
 
 class StoreBlobFetcher implements BlobFetcher {
   readonly #deps: BlobFetcherDeps;
+  readonly #proven: ProvenRefs;
 
   constructor(deps: BlobFetcherDeps) {
     this.#deps = deps;
+    this.#proven = deps.proven ?? new ProvenRefs();
   }
 
   async locate(
@@ -208,6 +214,7 @@ class StoreBlobFetcher implements BlobFetcher {
     open: () => Promise<BlobSink>,
     options: GetIntoOptions,
     isCopying: boolean,
+    known?: LocatedBlob,
   ): Promise<GotBlob> {
     const get = this.#deps.transfer?.registry.beginGet(
       describeTarget(target),
@@ -216,7 +223,7 @@ class StoreBlobFetcher implements BlobFetcher {
     const signals = [options.signal, get?.signal].filter((signal) => signal !== undefined);
     try {
       const signal = AbortSignal.any(signals);
-      const run = () => this.#getInto(target, open, { ...options, signal, isCopying }, get);
+      const run = () => this.#getInto(target, open, { ...options, signal, isCopying }, get, known);
       const got = await run().catch((error) => {
         // Its holder has come back with a new session: whoever could not say what it has says so now.
         const isLost = error instanceof NetError && error.code === "unreachable";
@@ -236,12 +243,13 @@ class StoreBlobFetcher implements BlobFetcher {
     open: () => Promise<BlobSink>,
     options: GetIntoOptions & { readonly signal: AbortSignal; readonly isCopying: boolean },
     get: GetEntry | undefined,
+    known?: LocatedBlob,
   ): Promise<GotBlob> {
     const { clock, log, store, keepsFetched } = this.#deps;
     const { onProgress, signal, isCopying, from: peers } = options;
     const gate = createProgressGate(clock, onProgress);
     gate.finish({ stage: "resolve", doneBytes: 0, totalBytes: undefined });
-    const located = await this.locate(target, { signal });
+    const located = known ?? await this.locate(target, { signal });
     const { ref, peer } = located;
     const refBytes = Number(ref.size);
     const totalBytes = located.isSizeKnown || refBytes > 0 ? refBytes : undefined;
@@ -283,6 +291,7 @@ class StoreBlobFetcher implements BlobFetcher {
         log.warn("blob_refused", { address: formatAddress(target.hash), manifest_of: idOf(peer) });
         throw wrongWhole(target, hash, peer);
       }
+      if (target.kind === "address") this.#proven.add(target.hash, ref);
       gate.finish({ stage: "finish", doneBytes, totalBytes: doneBytes });
       signal.throwIfAborted();
       await sink.commit();
@@ -299,7 +308,19 @@ class StoreBlobFetcher implements BlobFetcher {
     wanted: WantedRange,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const { ref, peer, isSizeKnown } = await this.locate(target, { signal });
+    const located = await this.locate(target, { signal });
+    const { ref, peer, isSizeKnown } = located;
+    const isProven = peer === undefined || target.kind !== "address" ||
+      this.#proven.has(target.hash, ref);
+    if (!isProven) {
+      await this.#runGet(
+        target,
+        () => Promise.resolve(NOWHERE),
+        { signal },
+        true,
+        located,
+      );
+    }
     const reader = this.#chunksFor(target);
     if (peer !== undefined) reader.book?.noteHolder(peer);
     try {
@@ -364,6 +385,14 @@ class StoreBlobFetcher implements BlobFetcher {
     return bytes !== undefined && decodeTreeNode(bytes).ok;
   }
 }
+
+/** For bytes that are only hashed. */
+const NOWHERE: BlobSink = {
+  keepsBytes: false,
+  write: () => Promise.resolve(),
+  commit: () => Promise.resolve(),
+  discard: () => Promise.resolve(),
+};
 
 /** The part of a wanted range that there is. */
 function rangeWithin({ start = 0n, end, last }: WantedRange, size: bigint): ByteRange {

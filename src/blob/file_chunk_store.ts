@@ -113,6 +113,8 @@ class DiskChunkStore implements FileChunkStore {
   readonly #disk: Disk;
   readonly #folder: string;
   #flush: Promise<void> = Promise.resolve();
+  /** The end of the last look at a chunk that may be torn. */
+  #proof: Promise<unknown> = Promise.resolve();
   #isTidying = false;
   /** Work under way by hash: puts, and what makes a chunk durable. */
   readonly #writes = new Map<string, Promise<unknown>>();
@@ -143,7 +145,10 @@ class DiskChunkStore implements FileChunkStore {
     const found = this.#vault.find(hash, key);
     if (found === undefined) return undefined;
     if (!this.#vault.isUnsure(key, found)) return this.#vault.sizeOf(hash, found);
-    return (await this.read(hash))?.length;
+    // All of it has to be read, and a peer may ask for hundreds at once: they must not fill the memory.
+    const proof = this.#proof.then(() => this.#prove(hash, key));
+    this.#proof = proof.catch(() => {}); // Whoever asked is told.
+    return await proof;
   }
 
   async put(
@@ -301,6 +306,15 @@ class DiskChunkStore implements FileChunkStore {
       this.#writes.delete(key);
       this.#writesDone += 1;
     }
+  }
+
+  /** Size of a chunk that a loss of power may have torn. */
+  async #prove(hash: Uint8Array, key: string): Promise<number | undefined> {
+    const found = this.#vault.find(hash, key);
+    if (found === undefined) return undefined;
+    // Somebody else may have looked meanwhile.
+    if (!this.#vault.isUnsure(key, found)) return this.#vault.sizeOf(hash, found);
+    return (await this.read(hash))?.length;
   }
 
   async #put(

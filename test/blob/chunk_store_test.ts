@@ -1,6 +1,6 @@
 /** One compliance suite over every chunk store, and what is special about each. */
 import assert from "node:assert/strict";
-import { NetError } from "../../src/base/mod.ts";
+import { type Disk, NetError, systemDisk } from "../../src/base/mod.ts";
 import { type ChunkStore, createMemoryChunkStore, openFileChunkStore } from "../../src/blob/mod.ts";
 import { blake3 } from "../../src/core/crypto/mod.ts";
 import { SimDisk } from "../sim/sim_disk.ts";
@@ -323,3 +323,44 @@ async function* walk(folder: string): AsyncGenerator<string> {
     else yield `${folder}/${name}`;
   }
 }
+
+Deno.test("file chunk store looks at chunks that may be torn one after the other", () =>
+  withFolder(async (folder) => {
+    const before = await openFileChunkStore(`${folder}/b`);
+    const chunks = Array.from({ length: 20 }, (_, i) => seededBytes(100_000, i));
+    const hashes = chunks.map((bytes) => blake3(bytes));
+    for (const [i, bytes] of chunks.entries()) {
+      await before.put(hashes[i]!, bytes, { isDurable: false });
+    }
+    await before.close();
+    let reading = 0;
+    let readingMax = 0;
+    let reads = 0;
+    const disk: Disk = {
+      ...systemDisk,
+      open: (path, options) => {
+        const file = systemDisk.open(path, options);
+        const readAside = file.readAside?.bind(file);
+        assert.ok(readAside !== undefined);
+        file.readAside = async (offset, into) => {
+          reads += 1;
+          readingMax = Math.max(readingMax, ++reading);
+          try {
+            return await readAside(offset, into);
+          } finally {
+            reading -= 1;
+          }
+        };
+        return file;
+      },
+    };
+    const store = await openFileChunkStore(`${folder}/b`, { disk });
+    const asked = [...hashes, ...hashes];
+    assert.deepEqual(
+      await Promise.all(asked.map((hash) => store.has(hash))),
+      asked.map(() => 100_000),
+    );
+    assert.equal(readingMax, 1);
+    assert.equal(reads, hashes.length);
+    await store.close();
+  }));

@@ -417,6 +417,47 @@ Deno.test("get() of a tree that tells another whole is refused, and so is a dama
     );
   }));
 
+Deno.test("readRange() gives nothing of a list of chunks that makes another whole", () =>
+  withMesh(async ({ nodes: [asker, holder], network, run }) => {
+    const other = await put(holder, seededBytes(2 * CHUNK_BYTES + 5));
+    const wanted = { kind: "address", hash: blake3(seededBytes(5, 77)) } as const;
+    network.fate = ({ kind, from, payload }) => {
+      if (kind === "message" && from === 1n && payload[0] === 0x10) {
+        const answer = new Uint8Array([0x11, ...wanted.hash, ...other.blobRef]);
+        holder.link.sendMessage(1n, TRANSFER_SUBPROTOCOL, RESOLVE_STREAM_ID, answer);
+      }
+      return "deliver";
+    };
+    const pieces: Uint8Array[] = [];
+    const read = async () => {
+      for await (const piece of asker.fetcher.readRange(wanted, { start: 5n, end: 10n })) {
+        pieces.push(piece);
+      }
+    };
+    await assert.rejects(run(read()), isError("integrity"));
+    assert.deepEqual(pieces, []);
+  }));
+
+Deno.test("readRange() of what peers describe looks at the whole once, and then at the part", () =>
+  withMesh(async ({ nodes: [asker, holder], run }) => {
+    const bytes = seededBytes(2 * CHUNK_BYTES + 5, 3);
+    await put(holder, bytes);
+    const read = async (start: number, end: number) => {
+      const range = { start: BigInt(start), end: BigInt(end) };
+      const reading = Array.fromAsync(asker.fetcher.readRange(addressOf(bytes), range));
+      return concatBytes(...await run(reading));
+    };
+    assert.deepEqual(
+      await read(CHUNK_BYTES - 1, CHUNK_BYTES + 1),
+      bytes.slice(CHUNK_BYTES - 1, CHUNK_BYTES + 1),
+    );
+    assert.equal(holder.transfer.counters.serves_completed_total, 3);
+    const before = asker.store.counters.dataforts_blobs_fetched_total;
+    assert.deepEqual(await read(0, 10), bytes.slice(0, 10));
+    assert.equal(holder.transfer.counters.serves_completed_total, 3);
+    assert.equal(asker.store.counters.dataforts_blobs_fetched_total, before);
+  }));
+
 Deno.test("get() restores from parity that is here before it asks anybody", () =>
   withMesh(async ({ nodes: [asker, holder], folder, run }) => {
     const bytes = seededBytes(9 * 65_536, 4);

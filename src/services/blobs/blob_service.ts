@@ -27,6 +27,7 @@ import {
   type OnBlobProgress,
   parsePutForm,
   PLAIN_FORM,
+  ProvenRefs,
   type PutBlobOptions,
   type PutForm,
   putFormOf,
@@ -109,6 +110,7 @@ export class BlobService implements Service {
   #fetchSpilled: FetchSpilled | undefined;
   /** Nodes of trees; `undefined` while the policy gives them no memory. */
   #nodes: TreeNodeCache | undefined;
+  readonly #proven = new ProvenRefs();
   #stopForgetting: (() => void) | undefined;
   readonly #repairs: RepairOnRead;
 
@@ -343,6 +345,7 @@ export class BlobService implements Service {
       log,
       keepsFetched: policy && (() => policy.current.fetch.keepsChunks),
       nodes: this.#nodes,
+      proven: this.#proven,
       onRestored: policy?.current.read.repairs
         ? (stripe, restored) => this.#repairs.note(stripe, restored)
         : undefined,
