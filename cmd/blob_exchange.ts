@@ -6,7 +6,15 @@ import { parseTarget, showProgress } from "./blob_common.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
-import { formatBytes, formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatCounted,
+  listOf,
+  numberOf,
+  recordOf,
+  textOf,
+} from "./format.ts";
 import { runVerb } from "./verb.ts";
 
 interface ExchangeFlags extends SharedFlags {
@@ -100,7 +108,7 @@ async function exchange(
       output.result(`blob.${way}`, result, () => blobsText(result));
       const count = numberOf(result.count) ?? 0;
       const bytes = formatBytes(numberOf(result.bytes) ?? 0);
-      output.note(`${way}ed ${formatCount(count)} blobs, ${bytes}`);
+      output.note(`${way}ed ${formatCounted(count, "blob")}, ${bytes}`);
       const failed = listOf(result.failed).map(recordOf);
       for (const failure of failed.slice(0, SHOWN_MAX)) {
         output.note(`${textOf(failure.target).slice(0, 80)}: ${textOf(failure.message)}`);
@@ -117,5 +125,5 @@ function blobsText(result: Readonly<Record<string, unknown>>): string {
   const blobs = listOf(result.blobs).map(recordOf);
   const lines = blobs.slice(0, SHOWN_MAX).map(({ address }) => textOf(address));
   if (blobs.length > SHOWN_MAX) lines.push(`… and ${formatCount(blobs.length - SHOWN_MAX)} more`);
-  return lines.join("\n");
+  return lines.length === 0 ? "no blobs" : lines.join("\n");
 }

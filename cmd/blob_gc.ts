@@ -9,6 +9,7 @@ import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from
 import {
   formatBytes,
   formatCount,
+  formatCounted,
   formatTable,
   listOf,
   numberOf,
@@ -58,7 +59,8 @@ export const blobGcCommand = buildCommand<BlobGcFlags, [], NetContext>({
         const young = numberOf(recordOf(report.kept).fresh) ?? 0;
         if (young > 0) {
           output.note(
-            `${formatCount(young)} chunks are too young to go: see --retention and --disk-pressure`,
+            `${formatCounted(young, "chunk")} ${young === 1 ? "is" : "are"} too young to go: ` +
+              "see --retention and --disk-pressure",
           );
         }
       } finally {
@@ -81,11 +83,11 @@ function retentionParam(text: string | undefined): { readonly retention_ms?: num
 
 function reportText(report: Readonly<Record<string, unknown>>): string {
   if (report.dry_run !== true) {
-    const removed = formatCount(numberOf(report.removed) ?? 0);
-    return `removed ${removed} chunks, freed ${formatBytes(numberOf(report.freed_bytes) ?? 0)}`;
+    const removed = formatCounted(numberOf(report.removed) ?? 0, "chunk");
+    return `removed ${removed}, freed ${formatBytes(numberOf(report.freed_bytes) ?? 0)}`;
   }
   const count = numberOf(report.candidate_count) ?? 0;
-  const total = `${formatCount(count)} chunks would go, ` +
+  const total = `${formatCounted(count, "chunk")} would go, ` +
     formatBytes(numberOf(report.candidate_bytes) ?? 0);
   const rows = listOf(report.candidates).slice(0, SHOWN_MAX).map(recordOf).map((chunk) => [
     textOf(chunk.hash),

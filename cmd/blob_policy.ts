@@ -7,30 +7,56 @@ import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag } from "./flags.ts";
 import { formatTable, listOf, recordOf, textOf } from "./format.ts";
 import type { Output } from "./output.ts";
+import { proposeFrom } from "./proposals.ts";
 import { runVerb } from "./verb.ts";
 import { runWatch, WATCH_FLAG, type WatchFlags } from "./watch.ts";
 
 const ANSWER_MS = 30_000;
+
+/** Where the names of settings come from when somebody presses Tab. */
+const SETTINGS_SOURCE = { method: "blob.policy_show", list: "settings", field: "key" } as const;
+
+const KEY_ARGUMENT = {
+  parse: String,
+  placeholder: "KEY",
+  brief: "A setting or a group; repeatable",
+  proposeCompletions: proposeFrom(SETTINGS_SOURCE),
+} as const;
 
 /** Values of the flags of `show`. */
 interface ShowFlags extends SharedFlags {
   readonly changed?: boolean;
 }
 
-const showCommand = buildCommand<ShowFlags, [], NetContext>({
+const showCommand = buildCommand<ShowFlags, string[], NetContext>({
   docs: {
     brief: "Show every setting and what it does",
     fullDescription: "Shows every setting of the policy of blobs, its value as set takes it, and " +
-      "what it does. A star marks what was changed. Without a running node it reads the data " +
-      "folder.\n\n" +
-      "EXAMPLES\n  net blob policy show\n  net blob policy show --changed --json",
+      "what it does, or those of a group. A star marks what was changed. Without a running node it " +
+      "reads the data folder.\n\n" +
+      "EXAMPLES\n  net blob policy show\n  net blob policy show overflow\n  net blob policy show --changed --json",
   },
   parameters: {
     flags: bareRecord({ changed: switchFlag("Only settings that were changed"), ...SHARED_FLAGS }),
+    positional: { kind: "array", parameter: KEY_ARGUMENT },
   },
-  async func(flags) {
+  async func(flags, ...keys) {
     await call(this, flags, "show", "blob.policy_show", {}, (answer, output) => {
-      const settings = settingsOf(answer, flags.changed ?? false);
+      const all = settingsOf(answer, false);
+      for (const key of keys) {
+        if (all.some((setting) => isNamed(setting, [key]))) continue;
+        throw new NetError(
+          "usage",
+          `Cannot show policy: there is no setting "${key.slice(0, 100)}"`,
+          {
+            next: "see all settings with net blob policy show",
+          },
+        );
+      }
+      const settings = all.filter((setting) =>
+        (keys.length === 0 || isNamed(setting, keys)) &&
+        !(flags.changed === true && setting.is_default)
+      );
       output.result("blob.policy.show", { settings }, () => settingsText(settings));
     });
   },
@@ -49,7 +75,12 @@ const setCommand = buildCommand<SharedFlags, string[], NetContext>({
     flags: bareRecord(SHARED_FLAGS),
     positional: {
       kind: "array",
-      parameter: { parse: String, placeholder: "KEY=VALUE", brief: "A setting; repeatable" },
+      parameter: {
+        parse: String,
+        placeholder: "KEY=VALUE",
+        brief: "A setting; repeatable",
+        proposeCompletions: proposeFrom(SETTINGS_SOURCE),
+      },
       minimum: 1,
     },
   },
@@ -72,7 +103,7 @@ const resetCommand = buildCommand<SharedFlags, string[], NetContext>({
     flags: bareRecord(SHARED_FLAGS),
     positional: {
       kind: "array",
-      parameter: { parse: String, placeholder: "KEY", brief: "A setting or a group; repeatable" },
+      parameter: KEY_ARGUMENT,
     },
   },
   async func(flags, ...keys) {
@@ -139,6 +170,11 @@ function printChange(answer: Params, output: Output, verb: string): void {
     { changed, settings },
     () => changed.length === 0 ? "nothing changed" : settingsText(settings),
   );
+}
+
+/** True for a setting that is named by itself or by its group. */
+function isNamed({ key }: Setting, keys: readonly string[]): boolean {
+  return keys.some((name) => key === name || key.startsWith(`${name}.`));
 }
 
 interface Setting extends Record<string, unknown> {

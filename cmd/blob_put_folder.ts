@@ -5,6 +5,7 @@ import type { CallOptions, NodeCaller } from "./doors.ts";
 import {
   formatBytes,
   formatCount,
+  formatCounted,
   formatDuration,
   listOf,
   numberOf,
@@ -33,9 +34,9 @@ export function putFolder(
 export function folderSummary(verb: string, result: Readonly<Record<string, unknown>>): string {
   const size = numberOf(result.size) ?? 0;
   const seconds = numberOf(result.seconds) ?? 0;
-  const files = formatCount(numberOf(result.files) ?? 0);
+  const files = formatCounted(numberOf(result.files) ?? 0, "file");
   const rate = seconds > 0 ? `, ${formatBytes(size / seconds)}/s` : "";
-  return `${verb} ${files} files, ${formatBytes(size)} in ${formatDuration(seconds * 1000)}${rate}`;
+  return `${verb} ${files}, ${formatBytes(size)} in ${formatDuration(seconds * 1000)}${rate}`;
 }
 
 /** Names what was left out. */

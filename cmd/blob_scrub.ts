@@ -9,6 +9,7 @@ import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from
 import {
   formatBytes,
   formatCount,
+  formatCounted,
   formatTable,
   listOf,
   numberOf,
@@ -94,12 +95,14 @@ function verdictOf(report: Readonly<Record<string, unknown>>, output: Output): n
   const unreadable = numberOf(report.unreadable) ?? 0;
   if (lost > 0) {
     output.note(
-      `${formatCount(lost)} chunks are lost: get them again with net blob scrub --repair, or put ` +
+      `lost ${formatCounted(lost, "chunk")}: get them again with net blob scrub --repair, or put ` +
         "their blobs again",
     );
   }
   if (unreadable > 0) {
-    output.note(`${formatCount(unreadable)} chunks could not be read: check the disk, scrub again`);
+    output.note(
+      `${formatCounted(unreadable, "chunk")} could not be read: check the disk, scrub again`,
+    );
   }
   return lost + unreadable > 0 ? ERROR_FACES.integrity.exit : 0;
 }
@@ -138,6 +141,6 @@ function countsText(report: Readonly<Record<string, unknown>>): string {
     "renamed",
   ]
     .filter((name) => count(name) > 0).map((name) => `${formatCount(count(name))} ${name}`);
-  const read = `${formatCount(count("chunks"))} chunks, ${formatBytes(count("bytes"))}`;
+  const read = `${formatCounted(count("chunks"), "chunk")}, ${formatBytes(count("bytes"))}`;
   return `read ${read}: ${found.length === 0 ? "all sound" : found.join(", ")}`;
 }

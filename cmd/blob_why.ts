@@ -4,7 +4,15 @@ import { parseTarget, TARGET_ARGUMENT, timeText } from "./blob_common.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
-import { formatBytes, formatCount, listOf, numberOf, recordOf, textOf } from "./format.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatCounted,
+  listOf,
+  numberOf,
+  recordOf,
+  textOf,
+} from "./format.ts";
 import { runVerb } from "./verb.ts";
 
 const ANSWER_MS = 30_000;
@@ -53,7 +61,7 @@ function blobLines(blob: Row): string[] {
   const reasons = ORIGINS[textOf(blob.origin)] ?? textOf(blob.origin);
   return [
     `${textOf(blob.kind)} ${textOf(blob.address)}${label === "" ? "" : ` "${label}"`}: ` +
-    `${formatCount(chunks)} chunks, ${here}`,
+    `${formatCounted(chunks, "chunk")}, ${here}`,
     ...(blob.pinned === true ? ["  pinned"] : []),
     `  ${reasons}`,
     ...holdLines(blob.holds),

@@ -41,6 +41,11 @@ export function formatCount(count: number): string {
   return Math.round(count).toString().replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** How many of something: `1 chunk`, `2,000 chunks`. */
+export function formatCounted(count: number, word: string): string {
+  return `${formatCount(count)} ${word}${count === 1 ? "" : "s"}`;
+}
+
 /** Milliseconds with three digits that mean something, in a unit that suits: `85us`, `1.25ms`, `2.1s`. */
 export function formatTimeMs(ms: number): string {
   if (ms < 0.9995) return `${Math.round(ms * 1000)}us`;

@@ -19,7 +19,7 @@ Deno.test("blob export hands the node an absolute folder and the blobs, or none 
   });
   assert.equal(one.code, 0);
   assert.equal(one.stdout, `${ADDRESS}\n`);
-  assert.equal(one.stderr, "exported 1 blobs, 8.8 KiB\n");
+  assert.equal(one.stderr, "exported 1 blob, 8.8 KiB\n");
   assert.deepEqual(one.calls, [{
     method: "blob.export",
     params: { path: "/x/out", targets: [ADDRESS], format: "redex" },

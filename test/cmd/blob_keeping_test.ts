@@ -19,7 +19,7 @@ const REPORT = {
 Deno.test("blob gc says what went and what is too young", async () => {
   const run = await runInMemory(["blob", "gc"], { node: { "blob.gc": REPORT } });
   assert.equal(run.code, 0);
-  assert.equal(run.stdout, "removed 1 chunks, freed 2.0 KiB\n");
+  assert.equal(run.stdout, "removed 1 chunk, freed 2.0 KiB\n");
   assert.match(run.stderr, /2 chunks are too young to go: see --retention and --disk-pressure/);
   assert.deepEqual(run.calls[0]?.params, { dry_run: false, disk_pressure: false });
   const json = await runInMemory(["blob", "gc", "--json"], { node: { "blob.gc": REPORT } });
@@ -31,7 +31,7 @@ Deno.test("blob gc --dry-run lists what would go", async () => {
   const flags = ["--dry-run", "--disk-pressure", "--retention", "1h"];
   const run = await runInMemory(["blob", "gc", ...flags], { node });
   assert.match(run.stdout, new RegExp(`${HASH} +2.0 KiB +2026-01-02T03:04:05Z`));
-  assert.match(run.stdout, /1 chunks would go, 2.0 KiB\n$/);
+  assert.match(run.stdout, /1 chunk would go, 2.0 KiB\n$/);
   assert.deepEqual(run.calls[0]?.params, {
     dry_run: true,
     disk_pressure: true,
@@ -120,6 +120,12 @@ Deno.test("blob stat shows what is here, and what peers say of what is not", asy
   const far = await runInMemory(["blob", "stat", ADDRESS], { node: { "blob.stat": there } });
   assert.match(far.stdout, /^here {7}no$/m);
   assert.match(far.stdout, /^told by {4}00000000000000ab$/m);
+  const long = { ...here, blob_ref: "b0b1b2b3".repeat(1_024) };
+  const cut = await runInMemory(["blob", "stat", ADDRESS], { node: { "blob.stat": long } });
+  assert.match(cut.stdout, /^reference {2}(b0b1b2b3){4}… \(4\.0 KiB; all of it with --json\)$/m);
+  const whole = ["blob", "stat", ADDRESS, "--json"];
+  const json = await runInMemory(whole, { node: { "blob.stat": long } });
+  assert.equal(JSON.parse(json.stdout).blob_ref, long.blob_ref);
 });
 
 Deno.test("blob rm, pin and unpin hand the target over", async () => {

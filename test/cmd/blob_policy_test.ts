@@ -23,6 +23,21 @@ Deno.test("blob policy show prints every setting, changed ones with a star", asy
   assert.deepEqual(JSON.parse(changed.stdout).settings, [SETTINGS[0]]);
 });
 
+Deno.test("blob policy show prints what was asked for, a setting or a group", async () => {
+  const settings = [...SETTINGS, { ...SETTINGS[1], key: "gravity.scope" }];
+  const node = { "blob.policy_show": { settings } };
+  const show = async (...keys: string[]) => {
+    const { stdout } = await runInMemory(["blob", "policy", "show", ...keys, "--json"], { node });
+    return JSON.parse(stdout).settings.map(({ key }: { readonly key: string }) => key);
+  };
+  assert.deepEqual(await show("overflow"), ["overflow.enabled", "overflow.scope"]);
+  assert.deepEqual(await show("gravity.scope"), ["gravity.scope"]);
+  assert.deepEqual(await show("overflow.scope", "gravity"), ["overflow.scope", "gravity.scope"]);
+  const none = await runInMemory(["blob", "policy", "show", "over"], { node });
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /there is no setting "over"/);
+});
+
 Deno.test("blob policy set takes pairs, and refuses what is none before it asks the node", async () => {
   const node = { "blob.policy_set": { changed: ["overflow.enabled"], settings: SETTINGS } };
   const set = await runInMemory(["blob", "policy", "set", "overflow=on", "greedy.scopes=a=b"], {

@@ -72,6 +72,8 @@ Deno.test("blob scrub --repair gets a rotten chunk from the other node", async (
   const exported = await second.home.json(["blob", "export", out, String(put.address)]);
   assert.equal(exported.count, 1);
   await first.home.json(["blob", "rm", String(put.address)]);
+  const none = await first.home.net(["blob", "import", `${out}-none`]);
+  assert.equal(none.code, 4, describe(none));
   const imported = await first.home.json(["blob", "import", out]);
   assert.deepEqual([imported.count, imported.failed], [1, []]);
 });

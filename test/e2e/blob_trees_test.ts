@@ -68,3 +68,21 @@ Deno.test("blob repair mends what parity can give, and says what it cannot", asy
   const lost = await home.net(["blob", "repair", "--all"]);
   assert.equal(lost.code, 9, describe(lost));
 });
+
+Deno.test("blob repair has on the disk what it fetched from the other node", async () => {
+  await using workspace = await makeWorkspace();
+  const { first, second } = await startPair(workspace);
+  const source = `${workspace.dir}/source`;
+  await Deno.writeFile(source, patternBytes(9_000_000, 7));
+  const put = await first.home.json(["blob", "put", source, "--replicas", "1"]);
+  const [chunk] = await second.home.json(["blob", "ls", "--chunks"])
+    .then(({ chunks }) => chunks as readonly { readonly hash: string }[]);
+  assert.ok(chunk !== undefined);
+  const file = `${first.home.dataDir}/blobs/${chunk.hash.slice(0, 2)}/${chunk.hash}`;
+  await Deno.remove(file);
+  const report = await first.home.json(["blob", "repair", String(put.address)]);
+  assert.equal(report.chunks_fetched, 1);
+  assert.equal(report.chunks_missing, 0);
+  // Under its own name: a copy that is not synced yet has another one.
+  assert.ok((await Deno.stat(file)).isFile);
+});

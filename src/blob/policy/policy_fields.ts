@@ -235,7 +235,10 @@ const BYTE_UNITS: readonly (readonly [string, number])[] = [
   ["GiB", GIB],
   ["MiB", MIB],
   ["KiB", 1_024],
+  ["B", 1],
 ];
+/** `64M` and `64MB` are `64MiB`, as everywhere. */
+const SHORT_SIZE = /(?<=\d\s*)([KMGT])B?$/i;
 const TIME_UNITS: readonly (readonly [string, number])[] = [
   ["d", DAY_MS],
   ["h", HOUR_MS],
@@ -286,9 +289,9 @@ function read(values: PolicyValues, text: string): unknown {
     case "count":
       return inBounds(values, /^\d{1,15}$/.test(text) ? Number(text) : NaN);
     case "bytes":
-      return inBounds(values, quantity(text, BYTE_UNITS));
+      return inBounds(values, quantity(text.replace(SHORT_SIZE, "$1iB"), BYTE_UNITS, 1));
     case "ms":
-      return inBounds(values, quantity(text, TIME_UNITS));
+      return inBounds(values, quantity(text, TIME_UNITS, 1_000));
   }
 }
 
@@ -299,12 +302,20 @@ function inBounds(
   return value >= min && value <= max ? value : undefined;
 }
 
-/** A whole number, alone or with a unit. */
-function quantity(text: string, units: readonly (readonly [string, number])[]): number {
-  const [, digits, unit = ""] = /^(\d{1,16})\s*([A-Za-z]*)$/.exec(text) ?? [];
+/**
+ * A number, alone or with a unit, as in flags and configuration files.
+ *
+ * @param bare What a number alone counts: bytes, or seconds.
+ */
+function quantity(
+  text: string,
+  units: readonly (readonly [string, number])[],
+  bare: number,
+): number {
+  const [, digits, unit = ""] = /^(\d{1,16}(?:\.\d{1,3})?)\s*([A-Za-z]*)$/.exec(text) ?? [];
   const known = units.find(([name]) => name.toLowerCase() === unit.toLowerCase());
   if (digits === undefined || (unit !== "" && known === undefined)) return NaN;
-  const value = Number(digits) * (known?.[1] ?? 1);
+  const value = Math.floor(Number(digits) * (known?.[1] ?? bare));
   return Number.isSafeInteger(value) ? value : NaN;
 }
 

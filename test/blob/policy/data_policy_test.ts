@@ -35,6 +35,29 @@ Deno.test("what show prints, set takes, and gives the same policy", () => {
   assert.deepEqual(setDataPolicy(changed, reset), DEFAULT_DATA_POLICY);
 });
 
+Deno.test("sizes and times are spelled as in flags and configuration files", () => {
+  const spelled: readonly (readonly [key: string, text: string, same: string])[] = [
+    ["cache.cap", "3G", "3GiB"],
+    ["cache.cap", "3gb", "3GiB"],
+    ["cache.cap", "1.5GiB", "1536MiB"],
+    ["cache.cap", "1048576", "1MiB"],
+    ["cache.cap", "1048576B", "1MiB"],
+    ["moves.rest", "90", "90s"],
+    ["moves.rest", "1.5h", "90m"],
+    ["moves.rest", "250ms", "250ms"],
+  ];
+  for (const [key, text, same] of spelled) {
+    const set = setDataPolicy(DEFAULT_DATA_POLICY, [[key, text]]);
+    assert.deepEqual(set, setDataPolicy(DEFAULT_DATA_POLICY, [[key, same]]), text);
+  }
+  for (const text of ["3X", "G", "-1G", "1e9", "3iB", "9999999T"]) {
+    assert.throws(
+      () => setDataPolicy(DEFAULT_DATA_POLICY, [["cache.cap", text]]),
+      /must be a size/,
+    );
+  }
+});
+
 Deno.test("everything that moves bytes by itself is off at first, and every setting is shown", () => {
   const { greedy, gravity, overflow, cache } = DEFAULT_DATA_POLICY;
   assert.ok([greedy, gravity, overflow, cache].every(({ isEnabled }) => !isEnabled));
