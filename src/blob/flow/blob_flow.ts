@@ -36,14 +36,14 @@ import { HeatAnnouncer } from "./heat_announcer.ts";
 import { HoldResponder } from "./hold_responder.ts";
 import type { HoldReply, HoldRequest } from "./hold_wire.ts";
 import { LeaseBook } from "./lease_book.ts";
-import { LEASE_SHARE, PASS_TIMEOUT_MS } from "./limits.ts";
+import { LEASE_SHARE } from "./limits.ts";
+import { Passes } from "./passes.ts";
 import { placeOf } from "./place.ts";
 import type { FlowMesh, FlowStore } from "./ports.ts";
 import { Promises } from "./promises.ts";
 import { PullQueue } from "./pull_queue.ts";
 import { Shedder } from "./shedder.ts";
 import { SizeBook } from "./size_book.ts";
-import { bounded } from "./wait.ts";
 
 /** What {@linkcode BlobFlow} needs. */
 export interface BlobFlowDeps {
@@ -82,6 +82,7 @@ export class BlobFlow {
   readonly shedder: Shedder;
   readonly promises: Promises;
   readonly #deps: BlobFlowDeps;
+  readonly #passes: Passes;
   readonly #sizes = new SizeBook();
   readonly #bucket: BandwidthBucket;
   readonly #claims: ClaimsAnnouncer;
@@ -168,6 +169,7 @@ export class BlobFlow {
         if (signal !== undefined) void pulls.pull({ hash, sizeBytes: size, sources: [], signal });
       },
     });
+    this.#passes = new Passes(deps);
     this.#claims = new ClaimsAnnouncer((tags) =>
       mesh.say(CLAIMS_SOURCE, [...BLOB_FEATURE_TAGS, ...tags])
     );
@@ -283,20 +285,8 @@ export class BlobFlow {
 
   /** A chunk that peers hold in this node's stead; `undefined` when none can give it now. */
   async fetchSpilled(hash: Uint8Array): Promise<Uint8Array | undefined> {
-    const { store, mesh, clock } = this.#deps;
-    const sources = await store.spilled.holders(hash);
     const signal = this.#signalOf(PROMISES);
-    const size = (await store.sizes([hash])).get(toHex(hash));
-    if (sources.length === 0 || size === undefined || signal === undefined) return undefined;
-    const time = bounded(clock, PASS_TIMEOUT_MS, signal);
-    try {
-      const options = { sources, isOnlyThese: true, bytesMax: size, signal: time.signal };
-      return await mesh.fetch(hash, options);
-    } catch {
-      return undefined; // Whoever asked asks others.
-    } finally {
-      time.end();
-    }
+    return signal && await this.#passes.fetch(hash, signal);
   }
 
   #signalOf(feature: string): AbortSignal | undefined {

@@ -23,6 +23,10 @@ export const PULL_TIMEOUT_MS = 120_000;
 /** Time to get a chunk for a peer that is waiting for it. */
 export const PASS_TIMEOUT_MS = 20_000;
 
+/** Such chunks on their way at a time, 16 MiB each at most, and requests that wait for one. */
+export const PASSES_RUNNING_MAX = 4;
+export const PASSES_WAITING_MAX = 32;
+
 /** Chunks whose failed pulls are remembered, and how long the next try waits: doubles up to an hour. */
 export const FAILURES_MAX = 4_096;
 export const RETRY_MIN_MS = 10_000;

@@ -10,13 +10,15 @@ import type { BlobSource } from "../../blob/mod.ts";
 /** Gets a chunk from whoever holds it in this node's stead; `undefined` when nobody does or can now. */
 export type FetchSpilled = (hash: Uint8Array) => Promise<Uint8Array | undefined>;
 
-/** Chunks on their way at a time: 4 MiB each as a rule. */
+/** Chunks that came and wait to be read: 4 MiB each as a rule. */
 const PASSING_MAX = 8;
 
 interface Passing {
   readonly bytes: Promise<Uint8Array | undefined>;
   /** Those that were told its size and have not read it yet. */
   readers: number;
+  /** It is here; whoever gets them bounds how many are still coming. */
+  isHere: boolean;
 }
 
 /** A store with what others hold for it. */
@@ -62,16 +64,22 @@ export class SpillSource implements BlobSource {
     const passing = this.#passing.get(hex) ?? {
       bytes: this.#fetch(hash).catch(() => undefined),
       readers: 0,
+      isHere: false,
     };
     passing.readers += 1;
     this.#passing.delete(hex);
     this.#passing.set(hex, passing);
-    for (const oldest of this.#passing.keys()) {
-      if (this.#passing.size <= PASSING_MAX) break;
-      this.#passing.delete(oldest);
-    }
     const bytes = await passing.bytes;
     if (bytes === undefined && this.#passing.get(hex) === passing) this.#passing.delete(hex);
+    passing.isHere = true;
+    this.#dropOldest();
     return bytes;
+  }
+
+  #dropOldest(): void {
+    const here = [...this.#passing].filter(([, { isHere }]) => isHere);
+    for (const [hex] of here.slice(0, Math.max(0, here.length - PASSING_MAX))) {
+      this.#passing.delete(hex);
+    }
   }
 }
