@@ -89,6 +89,7 @@ export const blobAdapterResolveCommand = buildCommand<ResolveFlags, [string, str
       output: textFlag("FILE", "File to make; default: standard output, up to 512 KiB"),
       ...SHARED_FLAGS,
     }),
+    aliases: bareRecord({ o: "output" } as const),
     positional: {
       kind: "tuple",
       parameters: [CHANNEL_ARGUMENT, {

@@ -20,10 +20,14 @@ import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from
 import { formatBytes, formatDuration, numberOf, recordOf, textOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
+/** As the node takes it. */
+const LABEL_MAX = 255;
+
 /** Values of its flags. */
 interface PutFlags extends SharedFlags, DurabilityFlags, FormFlags {
   readonly skipUnreadable?: boolean;
   readonly resume?: string;
+  readonly label?: string;
 }
 
 /** The verb. */
@@ -39,12 +43,13 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
       "on. With --cdc or --ec the blob is a tree; so is everything above 16 GiB.\n\n" +
       "EXAMPLES\n  net blob put big.iso\n  net blob put docs\n  tar c docs | net blob put -\n" +
       "  net blob put big.iso --replicas 2 --wait 5m\n" +
-      "  net blob put big.iso --cdc --ec 10+4\n  net blob put big.iso --json",
+      "  net blob put big.iso --cdc --ec 10+4\n  net blob put big.iso --label 'winter release' --json",
   },
   parameters: {
     flags: bareRecord({
       skipUnreadable: switchFlag("Of a folder: leave out what cannot be stored, and list it"),
       ...FORM_FLAGS,
+      label: textFlag("TEXT", "What net blob ls shows beside the address"),
       resume: textFlag("STAGING", "Go on with an interrupted stream, given from its start again"),
       ...DURABILITY_FLAGS,
       ...SHARED_FLAGS,
@@ -62,27 +67,29 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
     await runVerb(this, flags, async ({ output, signal }) => {
       const { isSynced, peers, waitMs } = readDurability(flags);
       const form = formParams(flags);
+      const label = labelParam(flags.label);
       const kind = await kindOf(this, file);
       if (kind === "folder") requirePlain(form);
       // Without a node there is nobody who could take a copy.
       const open = peers > 0 ? connectNode : connectOrOpen;
       const node = await open(this, flags, signal);
-      const label = file === "-" ? "put" : `put ${file.replace(/\/+$/, "").split("/").at(-1)}`;
-      const { progress, onProgress } = showProgress(this, label, output.isQuiet);
+      const name = file === "-" ? "put" : `put ${file.replace(/\/+$/, "").split("/").at(-1)}`;
+      const { progress, onProgress } = showProgress(this, name, output.isQuiet);
       const onBytes = (bytes: number) => progress.update(bytes, undefined);
       try {
         const result = recordOf(
           kind === "stream"
-            ? await putStream(this, node, { file, form }, {
+            ? await putStream(this, node, { file, form: { ...form, ...label } }, {
               resume: flags.resume === undefined ? undefined : parseStaging(flags.resume),
               signal,
               onBytes,
             })
             : kind === "folder"
-            ? await putFolder(this, node, file, flags, { signal, onProgress })
+            ? await putFolder(this, node, file, { ...flags, ...label }, { signal, onProgress })
             : await node.call("blob.put", {
               path: absolutePath(file, this.io.cwd),
               ...form,
+              ...label,
               ...isSynced ? {} : { synced: false },
             }, { signal, onProgress }),
         );
@@ -106,6 +113,16 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
     });
   },
 });
+
+function labelParam(label: string | undefined): { readonly label?: string } {
+  if (label === undefined) return {};
+  if (label.length <= LABEL_MAX) return { label };
+  throw new NetError(
+    "usage",
+    `Cannot use --label: it has ${label.length} characters, must have ${LABEL_MAX} at most`,
+    { next: "write a shorter one" },
+  );
+}
 
 /** One line about a finished transfer. */
 export function summary(verb: string, result: Readonly<Record<string, unknown>>): string {

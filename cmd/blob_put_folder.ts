@@ -22,11 +22,16 @@ export function putFolder(
   context: NetContext,
   node: NodeCaller,
   folder: string,
-  flags: { readonly skipUnreadable?: boolean },
+  flags: { readonly skipUnreadable?: boolean; readonly label?: string },
   options: CallOptions,
 ): Promise<unknown> {
   const path = absolutePath(folder, context.io.cwd);
-  const params = { path, skip_unreadable: flags.skipUnreadable ?? false };
+  const { label, skipUnreadable = false } = flags;
+  const params = {
+    path,
+    skip_unreadable: skipUnreadable,
+    ...(label === undefined ? {} : { label }),
+  };
   return node.call("blob.put_folder", params, options);
 }
 

@@ -32,6 +32,7 @@ export async function putStream(
   options: PutStreamOptions,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { resume, signal, onBytes } = options;
+  const startMs = context.io.now();
   const begun = recordOf(
     resume === undefined
       ? await node.call("blob.staging_begin", form, { signal })
@@ -66,7 +67,9 @@ export async function putStream(
       onBytes(doneBytes += length);
     }
     const result = await node.call("blob.staging_finalize", { staging }, { signal });
-    return { ...recordOf(result), resumed_bytes: startBytes };
+    // All of it was read and sent here, and not only what the node counts since it last began.
+    const seconds = (context.io.now() - startMs) / 1_000;
+    return { ...recordOf(result), seconds, resumed_bytes: startBytes };
   } catch (error) {
     // What cannot be gone on with is dropped: nothing behind the first checkpoint, or no room for it.
     const isInterrupted = signal.aborted && doneBytes >= STAGED_BYTES_MIN;

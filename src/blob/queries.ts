@@ -74,9 +74,9 @@ export interface StripePlace {
 }
 
 /**
- * Records a blob and its chunks. One with the same reference that is there already stays as it is; another
- * reference to the same bytes takes its place, and the chunks of the old one lose this reason to stay. Runs
- * inside a transaction.
+ * Records a blob and its chunks. One with the same reference that is there already stays as it is, but for a
+ * label that is given; another reference to the same bytes takes its place, and the chunks of the old one lose
+ * this reason to stay. Runs inside a transaction.
  */
 export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
   const old = await db.selectFrom("blob").select(["ref_hash", "kind", "origin", "label"])
@@ -87,8 +87,10 @@ export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
     (old.kind === blob.kind || old.kind === "directory");
   if (isSame) {
     await upsertChunks(db, blob.chunks, blob.createdAtMs);
-    if (origin === old.origin) return;
-    await db.updateTable("blob").set({ origin }).where("address", "=", blob.address).execute();
+    const label = blob.label === "" ? old.label : blob.label;
+    if (origin === old.origin && label === old.label) return;
+    await db.updateTable("blob").set({ origin, label }).where("address", "=", blob.address)
+      .execute();
     return;
   }
   const values = {

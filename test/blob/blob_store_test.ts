@@ -265,6 +265,16 @@ Deno.test("an aborted draft removes what it stored, unless that is kept for anot
     }
   }));
 
+Deno.test("a blob that is put again takes the label that is given, and keeps the one it has", () =>
+  withStore(async ({ store }) => {
+    const bytes = seededBytes(1_000, 6);
+    const put = await store.put(bytesSource(bytes), { label: "first" });
+    await store.put(bytesSource(bytes));
+    assert.equal((await store.stat(put.hash))?.label, "first");
+    await store.put(bytesSource(bytes), { label: "second" });
+    assert.equal((await store.stat(put.hash))?.label, "second");
+  }));
+
 Deno.test("another reference to the same bytes takes the place of the first", () =>
   withStore(async ({ store }) => {
     const bytes = seededBytes(2_000_000, 5);

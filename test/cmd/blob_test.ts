@@ -45,6 +45,13 @@ Deno.test("blob put passes the form on that flags ask for, and has none for fold
     assert.equal(result.code, 0);
     const params = { path: `${folder}/a.txt`, cdc: true, ec: "10+4" };
     assert.deepEqual(result.calls, [{ method: "blob.put", params }]);
+    const named = await runInMemory(["blob", "put", "a.txt", "--label", "a b"], {
+      cwd: folder,
+      node: { "blob.put": STORED },
+    });
+    assert.deepEqual(named.calls[0]?.params, { path: `${folder}/a.txt`, label: "a b" });
+    const long = ["blob", "put", "a.txt", "--label", "x".repeat(256)];
+    assert.equal((await runInMemory(long, { cwd: folder, node: {} })).code, 2);
     const refused = await runInMemory(["blob", "put", folder, "--ec", "10+4"], { node: {} });
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /Cannot put a folder with --ec/);

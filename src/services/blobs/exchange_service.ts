@@ -57,8 +57,11 @@ export interface ImportResult {
 const FAILURES_MAX = 1_000;
 const LIST_PAGE = 1_000;
 
-/** @throws NetError `not_found` when there is nothing at the path, `usage` when it is no folder. */
-async function requireFolder(path: string): Promise<void> {
+/** @throws NetError `not_found` when there is nothing at the path and must be, `usage` when it is no folder. */
+async function requireFolder(
+  path: string,
+  { mayLack = false }: { readonly mayLack?: boolean } = {},
+): Promise<void> {
   let info: Deno.FileInfo;
   try {
     info = await Deno.stat(path);
@@ -66,14 +69,15 @@ async function requireFolder(path: string): Promise<void> {
     if (!(error instanceof Deno.errors.NotFound)) {
       throw toNetError(error, `Cannot read folder "${path}"`);
     }
+    if (mayLack) return;
     throw new NetError("not_found", `Cannot read folder "${path}": there is none`, {
       cause: error,
       next: "give the folder that net blob export wrote, or the data folder of a Rust core",
     });
   }
   if (info.isDirectory) return;
-  throw new NetError("usage", `Cannot read folder "${path}": it is no folder`, {
-    next: "give the folder that net blob export wrote; a file is stored with net blob put",
+  throw new NetError("usage", `Cannot use folder "${path}": it is no folder`, {
+    next: "give a folder; a file is stored with net blob put",
   });
 }
 
@@ -89,7 +93,8 @@ export class ExchangeService {
    * Writes blobs that are here to a folder.
    *
    * @param targets Addresses or references; `undefined` for all blobs.
-   * @throws NetError `not_found` for a blob that is not here, or not whole; `no_space`; the signal's reason.
+   * @throws NetError `usage` when there is something else than a folder; `not_found` for a blob that is not here, or
+   * not whole; `no_space`; the signal's reason.
    */
   async export(
     path: string,
@@ -97,6 +102,7 @@ export class ExchangeService {
     options: ExchangeOptions = {},
   ): Promise<{ readonly format: ChunkFolderFormat; readonly exported: readonly ExportedBlob[] }> {
     const { blobs, ledger } = this.#deps.storage;
+    await requireFolder(path, { mayLack: true });
     const format = options.format ?? await detectChunkFolder(path);
     await using folder = await this.#open(path, format);
     const exported: ExportedBlob[] = [];
