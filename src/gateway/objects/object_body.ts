@@ -4,13 +4,20 @@
  */
 import type { BlobSink } from "../../blob/mod.ts";
 
+/** What is handed on at once: small enough to be freed soon, large enough for one write to the socket. */
+const PIECE_BYTES = 256 * 1024;
+
 /** Passes an object on, one chunk behind it. */
 export class ObjectBody implements BlobSink {
+  /** Chunks are copied: room for a new one each time would be hundreds of megabytes of garbage. */
+  readonly keepsBytes = false;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #begun = Promise.withResolvers<void>();
   /** The answer's body. */
   readonly readable: ReadableStream<Uint8Array>;
+  /** The chunk that waits, in room that is used again. */
   #held: Uint8Array | undefined;
+  #room = new Uint8Array(0);
 
   /** @param onLeft Called when nobody reads any more. */
   constructor(onLeft: (reason: unknown) => void) {
@@ -33,10 +40,11 @@ export class ObjectBody implements BlobSink {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const before = this.#held;
-    this.#held = bytes;
     this.#begun.resolve();
-    if (before !== undefined) await this.#send(before);
+    if (this.#held !== undefined) await this.#send(this.#held);
+    if (this.#room.length < bytes.length) this.#room = new Uint8Array(bytes.length);
+    this.#room.set(bytes);
+    this.#held = this.#room.subarray(0, bytes.length);
   }
 
   async commit(): Promise<void> {
@@ -57,8 +65,11 @@ export class ObjectBody implements BlobSink {
     await this.#writer.abort(error).catch(() => {});
   }
 
+  /** In pieces of the reader's own: it may keep them. */
   async #send(bytes: Uint8Array): Promise<void> {
-    await this.#writer.ready;
-    await this.#writer.write(bytes);
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      await this.#writer.ready;
+      await this.#writer.write(bytes.slice(at, at + PIECE_BYTES));
+    }
   }
 }
