@@ -3,7 +3,7 @@
  * takes much longer than others do.
  */
 import { type Clock, idToHex, NetError, toHex } from "../base/mod.ts";
-import type { HolderBook, Pick } from "./_holder_book.ts";
+import type { Flight, HolderBook, Pick } from "./_holder_book.ts";
 import { HEADER_PATIENCE_MS, HEDGE_FACTOR, HEDGE_MIN_MS } from "./limits.ts";
 import type { AttemptResult } from "./transfer_requester.ts";
 
@@ -31,6 +31,7 @@ export interface ChunkRaceDeps {
 
 interface Running {
   readonly abort: AbortController;
+  readonly flight: Flight;
   /** When it last said something. */
   heardMs: number;
 }
@@ -90,7 +91,7 @@ export class ChunkRace {
     const abort = new AbortController();
     const patienceMs = HEADER_PATIENCE_MS[this.#tries(peer)] ?? HEADER_PATIENCE_MS[0] ?? 0;
     const flight = book.begin(peer, clock.now());
-    this.#running.set(peer, { abort, heardMs: clock.now() });
+    this.#running.set(peer, { abort, flight, heardMs: clock.now() });
     const end = (outcome: AttemptOutcome | { readonly error: unknown }) => {
       this.#running.delete(peer);
       this.#outcomes.push(outcome);
@@ -152,6 +153,11 @@ export class ChunkRace {
   heard(peer: bigint): void {
     const running = this.#running.get(peer);
     if (running !== undefined) running.heardMs = this.#deps.clock.now();
+  }
+
+  /** Notes that a peer sent everything, so that it may be asked for the next chunk while this one is verified. */
+  received(peer: bigint, bytes: number): void {
+    this.#running.get(peer)?.flight.delivered(bytes, this.#deps.clock.now());
   }
 
   /** Peers that were overtaken by another one, and have been silent for a while. */

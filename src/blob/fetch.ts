@@ -12,7 +12,7 @@ import { openOutputFile } from "./_output_file.ts";
 import { type BlobTarget, describeTarget, formatAddress, formatMeshUri } from "./address.ts";
 import type { BlobRef } from "./blob_ref.ts";
 import type { BlobStore } from "./blob_store.ts";
-import { GET_BYTES_MAX, GET_CHUNKS_MAX, TREE_NODE_BYTES_MAX } from "./limits.ts";
+import { CHUNK_BYTES, GET_BYTES_MAX, GET_CHUNKS_MAX, TREE_NODE_BYTES_MAX } from "./limits.ts";
 import { MeshChunks, type MeshChunksOptions } from "./mesh_chunks.ts";
 import type { BandwidthClass } from "./policy/mod.ts";
 import { createProgressGate, type OnBlobProgress } from "./progress.ts";
@@ -254,7 +254,8 @@ class StoreBlobFetcher implements BlobFetcher {
     const refBytes = Number(ref.size);
     const totalBytes = located.isSizeKnown || refBytes > 0 ? refBytes : undefined;
     const work = isCopying && areDistinct(ref) ? this.#deps.work : undefined;
-    const reader = this.#chunksFor(target, { get, peers, work });
+    const placeOf = work && placesOf(ref);
+    const reader = this.#chunksFor(target, { get, peers, work, placeOf });
     if (peer !== undefined) reader.book?.noteHolder(peer);
     const sink = await open();
     try {
@@ -272,7 +273,8 @@ class StoreBlobFetcher implements BlobFetcher {
         const written = sink.write(bytes);
         written.catch(() => {}); // Awaited in a moment.
         if (work !== undefined && doneBytes > 0 && isBlake3Subtree(bytes.length, doneBytes)) {
-          whole.addSubtree(await work.subtree(bytes, doneBytes), bytes.length);
+          const subtree = reader.subtreeOf(bytes) ?? await work.subtree(bytes, doneBytes);
+          whole.addSubtree(subtree, bytes.length);
         } else await updateInTurns(whole, bytes);
         await written;
         doneBytes += bytes.length;
@@ -344,7 +346,7 @@ class StoreBlobFetcher implements BlobFetcher {
 
   #chunksFor(
     target: BlobTarget,
-    options: Pick<MeshChunksOptions, "get" | "peers" | "work"> = {},
+    options: Pick<MeshChunksOptions, "get" | "peers" | "work" | "placeOf"> = {},
   ): MeshChunks {
     return new MeshChunks(this.#deps, {
       target: describeTarget(target),
@@ -413,6 +415,13 @@ function rangeWithin({ start = 0n, end, last }: WantedRange, size: bigint): Byte
 function areDistinct(ref: BlobRef): boolean {
   if (ref.kind !== "manifest") return false;
   return new Set(ref.chunks.map(({ hash }) => toHex(hash))).size === ref.chunks.length;
+}
+
+/** Tells where a chunk of a list lies in the whole; all but the last have the same size. */
+function placesOf(ref: BlobRef): ((hash: Uint8Array) => number | undefined) | undefined {
+  if (ref.kind !== "manifest") return undefined;
+  const places = new Map(ref.chunks.map(({ hash }, i) => [toHex(hash), i * CHUNK_BYTES]));
+  return (hash) => places.get(toHex(hash));
 }
 
 /** Chunks of a get: who sent them, and how many of their bytes are on their way or wait for their turn. */

@@ -6,6 +6,7 @@
  * goes on from. A chunk that a blob here refers to and that is gone comes back the same way.
  */
 import { NetError, toHex, toNetError } from "../base/mod.ts";
+import { isBlake3Subtree } from "../core/crypto/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import type { HolderBook } from "./_holder_book.ts";
 import type { BlobStore } from "./blob_store.ts";
@@ -40,6 +41,8 @@ export interface MeshChunksOptions {
    * chunk is read twice at once.
    */
   readonly work?: WorkPool;
+  /** Place of a chunk in the whole: `subtreeOf` has its part in the hash of that, made along with its own. */
+  readonly placeOf?: (hash: Uint8Array) => number | undefined;
 }
 
 /** Options of {@linkcode MeshChunks.read}. */
@@ -71,6 +74,8 @@ export class MeshChunks {
   /** Buffers of the pool that are in use: by the reader, and on the way to the store. */
   readonly #uses = new Map<ArrayBufferLike, { readonly buffer: Uint8Array; count: number }>();
   readonly #buffers: ChunkBuffers | undefined;
+  /** Parts in the hash of the whole of what was verified last in each buffer. */
+  readonly #subtrees = new WeakMap<ArrayBufferLike, Uint8Array<ArrayBuffer>>();
   #isKeeping: boolean;
 
   constructor(deps: MeshChunksDeps, options: MeshChunksOptions) {
@@ -81,7 +86,7 @@ export class MeshChunks {
     const { work } = options;
     this.#buffers = work && {
       take: (length) => work.takeBuffer(length),
-      hash: async (bytes) => (await work.hash(bytes)).hash,
+      hash: (bytes, wanted) => this.#hash(work, bytes, wanted),
     };
   }
 
@@ -133,6 +138,11 @@ export class MeshChunks {
     }
   }
 
+  /** What `Blake3.addSubtree` takes of a chunk that was read; `undefined` when nobody made it. */
+  subtreeOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+    return this.#uses.has(bytes.buffer) ? this.#subtrees.get(bytes.buffer) : undefined;
+  }
+
   /** Says that a chunk is not looked at any more. */
   done(bytes: Uint8Array): void {
     const use = this.#uses.get(bytes.buffer);
@@ -150,6 +160,15 @@ export class MeshChunks {
   async dropKept(): Promise<void> {
     await this.settle();
     for (const hash of this.#kept.splice(0)) await this.#deps.store.removeChunk(hash);
+  }
+
+  async #hash(work: WorkPool, bytes: Uint8Array, wanted: Uint8Array): Promise<Uint8Array> {
+    this.#subtrees.delete(bytes.buffer);
+    const place = this.#options.placeOf?.(wanted) ?? 0;
+    const start = place > 0 && isBlake3Subtree(bytes.length, place) ? place : undefined;
+    const { hash, value } = await work.hash(bytes, start);
+    if (value !== undefined) this.#subtrees.set(bytes.buffer, value);
+    return hash;
   }
 
   /** Begins to store a chunk; waits while too many are on their way. */

@@ -190,6 +190,7 @@ class MeshBlobTransfer implements BlobTransfer {
             else mostBytes = Math.max(mostBytes, bytes);
             onBytes?.(mostBytes);
           },
+          onWhole: (bytes) => race.received(peer, bytes),
         }),
       onHedge: () => void (this.counters.attempts_hedged_total += 1),
     });

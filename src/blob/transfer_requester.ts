@@ -29,8 +29,12 @@ export type AttemptResult =
 export interface ChunkBuffers {
   /** Room for a chunk, of that length or more. */
   take(length: number): Uint8Array;
-  /** BLAKE3 of a chunk in such a room. */
-  hash(bytes: Uint8Array): Promise<Uint8Array>;
+  /**
+   * BLAKE3 of a chunk in such a room.
+   *
+   * @param wanted What it should be.
+   */
+  hash(bytes: Uint8Array, wanted: Uint8Array): Promise<Uint8Array>;
 }
 
 /** One attempt. */
@@ -48,6 +52,8 @@ export interface AttemptRequest {
   readonly label?: Pick<OpenStreamEntryOptions, "bandwidthClass" | "pausedMs" | "getId">;
   /** Told the bytes of this attempt that are in place. */
   readonly onBytes?: (receivedBytes: number) => void;
+  /** Told once all bytes are in place; they are verified behind that, and need nothing of the peer any more. */
+  readonly onWhole?: (bytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -116,7 +122,8 @@ export class TransferRequester {
         if (buffers === undefined || bytes === undefined) return finish(verify(assembly, hash));
         isComplete = true;
         cancelTimer();
-        buffers.hash(bytes).then(
+        request.onWhole?.(bytes.length);
+        buffers.hash(bytes, hash).then(
           (actual) =>
             finish(equalBytes(actual, hash) ? { kind: "chunk", bytes } : { kind: "wrong_hash" }),
           () => finish(verify(assembly, hash)),

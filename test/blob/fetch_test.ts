@@ -1,16 +1,21 @@
 import assert from "node:assert/strict";
 import { blake3 } from "../../src/core/crypto/mod.ts";
-import { concatBytes, type ErrorCode, NetError } from "../../src/base/mod.ts";
+import { concatBytes, type ErrorCode, NetError, systemRandom } from "../../src/base/mod.ts";
 import {
   type BlobProgress,
   type BlobRef,
   CHUNK_BYTES,
   CONTENT_DEFINED_CHUNKING,
+  createBlobFetcher,
+  createWorkPool,
   encodeBlobRef,
+  formatAddress,
   type PutForm,
   RESOLVE_STREAM_ID,
   TRANSFER_SUBPROTOCOL,
+  type WorkPool,
 } from "../../src/blob/mod.ts";
+import { silentLog } from "../../src/observe/mod.ts";
 import { type BlobNode, withMesh } from "./mesh_of_blobs.ts";
 import { bytesSource, seededBytes } from "./sources.ts";
 
@@ -474,4 +479,41 @@ Deno.test("get() restores from parity that is here before it asks anybody", () =
     assert.deepEqual(got.from, [2n]);
     const { serves_completed_total: served } = holder.transfer.counters;
     assert.ok(served >= 1 && served <= 3, String(served));
+  }));
+
+Deno.test("get() with a pool uses its buffers again, and makes the whole from parts", () =>
+  withMesh(async ({ nodes: [asker, holder], clock, folder, run }) => {
+    const bytes = seededBytes(11 * CHUNK_BYTES + 77);
+    await put(holder, bytes);
+    // One that keeps buffers, and whose workers cannot be had.
+    const work = createWorkPool({ clock, startWorker: () => undefined }, { workersMax: 1 });
+    const taken: ArrayBufferLike[] = [];
+    let subtrees = 0;
+    const watched: WorkPool = {
+      counters: work.counters,
+      takeBuffer: (length) => {
+        const buffer = work.takeBuffer(length);
+        taken.push(buffer.buffer);
+        return buffer;
+      },
+      giveBack: (buffer) => work.giveBack(buffer),
+      hash: (part, start) => {
+        if (start !== undefined) subtrees += 1;
+        return work.hash(part, start);
+      },
+      subtree: () => Promise.reject(new Error("made beside the chunk's own hash")),
+      addProducts: () => Promise.reject(new Error("not asked for")),
+      stop: () => work.stop(),
+    };
+    const { store, transfer } = asker;
+    const deps = { store, transfer, clock, random: systemRandom, log: silentLog };
+    const fetcher = createBlobFetcher({ ...deps, work: watched });
+    const got = await run(fetcher.get(addressOf(bytes), { output: `${folder}/out` }));
+    assert.equal(got.address, formatAddress(blake3(bytes)));
+    assert.deepEqual(await Deno.readFile(`${folder}/out`), bytes);
+    // The first is no part behind another; the last is short, and a part all the same.
+    assert.equal(taken.length, 12);
+    assert.ok(new Set(taken).size < 12);
+    assert.ok(subtrees >= 10);
+    work.stop();
   }));
