@@ -135,7 +135,7 @@ export class CopyTaker {
     work.catch(() => {}); // Seen below, unless the caller went away first.
     try {
       for (;;) {
-        const reply = await Promise.race([work, this.#pause(PROGRESS_MS)]);
+        const reply = await this.#within(PROGRESS_MS, work);
         if (reply !== undefined) {
           yield encodeCopyReply(reply);
           return;
@@ -269,7 +269,7 @@ export class CopyTaker {
     const reached = nodes.slice(0, REACHED_MAX).map((node) =>
       this.#deps.reach(node, signal).catch(() => {})
     );
-    await Promise.race([Promise.all(reached), this.#pause(REACH_MS)]);
+    await this.#within(REACH_MS, Promise.all(reached));
     signal.throwIfAborted();
   }
 
@@ -281,8 +281,15 @@ export class CopyTaker {
       (await this.#deps.transfer().resolve(request.address, { signal }))?.ref;
   }
 
-  #pause(ms: number): Promise<undefined> {
-    return new Promise((resolve) => this.#deps.clock.after(ms, () => resolve(undefined)));
+  /** What `work` gives if that takes no longer; `undefined` when it does, and then it goes on. */
+  async #within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const cancel = this.#deps.clock.after(ms, () => resolve(undefined));
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      cancel();
+    }
   }
 }
 
