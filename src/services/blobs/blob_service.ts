@@ -382,7 +382,10 @@ async function openSource(path: string): Promise<Deno.FsFile> {
     if (!isDirectory) return await Deno.open(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
-      throw new NetError("not_found", `Cannot put "${path}": it does not exist`, { cause: error });
+      throw new NetError("not_found", `Cannot put "${path}": it does not exist`, {
+        cause: error,
+        next: "check the path",
+      });
     }
     if (error instanceof Deno.errors.PermissionDenied) {
       throw new NetError("not_allowed", `Cannot put "${path}": it may not be read`, {
