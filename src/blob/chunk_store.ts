@@ -65,9 +65,9 @@ export interface ChunkStore {
   /**
    * Puts very many small chunks, as with `isPacked`, and much quicker than one by one.
    *
-   * @returns The outcome of each, in order; fewer when one failed: who puts that one alone is told why.
+   * @returns The outcome of each, in order; `undefined` of one that failed: who puts it alone is told why.
    */
-  putMany?(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]>;
+  putMany?(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present" | undefined)[]>;
   /**
    * As if a chunk that is here were put again as a durable one: its size, or `undefined` when it is not here.
    * Whoever builds on a chunk that others put asks this, not {@linkcode ChunkStore.has}.

@@ -18,8 +18,9 @@ import { blake3 } from "../core/crypto/mod.ts";
 import { formOf } from "./chunks/chunk_names.ts";
 import { ChunkVault } from "./chunks/chunk_vault.ts";
 import { LooseChunks } from "./chunks/loose_chunks.ts";
+import { RECORDS_MAX } from "./chunks/pack_index.ts";
 import { PACKED_BYTES_MAX } from "./chunks/pack_record.ts";
-import type { PackLimits } from "./chunks/pack_store.ts";
+import type { PackLimits, PackStore } from "./chunks/pack_store.ts";
 import { ChunkSealer, requireStoreKey } from "./chunks/sealing.ts";
 import { takeUsage } from "./chunks/usage_note.ts";
 import type {
@@ -166,18 +167,21 @@ class DiskChunkStore implements FileChunkStore {
     }
   }
 
-  async putMany(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]> {
-    const outcomes: ("stored" | "present")[] = [];
+  async putMany(
+    chunks: readonly SmallChunk[],
+  ): Promise<readonly ("stored" | "present" | undefined)[]> {
+    const outcomes: ("stored" | "present" | undefined)[] = chunks.map(() => undefined);
     try {
       const packs = await this.#vault.requirePacks();
-      for (const { hash, bytes } of chunks) {
-        const key = toHex(hash);
-        const isNew = !this.#isClosed && !this.#writes.has(key) &&
-          bytes.length <= PACKED_BYTES_MAX && this.#vault.find(hash, key, true) === undefined;
-        if (isNew) {
-          this.#vault.putPacked(packs, hash, bytes);
-          outcomes.push("stored");
-        } else outcomes.push(await this.put(hash, bytes, { isPacked: true }));
+      // From here to the end of it nothing else has a turn.
+      const fresh = this.#freshOf(packs, chunks);
+      for (let start = 0; start < fresh.length; start += RECORDS_MAX) {
+        const part = fresh.slice(start, start + RECORDS_MAX);
+        this.#vault.putManyPacked(packs, part.map((i) => chunks[i] as SmallChunk));
+        for (const i of part) outcomes[i] = "stored";
+      }
+      for (const [i, { hash, bytes }] of chunks.entries()) {
+        outcomes[i] ??= await this.put(hash, bytes, { isPacked: true });
       }
     } catch (error) {
       // The next put of that chunk fails in the same way, or does not.
@@ -315,6 +319,23 @@ class DiskChunkStore implements FileChunkStore {
     // Somebody else may have looked meanwhile.
     if (!this.#vault.isUnsure(key, found)) return this.#vault.sizeOf(hash, found);
     return (await this.read(hash))?.length;
+  }
+
+  /** Which chunks are certainly not here, by their number; of two that are the same, the first. */
+  #freshOf(packs: PackStore, chunks: readonly SmallChunk[]): readonly number[] {
+    if (this.#isClosed) return [];
+    const packed = packs.hasMany(chunks);
+    const keys = new Set<string>();
+    const fresh: number[] = [];
+    for (const [i, { hash, bytes }] of chunks.entries()) {
+      const key = toHex(hash);
+      const isFresh = !packed.has(i) && !keys.has(key) && !this.#writes.has(key) &&
+        bytes.length <= PACKED_BYTES_MAX && this.#vault.isNotLoose(key);
+      if (!isFresh) continue;
+      keys.add(key);
+      fresh.push(i);
+    }
+    return fresh;
   }
 
   async #put(

@@ -6,7 +6,7 @@
  */
 import { type Disk, equalBytes, listAside, systemDisk, toHex } from "../../base/mod.ts";
 import { blake3 } from "../../core/crypto/mod.ts";
-import type { ChunkStoreCounters } from "../chunk_store.ts";
+import type { ChunkStoreCounters, SmallChunk } from "../chunk_store.ts";
 import { formOf, isShard } from "./chunk_names.ts";
 import type { LooseChunk, LooseChunks } from "./loose_chunks.ts";
 import { openPackStore, type PackLimits, type PackStore } from "./pack_store.ts";
@@ -156,6 +156,25 @@ export class ChunkVault {
   putPacked(packs: PackStore, hash: Uint8Array, bytes: Uint8Array): void {
     this.room.require(bytes.length);
     packs.put(hash, this.seal(hash, bytes), this.isSealing);
+  }
+
+  /**
+   * Puts small chunks into a pack together.
+   *
+   * @param chunks At most `RECORDS_MAX`; none of them is here, and each is there once.
+   * @throws NetError `no_space`; then none was put.
+   */
+  putManyPacked(packs: PackStore, chunks: readonly SmallChunk[]): void {
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.bytes.length;
+    this.room.require(bytes);
+    const stored = chunks.map(({ hash, bytes }) => ({ hash, stored: this.seal(hash, bytes) }));
+    packs.putMany(stored, this.isSealing);
+  }
+
+  /** True when there is no file of a chunk, as far as this process knows: one that somebody else brought may be missed. */
+  isNotLoose(key: string): boolean {
+    return this.loose.findQuickly(key) === undefined;
   }
 
   /** Writes a file of its own; on the device with all its bytes if it is to be durable. */

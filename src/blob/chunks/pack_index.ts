@@ -29,6 +29,34 @@ const SCHEMA = `
 /** Changes after which the transaction is committed, so that its log does not grow without end: some 20 MB. */
 const CHANGES_MAX = 100_000;
 
+/** Records that are set or looked for with one statement: binding each costs more than the rest. */
+export const RECORDS_MAX = 1_024;
+const HASH_BYTES = 32;
+/** Digits of a place in a pack. */
+const AT_BYTES = 12;
+/** Digits of a number of bytes. */
+const SIZE_BYTES = 8;
+const ROW_BYTES = HASH_BYTES + AT_BYTES + SIZE_BYTES;
+
+/** Numbers from 0 up to a parameter. */
+const NUMBERS = "n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $rows)";
+
+// The bytes as a parameter at each place: out of a column they would be copied for each row.
+const INSERT_MANY = `
+  WITH RECURSIVE ${NUMBERS}
+  INSERT INTO record (hash, pack, at, stored_bytes, is_sealed)
+  SELECT substr($bytes, i * ${ROW_BYTES} + 1, ${HASH_BYTES}), $pack,
+    CAST(substr($bytes, i * ${ROW_BYTES} + ${HASH_BYTES + 1}, ${AT_BYTES}) AS INTEGER),
+    CAST(substr($bytes, i * ${ROW_BYTES} + ${HASH_BYTES + AT_BYTES + 1}, ${SIZE_BYTES}) AS INTEGER),
+    $sealed
+  FROM n
+`;
+
+const FIND_MANY = `
+  WITH RECURSIVE ${NUMBERS}
+  SELECT i FROM n CROSS JOIN record ON record.hash = substr($bytes, i * ${HASH_BYTES} + 1, ${HASH_BYTES})
+`;
+
 /** Hashes looked up at once by a listing. */
 const PAGE = 1_000;
 
@@ -40,6 +68,11 @@ export interface PackPlace {
   /** Bytes behind the header. */
   readonly storedBytes: number;
   readonly isSealed: boolean;
+}
+
+/** A chunk within a pack. */
+export interface PackedRecord extends Pick<PackPlace, "at" | "storedBytes"> {
+  readonly hash: Uint8Array;
 }
 
 /** What is known of a pack. */
@@ -69,6 +102,8 @@ export class PackIndex implements Disposable {
   readonly #database: DatabaseSync;
   readonly #find: StatementSync;
   readonly #insert: StatementSync;
+  readonly #insertMany: StatementSync;
+  readonly #findMany: StatementSync;
   readonly #delete: StatementSync;
   readonly #page: StatementSync;
   #changes = 0;
@@ -87,6 +122,8 @@ export class PackIndex implements Disposable {
         "SELECT pack, at, stored_bytes, is_sealed FROM record WHERE hash = ?",
       );
       this.#insert = database.prepare("INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)");
+      this.#insertMany = database.prepare(INSERT_MANY);
+      this.#findMany = database.prepare(FIND_MANY);
       this.#delete = database.prepare("DELETE FROM record WHERE hash = ?");
       this.#page = database.prepare(
         `SELECT hash FROM record WHERE hash > ? ORDER BY hash LIMIT ${PAGE}`,
@@ -136,6 +173,54 @@ export class PackIndex implements Disposable {
       this.#count(place, 1);
     });
     return before;
+  }
+
+  /** Which of these chunks it has, by their number. */
+  findMany(hashes: readonly Uint8Array[]): Set<number> {
+    const found = new Set<number>();
+    for (let start = 0; start < hashes.length; start += RECORDS_MAX) {
+      const part = hashes.slice(start, start + RECORDS_MAX);
+      const bytes = new Uint8Array(part.length * HASH_BYTES);
+      for (let i = 0; i < part.length; i++) bytes.set(part[i] ?? [], i * HASH_BYTES);
+      for (const { i } of this.#findMany.all({ $rows: part.length, $bytes: bytes })) {
+        found.add(start + Number(i));
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Sets where chunks are that the caller knows it does not have: all of them, or none.
+   *
+   * @param records At most {@linkcode RECORDS_MAX}, each chunk once, all in one pack, sealed or not.
+   */
+  setMany(
+    records: readonly PackedRecord[],
+    { pack, isSealed }: Pick<PackPlace, "pack" | "isSealed">,
+  ): void {
+    if (records.length > RECORDS_MAX) {
+      throw new RangeError(`Cannot set places of ${records.length} chunks at once`);
+    }
+    const bytes = new Uint8Array(records.length * ROW_BYTES);
+    let end = 0;
+    for (const { hash, at, storedBytes } of records) {
+      bytes.set(hash, end);
+      writeDigits(bytes, end + HASH_BYTES, AT_BYTES, at);
+      writeDigits(bytes, end + HASH_BYTES + AT_BYTES, SIZE_BYTES, storedBytes);
+      end += ROW_BYTES;
+    }
+    this.#changes += records.length - 1;
+    this.#change(() => {
+      this.#insertMany.run({
+        $rows: records.length,
+        $bytes: bytes,
+        $pack: pack,
+        $sealed: isSealed ? 1 : 0,
+      });
+      for (const { at, storedBytes } of records) {
+        this.#count({ pack, at, storedBytes, isSealed }, 1);
+      }
+    });
   }
 
   /** Forgets a chunk; where it was. */
@@ -261,6 +346,16 @@ export class PackIndex implements Disposable {
   #sum(): void {
     this.#liveBytes = 0;
     for (const pack of this.packs.values()) this.#liveBytes += pack.liveBytes;
+  }
+}
+
+/** Writes a number in so many digits. */
+function writeDigits(bytes: Uint8Array, start: number, digits: number, value: number): void {
+  let rest = value;
+  for (let at = start + digits - 1; at >= start; at--) {
+    const left = Math.floor(rest / 10);
+    bytes[at] = 48 + rest - 10 * left;
+    rest = left;
   }
 }
 

@@ -14,7 +14,12 @@
 import { type Disk, NetError, pause, toHex, toNetError } from "../../base/mod.ts";
 import { PackFiles, SyncFailure } from "./pack_files.ts";
 import { chunkBytesOf, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
-import { RECORD_HEADER_BYTES, type ScannedRecord, scanRecords } from "./pack_record.ts";
+import {
+  encodeRecord,
+  RECORD_HEADER_BYTES,
+  type ScannedRecord,
+  scanRecords,
+} from "./pack_record.ts";
 import { SEAL_BYTES } from "./sealing.ts";
 import { type PackedChunk, WaitingRecords } from "./waiting_records.ts";
 
@@ -54,6 +59,15 @@ export interface PackStoreOptions {
   readonly limits?: Partial<PackLimits>;
 }
 
+/** A chunk as it is to be stored. */
+export interface StoredRecord {
+  readonly hash: Uint8Array;
+  readonly stored: Uint8Array;
+}
+
+/** Bytes that are kept from one write of many records to the next. */
+const BUFFER_KEPT_MAX = 2 * MIB;
+
 interface Unsure {
   /** Where it begins. */
   readonly from: number;
@@ -69,6 +83,8 @@ export class PackStore {
   readonly #index: PackIndex;
   readonly #waiting: WaitingRecords;
   readonly #unsure = new Map<number, Unsure>();
+  /** For records that are written together. */
+  #buffer = new Uint8Array(0);
   /** Packs that may be worth giving up. */
   readonly #candidates = new Set<number>();
   /** Set when what was put can be had no more: no flush may succeed until the next start. */
@@ -120,6 +136,44 @@ export class PackStore {
       this.#waiting.take(key);
       throw error;
     }
+  }
+
+  /** Which of these chunks are here, by their number. */
+  hasMany(chunks: readonly { readonly hash: Uint8Array }[]): Set<number> {
+    const found = this.#index.findMany(chunks.map(({ hash }) => hash));
+    if (this.#waiting.count === 0) return found;
+    for (const [i, { hash }] of chunks.entries()) {
+      if (this.#waiting.get(toHex(hash)) !== undefined) found.add(i);
+    }
+    return found;
+  }
+
+  /**
+   * Adds chunks that are not here, each once, with one write; durable with the next flush.
+   *
+   * @param chunks At most `RECORDS_MAX`.
+   * @throws NetError; then none was added.
+   */
+  putMany(chunks: readonly StoredRecord[], isSealed: boolean): void {
+    if (chunks.length === 0) return;
+    let fileBytes = 0;
+    for (const { stored } of chunks) fileBytes += RECORD_HEADER_BYTES + stored.length;
+    if (this.#buffer.length < fileBytes) this.#buffer = new Uint8Array(fileBytes);
+    const buffer = this.#buffer.subarray(0, fileBytes);
+    if (fileBytes > BUFFER_KEPT_MAX) this.#buffer = new Uint8Array(0);
+    const ends: number[] = [];
+    let end = 0;
+    for (const { hash, stored } of chunks) {
+      ends.push(end);
+      end = encodeRecord(buffer, end, { hash, isSealed, stored });
+    }
+    const { pack, at } = this.#files.append(buffer);
+    const records = chunks.map(({ hash, stored }, i) => ({
+      hash,
+      at: at + (ends[i] ?? 0),
+      storedBytes: stored.length,
+    }));
+    this.#attempt(() => this.#index.setMany(records, { pack, isSealed }));
   }
 
   /** A chunk, not verified. */

@@ -6,6 +6,7 @@
  */
 import { blake3 } from "../../core/crypto/content/mod.ts";
 import { type FileState, isSameState, readWholeFile, stateOfFile } from "./_file_reader.ts";
+import { heldQuickReader, type QuickReader } from "./_quick_reader.ts";
 import { HASH_BYTES } from "../limits.ts";
 
 /** Which files to read. */
@@ -38,8 +39,15 @@ export interface FilesRead {
   readonly hashes: Uint8Array<ArrayBuffer>;
 }
 
-/** Reads files until the next does not fit. */
-export function readFiles({ root, paths, into, fileBytesMax }: FilesJob): FilesRead {
+/**
+ * Reads files until the next does not fit.
+ *
+ * @param reader Reads what it can; where there is none the runtime's own calls do it.
+ */
+export function readFiles(
+  { root, paths, into, fileBytesMax }: FilesJob,
+  reader: QuickReader | undefined = heldQuickReader(),
+): FilesRead {
   const { length } = paths;
   const outcomes = new Uint8Array(length);
   const modes = new Uint32Array(length);
@@ -50,6 +58,20 @@ export function readFiles({ root, paths, into, fileBytesMax }: FilesJob): FilesR
   for (; count < length; count++) {
     const path = `${root}/${paths[count]}`;
     try {
+      if (reader !== undefined) {
+        const place = into.subarray(used, used + fileBytesMax);
+        const became = reader.read(path, place);
+        modes[count] = reader.mode;
+        sizes[count] = reader.size;
+        if (became === "read") {
+          hashes.set(blake3(place.subarray(0, reader.size)), count * HASH_BYTES);
+          used += reader.size;
+          continue;
+        }
+        if (became === "long" && reader.size <= fileBytesMax) break;
+        outcomes[count] = became === "long" ? FILE_LONG : FILE_AGAIN;
+        continue;
+      }
       const state = stateOfFile(path);
       if (state === undefined) {
         outcomes[count] = FILE_AGAIN;

@@ -17,6 +17,7 @@ import { DIR_MANIFEST_BYTES_MAX, HASH_BYTES } from "../limits.ts";
 import { createProgressGate, type OnBlobProgress } from "../progress.ts";
 import { inlineWork, type WorkPool } from "../work/mod.ts";
 import { type FileState, isSameState, openFileSource, stateOfFile } from "./_file_reader.ts";
+import { holdQuickReader } from "./_quick_reader.ts";
 import { Turns } from "./_turns.ts";
 import { FILE_READ, type FilesRead, readFiles } from "./files_job.ts";
 import {
@@ -95,6 +96,7 @@ export async function putFolder(
   const { store } = deps;
   const { label, signal } = options;
   const draft = store.begin({ label });
+  using _reader = holdQuickReader();
   try {
     return await new FolderPut(deps, draft, path, options).run();
   } catch (error) {

@@ -91,10 +91,12 @@ export class ChunkKeeper {
   }
 
   /**
-   * Stores very many small chunks that are in use; the outcome of each, in order. Fewer, when one needs to be put
+   * Stores very many small chunks that are in use; the outcome of each, in order. None for one that needs to be put
    * alone: because there is no room for it, or the store has no quick way.
    */
-  async putMany(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]> {
+  async putMany(
+    chunks: readonly SmallChunk[],
+  ): Promise<readonly ("stored" | "present" | undefined)[]> {
     const outcomes = await this.#deps.chunks.putMany?.(chunks) ?? [];
     for (const [i, outcome] of outcomes.entries()) {
       const chunk = chunks[i];

@@ -8,7 +8,10 @@ import type { BlobDraft, DraftBlob, PutChunkOptions, StoredBlob } from "../blob_
 export interface DraftDeps {
   readonly guard: ChunkGuard;
   readonly putChunk: BlobDraft["putChunk"];
-  readonly putMany: NonNullable<BlobDraft["putMany"]>;
+  /** The outcome of each; of one without, it is put alone. */
+  readonly putMany: (
+    chunks: readonly SmallChunk[],
+  ) => Promise<readonly ("stored" | "present" | undefined)[]>;
   readonly keepChunk: BlobDraft["keepChunk"];
   readonly record: (blob: DraftBlob) => Promise<StoredBlob>;
   /** Other work has its turn. */
@@ -47,10 +50,17 @@ export class LedgerBlobDraft implements BlobDraft {
     const hashes = chunks.map(({ hash }) => hash);
     for (const hash of hashes) this.#used.push(hash);
     await this.#deps.guard.useMany(hashes);
-    const outcomes = [...await this.#deps.putMany(chunks)];
+    const quick = await this.#deps.putMany(chunks);
+    const outcomes: ("stored" | "present")[] = [];
+    // Known as ours before another fails.
+    for (const [i, { hash }] of chunks.entries()) {
+      if (quick[i] === "stored") this.#stored.push(hash);
+    }
     for (const [i, { hash, bytes }] of chunks.entries()) {
-      const outcome = outcomes[i] ?? await this.#deps.putChunk(hash, bytes, { isPacked: true });
-      outcomes[i] = outcome;
+      const done = quick[i];
+      const outcome = done ?? await this.#deps.putChunk(hash, bytes, { isPacked: true });
+      outcomes.push(outcome);
+      if (done !== undefined) continue;
       if (outcome === "stored") this.#stored.push(hash);
     }
     return outcomes;

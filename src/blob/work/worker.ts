@@ -4,6 +4,7 @@
  * which knows by its name what it is to be (`decisions.md` 26).
  */
 import { type JobMessage, runJob, type WorkerMessage } from "./jobs.ts";
+import { holdQuickReader } from "../folder/_quick_reader.ts";
 import { WORK_WORKER_NAME } from "./worker_name.ts";
 
 /** The program of a worker, where `scripts/bundle.ts` has put it in. */
@@ -18,7 +19,11 @@ interface WorkerScope {
 /** Takes jobs, one after the other, until it is terminated. */
 export function runWorkWorker(): void {
   const scope: WorkerScope = globalThis as never;
+  let isReading = false;
   scope.onmessage = ({ data: { id, job } }) => {
+    // Held to the end of the worker.
+    if (job.kind === "files" && !isReading) holdQuickReader();
+    isReading ||= job.kind === "files";
     try {
       scope.postMessage({ kind: "done", id, result: runJob(job) });
     } catch (error) {

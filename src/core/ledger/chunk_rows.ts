@@ -3,7 +3,8 @@
  *
  * They go in by the order of their hashes, because a table that grows at its end, or runs alongside what it has, is
  * written several times as fast as one that grows everywhere; and packed into one parameter per thousand, because
- * binding four values for each costs more than the rows.
+ * binding four values for each costs more than the rows. That parameter stands at each place where it is used: out of
+ * a column of a table in between it would be copied for each row.
  */
 import { sql } from "kysely";
 import { setImmediate } from "node:timers";
@@ -33,14 +34,13 @@ export async function upsertChunkRows(
 ): Promise<void> {
   for (const { rows, count } of pack(byHash(chunks))) {
     await sql`
-      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count}),
-        input (bytes) AS (SELECT ${rows})
+      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count})
       INSERT INTO chunk (hash, size, first_seen_ms, last_seen_ms)
-      SELECT substr(bytes, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
-        CAST(substr(bytes, i * ${sql.lit(ROW_BYTES)} + ${sql.lit(HASH_BYTES + 1)}, ${
+      SELECT substr(${rows}, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
+        CAST(substr(${rows}, i * ${sql.lit(ROW_BYTES)} + ${sql.lit(HASH_BYTES + 1)}, ${
       sql.lit(SIZE_BYTES)
     }) AS INTEGER), ${nowMs}, ${nowMs}
-      FROM n, input WHERE true
+      FROM n WHERE true
       ON CONFLICT (hash) DO UPDATE SET last_seen_ms = excluded.last_seen_ms, is_loose = 0`.execute(
       db,
     );
@@ -57,15 +57,14 @@ export async function insertBlobChunkRows(
   let position = 0;
   for (const { rows, count } of pack(byHash(chunks))) {
     await sql`
-      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count}),
-        input (bytes) AS (SELECT ${rows})
+      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count})
       INSERT INTO blob_chunk (address, position, hash, size)
       SELECT ${address}, ${position} + i,
-        substr(bytes, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
-        CAST(substr(bytes, i * ${sql.lit(ROW_BYTES)} + ${sql.lit(HASH_BYTES + 1)}, ${
+        substr(${rows}, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
+        CAST(substr(${rows}, i * ${sql.lit(ROW_BYTES)} + ${sql.lit(HASH_BYTES + 1)}, ${
       sql.lit(SIZE_BYTES)
     }) AS INTEGER)
-      FROM n, input`.execute(db);
+      FROM n`.execute(db);
     position += count;
     await nextTurn();
   }
@@ -87,12 +86,11 @@ export async function upsertHoldRows(
 ): Promise<void> {
   for (const { rows, count } of pack(byHash(hashes.map((hash) => ({ hash, size: 0 }))))) {
     await sql`
-      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count}),
-        input (bytes) AS (SELECT ${rows})
+      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count})
       INSERT INTO chunk_hold (hash, owner, reason, expires_at_ms)
-      SELECT substr(bytes, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
+      SELECT substr(${rows}, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
         ${owner}, ${reason}, ${expiresAtMs}
-      FROM n, input WHERE true
+      FROM n WHERE true
       ON CONFLICT (hash, owner) DO UPDATE
       SET reason = excluded.reason, expires_at_ms = excluded.expires_at_ms`.execute(db);
     await nextTurn();

@@ -1,0 +1,165 @@
+/**
+ * Reading whole small files through the C library: half of what the runtime's own calls cost, which counts when there
+ * are a hundred thousand of them. Only for 64-bit Linux, and only where FFI is allowed.
+ */
+
+const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+const AT_EMPTY_PATH = 0x1000;
+
+/** `STATX_TYPE` up to `STATX_SIZE`, without the number of links and blocks. */
+const STATX_MASK = 0x3ff;
+/** Places in `struct statx`, which is the same on every machine. */
+const STATX = {
+  bytes: 256,
+  mask: 0,
+  mode: 28,
+  number: 32,
+  size: 40,
+  changed: 96,
+  written: 112,
+  deviceMajor: 136,
+  deviceMinor: 140,
+} as const;
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+const SYMBOLS = {
+  open: { parameters: ["buffer", "i32", "i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+} as const;
+
+/** Longest path, with the zero at its end. */
+const PATH_BYTES_MAX = 4_096;
+
+/** What became of a file. */
+export type QuickRead =
+  /** It is in the reader's bytes, and was the same before and behind the reading. */
+  | "read"
+  /** It is longer than the bytes it was to be put in. */
+  | "long"
+  /** It is none, cannot be opened, or changed: who needs to know why looks again by other means. */
+  | "odd";
+
+/** Reads files, one after the other. */
+export interface QuickReader {
+  /**
+   * Reads a file, as long as `into` at most. It is opened once, does not follow a link at the end of its path, and
+   * does not wait for the other end of a pipe; that it is the same before and behind goes to the nanosecond.
+   */
+  read(path: string, into: Uint8Array): QuickRead;
+  /** Mode of the last file that was read, or is long. */
+  readonly mode: number;
+  /** Bytes of it. */
+  readonly size: number;
+}
+
+/** The reader of this thread, open while somebody holds it: to open one takes as long as to read a hundred files. */
+let held: LibcReader | undefined;
+let holders = 0;
+
+/** Has {@linkcode heldQuickReader} give one, where this can be used, until the result is disposed of. */
+export function holdQuickReader(): Disposable {
+  if (holders === 0) held = openReader();
+  holders += 1;
+  let isHeld = true;
+  return {
+    [Symbol.dispose]() {
+      if (!isHeld) return;
+      isHeld = false;
+      holders -= 1;
+      if (holders > 0) return;
+      held?.close();
+      held = undefined;
+    },
+  };
+}
+
+/** The reader that is held; `undefined` when none is. */
+export function heldQuickReader(): QuickReader | undefined {
+  return held;
+}
+
+function openReader(): LibcReader | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  // Asking for it in the middle of a read would stop the program at a prompt.
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
+  try {
+    return new LibcReader(Deno.dlopen("libc.so.6", SYMBOLS));
+  } catch {
+    return undefined; // Another C library, or an old one.
+  }
+}
+
+class LibcReader implements QuickReader {
+  readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  readonly #path = new Uint8Array(PATH_BYTES_MAX);
+  readonly #noPath = new Uint8Array(1);
+  readonly #before = new Uint8Array(STATX.bytes);
+  readonly #after = new Uint8Array(STATX.bytes);
+  readonly #viewBefore = new DataView(this.#before.buffer);
+  readonly #viewAfter = new DataView(this.#after.buffer);
+  readonly #encoder = new TextEncoder();
+  mode = 0;
+  size = 0;
+
+  constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>) {
+    this.#library = library;
+  }
+
+  read(path: string, into: Uint8Array): QuickRead {
+    const { read: readLength, written } = this.#encoder.encodeInto(path, this.#path);
+    if (readLength < path.length || written >= PATH_BYTES_MAX) return "odd";
+    this.#path[written] = 0;
+    const { symbols } = this.#library;
+    const descriptor = symbols.open(this.#path, O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    if (descriptor < 0) return "odd";
+    try {
+      if (!this.#look(descriptor, this.#before)) return "odd";
+      const view = this.#viewBefore;
+      this.mode = view.getUint16(STATX.mode, true);
+      if ((this.mode & S_IFMT) !== S_IFREG) return "odd";
+      this.size = view.getUint32(STATX.size, true) + view.getUint32(STATX.size + 4, true) * 2 ** 32;
+      if (this.size > into.length) return "long";
+      let length = 0;
+      while (length < this.size) {
+        // The library takes shared memory just as well.
+        const place = into.subarray(length) as Uint8Array<ArrayBuffer>;
+        const count = symbols.read(descriptor, place, this.size - length);
+        if (count <= 0) return "odd";
+        length += count;
+      }
+      return this.#look(descriptor, this.#after) && this.#isSame() ? "read" : "odd";
+    } finally {
+      symbols.close(descriptor);
+    }
+  }
+
+  close(): void {
+    this.#library.close();
+  }
+
+  #look(descriptor: number, into: Uint8Array<ArrayBuffer>): boolean {
+    const { symbols } = this.#library;
+    return symbols.statx(descriptor, this.#noPath, AT_EMPTY_PATH, STATX_MASK, into) === 0;
+  }
+
+  /** A file that grew has another size; nothing else need be read to see it. */
+  #isSame(): boolean {
+    const [before, after] = [this.#viewBefore, this.#viewAfter];
+    return before.getUint16(STATX.mode, true) === after.getUint16(STATX.mode, true) &&
+      isSame(before, after, STATX.size, 2) && isSame(before, after, STATX.changed, 3) &&
+      isSame(before, after, STATX.written, 3);
+  }
+}
+
+/** True when so many 32-bit words are the same. */
+function isSame(left: DataView, right: DataView, at: number, words: number): boolean {
+  for (let word = 0; word < words; word++) {
+    if (left.getUint32(at + 4 * word, true) !== right.getUint32(at + 4 * word, true)) return false;
+  }
+  return true;
+}
