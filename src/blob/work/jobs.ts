@@ -34,10 +34,36 @@ export interface WorkResult {
 /** What a file that is read counts for, in bytes that are hashed: 5 µs for its look-ups. */
 const FILE_BYTES = 4_096;
 
+/** A job as it is sent: paths as one text, because each text on its own costs as much as to open the file. */
+export type SentJob =
+  | Exclude<WorkJob, { readonly kind: "files" }>
+  | {
+    readonly kind: "files";
+    readonly files: Omit<FilesJob, "paths"> & { readonly paths: string };
+  };
+
 /** To a worker. */
 export interface JobMessage {
   readonly id: number;
-  readonly job: WorkJob;
+  readonly job: SentJob;
+}
+
+/** Stands between paths, and is in none. */
+const PATH_END = "\0";
+
+/** Makes a job ready to be sent. */
+export function toSentJob(job: WorkJob): SentJob {
+  if (job.kind !== "files") return job;
+  const { files } = job;
+  return { kind: "files", files: { ...files, paths: files.paths.join(PATH_END) } };
+}
+
+/** The job that was sent. */
+export function fromSentJob(job: SentJob): WorkJob {
+  if (job.kind !== "files") return job;
+  const { files } = job;
+  const paths = files.paths === "" ? [] : files.paths.split(PATH_END);
+  return { kind: "files", files: { ...files, paths } };
 }
 
 /** From a worker: it is there, or what became of a job. */

@@ -14,6 +14,7 @@ import {
   jobBytes,
   type JobMessage,
   runJob,
+  toSentJob,
   type WorkerMessage,
   type WorkJob,
   type WorkResult,
@@ -225,7 +226,7 @@ class WorkerPool implements WorkPool {
       if (idlest === undefined) return;
       const waiting = this.#waiting.shift();
       if (waiting === undefined) return;
-      const message: JobMessage = { id: ++this.#lastId, job: waiting.job };
+      const message: JobMessage = { id: ++this.#lastId, job: toSentJob(waiting.job) };
       idlest.jobs.set(message.id, waiting);
       idlest.worker.postMessage(message);
       this.counters.work_jobs_offloaded_total += 1;

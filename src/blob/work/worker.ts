@@ -3,7 +3,7 @@
  * (`scripts/bundle.ts`), so that a worker starts within 50 ms. Where there is neither it is the program again,
  * which knows by its name what it is to be (`decisions.md` 26).
  */
-import { type JobMessage, runJob, type WorkerMessage } from "./jobs.ts";
+import { fromSentJob, type JobMessage, runJob, type WorkerMessage } from "./jobs.ts";
 import { holdQuickReader } from "../folder/_quick_reader.ts";
 import { WORK_WORKER_NAME } from "./worker_name.ts";
 
@@ -25,7 +25,7 @@ export function runWorkWorker(): void {
     if (job.kind === "files" && !isReading) holdQuickReader();
     isReading ||= job.kind === "files";
     try {
-      scope.postMessage({ kind: "done", id, result: runJob(job) });
+      scope.postMessage({ kind: "done", id, result: runJob(fromSentJob(job)) });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       scope.postMessage({ kind: "failed", id, message });
