@@ -162,3 +162,6 @@ export const SEARCH_MS = 15_000;
 
 /** Fetched chunks on their way to the store: with those of the window 20 chunks at most, 80 MiB. */
 export const KEEP_WRITES_MAX = 4;
+
+/** Blobs, or chunks, that a listing gives at most at once. */
+export const LIST_LIMIT_MAX = 1_000;
