@@ -105,6 +105,17 @@ export async function listStagings(db: LedgerDb, limit: number): Promise<Staging
   return rows.map(toRecord);
 }
 
+/** Those that nobody used since a time, in Unix milliseconds; the oldest first. */
+export async function listOldStagings(
+  db: LedgerDb,
+  untilMs: number,
+  limit: number,
+): Promise<StagingRecord[]> {
+  const rows = await db.selectFrom("staging").selectAll().where("updated_at_ms", "<=", untilMs)
+    .orderBy("updated_at_ms").limit(limit).execute();
+  return rows.map(toRecord);
+}
+
 /** How many there are. */
 export async function countStagings(db: LedgerDb): Promise<number> {
   const { count } = await db.selectFrom("staging").select((is) =>

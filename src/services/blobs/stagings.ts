@@ -12,6 +12,7 @@ import {
   deleteStaging,
   findStaging,
   insertStaging,
+  listOldStagings,
   listStagings,
   type OnBlobProgress,
   PLAIN_FORM,
@@ -278,10 +279,12 @@ export class Stagings {
 
   /** Forgets those nobody came back for; how many. */
   async sweep(): Promise<number> {
-    const { ledger, blobs, clock, log } = this.#deps;
+    const { ledger, blobs, clock, log, settings } = this.#deps;
     let swept = 0;
-    for (const { token, isOpen, expiresAtMs } of await this.list()) {
-      if (isOpen || expiresAtMs > clock.wallMs()) continue;
+    // The oldest, not those that a list shows: files that were interrupted may be more than that.
+    const untilMs = clock.wallMs() - settings().ttlMs;
+    for (const { token } of await listOldStagings(ledger.db, untilMs, STAGINGS_MAX)) {
+      if (this.#streams.has(token) || this.#busy.has(token)) continue;
       await deleteStaging(ledger.db, token);
       await blobs.release(stagingOwner(token));
       swept += 1;

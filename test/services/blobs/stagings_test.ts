@@ -3,6 +3,7 @@ import { type ErrorCode, NetError, systemRandom } from "../../../src/base/mod.ts
 import {
   type ByteSource,
   CHUNK_BYTES,
+  insertStaging,
   parsePutForm,
   PLAIN_FORM,
   readStagingChunks,
@@ -280,4 +281,23 @@ Deno.test("begin() bounds streams that are open, and those that are kept", () =>
       if (i % STREAMS_OPEN_MAX === STREAMS_OPEN_MAX - 1) await stagings.stop();
     }
     await assert.rejects(stagings.begin(), isCode("limit"));
+  }));
+
+Deno.test("sweep() comes to the oldest ones, however many younger ones there are", () =>
+  withStagings(async ({ stagings, storage: { ledger }, clock }) => {
+    const add = (number: number, updatedAtMs: number) =>
+      insertStaging(ledger.db, {
+        token: number.toString(16).padStart(32, "0"),
+        sourceKey: "file",
+        form: "any",
+        label: "",
+        bytes: 0,
+        createdAtMs: updatedAtMs,
+        updatedAtMs,
+      });
+    const nowMs = clock.wallMs();
+    await add(0, nowMs - TTL_MS - 1);
+    for (let number = 1; number <= STAGINGS_MAX; number++) await add(number, nowMs);
+    assert.equal(await stagings.sweep(), 1);
+    assert.equal(await stagings.sweep(), 0);
   }));
