@@ -102,6 +102,11 @@ export class PackFiles {
     return { record, stored: bytes.subarray(RECORD_HEADER_BYTES) };
   }
 
+  /** Reads what there is of a pack from a place on; how many bytes. */
+  readSome(pack: number, at: number, into: Uint8Array): number {
+    return this.#sizes.has(pack) ? this.#file(pack).readAt(at, into) : 0;
+  }
+
   /** A pack to scan, for the caller to close. */
   openToScan(pack: number): DiskFile {
     return this.#disk.open(this.#path(pack), { readOnly: true });

@@ -12,6 +12,7 @@
  * dead bytes than live ones is given up.
  */
 import { type Disk, NetError, pause, toHex, toNetError } from "../../base/mod.ts";
+import { ReadAhead } from "./_read_ahead.ts";
 import { PackFiles, SyncFailure } from "./pack_files.ts";
 import { chunkBytesOf, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
 import {
@@ -83,6 +84,7 @@ export class PackStore {
   readonly #index: PackIndex;
   readonly #waiting: WaitingRecords;
   readonly #unsure = new Map<number, Unsure>();
+  readonly #ahead: ReadAhead;
   /** For records that are written together. */
   #buffer = new Uint8Array(0);
   /** Packs that may be worth giving up. */
@@ -97,6 +99,7 @@ export class PackStore {
     this.#waiting = new WaitingRecords(this.#limits.gatherBytes);
     this.#files = files;
     this.#index = index;
+    this.#ahead = new ReadAhead(files, index);
   }
 
   /** Bytes of all chunks. */
@@ -178,16 +181,20 @@ export class PackStore {
 
   /** A chunk, not verified. */
   read(hash: Uint8Array): PackedChunk | undefined {
-    const waiting = this.#waiting.get(toHex(hash));
+    const key = toHex(hash);
+    const waiting = this.#waiting.get(key);
     if (waiting !== undefined) return { ...waiting, stored: waiting.stored.slice() };
+    const ahead = this.#ahead.take(key);
+    if (ahead !== undefined) return ahead;
     const place = this.#index.find(hash);
     if (place === undefined) return undefined;
     const size = chunkBytesOf(place);
     const found = this.#files.read(place.pack, place.at, place.storedBytes);
     // A damaged header is a damaged record.
-    if (found === undefined || toHex(found.record.hash) !== toHex(hash)) {
+    if (found === undefined || toHex(found.record.hash) !== key) {
       return { stored: new Uint8Array(0), isSealed: true, size };
     }
+    this.#ahead.note(place);
     return { stored: found.stored, isSealed: found.record.isSealed, size };
   }
 

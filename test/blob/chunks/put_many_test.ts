@@ -73,3 +73,43 @@ Deno.test("putMany() leaves it to single puts to fill a quota, which say what is
     assert.ok(store.room().usedBytes <= 60_000);
     await store.close();
   }));
+
+Deno.test("chunks read in their order are the same as in any, and gone when they were removed", () =>
+  withFolder(async (folder) => {
+    const chunks = smallChunks(700, 5).slice(1);
+    const store = await openFileChunkStore(folder);
+    await store.putMany?.(chunks);
+    await store.flush();
+    for (let round = 0; round < 2; round++) {
+      for (const { hash, bytes } of chunks) assert.deepEqual(await store.read(hash), bytes);
+    }
+    // What comes next was read ahead by now.
+    for (const { hash } of chunks.slice(0, 10)) await store.read(hash);
+    const [, , , , , , , , , , , , removed] = chunks;
+    assert.ok(removed);
+    await store.remove(removed.hash);
+    assert.equal(await store.read(removed.hash), undefined);
+    for (const [i, { hash, bytes }] of chunks.entries()) {
+      assert.deepEqual(await store.read(hash), i === 12 ? undefined : bytes, `chunk ${i}`);
+    }
+    await store.close();
+  }));
+
+Deno.test("chunks read in their order are verified", () =>
+  withFolder(async (folder) => {
+    const chunks = smallChunks(200, 6).slice(100);
+    const store = await openFileChunkStore(folder);
+    await store.putMany?.(chunks);
+    await store.flush();
+    const [pack] = await packFiles(folder);
+    assert.ok(pack);
+    using file = await Deno.open(pack.path, { write: true });
+    const bytesBefore = chunks.slice(0, 50).reduce((sum, { bytes }) => sum + 48 + bytes.length, 0);
+    await file.seek(bytesBefore + 48 + 20, Deno.SeekMode.Start);
+    await file.write(Uint8Array.of(1, 2, 3, 4));
+    for (const [i, { hash, bytes }] of chunks.entries()) {
+      assert.deepEqual(await store.read(hash), i === 50 ? undefined : bytes, `chunk ${i}`);
+    }
+    assert.equal(store.counters.corrupt, 1);
+    await store.close();
+  }));
