@@ -206,7 +206,10 @@ Deno.test("copies that are gone for long come back, and the surplus goes when al
   };
   await kit.pass(40_000);
   assert.equal(await copies(), 2, "it may only restart");
-  await kit.pass(500_000);
+  for (let i = 0; i < 10; i++) {
+    await kit.pass(50_000);
+    assert.ok(await copies() <= 3, "two that repair at once choose the same node");
+  }
   assert.equal(await copies(), 3);
   const back = await kit.run(kit.start(gone.number));
   await kit.connect(first, back);
@@ -217,7 +220,10 @@ Deno.test("copies that are gone for long come back, and the surplus goes when al
   const repairs = [...kit.nodes.values()].map(({ metrics }) =>
     Number(metrics.snapshot().net_replicas_keep_repairs_total)
   );
-  assert.equal(repairs.reduce((sum, count) => sum + count, 0), 1, "one node repaired, once");
+  // The other holder may have missed the third one for longer, and act before it hears of the repair.
+  const total = repairs.reduce((sum, count) => sum + count, 0);
+  assert.ok(total === 1 || total === 2, `${total} repairs`);
+  assert.ok(repairs.every((count) => count <= 1), "nobody repairs twice");
 });
 
 Deno.test("a node that can't be asked counts when it gives every byte", async () => {
