@@ -23,6 +23,10 @@ const HASH_BYTES = 32;
 const SIZE_BYTES = 8;
 const ROW_BYTES = HASH_BYTES + SIZE_BYTES;
 
+/** Bits of a hash that are looked at, and of a whole number that is exact. */
+const HASH_BITS = 48;
+const NUMBER_BITS = 53;
+
 /** Rows of one statement: some milliseconds. */
 const ROWS = 1_024;
 
@@ -99,13 +103,20 @@ export async function upsertHoldRows(
 
 /** The same chunks by their hashes. */
 function byHash(chunks: readonly ChunkRow[]): readonly ChunkRow[] {
-  // Numbers are compared many times as fast as bytes.
-  const keys = chunks.map(({ hash }, i) => ({ key: firstBytes(hash), i }));
-  keys.sort((a, b) => a.key - b.key);
-  return keys.map(({ i }) => chunks[i] as ChunkRow);
+  // Numbers alone are sorted many times as fast as bytes or objects: the beginning of each hash, and its place.
+  const { length } = chunks;
+  const placeBits = Math.ceil(Math.log2(length + 1));
+  const places = 2 ** placeBits;
+  const cut = 2 ** Math.max(0, placeBits + HASH_BITS - NUMBER_BITS);
+  const keys = new Float64Array(length);
+  for (let i = 0; i < length; i++) {
+    keys[i] = Math.floor(firstBytes((chunks[i] as ChunkRow).hash) / cut) * places + i;
+  }
+  keys.sort();
+  return Array.from(keys, (key) => chunks[key % places] as ChunkRow);
 }
 
-/** The first six bytes as a number; what they do not tell apart may come in any order. */
+/** The first bytes as a number; hashes that they do not tell apart may come in any order. */
 function firstBytes(hash: Uint8Array): number {
   let value = 0;
   for (let i = 0; i < 6; i++) value = value * 256 + (hash[i] ?? 0);
@@ -115,21 +126,23 @@ function firstBytes(hash: Uint8Array): number {
 /** Hashes and sizes of so many chunks, one behind the other. */
 function* pack(chunks: readonly ChunkRow[]): Generator<{ rows: Uint8Array; count: number }> {
   for (let start = 0; start < chunks.length; start += ROWS) {
-    const part = chunks.slice(start, start + ROWS);
-    const rows = new Uint8Array(part.length * ROW_BYTES);
-    for (const [i, { hash, size }] of part.entries()) {
+    const count = Math.min(chunks.length - start, ROWS);
+    const rows = new Uint8Array(count * ROW_BYTES);
+    for (let i = 0; i < count; i++) {
+      const { hash, size } = chunks[start + i] as ChunkRow;
       const at = i * ROW_BYTES;
       rows.set(hash, at);
       let rest = size;
       for (let digit = SIZE_BYTES - 1; digit >= 0; digit--) {
-        rows[at + HASH_BYTES + digit] = 48 + rest % 10;
-        rest = Math.floor(rest / 10);
+        const left = Math.floor(rest / 10);
+        rows[at + HASH_BYTES + digit] = 48 + rest - 10 * left;
+        rest = left;
       }
       if (hash.length !== HASH_BYTES || rest > 0) {
         throw new RangeError(`Cannot record chunk: it has ${size} bytes, must be below 10^8`);
       }
     }
-    yield { rows, count: part.length };
+    yield { rows, count };
   }
 }
 
