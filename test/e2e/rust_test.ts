@@ -63,7 +63,10 @@ rustPeerTest(
     await rust.call("serve", { store });
     const spec = `${rust.address}#${idToHex(rust.nodeId)}#${rust.publicKey.toHex()}`;
     const flags = [...UDP, "--peer", spec, "--psk-file", await pskFile(workspace)];
-    const { home } = await workspace.startNode({ flags });
+    const node = await workspace.startNode({ flags });
+    const { home } = node;
+    // It announces once to those it has a session with, and not again for minutes.
+    await untilPeer(node, rust);
     const bytes = new Uint8Array(100_000);
     fillPattern(bytes, 7);
     const put = await home.json(["blob", "put", "-"], { stdin: bytes });
