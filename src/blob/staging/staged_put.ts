@@ -228,7 +228,8 @@ export class StagedPut {
       // The put goes on; only going on later would begin further back.
       this.#waiting = [...chunks, ...this.#waiting];
       const { message } = toNetError(error, "Cannot make checkpoint");
-      log.warn("checkpoint_failed", { staging: token, reason: message });
+      // Who knows all of it may go on with the put, so the log has only enough to find it in the list.
+      log.warn("checkpoint_failed", { staging: token.slice(0, 8), reason: message });
       return false;
     }
   }
