@@ -7,4 +7,5 @@ export * from "./parse.ts";
 export * from "./paths.ts";
 export * from "./secret.ts";
 export type { StoreSettings } from "./store_settings.ts";
+export * from "./toml.ts";
 export * from "./version.ts";
