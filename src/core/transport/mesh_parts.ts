@@ -5,7 +5,7 @@
  * what receives for all of them. Where a lower part has to tell a higher one, it is given a callback.
  */
 import { highHalf, idToHex, lowHalf, systemRandom } from "../../base/mod.ts";
-import { ReplayWindows } from "../crypto/mod.ts";
+import { BOOT_BYTES, ReplayWindows } from "../crypto/mod.ts";
 import { AddressGuard } from "./handshake/address_guard.ts";
 import { Breakers } from "./peers/breakers.ts";
 import { CloneWatch } from "./session/clones.ts";
@@ -96,7 +96,7 @@ export function createMeshParts(deps: MeshTransportDeps, options: MeshTransportO
     guard,
     context: createSessionContext(ground, {
       egress: ways.egress,
-      prover: options.sealing,
+      prover: options.sealing && { ...options.sealing, boot: random(BOOT_BYTES) },
       onEvent: (...event) => streams.onEvent(...event),
       hasEventHandler: () => streams.handler !== undefined,
       acceptStream: (session, low, high) => streams.accept(session, low, high),

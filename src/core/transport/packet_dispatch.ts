@@ -135,6 +135,10 @@ export class PacketDispatch {
         this.#deps.onFarewell(session);
         return false;
       }
+      if (message.kind === "boot") {
+        sessions.noteBoot(session, message.boot);
+        continue;
+      }
       if (message.kind !== "proof") {
         const isTaken = "data" in message &&
           paths.receive(session, message, from, isRouted);
@@ -143,7 +147,7 @@ export class PacketDispatch {
       }
       // A copy that comes after the exchange is over says nothing new.
       const answer = proof?.onProof(message.proof);
-      if (answer !== undefined) session.sendSealedMessage(answer);
+      if (answer !== undefined) session.sendProof(answer);
       sessions.settleProof(session);
       if (session.isEnded) return false;
     }

@@ -118,6 +118,34 @@ Deno.test("streams of the session that lost a crossing do not end as replaced", 
   assert.deepEqual(ends, ["peer_lost"]);
 });
 
+Deno.test("a node that comes back at another address within the crossing time is heard at once", async () => {
+  for (const conditions of [{}, { jitterMs: 60 }]) {
+    for (const isLowerDead of [true, false]) {
+      using net = new SealedNet();
+      net.network.conditions = { ...net.network.conditions, ...conditions };
+      const both = [net.node(1), net.node(2)];
+      const isFirstLower = (both[0]?.entityId.toHex() ?? "") < (both[1]?.entityId.toHex() ?? "");
+      const number = isFirstLower === isLowerDead ? 1 : 2;
+      const dead = both[number - 1] as SealedNode;
+      const left = both[2 - number] as SealedNode;
+      // The one that stays had begun, so that a dial of the other is from the other side.
+      const begun = left.transport.dial(net.target(dead), 2_000);
+      await net.clock.advance(500);
+      await begun;
+      const { ends } = watchStreams(left, dead);
+      net.crash(dead);
+      const back = net.node(number, { host: "10.9.9.9" });
+      const again = back.transport.dial(net.target(left), 2_000);
+      await net.clock.advance(500);
+      await again;
+      assert.deepEqual(ends, ["replaced"], `the lower one restarted: ${isLowerDead}`);
+      assert.equal(left.transport.peer(back.nodeId)?.initiator, false);
+      assert.deepEqual(await net.send(left, back, 3), [0, 1, 2]);
+      assert.deepEqual(await net.send(back, left, 3), [0, 1, 2]);
+    }
+  }
+});
+
 Deno.test("an identity in use at two addresses in turn is reported, once a minute", async () => {
   using net = new SealedNet();
   const warnings: string[] = [];

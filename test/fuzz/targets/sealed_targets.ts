@@ -8,6 +8,7 @@ import {
   decodeSealedBlock,
   decodeSealedDatagram,
   decodeSealedMessage,
+  encodeBoot,
   encodeFarewell,
   encodeMessage1Payload,
   encodePathChallenge,
@@ -86,6 +87,7 @@ function validMessages(): readonly Uint8Array[] {
     encodePathChallenge(random.bytes(8)),
     encodePathResponse(random.bytes(8)),
     encodeFarewell(),
+    encodeBoot(random.bytes(8)),
   ];
 }
 
@@ -100,7 +102,8 @@ function messageTarget(): FuzzTarget {
         assertSame(encodePathChallenge(message.data), bytes);
       } else if (message.kind === "path_response") {
         assertSame(encodePathResponse(message.data), bytes);
-      } else assertSame(encodeFarewell(), bytes);
+      } else if (message.kind === "boot") assertSame(encodeBoot(message.boot), bytes);
+      else assertSame(encodeFarewell(), bytes);
       return message;
     },
   };

@@ -16,6 +16,8 @@ export const SUBPROTOCOL_SEALED = 0x2200;
 export const PROOF_BYTES = 3 + RESET_TAG_BYTES + SIGNATURE_BYTES;
 /** Random bytes of a path challenge. */
 export const PATH_DATA_BYTES = 8;
+/** Random bytes that name one life of a node. */
+export const BOOT_BYTES = 8;
 /** Exact length of a path challenge and of its response. */
 export const PATH_BYTES = 1 + PATH_DATA_BYTES;
 
@@ -23,6 +25,7 @@ const KIND_PROOF = 1;
 const KIND_PATH_CHALLENGE = 2;
 const KIND_PATH_RESPONSE = 3;
 const KIND_FAREWELL = 5;
+const KIND_BOOT = 6;
 const ROLE_CODES = { initiator: 0, responder: 1 } as const;
 const RESET_TAG_AT = 3;
 const SIGNATURE_AT = RESET_TAG_AT + RESET_TAG_BYTES;
@@ -46,6 +49,8 @@ export type SealedMessage =
   | { readonly kind: "path_response"; readonly data: Uint8Array }
   /** The sender stops, and with it the session. */
   | { readonly kind: "farewell" }
+  /** Which life of the sender this is: another one than before means that it began anew. */
+  | { readonly kind: "boot"; readonly boot: Uint8Array }
   /** To be dropped and counted. */
   | { readonly kind: "malformed"; readonly fault: "kind" | "length" | "role" | "ack" };
 
@@ -151,6 +156,19 @@ export function encodeFarewell(): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(KIND_FAREWELL);
 }
 
+/**
+ * Encodes the name of this life of the node.
+ *
+ * @param boot 8 random bytes, drawn when it started.
+ * @throws RangeError when there are not 8.
+ */
+export function encodeBoot(boot: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (boot.length !== BOOT_BYTES) {
+    throw new RangeError(`Cannot encode boot: has ${boot.length} bytes, must be ${BOOT_BYTES}`);
+  }
+  return concatBytes(Uint8Array.of(KIND_BOOT), boot);
+}
+
 /** Reads any message of the subprotocol; never throws. */
 export function decodeSealedMessage(bytes: Uint8Array): SealedMessage {
   switch (bytes[0]) {
@@ -164,6 +182,9 @@ export function decodeSealedMessage(bytes: Uint8Array): SealedMessage {
     }
     case KIND_FAREWELL:
       return bytes.length === 1 ? { kind: "farewell" } : malformed("length");
+    case KIND_BOOT:
+      if (bytes.length !== 1 + BOOT_BYTES) return malformed("length");
+      return { kind: "boot", boot: bytes.slice(1) };
     case undefined:
       return malformed("length");
     default:

@@ -4,6 +4,7 @@
  */
 
 import {
+  encodeBoot,
   encodeFarewell,
   EpochKeys,
   FLAG_EPOCH_PARITY,
@@ -56,6 +57,8 @@ export class Session implements SealingSession, ControlWriter {
   isAddressProven: boolean;
   /** Address object of the last direct packet, as long as that is the peer's address. */
   source: SocketAddress | undefined;
+  /** Which life of the peer began it, as far as it said so on this session; 0 = not. */
+  peerBoot = 0;
   /** Set when another session took its place. */
   supersededAt: number | undefined;
   isEnded = false;
@@ -272,6 +275,17 @@ export class Session implements SealingSession, ControlWriter {
     const id = SUBPROTOCOL_SEALED;
     const sequence = this.#sealedSequence++;
     return this.#sendMessage(at, id, id, 0, message, 0, sequence, route);
+  }
+
+  /**
+   * Sends a proof, behind the name of this life of ours where the address is known to receive: so that a
+   * session that a restarted node begins is not taken for one of two that cross.
+   */
+  sendProof(message: Uint8Array): void {
+    const boot = this.#context.prover?.boot;
+    const mayTell = this.isInitiator || this.isAddressProven;
+    if (boot !== undefined && mayTell) this.sendSealedMessage(encodeBoot(boot));
+    this.sendSealedMessage(message);
   }
 
   /** Says on a sealed session that is in use that this node stops; once, for who misses it waits as ever. */

@@ -44,8 +44,11 @@ export interface SessionContext {
   readonly hasEventHandler: () => boolean;
   /** A packet came for a stream that nobody reads; true when somebody does from now on. */
   readonly acceptStream: (session: Session, low: number, high: number) => boolean;
-  /** Who this node proves to be on sealed sessions; `undefined` where there are none. */
-  readonly prover: SessionProver | undefined;
+  /**
+   * Who this node proves to be on sealed sessions, and what this life of it is called (8 random bytes);
+   * `undefined` where there are none.
+   */
+  readonly prover: SessionProver & { readonly boot: Uint8Array } | undefined;
   /** A packet now waits for an acknowledgement, or a gap for its filling. */
   readonly onBusy: (session: Session) => void;
 }

@@ -41,6 +41,8 @@ export class SessionRegistry {
   readonly #halfOpen = new HalfOpenTable();
   /** How candidates came about. */
   readonly #pending = new Map<Session, HandshakeResult>();
+  /** How proven sessions that lost a crossing came about, until they end. */
+  readonly #losers = new Map<Session, HandshakeResult>();
 
   constructor(deps: SessionRegistryDeps, nodeId: bigint) {
     this.#deps = deps;
@@ -146,7 +148,7 @@ export class SessionRegistry {
   greet(result: HandshakeResult): void {
     const session = this.#byId.get(result.keys.sessionIdLow, result.keys.sessionIdHigh);
     if (session === undefined) return;
-    if (session.proof !== undefined) session.sendSealedMessage(session.proof.start());
+    if (session.proof !== undefined) session.sendProof(session.proof.start());
     else {
       session.sendGreeting();
       this.#deps.context.onBusy(session);
@@ -166,7 +168,7 @@ export class SessionRegistry {
       return false;
     }
     const message = proof.tick(now);
-    if (message !== undefined) session.sendSealedMessage(message);
+    if (message !== undefined) session.sendProof(message);
     this.settleProof(session);
     return this.#halfOpen.get(session) !== undefined;
   }
@@ -192,10 +194,29 @@ export class SessionRegistry {
     session.peer = peer;
     session.isConfirmed = true;
     const entityId = result.sealed?.peer.entityId;
-    if (this.#losesCrossing(peer, session, result, entityId)) session.supersededAt = clock.now();
-    else this.#use(session, result);
+    if (this.#losesCrossing(peer, session, result, entityId)) {
+      session.supersededAt = clock.now();
+      this.#losers.set(session, result);
+    } else this.#use(session, result);
     this.#deps.onProven(peer, result);
     settle();
+  }
+
+  /**
+   * Notes which life of its peer a session belongs to. One that lost a crossing to a session of another
+   * life takes over: that one is as dead as the process that began it.
+   *
+   * @param boot What the peer calls this life, 8 bytes.
+   */
+  noteBoot(session: Session, boot: Uint8Array): void {
+    session.peerBoot = new DataView(boot.buffer, boot.byteOffset).getInt32(0);
+    const result = this.#losers.get(session);
+    const current = session.peer.session;
+    if (result === undefined || current === undefined) return;
+    if (session.openedAt < current.openedAt || !isOtherLife(current, session)) return;
+    this.#losers.delete(session);
+    session.supersededAt = undefined;
+    this.#use(session, result);
   }
 
   /** Notes the first authentic packet of a session: a candidate takes over. */
@@ -237,6 +258,7 @@ export class SessionRegistry {
     const { peer } = session;
     this.#byId.delete(session.sessionLow, session.sessionHigh);
     this.#pending.delete(session);
+    this.#losers.delete(session);
     const entry = this.#halfOpen.remove(session);
     if (peer.candidate === session) peer.candidate = undefined;
     if (peer.session === session) {
@@ -359,10 +381,15 @@ export class SessionRegistry {
 
 /** True when two sessions come from handshakes that both sides began at about the same time. */
 function isCrossing(one: Session, other: Session): boolean {
-  if (one.isInitiator === other.isInitiator) return false;
+  if (one.isInitiator === other.isInitiator || isOtherLife(one, other)) return false;
   const isSealed = one.isSealed && other.isSealed;
   const limitMs = isSealed ? SEALED_CROSSING_MS : CROSSING_MS;
   return Math.abs(one.openedAt - other.openedAt) <= limitMs;
+}
+
+/** True when the peer said that it was started anew between two sessions. */
+function isOtherLife(one: Session, other: Session): boolean {
+  return one.peerBoot !== 0 && other.peerBoot !== 0 && one.peerBoot !== other.peerBoot;
 }
 
 function routeOf(peer: Peer, result: HandshakeResult): PacketRoute {

@@ -5,6 +5,7 @@ import {
   checkProof,
   createIdentity,
   decodeSealedMessage,
+  encodeBoot,
   encodeFarewell,
   encodePathChallenge,
   encodePathResponse,
@@ -152,12 +153,23 @@ Deno.test("encodeFarewell() round trips, and a longer one is none", () => {
   });
 });
 
+Deno.test("encodeBoot() round trips, other lengths are none", () => {
+  const boot = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  assert.deepEqual(decodeSealedMessage(encodeBoot(boot)), { kind: "boot", boot });
+  for (const length of [0, 7, 9]) {
+    assert.throws(() => encodeBoot(new Uint8Array(length)), RangeError);
+    const bytes = new Uint8Array(1 + length);
+    bytes[0] = 6;
+    assert.deepEqual(decodeSealedMessage(bytes), { kind: "malformed", fault: "length" });
+  }
+});
+
 Deno.test("decodeSealedMessage() survives hostile bytes", () => {
   const anyLength = fc.constantFrom(0, 1, 8, 9, 10, 82, 83, 84, 300);
   fc.assert(
     fc.property(
       anyLength.chain((length) => fc.uint8Array({ minLength: length, maxLength: length })),
-      fc.integer({ min: 0, max: 5 }),
+      fc.integer({ min: 0, max: 6 }),
       fc.boolean(),
       (bytes, kind, isShaped) => {
         if (isShaped && bytes.length > 2) bytes.set([kind, kind & 1, kind >> 1]);
@@ -169,6 +181,8 @@ Deno.test("decodeSealedMessage() survives hostile bytes", () => {
           ? encodePathChallenge(message.data)
           : message.kind === "path_response"
           ? encodePathResponse(message.data)
+          : message.kind === "boot"
+          ? encodeBoot(message.boot)
           : encodeFarewell();
         assert.deepEqual(again, bytes);
       },
