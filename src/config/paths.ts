@@ -24,6 +24,11 @@ export function defaultRevocationFile(env: Environment): string | undefined {
   return inBase(env, "data", "net-mesh/delegation-revocations.json");
 }
 
+/** The default folder of the toolkit of members; `undefined` when the environment names no place. */
+export function defaultToolkitDir(env: Environment): string | undefined {
+  return inBase(env, "data", "net/toolkit");
+}
+
 /**
  * The folder of the user's named identities, under `$XDG_CONFIG_HOME` or `$HOME/.config`; `undefined`
  * when the environment names neither.

@@ -28,6 +28,7 @@ import { STATE_MODEL_TARGETS } from "./targets/state_model_targets.ts";
 import { SUBNET_TARGETS } from "./targets/subnet_targets.ts";
 import { TOKEN_TARGETS } from "./targets/token_targets.ts";
 import { TOOL_TARGETS } from "./targets/tool_targets.ts";
+import { TOOLKIT_TARGETS } from "./targets/toolkit_targets.ts";
 import { TRACE_TARGETS } from "./targets/trace_targets.ts";
 import { TRANSFER_TARGETS } from "./targets/transfer_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
@@ -68,4 +69,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...STATE_MODEL_TARGETS,
   ...BLOB_TARGETS,
   ...TRANSFER_TARGETS,
+  ...TOOLKIT_TARGETS,
 };
