@@ -22,6 +22,8 @@ export interface ControlCounters {
   connections_idle_total: number;
   /** Closed because HTTP was spoken. */
   connections_http_total: number;
+  /** Closed because TLS was spoken. */
+  connections_tls_total: number;
   /** Closed because a line was too long. */
   connections_oversized_total: number;
   /** Ended by an error of the operating system. */
@@ -66,6 +68,7 @@ export function createControlCounters(): ControlCounters {
     connections_unidentified_total: 0,
     connections_idle_total: 0,
     connections_http_total: 0,
+    connections_tls_total: 0,
     connections_oversized_total: 0,
     connections_failed_total: 0,
     accept_failures_total: 0,

@@ -6,7 +6,8 @@
  * echoed by their source text, because a double cannot hold every number a client may send.
  */
 import { ERROR_FACES, isNoSpace, NetError } from "../base/mod.ts";
-import { BATCH_MEMBERS_MAX, JSON_DEPTH_MAX } from "./limits.ts";
+import { type IdSources, readIdSources } from "./id_source.ts";
+import { BATCH_MEMBERS_MAX, JSON_DEPTH_MAX, RETRY_AFTER_MS } from "./limits.ts";
 
 /** Error numbers that no {@linkcode NetError} code stands for. */
 export const RPC_PARSE_ERROR = -32700;
@@ -46,6 +47,9 @@ export type RpcReading = RpcRequest | RpcReject | {
   readonly members: readonly (RpcRequest | RpcReject)[];
 };
 
+/** First byte of a TLS ClientHello's record; as a character it can start no JSON. */
+const TLS_HANDSHAKE = 0x16;
+
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Shorter messages cannot hold that many opening and closing brackets. */
@@ -68,8 +72,8 @@ export function readRpcLine(line: Uint8Array): RpcReading {
   } catch {
     return reject(NULL_ID, RPC_PARSE_ERROR, "Parse error: not valid JSON");
   }
-  const sources = new IdSources(text);
-  if (!Array.isArray(value)) return readMember(value, sources, -1);
+  const ids = new Ids(text);
+  if (!Array.isArray(value)) return readMember(value, ids, 0);
   if (value.length === 0) return reject(NULL_ID, RPC_INVALID_REQUEST, "Batch is empty");
   if (value.length > BATCH_MEMBERS_MAX) {
     return reject(
@@ -80,7 +84,7 @@ export function readRpcLine(line: Uint8Array): RpcReading {
   }
   return {
     kind: "batch",
-    members: value.map((member, index) => readMember(member, sources, index)),
+    members: value.map((member, index) => readMember(member, ids, index)),
   };
 }
 
@@ -115,10 +119,13 @@ export function errorAnswer(error: unknown): ErrorAnswer {
       isInternal: true,
     };
   }
+  const code = ERROR_FACES[known.code].rpc;
   return {
-    code: ERROR_FACES[known.code].rpc,
+    code,
     message: known.message,
     data: {
+      // Other limits stay where they are, however often one tries.
+      ...(known.code === "backpressure" ? { retry_after_ms: RETRY_AFTER_MS } : {}),
       ...known.data,
       code: known.code,
       ...(known.next === undefined ? {} : { next: known.next }),
@@ -134,12 +141,19 @@ export function progressLine(id: string, data: object): string {
   return `{"jsonrpc":"2.0","method":"$/progress","params":{"id":${id}${rest}}`;
 }
 
-/** True when the first bytes of a connection are HTTP and not JSON. */
-export function looksLikeHttp(bytes: Uint8Array): boolean {
+/**
+ * The protocol that a connection's first bytes belong to, when it is one whose clients would wait for an
+ * answer that cannot come: HTTP in any version, or TLS.
+ */
+export function foreignProtocol(bytes: Uint8Array): "HTTP" | "TLS" | undefined {
   const first = bytes[0] ?? 0;
-  if (first < 0x41 || first > 0x5a) return false; // Every HTTP method starts with a capital letter.
+  if (first === TLS_HANDSHAKE) return "TLS";
+  if (first < 0x41 || first > 0x5a) return undefined; // Every HTTP method starts with a capital letter.
   const start = String.fromCharCode(...bytes.subarray(0, 10));
-  return /^(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) |^PRI \* HTTP/.test(start);
+  const isHttp = /^(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) |^PRI \* HTTP/.test(
+    start,
+  );
+  return isHttp ? "HTTP" : undefined;
 }
 
 function knownError(error: unknown): NetError | undefined {
@@ -154,10 +168,10 @@ function reject(id: string, code: number, message: string): RpcReject {
   return { kind: "reject", id, code, message };
 }
 
-/** Source texts of the ids of one line, read only when an id is not a plain integer. */
-class IdSources {
+/** Ids of one line as they came; the text is looked through only when one is a number. */
+class Ids {
   readonly #text: string;
-  #read: ((index: number) => string | undefined) | undefined;
+  #sources: IdSources | undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -166,48 +180,25 @@ class IdSources {
   /**
    * JSON text of an id exactly as the client wrote its value; `undefined` when it is no valid id.
    *
-   * @param index Place in the batch, −1 for a message of its own.
+   * @param index Place in the batch, 0 for a message of its own.
    */
   of(id: unknown, index: number): string | undefined {
     if (id === null) return NULL_ID;
     if (typeof id === "string") return JSON.stringify(id);
     if (typeof id !== "number") return undefined;
-    // The common case: a plain integer that stands in the text just as we would write it.
-    if (index < 0 && Number.isSafeInteger(id)) {
-      const plain = `"id":${id}`;
-      const place = this.#text.indexOf(plain);
-      const after = this.#text.charAt(place + plain.length);
-      if (place >= 0 && /[,}\s]/.test(after)) return String(id);
-    }
-    this.#read ??= readIdSources(this.#text);
-    const source = this.#read(index);
-    return source !== undefined && Number(source) === id ? source : JSON.stringify(id);
+    this.#sources ??= readIdSources(this.#text);
+    return this.#sources[index] ?? JSON.stringify(id);
   }
 }
 
-function readIdSources(text: string): (index: number) => string | undefined {
-  const sources = new Map<unknown, string>();
-  const remember = function (
-    this: object,
-    key: string,
-    value: unknown,
-    context?: { readonly source?: string },
-  ): unknown {
-    if (key === "id" && context?.source !== undefined) sources.set(this, context.source);
-    return value;
-  };
-  const root: unknown = JSON.parse(text, remember);
-  return (index) => sources.get(index >= 0 && Array.isArray(root) ? root[index] : root);
-}
-
-/** @param index Place in the batch, −1 for a message of its own. */
-function readMember(value: unknown, sources: IdSources, index: number): RpcRequest | RpcReject {
+/** @param index Place in the batch, 0 for a message of its own. */
+function readMember(value: unknown, ids: Ids, index: number): RpcRequest | RpcReject {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return reject(NULL_ID, RPC_INVALID_REQUEST, "Request is not an object");
   }
   const fields: Readonly<Record<string, unknown>> = { ...value };
   const hasId = Object.hasOwn(fields, "id");
-  const id = hasId ? sources.of(fields.id, index) : undefined;
+  const id = hasId ? ids.of(fields.id, index) : undefined;
   if (hasId && id === undefined) {
     return reject(NULL_ID, RPC_INVALID_REQUEST, "Id must be a string, a number or null");
   }

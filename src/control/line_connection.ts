@@ -6,7 +6,7 @@
  */
 import type { ControlCounters } from "./counters.ts";
 import { type Dispatcher, refuseCleartext, type RpcLink, type RunningCall } from "./dispatcher.ts";
-import { looksLikeHttp, RPC_INVALID_REQUEST } from "./json_rpc.ts";
+import { foreignProtocol, RPC_INVALID_REQUEST } from "./json_rpc.ts";
 import {
   GONE_LOOK_MS,
   LINGER_BYTES_MAX,
@@ -18,7 +18,7 @@ import {
 } from "./limits.ts";
 import { LineBuffer } from "./line_buffer.ts";
 
-/** Longest start of a connection that decides whether it is HTTP. */
+/** Longest start of a connection that decides whether it is HTTP or TLS. */
 const HTTP_SNIFF_BYTES = 10;
 
 const ENCODER = new TextEncoder();
@@ -150,11 +150,13 @@ export class LineConnection implements RpcLink {
       counters.received_bytes_total += length;
       this.#lines.commit(length);
       if (isStart && requiresHandshake) return refuseCleartext(dispatcher);
-      if (isStart && looksLikeHttp(this.#lines.peek())) {
-        counters.connections_http_total++;
+      const foreign = isStart ? foreignProtocol(this.#lines.peek()) : undefined;
+      if (foreign !== undefined) {
+        if (foreign === "HTTP") counters.connections_http_total++;
+        else counters.connections_tls_total++;
         return dispatcher.refuse(
           RPC_INVALID_REQUEST,
-          "HTTP is not spoken here: send one JSON-RPC 2.0 object per line",
+          `${foreign} is not spoken here: send one JSON-RPC 2.0 object per line`,
         );
       }
       isStart &&= this.#lines.pendingBytes < HTTP_SNIFF_BYTES;

@@ -53,7 +53,7 @@ function checkSums(harness: Harness): void {
   );
 }
 
-Deno.test("createControlServer() makes socket and pid file private and removes them", async () => {
+Deno.test("V05: createControlServer() makes socket and pid file private and removes them", async () => {
   const harness = await startHarness();
   const info = await Deno.lstat(harness.path);
   equal(harness.path, `${harness.folder}/net.sock`);
@@ -67,7 +67,7 @@ Deno.test("createControlServer() makes socket and pid file private and removes t
   await harness[Symbol.asyncDispose]();
 });
 
-Deno.test("control server reads requests split into bytes and two in one write", async () => {
+Deno.test("V17: control server reads requests split into bytes and two in one write", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   for (const byte of new TextEncoder().encode(liveness(1))) {
@@ -78,7 +78,7 @@ Deno.test("control server reads requests split into bytes and two in one write",
   deepStrictEqual([(await client.json()).id, (await client.json()).id], [2, 3]);
 });
 
-Deno.test("control server answers 1,000 pipelined requests once each", async () => {
+Deno.test("V19: control server answers 1,000 pipelined requests once each", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   let text = "";
@@ -93,7 +93,7 @@ Deno.test("control server answers 1,000 pipelined requests once each", async () 
   checkSums(harness);
 });
 
-Deno.test("control server serves 200 connections at once", async () => {
+Deno.test("V20: control server serves 200 connections at once", async () => {
   await using harness = await startHarness();
   const clients = await Promise.all(Array.from({ length: 200 }, () => harness.connect()));
   const replies = await Promise.all(clients.map(async (client, id) => {
@@ -107,7 +107,7 @@ Deno.test("control server serves 200 connections at once", async () => {
   await until(() => harness.server.activeConnections === 0);
 });
 
-Deno.test("control server stops reading at 256 queued requests and drops none", async () => {
+Deno.test("V16: control server stops reading at 256 queued requests and drops none", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   const count = 400;
@@ -142,7 +142,7 @@ Deno.test("control server turns connections over the limit away with -32001", as
   checkSums(harness);
 });
 
-Deno.test("control server closes silent connections, but not one whose call runs", async () => {
+Deno.test("V16: control server closes silent connections, but not one whose call runs", async () => {
   const clock = fakeClock();
   await using harness = await startHarness({ clock });
   using silent = await harness.connect();

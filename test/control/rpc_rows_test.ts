@@ -36,18 +36,36 @@ const ROWS: readonly (readonly [string | Uint8Array, string, number | undefined]
   ['{"jsonrpc":"2.0","id":5,"method":"test.missing"}', "5", -32004],
   [`{${LIVENESS},"id":null}`, "null", undefined],
   [`{${LIVENESS},"id":-7}`, "-7", undefined],
+  [`{${LIVENESS},"id":-0}`, "-0", undefined],
   [`{${LIVENESS},"id":1.50}`, "1.50", undefined],
+  [`{${LIVENESS},"id":1e400}`, "1e400", undefined],
   [`{${LIVENESS},"id":9007199254740993}`, "9007199254740993", undefined],
+  [`{${LIVENESS},"id":""}`, '""', undefined],
   [`{${LIVENESS},"id":"é\\n"}`, '"é\\n"', undefined],
   [`{${LIVENESS},"id":{"a":1}}`, "null", -32600],
   [`{${LIVENESS},"id":[1]}`, "null", -32600],
   [`{${LIVENESS},"id":true}`, "null", -32600],
   ["[]", "null", -32600],
   [`{"jsonrpc":"2.0","method":"no.such","id":1,"method":"health.liveness","id":2}`, "2", undefined],
+  [`{${LIVENESS},"id":1,"__proto__":{"id":2},"constructor":3}`, "1", undefined],
+  ['{"__proto__":{"jsonrpc":"2.0","method":"health.liveness","id":1}}', "null", -32600],
+  ['{"jsonrpc":"2.0","id":5,"method":"__proto__"}', "5", -32601],
+  ['{"jsonrpc":"2.0","id":5,"method":""}', "5", -32601],
+  ['{"jsonrpc":"2.0","id":5,"method":null}', "5", -32600],
+  ['{"jsonrpc":2.0,"id":5,"method":"health.liveness"}', "5", -32600],
+  [`{${LIVENESS},"id":5,"params":{"unknown":1}}`, "5", undefined],
+  [`{${LIVENESS},"id":5} trailing`, "null", -32700],
+  [`\u00a0{${LIVENESS},"id":5}`, "null", -32700],
+  [`{${LIVENESS},"id":"a\u0000"}`, "null", -32700],
+  ["\u0000", "null", -32700],
+  [`[{${LIVENESS},"id":1}`, "null", -32700],
   ["[".repeat(129) + "]".repeat(129), "null", -32700],
+  [`{${LIVENESS},"id":5,"params":${"[".repeat(128)}${"]".repeat(128)}}`, "null", -32700],
+  ["[".repeat(300_000), "null", -32700],
+  [`[${"1,".repeat(256)}1]`, "null", -32600],
 ];
 
-Deno.test("control server answers every row of the table and a good request after each", async () => {
+Deno.test("V16: control server answers every row of the table and a good request after each", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   for (const [line, id, code] of ROWS) {
@@ -63,7 +81,7 @@ Deno.test("control server answers every row of the table and a good request afte
   ok(!harness.log.join("\n").includes("undefined"));
 });
 
-Deno.test("control server hides what a handler threw and shows what an error is for", async () => {
+Deno.test("V16: control server hides what a handler threw and shows what an error is for", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   const hidden = await client.ask('{"jsonrpc":"2.0","id":5,"method":"test.throw"}');
@@ -77,7 +95,7 @@ Deno.test("control server hides what a handler threw and shows what an error is 
   });
 });
 
-Deno.test("control server does not answer notifications, not even wrong ones", async () => {
+Deno.test("V16: control server does not answer notifications, not even wrong ones", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   await client.send(`{${LIVENESS}}\n`);
@@ -88,7 +106,7 @@ Deno.test("control server does not answer notifications, not even wrong ones", a
   equal(await client.ask(GOOD), GOOD_REPLY);
 });
 
-Deno.test("control server answers batches", async () => {
+Deno.test("V16: control server answers batches", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   await client.send(
@@ -104,7 +122,7 @@ Deno.test("control server answers batches", async () => {
   ]);
 });
 
-Deno.test("control server answers duplicate ids in flight independently", async () => {
+Deno.test("V16: control server answers duplicate ids in flight independently", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   const wait = '{"jsonrpc":"2.0","method":"test.wait","id":1}\n';
@@ -115,7 +133,7 @@ Deno.test("control server answers duplicate ids in flight independently", async 
   deepStrictEqual([await client.line(), await client.line()], [reply, reply]);
 });
 
-Deno.test("control server closes after a line that is too long", async () => {
+Deno.test("V18: control server closes after a line that is too long", async () => {
   await using harness = await startHarness({ limits: { lineBytesMax: 5000 } });
   using exact = await harness.connect();
   const start = `{${LIVENESS},"id":"good","x":"`;
@@ -129,7 +147,7 @@ Deno.test("control server closes after a line that is too long", async () => {
   equal(harness.server.counters.connections_oversized_total, 2);
 });
 
-Deno.test("control server serves others after a line that fills its buffer to the last byte", async () => {
+Deno.test("V18: control server serves others after a line that fills its buffer to the last byte", async () => {
   await using harness = await startHarness({ limits: { lineBytesMax: 5000 } });
   using client = await harness.connect();
   await client.send("x".repeat(200_000));
@@ -139,26 +157,40 @@ Deno.test("control server serves others after a line that fills its buffer to th
   equal(await other.ask(GOOD), GOOD_REPLY);
 });
 
-Deno.test("control server tells HTTP clients what it expects and closes", async () => {
+Deno.test("V33: control server tells HTTP and TLS clients what it expects, closes and serves others", async () => {
   await using harness = await startHarness();
-  for (
-    const start of [
-      "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-      "POST / HTTP/1.1\r\n",
-      "PRI * HTTP/2.0\r\n",
-    ]
-  ) {
+  const hello = new Uint8Array(200).fill(0x0a);
+  hello.set([0x16, 0x03, 0x01, 0x00, 0xc3]);
+  const starts: readonly (readonly [string, readonly (string | Uint8Array)[]])[] = [
+    ["HTTP", ["GET / HTTP/1.1\r\nHost: x\r\n\r\n"]],
+    ["HTTP", ["POST /rpc HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"]],
+    ["HTTP", ["HEAD / HTTP/1.0\r\n\r\n"]],
+    ["HTTP", ["PUT /x HTTP/1.1\r\n"]],
+    ["HTTP", ["OPTIONS * HTTP/1.1\r\n"]],
+    ["HTTP", ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]],
+    ["HTTP", ["G", "E", "T", " "]],
+    ["TLS", [hello]],
+    ["TLS", [hello.slice(0, 1)]],
+  ];
+  for (const [protocol, parts] of starts) {
     using client = await harness.connect();
-    await client.send(start);
+    for (const part of parts) {
+      await client.send(part);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     const reply = await client.json();
     equal(reply.error.code, -32600);
-    ok(reply.error.message.includes("line"));
+    equal(reply.id, null);
+    ok(reply.error.message.startsWith(protocol) && reply.error.message.includes("per line"));
     equal(await client.line(), undefined);
   }
-  equal(harness.server.counters.connections_http_total, 3);
+  equal(harness.server.counters.connections_http_total, 7);
+  equal(harness.server.counters.connections_tls_total, 2);
+  using good = await harness.connect();
+  equal(await good.ask(GOOD), GOOD_REPLY);
 });
 
-Deno.test("control server takes a complete last line without a newline", async () => {
+Deno.test("V16: control server takes a complete last line without a newline", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   await client.send(GOOD);
@@ -172,7 +204,7 @@ Deno.test("control server takes a complete last line without a newline", async (
   equal(await partial.line(), undefined);
 });
 
-Deno.test("control server finishes pending replies of a half-closed client", async () => {
+Deno.test("V16: control server finishes pending replies of a half-closed client", async () => {
   await using harness = await startHarness();
   using client = await harness.connect();
   await client.send('{"jsonrpc":"2.0","method":"test.wait","id":1}\n');

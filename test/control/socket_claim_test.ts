@@ -38,7 +38,7 @@ function leaveStale(path: string): void {
 const withCode = (code: string) => (error: unknown) =>
   error instanceof NetError && error.code === code;
 
-Deno.test("claimSocket() makes socket, pid file and relative links, and removes them", async () => {
+Deno.test("V11: claimSocket() makes socket, pid file and relative links, and removes them", async () => {
   await using folder = await openFolder();
   const claim = await claimSocket(folder.place(), OPTIONS);
   deepStrictEqual(folder.names(), ["mesh.sock", "net.pid", "net.sock", "storage.sock"]);
@@ -50,7 +50,7 @@ Deno.test("claimSocket() makes socket, pid file and relative links, and removes 
   deepStrictEqual(folder.names(), []);
 });
 
-Deno.test("claimSocket() names a family's files and lends the plain name", async () => {
+Deno.test("V06: claimSocket() names a family's files and lends the plain name", async () => {
   await using folder = await openFolder();
   const claim = await claimSocket(folder.place("fam1"), OPTIONS);
   deepStrictEqual(folder.names(), [
@@ -75,7 +75,7 @@ Deno.test("claimSocket() names a family's files and lends the plain name", async
   alone.release();
 });
 
-Deno.test("claimSocket() replaces a stale socket", async () => {
+Deno.test("V07: claimSocket() replaces a stale socket", async () => {
   await using folder = await openFolder();
   leaveStale(`${folder.path}/net.sock`);
   ok(!await isSocketLive(`${folder.path}/net.sock`));
@@ -84,7 +84,7 @@ Deno.test("claimSocket() replaces a stale socket", async () => {
   claim.release();
 });
 
-Deno.test("claimSocket() never takes a live socket", async () => {
+Deno.test("V08: claimSocket() never takes a live socket", async () => {
   await using folder = await openFolder();
   const claim = await claimSocket(folder.place(), OPTIONS);
   const before = folder.names();
@@ -99,7 +99,7 @@ Deno.test("claimSocket() never takes a live socket", async () => {
   claim.release();
 });
 
-Deno.test("claimSocket() never touches a file, a folder or a link to one", async () => {
+Deno.test("V09: claimSocket() never touches a file, a folder or a link to one", async () => {
   await using folder = await openFolder();
   const path = `${folder.path}/net.sock`;
   await Deno.writeTextFile(path, "precious");
@@ -115,7 +115,7 @@ Deno.test("claimSocket() never touches a file, a folder or a link to one", async
   ok(Deno.statSync(path).isDirectory);
 });
 
-Deno.test("claimSocket() leaves live names and strange files of others alone", async () => {
+Deno.test("V11: claimSocket() leaves live names and strange files of others alone", async () => {
   await using folder = await openFolder();
   using other = Deno.listen({ transport: "unix", path: `${folder.path}/storage.sock` });
   await Deno.writeTextFile(`${folder.path}/mesh.sock`, "precious");
