@@ -59,6 +59,7 @@ import { logCompactCommand, logRepairCommand, logVerifyCommand } from "./log_car
 import { logCreateCommand, logRmCommand } from "./log_create.ts";
 import { logLsCommand, logStatCommand } from "./log_ls.ts";
 import { logReadCommand, logTailCommand } from "./log_read.ts";
+import { lookupCommand } from "./lookup.ts";
 import { nodeConnectCommand } from "./node_connect.ts";
 import { nodeCountersCommand } from "./node_counters.ts";
 import { nodeForgetCommand } from "./node_forget.ts";
@@ -321,6 +322,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     gateway: gatewayRoutes,
     token: tokenRoutes,
     validate: validateRoutes,
+    lookup: lookupCommand,
     doctor: doctorCommand,
     completions: completionsCommand,
     version: versionCommand,

@@ -6,6 +6,7 @@ export * from "./health.ts";
 export type { LineServerLimits } from "./line_server.ts";
 export * from "./method.ts";
 export {
+  folderProblem,
   pidPath,
   resolveSocketPath,
   socketMode,

@@ -187,7 +187,7 @@ function makeFolder(place: SocketPlace, uid: number | null): string | undefined 
 }
 
 /** Why a folder below a shared one cannot be trusted; `undefined` when it can. */
-function folderProblem(directory: string, uid: number | null): string | undefined {
+export function folderProblem(directory: string, uid: number | null): string | undefined {
   let info: Deno.FileInfo;
   try {
     info = Deno.lstatSync(directory);

@@ -1,5 +1,8 @@
-/** Toolkits: folders of members, what their files say, and bringing executables into them. */
+/** Toolkits and their members: finding, fetching and starting them. */
+export { askLiveness, type AskLivenessOptions, type LivenessAnswer } from "./liveness.ts";
+export * from "./lookup.ts";
 export * from "./manifest.ts";
+export * from "./member_address.ts";
 export * from "./metadata.ts";
 export * from "./names.ts";
 export * from "./platform.ts";

@@ -1,11 +1,12 @@
 /**
  * What an endpoint text means (`validation.md` 5.2).
  *
- * Nothing is connected here; only a bare member name is looked up among the socket files.
+ * Only a bare member name is looked up, and whoever is there asked whether it lives.
  */
 import { NetError, utf8 } from "../base/mod.ts";
 import { absolutePath, type Environment, parseHost, parsePort } from "../config/mod.ts";
 import { resolveSocketPath } from "../control/mod.ts";
+import { addressText, MemberLookup } from "../deploy/mod.ts";
 
 /** Longest text that is looked at. */
 const TEXT_LENGTH_MAX = 4096;
@@ -26,6 +27,9 @@ export interface ParseEndpointOptions {
   readonly cwd: string;
   /** User id; the process's own when left out. */
   readonly uid?: number;
+  /** Milliseconds that a member looked up by name has to answer. */
+  readonly livenessMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -85,31 +89,26 @@ function hostName(text: string): string | undefined {
   return isName ? text : undefined;
 }
 
-/** Environment, then the socket of our family, then the plain one (`validation.md` 3.4). */
+/** Where lookup finds the member, live or not (`validation.md` 3.4). */
 async function memberEndpoint(name: string, options: ParseEndpointOptions): Promise<Endpoint> {
-  const { env, uid } = options;
-  const variable = `${name.toUpperCase().replaceAll("-", "_")}_SOCKET`;
-  const given = env[variable];
-  if (given !== undefined && given.startsWith("/")) return unixEndpoint(given, given);
-  const family = env.NET_FAMILY_ID ?? env.FAMILY_ID ?? "";
-  const paths = [await resolveSocketPath({ env, uid, family, member: name })];
-  if (family !== "") paths.push(await resolveSocketPath({ env, uid, member: name }));
-  for (const path of paths) if (await exists(path)) return unixEndpoint(path, path);
-  const [first] = paths;
-  // Our own member's place is known even while nobody is there, so it gets a verdict.
-  if (name === "net" && first !== undefined) return unixEndpoint(first, first);
-  throw new NetError("usage", `Cannot find member "${name}": it has no socket`, {
-    next: "give host:port or the path of a socket",
-  });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch {
-    return false;
+  const { env, uid, signal, livenessMs } = options;
+  const { address } = await new MemberLookup({ env, uid, livenessMs }).find(name, signal);
+  if (address?.kind === "tcp") {
+    const { host, port } = address;
+    return { kind: "tcp", text: addressText(address), host, port };
   }
+  if (address?.kind === "abstract") return abstractEndpoint(`@${address.name}`);
+  if (address !== undefined) return unixEndpoint(address.path, address.path);
+  // Our own member's place is known even while nobody is there, so it gets a verdict.
+  if (name === "net") {
+    const family = env.NET_FAMILY_ID ?? env.FAMILY_ID ?? "";
+    const path = await resolveSocketPath({ env, uid, family });
+    return unixEndpoint(path, path);
+  }
+  throw new NetError("usage", `Cannot find member "${name}": it has no socket`, {
+    next:
+      `give host:port or the path of a socket; net lookup ${name} shows where it was looked for`,
+  });
 }
 
 function checkLength(length: number, text: string): void {

@@ -7,6 +7,7 @@
  */
 import { NetError } from "../base/mod.ts";
 import type { Environment } from "../config/mod.ts";
+import { LIVENESS_MS } from "../deploy/mod.ts";
 import { Budget } from "./budget.ts";
 import { probeCapabilities } from "./capability_probe.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
@@ -79,6 +80,9 @@ export async function validateIpc(
   const endpoint = await parseEndpoint(endpointText, {
     env: options.env ?? Deno.env.toObject(),
     cwd: options.cwd ?? Deno.cwd(),
+    // A member that hangs must not use up the time of the probes.
+    livenessMs: Math.min(LIVENESS_MS, budget.remainingMs / 4),
+    signal: options.signal,
   });
   const target: ProbeTarget = {
     endpoint,
