@@ -6,8 +6,10 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
+import { constants } from "node:os";
 import { isErrorCode, NetError, pause } from "../src/base/mod.ts";
-import { type NodeConfig, prepareDataDir } from "../src/config/mod.ts";
+import { type Environment, type NodeConfig, prepareDataDir } from "../src/config/mod.ts";
+import { createLog } from "../src/observe/mod.ts";
 import type { NetContext } from "./context.ts";
 import { recordOf, textOf } from "./format.ts";
 import { startText } from "./node_start.ts";
@@ -30,6 +32,9 @@ const WATCHED_BYTES_MAX = 1024 * 1024;
 /** Log lines shown when the child does not come up. */
 const TAIL_LINES = 20;
 
+/** What a service manager said that holds for the child too; the rest was for this process alone. */
+const PASSED_ON = ["NOTIFY_SOCKET", "WATCHDOG_USEC"];
+
 /** What {@linkcode startDetached} needs. */
 export interface StartDetachedOptions {
   readonly flags: StartFlags;
@@ -49,6 +54,33 @@ export async function startDetached(
   context: NetContext,
   options: StartDetachedOptions,
 ): Promise<number> {
+  const { config } = options;
+  const log = createLog({
+    level: "warn",
+    format: config.logFormat,
+    write: (line) => context.io.writeErr(`${line}\n`),
+  });
+  const manager = await context.doors.openManager(context.io.env, log);
+  try {
+    if (manager.sockets.length > 0) {
+      throw new NetError("usage", "Cannot detach: sockets were opened for this process alone", {
+        next: "start it with --foreground where a service manager opens its sockets",
+      });
+    }
+    const pid = await startChild(context, options);
+    if (typeof pid === "object") return pid.exitCode;
+    manager.handOver(pid);
+    return 0;
+  } finally {
+    await manager.close();
+  }
+}
+
+/** Starts the child and tells of it; its pid once it is ready, or what it ended with. */
+async function startChild(
+  context: NetContext,
+  options: StartDetachedOptions,
+): Promise<number | { readonly exitCode: number }> {
   const { flags, config, ticket, output } = options;
   const { dataDir, warning } = await prepareDataDir(config);
   if (warning !== undefined) output.warn(warning);
@@ -66,7 +98,10 @@ export async function startDetached(
     timeout: undefined,
     json: true,
   });
-  const variables = isUrlSecret ? { NET_BUS_URL: flags.busUrl } : {};
+  const variables = {
+    ...definedOf(context.io.env, PASSED_ON),
+    ...(isUrlSecret && flags.busUrl !== undefined ? { NET_BUS_URL: flags.busUrl } : {}),
+  };
   const child = spawnChild(args, logPath, ticket, variables);
   const readyMs = options.timeoutMs ?? READY_MS;
   const deadlineMs = context.io.now() + readyMs;
@@ -76,10 +111,12 @@ export async function startDetached(
     if (ready !== undefined) {
       child.forget();
       await report(context, ready, { ...options, logPath });
-      return 0;
+      return Number(ready.pid);
     }
     const ended = child.exitCode();
-    if (ended !== undefined) return fail(context, output, await readFrom(logPath, logStart), ended);
+    if (ended !== undefined) {
+      return { exitCode: fail(context, output, await readFrom(logPath, logStart), ended) };
+    }
     if (context.io.now() > deadlineMs) {
       child.kill();
       showTail(context, text);
@@ -101,7 +138,7 @@ function spawnChild(
   args: readonly string[],
   logPath: string,
   ticket: string | undefined,
-  variables: Readonly<Record<string, string | undefined>>,
+  variables: Readonly<Record<string, string>>,
 ): Child {
   const [program, ...rest] = selfCommand(args);
   const log = openSync(logPath, "a", 0o600);
@@ -113,7 +150,7 @@ function spawnChild(
     });
     let exitCode: number | undefined;
     child.on("exit", (code, signal) => {
-      exitCode = code ?? (signal === "SIGTERM" ? 143 : 1);
+      exitCode = code ?? (signal === null ? 1 : 128 + constants.signals[signal]);
     });
     child.on("error", () => {
       exitCode = 1;
@@ -129,6 +166,15 @@ function spawnChild(
   } finally {
     closeSync(log);
   }
+}
+
+function definedOf(env: Environment, names: readonly string[]): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const name of names) {
+    const text = env[name];
+    if (text !== undefined) variables[name] = text;
+  }
+  return variables;
 }
 
 async function openLogPath(dataDir: string | undefined): Promise<string> {

@@ -3,7 +3,9 @@
  * nothing and tests can put their own in place.
  */
 import type { Environment, NodeConfig } from "../src/config/mod.ts";
+import type { ReportedNode, ServiceManager } from "../src/kernel/mod.ts";
 import type { Log } from "../src/observe/mod.ts";
+import type { Hangup } from "./hangup.ts";
 import type { OwnProcess } from "./self_command.ts";
 
 /** Options of one call to a node. */
@@ -24,7 +26,7 @@ export interface NodeCaller {
 }
 
 /** A node in this process, as far as `node start` needs it. */
-export interface NodeHandle {
+export interface NodeHandle extends Omit<ReportedNode, "summary"> {
   start(): Promise<void>;
   stop(reason: string): Promise<void>;
   /** Same members as the result of `node.status`. */
@@ -33,6 +35,8 @@ export interface NodeHandle {
   ticket(): object | Promise<object>;
   /** Settles when the node has ended, whoever ended it. */
   readonly closed: Promise<unknown>;
+  /** Aborted when the node begins to stop, whoever stops it. */
+  readonly stopSignal: AbortSignal;
 }
 
 /** Options of {@linkcode Doors.validateIpc}; what is left out is the validator's own default. */
@@ -76,6 +80,13 @@ export interface CheckLogsOptions {
 export interface Doors {
   /** The program's own process. */
   readonly own: OwnProcess;
+  /** What SIGHUP means to this process. */
+  hangup(): Hangup;
+  /**
+   * The service manager that started this process. What it said is meant for one process, so it is taken out of
+   * the environment.
+   */
+  openManager(env: Environment, log: Log): Promise<ServiceManager>;
   /** Path of the control socket where nobody named one (`validation.md` 3.1 and 3.2). */
   standardSocketPath(env: Environment, family: string | undefined): Promise<string>;
   /** Connects to a control socket; throws NetError `not_running` when nobody listens. */

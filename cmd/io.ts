@@ -26,7 +26,7 @@ export interface Io {
   /** Reads from standard input; `null` at its end. */
   readStdin(into: Uint8Array): Promise<number | null>;
   /** Calls `handler` on each such signal; the result stops that. */
-  onSignal(signal: "SIGINT" | "SIGTERM", handler: () => void): () => void;
+  onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP", handler: () => void): () => void;
   /** Ends the process at once. */
   exit(code: number): never;
   /** Milliseconds that never go backwards. */

@@ -15,11 +15,14 @@ import {
   readUpTo,
   withDataDir,
 } from "../src/config/mod.ts";
-import { createLog, type LogLevel } from "../src/observe/mod.ts";
+import { createLog, type Log, type LogLevel } from "../src/observe/mod.ts";
+import type { ServiceManager } from "../src/kernel/mod.ts";
 import { commandAt } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import type { NodeHandle } from "./doors.ts";
 import { bareRecord, durationFlag, type SharedFlags } from "./flags.ts";
+import { errnoOf } from "./errno.ts";
+import type { Hangup } from "./hangup.ts";
 import { formatFields, listOf, recordOf, textOf } from "./format.ts";
 import type { Output } from "./output.ts";
 import { ensureMeshSocket } from "./self_command.ts";
@@ -33,6 +36,9 @@ import {
 } from "./start_flags.ts";
 import { httpText } from "./node_status.ts";
 import { runVerb } from "./verb.ts";
+
+/** Longest time a node takes to stop: 6 s for its services, and a little for the rest. */
+const STOP_MS = 10_000;
 
 /** The verb. */
 export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
@@ -62,6 +68,11 @@ async function startNode(context: NetContext, flags: StartFlags, output: Output)
   const { io, doors } = context;
   const nodeFlags = toNodeFlags(flags);
   const timeoutMs = durationFlag("--timeout", flags.timeout);
+  if (flags.foreground && flags.detach) {
+    throw new NetError("usage", "Cannot start: --foreground and --detach exclude each other", {
+      next: "give one of them",
+    });
+  }
   const ticket = await readTicket(context, flags);
   // Everything a user can get wrong is found before a process is replaced or made.
   const config = loadNodeConfig({
@@ -121,28 +132,36 @@ async function runForeground(
   let stopping: Promise<void> | undefined;
   let node: NodeHandle | undefined;
   let isReady = false;
+  let stopReason = "asked by a program";
+  const log = createLog({
+    level: output.isQuiet ? atLeastWarn(config.logLevel) : config.logLevel,
+    format: config.logFormat,
+    write: (line) => io.writeErr(`${line}\n`),
+  });
   const onSignal = (reason: string, code: number, forcedCode: number) => {
     // Before the node is up there is nothing to wind down, and a second signal does not wait.
     if (stopping !== undefined || node === undefined) return io.exit(forcedCode);
     exitCode = code;
+    stopReason = reason;
     if (isReady) output.note(`stopping (${reason}); once more forces it`);
     stopping = node.stop(reason);
     // Its failure also ends `closed`; this only keeps it from being unhandled until then.
     stopping.catch(() => {});
   };
+  // Asked first: the runtime takes SIGHUP for itself as soon as any signal is listened to.
+  const hangup = doors.hangup();
   const releases = [
     io.onSignal("SIGTERM", () => onSignal("SIGTERM", 0, 143)),
     io.onSignal("SIGINT", () => onSignal("SIGINT", 130, 130)),
+    listenForHangup(context, hangup, log, () => onSignal("SIGHUP", 129, 129)),
   ];
+  const manager = await doors.openManager(io.env, log);
   try {
-    const log = createLog({
-      level: output.isQuiet ? atLeastWarn(config.logLevel) : config.logLevel,
-      format: config.logFormat,
-      write: (line) => io.writeErr(`${line}\n`),
-    });
     node = await doors.createNode(config, { log, env: io.env });
+    report(node, manager, () => stopReason);
     await startWithin(node, timeoutMs);
     isReady = true;
+    manager.look();
     if (stopping === undefined) await announce(context, node, config, flags, output);
     await node.closed;
     await stopping;
@@ -155,10 +174,46 @@ async function runForeground(
     }
     // The first failure says more than one of the clean-up.
     await node?.stop(isReady ? "failed" : "start failed").catch(() => {});
-    throw toNetError(error, isReady ? "Cannot keep node running" : "Cannot start node");
+    const failure = toNetError(error, isReady ? "Cannot keep node running" : "Cannot start node");
+    manager.failed(failure.message, errnoOf(failure.code));
+    throw failure;
   } finally {
+    await manager.close();
     for (const release of releases) release();
   }
+}
+
+/** Lets the service manager know how the node is doing, until it has stopped. */
+function report(node: NodeHandle, manager: ServiceManager, stopReason: () => string): void {
+  manager.follow({
+    missing: () => node.missing(),
+    health: () => node.health(),
+    summary: () => "ready",
+  });
+  node.stopSignal.addEventListener("abort", () => manager.stopping(stopReason(), STOP_MS), {
+    once: true,
+  });
+}
+
+/** Does on SIGHUP what it means here; the result ends that. */
+function listenForHangup(
+  { io }: NetContext,
+  hangup: Hangup,
+  log: Log,
+  onStop: () => void,
+): () => void {
+  return io.onSignal("SIGHUP", () => {
+    if (hangup.action === "stop") return onStop();
+    // Without this listener the runtime would end the process.
+    if (hangup.action === "ignore") return;
+    try {
+      log.info("log_reopened", { files: hangup.reopen().join(" ") });
+    } catch (error) {
+      log.warn("log_not_reopened", {
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+  });
 }
 
 async function startWithin(node: NodeHandle, timeoutMs: number | undefined): Promise<void> {

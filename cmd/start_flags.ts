@@ -45,6 +45,7 @@ export interface StartFlags extends SharedFlags {
   readonly label?: string;
   readonly amnesia?: boolean;
   readonly detach?: boolean;
+  readonly foreground?: boolean;
   readonly showTicket?: boolean;
   readonly logLevel?: "debug" | "info" | "warn" | "error" | "off";
   readonly logFormat?: "text" | "json";
@@ -150,6 +151,7 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   ),
   label: textFlag("TEXT", "Name of the node in tickets; default: the machine's name"),
   amnesia: switchFlag("Keep everything in memory"),
+  foreground: switchFlag("Run in the foreground, which is what happens anyway"),
   detach: switchFlag("Run in the background, return when the node answers"),
   showTicket: switchFlag("Print the ticket even when standard output is no terminal"),
   logLevel: {

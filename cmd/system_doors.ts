@@ -1,11 +1,18 @@
 /** The real ways from the command line into the rest of the program. */
 import type { Doors } from "./doors.ts";
+import { systemHangup } from "./hangup.ts";
 import { systemProcess } from "./self_command.ts";
 
 /** Doors that load what they lead to when they are first used. */
 export function systemDoors(): Doors {
   return {
     own: systemProcess(),
+    hangup: systemHangup,
+    openManager: async (env, log) => {
+      const { MANAGER_VARIABLES, openServiceManager } = await import("../src/kernel/mod.ts");
+      for (const name of MANAGER_VARIABLES) Deno.env.delete(name);
+      return openServiceManager({ variables: env, pid: Deno.pid, log });
+    },
     standardSocketPath: async (env, family) => {
       const { resolveSocketPath } = await import("../src/control/mod.ts");
       return await resolveSocketPath({ env, family });

@@ -1,4 +1,5 @@
-/** Services under supervision, and exclusive use of a data folder. */
+/** Services under supervision, exclusive use of a data folder, and the manager that started the process. */
 export * from "./data_folder.ts";
+export * from "./manager/mod.ts";
 export * from "./service.ts";
 export * from "./supervisor.ts";

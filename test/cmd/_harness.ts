@@ -4,6 +4,7 @@ import type { Io } from "../../cmd/io.ts";
 import { runNet } from "../../cmd/root.ts";
 import { NetError } from "../../src/base/mod.ts";
 import type { Environment, NodeConfig } from "../../src/config/mod.ts";
+import { openServiceManager } from "../../src/kernel/mod.ts";
 
 /** One call that reached the node. */
 export interface Call {
@@ -122,6 +123,9 @@ export async function runInMemory(
   });
   const doors: Doors = {
     own: { hasMeshSocket: true, wasReplaced: false, replace: () => {} },
+    hangup: () => ({ action: "stop", reopen: () => [] }),
+    openManager: (variables, log) =>
+      Promise.resolve(openServiceManager({ variables, pid: 1, log, open: noManager })),
     standardSocketPath: (_env, family) =>
       Promise.resolve(`/run/std/net${family === undefined ? "" : `-${family}`}.sock`),
     connect: (socketPath) => {
@@ -150,6 +154,10 @@ export async function runInMemory(
   };
   const code = await runNet(args, io, doors);
   return { code, stdout, stderr, calls, sockets, configs, openCount };
+}
+
+function noManager(): never {
+  throw new Error("no manager in this test");
 }
 
 /** The program asked to end at once. */

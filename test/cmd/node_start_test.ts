@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { NodeHandle } from "../../cmd/doors.ts";
+import type { HangupAction } from "../../cmd/hangup.ts";
 import { toStartArguments } from "../../cmd/start_flags.ts";
 import { NetError } from "../../src/base/mod.ts";
+import { encodeNotify, openServiceManager } from "../../src/kernel/mod.ts";
 import { runInMemory } from "./_harness.ts";
 
 const TICKET = `net1${"q".repeat(60)}`;
@@ -37,6 +39,9 @@ function pretendedNode(onStarted: (stop: (reason: string) => void) => void = () 
       return { ticket: TICKET };
     },
     closed,
+    stopSignal: new AbortController().signal,
+    missing: () => [],
+    health: () => ({}),
   };
   return { handle, reasons, ticketCount: () => tickets };
 }
@@ -262,4 +267,70 @@ Deno.test("toStartArguments() spells flags as they are typed", () => {
     toStartArguments({ pskFile: "/p", amnesia: true, expect: ["1", "2"], detach: undefined }),
     ["node", "start", "--psk-file", "/p", "--amnesia", "--expect", "1", "--expect", "2"],
   );
+});
+
+Deno.test("node start refuses --foreground beside --detach", async () => {
+  const { code, stderr } = await runInMemory(["node", "start", "--foreground", "--detach"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /--foreground and --detach exclude each other/);
+  const { handle } = endingNode();
+  const alone = await runInMemory(["server", "--amnesia", "--foreground"], { handle });
+  assert.equal(alone.code, 0);
+});
+
+Deno.test("node start ends with its terminal, and goes on where SIGHUP means something else", async () => {
+  const start = async (action: HangupAction, reopen: () => readonly string[]) => {
+    let raise = (_: string) => {};
+    const { handle, reasons } = pretendedNode((stop) => {
+      raise("SIGHUP");
+      if (action !== "stop") void stop("asked");
+    });
+    const { code, stderr } = await runInMemory(["daemon", "--amnesia"], {
+      handle,
+      doors: { hangup: () => ({ action, reopen }) },
+      onListening: (by) => void (raise = by),
+    });
+    return { code, reasons, stderr };
+  };
+  const stopped = await start("stop", () => []);
+  assert.deepEqual([stopped.code, stopped.reasons], [129, ["SIGHUP"]]);
+  const ignored = await start("ignore", () => assert.fail("nothing is opened again"));
+  assert.deepEqual([ignored.code, ignored.reasons], [0, ["asked"]]);
+  const reopened = await start("reopen", () => ["/var/log/net.log"]);
+  assert.match(reopened.stderr, /info log_reopened files=\/var\/log\/net.log/);
+  const failed = await start("reopen", () => {
+    throw new Error("read-only");
+  });
+  assert.match(failed.stderr, /warn log_not_reopened reason=read-only/);
+  assert.equal(failed.code, 0);
+});
+
+Deno.test("node start tells a service manager why it failed", async () => {
+  const told: string[] = [];
+  const { handle } = pretendedNode();
+  const { code } = await runInMemory(["node", "start", "--amnesia"], {
+    env: { NOTIFY_SOCKET: "@manager" },
+    handle: {
+      ...handle,
+      missing: () => ["node is starting"],
+      start: () => Promise.reject(new NetError("address_in_use", "Cannot listen: in use")),
+    },
+    doors: {
+      openManager: (variables, log) =>
+        Promise.resolve(openServiceManager({
+          variables,
+          pid: 1,
+          log,
+          open: () => ({
+            send: (fields) => Promise.resolve(void told.push(encodeNotify(fields))),
+            close: () => {},
+          }),
+        })),
+    },
+  });
+  assert.equal(code, 3);
+  assert.deepEqual(told, [
+    "STATUS=not ready: node is starting",
+    "STATUS=Cannot listen: in use\nERRNO=98",
+  ]);
 });
