@@ -3,21 +3,38 @@
  * (`validation.md` 1.2, 5.4).
  *
  * Nothing that might change the member is ever executed: only methods known to be read-only are
- * called properly, the others are asked with parameters of a type no method takes.
+ * called properly, the others are asked with parameters of a type no method takes, and only where the
+ * member has shown that it refuses them.
  */
 import type { Budget } from "./budget.ts";
 import {
+  CAPABILITIES_MAX,
   type CapabilityForm,
   gradeCapabilities,
+  readAdvertised,
   readCapabilities,
+  readConsumed,
   readReadOnlyMarks,
 } from "./capability_reader.ts";
-import { type Answer, ask, connectWithin, type ProbeTarget, requestLine } from "./probe.ts";
+import {
+  type Answer,
+  askLine,
+  connectWithin,
+  type ProbeTarget,
+  readAnswer,
+  requestLine,
+} from "./probe.ts";
 import { isLinkFailure, type ProbeLink } from "./probe_link.ts";
 import { printable } from "./verdict.ts";
 
 /** Methods of one list that are tried. */
 const TRIED_MAX = 512;
+
+/** Replies to earlier requests that are passed over while one is waited for. */
+const STALE_MAX = 8;
+
+/** Ids start above those that a member might always answer with. */
+const ID_START = 1000;
 
 /** Read-only by their name, unless the list says otherwise. */
 const SAFE_NAME =
@@ -26,24 +43,33 @@ const SAFE_NAME =
 /** Not a type that any method takes, so that the call is refused before it does anything. */
 const HARMLESS_PARAMS = "probe";
 
-/** Part of the report about capabilities. */
+/** Part of the report about capabilities; texts are cleaned for a terminal. */
 export interface CapabilityReport {
   readonly level: 0 | 1 | 2 | 3;
   /** Why the level is not higher. */
   readonly reasons: readonly string[];
   /** `undefined` when no list could be read. */
   readonly form: CapabilityForm | undefined;
+  /** What the deciding form names, at most {@linkcode CAPABILITIES_MAX}. */
   readonly methods: readonly string[];
+  /** What any of the forms names: methods, and capabilities that are no methods. */
+  readonly advertised: readonly string[];
+  /** What the member says it needs of others. */
+  readonly consumed: readonly string[];
   /** Listed, but answered with −32601. */
   readonly notCallable: readonly string[];
-  /** Listed, but nothing can be said without executing them. */
+  /** Listed, but nothing can be said without executing them, or no time was left. */
   readonly unverified: readonly string[];
 }
 
-/** What the health probes found before. */
+/** What is known before, and what is wanted. */
 export interface CapabilityProbeFacts {
   readonly isAlive: boolean;
   readonly hasTriad: boolean;
+  /** Name that the health methods gave. */
+  readonly primal: string | undefined;
+  /** False to read the list only. */
+  readonly isTryingMethods: boolean;
 }
 
 /** Probes the capabilities. */
@@ -58,7 +84,7 @@ export async function probeCapabilities(
   const list = answer.kind === "result" ? answer.result : undefined;
   const reading = readCapabilities(list);
   const identity = reading === undefined ? undefined : await caller.call("identity.get", {});
-  const { notCallable, unverified } = reading === undefined
+  const { notCallable, unverified } = reading === undefined || !facts.isTryingMethods
     ? { notCallable: [], unverified: [] }
     : await tryMethods(caller, reading.methods, readReadOnlyMarks(list));
   const grade = gradeCapabilities({
@@ -68,11 +94,16 @@ export async function probeCapabilities(
     notCallable,
     ...facts,
   });
+  const reasons = [...grade.reasons];
+  if (answer.kind === "none") reasons.push(answer.reason);
+  if (reading?.isCut) reasons.push(`only the first ${CAPABILITIES_MAX} names were looked at`);
   return {
     level: grade.level,
-    reasons: answer.kind === "none" ? [...grade.reasons, answer.reason] : grade.reasons,
+    reasons: reasons.map(printable),
     form: reading?.form,
     methods: (reading?.methods ?? []).map(printable),
+    advertised: readAdvertised(list).map(printable),
+    consumed: readConsumed(list).map(printable),
     notCallable: notCallable.map(printable),
     unverified: unverified.map(printable),
   };
@@ -85,12 +116,10 @@ async function tryMethods(
 ): Promise<{ readonly notCallable: readonly string[]; readonly unverified: readonly string[] }> {
   const notCallable: string[] = [];
   const unverified: string[] = [...methods.slice(TRIED_MAX)];
-  // A member that looks at parameters before the method would hide a missing one.
-  const baseline = await caller.call("net_validate.no_such_method", HARMLESS_PARAMS);
-  const looksUpFirst = baseline.kind === "error" && baseline.code === -32601;
+  const isRefusing = await refusesBadCalls(caller);
   for (const method of methods.slice(0, TRIED_MAX)) {
     const isSafe = marks.get(method) ?? SAFE_NAME.test(method);
-    if (!isSafe && !looksUpFirst) {
+    if (!isSafe && !isRefusing) {
       unverified.push(method);
       continue;
     }
@@ -101,12 +130,25 @@ async function tryMethods(
   return { notCallable, unverified };
 }
 
-/** Calls over one connection, opened anew when the member has closed it. */
+/**
+ * True for a member that looks the method up first, so that a missing one shows, and then refuses
+ * parameters of a wrong type, so that a present one is not executed.
+ */
+async function refusesBadCalls(caller: Caller): Promise<boolean> {
+  const missing = await caller.call("net_validate.no_such_method", HARMLESS_PARAMS);
+  if (missing.kind !== "error" || missing.code !== -32601) return false;
+  const present = await caller.call("health.liveness", HARMLESS_PARAMS);
+  return present.kind === "error" && (present.code === -32602 || present.code === -32600);
+}
+
+/** Calls over one connection, opened anew when the member has closed or confused it. */
 class Caller implements AsyncDisposable {
   readonly #target: ProbeTarget;
   readonly #budget: Budget;
   #link: ProbeLink | undefined;
-  #lastId = 0;
+  /** Id of the first request on the connection. */
+  #firstId = 0;
+  #lastId = ID_START;
 
   constructor(target: ProbeTarget, budget: Budget) {
     this.#target = target;
@@ -119,11 +161,27 @@ class Caller implements AsyncDisposable {
       const link = await connectWithin(this.#target, this.#budget);
       if (isLinkFailure(link)) return { kind: "none", reason: link.message };
       this.#link = link;
+      this.#firstId = this.#lastId + 1;
     }
-    const text = requestLine(method, ++this.#lastId, params);
-    const answer = await ask(this.#link, text, this.#target, this.#budget);
-    if (answer.kind === "none") this.#close();
+    const id = ++this.#lastId;
+    const answer = await this.#ask(this.#link, requestLine(method, id, params), id);
+    // Whatever else comes on a connection that mixes ids up could not be told apart.
+    if (answer.kind === "none" || answer.id !== id) this.#close();
     return answer;
+  }
+
+  /** A second reply to an earlier request is not the answer to this one. */
+  async #ask(link: ProbeLink, text: string, id: number): Promise<Answer> {
+    let line = await askLine(link, text, this.#target, this.#budget);
+    for (let stale = 0; stale < STALE_MAX && !isLinkFailure(line); stale++) {
+      const answer = readAnswer(line);
+      const isStale = answer.kind !== "none" && typeof answer.id === "number" &&
+        answer.id >= this.#firstId && answer.id < id;
+      if (!isStale) return answer;
+      const timeoutMs = Math.min(this.#target.replyTimeoutMs, this.#budget.remainingMs);
+      line = await link.readLine(timeoutMs);
+    }
+    return isLinkFailure(line) ? { kind: "none", reason: line.message } : readAnswer(line);
   }
 
   #close(): void {

@@ -4,10 +4,13 @@
  * Pure. A list is a stranger's: entries of the wrong type are passed over, and no more than a bounded
  * number is kept.
  */
-import { asRecord } from "./verdict.ts";
+import { asRecord, printable } from "./verdict.ts";
 
-/** Methods of one list that are looked at. */
+/** Names of one list that are looked at. */
 export const CAPABILITIES_MAX = 4096;
+
+/** Longest name, and longest part of one, in characters; longer ones are passed over. */
+const NAME_LENGTH_MAX = 256;
 
 /** Where the method names stood. */
 export type CapabilityForm =
@@ -23,33 +26,78 @@ export interface CapabilityReading {
   readonly form: CapabilityForm;
   /** Each name once, in the order they stood. */
   readonly methods: readonly string[];
+  /** True when there were more than {@linkcode CAPABILITIES_MAX}. */
+  readonly isCut: boolean;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Names as they stand, `undefined` when the form is not there. */
+type FormReader = (result: Fields) => Iterable<string> | undefined;
+
 /** Forms in the order they are tried; the first that is there decides. */
-const FORMS:
-  readonly (readonly [CapabilityForm, (result: Fields) => readonly string[] | undefined])[] = [
-    ["methods", (result) => strings(result.methods)],
-    ["provided_capabilities", readGroups],
-    ["capabilities", (result) => strings(result.capabilities)],
-    ["method_info", readMethodInfo],
-    ["semantic_mappings", readMappings],
-  ];
+const FORMS: readonly (readonly [CapabilityForm, FormReader])[] = [
+  ["methods", (result) => strings(result.methods)],
+  ["provided_capabilities", readGroups],
+  ["capabilities", (result) => strings(result.capabilities)],
+  ["method_info", readMethodInfo],
+  ["semantic_mappings", readMappings],
+];
 
 /** The methods of a `capabilities.list` result, `undefined` when it has none of the six forms. */
 export function readCapabilities(result: unknown): CapabilityReading | undefined {
-  if (Array.isArray(result)) {
-    const methods = strings(result);
-    return methods === undefined ? undefined : { form: "array", methods: unique(methods) };
-  }
-  const fields = asRecord(result);
-  if (fields === undefined) return undefined;
-  for (const [form, read] of FORMS) {
-    const methods = read(fields);
-    if (methods !== undefined) return { form, methods: unique(methods) };
+  for (const [form, names] of formsOf(result)) {
+    const methods = collect(names, new Set());
+    return {
+      form,
+      methods: [...methods].slice(0, CAPABILITIES_MAX),
+      isCut: methods.size > CAPABILITIES_MAX,
+    };
   }
   return undefined;
+}
+
+/**
+ * Every name in any of the six forms, each once: a member may list methods in one and coarser
+ * capabilities in another.
+ */
+export function readAdvertised(result: unknown): readonly string[] {
+  const all = new Set<string>();
+  for (const [, names] of formsOf(result)) collect(names, all);
+  return [...all].slice(0, CAPABILITIES_MAX);
+}
+
+/** What a list says its member needs of others: texts, or objects with a `type` or `name`. */
+export function readConsumed(result: unknown): readonly string[] {
+  const consumed = asRecord(result)?.consumed_capabilities;
+  if (!Array.isArray(consumed)) return [];
+  const names = consumed.slice(0, CAPABILITIES_MAX).map((entry) =>
+    typeof entry === "string" ? entry : asRecord(entry)?.type ?? asRecord(entry)?.name
+  );
+  return [...new Set(names.filter((name) => typeof name === "string"))];
+}
+
+function* formsOf(result: unknown): Generator<readonly [CapabilityForm, Iterable<string>]> {
+  if (Array.isArray(result)) {
+    const names = strings(result);
+    if (names !== undefined) yield ["array", names];
+    return;
+  }
+  const fields = asRecord(result);
+  if (fields === undefined) return;
+  for (const [form, read] of FORMS) {
+    const names = read(fields);
+    if (names !== undefined) yield [form, names];
+  }
+}
+
+/** Adds names until there is one more than allowed; a stranger's list may be endless. */
+function collect(names: Iterable<string>, found: Set<string>): ReadonlySet<string> {
+  for (const name of names) {
+    if (found.size > CAPABILITIES_MAX) break;
+    found.add(name);
+  }
+  return found;
 }
 
 /** Methods that the list itself marks: true for read-only, false for changing something. */
@@ -79,6 +127,8 @@ export interface CapabilityFacts {
   readonly isAlive: boolean;
   /** True when all three health methods passed. */
   readonly hasTriad: boolean;
+  /** Name that the health methods gave. */
+  readonly primal?: string;
 }
 
 /** Level 0 to 3, and why it is not higher. */
@@ -110,6 +160,11 @@ function* levelTwoGaps(facts: CapabilityFacts, reading: CapabilityReading): Gene
   const hasEnvelope = reading.form === "methods" && typeof primal === "string" &&
     typeof version === "string";
   if (!hasEnvelope) yield "the list is not an envelope of primal, version and methods";
+  if (
+    facts.primal !== undefined && typeof primal === "string" && printable(primal) !== facts.primal
+  ) {
+    yield "the list names another primal than the health methods";
+  }
   const identity = asRecord(facts.identity);
   if (identity === undefined) yield "identity.get does not answer";
   else if (identity.primal !== primal || identity.version !== version) {
@@ -121,21 +176,28 @@ function* levelTwoGaps(facts: CapabilityFacts, reading: CapabilityReading): Gene
   if (!facts.hasTriad) yield "not all three health methods pass";
 }
 
+/** The texts of an array; `undefined` for something else and for an array without any. */
 function strings(value: unknown): readonly string[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  const names = value.slice(0, CAPABILITIES_MAX).filter((name) => typeof name === "string");
+  const names = value.filter(isName);
   return names.length === 0 && value.length > 0 ? undefined : names;
 }
 
-function readGroups(result: Fields): readonly string[] | undefined {
-  if (!Array.isArray(result.provided_capabilities)) return undefined;
-  const names: string[] = [];
-  for (const entry of result.provided_capabilities.slice(0, CAPABILITIES_MAX)) {
-    const group = asRecord(entry);
-    if (typeof group?.type !== "string") continue;
-    for (const method of strings(group.methods) ?? []) names.push(`${group.type}.${method}`);
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= NAME_LENGTH_MAX;
+}
+
+function readGroups(result: Fields): Iterable<string> | undefined {
+  const { provided_capabilities: groups } = result;
+  return Array.isArray(groups) ? namesOfGroups(groups) : undefined;
+}
+
+function* namesOfGroups(groups: readonly unknown[]): Generator<string> {
+  for (const entry of groups) {
+    const { type, methods } = asRecord(entry) ?? {};
+    if (!isName(type)) continue;
+    for (const method of strings(methods) ?? []) yield `${type}.${method}`;
   }
-  return names;
 }
 
 function readMethodInfo(result: Fields): readonly string[] | undefined {
@@ -143,14 +205,16 @@ function readMethodInfo(result: Fields): readonly string[] | undefined {
   return strings(result.method_info.map((entry) => asRecord(entry)?.name));
 }
 
-function readMappings(result: Fields): readonly string[] | undefined {
+function readMappings(result: Fields): Iterable<string> | undefined {
   const domains = asRecord(result.semantic_mappings);
-  if (domains === undefined) return undefined;
-  return Object.entries(domains).flatMap(([domain, operations]) =>
-    Object.keys(asRecord(operations) ?? {}).map((operation) => `${domain}.${operation}`)
-  );
+  return domains === undefined ? undefined : namesOfMappings(domains);
 }
 
-function unique(names: readonly string[]): readonly string[] {
-  return [...new Set(names)].slice(0, CAPABILITIES_MAX);
+function* namesOfMappings(domains: Fields): Generator<string> {
+  for (const [domain, operations] of Object.entries(domains)) {
+    if (!isName(domain)) continue;
+    for (const operation of Object.keys(asRecord(operations) ?? {})) {
+      if (isName(operation)) yield `${domain}.${operation}`;
+    }
+  }
 }

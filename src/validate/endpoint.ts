@@ -76,10 +76,15 @@ function parseAddress(text: string): Endpoint | undefined {
   const [, hostText, portText] = match ?? [];
   if (hostText === undefined || portText === undefined) return undefined;
   const port = parsePort(portText);
-  const host = hostText === "*" ? undefined : parseHost(hostText) ?? hostName(hostText);
+  const host = hostText === "*" ? undefined : hostOf(hostText);
   if (port === undefined || port === 0 || host === undefined) return undefined;
   const shown = host.includes(":") ? `[${host}]` : host;
   return { kind: "tcp", text: `${shown}:${port}`, host, port };
+}
+
+/** `localhost` stays a name, because it has two addresses. */
+function hostOf(text: string): string | undefined {
+  return (/^localhost$/i.test(text) ? undefined : parseHost(text)) ?? hostName(text);
 }
 
 /** A host name with at least one letter; four numbers that are no address are no name either. */

@@ -1,6 +1,7 @@
 /** Probes of any member, ours or not. */
 export * from "./capability_reader.ts";
 export type { CapabilityReport } from "./capability_probe.ts";
+export type { Resolver } from "./connect.ts";
 export { type Endpoint, parseEndpoint, type ParseEndpointOptions } from "./endpoint.ts";
 export * from "./report.ts";
 export type { StrictCheck } from "./strict_checks.ts";

@@ -2,6 +2,7 @@
  * Steps every part of the validator is made of: connect, ask one question, read one line.
  */
 import type { Budget } from "./budget.ts";
+import type { Resolver } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { isLinkFailure, type LinkFailure, openProbeLink, type ProbeLink } from "./probe_link.ts";
 import { asRecord, parseMessage } from "./verdict.ts";
@@ -13,6 +14,9 @@ export interface ProbeTarget {
   readonly replyTimeoutMs: number;
   /** Longest reply line in bytes. */
   readonly lineBytesMax: number;
+  /** True where an empty line counts as a reply. */
+  readonly isKeepingBlankLines: boolean;
+  readonly resolve: Resolver | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -26,9 +30,8 @@ export function connectWithin(
   target: ProbeTarget,
   budget: Budget,
 ): Promise<ProbeLink | LinkFailure> {
-  const { endpoint, lineBytesMax, signal } = target;
   const connectTimeoutMs = Math.min(target.connectTimeoutMs, budget.remainingMs);
-  return openProbeLink(endpoint, { connectTimeoutMs, lineBytesMax, signal });
+  return openProbeLink(target.endpoint, { ...target, connectTimeoutMs });
 }
 
 /** Sends text and reads one line. */

@@ -1,7 +1,7 @@
 /** How a validation run is shown: text for people and one JSON document (`validation.md` 5.4). */
 import type { CapabilityReport } from "./capability_probe.ts";
 import type { StrictCheck } from "./strict_checks.ts";
-import type { HealthMethod, MethodVerdict, RuleSet } from "./verdict.ts";
+import { type HealthMethod, type MethodVerdict, printable, type RuleSet } from "./verdict.ts";
 
 const RULE = "━".repeat(54);
 
@@ -58,16 +58,14 @@ export function ipcReportDocument(report: IpcReport): Readonly<Record<string, un
     ...(checks === undefined ? {} : {
       checks: checks.map(({ name, passed, error }) => ({ name, passed, error: error ?? null })),
     }),
-    ...(capabilities === undefined ? {} : {
-      capabilities: {
-        level: capabilities.level,
-        form: capabilities.form ?? null,
-        count: capabilities.methods.length,
-        not_callable: capabilities.notCallable,
-        unverified: capabilities.unverified,
-        reasons: capabilities.reasons,
-      },
-    }),
+    capabilities: capabilities === undefined ? null : {
+      level: capabilities.level,
+      form: capabilities.form ?? null,
+      count: capabilities.methods.length,
+      not_callable: capabilities.notCallable,
+      unverified: capabilities.unverified,
+      reasons: capabilities.reasons,
+    },
   };
 }
 
@@ -82,10 +80,14 @@ export function renderIpcReport(report: IpcReport, options: RenderIpcReportOptio
   const paint = (color: number, text: string) =>
     options.useColor ? `\x1b[${color}m${text}\x1b[0m` : text;
   const mark = (passed: boolean) => passed ? paint(32, "✓") : paint(31, "✗");
-  const lines = [`IPC Compliance Report: ${report.endpoint}`, RULE];
+  const lines = [`IPC Compliance Report: ${printable(report.endpoint)}`, RULE];
   for (const result of report.results) {
     lines.push(`  ${mark(result.passed)} ${result.method} (${result.responseMs}ms)`);
-    if (result.error !== undefined) lines.push(`    → ${result.error} [${result.outcome}]`);
+    if (result.error !== undefined) {
+      // The reference's layout has no label.
+      const label = report.rules === "reference" ? "" : ` [${result.outcome}]`;
+      lines.push(`    → ${result.error}${label}`);
+    }
     for (const warning of result.warnings) lines.push(`    ${paint(33, "!")} ${warning}`);
   }
   for (const { name, passed, error } of report.checks ?? []) {

@@ -2,10 +2,20 @@
 import type { Budget } from "./budget.ts";
 import { ask, askLine, connectWithin, type ProbeTarget, requestLine } from "./probe.ts";
 import { isLinkFailure, type ProbeLink } from "./probe_link.ts";
-import { asRecord, HEALTH_METHODS, judgeReply, parseMessage } from "./verdict.ts";
+import {
+  asRecord,
+  HEALTH_METHODS,
+  type HealthMethod,
+  judgeReply,
+  parseMessage,
+  printable,
+} from "./verdict.ts";
 
 /** Silence that counts as "no more bytes", in milliseconds. */
 const QUIET_MS = 100;
+
+/** Id of the first of several requests that are sent at once. */
+const PIPELINED_ID = 21;
 
 /** Outcome of one check. */
 export interface StrictCheck {
@@ -20,6 +30,7 @@ type Check = (link: ProbeLink, target: ProbeTarget, budget: Budget) => Promise<s
 
 const CHECKS: readonly (readonly [string, Check])[] = [
   ["same_connection", checkSameConnection],
+  ["pipelining", checkPipelining],
   ["one_reply", checkOneReply],
   ["unknown_method", checkUnknownMethod],
   ["garbage_line", checkGarbageLine],
@@ -35,6 +46,10 @@ export async function runStrictChecks(
   const results: StrictCheck[] = [];
   for (const [index, [name, check]] of CHECKS.entries()) {
     const share = budget.share(CHECKS.length - index);
+    if (share.remainingMs === 0) {
+      results.push({ name, passed: false, error: "the deadline passed before this check" });
+      continue;
+    }
     const link = await connectWithin(target, share);
     if (isLinkFailure(link)) {
       results.push({ name, passed: false, error: link.message });
@@ -42,7 +57,7 @@ export async function runStrictChecks(
     }
     try {
       const error = await check(link, target, share);
-      results.push({ name, passed: error === undefined, error });
+      results.push({ name, passed: error === undefined, error: error && printable(error) });
     } finally {
       link.close();
     }
@@ -61,7 +76,31 @@ async function checkSameConnection(link: ProbeLink, target: ProbeTarget, budget:
   return undefined;
 }
 
+/** Requests that are sent at once may be answered in any order; the ids pair them. */
+async function checkPipelining(link: ProbeLink, target: ProbeTarget, budget: Budget) {
+  const asked = new Map<unknown, HealthMethod>(
+    HEALTH_METHODS.map((method, index) => [PIPELINED_ID + index, method]),
+  );
+  const text = [...asked].map(([id, method]) => requestLine(method, Number(id))).join("");
+  let line = await askLine(link, text, target, budget);
+  while (true) {
+    if (isLinkFailure(line)) return line.message;
+    const { id } = asRecord(parseMessage(line)) ?? {};
+    const method = asked.get(id);
+    if (method === undefined) return "a reply has an id that was not asked, or was answered before";
+    const verdict = judgeReply(method, line, "strict", Number(id));
+    if (!verdict.passed) return `${method}: ${verdict.error}`;
+    asked.delete(id);
+    if (asked.size === 0) return undefined;
+    line = await link.readLine(Math.min(target.replyTimeoutMs, budget.remainingMs));
+  }
+}
+
+/** No byte before a request, one line for it, no byte after. */
 async function checkOneReply(link: ProbeLink, target: ProbeTarget, budget: Budget) {
+  if (!await link.isQuiet(Math.min(QUIET_MS, budget.remainingMs))) {
+    return "bytes, or the end of the connection, come before any request";
+  }
   const answer = await ask(link, requestLine("health.liveness", 1), target, budget);
   if (answer.kind === "none") return answer.reason;
   const isQuiet = await link.isQuiet(Math.min(QUIET_MS, budget.remainingMs));

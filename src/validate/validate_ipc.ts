@@ -10,19 +10,13 @@ import type { Environment } from "../config/mod.ts";
 import { LIVENESS_MS } from "../deploy/mod.ts";
 import { Budget } from "./budget.ts";
 import { probeCapabilities } from "./capability_probe.ts";
+import type { Resolver } from "./connect.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
-import { askLine, connectWithin, type ProbeTarget, requestLine } from "./probe.ts";
-import { isLinkFailure } from "./probe_link.ts";
-import type { IpcMethodResult, IpcReport } from "./report.ts";
+import { checkIdentity, firstOf, isAnswering, probeHealth } from "./health_probe.ts";
+import type { ProbeTarget } from "./probe.ts";
+import type { IpcReport } from "./report.ts";
 import { runStrictChecks } from "./strict_checks.ts";
-import {
-  failedVerdict,
-  HEALTH_METHODS,
-  type HealthMethod,
-  judgeReply,
-  type MethodVerdict,
-  type RuleSet,
-} from "./verdict.ts";
+import type { RuleSet } from "./verdict.ts";
 
 /** Whole run, unless told otherwise. */
 const DEADLINE_MS = 5000;
@@ -39,6 +33,9 @@ const REFERENCE_DEADLINE_MS = 3 * (CONNECT_TIMEOUT_MS + REPLY_TIMEOUT_MS) + 1000
 /** Longest reply line. */
 const LINE_BYTES_MAX = 1024 * 1024;
 
+/** The reference reads lines of any length; memory is bounded here all the same. */
+const REFERENCE_LINE_BYTES_MAX = 16 * 1024 * 1024;
+
 /** Options of {@linkcode validateIpc}. */
 export interface ValidateIpcOptions {
   /** `standard` when left out. */
@@ -49,18 +46,23 @@ export interface ValidateIpcOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds for one reply: 10,000 when left out. */
   readonly replyTimeoutMs?: number;
-  /** Longest reply line in bytes: 1 MiB when left out. */
+  /** Longest reply line in bytes: 1 MiB when left out, 16 MiB under the reference rules. */
   readonly lineBytesMax?: number;
   /** Name that the member must give itself. */
   readonly expectName?: string;
-  /** True to look at capabilities too, which the strict rules always do. */
-  readonly capabilities?: boolean;
+  /**
+   * True to look at capabilities too, which the strict rules always do; `list` to read the list
+   * without trying whether its methods can be called.
+   */
+  readonly capabilities?: boolean | "list";
   /** True to fail a member that says it is not healthy. */
   readonly requireHealthy?: boolean;
   /** Environment for member names; the process's own when left out. */
   readonly env?: Environment;
   /** Folder that relative paths start from; the process's own when left out. */
   readonly cwd?: string;
+  /** Finds the addresses of host names; the system's own when left out. */
+  readonly resolve?: Resolver;
   readonly signal?: AbortSignal;
 }
 
@@ -84,28 +86,33 @@ export async function validateIpc(
     livenessMs: Math.min(LIVENESS_MS, budget.remainingMs / 4),
     signal: options.signal,
   });
+  const isReference = rules === "reference";
   const target: ProbeTarget = {
     endpoint,
     connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     replyTimeoutMs: options.replyTimeoutMs ?? REPLY_TIMEOUT_MS,
-    lineBytesMax: options.lineBytesMax ?? LINE_BYTES_MAX,
+    lineBytesMax: options.lineBytesMax ?? (isReference ? REFERENCE_LINE_BYTES_MAX : LINE_BYTES_MAX),
+    isKeepingBlankLines: isReference,
+    resolve: options.resolve,
     signal: options.signal,
   };
   const isStrict = rules === "strict";
-  const wantsCapabilities = isStrict || options.capabilities === true;
+  const wantsCapabilities = isStrict || (options.capabilities ?? false) !== false;
   const laterSteps = (wantsCapabilities ? 1 : 0) + (isStrict ? 1 : 0);
 
   const probed = await probeHealth(target, budget, rules, laterSteps);
-  const results = rules === "reference" ? probed : checkIdentity(probed, options.expectName);
+  const results = isReference ? probed : checkIdentity(probed, options.expectName);
   const hasTriad = results.every((result) => result.passed);
-  const isAlive = results.some(({ method, passed }) => method === "health.liveness" && passed);
   // A member that answers nothing would only use up the time once more.
-  const isAnswering = results.some((result) => result.passed || result.code !== undefined);
-  const checks = isStrict && isAnswering
-    ? await runStrictChecks(target, budget.share(2))
-    : undefined;
-  const capabilities = wantsCapabilities && isAnswering
-    ? await probeCapabilities(target, budget, { isAlive, hasTriad })
+  const isAsking = isAnswering(results);
+  const checks = isStrict && isAsking ? await runStrictChecks(target, budget.share(2)) : undefined;
+  const capabilities = wantsCapabilities && isAsking
+    ? await probeCapabilities(target, budget, {
+      isAlive: results.some(({ method, passed }) => method === "health.liveness" && passed),
+      hasTriad,
+      primal: firstOf(results, "primal"),
+      isTryingMethods: isStrict || options.capabilities === true,
+    })
     : undefined;
 
   const healthy = hasTriad && results.every((result) => result.healthy !== false);
@@ -133,66 +140,6 @@ function deadlineOf(options: ValidateIpcOptions, rules: RuleSet): number {
     (rules === "reference" ? REFERENCE_DEADLINE_MS : DEADLINE_MS);
   if (deadlineMs > 0) return deadlineMs;
   throw new NetError("usage", `Cannot validate: deadline is ${deadlineMs} ms, must be positive`);
-}
-
-/** Probes the three methods in order, each on a fresh connection and with its share of the time. */
-async function probeHealth(
-  target: ProbeTarget,
-  budget: Budget,
-  rules: RuleSet,
-  laterSteps: number,
-): Promise<readonly IpcMethodResult[]> {
-  const results: IpcMethodResult[] = [];
-  for (const [index, method] of HEALTH_METHODS.entries()) {
-    const parts = HEALTH_METHODS.length - index + laterSteps;
-    // The reference gives every method its full limits, so only the whole run's end binds.
-    const share = rules === "reference" ? budget : budget.share(parts);
-    const startMs = budget.elapsedMs;
-    const verdict = await probeMethod(target, share, method, rules);
-    results.push({ ...verdict, method, responseMs: Math.round(budget.elapsedMs - startMs) });
-  }
-  return results;
-}
-
-async function probeMethod(
-  target: ProbeTarget,
-  budget: Budget,
-  method: HealthMethod,
-  rules: RuleSet,
-): Promise<MethodVerdict> {
-  if (budget.remainingMs === 0) {
-    return failedVerdict("response_timeout", "the deadline passed before this method was probed");
-  }
-  const link = await connectWithin(target, budget);
-  if (isLinkFailure(link)) return failedVerdict(link.outcome, link.message);
-  try {
-    const line = await askLine(link, requestLine(method, 1), target, budget);
-    return isLinkFailure(line)
-      ? failedVerdict(line.outcome, line.message)
-      : judgeReply(method, line, rules);
-  } finally {
-    link.close();
-  }
-}
-
-/** All methods must give the same name, and the expected one if there is one. */
-function checkIdentity(
-  results: readonly IpcMethodResult[],
-  expectName: string | undefined,
-): readonly IpcMethodResult[] {
-  const name = expectName ?? firstOf(results, "primal");
-  return results.map((result) => {
-    if (!result.passed || result.primal === undefined || result.primal === name) return result;
-    const error = `primal is "${result.primal}", must be "${name}"`;
-    return { ...result, ...failedVerdict("identity_mismatch", error, result) };
-  });
-}
-
-function firstOf(
-  results: readonly IpcMethodResult[],
-  key: "primal" | "version",
-): string | undefined {
-  return results.find((result) => result[key] !== undefined)?.[key];
 }
 
 function transportOf(endpoint: Endpoint): "uds" | "tcp" | "abstract" {

@@ -1,10 +1,10 @@
 /**
- * What one reply line says about one health method, under each rule set (`validation.md` 5.3).
+ * What one reply line says about one health method, under the standard and the strict rules
+ * (`validation.md` 5.3); the reference's own rules are in `reference_rules.ts`.
  *
  * Pure: bytes in, a verdict out.
  */
-import type { LinkFailureOutcome } from "./probe_link.ts";
-import { looksLikeHttp } from "./probe_link.ts";
+import type { LinkFailure, LinkFailureOutcome } from "./probe_link.ts";
 
 /** Rule sets, mildest first. */
 export const RULE_SETS = ["reference", "standard", "strict"] as const;
@@ -73,19 +73,20 @@ export function failedVerdict(
 }
 
 /**
- * Judges the reply to a request with id 1 and no other request on the line.
+ * Judges the reply to a request.
  *
  * @param line The reply without its newline.
+ * @param id Number the request had.
  */
 export function judgeReply(
   method: HealthMethod,
   line: Uint8Array<ArrayBuffer>,
-  rules: RuleSet,
+  rules: "standard" | "strict",
   id: number = 1,
 ): MethodVerdict {
   const message = parseMessage(line);
   if (message === undefined) {
-    return rules !== "reference" && looksLikeHttp(line)
+    return looksLikeHttp(line)
       ? failedVerdict("http_framing", "HTTP was answered, JSON lines are needed")
       : failedVerdict("invalid_json", "the reply is not valid JSON in UTF-8");
   }
@@ -93,6 +94,7 @@ export function judgeReply(
     return failedVerdict("bad_envelope", "a single request was answered with an array");
   }
   const envelope = asRecord(message);
+  if (envelope?.error === "handshake_failed") return btspRequired();
   if (envelope === undefined || envelope.jsonrpc !== "2.0") {
     return failedVerdict("bad_envelope", 'member "jsonrpc" is not "2.0"');
   }
@@ -100,14 +102,25 @@ export function judgeReply(
   if (!Object.hasOwn(envelope, "result")) {
     return failedVerdict("bad_envelope", 'the reply has neither "result" nor "error"');
   }
-  const verdict = rules === "reference"
-    ? passedVerdict(asRecord(envelope.result) ?? {})
-    : judgeResult(method, envelope.result);
-  if (rules === "reference" || !verdict.passed || envelope.id === id) return verdict;
-  const text = `reply has id ${printable(JSON.stringify(envelope.id) ?? "none")}, asked with ${id}`;
+  const verdict = judgeResult(method, envelope.result);
+  if (!verdict.passed || envelope.id === id) return verdict;
+  const text = `reply has ${describeId(envelope)}, asked with ${id}`;
   return rules === "strict"
     ? failedVerdict("id_mismatch", text, verdict)
     : { ...verdict, outcome: "id_mismatch", warnings: [...verdict.warnings, text] };
+}
+
+/** Judges a connection without a full line. */
+export function judgeFailure({ outcome, message, rest }: LinkFailure): MethodVerdict {
+  return rest !== undefined && looksLikeHttp(rest)
+    ? failedVerdict("http_framing", "HTTP was answered, JSON lines are needed")
+    : failedVerdict(outcome, message);
+}
+
+/** True for the start of an HTTP response. */
+export function looksLikeHttp(bytes: Uint8Array): boolean {
+  const start = String.fromCharCode(...bytes.subarray(0, 16));
+  return /^(HTTP\/\d|<!doctype|<html)/i.test(start);
 }
 
 /** The JSON value of a line, `undefined` when it is none; a JSON null comes as null. */
@@ -128,24 +141,36 @@ export function asRecord(value: unknown): Readonly<Record<string, unknown>> | un
 /** Text of a stranger made safe for a terminal: no control characters, not endless. */
 export function printable(text: string): string {
   const short = text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text;
-  return short.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
+  return short.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
+}
+
+/** The id of an envelope; one that is no id is not shown, it may be endless. */
+function describeId(envelope: Readonly<Record<string, unknown>>): string {
+  const { id } = envelope;
+  if (typeof id === "string" || typeof id === "number") {
+    return `id ${printable(JSON.stringify(id))}`;
+  }
+  if (id === undefined || id === null) return id === null ? "id null" : "no id";
+  return "an id that is neither text nor number";
+}
+
+function btspRequired(code?: number): MethodVerdict {
+  return failedVerdict("btsp_required", "the member wants a BTSP handshake first", {
+    code,
+    warnings: ["probe the plain socket, or start the member without a family"],
+  });
 }
 
 function judgeError(error: unknown): MethodVerdict {
   const { code, message } = asRecord(error) ?? {};
-  if (typeof code !== "number") {
+  if (typeof code !== "number" || !Number.isSafeInteger(code)) {
     return failedVerdict("bad_envelope", 'member "error" is there but is no error object');
   }
   const text = typeof message === "string" ? message : "";
   if (code === -32601) {
     return failedVerdict("method_missing", `the method is not there (${code})`, { code });
   }
-  if (code === -32600 && /btsp/i.test(text)) {
-    return failedVerdict("btsp_required", "the member wants a BTSP handshake first", {
-      code,
-      warnings: ["probe the plain socket, or start the member without a family"],
-    });
-  }
+  if (code === -32600 && /btsp/i.test(text)) return btspRequired(code);
   return failedVerdict("rpc_error", `error ${code}: ${text}`, { code });
 }
 
@@ -181,7 +206,8 @@ function judgeState(result: Readonly<Record<string, unknown>>): MethodVerdict {
   return failedVerdict("bad_result", `result lacks ${names} as text`, { missing });
 }
 
-function passedVerdict(result: Readonly<Record<string, unknown>>): MethodVerdict {
+/** A passing verdict with what the member says of itself. */
+export function passedVerdict(result: Readonly<Record<string, unknown>>): MethodVerdict {
   const { primal, version } = result;
   return {
     outcome: "ok",

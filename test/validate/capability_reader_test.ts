@@ -23,9 +23,9 @@ const FORMS: Readonly<Record<string, unknown>> = {
   array: METHODS,
 };
 
-Deno.test("readCapabilities() reads the same set from all six forms", () => {
+Deno.test("V12: readCapabilities() reads the same set from all six forms", () => {
   for (const [form, result] of Object.entries(FORMS)) {
-    deepStrictEqual(readCapabilities(result), { form, methods: METHODS });
+    deepStrictEqual(readCapabilities(result), { form, methods: METHODS, isCut: false });
   }
 });
 
@@ -60,13 +60,13 @@ Deno.test("gradeCapabilities() gives levels 0 to 3", () => {
     gradeCapabilities({ ...facts, ...changes }).level;
   equal(level({}), 2);
   equal(level({ reading: undefined }), 0);
-  equal(level({ reading: { form: "methods", methods: [] } }), 0);
+  equal(level({ reading: { form: "methods", methods: [], isCut: false } }), 0);
   equal(level({ isAlive: false }), 0);
   equal(level({ hasTriad: false }), 1);
   equal(level({ identity: undefined }), 1);
   equal(level({ identity: { primal: "net", version: "2" } }), 1);
   equal(level({ notCallable: ["a.b"] }), 1);
-  equal(level({ reading: { form: "methods", methods: ["Plain"] } }), 1);
+  equal(level({ reading: { form: "methods", methods: ["Plain"], isCut: false } }), 1);
   equal(level({ reading: readCapabilities(METHODS) }), 1);
   const full = {
     ...list,
@@ -123,4 +123,17 @@ Deno.test("validateIpc() leaves methods unverified where parameters are looked a
   deepStrictEqual(report.capabilities?.unverified, ["disk.wipe"]);
   ok(!member.asked.includes("disk.wipe"));
   equal(report.capabilities?.level, 2);
+});
+
+Deno.test("validateIpc() calls nothing unknown where bad parameters are not refused", async () => {
+  const methods = ["health.check", "disk.wipe", "gone.away"];
+  const list = { primal: "fake", version: "1.0", methods };
+  const good = goodScript({
+    "capabilities.list": `{"jsonrpc":"2.0","result":${JSON.stringify(list)},"id":@}`,
+    "health.liveness": '{"jsonrpc":"2.0","result":{"status":"healthy"},"id":@}',
+  });
+  await using member = await startFakeMember(good);
+  const report = await validateIpc(member.path, { capabilities: true, deadlineMs: 3000 });
+  deepStrictEqual(report.capabilities?.unverified, ["disk.wipe", "gone.away"]);
+  ok(!member.asked.includes("disk.wipe"));
 });

@@ -7,7 +7,7 @@ const OPTIONS = { env: { BIOMEOS_SOCKET_DIR: "/nowhere" }, cwd: "/srv/dir", uid:
 Deno.test("parseEndpoint() reads every form", async () => {
   const rows: readonly (readonly [string, string])[] = [
     ["1.2.3.4:9100", "1.2.3.4:9100"],
-    ["localhost:1", "127.0.0.1:1"],
+    ["localhost:1", "localhost:1"],
     ["member.example.org:9100", "member.example.org:9100"],
     ["[::1]:9100", "[::1]:9100"],
     ["tcp://[::1]:9100", "[::1]:9100"],

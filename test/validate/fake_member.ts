@@ -116,10 +116,13 @@ export const GOOD_RESULTS: Readonly<Record<string, unknown>> = {
 
 /** A script that answers well, except for `overrides`: full lines by method, `@` standing for the id. */
 export function goodScript(overrides: Readonly<Record<string, string>> = {}): Script {
-  return ({ method, id }) => {
+  return ({ method, id, params }) => {
     const override = overrides[method ?? ""];
     if (override !== undefined) return override.replace("@", id);
     const result = GOOD_RESULTS[method ?? ""];
+    if (result !== undefined && typeof params === "string") {
+      return `{"jsonrpc":"2.0","error":{"code":-32602,"message":"params"},"id":${id}}`;
+    }
     return result === undefined
       ? `{"jsonrpc":"2.0","error":{"code":-32601,"message":"no"},"id":${id}}`
       : `{"jsonrpc":"2.0","result":${JSON.stringify(result)},"id":${id}}`;

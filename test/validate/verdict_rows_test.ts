@@ -39,7 +39,7 @@ const ROWS: readonly (readonly [string, Script, Expected, Expected])[] = [
       close();
       return undefined;
     }),
-    fails("closed"),
+    fails("invalid_json"),
     fails("closed"),
   ],
   ["oversized", check(`"${"x".repeat(5000)}"`), fails("oversized"), fails("oversized")],
