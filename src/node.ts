@@ -12,7 +12,7 @@ import {
   systemRandom,
   toHex,
 } from "./base/mod.ts";
-import { type NodeConfig, PROGRAM_VERSION } from "./config/mod.ts";
+import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "./config/mod.ts";
 import {
   createRamKeys,
   decodeTicket,
@@ -25,8 +25,10 @@ import {
 } from "./core/crypto/mod.ts";
 import {
   type DataFolder,
+  HealthState,
+  type HealthView,
+  type MemberFacts,
   type Service,
-  type ServiceHealth,
   Supervisor,
   takeDataFolder,
 } from "./kernel/mod.ts";
@@ -123,6 +125,16 @@ export interface TicketOptions {
 /** A ticket is meant to be used soon: it carries the mesh secret. */
 const TICKET_SECONDS = 86_400;
 const STOP_TIMEOUT_MS = 6_000;
+/** Time that work under way has when the node stops (`validation.md` 3.3). */
+const STOP_DRAIN_MS = 5_000;
+
+/** What this program is to whoever asks. */
+const MEMBER: MemberFacts = {
+  primal: PROGRAM_NAME,
+  version: PROGRAM_VERSION,
+  domain: "network",
+  build: { buildHash: "unknown", compiledAt: "unknown" },
+};
 
 /** Builds a node; nothing is opened before `start`. */
 export function createNode(config: NodeConfig, deps: NodeDeps): Node {
@@ -133,6 +145,8 @@ export function createNode(config: NodeConfig, deps: NodeDeps): Node {
 export class Node {
   readonly config: NodeConfig;
   readonly metrics = createMetricRegistry();
+  /** How the node is doing: what every probe of it reads. */
+  readonly health: HealthState;
   /** Settles when the node has stopped. */
   readonly closed: Promise<void>;
   readonly #deps: NodeDeps;
@@ -159,7 +173,12 @@ export class Node {
   constructor(config: NodeConfig, deps: NodeDeps) {
     this.config = config;
     this.#deps = deps;
-    this.#supervisor = new Supervisor({ clock: systemClock, log: deps.log });
+    const supervisor = this.#supervisor = new Supervisor({
+      clock: systemClock,
+      log: deps.log,
+      onChange: () => this.health.look(),
+    });
+    this.health = new HealthState({ clock: systemClock, log: deps.log, supervisor });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#close = resolve;
@@ -349,6 +368,7 @@ export class Node {
   async start(): Promise<void> {
     try {
       await this.#open();
+      this.health.start();
       await this.#supervisor.start();
       const socketPath = this.#control?.socketPath;
       if (socketPath !== undefined) await this.#folder?.announce(socketPath);
@@ -358,15 +378,23 @@ export class Node {
     }
   }
 
-  /** Stops every service and gives the data folder up; idempotent, bounded in time. */
+  /**
+   * Lets work under way end, stops every service and gives the data folder up; idempotent, bounded in time.
+   */
   stop(reason: string): Promise<void> {
     this.#stopping ??= (async () => {
       this.#deps.log.info("node_stopping", { reason });
+      this.health.beginStop();
+      const { inFlightByPart } = await this.health.drain(STOP_DRAIN_MS);
+      for (const [part, count] of Object.entries(inFlightByPart)) {
+        this.#deps.log.warn("work_abandoned", { part, count });
+      }
       this.#stopSignal.abort(new NetError("draining", "The node stops"));
       await this.#supervisor.stop(STOP_TIMEOUT_MS);
       // Where the start failed early the supervisor does not know the storage yet.
       await this.#storage?.stop();
       await this.#folder?.release();
+      this.health.stop();
       this.#close();
     })();
     return this.#stopping;
@@ -377,15 +405,9 @@ export class Node {
     systemClock.after(20, () => void this.stop(reason));
   }
 
-  /** What is not ready yet. */
-  missing(): string[] {
-    if (this.#supervisor.state === "running") return [];
-    return [`node is ${this.#supervisor.state}`];
-  }
-
-  /** Health of every service. */
-  health(): Record<string, ServiceHealth> {
-    return this.#supervisor.health();
+  /** What is answered about its health is made from this. */
+  get healthView(): HealthView {
+    return { member: MEMBER, health: this.health, uptimeSecs: () => this.uptimeSeconds };
   }
 
   /** Who and where this node is; without secrets. */
@@ -406,6 +428,7 @@ export class Node {
       nat: this.hasMesh ? describeNat(this.nat) : null,
       drops: this.drops(),
       peers: this.peers(),
+      phase: this.health.snapshot().phase,
       version: PROGRAM_VERSION,
       uptime_secs: Math.floor(this.uptimeSeconds),
       pid: Deno.pid,
@@ -497,6 +520,13 @@ export class Node {
     });
     const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
     const blobs = this.#blobServices = addBlobServices(parts, mesh);
+    // Between two pieces of a blob no call is under way, and the blob is not done.
+    this.health.addDrainPart({
+      name: "uploads",
+      begin: () => {},
+      resume: () => {},
+      inFlight: () => blobs.blobs.uploads.open,
+    });
     this.#adapters = addAdapterService(parts, blobs, logs);
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));

@@ -5,6 +5,7 @@
  * Which methods there are, and when a node drains, is decided by the node.
  */
 import { type Clock, NetError, systemClock } from "../base/mod.ts";
+import type { DrainPart } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import { type ControlCounters, createControlCounters } from "./counters.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
@@ -48,10 +49,14 @@ export interface ControlServer extends AsyncDisposable {
    * @throws NetError `already_running`, `address_in_use`, `network`, `config_invalid`.
    */
   start(): Promise<void>;
-  /** Stops accepting, waits up to 5 s for running calls, closes, removes its files. Idempotent. */
-  stop(): Promise<void>;
-  /** Refuses new work and waits at most `timeoutMs` for the running one. */
-  drain(timeoutMs: number): Promise<{ readonly inFlight: number }>;
+  /**
+   * Stops accepting, waits for running calls, closes, removes its files. Idempotent.
+   *
+   * @param patienceMs How long it waits; 5 s when left out.
+   */
+  stop(patienceMs?: number): Promise<void>;
+  /** Calls, for the node's drain: new ones are refused, those that answer at once or go on for ever are not counted. */
+  readonly drainPart: DrainPart;
   /** Path of the unix socket once started. */
   readonly socketPath: string | undefined;
   /** Address of the TCP listener once started. */
@@ -135,31 +140,29 @@ class Server implements ControlServer {
     });
   }
 
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+  stop(patienceMs = STOP_DRAIN_MS): Promise<void> {
+    this.#stopping ??= this.#stop(patienceMs);
     return this.#stopping;
+  }
+
+  get drainPart(): DrainPart {
+    const dispatcher = this.#dispatcher;
+    return {
+      name: "calls",
+      begin: () => dispatcher.beginDrain(),
+      resume: () => dispatcher.endDrain(),
+      inFlight: () => dispatcher.inFlight,
+    };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
-  async drain(timeoutMs: number): Promise<{ readonly inFlight: number }> {
+  async #stop(patienceMs: number): Promise<void> {
     this.#dispatcher.beginDrain();
     const controller = new AbortController();
-    const cancel = this.#clock.after(timeoutMs, () => controller.abort());
-    try {
-      await this.#dispatcher.untilIdle(controller.signal);
-    } finally {
-      cancel();
-    }
-    return { inFlight: this.#dispatcher.inFlight };
-  }
-
-  async #stop(): Promise<void> {
-    this.#dispatcher.beginDrain();
-    const controller = new AbortController();
-    const cancel = this.#clock.after(STOP_DRAIN_MS, () => controller.abort());
+    const cancel = this.#clock.after(patienceMs, () => controller.abort());
     // The order matters: connections must not be ended while new ones still come in.
     const stopped = this.#lines.stop(controller.signal);
     this.#closeListeners();

@@ -20,10 +20,13 @@ import {
   type RpcReject,
   type RpcRequest,
 } from "./json_rpc.ts";
-import type { CallContext, Method, MethodTable } from "./method.ts";
+import type { CallContext, MethodTable } from "./method.ts";
 
 /** Notification with which a client gives a request up: `{"id": <its id>}`. */
 export const CANCEL_METHOD = "$/cancel";
+
+const DRAIN_NEXT =
+  "ask another node, wait until this one is back, or run net node drain --cancel where it is to stay";
 
 /** The connection a line came from, as far as calls see it. */
 export interface RpcLink {
@@ -46,11 +49,11 @@ export interface Dispatcher {
   refuse(code: number, message: string, data?: object): string;
   /** From now on new work is answered with −32000; public methods go on. */
   beginDrain(): void;
+  /** Takes new work again. */
+  endDrain(): void;
   readonly isDraining: boolean;
-  /** Calls running now, without those that also answer while draining. */
+  /** Calls running now, without those that also answer while draining, or go on until they are ended. */
   readonly inFlight: number;
-  /** Settles when nothing is in flight, or with the signal. */
-  untilIdle(signal: AbortSignal): Promise<void>;
 }
 
 /** What {@linkcode createDispatcher} needs. */
@@ -65,7 +68,6 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   const { table, log, counters } = deps;
   let isDraining = false;
   let inFlight = 0;
-  const idleWaiters = new Set<() => void>();
 
   const fail = (request: RpcRequest | RpcReject, code: number, message: string, data?: object) => {
     if (request.id === undefined) return undefined;
@@ -95,15 +97,9 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
   };
 
-  const settle = (method: Method, isFinished: boolean): void => {
-    if (method.answersWhileDraining) return;
-    inFlight += isFinished ? -1 : 1;
-    if (inFlight === 0) { for (const wake of [...idleWaiters]) wake(); }
-  };
-
   const runLater = async (
     request: RpcRequest,
-    method: Method,
+    isAwaited: boolean,
     call: RunningCall,
     result: Promise<unknown>,
     link: RpcLink,
@@ -111,7 +107,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     link.running.add(call);
     const weight = request.id === undefined ? 0 : 1; // Notifications are counted as such already.
     counters.requests_in_flight += weight;
-    settle(method, false);
+    if (isAwaited) inFlight++;
     try {
       const value = await result;
       counters.requests_in_flight -= weight;
@@ -122,7 +118,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     } finally {
       link.running.delete(call);
       call.end();
-      settle(method, true);
+      if (isAwaited) inFlight--;
     }
   };
 
@@ -146,7 +142,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       );
     }
     if (isDraining && !method.answersWhileDraining) {
-      return failWith(request, new NetError("draining", "Service draining"));
+      return failWith(request, new NetError("draining", "Service draining", { next: DRAIN_NEXT }));
     }
     const params = readParams(request.params);
     if (params === undefined) {
@@ -157,9 +153,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     const call = new RunningCall(request.id, params.wantsProgress, link, counters);
     try {
       const result = method.call(params.fields, call);
-      return result instanceof Promise
-        ? runLater(request, method, call, result, link)
-        : succeed(request, result);
+      if (!(result instanceof Promise)) return succeed(request, result);
+      // What answers for the node's health, and what ends only when it is ended, is not waited for.
+      const isWork = !method.answersWhileDraining || method.isContinuation;
+      const isAwaited = isWork && !method.isOpenEnded(params.fields);
+      return runLater(request, isAwaited, call, result, link);
     } catch (error) {
       return failWith(request, error);
     }
@@ -186,23 +184,14 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     beginDrain() {
       isDraining = true;
     },
+    endDrain() {
+      isDraining = false;
+    },
     get isDraining() {
       return isDraining;
     },
     get inFlight() {
       return inFlight;
-    },
-    untilIdle(signal) {
-      if (inFlight === 0 || signal.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
-        const wake = () => {
-          idleWaiters.delete(wake);
-          signal.removeEventListener("abort", wake);
-          resolve();
-        };
-        idleWaiters.add(wake);
-        signal.addEventListener("abort", wake);
-      });
     },
   };
 }

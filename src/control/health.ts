@@ -2,8 +2,18 @@
  * The methods every member answers: the health triad, the capability list, identity, version, drain
  * (`validation.md` 1, `decisions.md` 1).
  *
- * All of them answer from memory; what is healthy is decided by whoever hands the facts in.
+ * All of them answer from memory, by what the kernel knows.
  */
+import { NetError } from "../base/mod.ts";
+import {
+  checkDocument,
+  type DrainReport,
+  type HealthState,
+  type HealthView,
+  livenessDocument,
+  readinessDocument,
+  versionDocument,
+} from "../kernel/mod.ts";
 import * as v from "../schema/mod.ts";
 import { defineMethod, type Method, type MethodTable } from "./method.ts";
 
@@ -15,46 +25,14 @@ const DRAIN_MS = 5000;
 
 const LICENSE = "Apache-2.0";
 
-const DOMAIN = "network";
-
-/** Overall state of a node. */
-export type HealthStatus = "healthy" | "degraded" | "unhealthy";
-
-/** What `health.check` tells beyond the triad's common members. */
-export interface HealthFacts {
-  readonly status: HealthStatus;
-  /** State of each service by name. */
-  readonly subsystems: Readonly<Record<string, unknown>>;
-}
-
-/** Where the build came from. */
-export interface BuildInfo {
-  /** Commit or another name of the exact source. */
-  readonly buildHash: string;
-  /** RFC 3339 time, or `unknown`. */
-  readonly compiledAt: string;
-}
-
 /** Facts behind {@linkcode healthMethods}; all are called often and must answer from memory. */
-export interface HealthDeps {
-  /** Name of the member; `net`. */
-  readonly primal: string;
-  readonly version: string;
-  readonly build: BuildInfo;
-  /** Id of this run, if it has one. */
-  readonly session?: string;
-  /** What is still missing before work can be served. */
-  readonly ready: () => { readonly missing: readonly string[] };
-  readonly check: () => HealthFacts;
-  /** Seconds since the start. */
-  readonly uptimeSecs: () => number;
-  readonly activeConnections: () => number;
+export interface HealthDeps extends HealthView {
+  readonly health: Pick<
+    HealthState,
+    "snapshot" | "activeConnections" | "drain" | "resume"
+  >;
   /** Ways the surface is reachable now. */
   readonly transports: () => readonly ("uds" | "tcp")[];
-  /** Time since the Unix epoch in milliseconds. */
-  readonly wallMs: () => number;
-  /** Refuses new work and waits for the running one, at most so long. */
-  readonly drain: (timeoutMs: number) => Promise<{ readonly inFlight: number }>;
   /** The table the methods go into, for the list. */
   readonly table: MethodTable;
 }
@@ -63,7 +41,8 @@ export interface HealthDeps {
  * The methods; register them with {@linkcode registerHealthMethods}, which adds the alias too.
  */
 export function healthMethods(deps: HealthDeps): readonly Method[] {
-  const { primal, version } = deps;
+  const { health, member } = deps;
+  const { primal, version, domain } = member;
   const nothing = v.object({});
   return [
     defineMethod({
@@ -72,20 +51,15 @@ export function healthMethods(deps: HealthDeps): readonly Method[] {
       summary: "Is the process running",
       isReadOnly: true,
       params: nothing,
-      handle: () => ({ status: "healthy", alive: true }),
+      handle: () => livenessDocument(),
     }),
     defineMethod({
       name: "health.readiness",
       access: "public",
       summary: "Can it serve now",
       isReadOnly: true,
-      params: nothing,
-      handle: () => {
-        const { missing } = deps.ready();
-        const ready = missing.length === 0;
-        const status = ready ? "healthy" : "not_ready";
-        return { status, version, primal, domain: DOMAIN, ready, missing };
-      },
+      params: v.object({ for: v.optional(v.picklist(["any", "read", "write"])) }),
+      handle: ({ for: use }) => readinessDocument(deps, use),
     }),
     defineMethod({
       name: "health.check",
@@ -93,19 +67,7 @@ export function healthMethods(deps: HealthDeps): readonly Method[] {
       summary: "State of every part",
       isReadOnly: true,
       params: nothing,
-      handle: () => {
-        const { status, subsystems } = deps.check();
-        return {
-          status,
-          healthy: status === "healthy",
-          version,
-          primal,
-          domain: DOMAIN,
-          uptime_secs: Math.floor(deps.uptimeSecs()),
-          active_connections: deps.activeConnections(),
-          subsystems,
-        };
-      },
+      handle: () => checkDocument(deps),
     }),
     defineMethod({
       name: "health.version",
@@ -113,12 +75,7 @@ export function healthMethods(deps: HealthDeps): readonly Method[] {
       summary: "Version and build",
       isReadOnly: true,
       params: nothing,
-      handle: () => ({
-        version,
-        build_hash: deps.build.buildHash,
-        compiled_at: deps.build.compiledAt,
-        ...(deps.session === undefined ? {} : { session: deps.session }),
-      }),
+      handle: () => versionDocument(member),
     }),
     defineMethod({
       name: "health.drain",
@@ -132,15 +89,21 @@ export function healthMethods(deps: HealthDeps): readonly Method[] {
           DRAIN_MS,
         ),
       }),
-      handle: async ({ timeout_ms }) => {
-        const { inFlight } = await deps.drain(timeout_ms);
-        return inFlight === 0
-          ? {
-            status: "drained",
-            in_flight: 0,
-            drained_at: new Date(deps.wallMs()).toISOString(),
-          }
-          : { status: "draining", in_flight: inFlight, timeout_ms };
+      handle: async ({ timeout_ms }, { signal }) =>
+        drainResult(await health.drain(timeout_ms, { signal }), timeout_ms),
+    }),
+    defineMethod({
+      name: "health.resume",
+      access: "privileged",
+      summary: "Take new work again after a drain",
+      isReadOnly: false,
+      answersWhileDraining: true,
+      params: nothing,
+      handle: () => {
+        if (health.resume()) return { status: "serving" };
+        throw new NetError("conflict", "Cannot take work again: the node is stopping", {
+          next: "wait until it is gone, then start it with net node start",
+        });
       },
     }),
     defineMethod({
@@ -157,7 +120,7 @@ export function healthMethods(deps: HealthDeps): readonly Method[] {
       summary: "Name, version, domain and licence",
       isReadOnly: true,
       params: nothing,
-      handle: () => ({ primal, version, domain: DOMAIN, license: LICENSE }),
+      handle: () => ({ primal, version, domain, license: LICENSE }),
     }),
   ];
 }
@@ -168,12 +131,27 @@ export function registerHealthMethods(table: MethodTable, deps: Omit<HealthDeps,
   table.alias("capability.list", "capabilities.list");
 }
 
+/** A drain as `health.drain` tells of it; one that was taken back meanwhile is `resumed`. */
+function drainResult(report: DrainReport, timeoutMs: number): object {
+  const { phase, inFlight, inFlightByPart, drainedAtMs } = report;
+  if (drainedAtMs !== undefined) {
+    return {
+      status: "drained",
+      in_flight: 0,
+      drained_at: new Date(drainedAtMs).toISOString(),
+    };
+  }
+  const status = phase === "open" ? "resumed" : "draining";
+  return { status, in_flight: inFlight, in_flight_by: inFlightByPart, timeout_ms: timeoutMs };
+}
+
 function capabilityList(deps: HealthDeps): object {
+  const { member: { primal, version } } = deps;
   const methods = deps.table.list();
   const names = methods.map((method) => method.name);
   return {
-    primal: deps.primal,
-    version: deps.version,
+    primal,
+    version,
     methods: names,
     capabilities: names,
     method_info: methods.map(({ name, access, isReadOnly, summary }) => ({
@@ -185,7 +163,7 @@ function capabilityList(deps: HealthDeps): object {
     provided_capabilities: groupsOf(names).map(([type, operations]) => ({
       type,
       methods: operations,
-      version: deps.version,
+      version,
     })),
     consumed_capabilities: [],
     cost_estimates: Object.fromEntries(

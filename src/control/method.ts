@@ -40,6 +40,10 @@ export interface DefineMethodOptions<S extends ParamsSchema> {
   readonly isReadOnly: boolean;
   /** True when it still answers after a drain began; public methods do unless told otherwise. */
   readonly answersWhileDraining?: boolean;
+  /** True when it goes on with what was begun before: taken while draining, and waited for. */
+  readonly isContinuation?: boolean;
+  /** True for calls that go on until they are ended, such as those that watch: a drain does not wait for them. */
+  readonly isOpenEnded?: boolean | ((params: v.InferInput<S>) => boolean);
   /** A boolean member `progress` never arrives here: it is the caller's wish for progress. */
   readonly params: S;
   /** Answers with plain JSON; a value that is no promise is sent without a turn of the loop. */
@@ -53,6 +57,9 @@ export interface Method {
   readonly summary: string;
   readonly isReadOnly: boolean;
   readonly answersWhileDraining: boolean;
+  readonly isContinuation: boolean;
+  /** True when a call with such parameters, which a handler has taken, goes on until it is ended. */
+  isOpenEnded(params: Readonly<Record<string, unknown>>): boolean;
   /**
    * Checks the parameters and runs the handler.
    *
@@ -89,7 +96,15 @@ export function defineMethod<S extends ParamsSchema>(options: DefineMethodOption
     access,
     summary,
     isReadOnly,
-    answersWhileDraining: options.answersWhileDraining ?? access === "public",
+    answersWhileDraining: options.answersWhileDraining ??
+      (access === "public" || options.isContinuation === true),
+    isContinuation: options.isContinuation ?? false,
+    isOpenEnded(params) {
+      const { isOpenEnded = false } = options;
+      return typeof isOpenEnded === "function"
+        ? isOpenEnded(params as v.InferInput<S>)
+        : isOpenEnded;
+    },
     call(params, context) {
       const parsed = v.safeParse(schema, params);
       if (!parsed.success) {

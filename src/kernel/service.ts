@@ -1,6 +1,6 @@
 /** What a service is to the supervisor. */
 
-/** How a service is doing. */
+/** How a service says it is doing. */
 export type ServiceState = "healthy" | "degraded" | "unhealthy";
 
 /** State with the reason for it. */
@@ -8,6 +8,16 @@ export interface ServiceHealth {
   readonly state: ServiceState;
   /** One sentence for the operator when the state is not healthy. */
   readonly detail?: string;
+  /** True while it can be read from, and should be sent nothing new. */
+  readonly refusesWrites?: boolean;
+}
+
+/** How a service is doing, also while it says nothing itself: before its start, and from its stop on. */
+export type PartState = "starting" | ServiceState | "stopping";
+
+/** {@linkcode ServiceHealth} of a service at any time of its life. */
+export interface PartReport extends Omit<ServiceHealth, "state"> {
+  readonly state: PartState;
 }
 
 /** A running part of a node. */

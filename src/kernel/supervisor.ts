@@ -7,7 +7,7 @@
 
 import { type Clock, NetError, toNetError } from "../base/mod.ts";
 import type { Log } from "../observe/mod.ts";
-import type { Service, ServiceHealth } from "./service.ts";
+import type { PartReport, Service } from "./service.ts";
 
 /** Restarts within {@linkcode RESTART_WINDOW_MS} after which a service stays down. */
 export const RESTARTS_MAX = 5;
@@ -22,10 +22,14 @@ export type SupervisorState = "new" | "starting" | "running" | "stopping" | "sto
 export interface SupervisorDeps {
   readonly clock: Clock;
   readonly log: Log;
+  /** Called when the state of the supervisor or of a service became another by what it does. */
+  readonly onChange?: () => void;
 }
 
 interface Member {
   readonly service: Service;
+  phase: "starting" | "running" | "stopping";
+  restarts: number;
   restartedAt: number[];
   failure: NetError | undefined;
   isRestarting: boolean;
@@ -54,7 +58,14 @@ export class Supervisor {
   add<S extends Service>(create: (onFailure: (error: unknown) => void) => S): S {
     if (this.#state !== "new") throw new TypeError("Cannot add a service: supervisor has started");
     const service = create((error) => void this.#restart(member, error));
-    const member: Member = { service, restartedAt: [], failure: undefined, isRestarting: false };
+    const member: Member = {
+      service,
+      phase: "starting",
+      restarts: 0,
+      restartedAt: [],
+      failure: undefined,
+      isRestarting: false,
+    };
     this.#members.push(member);
     return service;
   }
@@ -66,24 +77,26 @@ export class Supervisor {
    */
   async start(): Promise<void> {
     if (this.#state !== "new") throw new TypeError("Cannot start: supervisor has started before");
-    this.#state = "starting";
+    this.#setState("starting");
     const started: Member[] = [];
     for (const member of this.#members) {
       try {
         started.push(member);
         await member.service.start();
         // Stopping may have come by before this service was up.
-        if (this.#state !== "starting") {
+        if (this.state !== "starting") {
           throw new NetError("failed", "Cannot start: it was stopped");
         }
+        member.phase = "running";
         this.#deps.log.debug("service_started", { service: member.service.name });
+        this.#deps.onChange?.();
       } catch (error) {
         await this.#stopAll(started, 5_000);
-        if (this.#state === "starting") this.#state = "stopped";
+        if (this.state === "starting") this.#setState("stopped");
         throw toNetError(error, `Cannot start ${member.service.name}`);
       }
     }
-    this.#state = "running";
+    this.#setState("running");
   }
 
   /**
@@ -97,27 +110,36 @@ export class Supervisor {
   }
 
   /** Health of each service by name. */
-  health(): Record<string, ServiceHealth> {
-    const health: Record<string, ServiceHealth> = {};
-    for (const { service, failure, isRestarting } of this.#members) {
-      health[service.name] = failure !== undefined
-        ? { state: "unhealthy", detail: failure.message }
-        : isRestarting
-        ? { state: "degraded", detail: "restarting" }
-        : service.health();
-    }
-    return health;
+  health(): Record<string, PartReport> {
+    return Object.fromEntries(
+      this.#members.map((member) => [member.service.name, reportOf(member)]),
+    );
+  }
+
+  /** How often each service was started again. */
+  restarts(): Record<string, number> {
+    return Object.fromEntries(
+      this.#members.map(({ service, restarts }) => [service.name, restarts]),
+    );
   }
 
   async #stop(timeoutMs: number): Promise<void> {
-    this.#state = "stopping";
+    this.#setState("stopping");
     await this.#stopAll(this.#members, timeoutMs);
-    this.#state = "stopped";
+    this.#setState("stopped");
+  }
+
+  #setState(state: SupervisorState): void {
+    this.#state = state;
+    this.#deps.onChange?.();
   }
 
   async #stopAll(members: readonly Member[], timeoutMs: number): Promise<void> {
     const deadline = this.#deps.clock.now() + timeoutMs;
-    for (const { service } of [...members].reverse()) {
+    for (const member of [...members].reverse()) {
+      const { service } = member;
+      member.phase = "stopping";
+      this.#deps.onChange?.();
       const { promise: late, resolve } = Promise.withResolvers<"late">();
       const cancel = this.#deps.clock.after(
         Math.max(0, deadline - this.#deps.clock.now()),
@@ -148,10 +170,13 @@ export class Supervisor {
     if (member.restartedAt.length >= RESTARTS_MAX) {
       member.failure = cause;
       log.error("service_down", { service: service.name, error: cause.message });
+      this.#deps.onChange?.();
       return;
     }
     log.warn("service_restarting", { service: service.name, error: cause.message });
     member.isRestarting = true;
+    member.restarts += 1;
+    this.#deps.onChange?.();
     const pauseMs = RESTART_PAUSE_MS * 2 ** member.restartedAt.length;
     member.restartedAt.push(now);
     try {
@@ -160,9 +185,16 @@ export class Supervisor {
       if (this.#state === "running") await service.start();
       if (this.#state !== "running") await service.stop(); // Stopped before it was up again.
       member.isRestarting = false;
+      this.#deps.onChange?.();
     } catch (again) {
       member.isRestarting = false;
       await this.#restart(member, again);
     }
   }
+}
+
+function reportOf({ service, phase, failure, isRestarting }: Member): PartReport {
+  if (phase !== "running") return { state: phase };
+  if (failure !== undefined) return { state: "unhealthy", detail: failure.message };
+  return isRestarting ? { state: "degraded", detail: "restarting" } : service.health();
 }

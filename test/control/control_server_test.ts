@@ -1,4 +1,4 @@
-import { deepStrictEqual, equal, ok, rejects } from "node:assert/strict";
+import { deepStrictEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { type Clock, NetError } from "../../src/base/mod.ts";
 import { connectControl } from "../../src/control/mod.ts";
 import { type Harness, RawClient, startHarness } from "./harness.ts";
@@ -182,7 +182,7 @@ Deno.test("control server serves only public methods over TCP", async () => {
   );
 });
 
-Deno.test("control server drains: running work ends, new work is refused, health answers", async () => {
+Deno.test("V29: control server drains: running work ends, new work is refused, health answers", async () => {
   await using harness = await startHarness();
   using worker = await harness.connect();
   using client = await harness.connect();
@@ -192,11 +192,13 @@ Deno.test("control server drains: running work ends, new work is refused, health
   deepStrictEqual((await client.json()).result, {
     status: "draining",
     in_flight: 1,
+    in_flight_by: { calls: 1 },
     timeout_ms: 1,
   });
   await client.send('{"jsonrpc":"2.0","method":"test.echo","params":{"text":"x"},"id":2}\n');
   const { error } = await client.json();
   deepStrictEqual([error.code, error.message], [-32000, "Service draining"]);
+  match(error.data.next, /net node drain --cancel/);
   for (
     const method of ["health.liveness", "health.readiness", "health.check", "capabilities.list"]
   ) {
@@ -211,6 +213,10 @@ Deno.test("control server drains: running work ends, new work is refused, health
     in_flight: 0,
     drained_at: "1970-01-01T00:00:00.000Z",
   });
+  await client.send('{"jsonrpc":"2.0","method":"health.resume","id":5}\n');
+  deepStrictEqual((await client.json()).result, { status: "serving" });
+  await client.send('{"jsonrpc":"2.0","method":"test.echo","params":{"text":"x"},"id":6}\n');
+  deepStrictEqual((await client.json()).result, { text: "x" });
 });
 
 Deno.test("stop() waits for running calls, then aborts them", async () => {

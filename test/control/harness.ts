@@ -1,6 +1,6 @@
 /** A control server in a temporary folder and a client that speaks raw lines, for tests. */
 import * as v from "valibot";
-import { NetError } from "../../src/base/mod.ts";
+import { NetError, systemClock } from "../../src/base/mod.ts";
 import {
   type ControlServer,
   type ControlServerDeps,
@@ -9,6 +9,7 @@ import {
   MethodTable,
   registerHealthMethods,
 } from "../../src/control/mod.ts";
+import { HealthState } from "../../src/kernel/mod.ts";
 import { createLog, type Log, silentLog } from "../../src/observe/mod.ts";
 
 /** Calls that wait until the test lets them go. */
@@ -117,18 +118,24 @@ export async function startHarness(options: Partial<ControlServerDeps> = {}): Pr
     tcp: undefined,
     ...options,
   });
-  registerHealthMethods(table, {
-    primal: "net",
-    version: "0.1.0",
-    build: { buildHash: "test", compiledAt: "unknown" },
-    ready: () => ({ missing: [] }),
-    check: () => ({ status: "healthy", subsystems: {} }),
-    uptimeSecs: () => 1.5,
-    activeConnections: () => server.activeConnections,
-    transports: () => server.transports,
-    wallMs: () => 0,
-    drain: (timeoutMs) => server.drain(timeoutMs),
+  const health = new HealthState({
+    clock: { ...systemClock, wallMs: () => 0 },
+    log,
+    supervisor: { state: "running", health: () => ({}), restarts: () => ({}) },
   });
+  registerHealthMethods(table, {
+    member: {
+      primal: "net",
+      version: "0.1.0",
+      domain: "network",
+      build: { buildHash: "test", compiledAt: "unknown" },
+    },
+    health,
+    uptimeSecs: () => 1.5,
+    transports: () => server.transports,
+  });
+  health.addDrainPart(server.drainPart);
+  health.countConnections(() => server.activeConnections);
   await server.start();
   const path = server.socketPath ?? "";
   return {

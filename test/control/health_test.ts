@@ -13,6 +13,8 @@ Deno.test("healthMethods() answer with every member the readers look for", async
     domain: "network",
     ready: true,
     missing: [],
+    writes: true,
+    phase: "serving",
   });
   deepStrictEqual(await client.call("health.check"), {
     status: "healthy",
@@ -20,6 +22,7 @@ Deno.test("healthMethods() answer with every member the readers look for", async
     version: "0.1.0",
     primal: "net",
     domain: "network",
+    phase: "serving",
     uptime_secs: 1,
     active_connections: 1,
     subsystems: {},

@@ -50,6 +50,7 @@ export function blobKeepingMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "How full the store of blobs is, and what is wrong with it",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({}),
       handle: () => describeHealth(node.keeping.state),
     }),

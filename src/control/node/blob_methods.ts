@@ -122,6 +122,7 @@ function uploadMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Add a piece, base64, at most 512 KiB",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({
         upload: UPLOAD,
         data: v.pipe(v.string(), v.maxLength(PIECE_TEXT_MAX), v.base64()),
@@ -137,6 +138,7 @@ function uploadMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "End a blob that came in pieces",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({ upload: UPLOAD }),
       handle: async ({ upload }) => describePut(await node.blobs.finishUpload(upload)),
     }),
@@ -145,6 +147,7 @@ function uploadMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Drop a blob that came in pieces",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({ upload: UPLOAD }),
       handle: async ({ upload }) => ({ aborted: await node.blobs.uploads.abort(upload) }),
     }),

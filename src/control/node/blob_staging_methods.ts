@@ -35,6 +35,7 @@ export function blobStagingMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Add a piece, base64, at most 512 KiB; offset, if given, must be where it belongs",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({
         staging: TOKEN,
         data: v.pipe(v.string(), v.maxLength(PIECE_TEXT_MAX), v.base64()),
@@ -50,6 +51,7 @@ export function blobStagingMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "End a blob that came in pieces",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({ staging: TOKEN }),
       handle: async ({ staging }) => {
         const { stored, seconds } = await node.blobs.finalizeStaging(staging);
@@ -72,6 +74,7 @@ export function blobStagingMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Drop a put that is not finished, and what was stored of it",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({ staging: TOKEN }),
       handle: async ({ staging }) => ({ aborted: await node.blobs.stagings.abort(staging) }),
     }),

@@ -20,6 +20,7 @@ export function blobTransferMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "What this node or a peer fetches, and what this node serves",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({ node: NODE }),
       handle: async ({ node: peerText }, { signal }) => {
         if (peerText !== undefined) {
@@ -46,6 +47,7 @@ export function blobTransferMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "One get, or one stream of it",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({ id: ID, node: NODE }),
       handle: async ({ id: text, node: peerText }, { signal }) => {
         const id = parseTransferId(text);
@@ -79,6 +81,7 @@ export function blobTransferMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "End a get; what was verified of it stays",
       isReadOnly: false,
+      answersWhileDraining: true,
       params: v.object({ id: ID, node: NODE }),
       handle: async ({ id: text, node: peerText }, { signal }) => {
         const id = parseTransferId(text);

@@ -45,6 +45,7 @@ export function busMethods(node: BusNode): readonly Method[] {
       access: "privileged",
       summary: "Get events of the bus as progress, to their end or as they come",
       isReadOnly: true,
+      isOpenEnded: ({ follow }) => follow === true,
       params: v.object({
         cursor: v.optional(v.pipe(v.string(), v.maxLength(CURSOR_MAX))),
         limit: v.optional(WHOLE),
@@ -74,6 +75,7 @@ export function busMethods(node: BusNode): readonly Method[] {
       access: "privileged",
       summary: "What the bus took, handed over and dropped, by shard",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({}),
       handle: async () => {
         const { engine, feed } = node.bus;

@@ -91,6 +91,7 @@ export function capabilityMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Nodes that can do what is asked for, now or after the next change",
       isReadOnly: true,
+      isOpenEnded: ({ wait_ms }) => (wait_ms ?? 0) > 0,
       params: v.object({
         ...QUERY_PARAMS,
         best: v.optional(v.boolean(), false),

@@ -137,6 +137,7 @@ export function channelMethods(node: ChannelNode): readonly Method[] {
       access: "privileged",
       summary: "Get the events of a channel as progress, until cancelled or so many came",
       isReadOnly: false,
+      isOpenEnded: true,
       params: v.object({
         channel: NAME,
         from: v.optional(v.pipe(v.array(v.string()), v.maxLength(64))),
@@ -162,6 +163,7 @@ export function channelMethods(node: ChannelNode): readonly Method[] {
       access: "privileged",
       summary: "What was published and received, subscribers, publishers, drops",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({ channel: v.optional(NAME) }),
       handle: ({ channel }) => describeChannelStats(node, channel),
     }),

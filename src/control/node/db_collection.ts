@@ -128,6 +128,7 @@ export function collectionMethods<
       access: "privileged",
       summary: `Get ${many} as progress, and what comes, changes and goes`,
       isReadOnly: true,
+      isOpenEnded: true,
       params: v.intersect([v.object({ ...READ_ENTRIES, count: v.optional(WHOLE) }), choice]),
       handle: (asked, context) => {
         const { count = Infinity, after, timeout_ms: timeoutMs } = asked;

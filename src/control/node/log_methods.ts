@@ -86,6 +86,7 @@ export function logMethods(node: LogNode): readonly Method[] {
       access: "privileged",
       summary: "Get the events of a log as progress, to its end or as it grows",
       isReadOnly: true,
+      isOpenEnded: ({ follow }) => follow === true,
       params: v.object({
         channel: LOG_NAME,
         from: v.optional(FROM, "start"),

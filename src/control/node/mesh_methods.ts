@@ -21,6 +21,7 @@ export function meshMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Peers with a session and peers being dialled",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({}),
       handle: () => ({ peers: node.peers() }),
     }),
@@ -29,6 +30,7 @@ export function meshMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Streams of all peers or of one, with what each of them did",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({ peer: v.optional(PEER) }),
       handle: ({ peer }) => {
         const action = "Cannot list streams of";
@@ -46,6 +48,7 @@ export function meshMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Ways to other nodes",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({}),
       handle: () => describeRoutes(node),
     }),

@@ -2,8 +2,8 @@
  * The control surface of a node as a service, and the same methods without a server for verbs that work
  * alone on a data folder.
  */
-import { NetError, systemClock } from "../../base/mod.ts";
-import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "../../config/mod.ts";
+import { NetError } from "../../base/mod.ts";
+import type { NodeConfig } from "../../config/mod.ts";
 import type { ServiceHealth } from "../../kernel/mod.ts";
 import { type ControlFactory, createNode, type GatewayFactory, type Node } from "../../node.ts";
 import { type Log, silentLog } from "../../observe/mod.ts";
@@ -23,7 +23,7 @@ import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
 import { channelMethods } from "./channel_methods.ts";
 import { createControlServer } from "../control_server.ts";
-import { type BuildInfo, type HealthStatus, registerHealthMethods } from "../health.ts";
+import { registerHealthMethods } from "../health.ts";
 import { type Method, MethodTable } from "../method.ts";
 import { dbMethods } from "./db_methods.ts";
 import { logMethods } from "./log_methods.ts";
@@ -43,7 +43,8 @@ export interface NodeControlDeps {
   readonly gateway?: GatewayFactory;
 }
 
-const BUILD: BuildInfo = { buildHash: "unknown", compiledAt: "unknown" };
+/** Time in which calls that were told to end do so. */
+const STOP_MS = 1_000;
 
 /** Builds a node with a control surface; nothing is opened before its `start`. */
 export function createControlledNode(config: NodeConfig, deps: NodeControlDeps): Node {
@@ -64,17 +65,12 @@ export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
     });
     table.register(...allMethods(node));
     registerHealthMethods(table, {
-      primal: PROGRAM_NAME,
-      version: PROGRAM_VERSION,
-      build: BUILD,
-      ready: () => ({ missing: node.missing() }),
-      check: () => checkHealth(node),
-      uptimeSecs: () => node.uptimeSeconds,
-      activeConnections: () => server.activeConnections,
+      ...node.healthView,
+      health: node.health,
       transports: () => server.transports,
-      wallMs: () => systemClock.wallMs(),
-      drain: (timeoutMs) => server.drain(timeoutMs),
     });
+    node.health.addDrainPart(server.drainPart);
+    node.health.countConnections(() => server.activeConnections);
     node.metrics.register("control", () => ({ ...server.counters }));
     return {
       name: "control",
@@ -88,7 +84,8 @@ export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
         return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
       },
       start: () => server.start(),
-      stop: () => server.stop(),
+      // The node has drained before: what runs still has had its time.
+      stop: () => server.stop(STOP_MS),
       health: (): ServiceHealth => ({ state: "healthy" }),
     };
   };
@@ -164,14 +161,3 @@ function allMethods(node: Node): readonly Method[] {
 }
 
 const STANDALONE_METHODS = /^((blob|log|db)\.|identity\.show$)/;
-
-function checkHealth(node: Node) {
-  const subsystems: Record<string, { status: HealthStatus; detail?: string }> = {};
-  let status: HealthStatus = "healthy";
-  for (const [name, health] of Object.entries(node.health())) {
-    subsystems[name] = { status: health.state, detail: health.detail };
-    if (health.state === "unhealthy") status = "unhealthy";
-    else if (health.state === "degraded" && status === "healthy") status = "degraded";
-  }
-  return { status, subsystems };
-}

@@ -39,6 +39,7 @@ export function nodeMethods(node: Node): readonly Method[] {
       access: "privileged",
       summary: "Where the node serves HTTP, and on request the secret to write with",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({ secret: v.optional(v.boolean(), false) }),
       handle: ({ secret: isSecretWanted }) => {
         const { http, config } = node;

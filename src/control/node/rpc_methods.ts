@@ -80,6 +80,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
       access: "privileged",
       summary: "Send items, or pieces of one, for a call that was made open",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({ call: ID, ...PIECES }),
       handle: (params) => calls.send(params),
     }),
@@ -88,6 +89,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
       access: "privileged",
       summary: "Serve a name: calls come as progress, until the connection ends",
       isReadOnly: false,
+      isOpenEnded: true,
       params: v.object({
         service: SERVICE,
         shape: v.optional(SHAPE, "unary"),
@@ -104,6 +106,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
       access: "privileged",
       summary: "The next items, or a piece of a long one, that a caller sends; waits for the first",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object(SERVED),
       handle: (params) => servings.take(params),
     }),
@@ -112,6 +115,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
       access: "privileged",
       summary: "Answer a served call with items, with pieces of one, or with an error",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({
         ...SERVED,
         ...PIECES,
@@ -128,6 +132,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
       access: "privileged",
       summary: "Take no more calls of a served name; answers when those that run are over",
       isReadOnly: false,
+      isContinuation: true,
       params: v.object({ serving: ID }),
       handle: ({ serving }) => servings.end(serving),
     }),
@@ -144,6 +149,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
       access: "privileged",
       summary: "Counters and times of calls by service, as JSON or as text for Prometheus",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: v.object({ format: v.optional(v.picklist(["json", "prometheus"]), "json") }),
       handle: ({ format }) =>
         format === "json" ? node.rpc.meters.snapshot() : { text: node.rpc.meters.prometheusText() },
@@ -153,6 +159,7 @@ export function rpcMethods(node: RpcNode): readonly Method[] {
       access: "privileged",
       summary: "Tell of calls from and to this node as they end, until cancelled",
       isReadOnly: false,
+      isOpenEnded: true,
       params: v.object({
         service: v.optional(SERVICE),
         direction: v.optional(v.picklist(["inbound", "outbound"])),

@@ -64,6 +64,7 @@ export function subnetMethods(node: Pick<Node, "subnets">): readonly Method[] {
       access: "privileged",
       summary: "What the gateway passed on and kept in, by reason",
       isReadOnly: true,
+      answersWhileDraining: true,
       params: NOTHING,
       handle: () => describeGateway(node.subnets),
     }),

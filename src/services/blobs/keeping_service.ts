@@ -126,13 +126,16 @@ export class BlobKeepingService implements Service {
 
   health(): ServiceHealth {
     const { isFull, usedBytes, capacityBytes, missingCount } = this.state;
+    const details: string[] = [];
     if (missingCount > 0) {
-      const detail = `${missingCount} chunks of blobs are missing: see net doctor`;
-      return { state: "degraded", detail };
+      details.push(`${missingCount} chunks of blobs are missing: see net doctor`);
     }
-    if (!isFull) return { state: "healthy" };
-    const percent = Math.round(100 * diskRatio({ used: usedBytes, capacity: capacityBytes }));
-    return { state: "degraded", detail: `the store is full to ${percent} %: see net blob gc` };
+    if (isFull) {
+      const percent = Math.round(100 * diskRatio({ used: usedBytes, capacity: capacityBytes }));
+      details.push(`the store is full to ${percent} %: see net blob gc`);
+    }
+    if (details.length === 0) return { state: "healthy" };
+    return { state: "degraded", detail: details.join("; "), refusesWrites: isFull };
   }
 
   /** How the store is doing. */

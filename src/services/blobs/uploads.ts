@@ -30,6 +30,11 @@ export class Uploads {
     this.#clock = deps.clock;
   }
 
+  /** Uploads that are open. */
+  get open(): number {
+    return this.#uploads.size;
+  }
+
   /**
    * Opens an upload.
    *
