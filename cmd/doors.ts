@@ -3,7 +3,7 @@
  * nothing and tests can put their own in place.
  */
 import type { Environment, NodeConfig } from "../src/config/mod.ts";
-import type { ReportedNode, ServiceManager } from "../src/kernel/mod.ts";
+import type { HealthState, ServiceManager } from "../src/kernel/mod.ts";
 import type { Log } from "../src/observe/mod.ts";
 import type { Hangup } from "./hangup.ts";
 import type { OwnProcess } from "./self_command.ts";
@@ -26,7 +26,7 @@ export interface NodeCaller {
 }
 
 /** A node in this process, as far as `node start` needs it. */
-export interface NodeHandle extends Omit<ReportedNode, "summary"> {
+export interface NodeHandle {
   start(): Promise<void>;
   stop(reason: string): Promise<void>;
   /** Same members as the result of `node.status`. */
@@ -35,8 +35,8 @@ export interface NodeHandle extends Omit<ReportedNode, "summary"> {
   ticket(): object | Promise<object>;
   /** Settles when the node has ended, whoever ended it. */
   readonly closed: Promise<unknown>;
-  /** Aborted when the node begins to stop, whoever stops it. */
-  readonly stopSignal: AbortSignal;
+  /** How it is doing; also that it begins to stop, whoever stops it. */
+  readonly health: Pick<HealthState, "snapshot" | "onChange">;
 }
 
 /** Options of {@linkcode Doors.validateIpc}; what is left out is the validator's own default. */

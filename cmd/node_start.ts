@@ -37,8 +37,8 @@ import {
 import { httpText } from "./node_status.ts";
 import { runVerb } from "./verb.ts";
 
-/** Longest time a node takes to stop: 6 s for its services, and a little for the rest. */
-const STOP_MS = 10_000;
+/** Longest time a node takes to stop: 5 s for work under way, 6 s for its services, and a little for the rest. */
+const STOP_MS = 15_000;
 
 /** The verb. */
 export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
@@ -186,12 +186,18 @@ async function runForeground(
 /** Lets the service manager know how the node is doing, until it has stopped. */
 function report(node: NodeHandle, manager: ServiceManager, stopReason: () => string): void {
   manager.follow({
-    missing: () => node.missing(),
-    health: () => node.health(),
+    missing: () => node.health.snapshot().missing,
+    health: () => {
+      const parts = [...node.health.snapshot().parts];
+      return Object.fromEntries(
+        parts.map(([name, { state, reason }]) => [name, { state, detail: reason }]),
+      );
+    },
     summary: () => "ready",
   });
-  node.stopSignal.addEventListener("abort", () => manager.stopping(stopReason(), STOP_MS), {
-    once: true,
+  node.health.onChange(({ phase }) => {
+    if (phase === "stopping") manager.stopping(stopReason(), STOP_MS);
+    else manager.look();
   });
 }
 

@@ -2,8 +2,14 @@ import assert from "node:assert/strict";
 import type { NodeHandle } from "../../cmd/doors.ts";
 import type { HangupAction } from "../../cmd/hangup.ts";
 import { toStartArguments } from "../../cmd/start_flags.ts";
-import { NetError } from "../../src/base/mod.ts";
-import { encodeNotify, openServiceManager } from "../../src/kernel/mod.ts";
+import { NetError, systemClock } from "../../src/base/mod.ts";
+import {
+  encodeNotify,
+  HealthState,
+  openServiceManager,
+  type SupervisorState,
+} from "../../src/kernel/mod.ts";
+import { silentLog } from "../../src/observe/mod.ts";
 import { runInMemory } from "./_harness.ts";
 
 const TICKET = `net1${"q".repeat(60)}`;
@@ -39,11 +45,18 @@ function pretendedNode(onStarted: (stop: (reason: string) => void) => void = () 
       return { ticket: TICKET };
     },
     closed,
-    stopSignal: new AbortController().signal,
-    missing: () => [],
-    health: () => ({}),
+    health: healthOf("running"),
   };
   return { handle, reasons, ticketCount: () => tickets };
+}
+
+/** Health of a node without parts. */
+function healthOf(state: SupervisorState): HealthState {
+  return new HealthState({
+    clock: systemClock,
+    log: silentLog,
+    supervisor: { state, health: () => ({}), restarts: () => ({}) },
+  });
 }
 
 /** A node that ends by itself as soon as it is up. */
@@ -312,7 +325,7 @@ Deno.test("node start tells a service manager why it failed", async () => {
     env: { NOTIFY_SOCKET: "@manager" },
     handle: {
       ...handle,
-      missing: () => ["node is starting"],
+      health: healthOf("starting"),
       start: () => Promise.reject(new NetError("address_in_use", "Cannot listen: in use")),
     },
     doors: {
@@ -330,7 +343,7 @@ Deno.test("node start tells a service manager why it failed", async () => {
   });
   assert.equal(code, 3);
   assert.deepEqual(told, [
-    "STATUS=not ready: node is starting",
+    "STATUS=not ready: node",
     "STATUS=Cannot listen: in use\nERRNO=98",
   ]);
 });

@@ -7,7 +7,7 @@
  */
 import type { Clock } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
-import type { ServiceHealth } from "../service.ts";
+import type { PartReport } from "../service.ts";
 import type { NotifyFields, NotifySocket } from "./notify_socket.ts";
 
 /** How often a node is looked at when no signs of life are wanted. */
@@ -27,7 +27,7 @@ export interface ReportedNode {
   /** What is missing before it can serve; nothing when it is ready. */
   missing(): readonly string[];
   /** Health of each part by name. */
-  health(): Readonly<Record<string, ServiceHealth>>;
+  health(): Readonly<Record<string, PartReport>>;
   /** One line about a node that is ready and well. */
   summary(): string;
 }
