@@ -2,8 +2,8 @@
  * A get of one large file from node to node, as a user has it: chunks read from files, verified, kept, and written
  * to a file; against one stream of the transport between the same processes, in alternation.
  *
- * `get_vs_stream` is the rate of the get over that of the stream. The file that is made is on the disk when the
- * time ends, which the stream needs not be.
+ * `get_vs_stream` is the rate of the get over that of the stream. The file is written and verified when the time ends,
+ * and, as with `cp` or `curl`, not waited for on the disk; the stream touches no disk at all.
  */
 import { measureMeshStream, openMeshPair } from "./_mesh_pair.ts";
 import { summarize } from "./_summary.ts";

@@ -32,6 +32,7 @@ interface BlobGetFlags extends GetFolderFlags {
   readonly output?: string;
   readonly from?: readonly string[];
   readonly class?: typeof CLASSES[number];
+  readonly sync?: boolean;
 }
 
 /** Piece in which a verified blob is copied to standard output. */
@@ -58,6 +59,7 @@ export const blobGetCommand = buildCommand<BlobGetFlags, [string, string?], NetC
       output: textFlag("OUT", "Same as OUT"),
       from: listFlag("PEER", "Ask only this peer; repeatable"),
       class: choiceFlag(CLASSES, "Whom it makes way for; default: foreground"),
+      sync: switchFlag("Answer when the file is on the disk, not only written"),
       ...SHARED_FLAGS,
     }),
     aliases: bareRecord({ o: "output" } as const),
@@ -136,6 +138,7 @@ async function getToFile(
     const ways = {
       ...(flags.from === undefined ? {} : { from: flags.from }),
       ...(flags.class === undefined ? {} : { class: flags.class }),
+      ...(flags.sync === true ? { sync: true } : {}),
     };
     const params = { target, output: path, overwrite: flags.force ?? false, ...raw, ...ways };
     return recordOf(await node.call("blob.get", params, { signal, onProgress }));

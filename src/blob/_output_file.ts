@@ -1,13 +1,16 @@
 /**
- * A file that appears under its name complete or not at all.
+ * A file that appears under its name complete or not at all. It has the durability of a copy: what a loss of power
+ * right behind it leaves is the system's affair, unless the disk is waited for.
  *
  * It is written beside its place as `.NAME.net-<random>.part`, locked by its writer. A part whose lock is
  * free belongs to a writer that was killed; the next writer of the same name removes it.
  */
 import {
+  type DirectWriter,
   isMissing,
   isNoSpace,
   NetError,
+  openDirectWriter,
   PacedWriter,
   type RandomBytes,
   toHex,
@@ -21,6 +24,9 @@ const NAME_BYTES_MAX = 200;
 
 const RANDOM_BYTES = 8;
 
+/** A first piece of this size, a chunk, is one of many: they are written past the system's cache. */
+const DIRECT_BYTES_MIN = 1024 * 1024;
+
 /** Entries of a folder looked through for dead parts. */
 const ENTRIES_MAX = 100_000;
 
@@ -28,7 +34,7 @@ const ENTRIES_MAX = 100_000;
 export interface OutputFile extends BlobSink {
   /** Appends; throws NetError `no_space` on a full disk. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Puts everything on the disk and gives the file its name. */
+  /** Gives the file its name; before that everything is on the disk, if that was asked for. */
   commit(): Promise<void>;
   /** Removes what was written, unless it was committed; idempotent. */
   discard(): Promise<void>;
@@ -38,6 +44,8 @@ export interface OutputFile extends BlobSink {
 export interface OpenOutputFileOptions {
   /** Replaces a file of that name; otherwise one that exists is an error. */
   readonly overwrite: boolean;
+  /** Waits until file and name are on the disk; false when left out. */
+  readonly isSynced?: boolean;
   readonly random: RandomBytes;
 }
 
@@ -59,7 +67,7 @@ export async function openOutputFile(
   try {
     await removeDeadParts(folder, prefix);
     const part = await createPart(folder, prefix, options.random);
-    return new PartFile(path, folder, part, options.overwrite);
+    return new PartFile(path, folder, part, options);
   } catch (error) {
     throw toOutputError(error, path);
   }
@@ -74,22 +82,35 @@ class PartFile implements OutputFile {
   readonly #path: string;
   readonly #folder: string;
   readonly #part: Part;
-  readonly #isOverwriting: boolean;
+  readonly #options: OpenOutputFileOptions;
   #isEnded = false;
   readonly #writer = new PacedWriter();
+  /** Opened with the first large piece. */
+  #direct: DirectWriter | undefined;
+  #size = 0;
 
-  constructor(path: string, folder: string, part: Part, isOverwriting: boolean) {
+  constructor(path: string, folder: string, part: Part, options: OpenOutputFileOptions) {
     this.#path = path;
     this.#folder = folder;
     this.#part = part;
-    this.#isOverwriting = isOverwriting;
+    this.#options = options;
   }
 
   readonly keepsBytes = false;
 
   async write(bytes: Uint8Array): Promise<void> {
     try {
-      await this.#writer.write(this.#part.file, bytes);
+      if (this.#size === 0 && bytes.length >= DIRECT_BYTES_MIN) {
+        this.#direct = openDirectWriter(this.#part.path);
+      }
+      const { file } = this.#part;
+      const done = await this.#direct?.writeAt(this.#size, bytes) ?? 0;
+      this.#size += done;
+      if (done < bytes.length) {
+        if (this.#direct !== undefined) await file.seek(this.#size, Deno.SeekMode.Start);
+        await this.#writer.write(file, done === 0 ? bytes : bytes.subarray(done));
+        this.#size += bytes.length - done;
+      }
     } catch (error) {
       throw toOutputError(error, this.#path);
     }
@@ -100,12 +121,12 @@ class PartFile implements OutputFile {
     try {
       // As private as the user's other new files; until now nobody else could look.
       await Deno.chmod(path, 0o666 & ~Deno.umask());
-      await file.sync();
-      if (this.#isOverwriting) await Deno.rename(path, this.#path);
+      if (this.#options.isSynced === true) await file.sync();
+      if (this.#options.overwrite) await Deno.rename(path, this.#path);
       else await this.#linkOrRename();
       this.#isEnded = true;
-      file.close();
-      await syncFolder(this.#folder);
+      this.#close();
+      if (this.#options.isSynced === true) await syncFolder(this.#folder);
     } catch (error) {
       throw toOutputError(error, this.#path);
     }
@@ -115,6 +136,11 @@ class PartFile implements OutputFile {
     if (this.#isEnded) return;
     this.#isEnded = true;
     await removeIfThere(this.#part.path);
+    this.#close();
+  }
+
+  #close(): void {
+    this.#direct?.close();
     this.#part.file.close();
   }
 

@@ -66,6 +66,8 @@ export interface GetBlobOptions extends GetIntoOptions {
   readonly output: string;
   /** Replaces a file that exists. */
   readonly overwrite?: boolean;
+  /** Waits until the file is on the disk; false when left out, as with a copy. */
+  readonly isSynced?: boolean;
 }
 
 /** Where the bytes of a blob go. */
@@ -193,9 +195,9 @@ class StoreBlobFetcher implements BlobFetcher {
   }
 
   get(target: BlobTarget, options: GetBlobOptions): Promise<GotBlob> {
-    const { output, overwrite = false, ...others } = options;
+    const { output, overwrite = false, isSynced = false, ...others } = options;
     const { random } = this.#deps;
-    const open = () => openOutputFile(output, { overwrite, random });
+    const open = () => openOutputFile(output, { overwrite, isSynced, random });
     // A file keeps nothing of what it was given.
     return this.#runGet(target, open, others, true);
   }

@@ -44,6 +44,8 @@ export interface GetOptions extends GetStreamOptions {
 export interface GetFileOptions extends GetStreamOptions {
   /** Replaces a file that exists; otherwise one fails with `conflict`. */
   readonly overwrite?: boolean;
+  /** Resolves when the file is on the disk; otherwise when it is written, as a copy is. */
+  readonly isSynced?: boolean;
 }
 
 const COPIES_WAIT_MS = 60_000;

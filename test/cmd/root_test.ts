@@ -42,6 +42,7 @@ FLAGS
   --from PEER         Ask only this peer; repeatable
   --class WORD        Whom it makes way for; default: foreground; one of foreground, background,
                       realtime
+  --sync              Answer when the file is on the disk, not only written
   --json              Print one JSON document
   --quiet             Print no progress and no hints
   --timeout DURATION  Give up after this time, such as 500ms, 5s or 2m

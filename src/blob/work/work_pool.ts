@@ -6,7 +6,7 @@
  * they are, in shared memory. Until they are there, where they can't be had and for little work the same code
  * runs in line, with a turn of the event loop after every few milliseconds.
  */
-import { type Clock, NetError, systemClock } from "../../base/mod.ts";
+import { allocateSharedPages, type Clock, NetError, systemClock } from "../../base/mod.ts";
 import { type Blake3, blake3, createBlake3 } from "../../core/crypto/mod.ts";
 import type { FilesJob, FilesRead } from "../folder/files_job.ts";
 import {
@@ -155,7 +155,7 @@ class WorkerPool implements WorkPool {
       return found;
     }
     const isShared = this.#workersMax > 0 && this.#isHopeful && length >= OFFLOAD_BYTES_MIN;
-    return isShared ? new Uint8Array(new SharedArrayBuffer(length)) : new Uint8Array(length);
+    return isShared ? allocateSharedPages(length) : new Uint8Array(length);
   }
 
   giveBack(buffer: Uint8Array): void {

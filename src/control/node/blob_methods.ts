@@ -68,6 +68,8 @@ export function blobMethods(node: Node): readonly Method[] {
         target: TARGET,
         output: PATH,
         overwrite: v.optional(v.boolean(), false),
+        /** True answers when the file is on the disk; a folder always is. */
+        sync: v.optional(v.boolean(), false),
         /** True gives the list of a folder as a file. */
         raw: v.optional(v.boolean(), false),
         /** Only these peers are asked. */
@@ -75,7 +77,7 @@ export function blobMethods(node: Node): readonly Method[] {
         class: v.optional(v.picklist(BANDWIDTH_CLASSES)),
       }),
       handle: async (params, context) => {
-        const { target: text, output, overwrite, raw, from, class: bandwidthClass } = params;
+        const { target: text, output, overwrite, sync, raw, from, class: bandwidthClass } = params;
         const target = parseBlobTarget(text);
         if (!raw && await node.folders.isFolder(target)) {
           const { signal } = context;
@@ -88,6 +90,7 @@ export function blobMethods(node: Node): readonly Method[] {
         const got = await node.blobs.get(target, {
           output,
           overwrite,
+          isSynced: sync,
           from: from?.map((peer) => resolvePeer(node, peer, "Cannot get from")),
           bandwidthClass,
           signal: context.signal,
