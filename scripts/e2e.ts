@@ -1,29 +1,36 @@
 /**
- * Runs the end-to-end tests: over the program `NET_BIN` names, or over the source and then the bundle.
+ * Runs the end-to-end tests: over the program `NET_BIN` names, or over the source and the bundle. Arguments are the
+ * files to run, or flags of `deno test`.
  *
  * `NET_BIN` is a command line, split at spaces.
  */
 
 import { bundle } from "./bundle.ts";
+import { runShards, type Shard, testFiles } from "./shards.ts";
+
+const FLAGS = ["-A", "--quiet", "--no-check"];
 
 if (import.meta.main) Deno.exit(await main());
 
 async function main(): Promise<number> {
-  if (Deno.env.has("NET_BIN")) return await run(undefined);
-  const bundled = await bundle();
-  if (bundled !== 0) return bundled;
-  for (const program of ["main.ts", "build/net.js"]) {
-    console.log(`end-to-end tests over ${program}`);
-    const code = await run(`${Deno.execPath()} run -A ${Deno.cwd()}/${program}`);
-    if (code !== 0) return code;
+  const flags = Deno.args.filter((word) => word.startsWith("-"));
+  const named = Deno.args.filter((word) => !word.startsWith("-"));
+  const files = named.length > 0 ? named : await testFiles("test/e2e");
+  const programs = new Map<string, Record<string, string>>();
+  if (Deno.env.has("NET_BIN")) programs.set(Deno.env.get("NET_BIN") ?? "", {});
+  else {
+    const bundled = await bundle();
+    if (bundled !== 0) return bundled;
+    for (const program of ["main.ts", "build/net.js"]) {
+      programs.set(program, { NET_BIN: `${Deno.execPath()} run -A ${Deno.cwd()}/${program}` });
+    }
   }
-  return 0;
-}
-
-async function run(program: string | undefined): Promise<number> {
-  const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", ...Deno.args, "test/e2e"],
-    env: program === undefined ? {} : { NET_BIN: program },
-  }).spawn().status;
-  return code;
+  const shards: Shard[] = files.flatMap((file) =>
+    [...programs].map(([program, env]) => ({
+      name: `${file} over ${program}`,
+      args: [...FLAGS, ...flags, file],
+      env,
+    }))
+  );
+  return await runShards(shards);
 }

@@ -82,7 +82,7 @@ Deno.test("transfer ls, status and cancel see and end a get, here and from the p
   await using workspace = await makeWorkspace();
   const { first: holder, second: getter } = await startPair(workspace);
   const source = `${workspace.dir}/source`;
-  await writeChunks(source, 12);
+  await writeChunks(source, 36);
   const { address } = await holder.home.json(["blob", "put", source]);
   await getter.home.json(["blob", "policy", "set", "bandwidth.nic_peak=16MiB"]);
   const get = ["blob", "get", String(address), `${workspace.dir}/copy`, "--class", "background"];
