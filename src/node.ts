@@ -521,12 +521,7 @@ export class Node {
     const mesh = this.#meshServices = addMeshServices({ ...parts, ticket, meshSecret });
     const blobs = this.#blobServices = addBlobServices(parts, mesh);
     // Between two pieces of a blob no call is under way, and the blob is not done.
-    this.health.addDrainPart({
-      name: "uploads",
-      begin: () => {},
-      resume: () => {},
-      inFlight: () => blobs.blobs.uploads.open,
-    });
+    this.health.addDrainPart({ name: "uploads", inFlight: () => blobs.blobs.uploads.open });
     this.#adapters = addAdapterService(parts, blobs, logs);
     if (control !== undefined) {
       this.#control = this.#supervisor.add((onFailure) => control(this, onFailure));

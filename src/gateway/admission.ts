@@ -3,7 +3,7 @@
  * encodings, the length of the body (`onions.md` 18).
  */
 import { TokenBucket } from "../base/mod.ts";
-import { ENCODED, RATE_LIMITED, TOO_BUSY, tooLarge } from "./failures.ts";
+import { DRAINING, ENCODED, RATE_LIMITED, TOO_BUSY, tooLarge } from "./failures.ts";
 import type { RejectReason } from "./gateway_counters.ts";
 import type { GatewayAppDeps, GatewayContext } from "./gateway_env.ts";
 import type { RequestInfo } from "./http/connection.ts";
@@ -36,6 +36,7 @@ export class Admission {
       return this.#refuse(foreign.reason === "host" ? "host" : "origin", foreign);
     }
     if (route?.isVital === true) return undefined;
+    if (this.#deps.isDraining?.() === true) return this.#refuse("draining", DRAINING);
     if (!this.#bucket.take(1, clock.now())) return this.#refuse("rate_limited", RATE_LIMITED);
     const { remoteHost } = context.env.info;
     const ofClient = this.#clients.get(remoteHost) ?? 0;

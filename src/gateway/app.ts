@@ -30,6 +30,7 @@ export function createGatewayApp(
 ): GatewayApp {
   const admission = new Admission(deps);
   const app = new Hono<Env>();
+  const vitalPaths = new Set(routes.filter(({ isVital }) => isVital).map(({ path }) => path));
   for (const route of routes) {
     const allowed = allowedMethods(route);
     app.all(route.path, async (context) => {
@@ -52,6 +53,10 @@ export function createGatewayApp(
     const env = { info, requestId, route: "none" };
     const response = await app.fetch(request, env);
     deps.counters.countAnswer(env.route, request.method, response.status);
+    if (deps.isDraining?.() === true && !vitalPaths.has(env.route)) {
+      // The client's next request goes where work is taken.
+      response.headers.set("connection", "close");
+    }
     response.headers.set("x-request-id", requestId);
     const correlation = readId(headers, "x-corr-id");
     if (correlation !== undefined) response.headers.set("x-corr-id", correlation);

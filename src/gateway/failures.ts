@@ -2,7 +2,7 @@
 import { NetError } from "../base/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import { BodyError } from "./http/body_reader.ts";
-import { RETRY_AFTER_MS } from "./limits.ts";
+import { DRAIN_RETRY_AFTER_MS, RETRY_AFTER_MS } from "./limits.ts";
 import { type Problem, toProblem } from "./problem.ts";
 import { ProblemError } from "./route.ts";
 
@@ -71,6 +71,17 @@ export const TOO_BUSY: Problem = {
   retryAfterMs: RETRY_AFTER_MS,
 };
 
+/** The node drains. The connection ends, so that the client's next request goes where work is taken. */
+export const DRAINING: Problem = {
+  status: 503,
+  code: "draining",
+  message: "Service draining",
+  retryable: true,
+  retryAfterMs: DRAIN_RETRY_AFTER_MS,
+  next: "ask another node, or this one when it is back",
+  headers: { connection: "close" },
+};
+
 /** An encoded body. */
 export const ENCODED: Problem = {
   status: 415,
@@ -86,7 +97,7 @@ export const NO_ROUTE: Problem = {
   status: 404,
   code: "not_found",
   message: "There is nothing at this path",
-  next: "objects are at /o/b3:…",
+  next: "objects are at /o/b3:…, what is known of the node's health at /healthz",
 };
 
 /** A body above its bound. */

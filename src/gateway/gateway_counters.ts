@@ -7,6 +7,7 @@ const METHODS = new Set(["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIO
 export type RejectReason =
   | "rate_limited"
   | "too_busy"
+  | "draining"
   | "encoding"
   | "body_too_large"
   | "host"
@@ -21,6 +22,7 @@ export class GatewayCounters {
   readonly #rejected: Record<RejectReason, number> = {
     rate_limited: 0,
     too_busy: 0,
+    draining: 0,
     encoding: 0,
     body_too_large: 0,
     host: 0,

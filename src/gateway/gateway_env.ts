@@ -13,6 +13,8 @@ export interface GatewayAppDeps {
   readonly counters: GatewayCounters;
   /** The listener is reached from this machine only. */
   readonly isLocal: boolean;
+  /** True while the node takes no new work; nothing else is refused by it. */
+  readonly isDraining?: () => boolean;
   readonly limits?: { readonly inFlightMax?: number; readonly requestsPerSecond?: number };
 }
 

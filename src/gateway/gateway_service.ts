@@ -9,6 +9,7 @@ import type { GatewayFactory, GatewayService, Node } from "../node.ts";
 import type { Log } from "../observe/mod.ts";
 import { createGatewayApp } from "./app.ts";
 import { GatewayCounters } from "./gateway_counters.ts";
+import { healthRoutes } from "./health/health_routes.ts";
 import { HttpServer } from "./http/http_server.ts";
 import { openHttpSecret } from "./http_secret.ts";
 import { createNodeObjects } from "./objects/node_objects.ts";
@@ -21,7 +22,7 @@ import { isLoopback } from "./web_guard.ts";
 /** What the gateway needs beside the node. */
 export interface GatewayDeps {
   readonly log: Log;
-  /** Further routes, such as those about the node's health. */
+  /** Further routes. */
   readonly routes?: (node: Node) => readonly GatewayRoute[];
 }
 
@@ -37,6 +38,7 @@ class Gateway implements GatewayService {
   #server: HttpServer | undefined;
   #httpAddress: string | undefined;
   #secret: string | undefined;
+  #leaveHealth: (() => void)[] = [];
 
   constructor(node: Node, deps: GatewayDeps) {
     this.#node = node;
@@ -52,7 +54,7 @@ class Gateway implements GatewayService {
   }
 
   async start(): Promise<void> {
-    const { config, blobs, storage, metrics } = this.#node;
+    const { config, blobs, storage, metrics, health, healthView } = this.#node;
     const { log, routes } = this.#deps;
     if (config.http === undefined) return;
     const isLocal = isLoopback(config.http.host);
@@ -61,8 +63,19 @@ class Gateway implements GatewayService {
     const guard = createWriteGuard(config.httpWrite, secret);
     const source = createNodeObjects({ blobs, store: storage.blobs });
     const app = createGatewayApp(
-      { clock: systemClock, random: systemRandom, log, counters, isLocal },
-      [...objectRoutes({ source, guard, counters }), ...routes?.(this.#node) ?? []],
+      {
+        clock: systemClock,
+        random: systemRandom,
+        log,
+        counters,
+        isLocal,
+        isDraining: () => health.isDraining,
+      },
+      [
+        ...objectRoutes({ source, guard, counters }),
+        ...healthRoutes(healthView),
+        ...routes?.(this.#node) ?? [],
+      ],
     );
     const server = this.#server = new HttpServer({
       clock: systemClock,
@@ -74,6 +87,11 @@ class Gateway implements GatewayService {
           message: `Cannot read request: ${message}`,
         }),
     });
+    this.#leaveHealth = [
+      // The requests under way are those that were let in: probes are none of them.
+      health.addDrainPart({ name: "http", inFlight: () => counters.inFlight }),
+      health.countConnections(() => server.counters.connections_active),
+    ];
     metrics.register("http", () => {
       const { bytes_in_total: _in, bytes_out_total: _out, ...own } = server.counters;
       return own;
@@ -93,6 +111,7 @@ class Gateway implements GatewayService {
 
   async stop(): Promise<void> {
     await this.#server?.stop();
+    for (const leave of this.#leaveHealth.splice(0)) leave();
     this.#server = undefined;
     this.#httpAddress = undefined;
   }

@@ -18,5 +18,8 @@ export const BODY_BYTES_MAX = 1024 * 1024;
 /** What a client is told to wait when it was turned away. */
 export const RETRY_AFTER_MS = 1_000;
 
+/** The same while the node drains: it comes back, if at all, after a restart. */
+export const DRAIN_RETRY_AFTER_MS = 3_000;
+
 /** Longest `x-request-id` that is taken from a client. */
 export const REQUEST_ID_CHARACTERS_MAX = 128;

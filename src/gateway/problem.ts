@@ -1,4 +1,4 @@
-/** What is answered when a request fails: `{code, message, retryable, …}` (`onions.md` 18). */
+/** What is answered when a request fails: `{code, message, retryable, …}` (`onions.md` 18), as RFC 9457 has it. */
 import { ERROR_FACES, type NetError } from "../base/mod.ts";
 
 /** A failure as its client sees it. */
@@ -20,9 +20,19 @@ export interface Problem {
 export function problemResponse(problem: Problem): Response {
   const { status, code, message, retryable = false, retryAfterMs, reason, next } = problem;
   return jsonResponse(
-    { code, message, retryable, retry_after_ms: retryAfterMs, reason, next },
+    {
+      title: message,
+      status,
+      code,
+      message,
+      retryable,
+      retry_after_ms: retryAfterMs,
+      reason,
+      next,
+    },
     status,
     {
+      "content-type": "application/problem+json",
       ...problem.headers,
       ...(retryAfterMs === undefined ? {} : {
         "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))),

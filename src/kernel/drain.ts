@@ -12,10 +12,10 @@ export const DRAIN_POLL_MS = 10;
 /** A way in through which work comes. */
 export interface DrainPart {
   readonly name: string;
-  /** Refuses new work from now on; idempotent. */
-  begin(): void;
+  /** Refuses new work from now on; idempotent. Left out by a part that looks itself whether the node drains. */
+  begin?(): void;
   /** Takes new work again; idempotent. */
-  resume(): void;
+  resume?(): void;
   /** Work under way that a drain waits for. */
   inFlight(): number;
 }
@@ -51,7 +51,7 @@ export class Drain {
   /** Adds a way in; what comes while a drain is under way begins with it. The result takes it away. */
   add(part: DrainPart): () => void {
     this.#parts.add(part);
-    if (this.#hasBegun) part.begin();
+    if (this.#hasBegun) part.begin?.();
     return () => void this.#parts.delete(part);
   }
 
@@ -85,7 +85,7 @@ export class Drain {
   begin(): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
-    for (const part of this.#parts) part.begin();
+    for (const part of this.#parts) part.begin?.();
     this.#onChange();
   }
 
@@ -94,7 +94,7 @@ export class Drain {
     if (!this.#hasBegun) return;
     this.#hasBegun = false;
     this.#drainedAtMs = undefined;
-    for (const part of this.#parts) part.resume();
+    for (const part of this.#parts) part.resume?.();
     this.#onChange();
   }
 

@@ -42,12 +42,14 @@ export function readinessDocument({ member, health }: HealthView, use: Readiness
   const snapshot = health.snapshot();
   const missing = missingFor(snapshot, use);
   const ready = missing.length === 0;
+  const degraded = snapshot.status !== "healthy";
   return {
     status: ready ? "healthy" : "not_ready",
     version: member.version,
     primal: member.primal,
     domain: member.domain,
     ready,
+    degraded,
     missing,
     writes: snapshot.takesWrites,
     phase: snapshot.phase,

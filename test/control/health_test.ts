@@ -12,6 +12,7 @@ Deno.test("healthMethods() answer with every member the readers look for", async
     primal: "net",
     domain: "network",
     ready: true,
+    degraded: false,
     missing: [],
     writes: true,
     phase: "serving",
