@@ -3,49 +3,61 @@
  * to use a chunk that is just being removed waits for the end of that.
  */
 import { toHex } from "../base/mod.ts";
+import { HashIndex } from "./_hash_index.ts";
+import { HASH_BYTES } from "./limits.ts";
 
-/** Uses that end in one go: some milliseconds. */
+/** Uses that end in one go: less than a millisecond. */
 const RELEASES_AT_ONCE = 8_192;
+
+/** Hashes there is room for at first. */
+const CAPACITY_MIN = 1_024;
 
 /** Who uses chunks, and which are being removed. */
 export class ChunkGuard {
-  /** Uses by hash. */
-  readonly #uses = new Map<string, number>();
+  /** Uses of each hash by its number; of most there are none any more. */
+  #uses = new Uint32Array(CAPACITY_MIN);
+  #hashes = new HashIndex(CAPACITY_MIN);
+  /** Hashes that are used. */
+  #used = 0;
   /** Removals under way, by hash; they never reject. */
   readonly #removals = new Map<string, Promise<void>>();
 
   /** True while somebody uses it. */
   isUsed(hash: Uint8Array): boolean {
-    return this.#uses.has(toHex(hash));
+    const number = this.#hashes.find(hash);
+    return number >= 0 && this.#uses[number] !== 0;
   }
 
   /** From here on it is not removed; resolves when a removal that was under way is over. */
   async use(hash: Uint8Array): Promise<void> {
-    const key = toHex(hash);
-    this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
-    await this.#removals.get(key);
+    this.#add(hash, 0);
+    if (this.#removals.size > 0) await this.#removals.get(toHex(hash));
   }
 
-  /** The same for many. */
-  async useMany(hashes: Iterable<Uint8Array>): Promise<void> {
+  /** The same for many, whose hashes lie one behind the other. */
+  async useMany(hashes: Uint8Array): Promise<void> {
+    for (let at = 0; at < hashes.length; at += HASH_BYTES) this.#add(hashes, at);
+    if (this.#removals.size === 0) return;
     const removals: Promise<unknown>[] = [];
-    for (const hash of hashes) {
-      const key = toHex(hash);
-      this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
-      const removal = this.#removals.get(key);
+    for (let at = 0; at < hashes.length; at += HASH_BYTES) {
+      const removal = this.#removals.get(toHex(hashes.subarray(at, at + HASH_BYTES)));
       if (removal !== undefined) removals.push(removal);
     }
     await Promise.all(removals);
   }
 
-  /** Ends one use of each. */
-  release(hashes: Iterable<Uint8Array>): void {
-    for (const hash of hashes) {
-      const key = toHex(hash);
-      const count = (this.#uses.get(key) ?? 1) - 1;
-      if (count > 0) this.#uses.set(key, count);
-      else this.#uses.delete(key);
+  /** Ends one use of each; the hashes lie one behind the other. */
+  release(hashes: Uint8Array): void {
+    for (let at = 0; at < hashes.length; at += HASH_BYTES) {
+      const number = this.#hashes.find(hashes, at);
+      const count = this.#uses[number] ?? 0;
+      if (number < 0 || count === 0) continue;
+      this.#uses[number] = count - 1;
+      if (count === 1) this.#used -= 1;
     }
+    if (this.#used > 0 || this.#hashes.capacity === CAPACITY_MIN) return;
+    this.#hashes = new HashIndex(CAPACITY_MIN);
+    this.#uses = new Uint32Array(CAPACITY_MIN);
   }
 
   /**
@@ -53,10 +65,11 @@ export class ChunkGuard {
    *
    * @param pause Called again and again, so that other work has its turn.
    */
-  async releaseMany(hashes: readonly Uint8Array[], pause: () => Promise<void>): Promise<void> {
-    for (let start = 0; start < hashes.length; start += RELEASES_AT_ONCE) {
+  async releaseMany(hashes: Uint8Array, pause: () => Promise<void>): Promise<void> {
+    const partBytes = RELEASES_AT_ONCE * HASH_BYTES;
+    for (let start = 0; start < hashes.length; start += partBytes) {
       if (start > 0) await pause();
-      this.release(hashes.slice(start, start + RELEASES_AT_ONCE));
+      this.release(hashes.subarray(start, start + partBytes));
     }
   }
 
@@ -71,7 +84,7 @@ export class ChunkGuard {
     const claimed: Uint8Array[] = [];
     for (const hash of hashes) {
       const key = toHex(hash);
-      if (this.#uses.has(key) || this.#removals.has(key)) continue;
+      if (this.isUsed(hash) || this.#removals.has(key)) continue;
       this.#removals.set(key, promise);
       claimed.push(hash);
     }
@@ -80,5 +93,30 @@ export class ChunkGuard {
       resolve();
     };
     return { claimed, giveBack };
+  }
+
+  #add(bytes: Uint8Array, at: number): void {
+    if (this.#hashes.count === this.#hashes.capacity && this.#hashes.find(bytes, at) < 0) {
+      this.#makeRoom();
+    }
+    const number = this.#hashes.add(bytes, at);
+    const count = this.#uses[number] ?? 0;
+    this.#uses[number] = count + 1;
+    if (count === 0) this.#used += 1;
+  }
+
+  /** Forgets hashes that nobody uses, or makes room for twice as many as are used. */
+  #makeRoom(): void {
+    const hashes = new HashIndex(2 * this.#used);
+    const uses = new Uint32Array(hashes.capacity);
+    const hash = new Uint8Array(HASH_BYTES);
+    for (let number = 0; number < this.#hashes.count; number++) {
+      const count = this.#uses[number] ?? 0;
+      if (count === 0) continue;
+      this.#hashes.copy(number, hash);
+      uses[hashes.add(hash)] = count;
+    }
+    this.#hashes = hashes;
+    this.#uses = uses;
   }
 }

@@ -3,7 +3,7 @@
  * the commit nobody sees a blob.
  */
 import type { BlobRef, ChunkRef } from "./blob_ref.ts";
-import type { SmallChunk } from "./chunk_store.ts";
+import type { SmallChunks } from "./chunk_store.ts";
 import type { BlobKind, BlobOrigin } from "./queries.ts";
 
 /** Options of a draft. */
@@ -64,11 +64,12 @@ export interface BlobDraft {
     options?: PutChunkOptions,
   ): Promise<"stored" | "present">;
   /**
-   * Stores very many small chunks, which the store may keep together; the outcome of each, in order.
+   * Stores very many small chunks, which the store may keep together. They and their bytes are in use until this
+   * settles.
    *
    * @throws As {@linkcode BlobDraft.putChunk}.
    */
-  putMany?(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]>;
+  putMany?(chunks: SmallChunks): Promise<void>;
   /** Takes a chunk that is here already; its size, or `undefined` when it is not. */
   keepChunk(hash: Uint8Array): Promise<number | undefined>;
   /** Makes all chunks durable, then records the blob in one transaction. Ends the draft when it succeeds. */

@@ -1,5 +1,6 @@
 /** Chunks in the ledger: what is here, who refers to each, who holds it, and since when (`dataforts.md` 10). */
 import { type LedgerDb, upsertChunkRows, upsertHoldRows } from "../core/ledger/mod.ts";
+import type { ChunkList } from "./_chunk_list.ts";
 import { hashRange } from "./hash_range.ts";
 
 /** Why a chunk is held though no blob refers to it. */
@@ -46,13 +47,14 @@ const ROWS_PER_DELETE = 2_048;
 /** Notes that chunks of a blob are here; those known already are seen anew. Runs inside a transaction. */
 export async function upsertChunks(
   db: LedgerDb,
-  chunks: readonly ChunkEntry[],
+  chunks: ChunkList,
   nowMs: number,
 ): Promise<void> {
   if (chunks.length > ROWS_PER_INSERT) return await upsertChunkRows(db, chunks, nowMs);
   if (chunks.length === 0) return;
   const times = { first_seen_ms: nowMs, last_seen_ms: nowMs };
-  await db.insertInto("chunk").values(chunks.map(({ hash, size }) => ({ hash, size, ...times })))
+  const rows = Array.from(chunks, ({ hash, size }) => ({ hash, size, ...times }));
+  await db.insertInto("chunk").values(rows)
     .onConflict((conflict) =>
       conflict.column("hash").doUpdateSet({ last_seen_ms: nowMs, is_loose: 0 })
     ).execute();

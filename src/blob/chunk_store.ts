@@ -38,12 +38,23 @@ export interface StoreChunkOptions {
   readonly isPacked?: boolean;
 }
 
-/** One of very many chunks. */
-export interface SmallChunk {
-  /** BLAKE3 of the bytes; taken on trust. */
-  readonly hash: Uint8Array;
+/** Very many small chunks, as plain numbers: an object for each would cost as much as to store it. */
+export interface SmallChunks {
+  readonly count: number;
+  /** BLAKE3 of each, one behind the other; taken on trust. */
+  readonly hashes: Uint8Array;
+  /** Bytes of each. */
+  readonly sizes: ArrayLike<number>;
+  /** The bytes of all, one behind the other. */
   readonly bytes: Uint8Array;
 }
+
+/** It failed, or was not tried: who puts it alone is told why. */
+export const PUT_FAILED = 0;
+/** It was not here. */
+export const PUT_STORED = 1;
+/** It was here already. */
+export const PUT_PRESENT = 2;
 
 /** A store of chunks by BLAKE3 hash. */
 export interface ChunkStore {
@@ -65,9 +76,9 @@ export interface ChunkStore {
   /**
    * Puts very many small chunks, as with `isPacked`, and much quicker than one by one.
    *
-   * @returns The outcome of each, in order; `undefined` of one that failed: who puts it alone is told why.
+   * @returns `PUT_…` of each, in order.
    */
-  putMany?(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present" | undefined)[]>;
+  putMany?(chunks: SmallChunks): Promise<Uint8Array>;
   /**
    * As if a chunk that is here were put again as a durable one: its size, or `undefined` when it is not here.
    * Whoever builds on a chunk that others put asks this, not {@linkcode ChunkStore.has}.

@@ -18,19 +18,22 @@ import { blake3 } from "../core/crypto/mod.ts";
 import { formOf } from "./chunks/chunk_names.ts";
 import { ChunkVault } from "./chunks/chunk_vault.ts";
 import { LooseChunks } from "./chunks/loose_chunks.ts";
-import { RECORDS_MAX } from "./chunks/pack_index.ts";
 import { PACKED_BYTES_MAX } from "./chunks/pack_record.ts";
 import type { PackLimits, PackStore } from "./chunks/pack_store.ts";
 import { ChunkSealer, requireStoreKey } from "./chunks/sealing.ts";
 import { takeUsage } from "./chunks/usage_note.ts";
-import type {
-  ChunkStore,
-  ChunkStoreCounters,
-  SmallChunk,
-  StoreChunkOptions,
-  StoreRoom,
+import {
+  type ChunkStore,
+  type ChunkStoreCounters,
+  PUT_FAILED,
+  PUT_PRESENT,
+  PUT_STORED,
+  type SmallChunks,
+  type StoreChunkOptions,
+  type StoreRoom,
 } from "./chunk_store.ts";
-import { TRANSFER_BYTES_MAX } from "./limits.ts";
+import { HashIndex } from "./_hash_index.ts";
+import { HASH_BYTES, TRANSFER_BYTES_MAX } from "./limits.ts";
 
 /** Options of {@linkcode openFileChunkStore}. */
 export interface OpenFileChunkStoreOptions {
@@ -167,21 +170,23 @@ class DiskChunkStore implements FileChunkStore {
     }
   }
 
-  async putMany(
-    chunks: readonly SmallChunk[],
-  ): Promise<readonly ("stored" | "present" | undefined)[]> {
-    const outcomes: ("stored" | "present" | undefined)[] = chunks.map(() => undefined);
+  async putMany(chunks: SmallChunks): Promise<Uint8Array> {
+    const { count, hashes, sizes, bytes } = chunks;
+    const outcomes = new Uint8Array(count).fill(PUT_FAILED);
     try {
       const packs = await this.#vault.requirePacks();
       // From here to the end of it nothing else has a turn.
       const fresh = this.#freshOf(packs, chunks);
-      for (let start = 0; start < fresh.length; start += RECORDS_MAX) {
-        const part = fresh.slice(start, start + RECORDS_MAX);
-        this.#vault.putManyPacked(packs, part.map((i) => chunks[i] as SmallChunk));
-        for (const i of part) outcomes[i] = "stored";
-      }
-      for (const [i, { hash, bytes }] of chunks.entries()) {
-        outcomes[i] ??= await this.put(hash, bytes, { isPacked: true });
+      this.#vault.putManyPacked(packs, fresh.length === count ? chunks : pick(chunks, fresh));
+      for (const i of fresh) outcomes[i] = PUT_STORED;
+      for (let i = 0, at = 0; i < count; i++) {
+        const size = sizes[i] ?? 0;
+        if (outcomes[i] === PUT_FAILED) {
+          const hash = hashes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+          const outcome = await this.put(hash, bytes.subarray(at, at + size), { isPacked: true });
+          outcomes[i] = outcome === "stored" ? PUT_STORED : PUT_PRESENT;
+        }
+        at += size;
       }
     } catch (error) {
       // The next put of that chunk fails in the same way, or does not.
@@ -322,18 +327,18 @@ class DiskChunkStore implements FileChunkStore {
   }
 
   /** Which chunks are certainly not here, by their number; of two that are the same, the first. */
-  #freshOf(packs: PackStore, chunks: readonly SmallChunk[]): readonly number[] {
+  #freshOf(packs: PackStore, { count, hashes, sizes }: SmallChunks): readonly number[] {
     if (this.#isClosed) return [];
-    const packed = packs.hasMany(chunks);
-    const keys = new Set<string>();
+    const packed = packs.hasMany(hashes, count);
+    const seen = new HashIndex(count);
     const fresh: number[] = [];
-    for (const [i, { hash, bytes }] of chunks.entries()) {
-      const key = toHex(hash);
-      const isFresh = !packed.has(i) && !keys.has(key) && !this.#writes.has(key) &&
-        bytes.length <= PACKED_BYTES_MAX && this.#vault.isNotLoose(key);
-      if (!isFresh) continue;
-      keys.add(key);
-      fresh.push(i);
+    for (let i = 0; i < count; i++) {
+      const before = seen.count;
+      const isSeen = seen.add(hashes, i * HASH_BYTES) < before;
+      if (isSeen || packed.has(i) || (sizes[i] ?? 0) > PACKED_BYTES_MAX) continue;
+      const hash = hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+      if (this.#writes.size > 0 && this.#writes.has(toHex(hash))) continue;
+      if (this.#vault.isNotLoose(hash)) fresh.push(i);
     }
     return fresh;
   }
@@ -416,6 +421,32 @@ class DiskChunkStore implements FileChunkStore {
     // What it cannot do stays to be done; whoever needs a flush hears of its own.
     this.flush().catch(() => {}).finally(() => this.#isTidying = false);
   }
+}
+
+/** Some of these chunks, by their numbers. */
+function pick(
+  { count, hashes, sizes, bytes }: SmallChunks,
+  numbers: readonly number[],
+): SmallChunks {
+  const picked = {
+    count: numbers.length,
+    hashes: new Uint8Array(numbers.length * HASH_BYTES),
+    sizes: new Float64Array(numbers.length),
+    bytes: new Uint8Array(numbers.reduce((sum, i) => sum + (sizes[i] ?? 0), 0)),
+  };
+  let [next, from, to] = [0, 0, 0];
+  for (let i = 0; i < count && next < numbers.length; i++) {
+    const size = sizes[i] ?? 0;
+    if (numbers[next] === i) {
+      picked.hashes.set(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES), next * HASH_BYTES);
+      picked.sizes[next] = size;
+      picked.bytes.set(bytes.subarray(from, from + size), to);
+      to += size;
+      next += 1;
+    }
+    from += size;
+  }
+  return picked;
 }
 
 async function countBytes(loose: LooseChunks): Promise<number> {

@@ -1,8 +1,8 @@
 /** Blobs in the ledger: what is here, of which chunks, and which chunks nobody refers to. */
 import { setImmediate } from "node:timers";
 import { equalBytes, toHex } from "../base/mod.ts";
-import { insertBlobChunkRows, type LedgerDb } from "../core/ledger/mod.ts";
-import type { ChunkRef } from "./blob_ref.ts";
+import { type LedgerDb, upsertChunkRows } from "../core/ledger/mod.ts";
+import type { ChunkList } from "./_chunk_list.ts";
 import { markLoose, upsertChunks } from "./chunk_queries.ts";
 import { hashRange } from "./hash_range.ts";
 
@@ -60,7 +60,7 @@ export interface NewBlob extends Omit<BlobRecord, "chunkCount" | "isPinned"> {
   readonly refHash: Uint8Array;
   readonly treeRoot: Uint8Array | undefined;
   /** Every chunk, with nodes of trees, parity, and for a directory those of its files. */
-  readonly chunks: readonly ChunkRef[];
+  readonly chunks: ChunkList;
   /** Which of them stand in a stripe, by hash in hex. */
   readonly stripes?: ReadonlyMap<string, StripePlace>;
 }
@@ -107,25 +107,33 @@ export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
     .values({ ...values, address: blob.address, created_at_ms: blob.createdAtMs })
     .onConflict((conflict) => conflict.column("address").doUpdateSet(values)).execute();
   if (old !== undefined) await deleteBlobChunks(db, blob.address, nextTurn);
-  await upsertChunks(db, blob.chunks, blob.createdAtMs);
   if (blob.kind === "directory" && (blob.stripes?.size ?? 0) === 0) {
     // Their order tells nothing, and there may be very many.
-    return await insertBlobChunkRows(db, blob.address, blob.chunks);
+    return await upsertChunkRows(db, blob.chunks, blob.createdAtMs, blob.address);
   }
-  for (let start = 0; start < blob.chunks.length; start += ROWS_PER_INSERT) {
-    const rows = blob.chunks.slice(start, start + ROWS_PER_INSERT).map(({ hash, size }, i) => {
-      const place = blob.stripes?.get(toHex(hash));
-      return {
-        address: blob.address,
-        position: start + i,
-        hash,
-        size,
-        stripe: place?.stripe ?? null,
-        stripe_data: place?.dataChunks ?? null,
-      };
+  await upsertChunks(db, blob.chunks, blob.createdAtMs);
+  const rows: {
+    readonly address: Uint8Array;
+    readonly position: number;
+    readonly hash: Uint8Array;
+    readonly size: number;
+    readonly stripe: number | null;
+    readonly stripe_data: number | null;
+  }[] = [];
+  let position = 0;
+  for (const { hash, size } of blob.chunks) {
+    const place = blob.stripes?.get(toHex(hash));
+    rows.push({
+      address: blob.address,
+      position: position++,
+      hash,
+      size,
+      stripe: place?.stripe ?? null,
+      stripe_data: place?.dataChunks ?? null,
     });
-    await db.insertInto("blob_chunk").values(rows).execute();
-    if (start + ROWS_PER_INSERT < blob.chunks.length) await nextTurn();
+    if (rows.length < ROWS_PER_INSERT && position < blob.chunks.length) continue;
+    await db.insertInto("blob_chunk").values(rows.splice(0)).execute();
+    if (position < blob.chunks.length) await nextTurn();
   }
 }
 

@@ -19,6 +19,9 @@ export class ShardNames {
   /** Keys by folder; `undefined` for one with too many. */
   readonly #keys = new Map<string, Set<string> | undefined>();
 
+  /** 1 for a folder that was listed and has none. */
+  readonly #empty = new Uint8Array(256);
+
   constructor(disk: Disk, folder: string) {
     this.#disk = disk;
     this.#folder = folder;
@@ -37,9 +40,15 @@ export class ShardNames {
     return keys !== undefined && !keys.has(key);
   }
 
+  /** True when no chunk whose hash begins with this byte has a file, as far as this process knows. */
+  isEmpty(firstByte: number): boolean {
+    return this.#empty[firstByte] === 1;
+  }
+
   /** From now on there may be a file of this chunk. */
   note(key: string): void {
     const shard = shardOf(key);
+    this.#empty[Number.parseInt(shard, 16)] = 0;
     const keys = this.#keys.get(shard);
     if (keys === undefined) return;
     keys.add(key);
@@ -54,5 +63,6 @@ export class ShardNames {
       if (parsed !== undefined) keys.add(parsed.hash.toHex());
     }
     this.#keys.set(shard, keys.size > NAMES_MAX ? undefined : keys);
+    if (keys.size === 0) this.#empty[Number.parseInt(shard, 16)] = 1;
   }
 }

@@ -6,12 +6,13 @@
  */
 import { type Disk, equalBytes, listAside, systemDisk, toHex } from "../../base/mod.ts";
 import { blake3 } from "../../core/crypto/mod.ts";
-import type { ChunkStoreCounters, SmallChunk } from "../chunk_store.ts";
+import type { ChunkStoreCounters, SmallChunks } from "../chunk_store.ts";
+import { HASH_BYTES } from "../limits.ts";
 import { formOf, isShard } from "./chunk_names.ts";
 import type { LooseChunk, LooseChunks } from "./loose_chunks.ts";
 import { openPackStore, type PackLimits, type PackStore } from "./pack_store.ts";
 import { Room } from "./room.ts";
-import type { ChunkSealer } from "./sealing.ts";
+import { type ChunkSealer, SEAL_BYTES } from "./sealing.ts";
 import { writeUsage } from "./usage_note.ts";
 
 /** Young files that are known to be whole, because this process wrote or verified them; about 100 B each. */
@@ -161,20 +162,17 @@ export class ChunkVault {
   /**
    * Puts small chunks into a pack together.
    *
-   * @param chunks At most `RECORDS_MAX`; none of them is here, and each is there once.
+   * @param chunks None of them is here, and each is there once.
    * @throws NetError `no_space`; then none was put.
    */
-  putManyPacked(packs: PackStore, chunks: readonly SmallChunk[]): void {
-    let bytes = 0;
-    for (const chunk of chunks) bytes += chunk.bytes.length;
-    this.room.require(bytes);
-    const stored = chunks.map(({ hash, bytes }) => ({ hash, stored: this.seal(hash, bytes) }));
-    packs.putMany(stored, this.isSealing);
+  putManyPacked(packs: PackStore, chunks: SmallChunks): void {
+    this.room.require(chunks.bytes.length);
+    packs.putMany(this.isSealing ? this.#sealMany(chunks) : chunks, this.isSealing);
   }
 
   /** True when there is no file of a chunk, as far as this process knows: one that somebody else brought may be missed. */
-  isNotLoose(key: string): boolean {
-    return this.loose.findQuickly(key) === undefined;
+  isNotLoose(hash: Uint8Array): boolean {
+    return this.loose.isQuicklyAbsent(hash);
   }
 
   /** Writes a file of its own; on the device with all its bytes if it is to be durable. */
@@ -281,6 +279,24 @@ export class ChunkVault {
     const bytes = isSealed ? this.#parts.sealer?.open(hash, stored) : stored;
     if (bytes === undefined || !equalBytes(blake3(bytes), hash)) return undefined;
     return bytes as Uint8Array<ArrayBuffer>;
+  }
+
+  #sealMany(chunks: SmallChunks): SmallChunks {
+    const { count, hashes, sizes } = chunks;
+    const sealed = new Uint8Array(chunks.bytes.length + count * SEAL_BYTES);
+    let [from, to] = [0, 0];
+    for (let i = 0; i < count; i++) {
+      const hash = hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+      const size = sizes[i] ?? 0;
+      sealed.set(this.seal(hash, chunks.bytes.subarray(from, from + size)), to);
+      from += size;
+      to += size + SEAL_BYTES;
+    }
+    const sealedSizes = Float64Array.from(
+      { length: count },
+      (_, i) => (sizes[i] ?? 0) + SEAL_BYTES,
+    );
+    return { count, hashes, sizes: sealedSizes, bytes: sealed };
   }
 
   #isSafeLoose(key: string): boolean {

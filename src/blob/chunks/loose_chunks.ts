@@ -11,6 +11,7 @@ import {
   NetError,
   readAside,
   syncFolderAside,
+  toHex,
   toNetError,
   writeAside,
 } from "../../base/mod.ts";
@@ -92,6 +93,11 @@ export class LooseChunks {
   /** The same for one of very many that are put: a file that somebody else brought may be missed. */
   findQuickly(key: string): LooseChunk | undefined {
     return this.#names.isAbsent(key) ? undefined : this.find(key);
+  }
+
+  /** The same, where only whether it is there counts. */
+  isQuicklyAbsent(hash: Uint8Array): boolean {
+    return this.#names.isEmpty(hash[0] ?? 0) || this.findQuickly(toHex(hash)) === undefined;
   }
 
   /** Path of a chunk in a form. */

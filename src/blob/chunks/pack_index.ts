@@ -7,6 +7,9 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { isNoSpace, NetError } from "../../base/mod.ts";
+import type { SmallChunks } from "../chunk_store.ts";
+import { HASH_BYTES } from "../limits.ts";
+import { FreshPlaces } from "./_fresh_places.ts";
 import { RECORD_HEADER_BYTES } from "./pack_record.ts";
 import { SEAL_BYTES } from "./sealing.ts";
 
@@ -30,13 +33,17 @@ const SCHEMA = `
 const CHANGES_MAX = 100_000;
 
 /** Records that are set or looked for with one statement: binding each costs more than the rest. */
-export const RECORDS_MAX = 1_024;
-const HASH_BYTES = 32;
+const RECORDS_MAX = 1_024;
 /** Digits of a place in a pack. */
 const AT_BYTES = 12;
 /** Digits of a number of bytes. */
 const SIZE_BYTES = 8;
-const ROW_BYTES = HASH_BYTES + AT_BYTES + SIZE_BYTES;
+/** Digits of the number of a pack. */
+const PACK_BYTES = 12;
+const SIZE_AT = HASH_BYTES + AT_BYTES;
+const PACK_AT = SIZE_AT + SIZE_BYTES;
+const SEALED_AT = PACK_AT + PACK_BYTES;
+const ROW_BYTES = SEALED_AT + 1;
 
 /** Numbers from 0 up to a parameter. */
 const NUMBERS = "n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $rows)";
@@ -45,10 +52,11 @@ const NUMBERS = "n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < 
 const INSERT_MANY = `
   WITH RECURSIVE ${NUMBERS}
   INSERT INTO record (hash, pack, at, stored_bytes, is_sealed)
-  SELECT substr($bytes, i * ${ROW_BYTES} + 1, ${HASH_BYTES}), $pack,
+  SELECT substr($bytes, i * ${ROW_BYTES} + 1, ${HASH_BYTES}),
+    CAST(substr($bytes, i * ${ROW_BYTES} + ${PACK_AT + 1}, ${PACK_BYTES}) AS INTEGER),
     CAST(substr($bytes, i * ${ROW_BYTES} + ${HASH_BYTES + 1}, ${AT_BYTES}) AS INTEGER),
-    CAST(substr($bytes, i * ${ROW_BYTES} + ${HASH_BYTES + AT_BYTES + 1}, ${SIZE_BYTES}) AS INTEGER),
-    $sealed
+    CAST(substr($bytes, i * ${ROW_BYTES} + ${SIZE_AT + 1}, ${SIZE_BYTES}) AS INTEGER),
+    CAST(substr($bytes, i * ${ROW_BYTES} + ${SEALED_AT + 1}, 1) AS INTEGER)
   FROM n
 `;
 
@@ -56,6 +64,9 @@ const FIND_MANY = `
   WITH RECURSIVE ${NUMBERS}
   SELECT i FROM n CROSS JOIN record ON record.hash = substr($bytes, i * ${HASH_BYTES} + 1, ${HASH_BYTES})
 `;
+
+/** Places that wait for the table, twice: some 7 MB while very many chunks are put. */
+export const FRESH_MAX = 65_536;
 
 /** Hashes looked up at once by a listing. */
 const PAGE = 1_000;
@@ -68,11 +79,6 @@ export interface PackPlace {
   /** Bytes behind the header. */
   readonly storedBytes: number;
   readonly isSealed: boolean;
-}
-
-/** A chunk within a pack. */
-export interface PackedRecord extends Pick<PackPlace, "at" | "storedBytes"> {
-  readonly hash: Uint8Array;
 }
 
 /** What is known of a pack. */
@@ -106,6 +112,11 @@ export class PackIndex implements Disposable {
   readonly #findMany: StatementSync;
   readonly #delete: StatementSync;
   readonly #page: StatementSync;
+  /** Places that wait for the table: those that come, and those that are on their way there. */
+  #coming: FreshPlaces | undefined;
+  #going: FreshPlaces | undefined;
+  /** Nothing need be looked for in a table without rows. */
+  #hasRows = true;
   #changes = 0;
   #liveBytes = 0;
   readonly #changedPacks = new Set<number>();
@@ -129,6 +140,7 @@ export class PackIndex implements Disposable {
         `SELECT hash FROM record WHERE hash > ? ORDER BY hash LIMIT ${PAGE}`,
       );
       this.#loadPacks();
+      this.#hasRows = database.prepare("SELECT 1 FROM record LIMIT 1").get() !== undefined;
     } catch (error) {
       database.close();
       throw error;
@@ -147,6 +159,8 @@ export class PackIndex implements Disposable {
 
   /** Where a chunk is. */
   find(hash: Uint8Array): PackPlace | undefined {
+    const fresh = this.#coming?.find(hash) ?? this.#going?.find(hash);
+    if (fresh !== undefined) return fresh;
     const row = this.#find.get(hash);
     return row && {
       pack: Number(row.pack),
@@ -169,20 +183,30 @@ export class PackIndex implements Disposable {
     const before = options.isNew ? undefined : this.find(hash);
     this.#change(() => {
       this.#insert.run(hash, place.pack, place.at, place.storedBytes, place.isSealed ? 1 : 0);
+      this.#hasRows = true;
+      this.#dropFresh(hash);
       if (before !== undefined) this.#count(before, -1);
       this.#count(place, 1);
     });
     return before;
   }
 
-  /** Which of these chunks it has, by their number. */
-  findMany(hashes: readonly Uint8Array[]): Set<number> {
+  /** Which of these chunks it has, by their number; their hashes lie one behind the other. */
+  findMany(hashes: Uint8Array, count: number): Set<number> {
     const found = new Set<number>();
-    for (let start = 0; start < hashes.length; start += RECORDS_MAX) {
-      const part = hashes.slice(start, start + RECORDS_MAX);
-      const bytes = new Uint8Array(part.length * HASH_BYTES);
-      for (let i = 0; i < part.length; i++) bytes.set(part[i] ?? [], i * HASH_BYTES);
-      for (const { i } of this.#findMany.all({ $rows: part.length, $bytes: bytes })) {
+    const coming = this.#coming;
+    const going = this.#going;
+    if (coming !== undefined || going !== undefined) {
+      for (let i = 0; i < count; i++) {
+        const at = i * HASH_BYTES;
+        if (coming?.has(hashes, at) || going?.has(hashes, at)) found.add(i);
+      }
+    }
+    if (!this.#hasRows || found.size === count) return found;
+    for (let start = 0; start < count; start += RECORDS_MAX) {
+      const rows = Math.min(RECORDS_MAX, count - start);
+      const bytes = hashes.subarray(start * HASH_BYTES, (start + rows) * HASH_BYTES);
+      for (const { i } of this.#findMany.all({ $rows: rows, $bytes: bytes })) {
         found.add(start + Number(i));
       }
     }
@@ -190,37 +214,46 @@ export class PackIndex implements Disposable {
   }
 
   /**
-   * Sets where chunks are that the caller knows it does not have: all of them, or none.
+   * Sets where chunks are that the caller knows it does not have: all of them, or none. They go to the table later, a
+   * commit at the latest.
    *
-   * @param records At most {@linkcode RECORDS_MAX}, each chunk once, all in one pack, sealed or not.
+   * @param chunks As their records follow each other in a pack, each chunk once; at most {@linkcode FRESH_MAX}.
+   * @param place Place of the first.
    */
   setMany(
-    records: readonly PackedRecord[],
-    { pack, isSealed }: Pick<PackPlace, "pack" | "isSealed">,
+    { count, hashes, sizes }: Omit<SmallChunks, "bytes">,
+    { pack, at, isSealed }: Omit<PackPlace, "storedBytes">,
   ): void {
-    if (records.length > RECORDS_MAX) {
-      throw new RangeError(`Cannot set places of ${records.length} chunks at once`);
-    }
-    const bytes = new Uint8Array(records.length * ROW_BYTES);
-    let end = 0;
-    for (const { hash, at, storedBytes } of records) {
-      bytes.set(hash, end);
-      writeDigits(bytes, end + HASH_BYTES, AT_BYTES, at);
-      writeDigits(bytes, end + HASH_BYTES + AT_BYTES, SIZE_BYTES, storedBytes);
-      end += ROW_BYTES;
-    }
-    this.#changes += records.length - 1;
+    if (count > FRESH_MAX) throw new RangeError(`Cannot set places of ${count} chunks at once`);
     this.#change(() => {
-      this.#insertMany.run({
-        $rows: records.length,
-        $bytes: bytes,
-        $pack: pack,
-        $sealed: isSealed ? 1 : 0,
-      });
-      for (const { at, storedBytes } of records) {
-        this.#count({ pack, at, storedBytes, isSealed }, 1);
+      // Twice as many go as come: there is room again before it is needed, and nobody waits for long.
+      this.#settle(2 * count);
+      const fresh = this.#roomFor(count);
+      // Nothing fails from here on.
+      let place = at;
+      for (let i = 0; i < count; i++) {
+        const storedBytes = sizes[i] ?? 0;
+        fresh.set(hashes, i * HASH_BYTES, pack, place, storedBytes, isSealed);
+        place += RECORD_HEADER_BYTES + storedBytes;
       }
+      const isSealedBytes = isSealed ? count * SEAL_BYTES : 0;
+      const totals = this.#totals(pack);
+      totals.liveFileBytes += place - at;
+      const bytes = place - at - count * RECORD_HEADER_BYTES - isSealedBytes;
+      totals.liveBytes += bytes;
+      this.#liveBytes += bytes;
+      this.#changedPacks.add(pack);
     });
+  }
+
+  /** Brings places to the table that wait for it, at most about so many; false when there are none. */
+  settleSome(records: number): boolean {
+    if (!this.#hasFresh) return false;
+    this.#change(() => {
+      if (this.#going === undefined) this.#turnOver();
+      this.#settle(records);
+    });
+    return this.#hasFresh;
   }
 
   /** Forgets a chunk; where it was. */
@@ -229,6 +262,7 @@ export class PackIndex implements Disposable {
     if (before === undefined) return undefined;
     this.#change(() => {
       this.#delete.run(hash);
+      this.#dropFresh(hash);
       this.#count(before, -1);
     });
     return before;
@@ -237,13 +271,18 @@ export class PackIndex implements Disposable {
   /** Says how much of a pack is safe. */
   setSynced(pack: number, syncedBytes: number): void {
     this.#changedPacks.add(pack);
-    this.#change(() => this.#totals(pack).syncedBytes = syncedBytes);
+    this.#change(() => {
+      // What is safe is in the table, or a crash would leave it where nobody looks.
+      this.#settleAll();
+      this.#totals(pack).syncedBytes = syncedBytes;
+    });
   }
 
   /** Forgets what the index says of a pack from `from` on; looks at every row. */
   forgetFrom(pack: number, from: number): void {
     this.#changedPacks.add(pack);
     this.#change(() => {
+      this.#settleAll();
       this.#database.prepare("DELETE FROM record WHERE pack = ? AND at >= ?").run(pack, from);
       const left = this.#database.prepare(
         `SELECT count(*) AS records, coalesce(sum(stored_bytes), 0) AS bytes,
@@ -269,22 +308,26 @@ export class PackIndex implements Disposable {
 
   /** Hashes behind `after`, in order; none at the end. */
   page(after: Uint8Array): Uint8Array<ArrayBuffer>[] {
+    if (this.#hasFresh) this.#change(() => this.#settleAll());
     return this.#page.all(after).map(({ hash }) => new Uint8Array(hash as Uint8Array));
   }
 
   /** Makes what changed survive a kill of the process; `isDurable`: a loss of power, too. */
   commit(options: { readonly isDurable?: boolean } = {}): void {
-    this.#write();
-    if (this.#database.isTransaction) this.#database.exec("COMMIT");
+    if (this.#hasFresh) {
+      this.#begin();
+      this.#settleAll();
+    }
+    this.#commit();
     // Syncs the log with all commits before, and what it is written out to.
     if (options.isDurable) this.#database.exec("PRAGMA wal_checkpoint(FULL)");
-    this.#changes = 0;
-    this.#changedPacks.clear();
   }
 
   /** Goes back to the last commit. */
   reload(): void {
     if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+    this.#coming = this.#going = undefined;
+    this.#hasRows = true;
     this.#changes = 0;
     this.#changedPacks.clear();
     this.#loadPacks();
@@ -295,10 +338,77 @@ export class PackIndex implements Disposable {
   }
 
   #change(change: () => void): void {
-    if (!this.#database.isTransaction) this.#database.exec("BEGIN IMMEDIATE");
+    this.#begin();
     change();
     this.#changes += 1;
-    if (this.#changes >= CHANGES_MAX) this.commit();
+    // What waits has no row yet, and is found again by whoever looks at the packs.
+    if (this.#changes >= CHANGES_MAX) this.#commit();
+  }
+
+  get #hasFresh(): boolean {
+    return this.#coming !== undefined || this.#going !== undefined;
+  }
+
+  #begin(): void {
+    if (!this.#database.isTransaction) this.#database.exec("BEGIN IMMEDIATE");
+  }
+
+  #commit(): void {
+    this.#write();
+    if (this.#database.isTransaction) this.#database.exec("COMMIT");
+    this.#changes = 0;
+    this.#changedPacks.clear();
+  }
+
+  /** Where the next places go. */
+  #roomFor(count: number): FreshPlaces {
+    if (this.#coming !== undefined && this.#coming.free < count) {
+      this.#settle(FRESH_MAX);
+      this.#turnOver();
+    }
+    return this.#coming ??= new FreshPlaces(FRESH_MAX);
+  }
+
+  /** What came begins to go. */
+  #turnOver(): void {
+    this.#going = this.#coming;
+    this.#coming = undefined;
+  }
+
+  #settleAll(): void {
+    this.#settle(FRESH_MAX);
+    if (this.#coming === undefined) return;
+    this.#turnOver();
+    this.#settle(FRESH_MAX);
+  }
+
+  /** Brings so many of the places that go to the table. */
+  #settle(recordsMax: number): void {
+    const going = this.#going;
+    if (going === undefined) return;
+    const bytes = new Uint8Array(Math.min(recordsMax, RECORDS_MAX) * ROW_BYTES);
+    for (let left = recordsMax; left > 0 && !going.isEmpty;) {
+      let end = 0;
+      const rows = going.peek(Math.min(left, RECORDS_MAX), (number) => {
+        const { pack, at, storedBytes, isSealed } = going.describe(number, bytes, end);
+        writeDigits(bytes, end + HASH_BYTES, AT_BYTES, at);
+        writeDigits(bytes, end + SIZE_AT, SIZE_BYTES, storedBytes);
+        writeDigits(bytes, end + PACK_AT, PACK_BYTES, pack);
+        bytes[end + SEALED_AT] = isSealed ? 49 : 48;
+        end += ROW_BYTES;
+      });
+      if (rows > 0) this.#insertMany.run({ $rows: rows, $bytes: bytes.subarray(0, end) });
+      this.#hasRows ||= rows > 0;
+      this.#changes += rows;
+      going.forget(Math.max(rows, 1));
+      left -= Math.max(rows, 1);
+    }
+    if (going.isEmpty) this.#going = undefined;
+  }
+
+  #dropFresh(hash: Uint8Array): void {
+    this.#coming?.remove(hash);
+    this.#going?.remove(hash);
   }
 
   #count({ pack, storedBytes, isSealed }: PackPlace, sign: 1 | -1): void {

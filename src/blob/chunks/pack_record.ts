@@ -15,6 +15,7 @@
  */
 import { xxh3Low32 } from "../../core/crypto/mod.ts";
 import type { DiskFile } from "../../base/mod.ts";
+import type { SmallChunks } from "../chunk_store.ts";
 import { HASH_BYTES } from "../limits.ts";
 import { SEAL_BYTES } from "./sealing.ts";
 
@@ -56,6 +57,28 @@ export function encodeRecord(
   view.setUint32(CHECK_AT, xxh3Low32(target.subarray(at, at + CHECK_AT)), true);
   target.set(record.stored, at + RECORD_HEADER_BYTES);
   return at + RECORD_HEADER_BYTES + record.stored.length;
+}
+
+/** Writes the records of many chunks to `target`, one behind the other. */
+export function encodeRecords(target: Uint8Array, chunks: SmallChunks, isSealed: boolean): void {
+  const { count, hashes, sizes, bytes } = chunks;
+  const view = new DataView(target.buffer, target.byteOffset, target.length);
+  const flags = isSealed ? FLAG_SEALED : 0;
+  let [from, at] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    const size = sizes[i] ?? 0;
+    view.setUint32(at, MAGIC, true);
+    view.setUint32(at + 4, flags, true);
+    view.setUint32(at + 8, size, true);
+    for (let byte = 0; byte < HASH_BYTES; byte++) {
+      target[at + HASH_AT + byte] = hashes[i * HASH_BYTES + byte] ?? 0;
+    }
+    view.setUint32(at + CHECK_AT, xxh3Low32(target.subarray(at, at + CHECK_AT)), true);
+    at += RECORD_HEADER_BYTES;
+    target.set(bytes.subarray(from, from + size), at);
+    from += size;
+    at += size;
+  }
 }
 
 /**

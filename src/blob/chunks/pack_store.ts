@@ -14,9 +14,11 @@
 import { type Disk, NetError, pause, toHex, toNetError } from "../../base/mod.ts";
 import { ReadAhead } from "./_read_ahead.ts";
 import { PackFiles, SyncFailure } from "./pack_files.ts";
-import { chunkBytesOf, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
+import { chunkBytesOf, FRESH_MAX, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
+import type { SmallChunks } from "../chunk_store.ts";
+import { HASH_BYTES } from "../limits.ts";
 import {
-  encodeRecord,
+  encodeRecords,
   RECORD_HEADER_BYTES,
   type ScannedRecord,
   scanRecords,
@@ -60,11 +62,9 @@ export interface PackStoreOptions {
   readonly limits?: Partial<PackLimits>;
 }
 
-/** A chunk as it is to be stored. */
-export interface StoredRecord {
-  readonly hash: Uint8Array;
-  readonly stored: Uint8Array;
-}
+/** Records that the index takes into its table in one go, and as often as there may be some. */
+const SLICE_RECORDS = 4_096;
+const SLICES_MAX = 2 * FRESH_MAX / SLICE_RECORDS;
 
 /** Bytes that are kept from one write of many records to the next. */
 const BUFFER_KEPT_MAX = 2 * MIB;
@@ -142,10 +142,11 @@ export class PackStore {
   }
 
   /** Which of these chunks are here, by their number. */
-  hasMany(chunks: readonly { readonly hash: Uint8Array }[]): Set<number> {
-    const found = this.#index.findMany(chunks.map(({ hash }) => hash));
+  hasMany(hashes: Uint8Array, count: number): Set<number> {
+    const found = this.#index.findMany(hashes, count);
     if (this.#waiting.count === 0) return found;
-    for (const [i, { hash }] of chunks.entries()) {
+    for (let i = 0; i < count; i++) {
+      const hash = hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
       if (this.#waiting.get(toHex(hash)) !== undefined) found.add(i);
     }
     return found;
@@ -154,29 +155,18 @@ export class PackStore {
   /**
    * Adds chunks that are not here, each once, with one write; durable with the next flush.
    *
-   * @param chunks At most `RECORDS_MAX`.
+   * @param chunks In the form in which they are stored.
    * @throws NetError; then none was added.
    */
-  putMany(chunks: readonly StoredRecord[], isSealed: boolean): void {
-    if (chunks.length === 0) return;
-    let fileBytes = 0;
-    for (const { stored } of chunks) fileBytes += RECORD_HEADER_BYTES + stored.length;
+  putMany(chunks: SmallChunks, isSealed: boolean): void {
+    if (chunks.count === 0) return;
+    const fileBytes = chunks.bytes.length + chunks.count * RECORD_HEADER_BYTES;
     if (this.#buffer.length < fileBytes) this.#buffer = new Uint8Array(fileBytes);
     const buffer = this.#buffer.subarray(0, fileBytes);
     if (fileBytes > BUFFER_KEPT_MAX) this.#buffer = new Uint8Array(0);
-    const ends: number[] = [];
-    let end = 0;
-    for (const { hash, stored } of chunks) {
-      ends.push(end);
-      end = encodeRecord(buffer, end, { hash, isSealed, stored });
-    }
+    encodeRecords(buffer, chunks, isSealed);
     const { pack, at } = this.#files.append(buffer);
-    const records = chunks.map(({ hash, stored }, i) => ({
-      hash,
-      at: at + (ends[i] ?? 0),
-      storedBytes: stored.length,
-    }));
-    this.#attempt(() => this.#index.setMany(records, { pack, isSealed }));
+    this.#attempt(() => this.#index.setMany(chunks, { pack, at, isSealed }));
   }
 
   /** A chunk, not verified. */
@@ -311,6 +301,11 @@ export class PackStore {
 
   async #writeAndSync(): Promise<void> {
     this.#writeWaiting();
+    // In slices of a few milliseconds; of what comes meanwhile the commit takes care.
+    for (let slice = 0; slice < SLICES_MAX; slice++) {
+      if (!this.#attempt(() => this.#index.settleSome(SLICE_RECORDS))) break;
+      await pause(0);
+    }
     await this.#sync();
     this.#attempt(() => this.#index.commit());
   }

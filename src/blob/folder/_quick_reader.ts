@@ -6,6 +6,7 @@
 const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
+const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o40000 : 0o200000;
 const AT_EMPTY_PATH = 0x1000;
 
 /** `STATX_TYPE` up to `STATX_SIZE`, without the number of links and blocks. */
@@ -27,6 +28,7 @@ const S_IFREG = 0o100000;
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "i32"], result: "i32" },
+  openat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
@@ -51,6 +53,8 @@ export interface QuickReader {
    * does not wait for the other end of a pipe; that it is the same before and behind goes to the nanosecond.
    */
   read(path: string, into: Uint8Array): QuickRead;
+  /** Lets go of the folder that the last files were in: it stays open, because the way to the next is shorter then. */
+  leave(): void;
   /** Mode of the last file that was read, or is long. */
   readonly mode: number;
   /** Bytes of it. */
@@ -103,6 +107,9 @@ class LibcReader implements QuickReader {
   readonly #viewBefore = new DataView(this.#before.buffer);
   readonly #viewAfter = new DataView(this.#after.buffer);
   readonly #encoder = new TextEncoder();
+  /** The folder of the last file, with a `/` at its end, and its descriptor. */
+  #folder = "";
+  #folderDescriptor = -1;
   mode = 0;
   size = 0;
 
@@ -111,11 +118,14 @@ class LibcReader implements QuickReader {
   }
 
   read(path: string, into: Uint8Array): QuickRead {
-    const { read: readLength, written } = this.#encoder.encodeInto(path, this.#path);
-    if (readLength < path.length || written >= PATH_BYTES_MAX) return "odd";
-    this.#path[written] = 0;
+    const nameAt = path.lastIndexOf("/") + 1;
+    if (nameAt !== this.#folder.length || !path.startsWith(this.#folder)) {
+      this.#enter(path.slice(0, nameAt));
+    }
+    if (this.#folderDescriptor < 0 || !this.#encode(path.slice(nameAt))) return "odd";
     const { symbols } = this.#library;
-    const descriptor = symbols.open(this.#path, O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    const flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    const descriptor = symbols.openat(this.#folderDescriptor, this.#path, flags, 0);
     if (descriptor < 0) return "odd";
     try {
       if (!this.#look(descriptor, this.#before)) return "odd";
@@ -138,8 +148,30 @@ class LibcReader implements QuickReader {
     }
   }
 
+  leave(): void {
+    if (this.#folderDescriptor >= 0) this.#library.symbols.close(this.#folderDescriptor);
+    this.#folder = "";
+    this.#folderDescriptor = -1;
+  }
+
   close(): void {
+    this.leave();
     this.#library.close();
+  }
+
+  #enter(folder: string): void {
+    this.leave();
+    if (folder === "" || !this.#encode(folder)) return;
+    this.#folder = folder;
+    this.#folderDescriptor = this.#library.symbols.open(this.#path, O_DIRECTORY | O_CLOEXEC, 0);
+  }
+
+  /** Puts a text with a zero at its end where the library reads it; false when it is too long. */
+  #encode(text: string): boolean {
+    const { read, written } = this.#encoder.encodeInto(text, this.#path);
+    if (read < text.length || written >= PATH_BYTES_MAX) return false;
+    this.#path[written] = 0;
+    return true;
   }
 
   #look(descriptor: number, into: Uint8Array<ArrayBuffer>): boolean {

@@ -51,16 +51,23 @@ export class ManifestBuilder {
    *
    * @param path Relative, behind all paths before it by the bytes of its UTF-8.
    * @param mode As the file system has it, 32 bits.
-   * @param hash BLAKE3 of the file.
+   * @param hashes Where the BLAKE3 of the file is, from `hashAt` on.
    * @throws NetError `limit` when the manifest becomes longer than what others read.
    */
-  addSmallFile(path: string, mode: number, hash: Uint8Array, size: number): void {
+  addSmallFile(
+    path: string,
+    mode: number,
+    hashes: Uint8Array,
+    hashAt: number,
+    size: number,
+  ): void {
     const ref = this.#smallRef;
-    ref.set(hash, SMALL_HEAD.length);
     this.#view.setUint32(SIZE_AT, size >>> 0, true);
     this.#view.setUint32(SIZE_AT + 4, Math.floor(size / 2 ** 32), true);
     let at = URI_AT + SCHEME.length;
-    for (const byte of hash) {
+    for (let i = 0; i < HASH_BYTES; i++) {
+      const byte = hashes[hashAt + i] ?? 0;
+      ref[SMALL_HEAD.length + i] = byte;
       ref[at++] = DIGITS[byte >>> 4] ?? 0;
       ref[at++] = DIGITS[byte & 15] ?? 0;
     }

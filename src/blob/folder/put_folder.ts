@@ -6,10 +6,10 @@
  */
 import { type Clock, type ErrorCode, NetError, toNetError } from "../../base/mod.ts";
 import type { BlobDraft, StoredBlob } from "../blob_draft.ts";
-import type { ChunkRef } from "../blob_ref.ts";
+import { ChunkList } from "../_chunk_list.ts";
 import type { BlobStore } from "../blob_store.ts";
 import { bytesByteSource } from "../byte_source.ts";
-import type { SmallChunk } from "../chunk_store.ts";
+import type { SmallChunks } from "../chunk_store.ts";
 import { chunkFixed, refOfChunks } from "../chunker.ts";
 import { decodeDirManifest, type DirEntry, encodeDirManifest } from "../directory/dir_manifest.ts";
 import { findUnsafeLinks, type PlannedLink } from "../directory/extraction_plan.ts";
@@ -122,7 +122,7 @@ class FolderPut {
   readonly #root: string;
   readonly #options: PutFolderOptions;
   readonly #manifest = new ManifestBuilder();
-  readonly #chunks: ChunkRef[] = [];
+  readonly #chunks = new ChunkList();
   readonly #links: PlannedLink[] = [];
   readonly #skipped: SkippedEntry[] = [];
   readonly #turns: Turns;
@@ -210,8 +210,8 @@ class FolderPut {
     if (group === undefined) return;
     const { entries, paths, buffer } = group;
     let read = await group.read;
-    let [begun, index, at] = [0, 0, 0];
-    let chunks: SmallChunk[] = [];
+    /** Files of the group before those that were read, files of those, and how many of them were read well. */
+    let [begun, index, done] = [0, 0, 0];
     for (const entry of entries) {
       if (entry.kind !== "file") {
         this.#add(entry);
@@ -220,39 +220,46 @@ class FolderPut {
       if (read === undefined || buffer === undefined) continue;
       if (index === read.count) {
         // The buffer was full: what is in it is stored before it takes the rest.
-        await this.#store(chunks);
-        chunks = [];
+        await this.#store(read, buffer);
         await this.#writes;
         begun += read.count;
         const left = paths.slice(begun);
         read = await this.#read(root, left, buffer);
-        [index, at] = [0, 0];
+        [index, done] = [0, 0];
       }
       const mode = read.modes[index] ?? 0;
       const size = read.sizes[index] ?? 0;
       if (read.outcomes[index] === FILE_READ) {
-        const hash = read.hashes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
-        chunks.push({ hash, bytes: buffer.subarray(at, at + size) });
-        this.#addSmallFile(entry.path, mode, hash, size);
-        at += size;
+        this.#manifest.addSmallFile(entry.path, mode, read.hashes, done * HASH_BYTES, size);
+        this.#files += 1;
+        this.#bytes += size;
+        done += 1;
       } else await this.#addFile(root, entry.path);
       index += 1;
     }
-    await this.#store(chunks);
-    if (buffer !== undefined) {
+    if (read !== undefined && buffer !== undefined) {
+      await this.#store(read, buffer);
       void this.#writes.finally(() => this.#work.giveBack(buffer)).catch(() => {});
     }
     this.#report(false);
   }
 
-  /** Begins to store chunks, when those before them are. */
-  async #store(chunks: readonly SmallChunk[]): Promise<void> {
+  /** Begins to store the files that were read, when those before them are. */
+  async #store(read: FilesRead, buffer: Uint8Array): Promise<void> {
+    const chunks = chunksOf(read, buffer);
+    this.#chunks.addMany(chunks.hashes, chunks.sizes, chunks.count);
     await this.#writes;
-    this.#writes = this.#draft.putMany?.(chunks) ??
-      Promise.all(
-        chunks.map(({ hash, bytes }) => this.#draft.putChunk(hash, bytes, { isPacked: true })),
-      );
+    this.#writes = this.#draft.putMany?.(chunks) ?? this.#storeEach(chunks);
     this.#writes.catch(() => {}); // Seen when it is waited for.
+  }
+
+  async #storeEach({ count, hashes, sizes, bytes }: SmallChunks): Promise<void> {
+    for (let i = 0, at = 0; i < count; i++) {
+      const size = sizes[i] ?? 0;
+      const hash = hashes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+      await this.#draft.putChunk(hash, bytes.subarray(at, at + size), { isPacked: true });
+      at += size;
+    }
   }
 
   #add(entry: Exclude<FoundEntry, { readonly kind: "file" }>): void {
@@ -263,13 +270,6 @@ class FolderPut {
     }
     this.#manifest.addSymlink(entry.path, entry.target);
     this.#links.push(entry);
-  }
-
-  #addSmallFile(path: string, mode: number, hash: Uint8Array, size: number): void {
-    this.#manifest.addSmallFile(path, mode, hash, size);
-    this.#chunks.push({ hash, size });
-    this.#files += 1;
-    this.#bytes += size;
   }
 
   /** A file that is long, or that something was wrong with. */
@@ -307,7 +307,7 @@ class FolderPut {
         signal: this.#options.signal,
       }).finally(() => this.#bytes = before);
       if (chunked.size !== state.size || !isStill(absolute, state)) return false;
-      this.#chunks.push(...chunked.chunks);
+      for (const chunk of chunked.chunks) this.#chunks.add(chunk);
       this.#manifest.addFile(path, state.mode, refOfChunks(chunked));
       return true;
     } finally {
@@ -328,7 +328,7 @@ class FolderPut {
       signal,
     });
     signal?.throwIfAborted();
-    this.#chunks.push(...chunked.chunks);
+    for (const chunk of chunked.chunks) this.#chunks.add(chunk);
     return await this.#draft.commit({
       address: chunked.wholeHash,
       ref: refOfChunks(chunked),
@@ -363,6 +363,19 @@ class FolderPut {
     this.#skippedCount += 1;
     if (this.#skipped.length < SKIPPED_LISTED_MAX) this.#skipped.push(skipped);
   }
+}
+
+/** The files that were read, as the chunks they are. */
+function chunksOf({ count, outcomes, sizes, hashes }: FilesRead, buffer: Uint8Array): SmallChunks {
+  const read = new Float64Array(hashes.length / HASH_BYTES);
+  let [next, bytes] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    if (outcomes[i] !== FILE_READ) continue;
+    const size = sizes[i] ?? 0;
+    read[next++] = size;
+    bytes += size;
+  }
+  return { count: next, hashes, sizes: read, bytes: buffer.subarray(0, bytes) };
 }
 
 function isStill(path: string, state: FileState): boolean {

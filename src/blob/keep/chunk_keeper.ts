@@ -7,7 +7,13 @@ import type { Ledger } from "../../core/ledger/mod.ts";
 import type { Log } from "../../observe/mod.ts";
 import { ChunkGuard } from "../_chunk_guard.ts";
 import { type ChunkEntry, deleteChunks, knownChunks, upsertLooseChunks } from "../chunk_queries.ts";
-import type { ChunkStore, SmallChunk, StoreChunkOptions } from "../chunk_store.ts";
+import {
+  type ChunkStore,
+  PUT_STORED,
+  type SmallChunks,
+  type StoreChunkOptions,
+} from "../chunk_store.ts";
+import { HASH_BYTES } from "../limits.ts";
 import { type KeptChunk, readKeptChunks } from "./keep_queries.ts";
 
 /** A chunk came or went. */
@@ -91,17 +97,17 @@ export class ChunkKeeper {
   }
 
   /**
-   * Stores very many small chunks that are in use; the outcome of each, in order. None for one that needs to be put
-   * alone: because there is no room for it, or the store has no quick way.
+   * Stores very many small chunks that are in use; `PUT_…` of each, in order. Those that failed need to be put alone:
+   * because there is no room for them, or the store has no quick way.
    */
-  async putMany(
-    chunks: readonly SmallChunk[],
-  ): Promise<readonly ("stored" | "present" | undefined)[]> {
-    const outcomes = await this.#deps.chunks.putMany?.(chunks) ?? [];
-    for (const [i, outcome] of outcomes.entries()) {
-      const chunk = chunks[i];
-      if (outcome !== "stored" || chunk === undefined) continue;
-      this.#tell({ kind: "added", hash: chunk.hash, size: chunk.bytes.length, isCopy: false });
+  async putMany(chunks: SmallChunks): Promise<Uint8Array> {
+    const { count, hashes, sizes } = chunks;
+    const outcomes = await this.#deps.chunks.putMany?.(chunks) ?? new Uint8Array(count);
+    if (this.#listeners.size === 0) return outcomes;
+    for (let i = 0; i < count; i++) {
+      if (outcomes[i] !== PUT_STORED) continue;
+      const hash = hashes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+      this.#tell({ kind: "added", hash, size: sizes[i] ?? 0, isCopy: false });
     }
     return outcomes;
   }
@@ -132,7 +138,7 @@ export class ChunkKeeper {
       if (isDurable || this.#waiting.size >= ROWS_WAITING_MAX) await this.settle();
       return outcome;
     } finally {
-      this.guard.release([hash]);
+      this.guard.release(hash);
     }
   }
 

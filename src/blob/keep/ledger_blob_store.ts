@@ -2,8 +2,9 @@
  * The blob store over a ledger and a chunk store: what `BlobStore` promises, made of the keeper of the chunks, who
  * collects, who makes room, who audits, and the queries.
  */
-import { NetError, toNetError } from "../../base/mod.ts";
+import { concatBytes, NetError, toNetError } from "../../base/mod.ts";
 import { blake3 } from "../../core/crypto/mod.ts";
+import { ChunkList } from "../_chunk_list.ts";
 import { formatAddress } from "../address.ts";
 import type { BlobDraft, BlobDraftOptions, DraftBlob, StoredBlob } from "../blob_draft.ts";
 import { type BlobRef, decodeBlobRef, encodeBlobRef } from "../blob_ref.ts";
@@ -115,7 +116,8 @@ export class LedgerBlobStore implements BlobStore {
       guard: keeper.guard,
       putChunk: (hash, bytes, chunkOptions) =>
         keeper.put(hash, bytes, isSynced ? chunkOptions : { ...chunkOptions, isDurable: false }),
-      putMany: (chunks) => isSynced ? keeper.putMany(chunks) : Promise.resolve([]),
+      putMany: (chunks) =>
+        isSynced ? keeper.putMany(chunks) : Promise.resolve(new Uint8Array(chunks.count)),
       keepChunk: (hash) => isSynced ? this.#deps.chunks.keep(hash) : this.#deps.chunks.has(hash),
       record: (blob) => this.#record(blob, options),
       pause: () => this.#pause(),
@@ -291,13 +293,14 @@ export class LedgerBlobStore implements BlobStore {
     const { reason, owner, expiresAtMs } = options;
     for (let start = 0; start < hashes.length; start += HOLDS_AT_ONCE) {
       const part = hashes.slice(start, start + HOLDS_AT_ONCE);
-      await guard.useMany(part);
+      const joined = concatBytes(...part);
+      await guard.useMany(joined);
       try {
         await this.#deps.ledger.transaction((transaction) =>
           insertHolds(transaction, part, { reason, owner, expiresAtMs })
         );
       } finally {
-        guard.release(part);
+        guard.release(joined);
       }
     }
   }
@@ -361,7 +364,7 @@ export class LedgerBlobStore implements BlobStore {
     try {
       return await pinChunks(this.#deps.ledger.db, [hash], isPinned) > 0;
     } finally {
-      guard.release([hash]);
+      guard.release(hash);
     }
   }
 
@@ -380,7 +383,7 @@ export class LedgerBlobStore implements BlobStore {
   async #record(blob: DraftBlob, options: BlobDraftOptions): Promise<StoredBlob> {
     const { chunks: chunkStore, clock, ledger } = this.#deps;
     const { address, ref, size, kind } = blob;
-    const chunks = [...blob.chunks];
+    const chunks = ChunkList.from(blob.chunks);
     const blobRef = encodeBlobRef(ref);
     const stripes = await findStripes(ref, (hash) => chunkStore.read(hash));
     const { isSynced = true } = options;

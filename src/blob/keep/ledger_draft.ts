@@ -1,17 +1,17 @@
 /** The drafts of a store over the ledger: they keep their chunks in use, and record through their store. */
 import { NetError } from "../../base/mod.ts";
 import type { ChunkGuard } from "../_chunk_guard.ts";
-import type { SmallChunk } from "../chunk_store.ts";
+import { PUT_FAILED, PUT_STORED, type SmallChunks } from "../chunk_store.ts";
+import { HASH_BYTES } from "../limits.ts";
+import { HashList } from "./_hash_list.ts";
 import type { BlobDraft, DraftBlob, PutChunkOptions, StoredBlob } from "../blob_draft.ts";
 
 /** What a draft does through its store. */
 export interface DraftDeps {
   readonly guard: ChunkGuard;
   readonly putChunk: BlobDraft["putChunk"];
-  /** The outcome of each; of one without, it is put alone. */
-  readonly putMany: (
-    chunks: readonly SmallChunk[],
-  ) => Promise<readonly ("stored" | "present" | undefined)[]>;
+  /** `PUT_…` of each; one that failed is put alone. */
+  readonly putMany: (chunks: SmallChunks) => Promise<Uint8Array>;
   readonly keepChunk: BlobDraft["keepChunk"];
   readonly record: (blob: DraftBlob) => Promise<StoredBlob>;
   /** Other work has its turn. */
@@ -25,9 +25,9 @@ export interface DraftDeps {
 export class LedgerBlobDraft implements BlobDraft {
   readonly #deps: DraftDeps;
   /** Chunks in use by this draft; one that was put twice is in it twice. */
-  readonly #used: Uint8Array[] = [];
+  readonly #used = new HashList();
   /** Chunks that were not here before. */
-  readonly #stored: Uint8Array[] = [];
+  readonly #stored = new HashList();
   #isOver = false;
 
   constructor(deps: DraftDeps) {
@@ -41,29 +41,31 @@ export class LedgerBlobDraft implements BlobDraft {
   ): Promise<"stored" | "present"> {
     await this.#use(hash);
     const outcome = await this.#deps.putChunk(hash, bytes, options);
-    if (outcome === "stored") this.#stored.push(hash);
+    if (outcome === "stored") this.#stored.add(hash);
     return outcome;
   }
 
-  async putMany(chunks: readonly SmallChunk[]): Promise<readonly ("stored" | "present")[]> {
+  async putMany(chunks: SmallChunks): Promise<void> {
     this.#requireOpen();
-    const hashes = chunks.map(({ hash }) => hash);
-    for (const hash of hashes) this.#used.push(hash);
+    const { count, hashes, sizes, bytes } = chunks;
+    this.#used.add(hashes);
     await this.#deps.guard.useMany(hashes);
-    const quick = await this.#deps.putMany(chunks);
-    const outcomes: ("stored" | "present")[] = [];
+    const outcomes = await this.#deps.putMany(chunks);
     // Known as ours before another fails.
-    for (const [i, { hash }] of chunks.entries()) {
-      if (quick[i] === "stored") this.#stored.push(hash);
+    for (let i = 0; i < count; i++) {
+      if (outcomes[i] !== PUT_STORED) continue;
+      this.#stored.add(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES));
     }
-    for (const [i, { hash, bytes }] of chunks.entries()) {
-      const done = quick[i];
-      const outcome = done ?? await this.#deps.putChunk(hash, bytes, { isPacked: true });
-      outcomes.push(outcome);
-      if (done !== undefined) continue;
-      if (outcome === "stored") this.#stored.push(hash);
+    for (let i = 0, at = 0; i < count; i++) {
+      const size = sizes[i] ?? 0;
+      if (outcomes[i] === PUT_FAILED) {
+        const hash = hashes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+        const piece = bytes.subarray(at, at + size);
+        const outcome = await this.#deps.putChunk(hash, piece, { isPacked: true });
+        if (outcome === "stored") this.#stored.add(hash);
+      }
+      at += size;
     }
-    return outcomes;
   }
 
   async keepChunk(hash: Uint8Array): Promise<number | undefined> {
@@ -82,19 +84,19 @@ export class LedgerBlobDraft implements BlobDraft {
     if (this.#isOver) return;
     await this.#end();
     if (options.keepChunks) this.#deps.keepLoose();
-    else await this.#deps.removeUnkept(this.#stored);
+    else await this.#deps.removeUnkept(this.#stored.toArray());
   }
 
   async #use(hash: Uint8Array): Promise<void> {
     this.#requireOpen();
     // In use before it is written: a removal that runs meanwhile must leave it alone.
-    this.#used.push(hash);
+    this.#used.add(hash);
     await this.#deps.guard.use(hash);
   }
 
   async #end(): Promise<void> {
     this.#isOver = true;
-    await this.#deps.guard.releaseMany(this.#used, this.#deps.pause);
+    await this.#deps.guard.releaseMany(this.#used.bytes, this.#deps.pause);
   }
 
   #requireOpen(): void {

@@ -6,7 +6,7 @@
  * that memory until later input overwrites it: this is for content, not for secrets.
  */
 import { blake3 as nobleBlake3 } from "@noble/hashes/blake3.js";
-import { BLAKE3_INPUT_BYTES, instantiateBlake3 } from "./wasm/blake3.ts";
+import { BLAKE3_INPUT_BYTES, BLAKE3_SHORTS_MAX, instantiateBlake3 } from "./wasm/blake3.ts";
 import type { Blake3Module } from "./wasm/blake3.ts";
 
 const HASH_BYTES = 32;
@@ -64,6 +64,56 @@ export function blake3(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   }
   const progress = pushPieces(wasm, bytes, { chunks: 0, stacked: 0 }, BLAKE3_INPUT_BYTES);
   return finish(wasm, bytes.subarray(progress.chunks * CHUNK_BYTES), progress);
+}
+
+/**
+ * Hashes messages that lie one behind the other, short ones several times as fast as one by one.
+ *
+ * @param sizes Bytes of each.
+ * @param count How many there are.
+ * @returns Their hashes, one behind the other.
+ *
+ * @example
+ * ```ts
+ * import { blake3, blake3Many } from "./blake3.ts";
+ * const bytes = new Uint8Array(30).fill(1);
+ * const hashes = blake3Many(bytes, [10, 20], 2);
+ * console.assert(hashes.subarray(32).toHex() === blake3(bytes.subarray(10)).toHex());
+ * ```
+ */
+export function blake3Many(
+  bytes: Uint8Array,
+  sizes: ArrayLike<number>,
+  count: number,
+): Uint8Array<ArrayBuffer> {
+  const wasm = sharedModule();
+  const hashes = new Uint8Array(count * HASH_BYTES);
+  let start = 0;
+  for (let first = 0; first < count;) {
+    let last = first;
+    let length = 0;
+    // As many short ones as go with one call.
+    for (; last < count && last - first < BLAKE3_SHORTS_MAX; last++) {
+      const size = sizes[last] ?? 0;
+      if (size > CHUNK_BYTES) break;
+      wasm.places[last - first] = length;
+      wasm.lengths[last - first] = size;
+      length += size;
+    }
+    if (last === first) {
+      length = sizes[first] ?? 0;
+      hashes.set(blake3(bytes.subarray(start, start + length)), first * HASH_BYTES);
+      last += 1;
+    } else {
+      wasm.input.set(bytes.subarray(start, start + length));
+      wasm.hashShorts(last - first);
+      const found = wasm.shortHashes.subarray(0, (last - first) * HASH_BYTES);
+      hashes.set(found, first * HASH_BYTES);
+    }
+    start += length;
+    first = last;
+  }
+  return hashes;
 }
 
 /**

@@ -10,12 +10,13 @@ import { sql } from "kysely";
 import { setImmediate } from "node:timers";
 import type { LedgerDb } from "./ledger.ts";
 
-/** A chunk, for a row. */
-export interface ChunkRow {
-  /** 32 bytes. */
-  readonly hash: Uint8Array;
-  /** Bytes; below 10^8. */
-  readonly size: number;
+/** Chunks for rows, as plain numbers. */
+export interface ChunkRows {
+  readonly length: number;
+  /** 32 bytes of each, one behind the other. */
+  readonly hashes: Uint8Array;
+  /** Bytes of each; below 10^8. */
+  readonly sizes: ArrayLike<number>;
 }
 
 const HASH_BYTES = 32;
@@ -30,45 +31,36 @@ const NUMBER_BITS = 53;
 /** Rows of one statement: some milliseconds. */
 const ROWS = 1_024;
 
-/** Notes that chunks of a blob are here; those known already are seen anew. Runs inside a transaction. */
+/**
+ * Notes that chunks of a blob are here; those known already are seen anew. Runs inside a transaction.
+ *
+ * @param address Of a blob that is recorded just now: then its chunks are those, in the order of their hashes.
+ */
 export async function upsertChunkRows(
   db: LedgerDb,
-  chunks: readonly ChunkRow[],
+  chunks: ChunkRows,
   nowMs: number,
-): Promise<void> {
-  for (const { rows, count } of pack(byHash(chunks))) {
-    await sql`
-      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count})
-      INSERT INTO chunk (hash, size, first_seen_ms, last_seen_ms)
-      SELECT substr(${rows}, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
-        CAST(substr(${rows}, i * ${sql.lit(ROW_BYTES)} + ${sql.lit(HASH_BYTES + 1)}, ${
-      sql.lit(SIZE_BYTES)
-    }) AS INTEGER), ${nowMs}, ${nowMs}
-      FROM n WHERE true
-      ON CONFLICT (hash) DO UPDATE SET last_seen_ms = excluded.last_seen_ms, is_loose = 0`.execute(
-      db,
-    );
-    await nextTurn();
-  }
-}
-
-/** Says of which chunks a blob is made, in the order of their hashes. Runs inside a transaction. */
-export async function insertBlobChunkRows(
-  db: LedgerDb,
-  address: Uint8Array,
-  chunks: readonly ChunkRow[],
+  address?: Uint8Array,
 ): Promise<void> {
   let position = 0;
-  for (const { rows, count } of pack(byHash(chunks))) {
-    await sql`
-      WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count})
-      INSERT INTO blob_chunk (address, position, hash, size)
-      SELECT ${address}, ${position} + i,
-        substr(${rows}, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)}),
-        CAST(substr(${rows}, i * ${sql.lit(ROW_BYTES)} + ${sql.lit(HASH_BYTES + 1)}, ${
+  for (const { rows, count } of pack(chunks)) {
+    const numbers = sql`n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count})`;
+    const hash = sql`substr(${rows}, i * ${sql.lit(ROW_BYTES)} + 1, ${sql.lit(HASH_BYTES)})`;
+    const size = sql`CAST(substr(${rows}, i * ${sql.lit(ROW_BYTES)} + ${sql.lit(HASH_BYTES + 1)}, ${
       sql.lit(SIZE_BYTES)
-    }) AS INTEGER)
-      FROM n`.execute(db);
+    }) AS INTEGER)`;
+    await sql`
+      WITH RECURSIVE ${numbers}
+      INSERT INTO chunk (hash, size, first_seen_ms, last_seen_ms)
+      SELECT ${hash}, ${size}, ${nowMs}, ${nowMs} FROM n WHERE true
+      ON CONFLICT (hash) DO UPDATE SET last_seen_ms = excluded.last_seen_ms, is_loose = 0`
+      .execute(db);
+    if (address !== undefined) {
+      await sql`
+        WITH RECURSIVE ${numbers}
+        INSERT INTO blob_chunk (address, position, hash, size)
+        SELECT ${address}, ${position} + i, ${hash}, ${size} FROM n`.execute(db);
+    }
     position += count;
     await nextTurn();
   }
@@ -88,7 +80,10 @@ export async function upsertHoldRows(
   hashes: readonly Uint8Array[],
   { owner, reason, expiresAtMs }: HoldRow,
 ): Promise<void> {
-  for (const { rows, count } of pack(byHash(hashes.map((hash) => ({ hash, size: 0 }))))) {
+  const { length } = hashes;
+  const joined = new Uint8Array(length * HASH_BYTES);
+  for (const [i, hash] of hashes.entries()) joined.set(hash, i * HASH_BYTES);
+  for (const { rows, count } of pack({ length, hashes: joined, sizes: new Uint8Array(length) })) {
     await sql`
       WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count})
       INSERT INTO chunk_hold (hash, owner, reason, expires_at_ms)
@@ -101,46 +96,56 @@ export async function upsertHoldRows(
   }
 }
 
-/** The same chunks by their hashes. */
-function byHash(chunks: readonly ChunkRow[]): readonly ChunkRow[] {
+/** Places of chunks, in the order of their hashes. */
+function byHash(
+  { length, hashes }: ChunkRows,
+): { readonly keys: Float64Array; readonly places: number } {
   // Numbers alone are sorted many times as fast as bytes or objects: the beginning of each hash, and its place.
-  const { length } = chunks;
   const placeBits = Math.ceil(Math.log2(length + 1));
   const places = 2 ** placeBits;
   const cut = 2 ** Math.max(0, placeBits + HASH_BITS - NUMBER_BITS);
   const keys = new Float64Array(length);
   for (let i = 0; i < length; i++) {
-    keys[i] = Math.floor(firstBytes((chunks[i] as ChunkRow).hash) / cut) * places + i;
+    keys[i] = Math.floor(firstBytes(hashes, i * HASH_BYTES) / cut) * places + i;
   }
-  keys.sort();
-  return Array.from(keys, (key) => chunks[key % places] as ChunkRow);
+  return { keys: keys.sort(), places };
 }
 
 /** The first bytes as a number; hashes that they do not tell apart may come in any order. */
-function firstBytes(hash: Uint8Array): number {
+function firstBytes(hashes: Uint8Array, at: number): number {
   let value = 0;
-  for (let i = 0; i < 6; i++) value = value * 256 + (hash[i] ?? 0);
+  for (let i = 0; i < 6; i++) value = value * 256 + (hashes[at + i] ?? 0);
   return value;
 }
 
-/** Hashes and sizes of so many chunks, one behind the other. */
-function* pack(chunks: readonly ChunkRow[]): Generator<{ rows: Uint8Array; count: number }> {
-  for (let start = 0; start < chunks.length; start += ROWS) {
-    const count = Math.min(chunks.length - start, ROWS);
+/** Hashes and sizes by hash, so many at a time, one behind the other. */
+function* pack(chunks: ChunkRows): Generator<{ rows: Uint8Array; count: number }> {
+  const { length, hashes, sizes } = chunks;
+  const { keys, places } = byHash(chunks);
+  for (let start = 0; start < length; start += ROWS) {
+    const count = Math.min(length - start, ROWS);
     const rows = new Uint8Array(count * ROW_BYTES);
-    for (let i = 0; i < count; i++) {
-      const { hash, size } = chunks[start + i] as ChunkRow;
-      const at = i * ROW_BYTES;
-      rows.set(hash, at);
-      let rest = size;
+    let at = 0;
+    for (let i = start; i < start + count; i++) {
+      const place = (keys[i] ?? 0) % places;
+      const hashAt = place * HASH_BYTES;
+      if (hashAt + HASH_BYTES > hashes.length) {
+        throw new RangeError("Cannot record chunk: it has no hash");
+      }
+      for (let byte = 0; byte < HASH_BYTES; byte++) rows[at + byte] = hashes[hashAt + byte] ?? 0;
+      at += HASH_BYTES;
+      let rest = sizes[place] ?? 0;
       for (let digit = SIZE_BYTES - 1; digit >= 0; digit--) {
         const left = Math.floor(rest / 10);
-        rows[at + HASH_BYTES + digit] = 48 + rest - 10 * left;
+        rows[at + digit] = 48 + rest - 10 * left;
         rest = left;
       }
-      if (hash.length !== HASH_BYTES || rest > 0) {
-        throw new RangeError(`Cannot record chunk: it has ${size} bytes, must be below 10^8`);
+      if (rest > 0) {
+        throw new RangeError(
+          `Cannot record chunk: it has ${sizes[place]} bytes, must be below 10^8`,
+        );
       }
+      at += SIZE_BYTES;
     }
     yield { rows, count };
   }

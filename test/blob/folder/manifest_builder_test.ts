@@ -35,7 +35,7 @@ Deno.test("ManifestBuilder gives the bytes of encodeDirManifest()", () => {
         const { mode, size } = each;
         const hash = blake3(utf8(path));
         const ref = { kind: "small", uri: formatMeshUri(hash), hash, size } as const;
-        if (size % 2 === 0) builder.addSmallFile(path, mode, hash, size);
+        if (size % 2 === 0) builder.addSmallFile(path, mode, hash, 0, size);
         else builder.addFile(path, mode, ref);
         entries.push({ kind: "file", path, mode, blob: encodeBlobRef(ref) });
       }

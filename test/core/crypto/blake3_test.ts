@@ -3,6 +3,7 @@ import { blake3 as reference } from "@noble/hashes/blake3.js";
 import {
   blake3,
   blake3Keyed,
+  blake3Many,
   blake3Subtree,
   blake3Xof,
   createBlake3,
@@ -35,6 +36,29 @@ Deno.test("blake3() equals the reference for every length up to 1024", () => {
     const bytes = MESSAGE.subarray(length, 2 * length);
     assert.equal(blake3(bytes).toHex(), reference(bytes).toHex(), `length ${length}`);
   }
+});
+
+Deno.test("blake3Many() gives each message the hash it has alone", () => {
+  // Every length of a short message with every other, long ones between them, and no message at all.
+  const sizes = Array.from(
+    { length: 2_000 },
+    (_, i) => i % 97 === 3 ? 1_025 + 31 * i : (i * 389) % 1_025,
+  );
+  const bytes = pattern(sizes.reduce((sum, size) => sum + size, 0));
+  const hashes = blake3Many(bytes, sizes, sizes.length);
+  let at = 0;
+  for (const [i, size] of sizes.entries()) {
+    const message = bytes.subarray(at, at + size);
+    assert.equal(hashes.subarray(32 * i, 32 * i + 32).toHex(), blake3(message).toHex(), `${size}`);
+    at += size;
+  }
+  for (const count of [1, 3, 7, 8, 9, 63, 64, 65]) {
+    const some = blake3Many(bytes.subarray(3_000), sizes.slice(100), count);
+    assert.equal(some.length, 32 * count);
+    const first = bytes.subarray(3_000, 3_000 + (sizes[100] ?? 0));
+    assert.equal(some.subarray(0, 32).toHex(), reference(first).toHex());
+  }
+  assert.equal(blake3Many(bytes, [], 0).length, 0);
 });
 
 Deno.test("blake3() equals the reference around every chunk boundary up to 140 chunks", () => {

@@ -13,6 +13,8 @@ const BLAKE3_LEVEL_OFFSET = 4096;
 const BLAKE3_INPUT_OFFSET = 8192;
 /** Most input of one call, in bytes. */
 export const BLAKE3_INPUT_BYTES = 65536;
+/** Most short messages of one call. */
+export const BLAKE3_SHORTS_MAX = 64;
 /** Behind the input: lanes without a chunk read up to three chunks of whatever lies there. */
 const SLACK_BYTES = 4096;
 
@@ -35,6 +37,8 @@ export interface Blake3Functions {
   finishValue(stacked: number): void;
   /** Hashes the last bytes of a message and everything on the stack. */
   finish(length: number, counterLow: number, counterHigh: number, stacked: number): void;
+  /** Hashes messages of at most 1024 bytes in `input`, as `places` and `lengths` say, to `shortHashes`. */
+  hashShorts(count: number): void;
 }
 
 /** The functions and the places in memory they work on. */
@@ -47,6 +51,12 @@ export interface Blake3Module extends Blake3Functions {
   readonly level: Uint8Array<ArrayBuffer>;
   /** The hash after `finish`. */
   readonly value: Uint8Array<ArrayBuffer>;
+  /** Where short messages begin in `input`. */
+  readonly places: Uint32Array<ArrayBuffer>;
+  /** Bytes of short messages. */
+  readonly lengths: Uint32Array<ArrayBuffer>;
+  /** Hashes of short messages after `hashShorts`. */
+  readonly shortHashes: Uint8Array<ArrayBuffer>;
 }
 
 /** Instantiates the module with a memory of its own. */
@@ -60,9 +70,13 @@ export function instantiateBlake3(): Blake3Module {
     stack: bytes.subarray(BLAKE3_STACK_OFFSET, BLAKE3_LEVEL_OFFSET),
     level: bytes.subarray(BLAKE3_LEVEL_OFFSET, BLAKE3_LEVEL_OFFSET + 32),
     value: bytes.subarray(BLAKE3_VALUE_OFFSET, BLAKE3_VALUE_OFFSET + 32),
+    places: new Uint32Array(bytes.buffer, BLAKE3_STACK_OFFSET, BLAKE3_SHORTS_MAX),
+    lengths: new Uint32Array(bytes.buffer, BLAKE3_STACK_OFFSET + 512, BLAKE3_SHORTS_MAX),
+    shortHashes: bytes.subarray(BLAKE3_LEVEL_OFFSET, BLAKE3_LEVEL_OFFSET + 32 * BLAKE3_SHORTS_MAX),
     pushSubtree: wasm.pushSubtree,
     pushValue: wasm.pushValue,
     finishValue: wasm.finishValue,
     finish: wasm.finish,
+    hashShorts: wasm.hashShorts,
   };
 }

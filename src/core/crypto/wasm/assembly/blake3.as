@@ -25,6 +25,12 @@ const STACK: usize = 2048;
 const LEVEL: usize = 4096;
 const INPUT: usize = 8192;
 
+/** Where short messages begin in INPUT, and how long they are; nothing is on the stack then. */
+const PLACES: usize = STACK;
+const LENGTHS: usize = STACK + 512;
+/** A padded block for each lane. */
+const PADDED: usize = STACK + 1024;
+
 const CHUNK_START: u32 = 1;
 const CHUNK_END: u32 = 2;
 const PARENT: u32 = 4;
@@ -210,6 +216,109 @@ function lanes8(at: usize, stride: usize, blocks: u32, counter: u64, step: u32, 
     END_BLOCK!(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15)
     END_BLOCK!(y0, y1, y2, y3, y4, y5, y6, y7, y8, y9, y10, y11, y12, y13, y14, y15)
     at += 64;
+  }
+  TRANSPOSE_OUT!(x0, x1, x2, x3, 0)
+  TRANSPOSE_OUT!(x4, x5, x6, x7, 16)
+  out += 128;
+  TRANSPOSE_OUT!(y0, y1, y2, y3, 0)
+  TRANSPOSE_OUT!(y4, y5, y6, y7, 16)
+}
+
+/** Words offset / 4 .. offset / 4 + 3 of four lanes that lie anywhere. */
+macro GATHER_IN(a, b, c, d, offset, base) {
+  t0 = v128.load(a, offset);
+  t1 = v128.load(b, offset);
+  t2 = v128.load(c, offset);
+  t3 = v128.load(d, offset);
+  t4 = v128.shuffle<i32>(t0, t1, 0, 4, 1, 5);
+  t5 = v128.shuffle<i32>(t0, t1, 2, 6, 3, 7);
+  t6 = v128.shuffle<i32>(t2, t3, 0, 4, 1, 5);
+  t7 = v128.shuffle<i32>(t2, t3, 2, 6, 3, 7);
+  v128.store(MESSAGE, v128.shuffle<i64>(t4, t6, 0, 2), base + 4 * offset);
+  v128.store(MESSAGE, v128.shuffle<i64>(t4, t6, 1, 3), base + 4 * offset + 16);
+  v128.store(MESSAGE, v128.shuffle<i64>(t5, t7, 0, 2), base + 4 * offset + 32);
+  v128.store(MESSAGE, v128.shuffle<i64>(t5, t7, 1, 3), base + 4 * offset + 48);
+}
+
+macro GATHER_MESSAGE(a, b, c, d, base) {
+  GATHER_IN!(a, b, c, d, 0, base)
+  GATHER_IN!(a, b, c, d, 16, base)
+  GATHER_IN!(a, b, c, d, 32, base)
+  GATHER_IN!(a, b, c, d, 48, base)
+}
+
+/** The block of a short message, where it lies or padded with zeros; a message that is over has none. */
+function blockOfShort(message: u32, block: u32): usize {
+  const length = load<u32>(LENGTHS + 4 * message);
+  const at = INPUT + load<u32>(PLACES + 4 * message) + 64 * block;
+  const rest = <i32>length - 64 * <i32>block;
+  if (rest >= 64) return at;
+  const padded = PADDED + 64 * (message & 7);
+  memory.fill(padded, 0, 64);
+  if (rest > 0) memory.copy(padded, at, rest);
+  return padded;
+}
+
+macro KEEP_ENDED(p0, p1, p2, p3, p4, p5, p6, p7, o0, o1, o2, o3, o4, o5, o6, o7, going) {
+  p0 = v128.bitselect(p0, o0, going);
+  p1 = v128.bitselect(p1, o1, going);
+  p2 = v128.bitselect(p2, o2, going);
+  p3 = v128.bitselect(p3, o3, going);
+  p4 = v128.bitselect(p4, o4, going);
+  p5 = v128.bitselect(p5, o5, going);
+  p6 = v128.bitselect(p6, o6, going);
+  p7 = v128.bitselect(p7, o7, going);
+}
+
+/** Hashes eight messages of at most 1024 bytes, from the one with this number on, to `out`. */
+function shorts8(message: u32, blocks: u32, out: usize): void {
+  const m16 = v128.load(MASK_16), m8 = v128.load(MASK_8);
+  let t0: v128, t1: v128, t2: v128, t3: v128, t4: v128, t5: v128, t6: v128, t7: v128;
+  const lengthsX = v128.load(LENGTHS + 4 * message);
+  const lengthsY = v128.load(LENGTHS + 4 * message, 16);
+  const zero = i32x4.splat(0);
+  const full = i32x4.splat(64);
+  START_LANES!(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15)
+  START_LANES!(y0, y1, y2, y3, y4, y5, y6, y7, y8, y9, y10, y11, y12, y13, y14, y15)
+  for (let block: u32 = 0; block < blocks; block++) {
+    const from0 = blockOfShort(message, block);
+    const from1 = blockOfShort(message + 1, block);
+    const from2 = blockOfShort(message + 2, block);
+    const from3 = blockOfShort(message + 3, block);
+    GATHER_MESSAGE!(from0, from1, from2, from3, 0)
+    const from4 = blockOfShort(message + 4, block);
+    const from5 = blockOfShort(message + 5, block);
+    const from6 = blockOfShort(message + 6, block);
+    const from7 = blockOfShort(message + 7, block);
+    GATHER_MESSAGE!(from4, from5, from6, from7, 256)
+    const done = i32x4.splat(64 * block);
+    const restX = i32x4.sub(lengthsX, done);
+    const restY = i32x4.sub(lengthsY, done);
+    // An empty message has one block all the same.
+    const goingX = block == 0 ? i32x4.splat(-1) : i32x4.gt_s(restX, zero);
+    const goingY = block == 0 ? i32x4.splat(-1) : i32x4.gt_s(restY, zero);
+    const flags: u32 = block == 0 ? CHUNK_START : 0;
+    const start = i32x4.splat(flags);
+    const end = i32x4.splat(CHUNK_END | ROOT);
+    START_BLOCK!(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, zero, zero)
+    START_BLOCK!(y0, y1, y2, y3, y4, y5, y6, y7, y8, y9, y10, y11, y12, y13, y14, y15, zero, zero)
+    x14 = i32x4.min_s(i32x4.max_s(restX, zero), full);
+    y14 = i32x4.min_s(i32x4.max_s(restY, zero), full);
+    x15 = v128.or(start, v128.and(end, i32x4.le_s(restX, full)));
+    y15 = v128.or(start, v128.and(end, i32x4.le_s(restY, full)));
+    const u0 = x0, u1 = x1, u2 = x2, u3 = x3, u4 = x4, u5 = x5, u6 = x6, u7 = x7;
+    const w0 = y0, w1 = y1, w2 = y2, w3 = y3, w4 = y4, w5 = y5, w6 = y6, w7 = y7;
+    ROUND_8!(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+    ROUND_8!(2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
+    ROUND_8!(3, 4, 10, 12, 13, 2, 7, 14, 6, 5, 9, 0, 11, 15, 8, 1)
+    ROUND_8!(10, 7, 12, 9, 14, 3, 13, 15, 4, 0, 11, 2, 5, 8, 1, 6)
+    ROUND_8!(12, 13, 9, 11, 15, 10, 14, 8, 7, 2, 5, 3, 0, 1, 6, 4)
+    ROUND_8!(9, 14, 11, 5, 8, 12, 15, 1, 13, 3, 0, 10, 2, 6, 4, 7)
+    ROUND_8!(11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13)
+    END_BLOCK!(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15)
+    END_BLOCK!(y0, y1, y2, y3, y4, y5, y6, y7, y8, y9, y10, y11, y12, y13, y14, y15)
+    KEEP_ENDED!(x0, x1, x2, x3, x4, x5, x6, x7, u0, u1, u2, u3, u4, u5, u6, u7, goingX)
+    KEEP_ENDED!(y0, y1, y2, y3, y4, y5, y6, y7, w0, w1, w2, w3, w4, w5, w6, w7, goingY)
   }
   TRANSPOSE_OUT!(x0, x1, x2, x3, 0)
   TRANSPOSE_OUT!(x4, x5, x6, x7, 16)
@@ -449,4 +558,20 @@ export function finish(length: u32, counterLow: u32, counterHigh: u32, stacked: 
   }
   reduceLevel(count, 1);
   finishValue(stacked);
+}
+
+/**
+ * Hashes up to 64 messages of at most 1024 bytes each, which lie in INPUT where PLACES and LENGTHS say; their hashes
+ * are in LEVEL then, one behind the other. Nothing may be on the stack.
+ */
+export function hashShorts(count: u32): void {
+  for (let from: u32 = 0; from < count; from += 8) {
+    let longest: u32 = 0;
+    for (let message = from; message < from + 8; message++) {
+      // Lanes without a message hash nothing.
+      if (message >= count) store<u32>(LENGTHS + 4 * message, 0);
+      longest = max(longest, load<u32>(LENGTHS + 4 * message));
+    }
+    shorts8(from, max<u32>(1, (longest + 63) >> 6), LEVEL + 32 * from);
+  }
 }
