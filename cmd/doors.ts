@@ -76,6 +76,53 @@ export interface CheckLogsOptions {
   readonly onChecked: (check: object) => void;
 }
 
+/** Options of {@linkcode Doors.fetchMembers}. */
+export interface FetchMembersOptions {
+  readonly members: readonly string[];
+  readonly compositions: readonly string[];
+  readonly isAll: boolean;
+  readonly toolkit: string | undefined;
+  readonly sources: readonly string[];
+  readonly tag: string | undefined;
+  readonly arch: string | undefined;
+  readonly isForced: boolean;
+  readonly isDry: boolean;
+  readonly allowUnverified: boolean;
+  readonly sizeMax: number | undefined;
+  readonly stallMs: number | undefined;
+  readonly env: Environment;
+  /** Folder that relative paths start from. */
+  readonly cwd: string;
+  readonly signal: AbortSignal;
+  readonly onBytes: (length: number, size: number | undefined) => void;
+}
+
+/** One member of {@linkcode FetchVerdict}. */
+export interface FetchedMember {
+  readonly member: string;
+  readonly status: "fetched" | "present" | "planned" | "skipped" | "failed";
+  readonly path: string;
+  readonly source: string | null;
+  readonly bytes: number | null;
+  readonly resumed_bytes: number | null;
+  readonly sha256: string | null;
+  readonly blake3: string | null;
+  /** Checksums that were compared: `sha256`, `blake3`. */
+  readonly verified: readonly string[];
+  readonly error:
+    | { readonly code: string; readonly message: string; readonly next: string | null }
+    | null;
+}
+
+/** What a fetch did. */
+export interface FetchVerdict {
+  readonly toolkit: string;
+  readonly arch: string;
+  readonly members: readonly FetchedMember[];
+  /** Text files that the toolkit got. */
+  readonly files: readonly string[];
+}
+
 /** Ways from the command line into the rest of the program. */
 export interface Doors {
   /** The program's own process. */
@@ -102,4 +149,6 @@ export interface Doors {
   checkLogs(folder: string, options: CheckLogsOptions): Promise<void>;
   /** Probes a member; throws NetError `usage` for text that is no endpoint. */
   validateIpc(endpoint: string, options: ValidateIpcOptions): Promise<IpcVerdict>;
+  /** Brings executables of members into a toolkit; throws NetError `usage` for a wrong choice. */
+  fetchMembers(options: FetchMembersOptions): Promise<FetchVerdict>;
 }

@@ -27,6 +27,7 @@ const ROOT_EXAMPLES = `EXAMPLES
   net log tail app/orders --last 10    print a log's last events, and those to come
   net db tasks add 'buy milk'          add a row, net db tasks ls lists them
   net identity new owner               make an identity to issue tokens with
+  net fetch --composition tower        bring executables of members, verified
   net validate ipc 127.0.0.1:9900      check that a member behaves
 
 Every verb takes --json, --quiet, --timeout, --socket, --family and --data-dir.

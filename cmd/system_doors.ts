@@ -57,5 +57,36 @@ export function systemDoors(): Doors {
         text: renderIpcReport(report, { useColor: isColor }),
       };
     },
+    fetchMembers: async ({ members, compositions, isAll, toolkit, arch, env, ...options }) => {
+      const { fetchMembers, findToolkit, platformOf, thisPlatform } = await import(
+        "../src/deploy/mod.ts"
+      );
+      const { root, platform, outcomes, files } = await fetchMembers({
+        ...options,
+        root: await findToolkit({ flag: toolkit, env, cwd: options.cwd }),
+        choice: { members, compositions, isAll },
+        platform: arch === undefined ? thisPlatform() : platformOf(arch),
+        githubApi: env.NET_GITHUB_API || undefined,
+      });
+      return {
+        toolkit: root,
+        arch: platform.arch,
+        members: outcomes.map(({ member, status, path, verified, error, ...outcome }) => ({
+          member,
+          status,
+          path,
+          source: outcome.source ?? null,
+          bytes: outcome.bytes ?? null,
+          resumed_bytes: outcome.resumedBytes ?? null,
+          sha256: outcome.digests?.sha256 ?? null,
+          blake3: outcome.digests?.blake3 ?? null,
+          verified,
+          error: error === undefined
+            ? null
+            : { code: error.code, message: error.message, next: error.next ?? null },
+        })),
+        files,
+      };
+    },
   };
 }

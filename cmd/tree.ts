@@ -43,6 +43,7 @@ import { dbTaskRoutes } from "./db_tasks.ts";
 import { dbWorkflowRoutes } from "./db_workflow.ts";
 import { doctorCommand } from "./doctor.ts";
 import { bareRecord } from "./flags.ts";
+import { fetchCommand } from "./fetch.ts";
 import { gatewayExportCommand } from "./gateway_export.ts";
 import { gatewayExportsCommand } from "./gateway_exports.ts";
 import { gatewayStatsCommand } from "./gateway_stats.ts";
@@ -321,6 +322,7 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     subnet: subnetRoutes,
     gateway: gatewayRoutes,
     token: tokenRoutes,
+    fetch: fetchCommand,
     validate: validateRoutes,
     lookup: lookupCommand,
     doctor: doctorCommand,

@@ -8,3 +8,7 @@ export * from "./names.ts";
 export * from "./platform.ts";
 export * from "./ports.ts";
 export * from "./toolkit.ts";
+export * from "./checksums.ts";
+export * from "./elf.ts";
+export * from "./fetch/mod.ts";
+export * from "./sources.ts";

@@ -150,6 +150,7 @@ export async function runInMemory(
     },
     checkLogs: () => Promise.reject(new NetError("internal", "no folders in this test")),
     validateIpc: () => Promise.reject(new NetError("internal", "no validator in this test")),
+    fetchMembers: () => Promise.reject(new NetError("internal", "nothing to fetch in this test")),
     ...options.doors,
   };
   const code = await runNet(args, io, doors);

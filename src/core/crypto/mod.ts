@@ -23,6 +23,7 @@ export * from "./record_batch.ts";
 export * from "./replay_window.ts";
 export * from "./sealed/mod.ts";
 export * from "./session_keys.ts";
+export * from "./sha256.ts";
 export * from "./ticket.ts";
 export * from "./x25519.ts";
 export * from "./xxh3.ts";
