@@ -25,8 +25,9 @@ async function main(): Promise<number> {
       programs.set(program, { NET_BIN: `${Deno.execPath()} run -A ${Deno.cwd()}/${program}` });
     }
   }
-  const shards: Shard[] = files.flatMap((file) =>
-    [...programs].map(([program, env]) => ({
+  // All files over one program, then the next: two of the same at once would be slow at the same moment.
+  const shards: Shard[] = [...programs].flatMap(([program, env]) =>
+    files.map((file) => ({
       name: `${file} over ${program}`,
       args: [...FLAGS, ...flags, file],
       env,
