@@ -2,8 +2,9 @@
 import { buildCommand } from "@stricli/core";
 import type { Candidate } from "../src/deploy/mod.ts";
 import type { NetContext } from "./context.ts";
-import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
+import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
 import { formatTable, textOf } from "./format.ts";
+import { deployModule, toolkitFolder } from "./member_common.ts";
 import { runVerb } from "./verb.ts";
 
 /** Time for every place together; each has 2 s of its own. */
@@ -12,8 +13,12 @@ const LOOKUP_MS = 30_000;
 const EXIT_NOT_FOUND = 4;
 const EXIT_NOT_REACHABLE = 6;
 
+interface LookupFlags extends SharedFlags {
+  readonly toolkit?: string;
+}
+
 /** The verb. */
-export const lookupCommand = buildCommand<SharedFlags, [string], NetContext>({
+export const lookupCommand = buildCommand<LookupFlags, [string], NetContext>({
   docs: {
     brief: "Show where a member or a capability is found, and why there",
     fullDescription: "Shows where a member of this machine is found by its name or by what it " +
@@ -22,7 +27,10 @@ export const lookupCommand = buildCommand<SharedFlags, [string], NetContext>({
       "EXAMPLES\n  net lookup storage\n  net lookup net --json",
   },
   parameters: {
-    flags: bareRecord(SHARED_FLAGS),
+    flags: bareRecord({
+      toolkit: textFlag("DIR", "Folder whose manifest.lock and ports.env are used"),
+      ...SHARED_FLAGS,
+    }),
     positional: {
       kind: "tuple",
       parameters: [{ parse: String, placeholder: "NAME", brief: "Member or capability" }],
@@ -30,11 +38,10 @@ export const lookupCommand = buildCommand<SharedFlags, [string], NetContext>({
   },
   async func(flags, name) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const { addressText, MemberLookup, requireMemberName } = await import(
-        "../src/deploy/mod.ts"
-      );
+      const { addressText, MemberLookup, readRegistry, requireMemberName } = await deployModule();
       requireMemberName(name, "NAME");
-      const lookup = new MemberLookup({ env: this.io.env, family: flags.family });
+      const registry = await readRegistry(await toolkitFolder(this, flags.toolkit));
+      const lookup = new MemberLookup({ env: this.io.env, family: flags.family, registry });
       const result = await lookup.find(name, signal);
       const endpoint = result.address === undefined ? null : addressText(result.address);
       const places = result.candidates.map((candidate) => ({

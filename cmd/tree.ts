@@ -61,6 +61,7 @@ import { logCreateCommand, logRmCommand } from "./log_create.ts";
 import { logLsCommand, logStatCommand } from "./log_ls.ts";
 import { logReadCommand, logTailCommand } from "./log_read.ts";
 import { lookupCommand } from "./lookup.ts";
+import { membersCommand } from "./members.ts";
 import { nodeConnectCommand } from "./node_connect.ts";
 import { nodeCountersCommand } from "./node_counters.ts";
 import { nodeForgetCommand } from "./node_forget.ts";
@@ -80,6 +81,8 @@ import { rpcLsCommand } from "./rpc_ls.ts";
 import { rpcServeCommand } from "./rpc_serve.ts";
 import { rpcStatsCommand } from "./rpc_stats.ts";
 import { rpcWatchCommand } from "./rpc_watch.ts";
+import { startCommand } from "./start.ts";
+import { stopCommand } from "./stop.ts";
 import { subnetLsCommand } from "./subnet_ls.ts";
 import { subnetPolicyCommand } from "./subnet_policy.ts";
 import { subnetShowCommand } from "./subnet_show.ts";
@@ -325,6 +328,9 @@ export const rootRoutes = buildRouteMap<string, NetContext>({
     fetch: fetchCommand,
     validate: validateRoutes,
     lookup: lookupCommand,
+    start: startCommand,
+    stop: stopCommand,
+    members: membersCommand,
     doctor: doctorCommand,
     completions: completionsCommand,
     version: versionCommand,

@@ -29,6 +29,8 @@ export interface RunVerbOptions {
   readonly isSelfTimed?: boolean;
   /** True when it prints until it is stopped, and so until nobody reads it any more. */
   readonly isEndless?: boolean;
+  /** Time to clean up after an abort: 2 s when left out. */
+  readonly cleanUpMs?: number;
 }
 
 /**
@@ -52,7 +54,8 @@ export async function runVerb(
     }
     const givenMs = durationFlag("--timeout", flags.timeout);
     const timeoutMs = givenMs === undefined ? options.timeoutMs : givenMs + (options.graceMs ?? 0);
-    const bounds = { timeoutMs, isEndless: options.isEndless ?? false };
+    const { isEndless = false, cleanUpMs = CLEAN_UP_MS } = options;
+    const bounds = { timeoutMs, isEndless, cleanUpMs };
     context.exitCode = await runBounded(context, bounds, (signal) => body({ output, signal }));
   } catch (error) {
     // Whoever read our output has seen enough, as with head.
@@ -79,7 +82,11 @@ class Interrupted extends Error {
 
 async function runBounded(
   context: NetContext,
-  { timeoutMs, isEndless }: { readonly timeoutMs: number | undefined; readonly isEndless: boolean },
+  { timeoutMs, isEndless, cleanUpMs }: {
+    readonly timeoutMs: number | undefined;
+    readonly isEndless: boolean;
+    readonly cleanUpMs: number;
+  },
   body: (signal: AbortSignal) => Promise<number | void>,
 ): Promise<number> {
   const { io } = context;
@@ -109,7 +116,7 @@ async function runBounded(
     }, GONE_LOOK_MS)
     : undefined;
   try {
-    return await orAborted(body(controller.signal), controller.signal);
+    return await orAborted(body(controller.signal), controller.signal, cleanUpMs);
   } finally {
     clearTimeout(timer);
     clearInterval(looking);
@@ -118,11 +125,15 @@ async function runBounded(
 }
 
 /** The body's result; after an abort it may clean up for a moment, then the abort's reason counts. */
-async function orAborted(body: Promise<number | void>, signal: AbortSignal): Promise<number> {
+async function orAborted(
+  body: Promise<number | void>,
+  signal: AbortSignal,
+  cleanUpMs: number,
+): Promise<number> {
   let cleanUpTimer: ReturnType<typeof setTimeout> | undefined;
   const outOfTime = new Promise<"late">((resolve) => {
     signal.addEventListener("abort", () => {
-      cleanUpTimer = setTimeout(() => resolve("late"), CLEAN_UP_MS);
+      cleanUpTimer = setTimeout(() => resolve("late"), cleanUpMs);
     }, { once: true });
   });
   try {

@@ -37,6 +37,14 @@ export function namedIdentityFolder(env: Environment): string | undefined {
   return inBase(env, "config", "net/identities");
 }
 
+/**
+ * The folder in which the members that `net start` started are recorded, with their logs, under
+ * `$XDG_STATE_HOME` or `$HOME/.local/state`; `undefined` when the environment names neither.
+ */
+export function memberStateFolder(env: Environment): string | undefined {
+  return inBase(env, "state", "net/members");
+}
+
 const IDENTITY_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 const IDENTITY_SUFFIX = ".key";
 
@@ -161,6 +169,7 @@ function reasonOf(error: unknown): string {
 const BASES = {
   data: ["XDG_DATA_HOME", ".local/share"],
   config: ["XDG_CONFIG_HOME", ".config"],
+  state: ["XDG_STATE_HOME", ".local/state"],
 } as const;
 
 /** A path in one of the user's base folders; what is not absolute does not count. */

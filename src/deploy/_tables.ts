@@ -56,6 +56,21 @@ export function* tablesIn(
   }
 }
 
+/** The tables of the array at `key`; none when there is no such array. */
+export function tablesOfList(table: Table, key: string, countMax: number): readonly Table[] {
+  const value = at(table, key);
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw wrong(table, key, "must be an array of tables");
+  if (value.length > countMax) {
+    throw wrong(table, key, `has ${value.length} entries, must be at most ${countMax}`);
+  }
+  return value.map((entry, index) => {
+    const place = `${key}[${index}]`;
+    if (!isTable(entry)) throw wrong(table, place, "must be a table");
+    return { file: table.file, path: pathOf(table, place), values: entry };
+  });
+}
+
 /** The text at `key`; `undefined` when there is none. */
 export function textAt(table: Table, key: string, rule: TextRule = {}): string | undefined {
   const value = at(table, key);

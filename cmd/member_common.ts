@@ -1,0 +1,82 @@
+/** What the verbs that start, stop and list members share. */
+import { NetError } from "../src/base/mod.ts";
+import { absolutePath, parseHost, parsePort } from "../src/config/mod.ts";
+import type { NetContext } from "./context.ts";
+import { listOf, textOf } from "./format.ts";
+import { type Output, redactSecrets } from "./output.ts";
+
+/** The part of the program that deploys members, loaded when it is first used. */
+export function deployModule(): Promise<typeof import("../src/deploy/mod.ts")> {
+  return import("../src/deploy/mod.ts");
+}
+
+/** Folder of the toolkit, or `undefined` when neither flag nor environment nor home says where. */
+export async function toolkitFolder(
+  { io }: NetContext,
+  flag: string | undefined,
+): Promise<string | undefined> {
+  const { findToolkit } = await deployModule();
+  try {
+    return await findToolkit({ flag, env: io.env, cwd: io.cwd });
+  } catch (error) {
+    // Without any home there is no toolkit, and nothing but names and our own program is needed.
+    if (flag === undefined && error instanceof NetError) return undefined;
+    throw error;
+  }
+}
+
+/** A path behind a flag, made absolute. */
+export function pathFlag({ io }: NetContext, path: string | undefined): string | undefined {
+  return path === undefined ? undefined : absolutePath(path, io.cwd);
+}
+
+/**
+ * Port behind a flag: a number from 1, 0 for one that is free now, or `default`.
+ *
+ * @throws NetError `usage` when it is none of these.
+ */
+export function memberPort(text: string | undefined): number | "default" | undefined {
+  if (text === undefined || text === "default") return text;
+  const port = parsePort(text);
+  if (port === 0) return freePort();
+  if (port !== undefined) return port;
+  throw new NetError(
+    "usage",
+    `Cannot use --port: value is "${text.slice(0, 64)}", must be a port`,
+    {
+      next:
+        "give a number up to 65535, 0 for one that is free, or default for the member's usual one",
+    },
+  );
+}
+
+/**
+ * Address behind a flag.
+ *
+ * @throws NetError `usage` when it is none.
+ */
+export function memberBind(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const host = parseHost(text);
+  if (host !== undefined) return host;
+  throw new NetError(
+    "usage",
+    `Cannot use --bind: value is "${text.slice(0, 64)}", must be an address`,
+    { next: "write for example --bind 127.0.0.1" },
+  );
+}
+
+/** Prints the end of a member's log when an error carries it. */
+export function showTail(context: NetContext, output: Output, error: unknown): void {
+  if (!(error instanceof NetError) || output.isJson) return;
+  const lines = listOf(error.data?.tail).map((line) => textOf(line));
+  if (lines.length > 0) context.io.writeErr(`${redactSecrets(lines.join("\n"))}\n`);
+}
+
+/** A port nobody uses at this moment; the member takes it a moment later. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
