@@ -1,11 +1,12 @@
 /**
  * What takes too long for every change: a thousand simulated networks, another thousand with calls on them,
  * logs on thousands of disks that crash, a thousand writers and hundreds of blob stores that are killed, a million
- * hostile inputs for each decoder, a handshake flood, a soak, lossy transfers with the live Rust core. Prints a table of steps and a
- * verdict; the exit code is 1 when a step failed. `--only NAME` runs one step.
+ * hostile inputs for each decoder, a handshake flood, a soak, two thousand busy connections, lossy transfers with the
+ * live Rust core. Prints a table of steps and a verdict; the exit code is 1 when a step failed. `--only NAME` runs one
+ * step.
  *
  * `NET_SIM_SEEDS`, `NET_SIM_FIRST`, `NET_CRASH_SEEDS`, `NET_KILLS`, `NET_BLOB_KILLS`, `NET_FUZZ_COUNT`, `NET_FUZZ_SEED`,
- * `NET_FLOOD_SECONDS`, `NET_SOAK_SECONDS` and `NET_INTEROP_SEEDS` change how much is done.
+ * `NET_FLOOD_SECONDS`, `NET_SOAK_SECONDS`, `NET_LOAD_SECONDS` and `NET_INTEROP_SEEDS` change how much is done.
  */
 
 import { FUZZ_TARGETS } from "../test/fuzz/targets.ts";
@@ -36,6 +37,7 @@ const STEPS: Readonly<Record<string, () => Promise<StepResult>>> = {
   fuzz,
   flood: () => runProgram("test/soak/flood.ts"),
   soak: () => runProgram("test/soak/soak.ts"),
+  connections: () => runProgram("test/soak/connections.ts"),
   interop,
 };
 

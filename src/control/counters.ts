@@ -26,6 +26,10 @@ export interface ControlCounters {
   connections_tls_total: number;
   /** Closed because a line was too long. */
   connections_oversized_total: number;
+  /** Closed because the input of all connections together had no more room. */
+  connections_starved_total: number;
+  /** Closed because they took no replies while too many waited. */
+  connections_stalled_total: number;
   /** Ended by an error of the operating system. */
   connections_failed_total: number;
   accept_failures_total: number;
@@ -70,6 +74,8 @@ export function createControlCounters(): ControlCounters {
     connections_http_total: 0,
     connections_tls_total: 0,
     connections_oversized_total: 0,
+    connections_starved_total: 0,
+    connections_stalled_total: 0,
     connections_failed_total: 0,
     accept_failures_total: 0,
     received_bytes_total: 0,

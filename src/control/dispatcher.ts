@@ -20,7 +20,11 @@ import {
   type RpcReject,
   type RpcRequest,
 } from "./json_rpc.ts";
+import { BATCH_REPLY_BYTES_MAX } from "./limits.ts";
 import type { CallContext, MethodTable } from "./method.ts";
+
+/** What is answered under any load. */
+const HEALTH_METHOD = /^health\./;
 
 /** Notification with which a client gives a request up: `{"id": <its id>}`. */
 export const CANCEL_METHOD = "$/cancel";
@@ -39,6 +43,10 @@ export interface RpcLink {
   offer(line: string): boolean;
   /** Resolves when a line is worth offering again, or the connection is closed. */
   untilRoom(): Promise<void>;
+  /** True while too many replies to connections of its kind wait. */
+  readonly isOverloaded: boolean;
+  /** One of `running` was taken out. */
+  callEnded(): void;
 }
 
 /** Runs requests against a method table. */
@@ -117,6 +125,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       return failWith(request, error);
     } finally {
       link.running.delete(call);
+      link.callEnded();
       call.end();
       if (isAwaited) inFlight--;
     }
@@ -144,6 +153,14 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     if (isDraining && !method.answersWhileDraining) {
       return failWith(request, new NetError("draining", "Service draining", { next: DRAIN_NEXT }));
     }
+    if (link.isOverloaded && !HEALTH_METHOD.test(method.name)) {
+      return failWith(
+        request,
+        new NetError("backpressure", "Too many replies wait to be read", {
+          next: "read replies sooner, or ask again later",
+        }),
+      );
+    }
     const params = readParams(request.params);
     if (params === undefined) {
       return fail(request, RPC_INVALID_PARAMS, 'Member "params" must be an object', {
@@ -169,12 +186,31 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     return fail(reading, reading.code, reading.message);
   };
 
+  const refuseRest = (member: RpcRequest) => {
+    counters.requests_total++;
+    if (member.id === undefined) counters.notifications_total++;
+    return failWith(member, batchFull());
+  };
+
+  /** Replies that are there at once are bounded together; what runs longer is bounded by its number. */
+  const answerBatch = (members: readonly (RpcRequest | RpcReject)[], link: RpcLink) => {
+    const replies: (string | undefined | Promise<string | undefined>)[] = [];
+    let bytes = 0;
+    for (const member of members) {
+      const isFull = bytes >= BATCH_REPLY_BYTES_MAX && member.kind === "request";
+      const reply = isFull ? refuseRest(member) : answer(member, link);
+      if (typeof reply === "string") bytes += reply.length;
+      replies.push(reply);
+    }
+    return joinReplies(replies);
+  };
+
   return {
     dispatch(line, link) {
       const reading = readRpcLine(line);
       if (reading.kind !== "batch") return answer(reading, link);
       counters.batches_total++;
-      return joinReplies(reading.members.map((member) => answer(member, link)));
+      return answerBatch(reading.members, link);
     },
     refuse(code, message, data) {
       counters.requests_total++;
@@ -299,6 +335,14 @@ function cancel(params: unknown, link: RpcLink, counters: ControlCounters): void
     counters.cancels_total++;
     call.abort();
   }
+}
+
+function batchFull(): NetError {
+  return new NetError(
+    "backpressure",
+    `Too many replies in one batch: they have ${BATCH_REPLY_BYTES_MAX} bytes already`,
+    { next: "send the rest in another batch" },
+  );
 }
 
 function joinReplies(

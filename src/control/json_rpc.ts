@@ -20,6 +20,9 @@ export const RPC_INVALID_PARAMS = -32602;
 /** The handler failed. */
 export const RPC_INTERNAL = -32603;
 
+/** The node has too much to do now. */
+export const RPC_OVERLOADED = ERROR_FACES.backpressure.rpc;
+
 /** Id of a reply whose request had none that can be echoed. */
 export const NULL_ID = "null";
 

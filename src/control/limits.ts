@@ -24,6 +24,45 @@ export const PROGRESS_BYTES_MAX = 256 * 1024;
 /** Open connections: twice the 2,000 that liveness must bear. */
 export const CONNECTIONS_MAX = 4096;
 
+/** Share of them that strangers may have, so that the node's own user always gets in. */
+export const STRANGER_SHARE = 0.75;
+
+/** Work on requests before the sockets are looked at again; a tenth of the 50 ms that liveness has. */
+export const TURN_MS = 4;
+
+/** Connections served in one turn of a crowd: a read and a write of each are half of 128 operations. */
+export const TURN_CONNECTIONS_MAX = 32;
+
+/** Connections from which on they are a crowd; a read and a write of all of them fit into one poll. */
+export const CROWD_CONNECTIONS_MIN = 64;
+
+/** Lines of one connection in one turn: about half a millisecond of the quick ones. */
+export const TURN_LINES_MAX = 32;
+
+/** Input that is looked at for a question about health, which comes first: one short line. */
+export const URGENT_BYTES_MAX = 256;
+
+/** Connections accepted before the loop goes on: none of them takes a tenth of a millisecond. */
+export const ACCEPTS_PER_TURN = 16;
+
+/** Replies of one batch; the members behind are refused as overload. */
+export const BATCH_REPLY_BYTES_MAX = 1024 * 1024;
+
+/** Unread input of all strangers together, beside the 2 KiB that each connection has: 64 full lines. */
+export const STRANGERS_INPUT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The same for all connections of the node's own user. */
+export const OWN_INPUT_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Unwritten replies to all strangers together; above it they get refusals, and health. */
+export const STRANGERS_OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
+
+/** The same for all connections of the node's own user. */
+export const OWN_OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
+
+/** While replies are above their bound, a connection that takes none of its own so long is closed. */
+export const STALLED_MS = 5000;
+
 /** Silence in both directions after which a connection is closed. */
 export const IDLE_MS = 300_000;
 

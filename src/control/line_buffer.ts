@@ -4,6 +4,7 @@
  * Pure and small: 2 KiB per quiet connection, growing only while a longer line arrives and never
  * beyond the longest line allowed plus its ending.
  */
+import type { ByteBudget } from "./byte_budget.ts";
 
 const START_BYTES = 2048;
 
@@ -23,10 +24,21 @@ export class LineBuffer {
   #searched = 0;
   /** Size of the last read. */
   #readBytes = 0;
+  #isStarved = false;
+  readonly #budget: ByteBudget | undefined;
 
-  /** @param lineBytesMax Longest line in bytes, its ending not counted. */
-  constructor(lineBytesMax: number) {
+  /**
+   * @param lineBytesMax Longest line in bytes, its ending not counted.
+   * @param budget What all buffers of a kind may take beyond their first 2 KiB; no bound when left out.
+   */
+  constructor(lineBytesMax: number, budget?: ByteBudget) {
     this.#lineBytesMax = lineBytesMax;
+    this.#budget = budget;
+  }
+
+  /** True when the current line fits no more, because all buffers together have what they may. */
+  get isStarved(): boolean {
+    return this.#isStarved;
   }
 
   /** Bytes that wait for the end of their line. */
@@ -46,18 +58,20 @@ export class LineBuffer {
     return this.#bytes.subarray(this.#start, this.#end);
   }
 
-  /** Room for the next read, at least one byte; invalidates lines handed out before. */
+  /**
+   * Room for the next read, at least one byte unless it is starved; invalidates lines handed out before.
+   */
   space(): Uint8Array<ArrayBuffer> {
     if (this.#start === this.#end) {
       this.#start = this.#end = 0;
       const isQuiet = this.#readBytes < START_BYTES || this.#bytes.length > BUSY_BYTES;
-      if (isQuiet && this.#bytes.length > START_BYTES) this.#bytes = new Uint8Array(START_BYTES);
+      if (isQuiet && this.#bytes.length > START_BYTES) this.#shrink();
     } else if (this.#start > 0) {
       this.#bytes.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
       this.#start = 0;
     }
-    if (this.#end === this.#bytes.length) this.#grow();
+    if (this.#end === this.#bytes.length) this.#isStarved = !this.#grow();
     return this.#bytes.subarray(this.#end);
   }
 
@@ -97,13 +111,28 @@ export class LineBuffer {
     return rest;
   }
 
-  #grow(): void {
+  /** Gives everything back; the buffer is not to be used any more. */
+  release(): void {
+    this.#start = this.#end = this.#searched = 0;
+    if (this.#bytes.length > START_BYTES) this.#shrink();
+  }
+
+  #shrink(): void {
+    this.#budget?.give(this.#bytes.length - START_BYTES);
+    this.#bytes = new Uint8Array(START_BYTES);
+  }
+
+  /** True when there is more room now. */
+  #grow(): boolean {
     // One byte for "\r", one for "\n", one to see that the line is too long.
     const limit = Math.max(this.#lineBytesMax + 3, START_BYTES);
-    const grown = new Uint8Array(Math.min(this.#bytes.length * 2, limit));
-    if (grown.length <= this.#bytes.length) return;
+    const size = Math.min(this.#bytes.length * 2, limit);
+    const extra = size - this.#bytes.length;
+    if (extra <= 0 || this.#budget?.take(extra) === false) return false;
+    const grown = new Uint8Array(size);
     grown.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = grown;
+    return true;
   }
 }
 

@@ -1,12 +1,14 @@
 /**
- * One connection of the line server: reads lines, hands them on, writes replies (`validation.md` 2).
+ * One connection of the line server: reads lines, hands them on when it is its turn, writes replies
+ * (`validation.md` 2).
  *
  * It stops reading while too many requests or bytes wait for the client, so a client that does not
  * read costs a bounded amount of memory. Accepting and limits over all connections are the server's.
  */
+import type { ByteBudget } from "./byte_budget.ts";
 import type { ControlCounters } from "./counters.ts";
 import { type Dispatcher, refuseCleartext, type RpcLink, type RunningCall } from "./dispatcher.ts";
-import { foreignProtocol, RPC_INVALID_REQUEST } from "./json_rpc.ts";
+import { foreignProtocol, RPC_INVALID_REQUEST, RPC_OVERLOADED } from "./json_rpc.ts";
 import {
   GONE_LOOK_MS,
   LINGER_BYTES_MAX,
@@ -15,18 +17,25 @@ import {
   PROGRESS_BYTES_MAX,
   QUEUED_BYTES_MAX,
   QUEUED_REQUESTS_MAX,
+  RETRY_AFTER_MS,
+  TURN_LINES_MAX,
+  URGENT_BYTES_MAX,
 } from "./limits.ts";
 import { LineBuffer } from "./line_buffer.ts";
+import { LineWriter } from "./line_writer.ts";
+import type { Turns } from "./turns.ts";
 
 /** Longest start of a connection that decides whether it is HTTP or TLS. */
-const HTTP_SNIFF_BYTES = 10;
+const SNIFF_BYTES = 10;
 
-const ENCODER = new TextEncoder();
+const NEWLINE = 0x0a;
+const LATIN1 = new TextDecoder("latin1");
 
 /** What all connections of a server share. */
 export interface LineConnectionDeps {
   readonly dispatcher: Dispatcher;
   readonly counters: ControlCounters;
+  readonly turns: Turns;
   readonly lineBytesMax: number;
   /** True when only a refusal is spoken in clear text. */
   readonly requiresHandshake: boolean;
@@ -42,6 +51,10 @@ export interface LinePeer {
   readonly isTrusted: boolean;
   /** True when it neither sends nor reads any more; false where that is not known. */
   readonly isPeerGone: () => boolean;
+  /** Unread input of all connections of its kind. */
+  readonly input: ByteBudget;
+  /** Unwritten output of all connections of its kind. */
+  readonly output: ByteBudget;
 }
 
 /** A connection being served. */
@@ -52,20 +65,17 @@ export class LineConnection implements RpcLink {
   readonly #deps: LineConnectionDeps;
   readonly #conn: Deno.Conn;
   readonly #isPeerGone: () => boolean;
-  #lines: LineBuffer;
-  #out: string[] = [];
-  #outBytes = 0;
-  /** How many of `#out` are replies. */
-  #outReplies = 0;
-  /** Requests taken whose replies are not written. */
-  #queued = 0;
-  #isWriting = false;
+  readonly #output: ByteBudget;
+  readonly #lines: LineBuffer;
+  readonly #writer: LineWriter;
+  /** Requests taken whose replies are not made. */
+  #unanswered = 0;
   #isClosed = false;
   #isEnding = false;
   #wake: (() => void) | undefined;
   /** Handlers that wait to say more. */
   #offering: (() => void)[] = [];
-  #lastActiveMs: number;
+  #readMs: number;
   /** Ends the look whether the client is still there. */
   #cancelLook: () => void = () => {};
 
@@ -75,8 +85,20 @@ export class LineConnection implements RpcLink {
     this.transport = peer.transport;
     this.isTrusted = peer.isTrusted;
     this.#isPeerGone = peer.isPeerGone;
-    this.#lines = new LineBuffer(deps.lineBytesMax);
-    this.#lastActiveMs = deps.now();
+    this.#output = peer.output;
+    this.#lines = new LineBuffer(deps.lineBytesMax, peer.input);
+    this.#writer = new LineWriter({
+      write: (bytes) => conn.write(bytes),
+      counters: deps.counters,
+      budget: peer.output,
+      now: deps.now,
+      onRoom: () => this.#onRoom(),
+      onFailure: (error) => {
+        if (!isGone(error)) deps.counters.connections_failed_total++;
+        this.close();
+      },
+    });
+    this.#readMs = deps.now();
   }
 
   /** Serves until the connection is closed. Never rejects. */
@@ -95,17 +117,26 @@ export class LineConnection implements RpcLink {
     }
   }
 
-  /** Milliseconds without a byte in either direction; 0 while a call runs and writing goes on. */
+  /** Milliseconds without a byte in either direction; 0 while a call runs and nothing is to be written. */
   idleMs(nowMs: number): number {
-    const isBusy = this.running.size > 0 && !this.#isWriting;
-    return isBusy ? 0 : nowMs - this.#lastActiveMs;
+    const isBusy = this.running.size > 0 && !this.#writer.isWriting;
+    return isBusy ? 0 : nowMs - Math.max(this.#readMs, this.#writer.movedMs);
+  }
+
+  /** Milliseconds that the client has taken nothing of what waits for it. */
+  stalledMs(nowMs: number): number {
+    return this.#writer.stalledMs(nowMs);
+  }
+
+  get isOverloaded(): boolean {
+    return this.#output.isSpent;
   }
 
   /** Takes no more requests, and closes as soon as all replies are written. */
   end(): void {
     this.#isEnding = true;
     this.#wake?.();
-    if (this.#queued === 0 && !this.#isWriting) this.close();
+    if (this.#isDone) this.close();
   }
 
   /** Closes at once; calls that still run are aborted. */
@@ -115,21 +146,25 @@ export class LineConnection implements RpcLink {
     this.#cancelLook();
     this.#conn.close();
     for (const call of this.running) call.abort();
-    this.#deps.counters.replies_dropped_total += this.#outReplies;
-    this.#out = [];
+    this.#writer.close();
+    this.#lines.release();
     this.#wake?.();
     this.#tellRoom();
   }
 
   offer(line: string): boolean {
-    if (this.#isClosed || this.#outBytes > PROGRESS_BYTES_MAX) return false;
-    this.#push(line);
+    if (this.#isClosed || this.#writer.bytesWaiting > PROGRESS_BYTES_MAX) return false;
+    this.#writer.push(line, false);
     return true;
   }
 
   untilRoom(): Promise<void> {
-    if (this.#isClosed || this.#outBytes <= PROGRESS_BYTES_MAX) return Promise.resolve();
+    if (this.#isClosed || this.#writer.bytesWaiting <= PROGRESS_BYTES_MAX) return Promise.resolve();
     return new Promise((resolve) => void this.#offering.push(resolve));
+  }
+
+  callEnded(): void {
+    this.#wake?.();
   }
 
   #tellRoom(): void {
@@ -141,35 +176,66 @@ export class LineConnection implements RpcLink {
 
   /** Reads until the end of the stream; returns the reply that ends the connection, if one does. */
   async #readLines(): Promise<string | undefined> {
-    const { counters, dispatcher, requiresHandshake } = this.#deps;
+    const { counters, requiresHandshake, dispatcher } = this.#deps;
     let isStart = true;
     while (!this.#isEnding) {
-      const length = await this.#conn.read(this.#lines.space());
+      const space = this.#lines.space();
+      if (this.#lines.isStarved) return this.#starved();
+      const length = await this.#conn.read(space);
       if (length === null) return undefined;
-      this.#lastActiveMs = this.#deps.now();
+      this.#readMs = this.#deps.now();
       counters.received_bytes_total += length;
       this.#lines.commit(length);
       if (isStart && requiresHandshake) return refuseCleartext(dispatcher);
       const foreign = isStart ? foreignProtocol(this.#lines.peek()) : undefined;
-      if (foreign !== undefined) {
-        if (foreign === "HTTP") counters.connections_http_total++;
-        else counters.connections_tls_total++;
-        return dispatcher.refuse(
-          RPC_INVALID_REQUEST,
-          `${foreign} is not spoken here: send one JSON-RPC 2.0 object per line`,
-        );
-      }
-      isStart &&= this.#lines.pendingBytes < HTTP_SNIFF_BYTES;
-      for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
+      if (foreign !== undefined) return this.#foreign(foreign);
+      isStart &&= this.#lines.pendingBytes < SNIFF_BYTES;
+      while (!this.#isEnding) {
+        const state = await this.#serve();
+        if (state === "too long") return this.#oversized();
+        if (state === "done") break;
         isStart = false;
-        if (line.length > this.#deps.lineBytesMax) return this.#oversized();
-        this.#take(line);
         if (this.#isFull) await this.#untilRoom();
-        if (this.#isEnding) return undefined;
       }
-      if (this.#lines.isOversized) return this.#oversized();
     }
     return undefined;
+  }
+
+  /** Waits for a turn and uses it. */
+  async #serve(): Promise<"more" | "done" | "too long"> {
+    const { turns } = this.#deps;
+    let state: "more" | "done" | "too long" | undefined;
+    let wake: (() => void) | undefined;
+    turns.enter(() => {
+      state = "done";
+      this.#writer.collect(() => state = this.#useTurn());
+      wake?.();
+    }, turns.isBusy && isUrgent(this.#lines.peek()));
+    // Most turns are used at once, and then there is nothing to wait for.
+    if (state === undefined) await new Promise<void>((resolve) => wake = resolve);
+    return state ?? "done";
+  }
+
+  #useTurn(): "more" | "done" | "too long" {
+    for (let lines = 0; lines < TURN_LINES_MAX; lines++) {
+      if (this.#isClosed || this.#isEnding) return "done";
+      if (this.#isFull) return "more";
+      const line = this.#lines.next();
+      if (line === undefined) return this.#lines.isOversized ? "too long" : "done";
+      if (line.length > this.#deps.lineBytesMax) return "too long";
+      this.#take(line);
+    }
+    return "more";
+  }
+
+  #foreign(protocol: "HTTP" | "TLS"): string {
+    const { counters, dispatcher } = this.#deps;
+    if (protocol === "HTTP") counters.connections_http_total++;
+    else counters.connections_tls_total++;
+    return dispatcher.refuse(
+      RPC_INVALID_REQUEST,
+      `${protocol} is not spoken here: send one JSON-RPC 2.0 object per line`,
+    );
   }
 
   #oversized(): string {
@@ -177,6 +243,15 @@ export class LineConnection implements RpcLink {
     return this.#deps.dispatcher.refuse(
       RPC_INVALID_REQUEST,
       `Line too long: must be at most ${this.#deps.lineBytesMax} bytes`,
+    );
+  }
+
+  #starved(): string {
+    this.#deps.counters.connections_starved_total++;
+    return this.#deps.dispatcher.refuse(
+      RPC_OVERLOADED,
+      "Too much unread input: the lines of all connections together fill the room there is",
+      { code: "backpressure", retry_after_ms: RETRY_AFTER_MS },
     );
   }
 
@@ -188,9 +263,16 @@ export class LineConnection implements RpcLink {
     }
     const reply = this.#deps.dispatcher.dispatch(line, this);
     if (reply === undefined) return;
-    this.#queued++;
-    if (typeof reply === "string") this.#reply(reply);
-    else reply.then((text) => this.#reply(text));
+    if (typeof reply === "string") {
+      this.#writer.push(reply, true);
+      return;
+    }
+    this.#unanswered++;
+    reply.then((text) => {
+      this.#unanswered--;
+      if (text !== undefined) this.#writer.push(text, true);
+      else this.#onRoom();
+    });
   }
 
   #takeLastLine(): void {
@@ -198,63 +280,24 @@ export class LineConnection implements RpcLink {
     if (rest.length > 0) this.#take(rest);
   }
 
-  #reply(text: string | undefined): void {
-    if (text === undefined) {
-      this.#queued--;
-      this.#afterWrite();
-    } else if (this.#isClosed) {
-      this.#queued--;
-      this.#deps.counters.replies_dropped_total++;
-    } else {
-      this.#outReplies++;
-      this.#push(text);
-    }
-  }
-
-  /** Lines pushed in one turn go out in one write. */
-  #push(line: string): void {
-    this.#out.push(line);
-    this.#outBytes += line.length + 1;
-    if (this.#isWriting) return;
-    this.#isWriting = true;
-    queueMicrotask(() => void this.#writeAll());
-  }
-
-  async #writeAll(): Promise<void> {
-    try {
-      while (this.#out.length > 0 && !this.#isClosed) {
-        const bytes = ENCODER.encode(`${this.#out.join("\n")}\n`);
-        const [replies, size] = [this.#outReplies, this.#outBytes];
-        this.#out = [];
-        this.#outReplies = 0;
-        let offset = 0;
-        while (offset < bytes.length) {
-          const written = await this.#conn.write(bytes.subarray(offset));
-          offset += written;
-          this.#deps.counters.sent_bytes_total += written;
-          this.#lastActiveMs = this.#deps.now();
-        }
-        this.#outBytes -= size;
-        this.#queued -= replies;
-        this.#wake?.();
-        this.#tellRoom();
-      }
-    } catch (error) {
-      if (!this.#isClosed && !isGone(error)) this.#deps.counters.connections_failed_total++;
-      this.close();
-    } finally {
-      this.#isWriting = false;
-      this.#afterWrite();
-    }
-  }
-
-  #afterWrite(): void {
+  #onRoom(): void {
     this.#wake?.();
-    if (this.#isEnding && this.#queued === 0 && !this.#isWriting) this.close();
+    this.#tellRoom();
+    if (this.#isEnding && this.#isDone) this.close();
+  }
+
+  /** Requests whose replies are not written. */
+  get #queued(): number {
+    return this.#unanswered + this.#writer.repliesWaiting;
+  }
+
+  get #isDone(): boolean {
+    return this.#unanswered === 0 && !this.#writer.isWriting;
   }
 
   get #isFull(): boolean {
-    return this.#queued >= QUEUED_REQUESTS_MAX || this.#outBytes >= QUEUED_BYTES_MAX;
+    return this.#queued >= QUEUED_REQUESTS_MAX || this.running.size >= QUEUED_REQUESTS_MAX ||
+      this.#writer.bytesWaiting >= QUEUED_BYTES_MAX;
   }
 
   async #untilRoom(): Promise<void> {
@@ -262,12 +305,12 @@ export class LineConnection implements RpcLink {
   }
 
   async #untilWritten(): Promise<void> {
-    while ((this.#queued > 0 || this.#isWriting) && !this.#isClosed) await this.#nextWake();
+    while (!this.#isDone && !this.#isClosed) await this.#nextWake();
   }
 
   /** A client that sends no more may still wait for replies; of one that is gone all calls end. */
   #lookForPeer(): void {
-    if (this.#isClosed || (this.#queued === 0 && !this.#isWriting)) return;
+    if (this.#isClosed || this.#isDone) return;
     if (this.#isPeerGone()) this.close();
     else this.#cancelLook = this.#deps.after(GONE_LOOK_MS, () => this.#lookForPeer());
   }
@@ -282,8 +325,7 @@ export class LineConnection implements RpcLink {
    * reset the connection and take the line with it.
    */
   async #refuse(line: string): Promise<void> {
-    this.#queued++;
-    this.#reply(line);
+    this.#writer.push(line, true);
     await this.#untilWritten();
     if (this.#isClosed) return;
     await this.#conn.closeWrite();
@@ -306,6 +348,15 @@ export class LineConnection implements RpcLink {
 function isBlank(line: Uint8Array): boolean {
   for (const byte of line) if (byte !== 0x20 && byte !== 0x09) return false;
   return true;
+}
+
+/**
+ * True for one short line that asks about health. It is only looked for where somebody has to wait, and what
+ * it says is checked like any other line's.
+ */
+function isUrgent(input: Uint8Array): boolean {
+  if (input.length > URGENT_BYTES_MAX || input[input.length - 1] !== NEWLINE) return false;
+  return LATIN1.decode(input).includes('"health.');
 }
 
 /** Errors that only say that the client has left. */

@@ -8,9 +8,27 @@ import { ERROR_FACES } from "../base/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import type { ControlCounters } from "./counters.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { CONNECTIONS_MAX, IDLE_MS, LINE_BYTES_MAX, RETRY_AFTER_MS } from "./limits.ts";
+import { ByteBudget } from "./byte_budget.ts";
+import {
+  ACCEPTS_PER_TURN,
+  CONNECTIONS_MAX,
+  CROWD_CONNECTIONS_MIN,
+  IDLE_MS,
+  LINE_BYTES_MAX,
+  OWN_INPUT_BYTES_MAX,
+  OWN_OUTPUT_BYTES_MAX,
+  RETRY_AFTER_MS,
+  STALLED_MS,
+  STRANGER_SHARE,
+  STRANGERS_INPUT_BYTES_MAX,
+  STRANGERS_OUTPUT_BYTES_MAX,
+} from "./limits.ts";
 import { LineConnection, type LineConnectionDeps } from "./line_connection.ts";
 import { isTrustedUid, type PeerCredentials } from "./peer_credentials.ts";
+import { Turns } from "./turns.ts";
+
+/** Pause between two looks at who holds replies up. */
+const RELIEF_MS = 1000;
 
 /** Pause after an accept that failed, for example for want of descriptors. */
 const ACCEPT_RETRY_MS = 50;
@@ -22,6 +40,17 @@ export interface LineServerLimits {
   readonly connectionsMax?: number;
   /** Silence in milliseconds after which a connection is closed. */
   readonly idleMs?: number;
+  /** Unread input, and unwritten output, of all strangers together in bytes. */
+  readonly strangersInputBytesMax?: number;
+  readonly strangersOutputBytesMax?: number;
+}
+
+/** What the connections of one kind of client share. */
+interface Share {
+  readonly input: ByteBudget;
+  readonly output: ByteBudget;
+  readonly connectionsMax: number;
+  count: number;
 }
 
 /** What {@linkcode LineServer} needs. */
@@ -47,21 +76,39 @@ export interface ServeOptions {
 export class LineServer {
   readonly #deps: LineServerDeps;
   readonly #connectionDeps: LineConnectionDeps;
-  readonly #connectionsMax: number;
+  /** The node's own user, and everybody else: neither can take what is the other's. */
+  readonly #own: Share;
+  readonly #strangers: Share;
   readonly #idleMs: number;
+  readonly #turns: Turns;
   readonly #connections = new Map<LineConnection, Promise<void>>();
   readonly #loops: Promise<void>[] = [];
   #cancelSweep: (() => void) | undefined;
+  #cancelRelief: () => void = () => {};
   #isStopping = false;
 
   constructor(deps: LineServerDeps) {
     this.#deps = deps;
     const { dispatcher, counters, clock, limits = {} } = deps;
-    this.#connectionsMax = limits.connectionsMax ?? CONNECTIONS_MAX;
+    const connectionsMax = limits.connectionsMax ?? CONNECTIONS_MAX;
+    this.#own = {
+      input: new ByteBudget(OWN_INPUT_BYTES_MAX),
+      output: new ByteBudget(OWN_OUTPUT_BYTES_MAX),
+      connectionsMax,
+      count: 0,
+    };
+    this.#strangers = {
+      input: new ByteBudget(limits.strangersInputBytesMax ?? STRANGERS_INPUT_BYTES_MAX),
+      output: new ByteBudget(limits.strangersOutputBytesMax ?? STRANGERS_OUTPUT_BYTES_MAX),
+      connectionsMax: Math.ceil(connectionsMax * STRANGER_SHARE),
+      count: 0,
+    };
     this.#idleMs = limits.idleMs ?? IDLE_MS;
+    this.#turns = new Turns(clock, () => this.#connections.size > CROWD_CONNECTIONS_MIN);
     this.#connectionDeps = {
       dispatcher,
       counters,
+      turns: this.#turns,
       lineBytesMax: limits.lineBytesMax ?? LINE_BYTES_MAX,
       requiresHandshake: deps.requiresHandshake ?? false,
       now: () => clock.now(),
@@ -80,7 +127,10 @@ export class LineServer {
     transport: "unix" | "tcp",
     options: ServeOptions = {},
   ): void {
-    if (this.#cancelSweep === undefined) this.#planSweep();
+    if (this.#cancelSweep === undefined) {
+      this.#planSweep();
+      this.#planRelief();
+    }
     this.#loops.push(this.#acceptAll(listener, transport, options));
   }
 
@@ -92,6 +142,7 @@ export class LineServer {
     this.#isStopping = true;
     this.#cancelSweep?.();
     this.#cancelSweep = () => {};
+    this.#cancelRelief();
     for (const connection of [...this.#connections.keys()]) connection.end();
     const closeAll = () => {
       for (const connection of [...this.#connections.keys()]) connection.close();
@@ -99,6 +150,7 @@ export class LineServer {
     if (signal.aborted) closeAll();
     else signal.addEventListener("abort", closeAll, { once: true });
     await Promise.all(this.#connections.values());
+    this.#turns.stop();
     signal.removeEventListener("abort", closeAll);
     await Promise.all(this.#loops);
   }
@@ -108,7 +160,7 @@ export class LineServer {
     transport: "unix" | "tcp",
     options: ServeOptions,
   ): Promise<void> {
-    while (!this.#isStopping) {
+    for (let accepted = 1; !this.#isStopping; accepted++) {
       let conn: Deno.Conn;
       try {
         conn = await listener.accept();
@@ -120,6 +172,10 @@ export class LineServer {
         continue;
       }
       this.#admit(conn, transport, options);
+      // A full queue of connections is accepted without the loop going on in between.
+      if (accepted % ACCEPTS_PER_TURN === 0) {
+        await new Promise<void>((resolve) => this.#deps.clock.soon(resolve));
+      }
     }
   }
 
@@ -149,7 +205,10 @@ export class LineServer {
       refuse();
       return;
     }
-    if (this.#connections.size >= this.#connectionsMax) {
+    const share = isTrusted ? this.#own : this.#strangers;
+    const isFull = this.#connections.size >= this.#own.connectionsMax ||
+      share.count >= share.connectionsMax;
+    if (isFull) {
       counters.connections_refused_limit_total++;
       this.#turnAway(conn, refuse);
       return;
@@ -157,13 +216,15 @@ export class LineServer {
     // Replies are small and written whole: waiting to join them would only cost time.
     if (isTcp(conn)) conn.setNoDelay(true);
     const isPeerGone = () => identity?.isGone() ?? false;
-    const peer = { transport, isTrusted, isPeerGone };
+    const peer = { transport, isTrusted, isPeerGone, input: share.input, output: share.output };
     const connection = new LineConnection(this.#connectionDeps, conn, peer);
     counters.connections_active++;
+    share.count++;
     this.#connections.set(
       connection,
       connection.run().finally(() => {
         counters.connections_active--;
+        share.count--;
         identity?.release();
         this.#connections.delete(connection);
       }),
@@ -174,7 +235,7 @@ export class LineServer {
   #turnAway(conn: Deno.Conn, close: () => void): void {
     const line = this.#deps.dispatcher.refuse(
       ERROR_FACES.limit.rpc,
-      `Too many connections: ${this.#connectionsMax} are open`,
+      `Too many connections: ${this.#connections.size} are open`,
       { code: "limit", retry_after_ms: RETRY_AFTER_MS },
     );
     conn.write(new TextEncoder().encode(`${line}\n`)).catch(() => {
@@ -193,6 +254,23 @@ export class LineServer {
       }
       if (!this.#isStopping) this.#planSweep();
     });
+  }
+
+  /** Room that replies take up is had back from whoever does not read them. */
+  #planRelief(): void {
+    this.#cancelRelief = this.#deps.clock.after(RELIEF_MS, () => {
+      if (this.#own.output.isSpent || this.#strangers.output.isSpent) this.#closeStalled();
+      if (!this.#isStopping) this.#planRelief();
+    });
+  }
+
+  #closeStalled(): void {
+    const nowMs = this.#deps.clock.now();
+    for (const connection of [...this.#connections.keys()]) {
+      if (!connection.isOverloaded || connection.stalledMs(nowMs) < STALLED_MS) continue;
+      this.#deps.counters.connections_stalled_total++;
+      connection.close();
+    }
   }
 }
 

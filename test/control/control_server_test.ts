@@ -1,6 +1,7 @@
 import { deepStrictEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { type Clock, NetError } from "../../src/base/mod.ts";
-import { connectControl } from "../../src/control/mod.ts";
+import * as v from "valibot";
+import { connectControl, defineMethod } from "../../src/control/mod.ts";
 import { type Harness, RawClient, startHarness } from "./harness.ts";
 
 const liveness = (id: number | string) =>
@@ -125,6 +126,122 @@ Deno.test("V16: control server stops reading at 256 queued requests and drops no
   harness.gate.open();
   for (let i = 256; i < count; i++) ids.add((await client.json()).id);
   equal(ids.size, count);
+});
+
+Deno.test("V16: control server stops reading while the calls of a batch run", async () => {
+  await using harness = await startHarness();
+  using client = await harness.connect();
+  const wait = (id: number) => `{"jsonrpc":"2.0","method":"test.wait","id":${id}}`;
+  const ids = Array.from({ length: 256 }, (_, id) => id);
+  await client.send(`[${ids.map(wait).join(",")}]\n${wait(256)}\n`);
+  await until(() => harness.gate.count >= 256);
+  using other = await harness.connect();
+  await other.ask(liveness(1).trim());
+  equal(harness.gate.count, 256);
+  harness.gate.open();
+  equal((await client.json()).length, 256);
+  await until(() => harness.gate.count === 1);
+});
+
+Deno.test("V16: control server bounds the replies of one batch", async () => {
+  await using harness = await startHarness();
+  using client = await harness.connect();
+  const text = "x".repeat(30_000);
+  const echo = (id: number) =>
+    `{"jsonrpc":"2.0","method":"test.echo","params":{"text":"${text}"},"id":${id}}`;
+  // Small requests whose replies are large: the list of all methods, again and again.
+  for (let i = 0; i < 60; i++) {
+    harness.table.register(defineMethod({
+      name: `test.large${i}`,
+      access: "public",
+      summary: text.slice(0, 1000),
+      isReadOnly: true,
+      params: v.object({}),
+      handle: () => ({}),
+    }));
+  }
+  const list = '{"jsonrpc":"2.0","method":"capabilities.list","id":1}';
+  await client.send(`[${Array(256).fill(list).join(",")}]\n`);
+  const line = await client.line() ?? "";
+  ok(line.length > 1024 * 1024 && line.length < 2 * 1024 * 1024, `${line.length} bytes`);
+  const replies = JSON.parse(line);
+  equal(replies.length, 256);
+  const { error } = replies.at(-1);
+  equal(error.code, -32001);
+  ok(error.data.retry_after_ms > 0 && error.data.next.includes("another batch"));
+  equal(JSON.parse(await client.ask(echo(2)) ?? "").result.text, text);
+  checkSums(harness);
+});
+
+Deno.test("V16: control server closes who takes no replies while too many wait, and serves the rest", async () => {
+  const clock = fakeClock();
+  await using harness = await startHarness({
+    clock,
+    tcp: { host: "127.0.0.1", port: 0 },
+    limits: { strangersOutputBytesMax: 100_000 },
+  });
+  const { host: hostname, port } = harness.server.tcpAddress ?? { host: "", port: 0 };
+  using deaf = await RawClient.connect({ hostname, port });
+  const list = '{"jsonrpc":"2.0","method":"capabilities.list","id":1}\n';
+  const flood = deaf.send(list.repeat(20_000)).catch(() => {});
+  using polite = await RawClient.connect({ hostname, port });
+  let reply = { error: { code: 0 } };
+  while (reply.error?.code !== -32001) {
+    reply = JSON.parse(await polite.ask(list.trim()) ?? "");
+  }
+  ok((await polite.ask(liveness(1).trim()))?.includes("healthy"), "health under overload");
+  using own = await harness.connect();
+  ok((await own.ask(list.trim()))?.includes("methods"), "the node's own user is not affected");
+  for (let i = 0; i < 7; i++) clock.advance(1000);
+  await until(() => harness.server.counters.connections_stalled_total === 1);
+  await flood;
+  ok((await polite.ask(list.trim()))?.includes("methods"));
+  await until(() => harness.server.activeConnections === 2);
+  checkSums(harness);
+});
+
+Deno.test("V18: control server bounds the unread input of all strangers together", async () => {
+  await using harness = await startHarness({
+    tcp: { host: "127.0.0.1", port: 0 },
+    limits: { strangersInputBytesMax: 300_000 },
+  });
+  const { host: hostname, port } = harness.server.tcpAddress ?? { host: "", port: 0 };
+  using first = await RawClient.connect({ hostname, port });
+  using second = await RawClient.connect({ hostname, port });
+  await first.send("x".repeat(200_000));
+  await until(() => harness.server.counters.received_bytes_total === 200_000);
+  const sent = second.send("x".repeat(200_000)).catch(() => {});
+  const { error } = await second.json();
+  equal(error.code, -32001);
+  ok(error.data.retry_after_ms > 0);
+  equal(await second.line(), undefined);
+  await sent;
+  using own = await harness.connect();
+  const text = "x".repeat(400_000);
+  await own.send(`{"jsonrpc":"2.0","method":"test.echo","params":{"text":"${text}"},"id":1}\n`);
+  equal((await own.json()).result.text, text);
+  await first.send("\n");
+  equal((await first.json()).error.code, -32700);
+  equal(harness.server.counters.connections_starved_total, 1);
+});
+
+Deno.test("control server keeps room for its own user where strangers take what they may", async () => {
+  await using harness = await startHarness({
+    tcp: { host: "127.0.0.1", port: 0 },
+    limits: { connectionsMax: 4 },
+  });
+  const { host: hostname, port } = harness.server.tcpAddress ?? { host: "", port: 0 };
+  const strangers: RawClient[] = [];
+  for (let i = 0; i < 3; i++) {
+    const stranger = await RawClient.connect({ hostname, port });
+    ok((await stranger.ask(liveness(1).trim()))?.includes("healthy"));
+    strangers.push(stranger);
+  }
+  using turnedAway = await RawClient.connect({ hostname, port });
+  equal((await turnedAway.json()).error.code, -32001);
+  using own = await harness.connect();
+  ok((await own.ask(liveness(1).trim()))?.includes("healthy"));
+  for (const stranger of strangers) stranger[Symbol.dispose]();
 });
 
 Deno.test("control server turns connections over the limit away with -32001", async () => {
