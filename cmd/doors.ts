@@ -3,7 +3,7 @@
  * nothing and tests can put their own in place.
  */
 import type { Environment, NodeConfig } from "../src/config/mod.ts";
-import type { HealthState, ServiceManager } from "../src/kernel/mod.ts";
+import type { AdoptedSockets, HealthState, ServiceManager } from "../src/kernel/mod.ts";
 import type { Log } from "../src/observe/mod.ts";
 import type { Hangup } from "./hangup.ts";
 import type { OwnProcess } from "./self_command.ts";
@@ -143,7 +143,7 @@ export interface Doors {
   /** Builds a node with its control surface, without starting it. */
   createNode(
     config: NodeConfig,
-    deps: { readonly log: Log; readonly env: Environment },
+    deps: { readonly log: Log; readonly env: Environment; readonly sockets: AdoptedSockets },
   ): Promise<NodeHandle>;
   /** Verifies or repairs the logs in a folder that no node runs on. */
   checkLogs(folder: string, options: CheckLogsOptions): Promise<void>;

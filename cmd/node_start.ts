@@ -14,6 +14,7 @@ import {
   readTicketText,
   readUpTo,
   withDataDir,
+  withOpened,
 } from "../src/config/mod.ts";
 import { createLog, type Log, type LogLevel } from "../src/observe/mod.ts";
 import type { ServiceManager } from "../src/kernel/mod.ts";
@@ -157,7 +158,15 @@ async function runForeground(
   ];
   const manager = await doors.openManager(io.env, log);
   try {
-    node = await doors.createNode(config, { log, env: io.env });
+    const sockets = await manager.adopt();
+    node = await doors.createNode(
+      withOpened(config, {
+        socketPath: sockets.control?.path,
+        tcp: sockets.port?.address,
+        http: sockets.http?.address,
+      }),
+      { log, env: io.env, sockets },
+    );
     report(node, manager, () => stopReason);
     await startWithin(node, timeoutMs);
     isReady = true;

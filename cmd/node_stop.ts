@@ -4,11 +4,14 @@ import { NetError, pause } from "../src/base/mod.ts";
 import { connectNode } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
-import { recordOf } from "./format.ts";
+import { numberOf, recordOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
 /** A node drains for at most 5 s; a little more covers the rest of its stop. */
 const STOP_MS = 15_000;
+
+/** Behind the last answer a process has little to do; it may also be one of another machine's numbers. */
+const EXIT_MS = 3_000;
 
 /** Pause between two looks whether the node is gone. */
 const POLL_MS = 50;
@@ -34,11 +37,37 @@ export const nodeStopCommand = buildCommand<SharedFlags, [], NetContext>({
       } finally {
         await node.close();
       }
-      await untilGone(this, flags, signal);
+      const pid = numberOf(result.pid);
+      const isKept = result.socket_kept === true;
+      // A connection to a socket that is kept would start the next node.
+      if (!isKept) await untilGone(this, flags, signal);
+      if (pid !== undefined) await untilEnded(pid, isKept ? STOP_MS : EXIT_MS, signal);
       output.result("node.stop", { ...result, status: "stopped" }, () => "node stopped");
+      if (isKept) {
+        output.note(
+          "its service manager still listens, and starts a node for the next who connects",
+        );
+      }
     }, { timeoutMs: STOP_MS });
   },
 });
+
+/** Waits until a process of this machine has ended; where that cannot be seen it has. */
+async function untilEnded(pid: number, limitMs: number, signal: AbortSignal): Promise<void> {
+  for (let waitedMs = 0; isRunning(pid) && waitedMs < limitMs; waitedMs += POLL_MS) {
+    await pause(POLL_MS, signal);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    // Behind the name in brackets comes the state; Z has ended, and only its parent has not looked yet.
+    return stat.charAt(stat.lastIndexOf(")") + 2) !== "Z";
+  } catch {
+    return false;
+  }
+}
 
 function isConnectionLoss(error: NetError): boolean {
   return error.code === "unreachable" || error.code === "not_running" || error.code === "network";

@@ -29,7 +29,10 @@ export function systemDoors(): Doors {
       const { createControlledNode } = await import("../src/control/node/mod.ts");
       if (config.http === undefined) return createControlledNode(config, deps);
       const { nodeGateway } = await import("../src/gateway/mod.ts");
-      return createControlledNode(config, { ...deps, gateway: nodeGateway(deps) });
+      return createControlledNode(config, {
+        ...deps,
+        gateway: nodeGateway({ log: deps.log, listener: deps.sockets.http }),
+      });
     },
     checkLogs: async (folder, { onChecked, ...options }) => {
       const { checkLogFolders } = await import("../src/services/mod.ts");

@@ -88,6 +88,8 @@ export interface ControlService extends Service {
   readonly socketPath: string | undefined;
   /** `ip:port`, or `undefined` without TCP. */
   readonly tcpAddress: string | undefined;
+  /** True when a service manager goes on listening there when the node ends. */
+  readonly isSocketKept?: boolean;
 }
 
 /** Makes the control surface of a node. */
@@ -349,6 +351,11 @@ export class Node {
   /** True when the mesh runs, not only the storage. */
   get hasMesh(): boolean {
     return this.#meshServices !== undefined;
+  }
+
+  /** True when a service manager goes on listening at the control socket when the node ends. */
+  get isSocketKept(): boolean {
+    return this.#control?.isSocketKept ?? false;
   }
 
   /** Aborted when the node begins to stop, for what goes on until then. */

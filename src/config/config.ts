@@ -34,7 +34,7 @@ import {
   identityPath,
 } from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
-import { type HttpSettings, readHttpSettings } from "./http_settings.ts";
+import { checkHttpWrite, type HttpSettings, readHttpSettings } from "./http_settings.ts";
 import { type BlobSettings, readBlobSettings } from "./blob_settings.ts";
 import { type LogSettings, readLogSettings } from "./log_settings.ts";
 import { readStoreSettings, type StoreSettings } from "./store_settings.ts";
@@ -246,6 +246,53 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
 /** The same configuration with another data folder; for the way down to RAM. */
 export function withDataDir(config: NodeConfig, dataDir: string | undefined): NodeConfig {
   return Object.freeze({ ...config, dataDir });
+}
+
+/** Where sockets listen that a service manager opened. */
+export interface OpenedAddresses {
+  readonly socketPath?: string;
+  readonly tcp?: SocketAddress;
+  readonly http?: SocketAddress;
+}
+
+/**
+ * The same configuration with the addresses of sockets that are open already.
+ *
+ * @throws NetError `usage` when it names another address for one of them, or anonymous writes where others come.
+ */
+export function withOpened(config: NodeConfig, opened: OpenedAddresses): NodeConfig {
+  const { socketPath, tcp, http } = opened;
+  const refuse = (flag: string, wanted: string, given: string) => {
+    throw new NetError(
+      "usage",
+      `Cannot use ${flag} ${wanted}: the service manager opened ${given}`,
+      {
+        next: `leave ${flag} out, or change the socket unit`,
+      },
+    );
+  };
+  const { socketPath: wantedPath } = config;
+  if (socketPath !== undefined && wantedPath !== undefined && wantedPath !== socketPath) {
+    refuse("--socket", wantedPath, socketPath);
+  }
+  for (
+    const [flag, wanted, given] of [["--port", config.tcp, tcp], [
+      "--http",
+      config.http,
+      http,
+    ]] as const
+  ) {
+    if (given === undefined || wanted === undefined || wanted.port === 0) continue;
+    const [wantedText, givenText] = [formatSocketAddress(wanted), formatSocketAddress(given)];
+    if (wantedText !== givenText) refuse(flag, wantedText, givenText);
+  }
+  if (http !== undefined) checkHttpWrite(config.httpWrite, http, "usage");
+  return Object.freeze({
+    ...config,
+    socketPath: socketPath ?? wantedPath,
+    tcp: tcp ?? config.tcp,
+    http: http ?? config.http,
+  });
 }
 
 /** What the transport takes, which refuses the rest. */

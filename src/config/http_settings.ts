@@ -25,14 +25,32 @@ export function readHttpSettings(layers: Layers): HttpSettings {
   );
   const httpWrite = layers.read("httpWrite", parseWrite, "must be token, loopback or off") ??
     "token";
-  if (httpWrite === "loopback" && http !== undefined && !isLoopback(http.host)) {
-    throw new NetError(
+  if (http !== undefined) {
+    checkHttpWrite(
+      httpWrite,
+      http,
       layers.origins.httpWrite === "flag" ? "usage" : "config_invalid",
-      `Cannot serve HTTP on ${http.host}: without the secret only this machine may write`,
-      { next: "leave --http-write out, or give --http 127.0.0.1:PORT" },
     );
   }
   return { http, httpWrite };
+}
+
+/**
+ * Refuses writes that anybody may do where others than this machine come.
+ *
+ * @throws NetError with `code`.
+ */
+export function checkHttpWrite(
+  httpWrite: HttpSettings["httpWrite"],
+  http: SocketAddress,
+  code: "usage" | "config_invalid",
+): void {
+  if (httpWrite !== "loopback" || isLoopback(http.host)) return;
+  throw new NetError(
+    code,
+    `Cannot serve HTTP on ${http.host}: without the secret only this machine may write`,
+    { next: "leave --http-write out, or give --http 127.0.0.1:PORT" },
+  );
 }
 
 /** A port alone is one of this machine: who wants others to come says so. */

@@ -6,14 +6,19 @@
  */
 import { type Clock, NetError, systemClock } from "../base/mod.ts";
 import type { DrainPart } from "../kernel/mod.ts";
+import type { AdoptedTcp, AdoptedUnix, StreamListener } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import { type ControlCounters, createControlCounters } from "./counters.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { STOP_DRAIN_MS } from "./limits.ts";
 import { LineServer, type LineServerLimits } from "./line_server.ts";
 import type { MethodTable } from "./method.ts";
-import { openPeerCredentials, type PeerCredentials } from "./peer_credentials.ts";
-import { claimSocket, type SocketClaim } from "./socket_claim.ts";
+import {
+  openDescriptorCredentials,
+  openPeerCredentials,
+  type PeerCredentials,
+} from "./peer_credentials.ts";
+import { adoptSocket, claimSocket, type SocketClaim } from "./socket_claim.ts";
 import { prepareSocketPlace, socketMode, type SocketPlaceOptions } from "./socket_path.ts";
 
 /** Capabilities whose socket names lead to a node (`validation.md` 8). */
@@ -27,6 +32,12 @@ export interface ControlSocketOptions extends SocketPlaceOptions {
   readonly linksPlainName?: boolean;
 }
 
+/** Sockets that a service manager opened for the surface; each takes the place of one it would bind. */
+export interface ControlSockets {
+  readonly control?: AdoptedUnix;
+  readonly port?: AdoptedTcp;
+}
+
 /** What {@linkcode createControlServer} needs. */
 export interface ControlServerDeps {
   readonly table: MethodTable;
@@ -36,6 +47,8 @@ export interface ControlServerDeps {
   readonly socket: ControlSocketOptions | undefined;
   /** Address of JSON-RPC lines over TCP; `undefined` for none. */
   readonly tcp: { readonly host: string; readonly port: number } | undefined;
+  /** Sockets that are open already; they are used whatever the two above say. */
+  readonly adopted?: ControlSockets;
   readonly limits?: LineServerLimits;
   /** True to refuse clear text with "BTSP handshake required". */
   readonly requiresHandshake?: boolean;
@@ -81,7 +94,7 @@ class Server implements ControlServer {
   readonly #lines: LineServer;
   #claim: SocketClaim | undefined;
   #credentials: PeerCredentials | undefined;
-  #tcp: Deno.TcpListener | undefined;
+  #tcp: StreamListener | undefined;
   #tcpAddress: { readonly host: string; readonly port: number } | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -123,8 +136,11 @@ class Server implements ControlServer {
     if (this.#stopping !== undefined) throw new TypeError("Cannot start: server was stopped");
     try {
       // TCP first: when the port is taken, no socket file has been touched.
-      if (this.#deps.tcp !== undefined) this.#listenTcp(this.#deps.tcp);
-      if (this.#deps.socket !== undefined) await this.#listenUnix(this.#deps.socket);
+      const { tcp, socket, adopted = {} } = this.#deps;
+      if (adopted.port !== undefined) this.#adoptTcp(adopted.port);
+      else if (tcp !== undefined) this.#listenTcp(tcp);
+      if (adopted.control !== undefined) await this.#adoptUnix(adopted.control, socket);
+      else if (socket !== undefined) await this.#listenUnix(socket);
     } catch (error) {
       this.#closeListeners();
       throw error;
@@ -182,9 +198,8 @@ class Server implements ControlServer {
     for (const warning of warnings) log.warn("control_socket_place", { reason: warning });
     const mode = socketMode(options.env);
     this.#claim = await claimSocket(place, {
+      ...this.#namesBeside(options),
       mode,
-      domains: options.domains ?? CAPABILITY_DOMAINS,
-      linksPlainName: (options.linksPlainName ?? true) && this.#deps.requiresHandshake !== true,
       log,
     });
     this.#credentials = openPeerCredentials(place.path);
@@ -195,10 +210,38 @@ class Server implements ControlServer {
     });
   }
 
+  async #adoptUnix(control: AdoptedUnix, options?: ControlSocketOptions): Promise<void> {
+    this.#claim = await adoptSocket({
+      listener: control,
+      path: control.path,
+      family: options?.family,
+    }, { ...this.#namesBeside(options), log: this.#deps.log });
+    this.#credentials = openDescriptorCredentials();
+    const { mode } = Deno.statSync(control.path);
+    this.#lines.serve(control, "unix", {
+      credentials: this.#credentials,
+      allowsForeign: ((mode ?? 0) & 0o077) !== 0,
+    });
+  }
+
+  #namesBeside(options?: ControlSocketOptions) {
+    return {
+      domains: options?.domains ?? CAPABILITY_DOMAINS,
+      linksPlainName: (options?.linksPlainName ?? true) && this.#deps.requiresHandshake !== true,
+    };
+  }
+
+  #adoptTcp(port: AdoptedTcp): void {
+    this.#tcp = port;
+    this.#tcpAddress = port.address;
+  }
+
   #listenTcp(address: { readonly host: string; readonly port: number }): void {
     const { host, port } = address;
     try {
-      this.#tcp = Deno.listen({ transport: "tcp", hostname: host, port });
+      const listener = Deno.listen({ transport: "tcp", hostname: host, port });
+      this.#tcp = listener;
+      this.#tcpAddress = { host: listener.addr.hostname, port: listener.addr.port };
     } catch (error) {
       const isInUse = error instanceof Deno.errors.AddrInUse;
       const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
@@ -209,7 +252,6 @@ class Server implements ControlServer {
         { cause: error, next: "choose another port with --port, or 0 for any free one" },
       );
     }
-    this.#tcpAddress = { host: this.#tcp.addr.hostname, port: this.#tcp.addr.port };
   }
 
   #closeListeners(): void {

@@ -5,6 +5,7 @@
  * It stops reading while too many requests or bytes wait for the client, so a client that does not
  * read costs a bounded amount of memory. Accepting and limits over all connections are the server's.
  */
+import type { StreamSocket } from "../kernel/mod.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { ControlCounters } from "./counters.ts";
 import { type Dispatcher, refuseCleartext, type RpcLink, type RunningCall } from "./dispatcher.ts";
@@ -63,7 +64,7 @@ export class LineConnection implements RpcLink {
   readonly isTrusted: boolean;
   readonly running: Set<RunningCall> = new Set();
   readonly #deps: LineConnectionDeps;
-  readonly #conn: Deno.Conn;
+  readonly #conn: StreamSocket;
   readonly #isPeerGone: () => boolean;
   readonly #output: ByteBudget;
   readonly #lines: LineBuffer;
@@ -79,7 +80,7 @@ export class LineConnection implements RpcLink {
   /** Ends the look whether the client is still there. */
   #cancelLook: () => void = () => {};
 
-  constructor(deps: LineConnectionDeps, conn: Deno.Conn, peer: LinePeer) {
+  constructor(deps: LineConnectionDeps, conn: StreamSocket, peer: LinePeer) {
     this.#deps = deps;
     this.#conn = conn;
     this.transport = peer.transport;

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../base/mod.ts";
 import { ERROR_FACES } from "../base/mod.ts";
+import type { StreamListener, StreamSocket } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import type { ControlCounters } from "./counters.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -67,7 +68,7 @@ export interface LineServerDeps {
 /** How a listener's connections are told apart. */
 export interface ServeOptions {
   /** Finds out the user behind a unix connection. */
-  readonly credentials?: PeerCredentials;
+  readonly credentials?: Pick<PeerCredentials, "identify">;
   /** True when other users may connect and call public methods; else they are turned away. */
   readonly allowsForeign?: boolean;
 }
@@ -123,7 +124,7 @@ export class LineServer {
 
   /** Accepts from `listener` until it is closed. */
   serve(
-    listener: Deno.Listener,
+    listener: StreamListener,
     transport: "unix" | "tcp",
     options: ServeOptions = {},
   ): void {
@@ -156,12 +157,12 @@ export class LineServer {
   }
 
   async #acceptAll(
-    listener: Deno.Listener,
+    listener: StreamListener,
     transport: "unix" | "tcp",
     options: ServeOptions,
   ): Promise<void> {
     for (let accepted = 1; !this.#isStopping; accepted++) {
-      let conn: Deno.Conn;
+      let conn: StreamSocket;
       try {
         conn = await listener.accept();
       } catch (error) {
@@ -179,11 +180,11 @@ export class LineServer {
     }
   }
 
-  #admit(conn: Deno.Conn, transport: "unix" | "tcp", options: ServeOptions): void {
+  #admit(conn: StreamSocket, transport: "unix" | "tcp", options: ServeOptions): void {
     const { counters } = this.#deps;
     counters.connections_total++;
     let isTrusted = transport === "unix";
-    const identity = options.credentials?.identifyNewest();
+    const identity = options.credentials?.identify(conn);
     const refuse = () => {
       conn.close();
       identity?.release();
@@ -214,7 +215,7 @@ export class LineServer {
       return;
     }
     // Replies are small and written whole: waiting to join them would only cost time.
-    if (isTcp(conn)) conn.setNoDelay(true);
+    if (transport === "tcp") conn.setNoDelay?.(true);
     const isPeerGone = () => identity?.isGone() ?? false;
     const peer = { transport, isTrusted, isPeerGone, input: share.input, output: share.output };
     const connection = new LineConnection(this.#connectionDeps, conn, peer);
@@ -232,7 +233,7 @@ export class LineServer {
   }
 
   /** One small line fits an empty socket buffer, so the write is not waited for. */
-  #turnAway(conn: Deno.Conn, close: () => void): void {
+  #turnAway(conn: StreamSocket, close: () => void): void {
     const line = this.#deps.dispatcher.refuse(
       ERROR_FACES.limit.rpc,
       `Too many connections: ${this.#connections.size} are open`,
@@ -272,8 +273,4 @@ export class LineServer {
       connection.close();
     }
   }
-}
-
-function isTcp(conn: Deno.Conn): conn is Deno.TcpConn {
-  return "setNoDelay" in conn;
 }

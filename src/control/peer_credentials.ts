@@ -11,6 +11,8 @@
  * of folder (0700) and socket (0600) alone keep others out.
  */
 
+import type { AdoptedSocket, StreamSocket } from "../kernel/mod.ts";
+
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_COOKIE = 57;
@@ -24,6 +26,9 @@ const SOCKADDR_BYTES = 110;
 
 /** Descriptors looked at; the kernel hands out the lowest free one, so a new one is never far. */
 const DESCRIPTORS_MAX = 65_536;
+
+/** A user that is neither root nor ourselves. */
+const NOBODY = -1;
 
 /** This many descriptors in a row that are no open sockets end the search. */
 const GAP_MAX = 512;
@@ -43,10 +48,10 @@ export interface PeerIdentity {
 /** Identities of accepted connections. */
 export interface PeerCredentials {
   /**
-   * Who opened the connection accepted last; `undefined` when it was not found. Call it once right
-   * after each accept, before the next.
+   * Who opened `conn`, which must be the connection accepted last; `undefined` when it was not found. Call it once
+   * right after each accept, before the next.
    */
-  identifyNewest(): PeerIdentity | undefined;
+  identify(conn: StreamSocket): PeerIdentity | undefined;
   /** Releases the library. */
   close(): void;
 }
@@ -128,7 +133,7 @@ export function openPeerCredentials(path: string): PeerCredentials | undefined {
   };
   findNew(); // The listener itself has our address too.
   return {
-    identifyNewest() {
+    identify() {
       const found = findNew();
       // The strictest of the candidates decides: somebody else wins over root and ourselves.
       const newest = found.find(({ uid }) => !isTrustedUid(uid)) ?? found[0];
@@ -140,6 +145,45 @@ export function openPeerCredentials(path: string): PeerCredentials | undefined {
         // Of several candidates nobody knows which one it is.
         isGone: () => found.length === 1 && held.has(descriptor) && hasHungUp(descriptor),
         release: () => void held.delete(descriptor),
+      };
+    },
+    close: () => libc.close(),
+  };
+}
+
+/**
+ * The check for connections whose descriptors are known, as those of a socket that a service manager opened.
+ *
+ * Several of these may be accepted in one turn, so none is searched for: one without a descriptor is nobody's.
+ */
+export function openDescriptorCredentials(): PeerCredentials {
+  const libc = openLibc();
+  const credentials = new Int32Array(3);
+  const credentialBytes = new Uint8Array(credentials.buffer);
+  const length = new Uint32Array(1);
+  const lengthBytes = new Uint8Array(length.buffer);
+  const request = new Uint8Array(POLLFD_BYTES);
+  const requestView = new DataView(request.buffer);
+  const uidOf = (descriptor: number): number => {
+    length[0] = credentialBytes.length;
+    const { getsockopt } = libc.symbols;
+    const status = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, credentialBytes, lengthBytes);
+    return status === 0 ? credentials[1] ?? NOBODY : NOBODY;
+  };
+  return {
+    identify(conn) {
+      const descriptor = (conn as Partial<AdoptedSocket>).descriptor;
+      let isHeld = descriptor !== undefined;
+      return {
+        uid: descriptor === undefined ? NOBODY : uidOf(descriptor),
+        isGone: () => {
+          if (!isHeld || descriptor === undefined) return false;
+          requestView.setInt32(0, descriptor, true);
+          requestView.setInt32(4, 0, true);
+          libc.symbols.poll(request, 1n, 0);
+          return (requestView.getInt16(REVENTS_OFFSET, true) & (POLLERR | POLLHUP)) !== 0;
+        },
+        release: () => void (isHeld = false),
       };
     },
     close: () => libc.close(),

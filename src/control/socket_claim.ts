@@ -6,9 +6,10 @@
  * the same moment are told apart by moving a stale file aside first and probing it once more there.
  */
 import { NetError } from "../base/mod.ts";
+import type { StreamListener } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import { LinkSet, sweepLeftovers } from "./socket_links.ts";
-import { pidPath, type SocketPlace } from "./socket_path.ts";
+import { MEMBER, pidPath, socketName, type SocketPlace } from "./socket_path.ts";
 import { isSocketLive } from "./socket_probe.ts";
 
 /** Options of {@linkcode claimSocket}. */
@@ -25,7 +26,7 @@ export interface ClaimSocketOptions {
 /** A bound socket with its names. */
 export interface SocketClaim {
   readonly path: string;
-  readonly listener: Deno.UnixListener;
+  readonly listener: StreamListener;
   /** Links made, for the log. */
   readonly links: readonly string[];
   /** Stops listening and removes the names that are still ours. Idempotent. */
@@ -66,6 +67,40 @@ export async function claimSocket(
       next: "choose a writable folder with --socket",
     });
   }
+  return { path, listener, links: links.names, release };
+}
+
+/** A socket that somebody else bound, to be named as ours are. */
+export interface BoundSocket {
+  readonly listener: StreamListener;
+  /** Its absolute path. */
+  readonly path: string;
+  readonly family: string | undefined;
+}
+
+/**
+ * Puts the names of ours beside a socket that a service manager bound and keeps: pid file and links. The socket
+ * itself stays when they are given back. A folder that is only the manager's to write to is no failure.
+ */
+export async function adoptSocket(
+  { listener, path, family }: BoundSocket,
+  options: Omit<ClaimSocketOptions, "mode">,
+): Promise<SocketClaim> {
+  const directory = path.slice(0, path.lastIndexOf("/")) || "/";
+  const isExact = path !== `${directory === "/" ? "" : directory}/${socketName(MEMBER, family)}`;
+  const place = { directory, path, family, isExact, isShared: false, requires: undefined };
+  const links = new LinkSet(place, options.log);
+  if (!tryOr(() => writePidFile(pidPath(path)))) {
+    options.log.warn("pid_file_failed", { path: pidPath(path) });
+  } else if (!isExact) await links.make(options.domains, options.linksPlainName);
+  let isReleased = false;
+  const release = (): void => {
+    if (isReleased) return;
+    isReleased = true;
+    links.remove();
+    removePidFile(pidPath(path));
+    listener.close();
+  };
   return { path, listener, links: links.names, release };
 }
 

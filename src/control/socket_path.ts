@@ -11,7 +11,8 @@ import { SOCKET_PATH_BYTES_MAX } from "./limits.ts";
 /** Folder of all members' sockets below a runtime folder. */
 const FOLDER = "biomeos";
 
-const MEMBER = "net";
+/** Name of this member. */
+export const MEMBER = "net";
 
 /** One place where a socket may lie. */
 export interface SocketPlace {

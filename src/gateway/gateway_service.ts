@@ -4,7 +4,7 @@
  * Further surfaces are further routes: `GatewayDeps.routes` takes them.
  */
 import { formatSocketAddress, systemClock, systemRandom } from "../base/mod.ts";
-import type { ServiceHealth } from "../kernel/mod.ts";
+import type { AdoptedTcp, ServiceHealth } from "../kernel/mod.ts";
 import type { GatewayFactory, GatewayService, Node } from "../node.ts";
 import type { Log } from "../observe/mod.ts";
 import { createGatewayApp } from "./app.ts";
@@ -22,6 +22,8 @@ import { isLoopback } from "./web_guard.ts";
 /** What the gateway needs beside the node. */
 export interface GatewayDeps {
   readonly log: Log;
+  /** A socket that a service manager opened for it; it takes the place of the configured address. */
+  readonly listener?: AdoptedTcp;
   /** Further routes. */
   readonly routes?: (node: Node) => readonly GatewayRoute[];
 }
@@ -100,7 +102,10 @@ class Gateway implements GatewayService {
       const { bytes_in_total, bytes_out_total } = server.counters;
       return { ...counters.snapshot(), bytes_in_total, bytes_out_total };
     }, { isSpecified: true });
-    this.#httpAddress = formatSocketAddress(server.listen(config.http));
+    const { listener } = this.#deps;
+    if (listener !== undefined) server.serveListener(listener);
+    const address = listener?.address ?? server.listen(config.http);
+    this.#httpAddress = formatSocketAddress(address);
     log.info("http_started", { http: this.#httpAddress, write: config.httpWrite });
     if (!isLocal) {
       log.warn("http_open", {

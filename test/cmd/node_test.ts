@@ -221,3 +221,20 @@ Deno.test("identity show works with and without a node", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("node stop does not wake the next node at a socket that is kept", async () => {
+  let connections = 0;
+  const { code, stderr } = await runInMemory(["node", "stop"], {
+    doors: {
+      connect: () => {
+        connections++;
+        // No process has a number as large as this.
+        const answer = { status: "stopping", pid: 2 ** 31 - 1, socket_kept: true };
+        return Promise.resolve({ call: () => Promise.resolve(answer), close: () => {} });
+      },
+    },
+  });
+  assert.equal(code, 0);
+  assert.equal(connections, 1);
+  assert.match(stderr, /its service manager still listens/);
+});

@@ -6,6 +6,7 @@ import {
   loadNodeConfig,
   type NodeConfig,
   withDataDir,
+  withOpened,
 } from "../../src/config/mod.ts";
 
 const HOME: Environment = { HOME: "/home/ada" };
@@ -207,4 +208,27 @@ Deno.test("loadNodeConfig() reads how long chunks stay and how often they are co
   for (const blobGc of ["0s", "10ms", "25h", "soon"]) {
     assert.throws(() => load({ blobGc }), /must be a duration from 1s to 24h, or never/);
   }
+});
+
+Deno.test("withOpened() takes addresses of open sockets and refuses others", () => {
+  const opened = {
+    socketPath: "/run/net.sock",
+    tcp: { host: "127.0.0.1", port: 9900 },
+    http: { host: "::", port: 80 },
+  };
+  const open = (flags: Layer) => withOpened(load(flags), opened);
+  const agreeing: Layer[] = [{}, { port: "9900", socket: "/run/net.sock" }, { http: "[::]:0" }];
+  for (const flags of agreeing) {
+    const { socketPath, tcp, http } = open(flags);
+    assert.deepEqual({ socketPath, tcp, http }, opened);
+  }
+  const others: Layer[] = [{ port: "1" }, { listen: "[::1]:9900" }, { socket: "/x" }, {
+    http: "80",
+  }];
+  for (const flags of others) {
+    fails("usage", /: the service manager opened /, () => open(flags));
+  }
+  fails("usage", /without the secret only this machine/, () => open({ httpWrite: "loopback" }));
+  const { socketPath, tcp } = withOpened(load({ port: "7" }), {});
+  assert.deepEqual([socketPath, tcp], [undefined, { host: "127.0.0.1", port: 7 }]);
 });

@@ -22,7 +22,7 @@ import { blobTreeMethods } from "./blob_tree_methods.ts";
 import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
 import { channelMethods } from "./channel_methods.ts";
-import { createControlServer } from "../control_server.ts";
+import { type ControlSockets, createControlServer } from "../control_server.ts";
 import { registerHealthMethods } from "../health.ts";
 import { type Method, MethodTable } from "../method.ts";
 import { dbMethods } from "./db_methods.ts";
@@ -39,6 +39,8 @@ import { toolMethods } from "./tool_methods.ts";
 export interface NodeControlDeps {
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Sockets that a service manager opened for the node. */
+  readonly sockets?: ControlSockets;
   /** For nodes that serve HTTP. */
   readonly gateway?: GatewayFactory;
 }
@@ -53,7 +55,7 @@ export function createControlledNode(config: NodeConfig, deps: NodeControlDeps):
 }
 
 /** Makes the control surface of a node. */
-export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
+export function nodeControl({ log, env, sockets }: NodeControlDeps): ControlFactory {
   return (node) => {
     const { config } = node;
     const table = new MethodTable();
@@ -62,6 +64,7 @@ export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
       log,
       socket: { env, socketPath: config.socketPath, family: config.family },
       tcp: config.tcp,
+      adopted: sockets,
     });
     table.register(...allMethods(node));
     registerHealthMethods(table, {
@@ -74,6 +77,7 @@ export function nodeControl({ log, env }: NodeControlDeps): ControlFactory {
     node.metrics.register("control", () => ({ ...server.counters }));
     return {
       name: "control",
+      isSocketKept: sockets?.control !== undefined,
       get socketPath() {
         return server.socketPath;
       },

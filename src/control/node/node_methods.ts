@@ -74,7 +74,7 @@ export function nodeMethods(node: Node): readonly Method[] {
       params: NOTHING,
       handle: () => {
         node.stopSoon("asked over the control socket");
-        return { status: "stopping", pid: Deno.pid };
+        return { status: "stopping", pid: Deno.pid, socket_kept: node.isSocketKept };
       },
     }),
     defineMethod({

@@ -6,6 +6,7 @@
  * with `serveConnection`.
  */
 import { type Clock, NetError, type SocketAddress } from "../../base/mod.ts";
+import type { StreamListener, StreamSocket } from "../../kernel/mod.ts";
 import {
   HttpConnection,
   type HttpConnectionDeps,
@@ -33,7 +34,7 @@ export class HttpServer {
   readonly #connectionDeps: HttpConnectionDeps;
   readonly #connectionsMax: number;
   readonly #connections = new Map<HttpConnection, Promise<void>>();
-  #listener: Deno.TcpListener | undefined;
+  #listener: StreamListener | undefined;
   #accepting: Promise<void> | undefined;
   #cancelSweep = () => {};
   #stopping: Promise<void> | undefined;
@@ -51,24 +52,30 @@ export class HttpServer {
    * @throws NetError `address_in_use`, `network`.
    */
   listen({ host, port }: SocketAddress): SocketAddress {
-    if (this.#listener !== undefined || this.#stopping !== undefined) {
-      throw new TypeError("Cannot listen: the server was started before");
-    }
-    const listener = this.#listener = bind(host, port);
-    this.#planSweep();
-    this.#accepting = this.#acceptAll(listener);
+    const listener = bind(host, port);
+    this.serveListener(listener);
     return { host: listener.addr.hostname, port: listener.addr.port };
   }
 
+  /** Serves what `listener` accepts, until the server stops; it is closed then. */
+  serveListener(listener: StreamListener): void {
+    if (this.#listener !== undefined || this.#stopping !== undefined) {
+      throw new TypeError("Cannot listen: the server was started before");
+    }
+    this.#listener = listener;
+    this.#planSweep();
+    this.#accepting = this.#acceptAll(listener);
+  }
+
   /** Serves a connection that somebody else accepted, with what was read of it before. */
-  serveConnection(conn: Deno.Conn, ahead?: Uint8Array): void {
+  serveConnection(conn: StreamSocket, ahead?: Uint8Array): void {
     this.counters.connections_total++;
     if (this.#stopping !== undefined || !this.#makeRoom()) {
       this.counters.connections_refused_total++;
       conn.close();
       return;
     }
-    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    conn.setNoDelay?.(true);
     const remoteHost = conn.remoteAddr.transport === "tcp" ? conn.remoteAddr.hostname : "";
     const connection = new HttpConnection(this.#connectionDeps, conn, remoteHost, ahead);
     this.counters.connections_active++;
@@ -102,7 +109,7 @@ export class HttpServer {
     }
   }
 
-  async #acceptAll(listener: Deno.TcpListener): Promise<void> {
+  async #acceptAll(listener: StreamListener): Promise<void> {
     for (;;) {
       try {
         this.serveConnection(await listener.accept());

@@ -1,6 +1,7 @@
 /** The service manager of this process, as the program sees it: what it passed on, and a reporter to it. */
 import { type Clock, systemClock } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
+import { type AdoptedSockets, adoptSockets } from "./adopted_sockets.ts";
 import { type ManagerVariables, type PassedSocket, readManagerEnvironment } from "./environment.ts";
 import { type NotifySocket, openNotifySocket } from "./notify_socket.ts";
 import { ManagerReporter, type ReportedNode } from "./reporter.ts";
@@ -20,6 +21,12 @@ export interface ServiceManagerDeps {
 export interface ServiceManager {
   /** Sockets that were opened for this process. */
   readonly sockets: readonly PassedSocket[];
+  /**
+   * Takes the sockets over; call it once.
+   *
+   * @throws NetError `config_invalid` for a socket that is not for a node.
+   */
+  adopt(): Promise<AdoptedSockets>;
   /** Reports on a node until {@linkcode ServiceManager.close}. */
   follow(node: ReportedNode): void;
   /** Looks at the node at once: something has changed. */
@@ -51,6 +58,7 @@ export function openServiceManager(deps: ServiceManagerDeps): ServiceManager {
   }
   return {
     sockets,
+    adopt: () => adoptSockets(sockets),
     follow: (node) => reporter?.follow(node),
     look: () => reporter?.look(),
     stopping: (reason, limitMs) => reporter?.stopping(reason, limitMs),
