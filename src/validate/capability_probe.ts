@@ -16,25 +16,12 @@ import {
   readConsumed,
   readReadOnlyMarks,
 } from "./capability_reader.ts";
-import {
-  type Answer,
-  askLine,
-  connectWithin,
-  type ProbeTarget,
-  readAnswer,
-  requestLine,
-} from "./probe.ts";
-import { isLinkFailure, type ProbeLink } from "./probe_link.ts";
+import type { ProbeTarget } from "./probe.ts";
+import { Caller } from "./probe_caller.ts";
 import { printable } from "./verdict.ts";
 
 /** Methods of one list that are tried. */
 const TRIED_MAX = 512;
-
-/** Replies to earlier requests that are passed over while one is waited for. */
-const STALE_MAX = 8;
-
-/** Ids start above those that a member might always answer with. */
-const ID_START = 1000;
 
 /** Read-only by their name, unless the list says otherwise. */
 const SAFE_NAME =
@@ -78,7 +65,7 @@ export async function probeCapabilities(
   budget: Budget,
   facts: CapabilityProbeFacts,
 ): Promise<CapabilityReport> {
-  await using caller = new Caller(target, budget);
+  using caller = new Caller(target, budget);
   let answer = await caller.call("capabilities.list", {});
   if (answer.kind === "error") answer = await caller.call("capability.list", {});
   const list = answer.kind === "result" ? answer.result : undefined;
@@ -139,58 +126,4 @@ async function refusesBadCalls(caller: Caller): Promise<boolean> {
   if (missing.kind !== "error" || missing.code !== -32601) return false;
   const present = await caller.call("health.liveness", HARMLESS_PARAMS);
   return present.kind === "error" && (present.code === -32602 || present.code === -32600);
-}
-
-/** Calls over one connection, opened anew when the member has closed or confused it. */
-class Caller implements AsyncDisposable {
-  readonly #target: ProbeTarget;
-  readonly #budget: Budget;
-  #link: ProbeLink | undefined;
-  /** Id of the first request on the connection. */
-  #firstId = 0;
-  #lastId = ID_START;
-
-  constructor(target: ProbeTarget, budget: Budget) {
-    this.#target = target;
-    this.#budget = budget;
-  }
-
-  async call(method: string, params: unknown): Promise<Answer> {
-    if (this.#budget.remainingMs === 0) return { kind: "none", reason: "no time was left" };
-    if (this.#link === undefined) {
-      const link = await connectWithin(this.#target, this.#budget);
-      if (isLinkFailure(link)) return { kind: "none", reason: link.message };
-      this.#link = link;
-      this.#firstId = this.#lastId + 1;
-    }
-    const id = ++this.#lastId;
-    const answer = await this.#ask(this.#link, requestLine(method, id, params), id);
-    // Whatever else comes on a connection that mixes ids up could not be told apart.
-    if (answer.kind === "none" || answer.id !== id) this.#close();
-    return answer;
-  }
-
-  /** A second reply to an earlier request is not the answer to this one. */
-  async #ask(link: ProbeLink, text: string, id: number): Promise<Answer> {
-    let line = await askLine(link, text, this.#target, this.#budget);
-    for (let stale = 0; stale < STALE_MAX && !isLinkFailure(line); stale++) {
-      const answer = readAnswer(line);
-      const isStale = answer.kind !== "none" && typeof answer.id === "number" &&
-        answer.id >= this.#firstId && answer.id < id;
-      if (!isStale) return answer;
-      const timeoutMs = Math.min(this.#target.replyTimeoutMs, this.#budget.remainingMs);
-      line = await link.readLine(timeoutMs);
-    }
-    return isLinkFailure(line) ? { kind: "none", reason: line.message } : readAnswer(line);
-  }
-
-  #close(): void {
-    this.#link?.close();
-    this.#link = undefined;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#close();
-    return Promise.resolve();
-  }
 }

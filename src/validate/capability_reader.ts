@@ -4,7 +4,7 @@
  * Pure. A list is a stranger's: entries of the wrong type are passed over, and no more than a bounded
  * number is kept.
  */
-import { asRecord, printable } from "./verdict.ts";
+import { asRecord, shownName } from "./verdict.ts";
 
 /** Names of one list that are looked at. */
 export const CAPABILITIES_MAX = 4096;
@@ -161,7 +161,7 @@ function* levelTwoGaps(facts: CapabilityFacts, reading: CapabilityReading): Gene
     typeof version === "string";
   if (!hasEnvelope) yield "the list is not an envelope of primal, version and methods";
   if (
-    facts.primal !== undefined && typeof primal === "string" && printable(primal) !== facts.primal
+    facts.primal !== undefined && typeof primal === "string" && shownName(primal) !== facts.primal
   ) {
     yield "the list names another primal than the health methods";
   }

@@ -39,8 +39,8 @@ export interface ProbeLink {
   send(text: string, timeoutMs: number): Promise<boolean>;
   /** The next line. */
   readLine(timeoutMs: number): Promise<Uint8Array<ArrayBuffer> | LinkFailure>;
-  /** True when no byte comes for so long and the connection stays open. */
-  isQuiet(durationMs: number): Promise<boolean>;
+  /** What comes within so long, besides the lines that were read. */
+  listen(durationMs: number): Promise<"nothing" | "bytes" | "end">;
   close(): void;
 }
 
@@ -96,24 +96,27 @@ class Link implements ProbeLink {
   async readLine(timeoutMs: number): Promise<Uint8Array<ArrayBuffer> | LinkFailure> {
     const { lineBytesMax, isKeepingBlankLines } = this.#options;
     const endMs = performance.now() + timeoutMs;
+    let blankLines = 0;
     while (true) {
       const line = this.#lines.next();
       if (line !== undefined && line.length === 0 && !isKeepingBlankLines) {
+        blankLines += 1;
         // A flood of empty lines never waits, so the timer alone would not end it.
-        if (performance.now() > endMs) return this.#late(timeoutMs);
+        if (performance.now() > endMs) return this.#late(timeoutMs, blankLines);
         continue;
       }
       if (line !== undefined) return line.length > lineBytesMax ? this.#oversized() : line.slice();
       if (this.#lines.isOversized) return this.#oversized();
       const length = await this.#read(endMs - performance.now());
-      if (length === LATE) return this.#late(timeoutMs);
+      if (length === LATE) return this.#late(timeoutMs, blankLines);
       if (length === null) return this.#ended();
     }
   }
 
-  async isQuiet(durationMs: number): Promise<boolean> {
-    if (this.#lines.pendingBytes > 0) return false;
-    return await this.#read(durationMs) === LATE;
+  async listen(durationMs: number): Promise<"nothing" | "bytes" | "end"> {
+    if (this.#lines.pendingBytes > 0) return "bytes";
+    const length = await this.#read(durationMs);
+    return length === LATE ? "nothing" : length === null ? "end" : "bytes";
   }
 
   close(): void {
@@ -132,21 +135,27 @@ class Link implements ProbeLink {
     return length;
   }
 
-  #late(timeoutMs: number): LinkFailure {
+  #late(timeoutMs: number, blankLines: number): LinkFailure {
     const pending = this.#lines.pendingBytes;
-    const what = pending === 0 ? "no reply" : `${pending} bytes without a newline`;
-    return {
-      outcome: "response_timeout",
-      message: `${what} within ${Math.round(timeoutMs)} ms`,
-    };
+    const what = blankLines > 0
+      ? "nothing but empty lines"
+      : pending === 0
+      ? "no reply"
+      : `${pending} bytes without a newline`;
+    return { outcome: "response_timeout", message: `${what} within ${Math.round(timeoutMs)} ms` };
   }
 
   #ended(): LinkFailure {
+    const length = this.#lines.pendingBytes;
+    if (length === 0) return { outcome: "closed", message: "closed without a reply" };
     const rest = this.#lines.takeRest().slice();
-    const message = rest.length === 0
-      ? "closed without a reply"
-      : `closed after ${rest.length} bytes of a line`;
-    return { outcome: "closed", message, rest };
+    // An alert of TLS 1.0 to 1.3 starts like this, whatever it says.
+    const hint = rest[0] === 0x15 && rest[1] === 3 ? ", which look like TLS" : "";
+    return {
+      outcome: "closed",
+      message: `closed after ${length} bytes of a line${hint}`,
+      rest,
+    };
   }
 
   #oversized(): LinkFailure {

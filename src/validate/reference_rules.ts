@@ -57,7 +57,7 @@ export function judgeFailureByReference(
     case "response_timeout":
       return failedVerdict(outcome, "response timeout");
     case "closed":
-      return rest !== undefined && rest.length > 0
+      return rest !== undefined
         ? judgeByReference(method, rest)
         : failedVerdict(outcome, "connection closed without response");
     case "connect_failed":

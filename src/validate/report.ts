@@ -5,6 +5,9 @@ import { type HealthMethod, type MethodVerdict, printable, type RuleSet } from "
 
 const RULE = "━".repeat(54);
 
+/** Names of one list in the text; the document has all of them. */
+const NAMES_SHOWN_MAX = 12;
+
 /** Result of one health method. */
 export interface IpcMethodResult extends MethodVerdict {
   readonly method: HealthMethod;
@@ -98,7 +101,7 @@ export function renderIpcReport(report: IpcReport, options: RenderIpcReportOptio
     const { level, methods, notCallable, unverified, reasons } = report.capabilities;
     lines.push(`  • capabilities: level ${level}, ${methods.length} methods`);
     for (const reason of reasons) lines.push(`    ${paint(33, "!")} ${reason}`);
-    if (notCallable.length > 0) lines.push(`    → not callable: ${notCallable.join(", ")}`);
+    if (notCallable.length > 0) lines.push(`    → not callable: ${someOf(notCallable)}`);
     if (unverified.length > 0) {
       lines.push(`    ${paint(33, "!")} not verified: ${unverified.length} methods`);
     }
@@ -107,6 +110,13 @@ export function renderIpcReport(report: IpcReport, options: RenderIpcReportOptio
   const result = report.compliant ? paint(32, "COMPLIANT") : paint(31, "NON-COMPLIANT");
   lines.push(`Result: ${result}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** The first few names; a stranger's list may be long. */
+function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN_MAX).join(", ");
+  const more = names.length - NAMES_SHOWN_MAX;
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
 /** Exit code of a finished run: 0 or 1. */

@@ -98,13 +98,14 @@ async function checkPipelining(link: ProbeLink, target: ProbeTarget, budget: Bud
 
 /** No byte before a request, one line for it, no byte after. */
 async function checkOneReply(link: ProbeLink, target: ProbeTarget, budget: Budget) {
-  if (!await link.isQuiet(Math.min(QUIET_MS, budget.remainingMs))) {
-    return "bytes, or the end of the connection, come before any request";
-  }
+  const before = await listen(link, budget);
+  if (before === "bytes") return "bytes come before any request";
+  if (before === "end") return "the connection is closed before any request";
   const answer = await ask(link, requestLine("health.liveness", 1), target, budget);
   if (answer.kind === "none") return answer.reason;
-  const isQuiet = await link.isQuiet(Math.min(QUIET_MS, budget.remainingMs));
-  return isQuiet ? undefined : "more bytes, or the end of the connection, follow the reply";
+  const after = await listen(link, budget);
+  if (after === "bytes") return "more bytes follow the reply";
+  return after === "end" ? "the connection is closed after the reply" : undefined;
 }
 
 async function checkUnknownMethod(link: ProbeLink, target: ProbeTarget, budget: Budget) {
@@ -125,8 +126,9 @@ async function checkGarbageLine(link: ProbeLink, target: ProbeTarget, budget: Bu
 /** What follows must answer the request after the notification, not the notification. */
 async function checkNotification(link: ProbeLink, target: ProbeTarget, budget: Budget) {
   await link.send('{"jsonrpc":"2.0","method":"health.liveness"}\n', budget.remainingMs);
-  const isQuiet = await link.isQuiet(Math.min(QUIET_MS, budget.remainingMs));
-  if (!isQuiet) return "a notification must not be answered";
+  const after = await listen(link, budget);
+  if (after === "bytes") return "a notification must not be answered";
+  if (after === "end") return "the connection does not survive a notification";
   const answer = await ask(link, requestLine("health.liveness", 7), target, budget);
   if (answer.kind === "none") return answer.reason;
   return answer.id === 7 ? undefined : "a notification must not be answered";
@@ -140,8 +142,15 @@ async function checkBatch(link: ProbeLink, target: ProbeTarget, budget: Budget) 
   if (!Array.isArray(replies) || replies.length !== 2) {
     return "a batch of two must give an array of two";
   }
-  const ids = new Set(replies.map((reply: unknown) => asRecord(reply)?.id));
-  return ids.has(1) && ids.has(2) ? undefined : "the replies to a batch lack its ids";
+  const answered = replies.map(asRecord).filter((reply) =>
+    reply?.jsonrpc === "2.0" && Object.hasOwn(reply, "result")
+  );
+  const ids = new Set(answered.map((reply) => reply?.id));
+  return ids.has(1) && ids.has(2) ? undefined : "a batch lacks a result for one of its ids";
+}
+
+function listen(link: ProbeLink, budget: Budget) {
+  return link.listen(Math.min(QUIET_MS, budget.remainingMs));
 }
 
 function describe(answer: { readonly kind: string; readonly code?: number; reason?: string }) {

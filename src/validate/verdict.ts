@@ -49,8 +49,11 @@ export interface MethodVerdict {
   readonly version: string | undefined;
 }
 
-/** Longest text of a server that is shown. */
+/** Longest text of a member that is shown. */
 const SHOWN_LENGTH_MAX = 200;
+
+/** Longest name or version of a member that is shown, so that a sentence about it fits. */
+const NAME_LENGTH_MAX = 64;
 
 /** A failing verdict. */
 export function failedVerdict(
@@ -140,7 +143,16 @@ export function asRecord(value: unknown): Readonly<Record<string, unknown>> | un
 
 /** Text of a stranger made safe for a terminal: no control characters, not endless. */
 export function printable(text: string): string {
-  const short = text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text;
+  return cleaned(text, SHOWN_LENGTH_MAX);
+}
+
+/** A name or version as it is shown and compared. */
+export function shownName(text: string): string {
+  return cleaned(text, NAME_LENGTH_MAX);
+}
+
+function cleaned(text: string, lengthMax: number): string {
+  const short = text.length > lengthMax ? `${text.slice(0, lengthMax)}…` : text;
   return short.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
 }
 
@@ -200,7 +212,9 @@ function judgeLiveness(result: Readonly<Record<string, unknown>>): MethodVerdict
 }
 
 function judgeState(result: Readonly<Record<string, unknown>>): MethodVerdict {
-  const missing = ["status", "version", "primal"].filter((key) => typeof result[key] !== "string");
+  const missing = ["status", "version", "primal"].filter((key) =>
+    typeof result[key] !== "string" || result[key] === ""
+  );
   if (missing.length === 0) return passedVerdict(result);
   const names = missing.map((key) => `"${key}"`).join(", ");
   return failedVerdict("bad_result", `result lacks ${names} as text`, { missing });
@@ -217,8 +231,8 @@ export function passedVerdict(result: Readonly<Record<string, unknown>>): Method
     missing: [],
     warnings: [],
     healthy: isHealthy(result),
-    primal: typeof primal === "string" ? printable(primal) : undefined,
-    version: typeof version === "string" ? printable(version) : undefined,
+    primal: typeof primal === "string" ? shownName(primal) : undefined,
+    version: typeof version === "string" ? shownName(version) : undefined,
   };
 }
 

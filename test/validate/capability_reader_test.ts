@@ -1,7 +1,11 @@
 import { deepStrictEqual, equal, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { gradeCapabilities, readCapabilities, validateIpc } from "../../src/validate/mod.ts";
-import { goodScript, startFakeMember } from "./fake_member.ts";
+import {
+  gradeCapabilities,
+  readAdvertised,
+  readCapabilities,
+  readConsumed,
+} from "../../src/validate/mod.ts";
 
 const METHODS = ["health.check", "health.liveness", "storage.put"];
 
@@ -78,62 +82,25 @@ Deno.test("gradeCapabilities() gives levels 0 to 3", () => {
   equal(level({ list: full }), 3);
 });
 
-Deno.test("validateIpc() tries what is listed without executing anything", async () => {
+Deno.test("readAdvertised() joins all forms, readConsumed() what is needed of others", () => {
   const list = {
-    primal: "fake",
-    version: "1.0",
-    methods: ["health.liveness", "health.drain", "disk.wipe", "gone.away", "blob.list"],
-    method_info: [{ name: "blob.list", read_only: false }],
+    methods: ["a.b", "c.d"],
+    provided_capabilities: [{ type: "storage", methods: ["put"] }, { type: 3, methods: ["x"] }],
+    capabilities: ["crypto.keys", "a.b"],
+    consumed_capabilities: ["crypto", { type: "storage" }, { name: "mesh.send" }, 7, "crypto"],
   };
-  const params = new Map<string, unknown>();
-  const good = goodScript({
-    "capabilities.list": `{"jsonrpc":"2.0","result":${JSON.stringify(list)},"id":@}`,
-    ...Object.fromEntries(
-      ["health.drain", "disk.wipe", "blob.list"].map((name) => [
-        name,
-        '{"jsonrpc":"2.0","error":{"code":-32602,"message":"bad params"},"id":@}',
-      ]),
-    ),
-  });
-  await using member = await startFakeMember((exchange) => {
-    params.set(exchange.method ?? "", exchange.params);
-    return good(exchange);
-  });
-  const report = await validateIpc(member.path, { capabilities: true, deadlineMs: 3000 });
-  deepStrictEqual(report.capabilities?.notCallable, ["gone.away"]);
-  deepStrictEqual(report.capabilities?.unverified, []);
-  equal(report.capabilities?.level, 1);
-  for (const method of ["health.drain", "disk.wipe", "blob.list", "gone.away"]) {
-    equal(params.get(method), "probe", method);
-  }
-  deepStrictEqual(params.get("health.liveness"), {});
+  deepStrictEqual(readAdvertised(list), ["a.b", "c.d", "storage.put", "crypto.keys"]);
+  deepStrictEqual(readConsumed(list), ["crypto", "storage", "mesh.send"]);
+  deepStrictEqual([readAdvertised(7), readConsumed({ consumed_capabilities: {} })], [[], []]);
 });
 
-Deno.test("validateIpc() leaves methods unverified where parameters are looked at first", async () => {
-  const list = { primal: "fake", version: "1.0", methods: ["health.check", "disk.wipe"] };
-  const good = goodScript({
-    "capabilities.list": `{"jsonrpc":"2.0","result":${JSON.stringify(list)},"id":@}`,
-  });
-  await using member = await startFakeMember((exchange) =>
-    typeof exchange.params === "string"
-      ? `{"jsonrpc":"2.0","error":{"code":-32602,"message":"params"},"id":${exchange.id}}`
-      : good(exchange)
-  );
-  const report = await validateIpc(member.path, { capabilities: true, deadlineMs: 3000 });
-  deepStrictEqual(report.capabilities?.unverified, ["disk.wipe"]);
-  ok(!member.asked.includes("disk.wipe"));
-  equal(report.capabilities?.level, 2);
-});
-
-Deno.test("validateIpc() calls nothing unknown where bad parameters are not refused", async () => {
-  const methods = ["health.check", "disk.wipe", "gone.away"];
-  const list = { primal: "fake", version: "1.0", methods };
-  const good = goodScript({
-    "capabilities.list": `{"jsonrpc":"2.0","result":${JSON.stringify(list)},"id":@}`,
-    "health.liveness": '{"jsonrpc":"2.0","result":{"status":"healthy"},"id":@}',
-  });
-  await using member = await startFakeMember(good);
-  const report = await validateIpc(member.path, { capabilities: true, deadlineMs: 3000 });
-  deepStrictEqual(report.capabilities?.unverified, ["disk.wipe", "gone.away"]);
-  ok(!member.asked.includes("disk.wipe"));
+Deno.test("readCapabilities() makes no more out of a list than is in it", () => {
+  // One long group name before each of many methods would be megabytes of names.
+  const type = "x".repeat(100_000);
+  const methods = Array.from({ length: 10_000 }, (_, index) => `m${index}`);
+  equal(readCapabilities({ provided_capabilities: [{ type, methods }] })?.methods.length, 0);
+  const mappings = Object.fromEntries(methods.map((name) => [name, {}]));
+  equal(readCapabilities({ semantic_mappings: { [type]: mappings } })?.methods.length, 0);
+  const many = readCapabilities({ semantic_mappings: { storage: mappings } });
+  deepStrictEqual([many?.methods.length, many?.isCut], [4096, true]);
 });

@@ -30,7 +30,15 @@ Deno.test("parseEndpoint() reads every form", async () => {
   });
 });
 
-Deno.test("parseEndpoint() refuses what is none, before any connection", async () => {
+Deno.test("V26: a text that is no endpoint is refused with exit 2 before any connection", async () => {
+  const { connect } = Deno;
+  let connections = 0;
+  Object.assign(Deno, {
+    connect: (...args: Parameters<typeof connect>) => {
+      connections += 1;
+      return connect(...args);
+    },
+  });
   const texts = [
     "",
     "foo",
@@ -65,6 +73,9 @@ Deno.test("parseEndpoint() refuses what is none, before any connection", async (
       text,
     );
   }
+  await validateIpc("127.0.0.1:1", { deadlineMs: 1000 });
+  Object.assign(Deno, { connect });
+  equal(connections, 3, "only the endpoint was connected to, once for each method");
 });
 
 Deno.test("parseEndpoint() looks members up by environment, family and name", async () => {
