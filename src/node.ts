@@ -25,6 +25,7 @@ import {
 } from "./core/crypto/mod.ts";
 import {
   type DataFolder,
+  healthFamilies,
   HealthState,
   type HealthView,
   type MemberFacts,
@@ -32,7 +33,13 @@ import {
   Supervisor,
   takeDataFolder,
 } from "./kernel/mod.ts";
-import { type CounterSet, createMetricRegistry, type Log } from "./observe/mod.ts";
+import {
+  type CounterSet,
+  createMetricRegistry,
+  type Log,
+  LoopLag,
+  processFamilies,
+} from "./observe/mod.ts";
 import {
   type AdapterService,
   addAdapterService,
@@ -153,6 +160,7 @@ export class Node {
   readonly closed: Promise<void>;
   readonly #deps: NodeDeps;
   readonly #supervisor: Supervisor;
+  readonly #lag = new LoopLag(systemClock);
   readonly #close: () => void;
   readonly #stopSignal = new AbortController();
   readonly #startedAt = systemClock.now();
@@ -181,6 +189,9 @@ export class Node {
       onChange: () => this.health.look(),
     });
     this.health = new HealthState({ clock: systemClock, log: deps.log, supervisor });
+    this.metrics.registerFamilies("health", () => healthFamilies(this.healthView));
+    this.metrics.registerFamilies("process", processFamilies);
+    this.metrics.registerFamilies("loop", () => this.#lag.families());
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#close = resolve;
@@ -376,6 +387,7 @@ export class Node {
     try {
       await this.#open();
       this.health.start();
+      this.#lag.start();
       await this.#supervisor.start();
       const socketPath = this.#control?.socketPath;
       if (socketPath !== undefined) await this.#folder?.announce(socketPath);
@@ -402,6 +414,7 @@ export class Node {
       await this.#storage?.stop();
       await this.#folder?.release();
       this.health.stop();
+      this.#lag.stop();
       this.#close();
     })();
     return this.#stopping;

@@ -10,6 +10,7 @@ import type { Log } from "../observe/mod.ts";
 import { createGatewayApp } from "./app.ts";
 import { GatewayCounters } from "./gateway_counters.ts";
 import { healthRoutes } from "./health/health_routes.ts";
+import { metricsRoute } from "./health/metrics_route.ts";
 import { HttpServer } from "./http/http_server.ts";
 import { openHttpSecret } from "./http_secret.ts";
 import { createNodeObjects } from "./objects/node_objects.ts";
@@ -76,6 +77,7 @@ class Gateway implements GatewayService {
       [
         ...objectRoutes({ source, guard, counters }),
         ...healthRoutes(healthView),
+        metricsRoute({ clock: systemClock, metrics }),
         ...routes?.(this.#node) ?? [],
       ],
     );

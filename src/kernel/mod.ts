@@ -6,6 +6,7 @@ export * from "./data_folder.ts";
 export * from "./drain.ts";
 export * from "./health.ts";
 export * from "./health_documents.ts";
+export * from "./health_metrics.ts";
 export * from "./manager/mod.ts";
 export * from "./service.ts";
 export * from "./supervisor.ts";

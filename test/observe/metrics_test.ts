@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { createMetricRegistry } from "../../src/observe/mod.ts";
+import type { Clock } from "../../src/base/mod.ts";
+import { createMetricRegistry, LoopLag, processFamilies } from "../../src/observe/mod.ts";
+import { ManualClock } from "../sim/manual_clock.ts";
+import { readExposition } from "./exposition_reader.ts";
 
 Deno.test("snapshot() names areas, sorts, and reads when asked", () => {
   const registry = createMetricRegistry();
@@ -29,24 +32,101 @@ Deno.test("register() replaces an area of the same name", () => {
 
 Deno.test("toPrometheus() types totals as counters and the rest as gauges", () => {
   const registry = createMetricRegistry();
-  assert.equal(registry.toPrometheus(), "");
-  registry.register("a", () => ({ sent_total: 1, open: 2.5 }));
-  assert.equal(
-    registry.toPrometheus(),
-    "# TYPE net_a_open gauge\nnet_a_open 2.5\n# TYPE net_a_sent_total counter\nnet_a_sent_total 1\n",
-  );
+  registry.register("a", () => ({ sent_total: 1, open: 2.5, room_bytes: 3 }));
+  const read = readExposition(registry.toPrometheus());
+  assert.deepEqual([...read].map(([name, { type, help }]) => [name, type, help]), [
+    ["net_a_open", "gauge", "A open, now."],
+    ["net_a_room_bytes", "gauge", "A room in bytes, now."],
+    ["net_a_sent_total", "counter", "A sent, counted since the start."],
+    [
+      "net_metrics_read_failures_total",
+      "counter",
+      "Times that a stage could not be read for an exposition.",
+    ],
+  ]);
 });
 
-Deno.test("toPrometheus() types a name once, whatever its labels", () => {
+Deno.test("families() puts series of a name together, and sums with their counts", () => {
   const registry = createMetricRegistry();
   registry.register("a", () => ({
     'fold_applies_total{fold="x"}': 1,
-    'fold_applies_total{fold="y"}': 2,
-    "fold_applies_sum": 3,
+    'fold_apply_sum{fold="x"}': 0.5,
+    'fold_entries_total{fold="x"}': 7,
+    'fold_applies_total{fold="y",outcome="a\\nb"}': 2,
+    'fold_apply_count{fold="x"}': 3,
   }));
-  assert.equal(
-    registry.toPrometheus(),
-    "# TYPE fold_applies_sum gauge\nfold_applies_sum 3\n# TYPE fold_applies_total counter\n" +
-      'fold_applies_total{fold="x"} 1\nfold_applies_total{fold="y"} 2\n',
-  );
+  const read = readExposition(registry.toPrometheus());
+  assert.deepEqual([...read.get("fold_applies_total")?.samples ?? []], [
+    ['fold_applies_total{fold="x"}', 1],
+    ['fold_applies_total{fold="y",outcome="a\\nb"}', 2],
+  ]);
+  assert.equal(read.get("fold_apply")?.type, "summary");
+  assert.deepEqual([...read.get("fold_apply")?.samples.values() ?? []], [0.5, 3]);
+  assert.equal(read.get("fold_entries_total")?.type, "gauge", "it goes down as well");
+  readExposition(registry.toOpenMetrics(), "openmetrics");
+});
+
+Deno.test("families() tells no series twice, and no total beside its parts", () => {
+  const registry = createMetricRegistry();
+  registry.register("a", () => ({ 'dataforts_x_total{b="1"}': 1, 'dataforts_x_total{b="2"}': 2 }));
+  registry.register("b", () => ({ dataforts_x_total: 3 }));
+  registry.registerFamilies("c", () => [{
+    name: "dataforts_x_total",
+    type: "counter",
+    help: "Again.",
+    samples: [{ labels: [["b", "2"]], value: 9 }, { labels: [["b", "3"]], value: 4 }],
+  }]);
+  const read = readExposition(registry.toPrometheus());
+  assert.deepEqual([...read.get("dataforts_x_total")?.samples.values() ?? []], [1, 2, 4]);
+});
+
+Deno.test("families() leaves out what cannot be read, and counts that", () => {
+  const registry = createMetricRegistry();
+  registry.register("a", () => {
+    throw new Error("stopped");
+  });
+  registry.registerFamilies("b", () => {
+    throw new Error("stopped");
+  });
+  registry.register("c", () => ({ open: 1 }));
+  const read = readExposition(registry.toPrometheus());
+  assert.equal(read.get("net_c_open")?.samples.get("net_c_open{}"), 1);
+  const failures = read.get("net_metrics_read_failures_total");
+  assert.deepEqual([...failures?.samples.values() ?? []], [2]);
+});
+
+Deno.test("LoopLag knows the last lag and the largest of a minute", async () => {
+  const manual = new ManualClock();
+  let lateMs = 0;
+  const clock: Clock = {
+    now: () => manual.now() + lateMs,
+    wallMs: () => manual.wallMs(),
+    after: (ms, action) => manual.after(ms, action),
+    soon: (action) => manual.soon(action),
+  };
+  const lag = new LoopLag(clock);
+  lag.start();
+  lag.start();
+  await manual.advance(1_000);
+  assert.deepEqual([lag.lastMs, lag.largestMs], [0, 0]);
+  lateMs = 150;
+  await manual.advance(250);
+  assert.deepEqual([lag.lastMs, lag.largestMs], [150, 150]);
+  await manual.advance(30_000);
+  assert.deepEqual([lag.lastMs, lag.largestMs], [0, 150]);
+  await manual.advance(40_000);
+  assert.equal(lag.largestMs, 0);
+  lag.stop();
+});
+
+Deno.test("processFamilies() tells what every process is asked for", () => {
+  const registry = createMetricRegistry();
+  registry.registerFamilies("process", processFamilies);
+  const read = readExposition(registry.toPrometheus());
+  const value = (name: string) => read.get(name)?.samples.get(`${name}{}`) ?? NaN;
+  assert.ok(value("process_resident_memory_bytes") > 1_000_000);
+  assert.ok(value("process_open_fds") >= 3);
+  assert.ok(value("process_cpu_seconds_total") > 0);
+  const startMs = value("process_start_time_seconds") * 1000;
+  assert.ok(startMs > Date.now() - 3_600_000 && startMs <= Date.now());
 });

@@ -1,15 +1,22 @@
 /** Counters of calls as Prometheus reads them: text format 0.0.4, families in the order of `nrpc.md` 15. */
+import type { MetricFamily } from "../../observe/mod.ts";
 import { LATENCY_BOUNDS_SECONDS } from "./service_meter.ts";
 import type { RpcMetricsSnapshot, ServiceMetrics } from "./snapshot.ts";
 
 const NS_PER_SECOND = 1e9;
 
+/** One series of a service: what stands behind the name, a label beside the service's, the value. */
+type Series = readonly [
+  suffix: "" | "_bucket" | "_sum" | "_count",
+  label: readonly [name: string, value: string] | undefined,
+  value: number,
+];
+
 interface Family {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
-  /** Lines of one service; `label` is its label, escaped. */
-  readonly lines: (label: string, service: ServiceMetrics) => readonly string[];
+  readonly series: (service: ServiceMetrics) => readonly Series[];
 }
 
 /** Counters and gauges whose value is one field, never shown below 0. */
@@ -23,7 +30,7 @@ function single(
     name,
     type,
     help,
-    lines: (label, service) => [`${name}{${label}} ${Math.max(0, value(service))}`],
+    series: (service) => [["", undefined, Math.max(0, value(service))]],
   };
 }
 
@@ -40,14 +47,15 @@ function histogram(
     name,
     type: "histogram",
     help,
-    lines: (label, service) => {
+    series: (service) => {
       const { buckets, sumNs, count } = read(service);
       return [
-        ...buckets.map((value, index) =>
-          `${name}_bucket{${label},le="${LATENCY_BOUNDS_SECONDS[index] ?? "+Inf"}"} ${value}`
-        ),
-        `${name}_sum{${label}} ${sumNs / NS_PER_SECOND}`,
-        `${name}_count{${label}} ${count}`,
+        ...buckets.map((value, index): Series => {
+          const bound = String(LATENCY_BOUNDS_SECONDS[index] ?? "+Inf");
+          return ["_bucket", ["le", bound], value];
+        }),
+        ["_sum", undefined, sumNs / NS_PER_SECOND],
+        ["_count", undefined, count],
       ];
     },
   };
@@ -59,11 +67,11 @@ const FAMILIES: readonly Family[] = [
     name: "nrpc_errors_total",
     type: "counter",
     help: "Calls that failed, by kind.",
-    lines: (label, service) => [
-      `nrpc_errors_total{${label},kind="no_route"} ${service.errors_no_route}`,
-      `nrpc_errors_total{${label},kind="timeout"} ${service.errors_timeout}`,
-      `nrpc_errors_total{${label},kind="server"} ${service.errors_server}`,
-      `nrpc_errors_total{${label},kind="transport"} ${service.errors_transport}`,
+    series: (service) => [
+      ["", ["kind", "no_route"], service.errors_no_route],
+      ["", ["kind", "timeout"], service.errors_timeout],
+      ["", ["kind", "server"], service.errors_server],
+      ["", ["kind", "transport"], service.errors_transport],
     ],
   },
   single("nrpc_in_flight_calls", "gauge", "Calls that wait for an answer.", (s) => s.in_flight),
@@ -138,11 +146,33 @@ export function prometheusText(snapshot: RpcMetricsSnapshot): string {
     label: `service="${escapeLabel(service.service)}"`,
   }));
   const lines: string[] = [];
-  for (const { name, type, help, lines: linesOf } of FAMILIES) {
+  for (const { name, type, help, series } of FAMILIES) {
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    for (const { service, label } of services) lines.push(...linesOf(label, service));
+    for (const { service, label } of services) {
+      for (const [suffix, more, value] of series(service)) {
+        const labels = more === undefined ? label : `${label},${more[0]}="${more[1]}"`;
+        lines.push(`${name}${suffix}{${labels}} ${value}`);
+      }
+    }
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** The same as families, for an exposition that has others too; those without a service are left out. */
+export function rpcFamilies(snapshot: RpcMetricsSnapshot): readonly MetricFamily[] {
+  if (snapshot.services.length === 0) return [];
+  return FAMILIES.map(({ name, type, help, series }) => ({
+    name,
+    type,
+    help,
+    samples: snapshot.services.flatMap((service) =>
+      series(service).map(([suffix, more, value]) => ({
+        ...(suffix === "" ? {} : { suffix }),
+        labels: [["service", service.service] as const, ...(more === undefined ? [] : [more])],
+        value,
+      }))
+    ),
+  }));
 }
 
 /** Nothing in a label may end its line: readers differ on whether a lone CR does (promise 69). */

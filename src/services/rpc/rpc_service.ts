@@ -15,6 +15,7 @@ import {
   type DuplexHandler,
   type Rpc,
   type RpcClient,
+  rpcFamilies,
   RpcMetrics,
   type RpcResponses,
   type ServeHandle,
@@ -137,6 +138,7 @@ export class RpcService implements Service, Rpc {
     });
     metrics.register("rpc_link", () => this.#linkCounters());
     metrics.register("rpc", () => this.#callCounters());
+    metrics.registerFamilies("nrpc", () => rpcFamilies(this.meters.snapshot()));
     return Promise.resolve();
   }
 
