@@ -57,6 +57,7 @@ export function statusText(status: Readonly<Record<string, unknown>>): string {
         ? undefined
         : `${formatDuration(uptime * 1000)}, pid ${textOf(status.pid)}`,
     ],
+    ["phase", phaseText(status.phase)],
     ["socket", textOf(status.socket)],
     ["udp", listOf(status.udp).map(textOf).join(", ")],
     ["tcp", textOf(status.tcp)],
@@ -68,6 +69,12 @@ export function statusText(status: Readonly<Record<string, unknown>>): string {
     ["dropped", dropsText(status)],
   ]);
   return peers.length === 0 ? fields : `${fields}\n\n${peerTable(peers)}`;
+}
+
+/** What a node does that takes no work; nothing about one that serves. */
+function phaseText(phase: unknown): string | undefined {
+  const text = textOf(phase);
+  return text === "" || text === "serving" ? undefined : text;
 }
 
 /** Where objects are served; nothing without. */

@@ -64,8 +64,11 @@ import { lookupCommand } from "./lookup.ts";
 import { membersCommand } from "./members.ts";
 import { nodeConnectCommand } from "./node_connect.ts";
 import { nodeCountersCommand } from "./node_counters.ts";
+import { nodeDrainCommand } from "./node_drain.ts";
 import { nodeForgetCommand } from "./node_forget.ts";
+import { nodeHealthCommand } from "./node_health.ts";
 import { nodeHttpCommand } from "./node_http.ts";
+import { nodeMetricsCommand } from "./node_metrics.ts";
 import { nodePeersCommand } from "./node_peers.ts";
 import { nodePingCommand } from "./node_ping.ts";
 import { nodeRoutesCommand } from "./node_routes.ts";
@@ -106,9 +109,12 @@ const nodeRoutes = buildRouteMap<string, NetContext>({
   routes: bareRecord({
     start: nodeStartCommand,
     status: nodeStatusCommand,
+    health: nodeHealthCommand,
+    drain: nodeDrainCommand,
     stop: nodeStopCommand,
     ticket: nodeTicketCommand,
     http: nodeHttpCommand,
+    metrics: nodeMetricsCommand,
     peers: nodePeersCommand,
     streams: nodeStreamsCommand,
     routes: nodeRoutesCommand,

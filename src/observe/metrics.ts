@@ -136,10 +136,18 @@ function summaryOf(
   name: string,
   byName: ReadonlyMap<string, readonly MetricSample[]>,
 ): MetricFamily {
-  const samples = (["_sum", "_count"] as const).flatMap((suffix) =>
-    (byName.get(name + suffix) ?? []).map((sample) => ({ ...sample, suffix }))
-  );
+  const counts = byName.get(`${name}_count`) ?? [];
+  // What belongs to the same labels stands together.
+  const samples = (byName.get(`${name}_sum`) ?? []).flatMap((sum) => {
+    const count = counts.find(({ labels }) => isSame(labels, sum.labels));
+    if (count === undefined) return [];
+    return [{ ...sum, suffix: "_sum" as const }, { ...count, suffix: "_count" as const }];
+  });
   return { name, type: "summary", help: helpOf(name), samples };
+}
+
+function isSame(a: MetricSample["labels"], b: MetricSample["labels"]): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function typeOf(name: string): MetricType {

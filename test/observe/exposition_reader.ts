@@ -30,6 +30,7 @@ export function readExposition(
   const families = new Map<string, { type: string; help: string; samples: Map<string, number> }>();
   let helped: string | undefined;
   let current: string | undefined;
+  let groups: string[] = [];
   for (const line of lines) {
     const help = /^# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)$/.exec(line);
     if (help !== null) {
@@ -52,6 +53,7 @@ export function readExposition(
       family.type = kind;
       current = name;
       helped = undefined;
+      groups = [];
       continue;
     }
     assert.ok(!line.startsWith("#") && line !== "", `no such line: "${line}"`);
@@ -63,6 +65,11 @@ export function readExposition(
       namesOf(current, family.type, format).includes(name),
       `not of the family ${current}: ${line}`,
     );
+    const group = labels.filter((label) => !label.startsWith("le=")).toSorted().join(",");
+    if (group !== groups.at(-1)) {
+      assert.ok(!groups.includes(group), `series of the same labels apart: ${line}`);
+      groups.push(group);
+    }
     const key = `${name}{${labels.toSorted().join(",")}}`;
     assert.ok(!family.samples.has(key), `a series twice: ${line}`);
     if (family.type === "counter") assert.ok(value >= 0, `a counter below 0: ${line}`);

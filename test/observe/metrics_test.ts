@@ -53,7 +53,9 @@ Deno.test("families() puts series of a name together, and sums with their counts
     'fold_apply_sum{fold="x"}': 0.5,
     'fold_entries_total{fold="x"}': 7,
     'fold_applies_total{fold="y",outcome="a\\nb"}': 2,
+    'fold_apply_sum{fold="y"}': 0.25,
     'fold_apply_count{fold="x"}': 3,
+    'fold_apply_count{fold="y"}': 2,
   }));
   const read = readExposition(registry.toPrometheus());
   assert.deepEqual([...read.get("fold_applies_total")?.samples ?? []], [
@@ -61,7 +63,7 @@ Deno.test("families() puts series of a name together, and sums with their counts
     ['fold_applies_total{fold="y",outcome="a\\nb"}', 2],
   ]);
   assert.equal(read.get("fold_apply")?.type, "summary");
-  assert.deepEqual([...read.get("fold_apply")?.samples.values() ?? []], [0.5, 3]);
+  assert.deepEqual([...read.get("fold_apply")?.samples.values() ?? []], [0.5, 3, 0.25, 2]);
   assert.equal(read.get("fold_entries_total")?.type, "gauge", "it goes down as well");
   readExposition(registry.toOpenMetrics(), "openmetrics");
 });

@@ -2,6 +2,7 @@
 import * as v from "../../schema/mod.ts";
 import { idToHex, NetError, toHex } from "../../base/mod.ts";
 import type { Node } from "../../node.ts";
+import type { MetricFamily } from "../../observe/mod.ts";
 import { defineMethod, type Method } from "../method.ts";
 import { describeCounters } from "./counter_report.ts";
 
@@ -66,6 +67,22 @@ export function nodeMethods(node: Node): readonly Method[] {
       handle: () => describeCounters(node),
     }),
     defineMethod({
+      name: "node.metrics",
+      access: "privileged",
+      summary: "Everything that is counted, as text for Prometheus or as families",
+      isReadOnly: true,
+      answersWhileDraining: true,
+      params: v.object({
+        format: v.optional(v.picklist(["prometheus", "openmetrics", "json"]), "prometheus"),
+      }),
+      handle: ({ format }) => {
+        const { metrics } = node;
+        if (format === "prometheus") return { text: metrics.toPrometheus() };
+        if (format === "openmetrics") return { text: metrics.toOpenMetrics() };
+        return { families: describeFamilies(metrics.families()) };
+      },
+    }),
+    defineMethod({
       name: "node.stop",
       access: "privileged",
       summary: "Stop the node",
@@ -96,4 +113,18 @@ export function nodeMethods(node: Node): readonly Method[] {
       },
     }),
   ];
+}
+
+/** JSON has no infinities: those are texts, as the text formats write them. */
+function describeFamilies(families: readonly MetricFamily[]): object[] {
+  return families.map(({ name, type, help, samples }) => ({
+    name,
+    type,
+    help,
+    samples: samples.map(({ suffix, labels = [], value }) => ({
+      ...(suffix === undefined ? {} : { suffix }),
+      labels: Object.fromEntries(labels),
+      value: Number.isFinite(value) ? value : value > 0 ? "+Inf" : value < 0 ? "-Inf" : "NaN",
+    })),
+  }));
 }

@@ -1,5 +1,6 @@
 /** Counters of calls as Prometheus reads them: text format 0.0.4, families in the order of `nrpc.md` 15. */
 import type { MetricFamily } from "../../observe/mod.ts";
+import { EXPOSED_SERVICES_MAX } from "./limits.ts";
 import { LATENCY_BOUNDS_SECONDS } from "./service_meter.ts";
 import type { RpcMetricsSnapshot, ServiceMetrics } from "./snapshot.ts";
 
@@ -160,12 +161,19 @@ export function prometheusText(snapshot: RpcMetricsSnapshot): string {
 
 /** The same as families, for an exposition that has others too; those without a service are left out. */
 export function rpcFamilies(snapshot: RpcMetricsSnapshot): readonly MetricFamily[] {
-  if (snapshot.services.length === 0) return [];
-  return FAMILIES.map(({ name, type, help, series }) => ({
+  const services = busiest(snapshot.services);
+  if (services.length === 0) return [];
+  const omitted: MetricFamily = {
+    name: "net_rpc_services_omitted",
+    type: "gauge",
+    help: "Services whose counters are not shown, because others have more calls.",
+    samples: [{ value: snapshot.services.length - services.length }],
+  };
+  const families = FAMILIES.map(({ name, type, help, series }) => ({
     name,
     type,
     help,
-    samples: snapshot.services.flatMap((service) =>
+    samples: services.flatMap((service) =>
       series(service).map(([suffix, more, value]) => ({
         ...(suffix === "" ? {} : { suffix }),
         labels: [["service", service.service] as const, ...(more === undefined ? [] : [more])],
@@ -173,6 +181,15 @@ export function rpcFamilies(snapshot: RpcMetricsSnapshot): readonly MetricFamily
       }))
     ),
   }));
+  return [omitted, ...families];
+}
+
+/** Each service is some forty series: beyond the bound those with the most calls are shown. */
+function busiest(services: readonly ServiceMetrics[]): readonly ServiceMetrics[] {
+  if (services.length <= EXPOSED_SERVICES_MAX) return services;
+  const calls = (service: ServiceMetrics) =>
+    service.calls_total + service.handler_invocations_total;
+  return services.toSorted((a, b) => calls(b) - calls(a)).slice(0, EXPOSED_SERVICES_MAX);
 }
 
 /** Nothing in a label may end its line: readers differ on whether a lone CR does (promise 69). */
