@@ -32,7 +32,7 @@ export const blobAdapterAddCommand = buildCommand<AddFlags, [string], NetContext
       "read when they are needed and never kept.\n\n" +
       "EXAMPLES\n  net blob adapter add disk --folder /srv/blobs\n" +
       "  net blob adapter add cold --bucket backups --region eu-central-1 --prefix net/\n" +
-      "  net blob adapter add nas --bucket blobs --endpoint http://10.0.0.5:9000 \\\n" +
+      "  net blob adapter add nas --bucket blobs --endpoint http://192.0.2.5:9000 \\\n" +
       "    --credentials ~/.aws/credentials --profile nas",
   },
   parameters: {

@@ -24,11 +24,22 @@ export interface OwnProcess {
   replace(args: readonly string[], variables: Readonly<Record<string, string>>): void;
 }
 
-/** Command line that runs this program with `args`, program first. */
-export function selfCommand(args: readonly string[]): readonly [string, ...string[]] {
-  return Deno.build.standalone
+/** Main module of the packed executable: a file in memory (`scripts/pack.ts`). */
+const PACKED_MODULE = /^file:\/\/\/proc\/self\/fd\/\d+$/;
+
+/**
+ * Command line that runs this program with `args`, program first.
+ *
+ * @param mainModule Address of the module that was started.
+ */
+export function selfCommand(
+  args: readonly string[],
+  mainModule = Deno.mainModule,
+): readonly [string, ...string[]] {
+  // An executable that holds the program brings its own flags.
+  return Deno.build.standalone || PACKED_MODULE.test(mainModule)
     ? [Deno.execPath(), ...args]
-    : [Deno.execPath(), "run", "-A", "--unstable-net", Deno.mainModule, ...args];
+    : [Deno.execPath(), "run", "-A", "--unstable-net", mainModule, ...args];
 }
 
 /** The real process. */

@@ -19,6 +19,11 @@ Deno.test("selfCommand() runs the main module with the socket's flag", () => {
   ]);
 });
 
+Deno.test("selfCommand() runs the packed executable by its name alone", () => {
+  assert.deepEqual(selfCommand(["node"], "file:///proc/self/fd/100"), [Deno.execPath(), "node"]);
+  assert.equal(selfCommand(["node"], "file:///proc/self/fd/100/x.ts").length, 6);
+});
+
 Deno.test("ensureMeshSocket() leaves a process that lacks nothing alone", () => {
   const { own, calls } = pretended({});
   ensureMeshSocket(own, ["a"]);
