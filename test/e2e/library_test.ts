@@ -2,8 +2,36 @@
 import assert from "node:assert/strict";
 
 const ROOT = new URL("../../", import.meta.url);
+const CONFIG = new URL("deno.json", ROOT).pathname;
+/** Where programs stand, and how they are marked there. */
+const PAGES = [
+  ["README.md", "ts library"],
+  ["README.md", "ts fold"],
+  ["docs/cortex.md", "ts"],
+  ["docs/library.md", "ts"],
+] as const;
 const README_LINES_MAX = 40;
 const FOLD_LINES_MAX = 30;
+
+Deno.test("examples have the types they say", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const files: string[] = [];
+    for (const [page, kind] of PAGES) {
+      for (const program of await programsIn(page, kind)) {
+        const file = `${folder}/example_${files.length}.ts`;
+        files.push(file);
+        await Deno.writeTextFile(file, placed(program));
+      }
+    }
+    assert.equal(files.length, 7);
+    // All at once: most of the time goes into the library, which they share.
+    const { code, stderr } = await deno(["check", "--config", CONFIG, ...files], folder);
+    assert.equal(code, 0, stderr);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 Deno.test("README example of the library prints what it says", async () => {
   const [program = "", ...others] = await programsIn("README.md", "ts library");
@@ -50,23 +78,34 @@ async function programsIn(page: string, kind: string): Promise<string[]> {
 
 /** Runs a program in a folder of its own and gives the lines it prints. */
 async function run(program: string): Promise<string[]> {
-  assert.match(program, /from "\.\/src\/mod\.ts"/);
   const folder = await Deno.makeTempDir();
   try {
     const file = `${folder}/example.ts`;
-    const library = new URL("src/mod.ts", ROOT).href;
-    await Deno.writeTextFile(file, program.replace("./src/mod.ts", library));
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--check", "--config", new URL("deno.json", ROOT).pathname, file],
-      cwd: folder,
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-    }).output();
-    const text = new TextDecoder();
-    assert.equal(code, 0, text.decode(stderr));
+    await Deno.writeTextFile(file, placed(program));
+    const words = ["run", "-A", "--no-check", "--config", CONFIG, file];
+    const { code, stdout, stderr } = await deno(words, folder);
+    assert.equal(code, 0, stderr);
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["example.ts"]);
-    return text.decode(stdout).split("\n").filter((line) => line !== "");
+    return stdout.split("\n").filter((line) => line !== "");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The program as it is anywhere else than at the root of the project. */
+function placed(program: string): string {
+  assert.match(program, /from "\.\/src\/mod\.ts"/);
+  return program.replace("./src/mod.ts", new URL("src/mod.ts", ROOT).href);
+}
+
+async function deno(args: readonly string[], cwd: string) {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  });
+  const { code, stdout, stderr } = await command.output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
