@@ -7,6 +7,7 @@ import { formatTable, textOf } from "./format.ts";
 import { deployModule, memberBind, memberPort, toolkitFolder } from "./member_common.ts";
 import type { Output } from "./output.ts";
 import { selfCommand } from "./self_command.ts";
+import { validateResolved } from "./validate_composition.ts";
 import { familyFlag, portFlag, type StartMemberFlags } from "./start_member_flags.ts";
 
 /** Flags that mean one member, not several. */
@@ -63,6 +64,7 @@ export async function startComposition(
     output.result("start.composition", fields, () => order.join("\n"));
     return 0;
   }
+  const family = deploy.familyOf({ env: io.env, family: familyFlag(flags) });
   const members = await deploy.startComposition({
     composition,
     toolkit,
@@ -71,7 +73,7 @@ export async function startComposition(
     own: selfCommand([]),
     env: io.env,
     cwd: io.cwd,
-    family: deploy.familyOf({ env: io.env, family: familyFlag(flags) }),
+    family,
     usesPorts: port === "default",
     bind: memberBind(flags.bind ?? flags.tcpBind),
     waitMs: durationFlag("--wait", flags.wait),
@@ -80,6 +82,8 @@ export async function startComposition(
     onWarning: (text) => output.warn(text),
     signal,
   });
+  // A member that was just started may still be about to be ready, which the verdict tells.
+  const verdict = await validateResolved(context, { composition, toolkit }, { family, signal });
   const fields = {
     composition: composition.name,
     members: members.map(({ error, pid, ...member }) => ({
@@ -87,10 +91,15 @@ export async function startComposition(
       pid: pid ?? null,
       error: error?.message ?? null,
     })),
+    validation: verdict.document,
   };
-  output.result("start.composition", fields, () => membersText(members));
+  output.result(
+    "start.composition",
+    fields,
+    () => `${membersText(members)}\n\n${verdict.text}`,
+  );
   output.note(`stop it with net stop --composition ${composition.name}`);
-  return 0;
+  return verdict.exitCode;
 }
 
 function membersText(members: readonly ComposedMember[]): string {

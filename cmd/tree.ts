@@ -101,6 +101,7 @@ import { toolLsCommand } from "./tool_ls.ts";
 import { toolServeCommand } from "./tool_serve.ts";
 import { toolShowCommand } from "./tool_show.ts";
 import { transferRoutes } from "./transfer.ts";
+import { validateCompositionCommand } from "./validate_composition.ts";
 import { validateIpcCommand } from "./validate_ipc.ts";
 import { versionCommand } from "./version.ts";
 
@@ -305,7 +306,7 @@ const gatewayRoutes = buildRouteMap<string, NetContext>({
 
 const validateRoutes = buildRouteMap<string, NetContext>({
   docs: { brief: "Check that a member behaves as its contract says" },
-  routes: bareRecord({ ipc: validateIpcCommand }),
+  routes: bareRecord({ ipc: validateIpcCommand, composition: validateCompositionCommand }),
   aliases: bareRecord({}),
 });
 
