@@ -348,6 +348,18 @@ export class PostcardWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** As {@linkcode PostcardWriter.finish}, and begins anew in the same buffer. */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = this.finish();
+    this.#length = 0;
+    return bytes;
+  }
+
   /** A varint of at most 31 bits. */
   #small(value: number): this {
     this.#reserve(5);

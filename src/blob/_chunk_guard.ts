@@ -3,7 +3,7 @@
  * to use a chunk that is just being removed waits for the end of that.
  */
 import { toHex } from "../base/mod.ts";
-import { HashIndex } from "./_hash_index.ts";
+import { HASH_WORDS, HashIndex, hashWords } from "./_hash_index.ts";
 import { HASH_BYTES } from "./limits.ts";
 
 /** Uses that end in one go: less than a millisecond. */
@@ -24,19 +24,20 @@ export class ChunkGuard {
 
   /** True while somebody uses it. */
   isUsed(hash: Uint8Array): boolean {
-    const number = this.#hashes.find(hash);
+    const number = this.#hashes.find(hashWords(hash));
     return number >= 0 && this.#uses[number] !== 0;
   }
 
   /** From here on it is not removed; resolves when a removal that was under way is over. */
   async use(hash: Uint8Array): Promise<void> {
-    this.#add(hash, 0);
+    this.#add(hashWords(hash), 0);
     if (this.#removals.size > 0) await this.#removals.get(toHex(hash));
   }
 
   /** The same for many, whose hashes lie one behind the other. */
   async useMany(hashes: Uint8Array): Promise<void> {
-    for (let at = 0; at < hashes.length; at += HASH_BYTES) this.#add(hashes, at);
+    const words = hashWords(hashes);
+    for (let at = 0; at < words.length; at += HASH_WORDS) this.#add(words, at);
     if (this.#removals.size === 0) return;
     const removals: Promise<unknown>[] = [];
     for (let at = 0; at < hashes.length; at += HASH_BYTES) {
@@ -48,8 +49,9 @@ export class ChunkGuard {
 
   /** Ends one use of each; the hashes lie one behind the other. */
   release(hashes: Uint8Array): void {
-    for (let at = 0; at < hashes.length; at += HASH_BYTES) {
-      const number = this.#hashes.find(hashes, at);
+    const words = hashWords(hashes);
+    for (let at = 0; at < words.length; at += HASH_WORDS) {
+      const number = this.#hashes.find(words, at);
       const count = this.#uses[number] ?? 0;
       if (number < 0 || count === 0) continue;
       this.#uses[number] = count - 1;
@@ -63,13 +65,18 @@ export class ChunkGuard {
   /**
    * Ends one use of each of very many.
    *
+   * @param parts Hashes, one behind the other.
    * @param pause Called again and again, so that other work has its turn.
    */
-  async releaseMany(hashes: Uint8Array, pause: () => Promise<void>): Promise<void> {
-    const partBytes = RELEASES_AT_ONCE * HASH_BYTES;
-    for (let start = 0; start < hashes.length; start += partBytes) {
-      if (start > 0) await pause();
-      this.release(hashes.subarray(start, start + partBytes));
+  async releaseMany(parts: Iterable<Uint8Array>, pause: () => Promise<void>): Promise<void> {
+    let bytes = 0;
+    for (const part of parts) {
+      if (bytes >= RELEASES_AT_ONCE * HASH_BYTES) {
+        await pause();
+        bytes = 0;
+      }
+      this.release(part);
+      bytes += part.length;
     }
   }
 
@@ -95,11 +102,11 @@ export class ChunkGuard {
     return { claimed, giveBack };
   }
 
-  #add(bytes: Uint8Array, at: number): void {
-    if (this.#hashes.count === this.#hashes.capacity && this.#hashes.find(bytes, at) < 0) {
+  #add(words: Uint32Array, at: number): void {
+    if (this.#hashes.count === this.#hashes.capacity && this.#hashes.find(words, at) < 0) {
       this.#makeRoom();
     }
-    const number = this.#hashes.add(bytes, at);
+    const number = this.#hashes.add(words, at);
     const count = this.#uses[number] ?? 0;
     this.#uses[number] = count + 1;
     if (count === 0) this.#used += 1;
@@ -114,7 +121,7 @@ export class ChunkGuard {
       const count = this.#uses[number] ?? 0;
       if (count === 0) continue;
       this.#hashes.copy(number, hash);
-      uses[hashes.add(hash)] = count;
+      uses[hashes.add(hashWords(hash))] = count;
     }
     this.#hashes = hashes;
     this.#uses = uses;

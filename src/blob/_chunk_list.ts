@@ -60,11 +60,8 @@ export class ChunkList implements Iterable<ChunkRef> {
 
   #grow(length: number): void {
     const capacity = Math.max(length, 2 * this.#sizes.length);
-    const hashes = new Uint8Array(capacity * HASH_BYTES);
-    hashes.set(this.hashes);
-    const sizes = new Float64Array(capacity);
-    sizes.set(this.sizes);
-    this.#hashes = hashes;
-    this.#sizes = sizes;
+    // Gives the smaller one back at once, not when somebody collects it.
+    this.#hashes = new Uint8Array(this.#hashes.buffer.transfer(capacity * HASH_BYTES));
+    this.#sizes = new Float64Array(this.#sizes.buffer.transfer(capacity * 8));
   }
 }

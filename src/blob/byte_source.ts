@@ -41,16 +41,20 @@ export function streamSource(
   };
 }
 
-/** Reads from bytes in memory. */
-export function bytesByteSource(bytes: Uint8Array): ByteSource {
-  let at = 0;
+/** Reads from bytes in memory, which may lie in several parts. */
+export function bytesByteSource(...parts: readonly Uint8Array[]): ByteSource {
+  let [part, at] = [0, 0];
   return {
     read: (into) => {
-      if (at >= bytes.length) return Promise.resolve(null);
-      const piece = bytes.subarray(at, at + into.length);
-      into.set(piece);
-      at += piece.length;
-      return Promise.resolve(piece.length);
+      let length = 0;
+      for (; part < parts.length && length < into.length; part++, at = 0) {
+        const piece = parts[part]?.subarray(at, at + into.length - length) ?? new Uint8Array(0);
+        into.set(piece, length);
+        length += piece.length;
+        at += piece.length;
+        if (at < (parts[part]?.length ?? 0)) break;
+      }
+      return Promise.resolve(length === 0 ? null : length);
     },
   };
 }

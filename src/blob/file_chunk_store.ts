@@ -32,7 +32,7 @@ import {
   type StoreChunkOptions,
   type StoreRoom,
 } from "./chunk_store.ts";
-import { HashIndex } from "./_hash_index.ts";
+import { HASH_WORDS, HashIndex, hashWords } from "./_hash_index.ts";
 import { HASH_BYTES, TRANSFER_BYTES_MAX } from "./limits.ts";
 
 /** Options of {@linkcode openFileChunkStore}. */
@@ -331,10 +331,11 @@ class DiskChunkStore implements FileChunkStore {
     if (this.#isClosed) return [];
     const packed = packs.hasMany(hashes, count);
     const seen = new HashIndex(count);
+    const words = hashWords(hashes);
     const fresh: number[] = [];
     for (let i = 0; i < count; i++) {
       const before = seen.count;
-      const isSeen = seen.add(hashes, i * HASH_BYTES) < before;
+      const isSeen = seen.add(words, i * HASH_WORDS) < before;
       if (isSeen || packed.has(i) || (sizes[i] ?? 0) > PACKED_BYTES_MAX) continue;
       const hash = hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
       if (this.#writes.size > 0 && this.#writes.has(toHex(hash))) continue;

@@ -2,7 +2,7 @@
  * Places of packed chunks that are not in the table of the index yet. They go there in the order of their hashes: rows
  * that come in any order cost a table ten times as much.
  */
-import { HashIndex } from "../_hash_index.ts";
+import { HashIndex, hashWords } from "../_hash_index.ts";
 import type { PackPlace } from "./pack_index.ts";
 
 const ABSENT = 0;
@@ -43,15 +43,15 @@ export class FreshPlaces {
     return this.#hashes.count === 0;
   }
 
-  /** True for a chunk that is here. */
-  has(hash: Uint8Array, at = 0): boolean {
-    const number = this.#hashes.find(hash, at);
+  /** True for a chunk that is here; its hash as of {@linkcode hashWords}, from a word on. */
+  has(words: Uint32Array, at: number): boolean {
+    const number = this.#hashes.find(words, at);
     return number >= 0 && this.#states[number] !== ABSENT;
   }
 
   /** Where a chunk is. */
   find(hash: Uint8Array): PackPlace | undefined {
-    const number = this.#hashes.find(hash);
+    const number = this.#hashes.find(hashWords(hash));
     const state = this.#states[number] ?? ABSENT;
     if (number < 0 || state === ABSENT) return undefined;
     return {
@@ -62,16 +62,16 @@ export class FreshPlaces {
     };
   }
 
-  /** Sets where a chunk is; there must be room. */
+  /** Sets where a chunk is, as {@linkcode FreshPlaces.has} takes it; there must be room. */
   set(
-    hash: Uint8Array,
-    hashAt: number,
+    words: Uint32Array,
+    wordAt: number,
     pack: number,
     at: number,
     storedBytes: number,
     isSealed: boolean,
   ): void {
-    const number = this.#hashes.add(hash, hashAt);
+    const number = this.#hashes.add(words, wordAt);
     this.#packs[number] = pack;
     this.#ats[number] = at;
     this.#storedBytes[number] = storedBytes;
@@ -80,7 +80,7 @@ export class FreshPlaces {
 
   /** Forgets a chunk. */
   remove(hash: Uint8Array): void {
-    const number = this.#hashes.find(hash);
+    const number = this.#hashes.find(hashWords(hash));
     if (number >= 0) this.#states[number] = ABSENT;
   }
 
@@ -95,7 +95,7 @@ export class FreshPlaces {
     const order = this.#order ??= this.#sort();
     let count = 0;
     for (let i = this.#taken; i < order.length && count < recordsMax; i++) {
-      const number = (order[i] ?? 0) % NUMBERS;
+      const number = numberIn(order[i] ?? 0);
       if (this.#states[number] === ABSENT) continue;
       visit(number);
       count += 1;
@@ -118,7 +118,7 @@ export class FreshPlaces {
   forget(records: number): void {
     const order = this.#order ??= this.#sort();
     for (let count = 0; count < records && this.#taken < order.length; this.#taken++) {
-      const number = (order[this.#taken] ?? 0) % NUMBERS;
+      const number = numberIn(order[this.#taken] ?? 0);
       if (this.#states[number] === ABSENT) continue;
       this.#states[number] = ABSENT;
       count += 1;
@@ -141,4 +141,9 @@ export class FreshPlaces {
     }
     return order.sort();
   }
+}
+
+/** The number that a place was sorted with; a remainder of so large numbers would take longer. */
+function numberIn(key: number): number {
+  return key - Math.floor(key / NUMBERS) * NUMBERS;
 }

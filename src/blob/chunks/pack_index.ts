@@ -9,6 +9,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { isNoSpace, NetError } from "../../base/mod.ts";
 import type { SmallChunks } from "../chunk_store.ts";
 import { HASH_BYTES } from "../limits.ts";
+import { HASH_WORDS, hashWords } from "../_hash_index.ts";
 import { FreshPlaces } from "./_fresh_places.ts";
 import { RECORD_HEADER_BYTES } from "./pack_record.ts";
 import { SEAL_BYTES } from "./sealing.ts";
@@ -197,9 +198,10 @@ export class PackIndex implements Disposable {
     const coming = this.#coming;
     const going = this.#going;
     if (coming !== undefined || going !== undefined) {
+      const words = hashWords(hashes);
       for (let i = 0; i < count; i++) {
-        const at = i * HASH_BYTES;
-        if (coming?.has(hashes, at) || going?.has(hashes, at)) found.add(i);
+        const at = i * HASH_WORDS;
+        if (coming?.has(words, at) || going?.has(words, at)) found.add(i);
       }
     }
     if (!this.#hasRows || found.size === count) return found;
@@ -229,11 +231,12 @@ export class PackIndex implements Disposable {
       // Twice as many go as come: there is room again before it is needed, and nobody waits for long.
       this.#settle(2 * count);
       const fresh = this.#roomFor(count);
+      const words = hashWords(hashes);
       // Nothing fails from here on.
       let place = at;
       for (let i = 0; i < count; i++) {
         const storedBytes = sizes[i] ?? 0;
-        fresh.set(hashes, i * HASH_BYTES, pack, place, storedBytes, isSealed);
+        fresh.set(words, i * HASH_WORDS, pack, place, storedBytes, isSealed);
         place += RECORD_HEADER_BYTES + storedBytes;
       }
       const isSealedBytes = isSealed ? count * SEAL_BYTES : 0;

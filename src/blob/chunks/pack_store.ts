@@ -11,7 +11,7 @@
  * appended again, and the flush that does it fails or makes all of it durable. In the same way a pack with more
  * dead bytes than live ones is given up.
  */
-import { type Disk, NetError, pause, toHex, toNetError } from "../../base/mod.ts";
+import { type Disk, NetError, pause, systemClock, toHex, toNetError } from "../../base/mod.ts";
 import { ReadAhead } from "./_read_ahead.ts";
 import { PackFiles, SyncFailure } from "./pack_files.ts";
 import { chunkBytesOf, FRESH_MAX, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
@@ -304,7 +304,7 @@ export class PackStore {
     // In slices of a few milliseconds; of what comes meanwhile the commit takes care.
     for (let slice = 0; slice < SLICES_MAX; slice++) {
       if (!this.#attempt(() => this.#index.settleSome(SLICE_RECORDS))) break;
-      await pause(0);
+      await new Promise<void>((resolve) => systemClock.soon(resolve));
     }
     await this.#sync();
     this.#attempt(() => this.#index.commit());

@@ -32,6 +32,7 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  getdents64: { parameters: ["i32", "buffer", "u32"], result: "i32", optional: true },
 } as const;
 
 /** Longest path, with the zero at its end. */
@@ -46,7 +47,7 @@ export type QuickRead =
   /** It is none, cannot be opened, or changed: who needs to know why looks again by other means. */
   | "odd";
 
-/** Reads files, one after the other. */
+/** Reads files, one after the other, and lists folders. */
 export interface QuickReader {
   /**
    * Reads a file, as long as `into` at most. It is opened once, does not follow a link at the end of its path, and
@@ -55,11 +56,31 @@ export interface QuickReader {
   read(path: string, into: Uint8Array): QuickRead;
   /** Lets go of the folder that the last files were in: it stays open, because the way to the next is shorter then. */
   leave(): void;
+  /** Lists a folder, part after part; `undefined` when it cannot be opened, or not listed so. */
+  list(path: string): Generator<ListedNames, void> | undefined;
   /** Mode of the last file that was read, or is long. */
   readonly mode: number;
   /** Bytes of it. */
   readonly size: number;
 }
+
+/** Some of the names in a folder. */
+export interface ListedNames {
+  /** The names, with a `/` between them; bytes that are no UTF-8 are replaced. */
+  readonly text: string;
+  /** `KIND_…` of each; any other number is a pipe, a device, and the like. */
+  readonly kinds: readonly number[];
+  /** It is to be listed by other means. */
+  readonly isOdd: boolean;
+}
+
+/** Kinds of {@linkcode ListedNames}. */
+export const KIND_DIR = 4;
+export const KIND_FILE = 8;
+export const KIND_SYMLINK = 10;
+
+// A name may begin with what looks like a mark of the byte order.
+const NAME_DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The reader of this thread, open while somebody holds it: to open one takes as long as to read a hundred files. */
 let held: LibcReader | undefined;
@@ -97,6 +118,12 @@ function openReader(): LibcReader | undefined {
     return undefined; // Another C library, or an old one.
   }
 }
+
+/** Names of a folder as the kernel tells them. */
+const LIST_BYTES = 32 * 1024;
+const DIRENT = { length: 16, kind: 18, name: 19 } as const;
+const SLASH = 47;
+const DOT = 46;
 
 class LibcReader implements QuickReader {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
@@ -154,6 +181,32 @@ class LibcReader implements QuickReader {
     this.#folderDescriptor = -1;
   }
 
+  list(path: string): Generator<ListedNames, void> | undefined {
+    const { symbols } = this.#library;
+    if (symbols.getdents64 === null || !this.#encode(path)) return undefined;
+    const flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    const descriptor = symbols.open(this.#path, flags, 0);
+    return descriptor < 0 ? undefined : this.#list(descriptor);
+  }
+
+  *#list(descriptor: number): Generator<ListedNames, void> {
+    const { symbols } = this.#library;
+    try {
+      const bytes = new Uint8Array(LIST_BYTES);
+      for (;;) {
+        const length = symbols.getdents64?.(descriptor, bytes, bytes.length) ?? -1;
+        if (length === 0) return;
+        if (length < 0) {
+          yield { text: "", kinds: [], isOdd: true };
+          return;
+        }
+        yield toNames(bytes.subarray(0, length));
+      }
+    } finally {
+      symbols.close(descriptor);
+    }
+  }
+
   close(): void {
     this.leave();
     this.#library.close();
@@ -186,6 +239,31 @@ class LibcReader implements QuickReader {
       isSame(before, after, STATX.size, 2) && isSame(before, after, STATX.changed, 3) &&
       isSame(before, after, STATX.written, 3);
   }
+}
+
+/** The names in what the kernel tells of a folder, without those of itself and the one above. */
+function toNames(entries: Uint8Array): ListedNames {
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.length);
+  const names = new Uint8Array(entries.length);
+  const kinds: number[] = [];
+  let [end, isOdd] = [0, false];
+  for (let at = 0; at < entries.length;) {
+    const next = at + view.getUint16(at + DIRENT.length, true);
+    const kind = entries[at + DIRENT.kind] ?? 0;
+    let from = at + DIRENT.name;
+    at = next;
+    const isDot = entries[from] === DOT;
+    if (isDot && entries[from + 1] === 0) continue;
+    if (isDot && entries[from + 1] === DOT && entries[from + 2] === 0) continue;
+    if (end > 0) names[end++] = SLASH;
+    for (let byte = entries[from++]; byte !== 0 && from <= next; byte = entries[from++]) {
+      names[end++] = byte ?? 0;
+    }
+    // Some file systems leave it to a look at each.
+    isOdd ||= kind === 0;
+    kinds.push(kind);
+  }
+  return { text: NAME_DECODER.decode(names.subarray(0, end)), kinds, isOdd };
 }
 
 /** True when so many 32-bit words are the same. */

@@ -6,9 +6,17 @@
  *
  * Names that are no UTF-8 cannot be told from each other here, and are skipped, not renamed.
  */
+import { setImmediate } from "node:timers";
 import { isMissing, toNetError } from "../../base/mod.ts";
 import { compareUtf8 } from "../directory/dir_manifest.ts";
 import { PATH_BYTES_MAX } from "../limits.ts";
+import {
+  heldQuickReader,
+  KIND_DIR,
+  KIND_FILE,
+  KIND_SYMLINK,
+  type ListedNames,
+} from "./_quick_reader.ts";
 import { noFolder, notAFolder, notReadable } from "./_folder_errors.ts";
 
 /** What a walk found; paths are relative to its folder, with `/` between names. */
@@ -52,6 +60,15 @@ const BATCH_ENTRIES = 256;
 /** A folder whose own file is larger may have thousands of names: it is listed on another thread. */
 const LONG_FOLDER_BYTES = 64 * 1024;
 
+/** Neither file, folder nor link. */
+const KIND_SPECIAL = 1;
+
+/** Says that there is no quick way to list a folder. */
+const ODD: ListedNames = { text: "", kinds: [], isOdd: true };
+
+/** Parts of a listing, of about a thousand names, between two turns of the event loop. */
+const PARTS_PER_TURN = 8;
+
 /** Stands for bytes that are no UTF-8, also where the name has that very character. */
 const REPLACEMENT = "\ufffd";
 
@@ -61,8 +78,8 @@ interface Level {
   readonly prefix: string;
   /** Names left, last first; those for the content of a folder end with `/`. */
   readonly keys: string[];
-  /** By name; what is not looked at has none. */
-  readonly kinds: Map<string, FoundEntry["kind"]>;
+  /** Of names that are no files; a folder that is not looked into has none. */
+  readonly kinds: Map<string, "dir" | "symlink">;
   /** Which folder it is, to see that it is still the same at its end. */
   readonly identity: string;
 }
@@ -125,30 +142,59 @@ class Walk {
     try {
       const info = Deno.lstatSync(path);
       if (!info.isDirectory) return this.#skip(prefix.slice(0, -1), "changed");
-      const isLong = info.size > LONG_FOLDER_BYTES;
-      const listed = isLong ? await Array.fromAsync(Deno.readDir(path)) : Deno.readDirSync(path);
-      this.#levels.push(this.#sort(prefix, identityOf(info), listed));
+      const names = await this.#list(path, info.size > LONG_FOLDER_BYTES);
+      this.#levels.push(this.#sort(prefix, identityOf(info), names));
     } catch (error) {
       if (prefix === "") throw notReadable(path, error);
       this.#fail(prefix.slice(0, -1), error);
     }
   }
 
-  #sort(prefix: string, identity: string, listed: Iterable<Deno.DirEntry>): Level {
+  /** @throws what the system says of a folder that cannot be listed. */
+  async #list(path: string, isLong: boolean): Promise<readonly ListedNames[]> {
+    const parts: ListedNames[] = [];
+    for (const part of heldQuickReader()?.list(path) ?? [ODD]) {
+      parts.push(part);
+      if (part.isOdd) break;
+      if (parts.length % PARTS_PER_TURN === 0) await nextTurn();
+    }
+    if (parts.at(-1)?.isOdd !== true) return parts;
+    const listed = isLong ? await Array.fromAsync(Deno.readDir(path)) : [...Deno.readDirSync(path)];
+    return [{
+      text: listed.map(({ name }) => name).join("/"),
+      kinds: listed.map(({ isFile, isDirectory, isSymlink }) =>
+        isFile ? KIND_FILE : isDirectory ? KIND_DIR : isSymlink ? KIND_SYMLINK : KIND_SPECIAL
+      ),
+      isOdd: false,
+    }];
+  }
+
+  #sort(prefix: string, identity: string, listed: readonly ListedNames[]): Level {
     const keys: string[] = [];
-    const kinds = new Map<string, FoundEntry["kind"]>();
+    const kinds: Level["kinds"] = new Map();
+    const replaced = new Set<string>();
     let isPlain = true;
-    for (const { name, isFile, isDirectory, isSymlink } of listed) {
-      if (name.includes(REPLACEMENT) && !this.#isReal(prefix + name, kinds.has(name))) continue;
-      if (!isFile && !isDirectory && !isSymlink) {
-        this.#skip(prefix + name, "special");
-        continue;
-      }
+    for (const { text, kinds: numbers } of listed) {
+      if (numbers.length === 0) continue;
       // Units from here on are not in the order of their bytes.
-      isPlain &&= !/[\ud800-\uffff]/.test(name);
-      kinds.set(name, isDirectory ? "dir" : isSymlink ? "symlink" : "file");
-      keys.push(name);
-      if (isDirectory) keys.push(`${name}/`);
+      isPlain &&= !/[\ud800-\uffff]/.test(text);
+      const hasReplaced = text.includes(REPLACEMENT);
+      for (const [i, name] of text.split("/").entries()) {
+        if (hasReplaced && name.includes(REPLACEMENT)) {
+          if (!this.#isReal(prefix + name, replaced.has(name))) continue;
+          replaced.add(name);
+        }
+        const kind = numbers[i];
+        if (kind === KIND_DIR) {
+          kinds.set(name, "dir");
+          keys.push(`${name}/`);
+        } else if (kind === KIND_SYMLINK) kinds.set(name, "symlink");
+        else if (kind !== KIND_FILE) {
+          this.#skip(prefix + name, "special");
+          continue;
+        }
+        keys.push(name);
+      }
     }
     if (isPlain) keys.sort();
     else keys.sort(compareUtf8);
@@ -214,6 +260,10 @@ class Walk {
   #skip(path: string, reason: SkipReason, cause?: unknown): undefined {
     this.#onSkip({ path, reason, cause });
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => resolve()));
 }
 
 function identityOf(info: Deno.FileInfo): string {

@@ -2,7 +2,7 @@
  * A manifest of a directory that is written entry by entry, in the order of the paths (`dataforts.md` 14).
  *
  * Its bytes are those of {@linkcode encodeDirManifest}, which sorts and so needs all entries at once; a walk gives
- * them in order, and a million of them then take no more memory than their bytes.
+ * them in order, and a million of them then take no more memory than their bytes: they are kept in parts.
  */
 import { NetError, PostcardWriter, utf8 } from "../../base/mod.ts";
 import { type BlobRef, encodeBlobRef } from "../blob_ref.ts";
@@ -13,10 +13,10 @@ const FILE = 0;
 const DIR = 1;
 const SYMLINK = 2;
 
-/** Version, and a number of at most 32 bits. */
-const HEAD_BYTES_MAX = 6;
-
-const CAPACITY = 64 * 1024;
+/** A part is full from here on. */
+const PART_BYTES = 256 * 1024;
+/** Room for one more entry, so that a part need not grow: two paths, and a reference to a long file. */
+const CAPACITY = PART_BYTES + 16 * 1024;
 const SCHEME = utf8("mesh://");
 const DIGITS = utf8("0123456789abcdef");
 
@@ -29,14 +29,13 @@ const SMALL_REF_BYTES = URI_AT + SCHEME.length + 2 * HASH_BYTES;
 /** Gathers the entries of one folder. */
 export class ManifestBuilder {
   readonly #writer = new PostcardWriter(CAPACITY);
+  readonly #parts: Uint8Array<ArrayBuffer>[] = [];
   readonly #smallRef = new Uint8Array(SMALL_REF_BYTES);
   readonly #view = new DataView(this.#smallRef.buffer);
   #entries = 0;
   #bytes = 0;
 
   constructor() {
-    // The number of entries comes first and is known last.
-    this.#writer.bytes(new Uint8Array(HEAD_BYTES_MAX));
     this.#smallRef.set(SMALL_HEAD);
     this.#smallRef.set(SCHEME, URI_AT);
   }
@@ -94,13 +93,11 @@ export class ManifestBuilder {
     this.#end(path, target.length);
   }
 
-  /** The manifest. */
-  finish(): Uint8Array<ArrayBuffer> {
+  /** The manifest in parts, one behind the other. */
+  finish(): readonly Uint8Array<ArrayBuffer>[] {
+    // The number of entries comes first and is known last.
     const head = new PostcardWriter().u8(VERSION).varint(this.#entries).finish();
-    const bytes = this.#writer.finish();
-    const start = HEAD_BYTES_MAX - head.length;
-    bytes.set(head, start);
-    return bytes.subarray(start);
+    return [head, ...this.#parts, this.#writer.finish()];
   }
 
   #begin(path: string, kind: number): PostcardWriter {
@@ -109,6 +106,7 @@ export class ManifestBuilder {
 
   #end(path: string, bytes: number): void {
     this.#entries += 1;
+    if (this.#writer.length >= PART_BYTES) this.#parts.push(this.#writer.take());
     // Of characters beyond ASCII there are more bytes; the exact length is checked when it is stored.
     this.#bytes += path.length + bytes;
     if (this.#entries > DIR_ENTRIES_MAX) throw tooMuch(`more than ${DIR_ENTRIES_MAX} entries`);

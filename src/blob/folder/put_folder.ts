@@ -4,7 +4,7 @@
  * Small files are read in slices of a few milliseconds and their chunks kept together; larger ones are cut as any
  * other blob. All of it becomes visible, and durable, with the one record of the manifest.
  */
-import { type Clock, type ErrorCode, NetError, toNetError } from "../../base/mod.ts";
+import { type Clock, concatBytes, type ErrorCode, NetError, toNetError } from "../../base/mod.ts";
 import type { BlobDraft, StoredBlob } from "../blob_draft.ts";
 import { ChunkList } from "../_chunk_list.ts";
 import type { BlobStore } from "../blob_store.ts";
@@ -316,14 +316,15 @@ class FolderPut {
   }
 
   async #commit(): Promise<StoredBlob> {
-    const bytes = this.#withoutUnsafeLinks(this.#manifest.finish());
-    if (bytes.length > DIR_MANIFEST_BYTES_MAX) {
+    const parts = this.#withoutUnsafeLinks(this.#manifest.finish());
+    if (parts.reduce((sum, { length }) => sum + length, 0) > DIR_MANIFEST_BYTES_MAX) {
       throw new NetError("limit", `Cannot put "${this.#root}": its manifest is too long`, {
         next: "put its folders one by one, or pack it: tar c FOLDER | net blob put -",
       });
     }
     const { signal } = this.#options;
-    const chunked = await chunkFixed(bytesByteSource(bytes), {
+    const chunked = await chunkFixed(bytesByteSource(...parts), {
+      work: this.#work,
       onChunk: async ({ hash, bytes }) => void await this.#draft.putChunk(hash, bytes),
       signal,
     });
@@ -339,12 +340,12 @@ class FolderPut {
   }
 
   /** The manifest without links that would make every reader refuse all of it. */
-  #withoutUnsafeLinks(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  #withoutUnsafeLinks(parts: readonly Uint8Array[]): readonly Uint8Array[] {
     const unsafe = findUnsafeLinks(this.#links);
-    if (unsafe.length === 0) return bytes;
+    if (unsafe.length === 0) return parts;
     for (const { path } of unsafe) this.#skip({ path, reason: "unsafe_link" });
     const paths = new Set(unsafe.map(({ path }) => path));
-    const decoded = decodeDirManifest(bytes);
+    const decoded = decodeDirManifest(concatBytes(...parts));
     if (!decoded.ok) throw new NetError("internal", `Cannot read manifest: ${decoded.fault}`);
     const isKept = (entry: DirEntry) => entry.kind !== "symlink" || !paths.has(entry.path);
     this.#links.splice(
@@ -352,7 +353,7 @@ class FolderPut {
       this.#links.length,
       ...this.#links.filter(({ path }) => !paths.has(path)),
     );
-    return encodeDirManifest(decoded.entries.filter(isKept));
+    return [encodeDirManifest(decoded.entries.filter(isKept))];
   }
 
   #skip(skipped: SkippedEntry): void {

@@ -24,10 +24,8 @@ export interface DraftDeps {
 /** A blob in the making. */
 export class LedgerBlobDraft implements BlobDraft {
   readonly #deps: DraftDeps;
-  /** Chunks in use by this draft; one that was put twice is in it twice. */
+  /** Chunks in use by this draft; one that was put twice is in it twice. Those that were not here before are marked. */
   readonly #used = new HashList();
-  /** Chunks that were not here before. */
-  readonly #stored = new HashList();
   #isOver = false;
 
   constructor(deps: DraftDeps) {
@@ -39,22 +37,21 @@ export class LedgerBlobDraft implements BlobDraft {
     bytes: Uint8Array,
     options?: PutChunkOptions,
   ): Promise<"stored" | "present"> {
-    await this.#use(hash);
+    const number = await this.#use(hash);
     const outcome = await this.#deps.putChunk(hash, bytes, options);
-    if (outcome === "stored") this.#stored.add(hash);
+    if (outcome === "stored") this.#used.mark(number);
     return outcome;
   }
 
   async putMany(chunks: SmallChunks): Promise<void> {
     this.#requireOpen();
     const { count, hashes, sizes, bytes } = chunks;
-    this.#used.add(hashes);
+    const first = this.#used.add(hashes);
     await this.#deps.guard.useMany(hashes);
     const outcomes = await this.#deps.putMany(chunks);
     // Known as ours before another fails.
     for (let i = 0; i < count; i++) {
-      if (outcomes[i] !== PUT_STORED) continue;
-      this.#stored.add(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES));
+      if (outcomes[i] === PUT_STORED) this.#used.mark(first + i);
     }
     for (let i = 0, at = 0; i < count; i++) {
       const size = sizes[i] ?? 0;
@@ -62,7 +59,7 @@ export class LedgerBlobDraft implements BlobDraft {
         const hash = hashes.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES);
         const piece = bytes.subarray(at, at + size);
         const outcome = await this.#deps.putChunk(hash, piece, { isPacked: true });
-        if (outcome === "stored") this.#stored.add(hash);
+        if (outcome === "stored") this.#used.mark(first + i);
       }
       at += size;
     }
@@ -84,19 +81,20 @@ export class LedgerBlobDraft implements BlobDraft {
     if (this.#isOver) return;
     await this.#end();
     if (options.keepChunks) this.#deps.keepLoose();
-    else await this.#deps.removeUnkept(this.#stored.toArray());
+    else await this.#deps.removeUnkept(this.#used.marked());
   }
 
-  async #use(hash: Uint8Array): Promise<void> {
+  async #use(hash: Uint8Array): Promise<number> {
     this.#requireOpen();
     // In use before it is written: a removal that runs meanwhile must leave it alone.
-    this.#used.add(hash);
+    const number = this.#used.add(hash);
     await this.#deps.guard.use(hash);
+    return number;
   }
 
   async #end(): Promise<void> {
     this.#isOver = true;
-    await this.#deps.guard.releaseMany(this.#used.bytes, this.#deps.pause);
+    await this.#deps.guard.releaseMany(this.#used.parts(), this.#deps.pause);
   }
 
   #requireOpen(): void {

@@ -122,33 +122,39 @@ function firstBytes(hashes: Uint8Array, at: number): number {
 function* pack(chunks: ChunkRows): Generator<{ rows: Uint8Array; count: number }> {
   const { length, hashes, sizes } = chunks;
   const { keys, places } = byHash(chunks);
+  const digits = new Uint8Array(SIZE_BYTES).fill(48);
+  let size = 0;
   for (let start = 0; start < length; start += ROWS) {
     const count = Math.min(length - start, ROWS);
     const rows = new Uint8Array(count * ROW_BYTES);
     let at = 0;
     for (let i = start; i < start + count; i++) {
-      const place = (keys[i] ?? 0) % places;
+      const key = keys[i] ?? 0;
+      const place = key - Math.floor(key / places) * places;
       const hashAt = place * HASH_BYTES;
       if (hashAt + HASH_BYTES > hashes.length) {
         throw new RangeError("Cannot record chunk: it has no hash");
       }
       for (let byte = 0; byte < HASH_BYTES; byte++) rows[at + byte] = hashes[hashAt + byte] ?? 0;
       at += HASH_BYTES;
-      let rest = sizes[place] ?? 0;
-      for (let digit = SIZE_BYTES - 1; digit >= 0; digit--) {
-        const left = Math.floor(rest / 10);
-        rows[at + digit] = 48 + rest - 10 * left;
-        rest = left;
-      }
-      if (rest > 0) {
-        throw new RangeError(
-          `Cannot record chunk: it has ${sizes[place]} bytes, must be below 10^8`,
-        );
-      }
+      // Many chunks in a row have the same size, where files have.
+      if (sizes[place] !== size) writeSize(digits, size = sizes[place] ?? 0);
+      for (let digit = 0; digit < SIZE_BYTES; digit++) rows[at + digit] = digits[digit] ?? 0;
       at += SIZE_BYTES;
     }
     yield { rows, count };
   }
+}
+
+function writeSize(digits: Uint8Array, size: number): void {
+  let rest = size;
+  for (let digit = SIZE_BYTES - 1; digit >= 0; digit--) {
+    const left = Math.floor(rest / 10);
+    digits[digit] = 48 + rest - 10 * left;
+    rest = left;
+  }
+  if (rest === 0) return;
+  throw new RangeError(`Cannot record chunk: it has ${size} bytes, must be below 10^8`);
 }
 
 function nextTurn(): Promise<void> {

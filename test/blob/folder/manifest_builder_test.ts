@@ -9,7 +9,7 @@ import {
   ManifestBuilder,
 } from "../../../src/blob/mod.ts";
 import { blake3 } from "../../../src/core/crypto/mod.ts";
-import { utf8 } from "../../../src/base/mod.ts";
+import { concatBytes, utf8 } from "../../../src/base/mod.ts";
 
 const path = fc.string({ unit: "grapheme", maxLength: 20 });
 const mode = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -41,6 +41,6 @@ Deno.test("ManifestBuilder gives the bytes of encodeDirManifest()", () => {
       }
     }
     assert.equal(builder.entries, entries.length);
-    assert.equal(builder.finish().toHex(), encodeDirManifest(entries).toHex());
+    assert.equal(concatBytes(...builder.finish()).toHex(), encodeDirManifest(entries).toHex());
   }));
 });
