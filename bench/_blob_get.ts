@@ -3,7 +3,8 @@
  * to a file; against one stream of the transport between the same processes, in alternation.
  *
  * `get_vs_stream` is the rate of the get over that of the stream. The file is written and verified when the time ends,
- * and, as with `cp` or `curl`, not waited for on the disk; the stream touches no disk at all.
+ * and, as with `cp` or `curl`, not waited for on the disk; the stream touches no disk at all. What the store of who gets
+ * takes over behind that is waited for before the next stream, and told apart (`get_keep_cpu_ns_byte`).
  */
 import { measureMeshStream, openMeshPair } from "./_mesh_pair.ts";
 import { summarize } from "./_summary.ts";
@@ -25,7 +26,8 @@ export type BlobGetFigures = Readonly<
     | "get_vs_stream"
     | "get_peak_mb"
     | "get_serve_cpu_ns_byte"
-    | "get_fetch_cpu_ns_byte",
+    | "get_fetch_cpu_ns_byte"
+    | "get_keep_cpu_ns_byte",
     number
   >
 >;
@@ -36,7 +38,7 @@ export async function measureBlobGets(options: MeasureBlobGetsOptions): Promise<
   const folder = await Deno.makeTempDir({ prefix: "net-bench-get-" });
   const gets: number[] = [];
   const streams: number[] = [];
-  const cpu = { serve: [] as number[], fetch: [] as number[] };
+  const cpu = { serve: [] as number[], fetch: [] as number[], keep: [] as number[] };
   let peakBytes = 0;
   try {
     const path = `${folder}/file`;
@@ -57,6 +59,9 @@ export async function measureBlobGets(options: MeasureBlobGetsOptions): Promise<
       gets.push(got.sizeBytes / got.seconds / 1e6);
       cpu.serve.push((after[0].cpuSeconds - before[0].cpuSeconds) * 1e9 / sizeBytes);
       cpu.fetch.push((after[1].cpuSeconds - before[1].cpuSeconds) * 1e9 / sizeBytes);
+      await source.call("settleFolder", {});
+      const settled = await source.call("usage", {});
+      cpu.keep.push((settled.cpuSeconds - after[1].cpuSeconds) * 1e9 / sizeBytes);
       streams.push((await measureMeshStream(pair, load)).megabytesPerSecond);
       peakBytes = Math.max(peakBytes, got.peakBytes);
       for (const name of [`target-${round}`, `source-${round}`, `out-${round}`]) {
@@ -75,6 +80,7 @@ export async function measureBlobGets(options: MeasureBlobGetsOptions): Promise<
     get_peak_mb: Math.round(peakBytes / 1e6),
     get_serve_cpu_ns_byte: Math.round(100 * summarize(cpu.serve).median) / 100,
     get_fetch_cpu_ns_byte: Math.round(100 * summarize(cpu.fetch).median) / 100,
+    get_keep_cpu_ns_byte: Math.round(100 * summarize(cpu.keep).median) / 100,
   };
 }
 

@@ -10,6 +10,8 @@ import type { GetFigures } from "./_mesh_process.ts";
 export interface FolderBlobs {
   put(path: string): Promise<{ blobRef: Uint8Array; seconds: number }>;
   get(blobRef: Uint8Array, output: string): Promise<GetFigures>;
+  /** Resolves when the store has taken over the chunks of gets. */
+  settle(): Promise<void>;
 }
 
 /** Opens a folder, and serves what is in it. */
@@ -31,6 +33,7 @@ export async function openFolderBlobs(
       const { size, seconds } = await blobs.get(parseBlobTarget(toHex(blobRef)), { output });
       return { sizeBytes: size, seconds, peakBytes: peakBytes() };
     },
+    settle: () => storage.settleLent(),
   };
 }
 

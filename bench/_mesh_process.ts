@@ -62,6 +62,8 @@ export interface MeshOperations {
   openFolder: [{ folder: string }, null];
   putFile: [{ path: string }, { blobRef: Uint8Array; seconds: number }];
   getFile: [{ blobRef: Uint8Array; output: string }, GetFigures];
+  /** Answers when nothing of the gets before is left to do. */
+  settleFolder: [Record<never, never>, null];
 }
 
 /** What a get into a file took. */
@@ -262,6 +264,10 @@ export function createHandlers(): Handlers {
     },
     putFile: ({ path }) => inFolder().put(path),
     getFile: ({ blobRef, output }) => inFolder().get(blobRef, output),
+    settleFolder: async () => {
+      await inFolder().settle();
+      return null;
+    },
     reset: () => {
       events = bytes = 0;
       return null;

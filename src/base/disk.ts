@@ -31,6 +31,8 @@ export interface DiskFile {
   readAside?(offset: number, into: Uint8Array): Promise<number>;
   /** As {@linkcode DiskFile.writeAt}; nothing else is done with the file, or the bytes, until it is done. */
   writeAside?(offset: number, bytes: Uint8Array): Promise<void>;
+  /** As {@linkcode DiskFile.writeAside}, for what is not read soon: it need not stay in the system's memory. */
+  writePast?(offset: number, bytes: Uint8Array): Promise<void>;
   truncate(size: number): void;
   /** Puts data and size on the device, on another thread. */
   sync(): Promise<void>;
@@ -94,6 +96,11 @@ export function readAside(file: DiskFile, offset: number, into: Uint8Array): Pro
 /** Writes to a file, on another thread where the disk can. */
 export function writeAside(file: DiskFile, offset: number, bytes: Uint8Array): Promise<void> {
   return file.writeAside?.(offset, bytes) ?? attempt(() => file.writeAt(offset, bytes));
+}
+
+/** Writes what is not read soon. */
+export function writePast(file: DiskFile, offset: number, bytes: Uint8Array): Promise<void> {
+  return file.writePast?.(offset, bytes) ?? writeAside(file, offset, bytes);
 }
 
 /** Puts the names in a folder on the device, on another thread where the disk can. */

@@ -1,7 +1,7 @@
 /** What every other folder may use; knows nobody. */
 export * from "./bytes.ts";
 export * from "./clock.ts";
-export * from "./direct_writes.ts";
+export * from "./direct_files.ts";
 export * from "./disk.ts";
 export * from "./emitter.ts";
 export * from "./errors.ts";

@@ -7,6 +7,7 @@
 import { existsSync, statfsSync } from "node:fs";
 import { type FastWriter, openFastWriter } from "./_libc_writes.ts";
 import type { Disk, DiskEntry, DiskFile, DiskOpenOptions, DiskRoom } from "./disk.ts";
+import { openDirectFile } from "./direct_files.ts";
 import { isMissing } from "./errors.ts";
 import { PacedWriter } from "./paced_write.ts";
 
@@ -17,6 +18,9 @@ const FOLDER_MODE = 0o700;
 /** So many writes of at most so many bytes make a second, faster way to write worth its open file. */
 const SMALL_WRITES_MANY = 64;
 const SMALL_BYTES_MAX = 16 * 1024;
+
+/** Smaller writes are not worth the opening of the file for them. */
+const PAST_BYTES_MIN = 1024 * 1024;
 
 /** The file system of the machine. */
 export const systemDisk: Disk = {
@@ -99,6 +103,14 @@ class SystemFile implements DiskFile {
     this.#seek(offset);
     await this.#writer.write(this.#file, bytes);
     this.#position += bytes.length;
+  }
+
+  async writePast(offset: number, bytes: Uint8Array): Promise<void> {
+    using direct = bytes.length < PAST_BYTES_MIN || !this.#isWherePathLeads()
+      ? undefined
+      : openDirectFile(this.#path, "write");
+    const done = await direct?.move(offset, bytes) ?? 0;
+    if (done < bytes.length) await this.writeAside(offset + done, bytes.subarray(done));
   }
 
   truncate(size: number): void {

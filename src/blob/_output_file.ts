@@ -6,11 +6,11 @@
  * free belongs to a writer that was killed; the next writer of the same name removes it.
  */
 import {
-  type DirectWriter,
+  type DirectFile,
   isMissing,
   isNoSpace,
   NetError,
-  openDirectWriter,
+  openDirectFile,
   PacedWriter,
   type RandomBytes,
   toHex,
@@ -32,6 +32,9 @@ const ENTRIES_MAX = 100_000;
 
 /** A file in the making. */
 export interface OutputFile extends BlobSink {
+  /** Where it is while it is made, and what it is called then. */
+  readonly partPath: string;
+  readonly path: string;
   /** Appends; throws NetError `no_space` on a full disk. */
   write(bytes: Uint8Array): Promise<void>;
   /** Gives the file its name; before that everything is on the disk, if that was asked for. */
@@ -79,18 +82,18 @@ interface Part {
 }
 
 class PartFile implements OutputFile {
-  readonly #path: string;
+  readonly path: string;
   readonly #folder: string;
   readonly #part: Part;
   readonly #options: OpenOutputFileOptions;
   #isEnded = false;
   readonly #writer = new PacedWriter();
   /** Opened with the first large piece. */
-  #direct: DirectWriter | undefined;
+  #direct: DirectFile | undefined;
   #size = 0;
 
   constructor(path: string, folder: string, part: Part, options: OpenOutputFileOptions) {
-    this.#path = path;
+    this.path = path;
     this.#folder = folder;
     this.#part = part;
     this.#options = options;
@@ -98,13 +101,17 @@ class PartFile implements OutputFile {
 
   readonly keepsBytes = false;
 
+  get partPath(): string {
+    return this.#part.path;
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     try {
       if (this.#size === 0 && bytes.length >= DIRECT_BYTES_MIN) {
-        this.#direct = openDirectWriter(this.#part.path);
+        this.#direct = openDirectFile(this.#part.path, "write");
       }
       const { file } = this.#part;
-      const done = await this.#direct?.writeAt(this.#size, bytes) ?? 0;
+      const done = await this.#direct?.move(this.#size, bytes) ?? 0;
       this.#size += done;
       if (done < bytes.length) {
         if (this.#direct !== undefined) await file.seek(this.#size, Deno.SeekMode.Start);
@@ -112,7 +119,7 @@ class PartFile implements OutputFile {
         this.#size += bytes.length - done;
       }
     } catch (error) {
-      throw toOutputError(error, this.#path);
+      throw toOutputError(error, this.path);
     }
   }
 
@@ -122,13 +129,13 @@ class PartFile implements OutputFile {
       // As private as the user's other new files; until now nobody else could look.
       await Deno.chmod(path, 0o666 & ~Deno.umask());
       if (this.#options.isSynced === true) await file.sync();
-      if (this.#options.overwrite) await Deno.rename(path, this.#path);
+      if (this.#options.overwrite) await Deno.rename(path, this.path);
       else await this.#linkOrRename();
       this.#isEnded = true;
       this.#close();
       if (this.#options.isSynced === true) await syncFolder(this.#folder);
     } catch (error) {
-      throw toOutputError(error, this.#path);
+      throw toOutputError(error, this.path);
     }
   }
 
@@ -140,7 +147,7 @@ class PartFile implements OutputFile {
   }
 
   #close(): void {
-    this.#direct?.close();
+    this.#direct?.[Symbol.dispose]();
     this.#part.file.close();
   }
 
@@ -148,13 +155,13 @@ class PartFile implements OutputFile {
   async #linkOrRename(): Promise<void> {
     const { path } = this.#part;
     try {
-      await Deno.link(path, this.#path);
+      await Deno.link(path, this.path);
       await removeIfThere(path);
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) throw error;
       // Not every file system has links.
-      await checkPlace(this.#path, false);
-      await Deno.rename(path, this.#path);
+      await checkPlace(this.path, false);
+      await Deno.rename(path, this.path);
     }
   }
 }

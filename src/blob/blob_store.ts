@@ -20,6 +20,7 @@ import type { ChunkChange } from "./keep/chunk_keeper.ts";
 import type { CollectOptions, CollectReport } from "./keep/collector.ts";
 import type { ChunkExplanation } from "./keep/explain.ts";
 import { LedgerBlobStore } from "./keep/ledger_blob_store.ts";
+import type { Lending, LentChunks } from "./lent/mod.ts";
 import type { RoomMakerCounters } from "./keep/room_maker.ts";
 import type { ChunkStanding } from "./policy/gc.ts";
 import type { OnBlobProgress } from "./progress.ts";
@@ -36,6 +37,8 @@ export interface BlobStoreDeps {
   readonly log: Log;
   /** Who hashes; all is done in line when left out. */
   readonly work?: WorkPool;
+  /** Chunks that are here without being in the store yet; there are none when left out. */
+  readonly lent?: LentChunks;
 }
 
 /** Options of {@linkcode BlobStore.put}. */
@@ -163,6 +166,12 @@ export interface BlobStore {
     bytes: Uint8Array,
     options?: { readonly isDurable?: boolean },
   ): Promise<"stored" | "present">;
+  /**
+   * Begins to count chunks of a file that is written as chunks that are here; the store takes them over later.
+   *
+   * @returns `undefined` where they have to be added one by one.
+   */
+  lend(path: string): Promise<Lending | undefined>;
   /** Removes a chunk that nothing keeps, young or not; its size, or `undefined` when it stays or is not here. */
   removeChunk(hash: Uint8Array): Promise<number | undefined>;
   /**

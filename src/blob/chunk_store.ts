@@ -59,6 +59,8 @@ export const PUT_PRESENT = 2;
 /** A store of chunks by BLAKE3 hash. */
 export interface ChunkStore {
   readonly counters: Readonly<ChunkStoreCounters>;
+  /** True when chunks that are put now are sealed. */
+  readonly isSealing?: boolean;
   /** Size of a chunk in bytes, or `undefined` when it is not here. Does not read it. */
   has(hash: Uint8Array): Promise<number | undefined>;
   /**

@@ -8,7 +8,7 @@
 import { type Clock, equalBytes, idToHex, NetError, type RandomBytes, toHex } from "../base/mod.ts";
 import { createBlake3, isBlake3Subtree } from "../core/crypto/mod.ts";
 import type { Log } from "../observe/mod.ts";
-import { openOutputFile } from "./_output_file.ts";
+import { openOutputFile, type OutputFile } from "./_output_file.ts";
 import { type BlobTarget, describeTarget, formatAddress, formatMeshUri } from "./address.ts";
 import type { BlobRef } from "./blob_ref.ts";
 import type { BlobStore } from "./blob_store.ts";
@@ -260,6 +260,8 @@ class StoreBlobFetcher implements BlobFetcher {
     const reader = this.#chunksFor(target, { get, peers, work, placeOf });
     if (peer !== undefined) reader.book?.noteHolder(peer);
     const sink = await open();
+    const lending = work && isOutputFile(sink) ? await store.lend(sink.partPath) : undefined;
+    if (lending !== undefined) reader.isKeeping = false;
     try {
       const from = new Set<bigint>();
       const whole = createBlake3();
@@ -271,7 +273,8 @@ class StoreBlobFetcher implements BlobFetcher {
       });
       let doneBytes = 0;
       let localBytes = 0;
-      for await (const { bytes } of readBlob(ref, this.#readOptions(arrivals, signal, buffers))) {
+      const pieces = readBlob(ref, this.#readOptions(arrivals, signal, buffers));
+      for await (const { bytes, hash, offset } of pieces) {
         const written = sink.write(bytes);
         written.catch(() => {}); // Awaited in a moment.
         if (work !== undefined && doneBytes > 0 && isBlake3Subtree(bytes.length, doneBytes)) {
@@ -281,8 +284,11 @@ class StoreBlobFetcher implements BlobFetcher {
         await written;
         doneBytes += bytes.length;
         const sender = arrivals.take(bytes);
-        if (sender !== undefined) from.add(sender);
-        else localBytes += bytes.length;
+        if (sender !== undefined) {
+          from.add(sender);
+          const place = { hash: Uint8Array.from(hash), offset: Number(offset), size: bytes.length };
+          lending?.add(place);
+        } else localBytes += bytes.length;
         arrivals.report();
         reader.done(bytes);
       }
@@ -298,11 +304,14 @@ class StoreBlobFetcher implements BlobFetcher {
       if (target.kind === "address") this.#proven.add(target.hash, ref);
       gate.finish({ stage: "finish", doneBytes, totalBytes: doneBytes });
       signal.throwIfAborted();
+      if (isOutputFile(sink)) lending?.moves(sink.path);
       await sink.commit();
       store.counters.dataforts_blobs_fetched_total += 1;
+      lending?.commit(keepsFetched?.() !== false);
       if (keepsFetched?.() === false) await reader.dropKept();
       return { address: formatAddress(hash), size: doneBytes, from: [...from], localBytes };
     } finally {
+      await lending?.discard();
       await Promise.all([sink.discard(), reader.settle()]);
     }
   }
@@ -397,6 +406,10 @@ const NOWHERE: BlobSink = {
   commit: () => Promise.resolve(),
   discard: () => Promise.resolve(),
 };
+
+function isOutputFile(sink: BlobSink): sink is OutputFile {
+  return "partPath" in sink;
+}
 
 /** The part of a wanted range that there is. */
 function rangeWithin({ start = 0n, end, last }: WantedRange, size: bigint): ByteRange {

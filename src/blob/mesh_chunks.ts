@@ -76,12 +76,13 @@ export class MeshChunks {
   readonly #buffers: ChunkBuffers | undefined;
   /** Parts in the hash of the whole of what was verified last in each buffer. */
   readonly #subtrees = new WeakMap<ArrayBufferLike, Uint8Array<ArrayBuffer>>();
-  #isKeeping: boolean;
+  /** False when what is fetched is not to be kept, or somebody else does. */
+  isKeeping: boolean;
 
   constructor(deps: MeshChunksDeps, options: MeshChunksOptions) {
     this.#deps = deps;
     this.#options = options;
-    this.#isKeeping = options.isKeeping ?? true;
+    this.isKeeping = options.isKeeping ?? true;
     this.book = deps.transfer?.createBook();
     const { work } = options;
     this.#buffers = work && {
@@ -173,10 +174,10 @@ export class MeshChunks {
 
   /** Begins to store a chunk; waits while too many are on their way. */
   async #keep(hash: Uint8Array, bytes: Uint8Array): Promise<void> {
-    while (this.#isKeeping && this.#writes.size >= KEEP_WRITES_MAX) {
+    while (this.isKeeping && this.#writes.size >= KEEP_WRITES_MAX) {
       await Promise.race(this.#writes);
     }
-    if (!this.#isKeeping) return;
+    if (!this.isKeeping) return;
     const { store, log } = this.#deps;
     const use = this.#uses.get(bytes.buffer);
     if (use !== undefined) use.count += 1;
@@ -186,7 +187,7 @@ export class MeshChunks {
         if (await store.addChunk(hash, bytes) === "stored") this.#kept.push(hash);
       } catch (error) {
         // The reader gets its bytes all the same; only an interruption would cost more.
-        if (this.#isKeeping) {
+        if (this.isKeeping) {
           const { message } = toNetError(error, "Cannot keep chunk");
           log.warn("chunk_not_kept", {
             hash: toHex(hash),
@@ -194,7 +195,7 @@ export class MeshChunks {
             hint: "the get goes on, but could not be resumed: free some space",
           });
         }
-        this.#isKeeping = false;
+        this.isKeeping = false;
       }
     })();
     this.#writes.add(write);

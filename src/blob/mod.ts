@@ -39,6 +39,7 @@ export { type ChunkExplanation, REFERRERS_LISTED_MAX } from "./keep/explain.ts";
 export type { MissingChunk } from "./keep/keep_queries.ts";
 export type { RoomMakerCounters } from "./keep/room_maker.ts";
 export type { StripeState } from "./keep/stripes.ts";
+export * from "./lent/mod.ts";
 export {
   BLOB_BYTES_MAX,
   CHUNK_BYTES,

@@ -7,6 +7,7 @@ import {
   type ChunkStore,
   createBlobStore,
   createWorkPool,
+  LentChunks,
   type WorkPool,
 } from "../blob/mod.ts";
 import {
@@ -41,6 +42,8 @@ export interface Storage extends Service {
   /** Who hashes large blobs; ends with this. */
   readonly work: WorkPool;
   readonly memory: MeshMemory;
+  /** Resolves when the chunks of gets that have ended are in the store. */
+  settleLent(): Promise<void>;
 }
 
 /**
@@ -59,7 +62,14 @@ export async function openStorage(
   try {
     const chunks = await openChunks({ ledger, clock, log }, folder, settings);
     const work = createWorkPool({ clock });
-    const blobs = await createBlobStore({ ledger, chunks, clock, log, work });
+    // What is sealed here must not lie open elsewhere, not even for a while.
+    const isLending = folder !== undefined && chunks.isSealing !== true;
+    const lent = isLending
+      ? new LentChunks({ folder: `${folder}/lent`, clock, log, work })
+      : undefined;
+    const blobs = await createBlobStore({ ledger, chunks, clock, log, work, lent });
+    await lent?.open((hash, bytes) => blobs.addChunk(hash, bytes));
+    if (lent !== undefined) metrics.register("blob_lent", () => ({ ...lent.counters }));
     metrics.register("blob_work", () => ({ ...work.counters }));
     metrics.register("blob_store", () => ({
       corrupt_chunks_total: chunks.counters.corrupt,
@@ -74,10 +84,12 @@ export async function openStorage(
       blobs,
       work,
       memory: createMeshMemory(ledger, clock),
+      settleLent: () => lent?.settle() ?? Promise.resolve(),
       start: () => Promise.resolve(),
       stop: async () => {
         if (!isOpen) return;
         isOpen = false;
+        await lent?.stop();
         work.stop();
         await blobs.settle();
         await chunks.close();

@@ -14,6 +14,7 @@ import {
   toHex,
   toNetError,
   writeAside,
+  writePast,
 } from "../../base/mod.ts";
 import { TRANSFER_BYTES_MAX } from "../limits.ts";
 import {
@@ -114,7 +115,8 @@ export class LooseChunks {
     try {
       const file = this.#disk.open(temp, { createNew: true });
       try {
-        await writeAside(file, 0, bytes);
+        // A young one is a copy that somebody sent, which whoever asked for it has.
+        await (form.isYoung ? writePast : writeAside)(file, 0, bytes);
         if (!form.isYoung) await file.sync();
       } finally {
         file.close();

@@ -30,6 +30,7 @@ import { findStripes } from "./stripes.ts";
 import { SyncBook } from "./sync_book.ts";
 import type { ChunkStanding } from "../policy/gc.ts";
 import { putBlob } from "../put/put_blob.ts";
+import type { Lending } from "../lent/mod.ts";
 import { LIST_LIMIT_MAX } from "../limits.ts";
 import { createProgressGate } from "../progress.ts";
 import {
@@ -253,16 +254,21 @@ export class LedgerBlobStore implements BlobStore {
     return (await this.stat(address))?.blobRef;
   }
 
-  hasChunk(hash: Uint8Array): Promise<number | undefined> {
-    return this.#deps.chunks.has(hash);
+  async hasChunk(hash: Uint8Array): Promise<number | undefined> {
+    return await this.#deps.chunks.has(hash) ?? this.#deps.lent?.sizeOf(hash);
   }
 
-  readChunk(
+  async readChunk(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
     options?: { readonly isQuiet?: boolean },
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return this.#keeper.read(hash, into, options?.isQuiet);
+    return await this.#keeper.read(hash, into, options?.isQuiet) ??
+      await this.#deps.lent?.read(hash, into);
+  }
+
+  lend(path: string): Promise<Lending | undefined> {
+    return this.#deps.lent?.lend(path) ?? Promise.resolve(undefined);
   }
 
   async addChunk(

@@ -1,54 +1,59 @@
-/** Writes past the system's cache: what they take, what they leave to others. */
+/** Reading and writing past the system's cache: what is moved so, what is left to others. */
 import assert from "node:assert/strict";
 import {
   allocateSharedPages,
   DIRECT_ALIGN,
   isAligned,
-  openDirectWriter,
+  openDirectFile,
 } from "../../src/base/mod.ts";
 
-Deno.test("openDirectWriter() writes whole blocks from shared memory, and leaves the rest", async () => {
+Deno.test("openDirectFile() moves whole blocks of shared memory, and leaves the rest", async () => {
   await using folder = await makeFolder();
   const path = `${folder.path}/file`;
   await Deno.writeTextFile(path, "");
-  const writer = openDirectWriter(path);
+  const writer = openDirectFile(path, "write");
   // Not every system and file system has it; then nobody writes so.
   if (writer === undefined) return;
   try {
     const bytes = allocateSharedPages(3 * DIRECT_ALIGN + 5);
     for (let i = 0; i < bytes.length; i++) bytes[i] = i * 31 >> 3;
-    assert.equal(await writer.writeAt(DIRECT_ALIGN, bytes), 3 * DIRECT_ALIGN);
+    assert.equal(await writer.move(DIRECT_ALIGN, bytes), 3 * DIRECT_ALIGN);
     const written = await Deno.readFile(path);
     assert.equal(written.length, 4 * DIRECT_ALIGN);
     assert.deepEqual(
       written.subarray(DIRECT_ALIGN),
       new Uint8Array(bytes.subarray(0, 3 * DIRECT_ALIGN)),
     );
+    using reader = openDirectFile(path, "read");
+    const into = allocateSharedPages(8 * DIRECT_ALIGN);
+    // The end of the file is the end of what is read.
+    assert.equal(await reader?.move(DIRECT_ALIGN, into), 3 * DIRECT_ALIGN);
+    assert.deepEqual(into.subarray(0, 3 * DIRECT_ALIGN), bytes.subarray(0, 3 * DIRECT_ALIGN));
   } finally {
-    writer.close();
+    writer[Symbol.dispose]();
   }
 });
 
-Deno.test("openDirectWriter() takes nothing whose place or memory a device refuses", async () => {
+Deno.test("openDirectFile() takes nothing whose place or memory a device refuses", async () => {
   await using folder = await makeFolder();
   const path = `${folder.path}/file`;
   await Deno.writeTextFile(path, "");
-  const writer = openDirectWriter(path);
+  const writer = openDirectFile(path, "write");
   if (writer === undefined) return;
   try {
     const bytes = allocateSharedPages(2 * DIRECT_ALIGN);
-    assert.equal(await writer.writeAt(1, bytes), 0);
-    assert.equal(await writer.writeAt(0, bytes.subarray(16)), 0);
-    assert.equal(await writer.writeAt(0, bytes.subarray(0, DIRECT_ALIGN - 1)), 0);
+    assert.equal(await writer.move(1, bytes), 0);
+    assert.equal(await writer.move(0, bytes.subarray(16)), 0);
+    assert.equal(await writer.move(0, bytes.subarray(0, DIRECT_ALIGN - 1)), 0);
     assert.equal((await Deno.stat(path)).size, 0);
-    assert.equal(await writer.writeAt(0, bytes), 2 * DIRECT_ALIGN);
+    assert.equal(await writer.move(0, bytes), 2 * DIRECT_ALIGN);
   } finally {
-    writer.close();
+    writer[Symbol.dispose]();
   }
 });
 
-Deno.test("openDirectWriter() opens no file that is not there", () => {
-  assert.equal(openDirectWriter("/nowhere/at/all"), undefined);
+Deno.test("openDirectFile() opens no file that is not there", () => {
+  assert.equal(openDirectFile("/nowhere/at/all", "read"), undefined);
 });
 
 Deno.test("allocateSharedPages() gives memory that begins with a page, of the length asked for", () => {
