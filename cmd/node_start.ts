@@ -51,6 +51,8 @@ export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
       "  net node start --detach --port 9900\n" +
       "  net node start --data-dir /srv/net --udp 0.0.0.0:7000\n\n" +
       "ENVIRONMENT\n  NET_TICKET  NET_UDP  NET_PORT  NET_LISTEN  NET_BIND  NET_SOCKET\n" +
+      "  NET_SOCKET_MODE  NET_NO_SOCKET  NET_ABSTRACT  NET_NO_PLAIN_LINK  NET_PID_DIR\n" +
+      "  NET_MAX_LINE  BIOMEOS_SOCKET_DIR  XDG_RUNTIME_DIR\n" +
       "  NET_HTTP  NET_HTTP_WRITE\n" +
       "  NET_FAMILY_ID (FAMILY_ID)  NET_NODE_ID (NODE_ID)  NET_DATA_DIR  NET_PROFILE\n" +
       "  NET_PEER  NET_EXPECT  NET_PSK_FILE  NET_LOG_LEVEL  NET_LOG_FORMAT\n" +
@@ -64,6 +66,11 @@ export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
     });
   },
 });
+
+/** Said by a node that other members will not find (`promises-standards.md` V-j). */
+const NO_SOCKET =
+  "no socket (--no-socket): this node is outside the socket rule, so members and verbs do " +
+  "not find it, and over TCP it answers public methods alone";
 
 async function startNode(context: NetContext, flags: StartFlags, output: Output): Promise<number> {
   const { io, doors } = context;
@@ -82,6 +89,7 @@ async function startNode(context: NetContext, flags: StartFlags, output: Output)
     cwd: io.cwd,
     hostname: io.hostname,
   });
+  if (!config.hasSocket) output.warn(NO_SOCKET);
   if (flags.detach) {
     const { startDetached } = await import("./detach.ts");
     return await startDetached(context, { flags, config, ticket, output, timeoutMs });

@@ -22,6 +22,11 @@ export interface StartFlags extends SharedFlags {
   readonly jsonrpcPort?: string;
   readonly listen?: string;
   readonly bind?: string;
+  readonly noSocket?: boolean;
+  readonly abstract?: boolean;
+  readonly noPlainLink?: boolean;
+  readonly pidDir?: string;
+  readonly maxLine?: string;
   readonly http?: string;
   readonly httpWrite?: "token" | "loopback" | "off";
   readonly join?: string;
@@ -80,6 +85,11 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   jsonrpcPort: hiddenTextFlag("PORT", "Same as --port"),
   listen: textFlag("ADDR:PORT", "Serve JSON-RPC lines over TCP there"),
   bind: textFlag("ADDR", "Address that goes with --port"),
+  noSocket: switchFlag("Serve over TCP alone, outside the rule that every member has a socket"),
+  abstract: switchFlag("Listen under the abstract name @net as well, or @net-F for family F"),
+  noPlainLink: switchFlag("Keep net.sock free beside a family's socket"),
+  pidDir: textFlag("DIR", "Folder of the pid file; default: beside the socket"),
+  maxLine: textFlag("SIZE", "Longest request line, such as 4M; default: 1M"),
   http: textFlag("ADDR:PORT", "Serve objects over HTTP there; a port alone means 127.0.0.1"),
   httpWrite: {
     kind: "enum",
@@ -236,6 +246,11 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     }),
     listen: flags.listen,
     bind: flags.bind,
+    noSocket: flags.noSocket,
+    abstract: flags.abstract,
+    noPlainLink: flags.noPlainLink,
+    pidDir: flags.pidDir,
+    maxLine: flags.maxLine,
     http: flags.http,
     httpWrite: flags.httpWrite,
     socket: socketFlag(flags),

@@ -384,6 +384,14 @@ export class Node {
    * @throws NetError with the first thing that went wrong; nothing is left running then.
    */
   async start(): Promise<void> {
+    const { config } = this;
+    this.#deps.log.info("node_starting", {
+      name: PROGRAM_NAME,
+      version: PROGRAM_VERSION,
+      mode: config.profile,
+      family: config.family,
+      pid: Deno.pid,
+    });
     try {
       await this.#open();
       this.health.start();

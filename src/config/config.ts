@@ -15,12 +15,9 @@ import { LOG_LEVELS, type LogLevel } from "../observe/mod.ts";
 import {
   parseDuration,
   parseFamily,
-  parseHost,
-  parseHostPort,
   parseLabel,
   parseListen,
   parsePeer,
-  parsePort,
   parseSubnetRule,
   parseSwitch,
   type PeerSpec,
@@ -34,6 +31,7 @@ import {
   identityPath,
 } from "./paths.ts";
 import { type Given, type Layer, Layers, type Origin } from "./layers.ts";
+import { type ControlSettings, readControlSettings } from "./control_settings.ts";
 import { checkHttpWrite, type HttpSettings, readHttpSettings } from "./http_settings.ts";
 import { type BlobSettings, readBlobSettings } from "./blob_settings.ts";
 import { type LogSettings, readLogSettings } from "./log_settings.ts";
@@ -49,20 +47,14 @@ const TAG_BYTES_MAX = 1024;
 /** Sixteen rules for each of the four levels of a subnet. */
 const SUBNET_RULES_MAX = 64;
 
-/** `sockaddr_un` holds 108 bytes, the last one a zero (`validation.md` 3.1). */
-const SOCKET_PATH_BYTES_MAX = 107;
-
 /** How much a node runs: small and lean, or everything. */
 export type Profile = "micro" | "macro";
 
 /** Configuration of one node; frozen. */
-export interface NodeConfig extends LogSettings, BlobSettings, StoreSettings, HttpSettings {
+export interface NodeConfig
+  extends ControlSettings, LogSettings, BlobSettings, StoreSettings, HttpSettings {
   /** Address of the mesh socket; port 0 means the kept one, or any. */
   readonly udp: SocketAddress;
-  /** Address of JSON-RPC over TCP; `undefined` for none. */
-  readonly tcp: SocketAddress | undefined;
-  /** Exact path of the control socket; `undefined` for the standard place. */
-  readonly socketPath: string | undefined;
   readonly family: string | undefined;
   /** Absolute path of the data folder; `undefined` keeps everything in RAM. */
   readonly dataDir: string | undefined;
@@ -170,9 +162,8 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
   const config: NodeConfig = {
     udp: layers.read("udp", parseListen, "must be ADDR:PORT with an IP address") ??
       { host: "0.0.0.0", port: 0 },
-    tcp: readTcp(layers),
+    ...readControlSettings(layers, cwd),
     ...readHttpSettings(layers),
-    socketPath: readSocketPath(given("socket"), cwd),
     family,
     dataDir: isAmnesia ? undefined : dataDir,
     isDataDirExplicit: dataDirGiven !== undefined && !isAmnesia,
@@ -325,7 +316,7 @@ function readFamily(layers: Layers, env: Environment): string | undefined {
     "must be 1 to 32 letters, digits, dashes or underscores",
   );
   if (family === undefined || family === "") return undefined;
-  if (env.BIOMEOS_INSECURE === "1") {
+  if (parseSwitch(env.BIOMEOS_INSECURE ?? "") === true) {
     throw new NetError(
       "config_invalid",
       `Cannot start: family "${family}" (FAMILY_ID) and BIOMEOS_INSECURE=1 exclude each other`,
@@ -335,56 +326,12 @@ function readFamily(layers: Layers, env: Environment): string | undefined {
   return family;
 }
 
-/** The layer that names a port or an address decides; both in one layer must agree. */
-function readTcp(layers: Layers): SocketAddress | undefined {
-  const bindGiven = layers.given("bind");
-  const bind = layers.read("bind", parseHost, "must be an IP address");
-  for (const origin of ["flag", "environment", "file"] as const) {
-    const portGiven = layers.givenIn(origin, "port");
-    const listenGiven = layers.givenIn(origin, "listen");
-    if (portGiven === undefined && listenGiven === undefined) continue;
-    layers.origins.tcp = origin;
-    const port = layers.parse(portGiven, parsePort, "must be 0..65535");
-    const listen = layers.parse(listenGiven, parseHostPort, "must be ADDR:PORT with an IP address");
-    if (listen === undefined) return { host: bind ?? "127.0.0.1", port: port ?? 0 };
-    const isOtherHost = bindGiven?.origin === origin && bind !== listen.host;
-    if ((port !== undefined && port !== listen.port) || isOtherHost) {
-      throw new NetError(
-        origin === "flag" ? "usage" : "config_invalid",
-        `Cannot listen: ${listenGiven?.source} ${formatSocketAddress(listen)} and ` +
-          `${isOtherHost ? bindGiven?.source : portGiven?.source} name different addresses`,
-        { next: "give --listen ADDR:PORT alone" },
-      );
-    }
-    return listen;
-  }
-  if (bindGiven?.origin === "flag") {
-    throw new NetError("usage", "Cannot listen: --bind is given without a port", {
-      next: "add --port PORT, or give --listen ADDR:PORT",
-    });
-  }
-  return undefined;
-}
-
 function readPeers(layers: Layers): readonly PeerSpec[] {
   return layers.readAll(
     "peer",
     parsePeer,
     "must be ADDR:PORT#NODEID#NOISEKEY with 16 and 64 hex digits",
     PEERS_MAX,
-  );
-}
-
-function readSocketPath(given: Given | undefined, cwd: string): string | undefined {
-  const path = pathOf(given, cwd);
-  if (path === undefined) return undefined;
-  const length = new TextEncoder().encode(path).length;
-  if (length <= SOCKET_PATH_BYTES_MAX) return path;
-  throw new NetError(
-    given?.origin === "flag" ? "usage" : "config_invalid",
-    `Cannot use socket path "${path}": it is ${length} bytes long, must be at most ` +
-      `${SOCKET_PATH_BYTES_MAX}`,
-    { next: "choose a shorter path with --socket" },
   );
 }
 

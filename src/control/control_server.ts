@@ -19,7 +19,12 @@ import {
   type PeerCredentials,
 } from "./peer_credentials.ts";
 import { adoptSocket, claimSocket, type SocketClaim } from "./socket_claim.ts";
-import { prepareSocketPlace, socketMode, type SocketPlaceOptions } from "./socket_path.ts";
+import {
+  abstractName,
+  prepareSocketPlace,
+  socketMode,
+  type SocketPlaceOptions,
+} from "./socket_path.ts";
 
 /** Capabilities whose socket names lead to a node (`validation.md` 8). */
 export const CAPABILITY_DOMAINS: readonly string[] = ["discovery", "storage", "network", "mesh"];
@@ -30,6 +35,10 @@ export interface ControlSocketOptions extends SocketPlaceOptions {
   readonly domains?: readonly string[];
   /** False keeps the plain name free beside a family's; true when left out. */
   readonly linksPlainName?: boolean;
+  /** True to listen under an abstract name as well. */
+  readonly isAbstract?: boolean;
+  /** Folder of the pid file; beside the socket when left out. */
+  readonly pidDir?: string;
 }
 
 /** Sockets that a service manager opened for the surface; each takes the place of one it would bind. */
@@ -72,6 +81,8 @@ export interface ControlServer extends AsyncDisposable {
   readonly drainPart: DrainPart;
   /** Path of the unix socket once started. */
   readonly socketPath: string | undefined;
+  /** Abstract name as people write it, `@net`, once started. */
+  readonly abstractName: string | undefined;
   /** Address of the TCP listener once started. */
   readonly tcpAddress: { readonly host: string; readonly port: number } | undefined;
   /** Ways in that are open, for the capability list. */
@@ -94,6 +105,9 @@ class Server implements ControlServer {
   readonly #lines: LineServer;
   #claim: SocketClaim | undefined;
   #credentials: PeerCredentials | undefined;
+  #abstract: Deno.UnixListener | undefined;
+  #abstractCredentials: PeerCredentials | undefined;
+  #abstractName: string | undefined;
   #tcp: StreamListener | undefined;
   #tcpAddress: { readonly host: string; readonly port: number } | undefined;
   #stopping: Promise<void> | undefined;
@@ -115,6 +129,10 @@ class Server implements ControlServer {
 
   get socketPath(): string | undefined {
     return this.#claim?.path;
+  }
+
+  get abstractName(): string | undefined {
+    return this.#abstractName;
   }
 
   get tcpAddress(): { readonly host: string; readonly port: number } | undefined {
@@ -143,12 +161,14 @@ class Server implements ControlServer {
       else if (socket !== undefined) await this.#listenUnix(socket);
     } catch (error) {
       this.#closeListeners();
+      this.#release();
       throw error;
     }
     if (this.#tcp !== undefined) this.#lines.serve(this.#tcp, "tcp");
     const { path } = this.#claim ?? {};
     this.#deps.log.info("control_started", {
       socket: path,
+      abstract: this.#abstractName,
       tcp: this.#tcpAddress === undefined
         ? undefined
         : `${this.#tcpAddress.host}:${this.#tcpAddress.port}`,
@@ -186,8 +206,7 @@ class Server implements ControlServer {
       await stopped;
     } finally {
       cancel();
-      this.#credentials?.close();
-      this.#credentials = undefined;
+      this.#release();
     }
     this.#deps.log.info("control_stopped");
   }
@@ -202,6 +221,7 @@ class Server implements ControlServer {
       mode,
       log,
     });
+    if (options.isAbstract === true) this.#listenAbstract(place.family, (mode & 0o077) !== 0);
     this.#credentials = openPeerCredentials(place.path);
     this.#lines.serve(this.#claim.listener, "unix", {
       credentials: this.#credentials,
@@ -218,22 +238,46 @@ class Server implements ControlServer {
     }, { ...this.#namesBeside(options), log: this.#deps.log });
     this.#credentials = openDescriptorCredentials();
     const { mode } = Deno.statSync(control.path);
-    this.#lines.serve(control, "unix", {
-      credentials: this.#credentials,
-      allowsForeign: ((mode ?? 0) & 0o077) !== 0,
-    });
+    const allowsForeign = ((mode ?? 0) & 0o077) !== 0;
+    if (options?.isAbstract === true) this.#listenAbstract(options.family, allowsForeign);
+    this.#lines.serve(control, "unix", { credentials: this.#credentials, allowsForeign });
   }
 
   #namesBeside(options?: ControlSocketOptions) {
     return {
       domains: options?.domains ?? CAPABILITY_DOMAINS,
       linksPlainName: (options?.linksPlainName ?? true) && this.#deps.requiresHandshake !== true,
+      pidDir: options?.pidDir,
     };
   }
 
   #adoptTcp(port: AdoptedTcp): void {
     this.#tcp = port;
     this.#tcpAddress = port.address;
+  }
+
+  /** No file's mode guards an abstract name: whoever is not known to be ours is a stranger. */
+  #listenAbstract(family: string | undefined, allowsForeign: boolean): void {
+    const name = abstractName(family);
+    const shown = `@${name.slice(1)}`;
+    try {
+      this.#abstract = Deno.listen({ transport: "unix", path: name });
+    } catch (error) {
+      const isInUse = error instanceof Deno.errors.AddrInUse;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new NetError(
+        isInUse ? "already_running" : "config_invalid",
+        `Cannot listen on ${shown}: ${isInUse ? "another process does" : reason}`,
+        { cause: error, next: "leave --abstract out, or stop the other process" },
+      );
+    }
+    this.#abstractName = shown;
+    this.#abstractCredentials = openPeerCredentials(name);
+    this.#lines.serve(this.#abstract, "unix", {
+      credentials: this.#abstractCredentials,
+      allowsForeign,
+      requiresIdentity: true,
+    });
   }
 
   #listenTcp(address: { readonly host: string; readonly port: number }): void {
@@ -254,10 +298,21 @@ class Server implements ControlServer {
     }
   }
 
+  /** Nobody new comes in; pid file and links stay until everybody has left. */
   #closeListeners(): void {
-    this.#claim?.release();
+    this.#claim?.close();
+    this.#abstract?.close();
     this.#tcp?.close();
-    this.#claim = undefined;
+    this.#abstract = undefined;
     this.#tcp = undefined;
+  }
+
+  #release(): void {
+    this.#claim?.release();
+    this.#credentials?.close();
+    this.#abstractCredentials?.close();
+    this.#claim = undefined;
+    this.#credentials = undefined;
+    this.#abstractCredentials = undefined;
   }
 }

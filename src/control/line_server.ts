@@ -71,6 +71,8 @@ export interface ServeOptions {
   readonly credentials?: Pick<PeerCredentials, "identify">;
   /** True when other users may connect and call public methods; else they are turned away. */
   readonly allowsForeign?: boolean;
+  /** True where nothing but the credentials tells our user from others. */
+  readonly requiresIdentity?: boolean;
 }
 
 /** Serves any number of listeners. */
@@ -192,6 +194,7 @@ export class LineServer {
     if (options.credentials !== undefined && identity === undefined) {
       counters.connections_unidentified_total++;
     }
+    if (options.requiresIdentity === true && identity === undefined) isTrusted = false;
     if (identity !== undefined && !isTrustedUid(identity.uid)) {
       if (options.allowsForeign !== true) {
         counters.connections_refused_credentials_total++;

@@ -20,6 +20,8 @@ export interface ClaimSocketOptions {
   readonly domains: readonly string[];
   /** True to let the plain name lead to a family's socket when it is free. */
   readonly linksPlainName: boolean;
+  /** Folder of the pid file; beside the socket when left out. */
+  readonly pidDir?: string;
   readonly log: Log;
 }
 
@@ -29,6 +31,8 @@ export interface SocketClaim {
   readonly listener: StreamListener;
   /** Links made, for the log. */
   readonly links: readonly string[];
+  /** Stops listening; the socket's own name goes with that. The other names stay. Idempotent. */
+  close(): void;
   /** Stops listening and removes the names that are still ours. Idempotent. */
   release(): void;
 }
@@ -44,30 +48,40 @@ export async function claimSocket(
   options: ClaimSocketOptions,
 ): Promise<SocketClaim> {
   const { path } = place;
+  const pidFile = pidPath(path, options.pidDir);
+  if (options.pidDir !== undefined) makePidDir(options.pidDir);
   if (!place.isExact) await sweepLeftovers(place.directory, options.log);
-  await clearStale(path);
-  const listener = bind(path, options.mode);
+  await clearStale(path, pidFile);
+  const listener = bind(path, options.mode, pidFile);
   const inode = inodeOf(path);
   const links = new LinkSet(place, options.log);
+  let isClosed = false;
   let isReleased = false;
+  const close = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    closeListener(listener, path, inode);
+  };
   const release = (): void => {
     if (isReleased) return;
     isReleased = true;
-    links.remove();
-    removePidFile(pidPath(path));
-    closeListener(listener, path, inode);
+    // With the socket gone first, nobody finds a name that leads to a node without one.
+    close();
+    // A node that took the name in the meantime has made the same links.
+    if (inodeOf(path) === null) links.remove();
+    removePidFile(pidFile);
   };
   try {
-    writePidFile(pidPath(path));
+    writePidFile(pidFile);
     if (!place.isExact) await links.make(options.domains, options.linksPlainName);
   } catch (error) {
     release();
-    throw new NetError("config_invalid", `Cannot write beside socket "${path}"`, {
+    throw new NetError("config_invalid", `Cannot write pid file "${pidFile}": ${reasonOf(error)}`, {
       cause: error,
-      next: "choose a writable folder with --socket",
+      next: "choose a writable folder with --pid-dir",
     });
   }
-  return { path, listener, links: links.names, release };
+  return { path, listener, links: links.names, close, release };
 }
 
 /** A socket that somebody else bound, to be named as ours are. */
@@ -90,25 +104,33 @@ export async function adoptSocket(
   const isExact = path !== `${directory === "/" ? "" : directory}/${socketName(MEMBER, family)}`;
   const place = { directory, path, family, isExact, isShared: false, requires: undefined };
   const links = new LinkSet(place, options.log);
-  if (!tryOr(() => writePidFile(pidPath(path)))) {
-    options.log.warn("pid_file_failed", { path: pidPath(path) });
+  const pidFile = pidPath(path, options.pidDir);
+  if (options.pidDir !== undefined) makePidDir(options.pidDir);
+  if (!tryOr(() => writePidFile(pidFile))) {
+    options.log.warn("pid_file_failed", { path: pidFile });
   } else if (!isExact) await links.make(options.domains, options.linksPlainName);
+  let isClosed = false;
   let isReleased = false;
+  const close = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    listener.close();
+  };
   const release = (): void => {
     if (isReleased) return;
     isReleased = true;
+    close();
     links.remove();
-    removePidFile(pidPath(path));
-    listener.close();
+    removePidFile(pidFile);
   };
-  return { path, listener, links: links.names, release };
+  return { path, listener, links: links.names, close, release };
 }
 
-async function clearStale(path: string): Promise<void> {
+async function clearStale(path: string, pidFile: string): Promise<void> {
   const kind = kindOf(path);
   if (kind === "absent") return;
   if (kind === "other") throw notASocket(path);
-  if (await isSocketLive(path)) throw alreadyRunning(path);
+  if (await isSocketLive(path)) throw alreadyRunning(path, pidFile);
   const aside = `${path}.${Deno.pid}.stale`;
   try {
     Deno.renameSync(path, aside);
@@ -120,10 +142,10 @@ async function clearStale(path: string): Promise<void> {
   const isLive = await isSocketLive(aside);
   if (isLive) tryOr(() => Deno.renameSync(aside, path));
   else tryOr(() => Deno.removeSync(aside));
-  if (isLive) throw alreadyRunning(path);
+  if (isLive) throw alreadyRunning(path, pidFile);
 }
 
-function bind(path: string, mode: number): Deno.UnixListener {
+function bind(path: string, mode: number, pidFile: string): Deno.UnixListener {
   // The mask makes the file private from its first instant; a wider mode is set afterwards.
   const mask = Deno.umask(0o177);
   try {
@@ -131,7 +153,7 @@ function bind(path: string, mode: number): Deno.UnixListener {
     if (mode !== 0o600) Deno.chmodSync(path, mode);
     return listener;
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) throw alreadyRunning(path);
+    if (error instanceof Deno.errors.AddrInUse) throw alreadyRunning(path, pidFile);
     throw cannotBind(path, error);
   } finally {
     Deno.umask(mask);
@@ -152,8 +174,25 @@ function closeListener(listener: Deno.Listener, path: string, inode: number | nu
 
 function writePidFile(path: string): void {
   const temporary = `${path}.${Deno.pid}.tmp`;
-  Deno.writeTextFileSync(temporary, `${Deno.pid}\n`, { mode: 0o600 });
+  // What lies there is of a process that had our pid; a link would lead the write elsewhere.
+  tryOr(() => Deno.removeSync(temporary));
+  Deno.writeTextFileSync(temporary, `${Deno.pid}\n`, { mode: 0o600, createNew: true });
   Deno.renameSync(temporary, path);
+}
+
+function makePidDir(path: string): void {
+  try {
+    Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new NetError("config_invalid", `Cannot make folder "${path}": ${reasonOf(error)}`, {
+      cause: error,
+      next: "choose another folder with --pid-dir",
+    });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function removePidFile(path: string): void {
@@ -195,8 +234,8 @@ function tryOr(action: () => void): boolean {
   }
 }
 
-function alreadyRunning(path: string): NetError {
-  const pid = readPid(pidPath(path));
+function alreadyRunning(path: string, pidFile: string): NetError {
+  const pid = readPid(pidFile);
   const who = pid === undefined ? "" : ` by process ${pid}`;
   return new NetError("already_running", `Cannot start: socket "${path}" is in use${who}`, {
     next: "stop the other node with net node stop, or choose another --socket",
@@ -220,8 +259,7 @@ function notASocket(path: string): NetError {
 }
 
 function cannotBind(path: string, cause: unknown): NetError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new NetError("config_invalid", `Cannot bind socket "${path}": ${reason}`, {
+  return new NetError("config_invalid", `Cannot bind socket "${path}": ${reasonOf(cause)}`, {
     cause,
     next: "choose a path in a writable folder with --socket",
   });

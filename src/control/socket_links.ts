@@ -9,6 +9,9 @@ import { pidPath, socketName, type SocketPlace } from "./socket_path.ts";
 import { isSocketLive } from "./socket_probe.ts";
 
 const OUR_SOCKET = /^net(-[A-Za-z0-9_-]{1,32})?\.sock$/;
+/** What a start that was killed in the middle set aside. */
+const OUR_TEMPORARY =
+  /^net(-[A-Za-z0-9_-]{1,32})?\.(sock\.[0-9]+\.(stale|aside)|pid\.[0-9]+\.tmp)$/;
 const OUR_PID_FILE = /^net(-[A-Za-z0-9_-]{1,32})?\.pid$/;
 
 /** Symbolic links beside one socket. */
@@ -97,6 +100,10 @@ export async function sweepLeftovers(directory: string, log: Log): Promise<void>
     if (lstat(`${directory}/${target}`) === undefined) remove(name);
   }
   for (const { name } of entries) {
+    const pid = OUR_TEMPORARY.test(name) ? /\.([0-9]+)\.[a-z]+$/.exec(name)?.[1] : undefined;
+    if (pid !== undefined && isGone(pid)) remove(name);
+  }
+  for (const { name } of entries) {
     if (!OUR_PID_FILE.test(name)) continue;
     const socket = name.replace(/\.pid$/, ".sock");
     const hasSocket = lstat(`${directory}/${socket}`) !== undefined;
@@ -108,11 +115,14 @@ export async function sweepLeftovers(directory: string, log: Log): Promise<void>
 function isDead(path: string): boolean {
   try {
     const pid = /^([0-9]{1,10})\n?$/.exec(Deno.readTextFileSync(path))?.[1];
-    if (pid === undefined) return false;
-    return lstat("/proc/self") !== undefined && lstat(`/proc/${pid}`) === undefined;
+    return pid !== undefined && isGone(pid);
   } catch {
     return false;
   }
+}
+
+function isGone(pid: string): boolean {
+  return lstat("/proc/self") !== undefined && lstat(`/proc/${pid}`) === undefined;
 }
 
 function lstat(path: string): Deno.FileInfo | undefined {

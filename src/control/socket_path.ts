@@ -85,9 +85,17 @@ export function socketName(member: string, family: string | undefined): string {
   return family === undefined ? `${member}.sock` : `${member}-${family}.sock`;
 }
 
-/** Path of the pid file beside a socket. */
-export function pidPath(socketPath: string): string {
-  return `${socketPath.replace(/\.sock$/, "")}.pid`;
+/** Path of the pid file beside a socket, or of the same name in `pidDir`. */
+export function pidPath(socketPath: string, pidDir?: string): string {
+  const path = `${socketPath.replace(/\.sock$/, "")}.pid`;
+  return pidDir === undefined
+    ? path
+    : `${trimSlash(pidDir)}/${path.slice(path.lastIndexOf("/") + 1)}`;
+}
+
+/** `@net`, or `@net-F` for family F, as the kernel has it: with a zero in front. */
+export function abstractName(family: string | undefined): string {
+  return `\0${family === undefined ? MEMBER : `${MEMBER}-${family}`}`;
 }
 
 /** What {@linkcode prepareSocketPlace} found. */
@@ -110,6 +118,12 @@ export function prepareSocketPlace(options: SocketPlaceOptions): PreparedSocketP
     if (problem === "skip") continue;
     if (problem === undefined) {
       checkLength(place.path);
+      const risk = folderRisk(place.directory);
+      if (risk !== undefined) {
+        warnings.push(
+          `socket folder "${place.directory}" ${risk}: they may put another socket in our place`,
+        );
+      }
       if (place.isShared) {
         warnings.push(
           `no runtime folder: the control socket is in "${place.directory}", set XDG_RUNTIME_DIR`,
@@ -200,6 +214,17 @@ export function folderProblem(directory: string, uid: number | null): string | u
   if (uid !== null && info.uid !== uid) return `it belongs to user ${info.uid}`;
   const mode = (info.mode ?? 0o700) & 0o777;
   return mode === 0o700 ? undefined : `its mode is 0${mode.toString(8)}, must be 0700`;
+}
+
+/**
+ * What is worth a warning about a folder that the user chose: `NET_SOCKET_MODE` may share it on purpose. The
+ * sticky bit keeps others from what is not theirs.
+ */
+function folderRisk(directory: string): string | undefined {
+  const mode = statOf(directory)?.mode ?? 0;
+  return (mode & 0o022) !== 0 && (mode & 0o1000) === 0
+    ? `may be written to by others (mode 0${(mode & 0o7777).toString(8)})`
+    : undefined;
 }
 
 /** Binding needs a folder we may write to; a probe file tells better than modes do. */

@@ -70,7 +70,35 @@ Deno.test("loadNodeConfig() prefers NET_FAMILY_ID over FAMILY_ID", () => {
   assert.equal(load({}, { ...HOME, FAMILY_ID: "x" }).dataDir, "/home/ada/.local/share/net-x");
 });
 
-Deno.test("loadNodeConfig() refuses a family together with BIOMEOS_INSECURE=1", () => {
+Deno.test("V-j: loadNodeConfig() takes a node without a socket only where it is reached otherwise", () => {
+  const { hasSocket, tcp } = load({ noSocket: true, port: "0" });
+  assert.deepEqual([hasSocket, tcp?.host], [false, "127.0.0.1"]);
+  assert.equal(load({}, { ...HOME, NET_NO_SOCKET: "1", NET_LISTEN: "0.0.0.0:1" }).hasSocket, false);
+  assert.equal(load({}).hasSocket, true);
+  fails("usage", /socket/, () => load({ noSocket: true }));
+  fails("usage", /--socket/, () => load({ noSocket: true, port: "0", socket: "/a" }));
+  fails("usage", /--abstract/, () => load({ noSocket: true, port: "0", abstract: true }));
+  fails("config_invalid", /socket/, () => load({}, { ...HOME, NET_NO_SOCKET: "1" }));
+});
+
+Deno.test("loadNodeConfig() reads what goes with a socket", () => {
+  const config = load({ noPlainLink: true, abstract: true, pidDir: "run", maxLine: "4M" });
+  assert.deepEqual(
+    [config.linksPlainName, config.isAbstract, config.pidDir, config.lineBytesMax],
+    [false, true, "/srv/run", 4 * 1024 * 1024],
+  );
+  const env = { ...HOME, NET_PID_DIR: "/run/net", NET_ABSTRACT: "yes", NET_MAX_LINE: "2KiB" };
+  const other = load({}, env);
+  assert.deepEqual([other.pidDir, other.isAbstract, other.lineBytesMax], ["/run/net", true, 2048]);
+  fails("usage", /--max-line/, () => load({ maxLine: "1G" }));
+  fails("usage", /--max-line/, () => load({ maxLine: "10" }));
+});
+
+Deno.test("V15: loadNodeConfig() refuses a family together with BIOMEOS_INSECURE=1", () => {
+  for (const value of ["true", "YES"]) {
+    const both = { ...HOME, NET_FAMILY_ID: "fam", BIOMEOS_INSECURE: value };
+    fails("config_invalid", /fam.*BIOMEOS_INSECURE/, () => load({}, both));
+  }
   const env = { ...HOME, FAMILY_ID: "fam", BIOMEOS_INSECURE: "1" };
   fails("config_invalid", /FAMILY_ID.*BIOMEOS_INSECURE/, () => load({}, env));
   assert.equal(load({}, { ...env, FAMILY_ID: "default" }).family, undefined);
@@ -87,6 +115,12 @@ Deno.test("loadNodeConfig() joins port, bind and listen", () => {
   const env = { ...HOME, NET_PORT: "1" };
   assert.deepEqual(load({ listen: "0.0.0.0:2" }, env).tcp, { host: "0.0.0.0", port: 2 });
   assert.deepEqual(load({ bind: "0.0.0.0" }, env).tcp, { host: "0.0.0.0", port: 1 });
+  const listening = { ...HOME, NET_LISTEN: "127.0.0.1:9" };
+  assert.deepEqual(load({ bind: "0.0.0.0" }, listening).tcp, { host: "0.0.0.0", port: 9 });
+  assert.deepEqual(load({ port: "8" }, listening).tcp, { host: "127.0.0.1", port: 8 });
+  for (const port of ["65536", "-1", "1.5", "x", "0x50"]) {
+    fails("usage", /--port/, () => load({ port }));
+  }
 });
 
 Deno.test("loadNodeConfig() names the source of a bad value", () => {

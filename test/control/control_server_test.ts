@@ -365,6 +365,52 @@ Deno.test("stop() lets a running call's reply out", async () => {
   await harness[Symbol.asyncDispose]();
 });
 
+Deno.test(
+  "V-l: control server answers under its abstract name, privileged methods for its user alone",
+  {
+    ignore: Deno.build.os !== "linux",
+  },
+  async () => {
+    const folder = await Deno.makeTempDir();
+    const family = `t${Deno.pid}`;
+    const socket = { env: { BIOMEOS_SOCKET_DIR: folder }, family, isAbstract: true };
+    await using harness = await startHarness({ socket });
+    equal(harness.server.abstractName, `@net-${family}`);
+    using client = await RawClient.connect({ transport: "unix", path: `\0net-${family}` });
+    for (const method of ["health.liveness", "health.readiness", "health.check"]) {
+      await client.send(`{"jsonrpc":"2.0","method":"${method}","id":1}\n`);
+      equal((await client.json()).result.status, "healthy");
+    }
+    await client.send('{"jsonrpc":"2.0","method":"test.echo","params":{"text":"x"},"id":1}\n');
+    equal((await client.json()).result.text, "x");
+    equal(harness.server.counters.connections_unidentified_total, 0);
+    await rejects(
+      startHarness({ socket: { ...socket, env: { BIOMEOS_SOCKET_DIR: `${folder}/other` } } }),
+      (error: unknown) => error instanceof NetError && error.exitCode === 3,
+    );
+    deepStrictEqual([...Deno.readDirSync(`${folder}/other`)], []);
+    await harness.server.stop();
+    await rejects(Deno.connect({ transport: "unix", path: `\0net-${family}` }));
+    deepStrictEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["other"]);
+    await Deno.remove(folder, { recursive: true });
+  },
+);
+
+Deno.test("V10: stop() keeps pid file and links until the last reply is out", async () => {
+  const harness = await startHarness();
+  using client = await harness.connect();
+  await client.send('{"jsonrpc":"2.0","method":"test.wait","id":1}\n');
+  await until(() => harness.gate.count === 1);
+  const stopping = harness.server.stop();
+  const names = () => [...Deno.readDirSync(harness.folder)].map(({ name }) => name);
+  await rejects(harness.connect());
+  ok(names().includes("net.pid") && !names().includes("net.sock"));
+  harness.gate.open();
+  await stopping;
+  deepStrictEqual(names(), []);
+  await harness[Symbol.asyncDispose]();
+});
+
 Deno.test("control server refuses clear text when a handshake is required", async () => {
   await using harness = await startHarness({ requiresHandshake: true });
   using client = await harness.connect();

@@ -132,10 +132,68 @@ Deno.test("claimSocket() sweeps what dead nodes left", async () => {
   leaveStale(`${folder.path}/net-old.sock`);
   await Deno.symlink("net-old.sock", `${folder.path}/mesh-old.sock`);
   await Deno.writeTextFile(`${folder.path}/net-old.pid`, "4194999\n");
+  await Deno.writeTextFile(`${folder.path}/net.sock.4194999.stale`, "");
+  await Deno.writeTextFile(`${folder.path}/net-old.pid.4194999.tmp`, "");
+  await Deno.writeTextFile(`${folder.path}/net.sock.${Deno.pid}.stale`, "");
   leaveStale(`${folder.path}/other.sock`);
   const claim = await claimSocket(folder.place(), { ...OPTIONS, domains: [] });
-  deepStrictEqual(folder.names(), ["net.pid", "net.sock", "other.sock"]);
+  deepStrictEqual(folder.names(), [
+    "net.pid",
+    "net.sock",
+    `net.sock.${Deno.pid}.stale`,
+    "other.sock",
+  ]);
   claim.release();
+});
+
+Deno.test("claimSocket() keeps the pid file in a folder of its own, and made private", async () => {
+  await using folder = await openFolder();
+  const pidDir = `${folder.path}/pids`;
+  const claim = await claimSocket(folder.place("fam1"), { ...OPTIONS, domains: [], pidDir });
+  equal(Deno.readTextFileSync(`${pidDir}/net-fam1.pid`), `${Deno.pid}\n`);
+  equal((Deno.statSync(pidDir).mode ?? 0) & 0o777, 0o700);
+  deepStrictEqual(folder.names(), ["net-fam1.sock", "net.sock", "pids"]);
+  await rejects(
+    claimSocket(folder.place("fam1"), { ...OPTIONS, domains: [], pidDir }),
+    (error: unknown) => error instanceof NetError && error.message.includes(String(Deno.pid)),
+  );
+  claim.release();
+  deepStrictEqual([...Deno.readDirSync(pidDir)], []);
+  await rejects(
+    claimSocket(folder.place(), { ...OPTIONS, pidDir: "/proc/no" }),
+    withCode("config_invalid"),
+  );
+  await Deno.mkdir(`${pidDir}/net.pid`);
+  await rejects(claimSocket(folder.place(), { ...OPTIONS, pidDir }), withCode("config_invalid"));
+  ok(!folder.names().includes("net-fam1.sock") && !folder.names().includes("storage.sock"));
+});
+
+Deno.test("claimSocket() writes its pid through no link that lies in wait", async () => {
+  await using folder = await openFolder();
+  await Deno.writeTextFile(`${folder.path}/precious`, "precious");
+  await Deno.symlink("precious", `${folder.path}/net.pid.${Deno.pid}.tmp`);
+  await Deno.symlink("precious", `${folder.path}/net.pid`);
+  const claim = await claimSocket(folder.place(), { ...OPTIONS, domains: [] });
+  equal(Deno.readTextFileSync(`${folder.path}/precious`), "precious");
+  ok(Deno.lstatSync(`${folder.path}/net.pid`).isFile);
+  claim.release();
+});
+
+Deno.test("V10: close() keeps pid file and links until release()", async () => {
+  await using folder = await openFolder();
+  const claim = await claimSocket(folder.place(), OPTIONS);
+  claim.close();
+  deepStrictEqual(folder.names(), ["mesh.sock", "net.pid", "storage.sock"]);
+  const second = await claimSocket(folder.place(), OPTIONS);
+  // What is the newer node's now stays.
+  claim.release();
+  deepStrictEqual(folder.names().filter((name) => name.endsWith(".sock")), [
+    "mesh.sock",
+    "net.sock",
+    "storage.sock",
+  ]);
+  second.release();
+  deepStrictEqual(folder.names().filter((name) => name.endsWith(".sock")), []);
 });
 
 Deno.test("release() does not remove the socket of a newer node", async () => {

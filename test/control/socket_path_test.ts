@@ -71,6 +71,43 @@ Deno.test("prepareSocketPlace() makes the folder private and passes over bad sha
   await Deno.remove(root, { recursive: true });
 });
 
+Deno.test("prepareSocketPlace() warns of a folder in which others may put another socket", async () => {
+  const root = await Deno.makeTempDir();
+  for (
+    const [mode, isRisky] of [[0o700, false], [0o777, true], [0o770, true], [
+      0o1777,
+      false,
+    ]] as const
+  ) {
+    await Deno.chmod(root, mode);
+    const { warnings } = prepareSocketPlace({ env: { BIOMEOS_SOCKET_DIR: root } });
+    equal(warnings.length, isRisky ? 1 : 0, mode.toString(8));
+    if (isRisky) match(warnings[0] ?? "", /others/);
+  }
+  await Deno.remove(root, { recursive: true });
+});
+
+Deno.test("prepareSocketPlace() passes over shared folders of others and links", {
+  ignore: Deno.uid() !== 0,
+}, async () => {
+  const root = await Deno.makeTempDir();
+  const prepare = () => tryPrepare({ env: { TMPDIR: root } })?.place.path;
+  const isOurs = () => prepare()?.startsWith(root) ?? false;
+  // Where a runtime folder exists it comes first, and there is nothing to see here.
+  if (!exists(`/run/user/${Deno.uid()}`)) {
+    ok(isOurs());
+    await Deno.chown(`${root}/biomeos`, 65_534, 65_534);
+    ok(!isOurs(), "a folder of somebody else");
+    await Deno.remove(`${root}/biomeos`);
+    await Deno.writeTextFile(`${root}/biomeos`, "");
+    ok(!isOurs(), "a file");
+    await Deno.remove(`${root}/biomeos`);
+    await Deno.symlink("/nowhere", `${root}/biomeos`);
+    ok(!isOurs(), "a link to nothing");
+  }
+  await Deno.remove(root, { recursive: true });
+});
+
 Deno.test("prepareSocketPlace() refuses paths that are too long or in no folder", async () => {
   const root = await Deno.makeTempDir();
   throws(
@@ -100,6 +137,7 @@ Deno.test("resolveSocketPath() takes the first socket that exists, else the firs
 Deno.test("pidPath() lies beside the socket", () => {
   equal(pidPath("/a/net-f.sock"), "/a/net-f.pid");
   equal(pidPath("/a/other"), "/a/other.pid");
+  equal(pidPath("/a/net-f.sock", "/run/"), "/run/net-f.pid");
 });
 
 function tryPrepare(options: Parameters<typeof prepareSocketPlace>[0]) {

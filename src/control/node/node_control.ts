@@ -62,9 +62,19 @@ export function nodeControl({ log, env, sockets }: NodeControlDeps): ControlFact
     const server = createControlServer({
       table,
       log,
-      socket: { env, socketPath: config.socketPath, family: config.family },
+      socket: config.hasSocket
+        ? {
+          env,
+          socketPath: config.socketPath,
+          family: config.family,
+          isAbstract: config.isAbstract,
+          linksPlainName: config.linksPlainName,
+          pidDir: config.pidDir,
+        }
+        : undefined,
       tcp: config.tcp,
       adopted: sockets,
+      limits: { lineBytesMax: config.lineBytesMax },
     });
     table.register(...allMethods(node));
     registerHealthMethods(table, {
