@@ -31,7 +31,7 @@ const TAKE_BACK_MS = 30_000;
 /** The verb. */
 export const startCommand = buildCommand<StartMemberFlags, string[], NetContext>({
   docs: {
-    brief: "Start a member of a toolkit, this program, or a composition, in the background",
+    brief: "Start a member, or a composition, in the background",
     fullDescription: "Starts a member in the background and waits until it answers. Flags are " +
       "translated into the member's own words by its metadata.toml; arguments behind -- go to it " +
       "as they are. MEMBER net is this program. With --composition members start in the order in " +

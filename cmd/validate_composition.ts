@@ -38,7 +38,7 @@ export const validateCompositionCommand = buildCommand<
   NetContext
 >({
   docs: {
-    brief: "Check that members work together: each one, and what they need of each other",
+    brief: "Check that the members of a composition work together",
     fullDescription: "Checks every member of a composition, and that each finds what it needs at " +
       "another. It is a name of the toolkit's manifest.lock, solo, mesh or tower, a .toml or " +
       ".json file, or the folder of a toolkit. The exit code is 0 when all are compliant and " +
