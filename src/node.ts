@@ -64,6 +64,7 @@ import {
   describeNat,
   describePeers,
   describeSessions,
+  drainAnnouncement,
   type ExchangeService,
   type FlowService,
   type FolderService,
@@ -556,6 +557,9 @@ export class Node {
     }
     // Stopped before the control surface, which would otherwise wait for readers and measurements.
     const open = this.#openServices = addOpenServices(parts, mesh);
+    this.health.addDrainPart(open.rpc.drainPart);
+    const { capabilities } = mesh;
+    this.health.addDrainPart(drainAnnouncement({ log, capabilities }));
     const { flow } = this.#blobCallServices = addBlobCallServices(parts, blobs, mesh, open);
     this.#replicas = addReplicaService(parts, blobs, mesh, open, flow);
     // Behind the channels, which say whose logs may be opened.

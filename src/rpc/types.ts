@@ -60,6 +60,8 @@ export interface ServeOptions {
   readonly handlerTimeoutMs?: number;
   /** Items of an upload that the caller may send before the handler takes them; 64 when left out. */
   readonly requestWindow?: number;
+  /** True for calls that go on until they are ended, such as those that watch: a drain does not wait for them. */
+  readonly isOpenEnded?: boolean;
 }
 
 /** A name that is served. */

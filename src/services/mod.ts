@@ -5,6 +5,7 @@ export * from "./blob_services.ts";
 export * from "./blobs/mod.ts";
 export * from "./capabilities/mod.ts";
 export * from "./channels/mod.ts";
+export * from "./drain_announcement.ts";
 export * from "./fold_reach.ts";
 export * from "./fold_snapshots.ts";
 export * from "./folds.ts";

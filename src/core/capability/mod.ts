@@ -19,6 +19,7 @@ export {
   encodeCapabilitySet,
   encodeCapabilitySetCompact,
 } from "./capability_set_codec.ts";
+export { TAG_DRAINING } from "./draining.ts";
 export { announcedNoiseKey, NOISE_KEY_METADATA, noiseKeyEntry, TAG_SEALED } from "./noise_key.ts";
 export { ingestCapabilities, STEERING_METADATA_KEYS } from "./ingest.ts";
 export {

@@ -2,7 +2,7 @@
 import { type RequestBody, RpcFlag, Status } from "../wire/mod.ts";
 import type { CallerShare } from "./caller_shares.ts";
 import { type Failure, failure } from "./failure.ts";
-import { DEADLINE_TOLERANCE_MS } from "./limits.ts";
+import { DEADLINE_TOLERANCE_MS, DRAIN_RETRY_AFTER_MS } from "./limits.ts";
 import { overloadFailure, retryAfterMs } from "./overload.ts";
 import type { ServerEngine } from "./rpc_server.ts";
 import type { ServedName } from "./served_name.ts";
@@ -26,6 +26,11 @@ export class Admission {
     const service = this.#service;
     const { deadlineMs, flags } = request;
     if (service.isClosing) return failure(Status.notFound, `no service "${service.name}" here`);
+    // Calls of this node itself are part of what is under way.
+    if (engine.isDraining && this.#share.peer !== engine.nodeId) {
+      engine.counters.refusedDraining += 1;
+      return overloadFailure("this node drains, ask another one", DRAIN_RETRY_AFTER_MS);
+    }
     if (deadlineMs !== 0 && deadlineMs + DEADLINE_TOLERANCE_MS < engine.clock.wallMs()) {
       return failure(Status.timeout, "deadline already passed when request landed");
     }

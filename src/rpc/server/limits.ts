@@ -21,6 +21,8 @@ export const DEADLINE_TOLERANCE_MS = 10_000;
 /** What an overloaded service says about trying again. */
 export const RETRY_AFTER_MS_MIN = 10;
 export const RETRY_AFTER_MS_MAX = 5_000;
+/** What a caller is told while the node drains: it comes back, if at all, after a restart. */
+export const DRAIN_RETRY_AFTER_MS = 3_000;
 /** The same before any handler has ended. */
 export const RETRY_AFTER_MS_FIRST = 250;
 

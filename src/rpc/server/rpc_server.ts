@@ -37,6 +37,8 @@ export interface RpcServerCounters {
   earlyDropped: number;
   /** Items and grants for calls that take none. */
   unasked: number;
+  /** Requests that came while the node drained. */
+  refusedDraining: number;
 }
 
 /** What services share. */
@@ -54,6 +56,8 @@ export interface ServerEngine {
   /** Items that overtook their request. */
   readonly early: ByteBudget;
   readonly counters: RpcServerCounters;
+  /** Requests of other nodes are refused. */
+  isDraining: boolean;
   mayAdmit(caller: bigint, service: string): boolean;
   admissionVersion(): number | undefined;
 }
@@ -86,7 +90,9 @@ export class RpcServer {
         late: 0,
         earlyDropped: 0,
         unasked: 0,
+        refusedDraining: 0,
       },
+      isDraining: false,
       mayAdmit: (caller, service) => deps.mayAdmit(caller, service),
       admissionVersion: () => deps.admissionVersion?.(),
     };
@@ -132,6 +138,18 @@ export class RpcServer {
   /** As {@linkcode RpcServer.serve}, with streams both ways. */
   serveDuplex(service: string, handle: DuplexHandler, options?: ServeOptions): ServeHandle {
     return this.#serve(service, { shape: "duplex", handle }, options);
+  }
+
+  /** Refuses requests of other nodes, so that they ask elsewhere, or takes them again; what runs goes on. */
+  setDraining(isDraining: boolean): void {
+    this.#engine.isDraining = isDraining;
+  }
+
+  /** Calls that are not over, but for those that go on until they are ended. */
+  get openCalls(): number {
+    let open = 0;
+    for (const service of this.#services.values()) open += service.isOpenEnded ? 0 : service.open;
+    return open;
   }
 
   /** Ends what runs, telling the callers, and serves nothing any more. */

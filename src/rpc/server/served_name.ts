@@ -57,6 +57,8 @@ export class ServedName implements ServerSink, ServeHandle {
   readonly requestWindow: number;
   /** Each item of a request is booked by itself. */
   readonly isUpload: boolean;
+  /** Its calls go on until they are ended. */
+  readonly isOpenEnded: boolean;
   running = 0;
   /** Calls that are not over: handlers may outlast theirs, and long answers their handler. */
   open = 0;
@@ -101,6 +103,7 @@ export class ServedName implements ServerSink, ServeHandle {
     this.runningPerPeerMax = runningPerPeerMax;
     this.handlerTimeoutMs = handlerTimeoutMs;
     this.requestWindow = requestWindow;
+    this.isOpenEnded = options.isOpenEnded ?? false;
     this.#bytes = utf8(name);
     this.#onClosed = onClosed;
   }

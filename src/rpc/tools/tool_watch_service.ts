@@ -22,7 +22,7 @@ export function serveToolWatch(
   const handler: StreamHandler = async function* (_body, { signal }) {
     for await (const change of watchTools(deps, { signal })) yield encodeToolWatchFrame(change);
   };
-  return rpc.serveStream(TOOL_WATCH_SERVICE, handler);
+  return rpc.serveStream(TOOL_WATCH_SERVICE, handler, { isOpenEnded: true });
 }
 
 /**

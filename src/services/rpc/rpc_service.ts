@@ -3,7 +3,7 @@
  */
 import { NetError } from "../../base/mod.ts";
 import { SESSION_TIMEOUT_MS } from "../../core/transport/mod.ts";
-import type { Service, ServiceHealth } from "../../kernel/mod.ts";
+import type { DrainPart, Service, ServiceHealth } from "../../kernel/mod.ts";
 import type { CounterSet } from "../../observe/mod.ts";
 import {
   type CallOptions,
@@ -119,6 +119,21 @@ export class RpcService implements Service, Rpc {
   /** See `Rpc.serveDuplex`. */
   serveDuplex(service: string, handler: DuplexHandler, options?: ServeOptions): ServeHandle {
     return this.#required.server.serveDuplex(service, handler, options);
+  }
+
+  /** Calls that are served, for the node's drain: peers no longer choose this node, and are refused. */
+  get drainPart(): DrainPart {
+    const setDraining = (isDraining: boolean) => {
+      const { server, serverLinks } = this.#running ?? {};
+      server?.setDraining(isDraining);
+      serverLinks?.setHidden(isDraining);
+    };
+    return {
+      name: "served_calls",
+      begin: () => setDraining(true),
+      resume: () => setDraining(false),
+      inFlight: () => this.#running?.server.openCalls ?? 0,
+    };
   }
 
   // --- Running ---------------------------------------------------------------------------------

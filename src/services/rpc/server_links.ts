@@ -23,6 +23,7 @@ export class PeerServerLinks implements ServerLinks {
   readonly #services = new Map<string, ServedService>();
   /** Those that this node says it offers. */
   readonly #offered = new Set<string>();
+  #isHidden = false;
 
   constructor(parts: LinkParts) {
     this.#parts = parts;
@@ -79,6 +80,12 @@ export class PeerServerLinks implements ServerLinks {
     };
   }
 
+  /** Says that nothing is offered, or what is; who calls all the same is heard. */
+  setHidden(isHidden: boolean): void {
+    this.#isHidden = isHidden;
+    this.#offer();
+  }
+
   /** Ends every link. */
   stop(): void {
     for (const service of [...this.#services.values()]) service.stop();
@@ -86,12 +93,12 @@ export class PeerServerLinks implements ServerLinks {
   }
 
   #open(served: ServedService, stops: (() => void)[]): void {
-    const { channels, transport, announcements } = this.#parts;
+    const { channels, transport } = this.#parts;
     const requests = requestChannelName(served.service);
     // Said before anybody is heard: the own entry is what the gate of the callee looks at (promise C8).
     this.#offered.add(served.service);
     stops.push(() => this.#withdraw(served.service));
-    announcements.offer([...this.#offered]);
+    this.#offer();
     stops.push(channels.lend(createChannelConfig(requests, { isReliable: true })));
     const replies = { isReliable: true, bindsOrigin: true };
     stops.push(channels.lend(createPrefixConfig(replyChannelPrefix(served.service), replies)));
@@ -101,7 +108,11 @@ export class PeerServerLinks implements ServerLinks {
 
   /** Says no more that a service is offered. */
   #withdraw(service: string): void {
-    if (this.#offered.delete(service)) this.#parts.announcements.offer([...this.#offered]);
+    if (this.#offered.delete(service)) this.#offer();
+  }
+
+  #offer(): void {
+    this.#parts.announcements.offer(this.#isHidden ? [] : [...this.#offered]);
   }
 
   /** A service that is neither served nor has callers needs nothing more. */

@@ -4,6 +4,7 @@
  *
  * Choosing among scored candidates is `choose.ts`.
  */
+import { TAG_DRAINING } from "../draining.ts";
 import { unsignedOfText } from "../predicate/number_text.ts";
 import type { Artifact } from "./artifact.ts";
 import { prepareAxes, scopeTag } from "./axes.ts";
@@ -54,9 +55,11 @@ export function preparePlacement(
   artifact: Artifact,
   { source, knowledge, haveTags = false }: PlacementDeps,
 ): PlacementScorer {
-  const conditions = haveTags && artifact.kind === "daemon"
-    ? []
-    : prepareConditions(artifact, source);
+  const isDraining = source.tagTest(TAG_DRAINING);
+  const conditions = [
+    (slot: number) => !isDraining(slot),
+    ...(haveTags && artifact.kind === "daemon" ? [] : prepareConditions(artifact, source)),
+  ];
   const axes = prepareAxes({ policy, artifact, source, knowledge, areInScope: haveTags });
   const { customFilter } = policy;
   return (slot) => {

@@ -46,6 +46,13 @@ Deno.test("preparePlacement() puts nodes out that cannot store a blob", () => {
   );
 });
 
+Deno.test("V29: preparePlacement() puts nodes out that drain", () => {
+  const blob: Artifact = { kind: "blob", sizeBytes: 0n };
+  assert.equal(scoreOf([], {}, daemon()), 1);
+  assert.equal(scoreOf(["net.draining@1"], {}, daemon()), undefined);
+  assert.equal(scoreOf(["dataforts.blob.storage", "net.draining@1"], {}, blob), undefined);
+});
+
 Deno.test("preparePlacement() asks for one of the scopes", () => {
   const policy = { scopes: ["scope:tenant:a", "region:eu"] };
   assert.equal(scoreOf(["scope:tenant:a"], policy), 1);
