@@ -83,17 +83,6 @@ Deno.test("node start refuses a data folder that can't be written", async () => 
   assert.match(node.log(), /memory|RAM/i);
 });
 
-Deno.test("node start refuses a regular file where its socket should be", async () => {
-  await using workspace = await makeWorkspace();
-  const home = workspace.makeHome();
-  await Deno.mkdir(`${home.dir}/run/biomeos`, { mode: 0o700 });
-  await Deno.writeTextFile(home.socketPath, "mine");
-  const result = await home.net(["node", "start", ...UDP]);
-  assert.equal(result.code, 2, describe(result));
-  assert.match(result.stderr, /^next: /m);
-  assert.equal(await Deno.readTextFile(home.socketPath), "mine");
-});
-
 Deno.test("verbs tell how to go on when no node runs or the words are wrong", async () => {
   await using workspace = await makeWorkspace();
   const home = workspace.makeHome();

@@ -49,6 +49,8 @@ export interface NetOptions {
 export interface StartNodeOptions {
   /** Home to run in; a new one when left out. */
   readonly home?: Home;
+  /** Words of the verb; `node start` when left out. */
+  readonly verb?: readonly string[];
   /** Flags behind `node start`. */
   readonly flags?: readonly string[];
   /** Variables beside those of the home. */
@@ -58,6 +60,8 @@ export interface StartNodeOptions {
   readonly stdin?: string;
   /** Control socket to wait for, when the flags name another one. */
   readonly socketPath?: string;
+  /** Where to wait for a node that has no socket. */
+  readonly tcp?: { readonly host: string; readonly port: number };
   /** A command that becomes the program, such as one that enters a network namespace. */
   readonly through?: readonly string[];
 }
@@ -109,7 +113,10 @@ export async function makeWorkspace(): Promise<Workspace> {
     makeHome,
     startNode: async (options = {}) => {
       const home = options.home ?? makeHome();
-      const program = spawnProgram(["node", "start", ...(options.flags ?? [])], {
+      const program = spawnProgram([
+        ...(options.verb ?? ["node", "start"]),
+        ...(options.flags ?? []),
+      ], {
         env: options.isBare ? { ...options.env } : { ...home.env, ...options.env },
         cwd: `${home.dir}/cwd`,
         stdin: options.stdin,
@@ -118,7 +125,7 @@ export async function makeWorkspace(): Promise<Workspace> {
       programs.push(program);
       const startMs = performance.now();
       const socketPath = options.socketPath ?? home.socketPath;
-      const livenessMs = await untilReady(program, socketPath, startMs);
+      const livenessMs = await untilReady(program, options.tcp ?? { socketPath }, startMs);
       return createNode(home, program, socketPath, livenessMs);
     },
     defer: (action) => void deferred.push(action),
@@ -279,7 +286,7 @@ function createNode(
 
 async function untilReady(
   program: RunningProgram,
-  socketPath: string,
+  address: RpcAddress,
   startMs: number,
 ): Promise<number> {
   let livenessMs: number | undefined;
@@ -289,7 +296,6 @@ async function untilReady(
       const output = { code, stdout: program.stdout(), stderr: program.stderr() };
       throw new Error(`The node ended before it was ready: ${describe(output)}`);
     }
-    const address = { socketPath };
     if (livenessMs === undefined) {
       if (!await answersLiveness(address)) return false;
       livenessMs = performance.now() - startMs;
