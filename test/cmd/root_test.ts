@@ -102,7 +102,7 @@ Deno.test("runNet() says what was not understood, with a usage line and exit cod
     [
       ["node", "strat"],
       /"strat"/,
-      /usage: net node start\|status\|health\|drain\|stop\|ticket\|http\|metrics\|peers\|streams\|routes\|counters\|connect\|ping\|trace\|forget \[FLAGS\]/,
+      /usage: net node start\|status\|health\|drain\|stop\|ticket\|http\|metrics\|peers\|streams\|routes\|counters\|connect\|ping\|trace\|forget\|unit \[FLAGS\]/,
     ],
     [["node", "start", "--prot", "1"], /--prot.*did you mean --port/, /usage: net node start/],
     [["blob", "get"], /TARGET is missing/, /usage: net blob get TARGET \[OUT\] \[FLAGS\]/],
