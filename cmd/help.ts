@@ -29,6 +29,7 @@ const ROOT_EXAMPLES = `EXAMPLES
   net identity new owner               make an identity to issue tokens with
   net fetch --composition tower        bring executables of members, verified
   net validate ipc 127.0.0.1:9900      check that a member behaves
+  net start --composition mesh         start three nodes that are one mesh
 
 Every verb takes --json, --quiet, --timeout, --socket, --family and --data-dir.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 network or in use, 4 not found, 5 not allowed,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { makeWorkspace, waitFor } from "./harness.ts";
 import { describe } from "./program.ts";
+import { rpcRequest } from "./rpc.ts";
 
 /** From source each start compiles first, and the machine is shared. */
 const WAIT = ["--wait", "20s"];
@@ -32,6 +33,11 @@ Deno.test("V28: of three nodes one is killed: unavailable, not healthy, exit 1",
       const { peers } = await home.json(["node", "peers", "--family", "1"]);
       return (peers as readonly unknown[]).length === 2;
     });
+    const socketPath = home.socketPath.replace("net.sock", "net-1.sock");
+    const { result } = await rpcRequest({ socketPath }, "composition.mesh_health");
+    const { healthy, deploy_graph, subsystems } = result as Record<string, unknown>;
+    assert.deepEqual([healthy, deploy_graph], [true, "mesh"]);
+    assert.deepEqual(Object.values(subsystems as object), ["ok", "ok", "ok"]);
   });
 
   await t.step("one is killed", async () => {

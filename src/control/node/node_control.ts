@@ -22,6 +22,7 @@ import { blobTreeMethods } from "./blob_tree_methods.ts";
 import { busMethods } from "./bus_methods.ts";
 import { capabilityMethods } from "./capability_methods.ts";
 import { channelMethods } from "./channel_methods.ts";
+import { compositionMethods } from "./composition_methods.ts";
 import { type ControlSockets, createControlServer } from "../control_server.ts";
 import { registerHealthMethods } from "../health.ts";
 import { type Method, MethodTable } from "../method.ts";
@@ -148,6 +149,7 @@ export async function openStandalone(config: NodeConfig): Promise<StandaloneNode
 function allMethods(node: Node): readonly Method[] {
   return [
     ...nodeMethods(node),
+    ...compositionMethods(node),
     ...meshMethods(node),
     ...natMethods(node),
     ...capabilityMethods(node),
