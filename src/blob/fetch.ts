@@ -54,9 +54,20 @@ export interface BlobFetcherDeps {
 export interface GetIntoOptions {
   /** Asks only these peers. */
   readonly from?: readonly bigint[];
+  /** Bytes read ahead; one chunk is always let in. As many as fill a fast network when left out. */
+  readonly aheadBytes?: number;
   /** Foreground when left out. */
   readonly bandwidthClass?: BandwidthClass;
   readonly onProgress?: OnBlobProgress;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@linkcode BlobFetcher.readRange}. */
+export interface ReadRangeOptions {
+  /** As of {@linkcode GetIntoOptions}. */
+  readonly aheadBytes?: number;
+  /** False when the bytes are needed only until the next are asked for: they are used again then. */
+  readonly keepsBytes?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -144,7 +155,7 @@ export interface BlobFetcher {
   readRange(
     target: BlobTarget,
     range: WantedRange,
-    options?: { readonly signal?: AbortSignal },
+    options?: ReadRangeOptions,
   ): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
@@ -273,7 +284,7 @@ class StoreBlobFetcher implements BlobFetcher {
       });
       let doneBytes = 0;
       let localBytes = 0;
-      const pieces = readBlob(ref, this.#readOptions(arrivals, signal, buffers));
+      const pieces = readBlob(ref, this.#readOptions(arrivals, options, buffers));
       for await (const { bytes, hash, offset } of pieces) {
         const written = sink.write(bytes);
         written.catch(() => {}); // Awaited in a moment.
@@ -319,8 +330,9 @@ class StoreBlobFetcher implements BlobFetcher {
   async *readRange(
     target: BlobTarget,
     wanted: WantedRange,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    options: ReadRangeOptions = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { signal, keepsBytes = true } = options;
     const located = await this.locate(target, { signal });
     const { ref, peer, isSizeKnown } = located;
     const isProven = peer === undefined || target.kind !== "address" ||
@@ -344,11 +356,13 @@ class StoreBlobFetcher implements BlobFetcher {
         return;
       }
       const range = rangeWithin(wanted, BigInt(ref.size));
-      const options = {
-        ...this.#readOptions(new Arrivals(reader, undefined, () => {}), signal),
-        range,
-      };
-      for await (const { bytes } of readBlob(ref, options)) yield bytes;
+      const buffers = keepsBytes ? undefined : new ChunkBuffers(GET_CHUNKS_MAX);
+      const arrivals = new Arrivals(reader, buffers, () => {});
+      const readOptions = { ...this.#readOptions(arrivals, options, buffers), range };
+      for await (const { bytes } of readBlob(ref, readOptions)) {
+        yield bytes;
+        arrivals.take(bytes);
+      }
       if (this.#deps.keepsFetched?.() === false) await reader.dropKept();
     } finally {
       await reader.settle();
@@ -366,7 +380,11 @@ class StoreBlobFetcher implements BlobFetcher {
     });
   }
 
-  #readOptions(reader: ChunkReader, signal: AbortSignal | undefined, buffers?: ChunkBuffers) {
+  #readOptions(
+    reader: ChunkReader,
+    { signal, aheadBytes = GET_BYTES_MAX }: Pick<GetIntoOptions, "signal" | "aheadBytes">,
+    buffers?: ChunkBuffers,
+  ) {
     const { store, transfer, nodes, onRestored, work } = this.#deps;
     // Without a mesh everything there is is near.
     const near: ChunkReader = {
@@ -387,7 +405,7 @@ class StoreBlobFetcher implements BlobFetcher {
       onUsed: buffers && ((bytes: Uint8Array) => buffers.giveBack(bytes)),
       work,
       aheadMax: GET_CHUNKS_MAX,
-      aheadBytes: GET_BYTES_MAX,
+      aheadBytes,
       signal,
     };
   }

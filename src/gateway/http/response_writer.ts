@@ -49,6 +49,9 @@ const REASONS: Readonly<Record<number, string>> = {
 /** A first piece up to this size goes out with the head. */
 const JOINED_BYTES_MAX = 16 * 1024;
 
+/** What is read of a long body at once: large enough for one write to the socket. */
+const PIECE_BYTES = 256 * 1024;
+
 const END_OF_CHUNKS = new TextEncoder().encode("0\r\n\r\n");
 const LINE_END = new TextEncoder().encode("\r\n");
 
@@ -84,14 +87,14 @@ export async function writeResponse(response: Response, options: WriteOptions): 
     await writeAll(headBytes);
     return keepsAlive;
   }
-  const reader = body.getReader();
+  const reader = openReader(body, length);
   try {
     let sent = 0;
     let unsent: Uint8Array | undefined = headBytes;
     for (;;) {
       signal.throwIfAborted();
-      const { done, value } = await reader.read();
-      if (done) break;
+      const value = await reader.read();
+      if (value === undefined) break;
       if (value.length === 0) continue;
       sent += value.length;
       if (length !== undefined && sent > length) {
@@ -120,6 +123,51 @@ export async function writeResponse(response: Response, options: WriteOptions): 
     throw error;
   } finally {
     reader.releaseLock();
+  }
+}
+
+/** Reads a body; bytes are valid until the next are asked for. */
+interface PieceReader {
+  /** `undefined` at the end. */
+  read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  cancel(reason: unknown): Promise<void>;
+  releaseLock(): void;
+}
+
+/** A long body is read into room that is used again, where its stream can. */
+function openReader(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  length: number | undefined,
+): PieceReader {
+  const byob = length !== undefined && length > PIECE_BYTES ? tryByobReader(body) : undefined;
+  if (byob === undefined) {
+    const reader = body.getReader();
+    return {
+      read: async () => (await reader.read()).value,
+      cancel: (reason) => reader.cancel(reason),
+      releaseLock: () => reader.releaseLock(),
+    };
+  }
+  let room = new Uint8Array(PIECE_BYTES);
+  return {
+    read: async () => {
+      // The stream takes the memory, and gives it back.
+      const { done, value } = await byob.read(room);
+      if (value !== undefined) room = new Uint8Array(value.buffer);
+      return done ? undefined : value;
+    },
+    cancel: (reason) => byob.cancel(reason),
+    releaseLock: () => byob.releaseLock(),
+  };
+}
+
+function tryByobReader(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    return undefined; // Its stream is one of arrays.
   }
 }
 

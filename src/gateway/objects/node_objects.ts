@@ -4,6 +4,7 @@ import {
   type BlobSink,
   type BlobStore,
   type ByteSource,
+  CHUNK_BYTES,
   formatAddress,
   TRANSFER_BYTES_MAX,
 } from "../../blob/mod.ts";
@@ -12,6 +13,9 @@ import type { FoundObject, ObjectOptions, ObjectSource } from "./object_source.t
 
 /** Objects that come from other nodes at once; each holds up to six chunks, 24 MiB. */
 const MESH_READS_MAX = 8;
+
+/** Read ahead of an object that is here: the chunk behind the one that goes out, and one more. */
+const OWN_AHEAD_BYTES = 2 * CHUNK_BYTES;
 
 interface Found extends FoundObject {
   /** All of it is described here. */
@@ -68,7 +72,9 @@ class NodeObjects implements ObjectSource {
       return await sink.commit();
     }
     const open = () => Promise.resolve(sink);
-    const read = () => this.#deps.blobs.getInto({ kind: "address", hash }, open, { signal });
+    const aheadBytes = isOwn ? OWN_AHEAD_BYTES : undefined;
+    const options = { aheadBytes, signal };
+    const read = () => this.#deps.blobs.getInto({ kind: "address", hash }, open, options);
     try {
       await (isOwn ? read() : this.#overMesh(read));
     } catch (error) {
@@ -89,8 +95,10 @@ class NodeObjects implements ObjectSource {
     }
     const leave = isOwn ? () => {} : this.#enterMesh();
     const range = { start: BigInt(start), end: BigInt(end) };
+    const aheadBytes = isOwn ? OWN_AHEAD_BYTES : undefined;
+    const options = { aheadBytes, keepsBytes: false, signal };
     try {
-      yield* this.#deps.blobs.readRange({ kind: "address", hash }, range, { signal });
+      yield* this.#deps.blobs.readRange({ kind: "address", hash }, range, options);
     } catch (error) {
       throw describe(error, object);
     } finally {

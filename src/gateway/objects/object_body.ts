@@ -3,34 +3,39 @@
  * whole is right: a client never holds all bytes of an object that is not the one it asked for.
  */
 import type { BlobSink } from "../../blob/mod.ts";
+import { byteBody } from "./byte_body.ts";
 
-/** What is handed on at once: small enough to be freed soon, large enough for one write to the socket. */
-const PIECE_BYTES = 256 * 1024;
+/** What is handed to the reader, and told when all of it was taken; without bytes it is the end. */
+interface Handed {
+  readonly bytes: Uint8Array | undefined;
+  readonly taken: PromiseWithResolvers<void>;
+}
 
 /** Passes an object on, one chunk behind it. */
 export class ObjectBody implements BlobSink {
   /** Chunks are copied: room for a new one each time would be hundreds of megabytes of garbage. */
   readonly keepsBytes = false;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #begun = Promise.withResolvers<void>();
+  readonly #onLeft: (reason: unknown) => void;
   /** The answer's body. */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** The chunk that waits, in room that is used again. */
   #held: Uint8Array | undefined;
   #room = new Uint8Array(0);
+  /** What the reader is at, or will be. */
+  #handed: Handed | undefined;
+  #isTaken = false;
+  /** Told that there is something to take, or that it failed. */
+  #wake = () => {};
+  #failure: { readonly error: unknown } | undefined;
 
   /** @param onLeft Called when nobody reads any more. */
   constructor(onLeft: (reason: unknown) => void) {
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(
-      undefined,
-      undefined,
-      {
-        highWaterMark: 0,
-      },
-    );
-    this.readable = readable;
-    this.#writer = writable.getWriter();
-    this.#writer.closed.catch(onLeft);
+    this.#onLeft = onLeft;
+    this.readable = byteBody({
+      next: () => this.#next(),
+      cancel: (reason) => this.#leave(reason),
+    });
     this.#begun.promise.catch(() => {}); // Whoever waits for it sees it; others need not.
   }
 
@@ -41,7 +46,7 @@ export class ObjectBody implements BlobSink {
 
   async write(bytes: Uint8Array): Promise<void> {
     this.#begun.resolve();
-    if (this.#held !== undefined) await this.#send(this.#held);
+    if (this.#held !== undefined) await this.#hand(this.#held);
     if (this.#room.length < bytes.length) this.#room = new Uint8Array(bytes.length);
     this.#room.set(bytes);
     this.#held = this.#room.subarray(0, bytes.length);
@@ -49,9 +54,9 @@ export class ObjectBody implements BlobSink {
 
   async commit(): Promise<void> {
     this.#begun.resolve();
-    if (this.#held !== undefined) await this.#send(this.#held);
+    if (this.#held !== undefined) await this.#hand(this.#held);
     this.#held = undefined;
-    await this.#writer.close();
+    await this.#hand(undefined);
   }
 
   discard(): Promise<void> {
@@ -59,17 +64,46 @@ export class ObjectBody implements BlobSink {
   }
 
   /** The rest does not come. */
-  async fail(error: unknown): Promise<void> {
+  fail(error: unknown): void {
     this.#begun.reject(error);
     this.#held = undefined;
-    await this.#writer.abort(error).catch(() => {});
+    this.#failure ??= { error };
+    this.#wake();
   }
 
-  /** In pieces of the reader's own: it may keep them. */
-  async #send(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      await this.#writer.ready;
-      await this.#writer.write(bytes.slice(at, at + PIECE_BYTES));
+  /** Resolves when the reader has taken all of it. */
+  #hand(bytes: Uint8Array | undefined): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    const taken = Promise.withResolvers<void>();
+    this.#handed = { bytes, taken };
+    this.#isTaken = false;
+    this.#wake();
+    return taken.promise;
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    if (this.#isTaken) {
+      const { taken } = this.#handed ?? {};
+      this.#handed = undefined;
+      this.#isTaken = false;
+      taken?.resolve();
     }
+    while (this.#handed === undefined) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    const { bytes, taken } = this.#handed;
+    this.#isTaken = true;
+    // Nobody asks again behind the end.
+    if (bytes === undefined) taken.resolve();
+    return bytes;
+  }
+
+  #leave(reason: unknown): void {
+    this.#failure ??= { error: reason };
+    this.#handed?.taken.reject(reason);
+    this.#handed = undefined;
+    this.#wake();
+    this.#onLeft(reason);
   }
 }

@@ -11,6 +11,7 @@ import type { GatewayCounters } from "../gateway_counters.ts";
 import { jsonResponse } from "../problem.ts";
 import { type GatewayRequest, type GatewayRoute, ProblemError } from "../route.ts";
 import { parseByteRange } from "./byte_range.ts";
+import { byteBody } from "./byte_body.ts";
 import { ObjectBody } from "./object_body.ts";
 import type { FoundObject, ObjectSource } from "./object_source.ts";
 import { checkConditions, entityTag, isRangeWanted } from "./preconditions.ts";
@@ -149,7 +150,7 @@ async function openWhole(
   const signal = AbortSignal.any([request.signal, left.signal]);
   source.read(object, body, { signal }).catch((error) => {
     if (isIntegrity(error)) counters.integrityFails += 1;
-    return body.fail(error);
+    body.fail(error);
   });
   await body.begun;
   return body;
@@ -164,7 +165,7 @@ async function openRange(
     readonly end: number;
     readonly signal: AbortSignal;
   },
-): Promise<ReadableStream<Uint8Array>> {
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   const pieces = source.readRange(object, start, end, { signal })[Symbol.asyncIterator]();
   const next = async () => {
     try {
@@ -174,16 +175,15 @@ async function openRange(
       throw error;
     }
   };
-  let coming: Promise<IteratorResult<Uint8Array>> | undefined = Promise.resolve(await next());
-  return new ReadableStream({
-    pull: async (controller) => {
-      const { done, value } = await (coming ?? next());
-      coming = undefined;
-      if (done === true) controller.close();
-      else controller.enqueue(value);
+  let first: IteratorResult<Uint8Array> | undefined = await next();
+  return byteBody({
+    next: async () => {
+      const { done, value } = first ?? await next();
+      first = undefined;
+      return done === true ? undefined : value;
     },
     cancel: async () => void await pieces.return?.(),
-  }, { highWaterMark: 0 });
+  });
 }
 
 function isIntegrity(error: unknown): boolean {

@@ -34,7 +34,8 @@ export interface ObjectSource {
    */
   read(object: FoundObject, sink: BlobSink, options: ObjectOptions): Promise<void>;
   /**
-   * Bytes from `start` up to, not with, `end`; every piece was checked against a hash of its own.
+   * Bytes from `start` up to, not with, `end`; every piece was checked against a hash of its own, and is valid until
+   * the next is asked for.
    *
    * @throws as `read`, while it is iterated.
    */

@@ -32,6 +32,7 @@ import {
   type PutForm,
   putFormOf,
   type PutFormWords,
+  type ReadRangeOptions,
   repairBlob,
   RepairOnRead,
   type StoredBlob,
@@ -274,7 +275,7 @@ export class BlobService implements Service {
   readRange(
     target: BlobTarget,
     range: WantedRange,
-    options?: { readonly signal?: AbortSignal },
+    options?: ReadRangeOptions,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     return this.#fetcher().readRange(target, range, options);
   }
