@@ -14,8 +14,8 @@ import type { FoundObject, ObjectOptions, ObjectSource } from "./object_source.t
 /** Objects that come from other nodes at once; each holds up to six chunks, 24 MiB. */
 const MESH_READS_MAX = 8;
 
-/** Read ahead of an object that is here: the chunk behind the one that goes out, and one more. */
-const OWN_AHEAD_BYTES = 2 * CHUNK_BYTES;
+/** Read ahead of an object that is here: the chunk behind the one that goes out. */
+const OWN_AHEAD_BYTES = CHUNK_BYTES;
 
 interface Found extends FoundObject {
   /** All of it is described here. */

@@ -1,6 +1,6 @@
 /**
- * The body of an answer out of an object that comes chunk by chunk. The last chunk waits until the hash of the
- * whole is right: a client never holds all bytes of an object that is not the one it asked for.
+ * The body of an answer out of an object that comes chunk by chunk. The last bytes wait until the hash of the whole
+ * is right: a client never holds all bytes of an object that is not the one it asked for.
  */
 import type { BlobSink } from "../../blob/mod.ts";
 import { byteBody } from "./byte_body.ts";
@@ -11,17 +11,20 @@ interface Handed {
   readonly taken: PromiseWithResolvers<void>;
 }
 
-/** Passes an object on, one chunk behind it. */
+/** So many of the last bytes are kept back until it is known that more follow, or that all of it is right. */
+const TAIL_BYTES = 64 * 1024;
+
+/** Passes an object on, some bytes behind it. */
 export class ObjectBody implements BlobSink {
-  /** Chunks are copied: room for a new one each time would be hundreds of megabytes of garbage. */
+  /** They go out while they are written: room for all of them would be hundreds of megabytes of garbage. */
   readonly keepsBytes = false;
   readonly #begun = Promise.withResolvers<void>();
   readonly #onLeft: (reason: unknown) => void;
   /** The answer's body. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** The chunk that waits, in room that is used again. */
+  /** The bytes that wait, in room that is used again. */
   #held: Uint8Array | undefined;
-  #room = new Uint8Array(0);
+  readonly #room = new Uint8Array(TAIL_BYTES);
   /** What the reader is at, or will be. */
   #handed: Handed | undefined;
   #isTaken = false;
@@ -47,9 +50,12 @@ export class ObjectBody implements BlobSink {
   async write(bytes: Uint8Array): Promise<void> {
     this.#begun.resolve();
     if (this.#held !== undefined) await this.#hand(this.#held);
-    if (this.#room.length < bytes.length) this.#room = new Uint8Array(bytes.length);
-    this.#room.set(bytes);
-    this.#held = this.#room.subarray(0, bytes.length);
+    this.#held = undefined;
+    const end = Math.max(0, bytes.length - TAIL_BYTES);
+    if (end > 0) await this.#hand(bytes.subarray(0, end));
+    const tail = bytes.subarray(end);
+    this.#room.set(tail);
+    this.#held = this.#room.subarray(0, tail.length);
   }
 
   async commit(): Promise<void> {
