@@ -13,7 +13,7 @@ import type { BlobDraft, BlobDraftOptions, StoredBlob } from "./blob_draft.ts";
 import type { BlobRef } from "./blob_ref.ts";
 import type { ByteSource } from "./byte_source.ts";
 import type { ChunkRecord, HoldReason } from "./chunk_queries.ts";
-import type { ChunkStore, StoreRoom } from "./chunk_store.ts";
+import type { ChunkStore, ReadChunkOptions, StoreRoom } from "./chunk_store.ts";
 import type { AuditReport } from "./keep/auditor.ts";
 import type { BlobState } from "./keep/blob_state.ts";
 import type { ChunkChange } from "./keep/chunk_keeper.ts";
@@ -152,7 +152,7 @@ export interface BlobStore {
   readChunk(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
-    options?: { readonly isQuiet?: boolean },
+    options?: ReadChunkOptions & { readonly isQuiet?: boolean },
   ): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /**
    * Adds a chunk that no blob here refers to: a copy that was fetched or pushed. It stays for the retention floor.

@@ -56,6 +56,17 @@ export const PUT_STORED = 1;
 /** It was here already. */
 export const PUT_PRESENT = 2;
 
+/** How a chunk is verified that is read. */
+export interface ReadChunkOptions {
+  /**
+   * True for a reader that verifies what it gets, as peers do: a file that this process wrote or verified within the
+   * hour, and that was not written since, is not hashed again.
+   */
+  readonly isTrusting?: boolean;
+  /** Who hashes; in line when left out. */
+  readonly hash?: (bytes: Uint8Array) => Promise<Uint8Array>;
+}
+
 /** A store of chunks by BLAKE3 hash. */
 export interface ChunkStore {
   readonly counters: Readonly<ChunkStoreCounters>;
@@ -96,6 +107,7 @@ export interface ChunkStore {
   read(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
+    options?: ReadChunkOptions,
   ): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Removes a chunk; its size, or `undefined` when it was not here. */
   remove(hash: Uint8Array): Promise<number | undefined>;

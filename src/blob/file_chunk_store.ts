@@ -28,6 +28,7 @@ import {
   PUT_FAILED,
   PUT_PRESENT,
   PUT_STORED,
+  type ReadChunkOptions,
   type SmallChunks,
   type StoreChunkOptions,
   type StoreRoom,
@@ -214,9 +215,10 @@ class DiskChunkStore implements FileChunkStore {
   async read(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
+    options?: ReadChunkOptions,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
-      return await this.#read(hash, toHex(hash), into);
+      return await this.#read(hash, toHex(hash), into, options);
     } catch (error) {
       throw toNetError(error, "Cannot read chunk");
     }
@@ -378,6 +380,7 @@ class DiskChunkStore implements FileChunkStore {
     hash: Uint8Array,
     key: string,
     into: Uint8Array<ArrayBuffer> | undefined,
+    options: ReadChunkOptions | undefined,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     // Of very many small chunks each is looked up once, not twice.
     const packed = this.#vault.readPacked(hash, into);
@@ -386,7 +389,7 @@ class DiskChunkStore implements FileChunkStore {
       const before = this.#writesDone;
       const found = this.#vault.find(hash, key);
       if (found === undefined) return undefined;
-      const bytes = await this.#vault.read(hash, found, into);
+      const bytes = await this.#vault.read(hash, found, into, options);
       if (bytes !== undefined) return bytes;
       // A put may be about to replace what was read, or has; what it wrote is not what is damaged.
       const other = this.#writes.get(key);

@@ -21,6 +21,7 @@ import { type BlobSource, TransferHolder } from "./transfer_holder.ts";
 import { type GetEntry, TransferRegistry } from "./transfer_registry.ts";
 import { type AttemptResult, type ChunkBuffers, TransferRequester } from "./transfer_requester.ts";
 import { RESOLVE_STREAM_ID, TRANSFER_SUBPROTOCOL } from "./transfer_wire.ts";
+import type { WorkPool } from "./work/mod.ts";
 
 /** What {@linkcode createBlobTransfer} needs. */
 export interface BlobTransferDeps {
@@ -32,6 +33,8 @@ export interface BlobTransferDeps {
   readonly source: BlobSource;
   /** Finds holders beyond the connected peers; only these are asked when left out. */
   readonly finder?: HolderFinder;
+  /** Who hashes what has to be verified before it is served; all is done in line when left out. */
+  readonly work?: WorkPool;
   /** Makes sure that there is a session with a node; see `NatService.reach`. */
   readonly reach?: (peer: bigint, signal?: AbortSignal) => Promise<void>;
 }

@@ -19,6 +19,7 @@ import {
   SERVES_WAITING_MAX,
   SERVES_WAITING_PER_PEER_MAX,
 } from "./limits.ts";
+import type { ReadChunkOptions } from "./chunk_store.ts";
 import type { TransferCounters } from "./transfer_counters.ts";
 import type { StreamEntry, TransferRegistry } from "./transfer_registry.ts";
 import {
@@ -26,13 +27,18 @@ import {
   encodeTransferHeader,
   isTransferStreamId,
 } from "./transfer_wire.ts";
+import type { WorkPool } from "./work/mod.ts";
 
 /** Where a holder finds what it is asked for; a blob store is one. */
 export interface BlobSource {
   /** Size of a chunk that is here; does not read it. */
   hasChunk(hash: Uint8Array): Promise<number | undefined>;
   /** A chunk, verified; a view of `into` when it holds it. */
-  readChunk(hash: Uint8Array, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array | undefined>;
+  readChunk(
+    hash: Uint8Array,
+    into?: Uint8Array<ArrayBuffer>,
+    options?: ReadChunkOptions,
+  ): Promise<Uint8Array | undefined>;
   /** The encoded reference whose own hash this is. */
   readRef(refHash: Uint8Array): Promise<Uint8Array | undefined>;
   /** The encoded reference of the blob with this address. */
@@ -47,7 +53,12 @@ export interface TransferHolderDeps {
   readonly source: BlobSource;
   readonly counters: TransferCounters;
   readonly registry: TransferRegistry;
+  /** Who hashes what has to be verified; all is done in line when left out. */
+  readonly work?: WorkPool;
 }
+
+/** Chunks that were served last, and are looked at closely when the same peer asks again: it may have found damage. */
+const SERVED_MAX = 1_024;
 
 /**
  * Chunks of at least this size are read into buffers that are used again: they come so fast that the
@@ -82,6 +93,8 @@ export class TransferHolder {
   readonly #lingering = new Set<AbortController>();
   /** Buffers of chunks, for the next turn: as many as transfers were served at once. */
   readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
+  /** Peers and chunks, the last ones. */
+  readonly #served = new Set<string>();
   #isStopped = false;
 
   constructor(deps: TransferHolderDeps) {
@@ -193,9 +206,9 @@ export class TransferHolder {
     await this.#takeTurn(serve);
     const isPooled = ref === undefined && totalBytes >= POOLED_BYTES_MIN &&
       totalBytes <= CHUNK_BYTES;
-    const buffer = isPooled ? this.#buffers.pop() ?? new Uint8Array(CHUNK_BYTES) : undefined;
+    const buffer = isPooled ? this.#buffers.pop() ?? this.#createBuffer() : undefined;
     try {
-      const bytes = ref ?? await source.readChunk(hash, buffer);
+      const bytes = ref ?? await source.readChunk(hash, buffer, this.#readOptions(serve));
       if (bytes?.length !== totalBytes) {
         throw new NetError("integrity", `Cannot serve chunk: it is not what was announced`);
       }
@@ -212,6 +225,28 @@ export class TransferHolder {
       this.#endTurn(serve);
     }
     return true;
+  }
+
+  #createBuffer(): Uint8Array<ArrayBuffer> {
+    const { work } = this.#deps;
+    // Every thread sees it where there are others; the types know only of memory of one.
+    return (work?.takeBuffer(CHUNK_BYTES) ?? new Uint8Array(CHUNK_BYTES)) as Uint8Array<
+      ArrayBuffer
+    >;
+  }
+
+  /** The peer verifies what it gets. When it asks again, what it got may have been damaged. */
+  #readOptions({ peer, hash }: Serve): ReadChunkOptions {
+    const { work } = this.#deps;
+    const key = `${peer}/${toHex(hash)}`;
+    const isTrusting = !this.#served.has(key);
+    this.#served.add(key);
+    if (this.#served.size > SERVED_MAX) {
+      const [oldest] = this.#served;
+      if (oldest !== undefined) this.#served.delete(oldest);
+    }
+    const hasher = work && (async (bytes: Uint8Array) => (await work.hash(bytes)).hash);
+    return { isTrusting, hash: hasher };
   }
 
   async #takeTurn(serve: Serve): Promise<void> {

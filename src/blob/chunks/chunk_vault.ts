@@ -6,7 +6,7 @@
  */
 import { type Disk, equalBytes, listAside, systemDisk, toHex } from "../../base/mod.ts";
 import { blake3 } from "../../core/crypto/mod.ts";
-import type { ChunkStoreCounters, SmallChunks } from "../chunk_store.ts";
+import type { ChunkStoreCounters, ReadChunkOptions, SmallChunks } from "../chunk_store.ts";
 import { HASH_BYTES } from "../limits.ts";
 import { formOf, isShard } from "./chunk_names.ts";
 import type { LooseChunk, LooseChunks } from "./loose_chunks.ts";
@@ -14,6 +14,7 @@ import { openPackStore, type PackLimits, type PackStore } from "./pack_store.ts"
 import { Room } from "./room.ts";
 import { type ChunkSealer, SEAL_BYTES } from "./sealing.ts";
 import { writeUsage } from "./usage_note.ts";
+import { ChunkProofs } from "./_chunk_proofs.ts";
 
 /** Young files that are known to be whole, because this process wrote or verified them; about 100 B each. */
 const VERIFIED_MAX = 16_384;
@@ -52,6 +53,7 @@ export class ChunkVault {
   #packsOpening: Promise<PackStore> | undefined;
   /** Hashes of young files known to be whole, oldest first. */
   readonly #verified = new Set<string>();
+  readonly #proofs = new ChunkProofs();
 
   constructor(parts: VaultParts) {
     this.#parts = parts;
@@ -133,13 +135,30 @@ export class ChunkVault {
     hash: Uint8Array,
     found: FoundChunk,
     into?: Uint8Array<ArrayBuffer>,
+    options: ReadChunkOptions = {},
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (found === "packed") return this.readPacked(hash, into);
     const { isSealed, isYoung } = found.form;
-    const stored = await this.loose.read(found, isSealed ? undefined : into);
-    const bytes = stored && this.#unseal(hash, stored, isSealed);
-    if (bytes !== undefined && isYoung) this.#remember(toHex(hash));
-    return isSealed ? fit(bytes, into) : bytes;
+    if (isSealed) {
+      const stored = await this.loose.read(found);
+      const bytes = stored && this.#unseal(hash, stored, isSealed);
+      if (bytes !== undefined && isYoung) this.#remember(toHex(hash));
+      return fit(bytes, into);
+    }
+    const key = toHex(hash);
+    const stamp = { writtenAtMs: this.loose.writtenAtMs(found), size: found.size };
+    const bytes = await this.loose.read(found, into);
+    const isProven = options.isTrusting === true && bytes?.length === found.size &&
+      this.#proofs.holds(key, stamp, performance.now());
+    if (isProven || bytes === undefined) return bytes;
+    const actual = await (options.hash?.(bytes) ?? blake3(bytes));
+    if (!equalBytes(actual, hash)) {
+      this.#proofs.remove(key);
+      return undefined;
+    }
+    this.#proofs.note(key, stamp, performance.now());
+    if (isYoung) this.#remember(key);
+    return bytes;
   }
 
   /** As {@linkcode ChunkVault.read}, and removes what is damaged. For whoever alone is at work on the chunk. */
@@ -183,8 +202,13 @@ export class ChunkVault {
     isDurable: boolean,
   ): Promise<void> {
     this.room.take(bytes.length);
+    const form = formOf(this.isSealing, !isDurable);
+    this.#proofs.remove(key);
     try {
-      await this.loose.write(key, formOf(this.isSealing, !isDurable), this.seal(hash, bytes));
+      await this.loose.write(key, form, this.seal(hash, bytes));
+      const writtenAtMs = this.loose.writtenAtMs({ path: this.loose.pathOf(key, form) });
+      const stamp = { writtenAtMs, size: bytes.length };
+      if (!form.isSealed) this.#proofs.note(key, stamp, performance.now());
     } catch (error) {
       this.room.give(bytes.length);
       throw error;

@@ -186,7 +186,7 @@ export class LooseChunks {
   }
 
   /** Unix milliseconds of a file. */
-  writtenAtMs(chunk: LooseChunk): number | undefined {
+  writtenAtMs(chunk: Pick<LooseChunk, "path">): number | undefined {
     return this.#disk.writtenAtMs?.(chunk.path);
   }
 

@@ -10,6 +10,7 @@ import { type ChunkEntry, deleteChunks, knownChunks, upsertLooseChunks } from ".
 import {
   type ChunkStore,
   PUT_STORED,
+  type ReadChunkOptions,
   type SmallChunks,
   type StoreChunkOptions,
 } from "../chunk_store.ts";
@@ -146,11 +147,11 @@ export class ChunkKeeper {
   async read(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
-    isQuiet = false,
+    { isQuiet = false, ...options }: ReadChunkOptions & { readonly isQuiet?: boolean } = {},
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { chunks, log } = this.#deps;
     const corruptBefore = chunks.counters.corrupt;
-    const bytes = await chunks.read(hash, into);
+    const bytes = await chunks.read(hash, into, options);
     if (bytes !== undefined && !isQuiet) {
       for (const listener of this.#readers) listener(hash);
     }

@@ -17,7 +17,7 @@ import {
   listHoldOwners,
   pinChunks,
 } from "../chunk_queries.ts";
-import type { StoreRoom } from "../chunk_store.ts";
+import type { ReadChunkOptions, StoreRoom } from "../chunk_store.ts";
 import { Auditor, type AuditReport } from "./auditor.ts";
 import { type BlobState, readBlobState } from "./blob_state.ts";
 import { type ChunkChange, ChunkKeeper } from "./chunk_keeper.ts";
@@ -261,9 +261,9 @@ export class LedgerBlobStore implements BlobStore {
   async readChunk(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
-    options?: { readonly isQuiet?: boolean },
+    options?: ReadChunkOptions & { readonly isQuiet?: boolean },
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return await this.#keeper.read(hash, into, options?.isQuiet) ??
+    return await this.#keeper.read(hash, into, options) ??
       await this.#deps.lent?.read(hash, into);
   }
 

@@ -157,6 +157,7 @@ export class BlobService implements Service {
           ? blobs
           : new SpillSource(blobs, this.#fetchSpilled),
         finder: this.#finder,
+        work: storage.work,
         reach: nat && ((peer, signal) => nat.reach(peer, signal)),
       });
       if (policy !== undefined) {

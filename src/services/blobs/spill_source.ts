@@ -5,7 +5,7 @@
  * Such a chunk passes through memory and is not stored: the disk is full, which is why it is elsewhere.
  */
 import { toHex } from "../../base/mod.ts";
-import type { BlobSource } from "../../blob/mod.ts";
+import type { BlobSource, ReadChunkOptions } from "../../blob/mod.ts";
 
 /** Gets a chunk from whoever holds it in this node's stead; `undefined` when nobody does or can now. */
 export type FetchSpilled = (hash: Uint8Array) => Promise<Uint8Array | undefined>;
@@ -40,8 +40,9 @@ export class SpillSource implements BlobSource {
   async readChunk(
     hash: Uint8Array,
     into?: Uint8Array<ArrayBuffer>,
+    options?: ReadChunkOptions,
   ): Promise<Uint8Array | undefined> {
-    const own = await this.#store.readChunk(hash, into);
+    const own = await this.#store.readChunk(hash, into, options);
     if (own !== undefined) return own;
     const hex = toHex(hash);
     const passing = this.#passing.get(hex);
