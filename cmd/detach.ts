@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
-import { isErrorCode, NetError, pause } from "../src/base/mod.ts";
+import { isErrorCode, NetError, pause, spawnable } from "../src/base/mod.ts";
 import { type Environment, type NodeConfig, prepareDataDir } from "../src/config/mod.ts";
 import { createLog } from "../src/observe/mod.ts";
 import type { NetContext } from "./context.ts";
@@ -143,7 +143,7 @@ function spawnChild(
   const [program, ...rest] = selfCommand(args);
   const log = openSync(logPath, "a", 0o600);
   try {
-    const child = spawn(program, rest, {
+    const child = spawn(spawnable(program), rest, {
       detached: true,
       stdio: ["pipe", log, log],
       env: { ...Deno.env.toObject(), ...variables },

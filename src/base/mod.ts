@@ -15,5 +15,6 @@ export * from "./subnet_id.ts";
 export * from "./sync_file_system.ts";
 export * from "./system_disk.ts";
 export * from "./repeat.ts";
+export * from "./spawnable.ts";
 export * from "./token_bucket.ts";
 export * from "./where_tree.ts";

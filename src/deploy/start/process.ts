@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { kill } from "node:process";
-import { NetError, pause, toNetError } from "../../base/mod.ts";
+import { NetError, pause, spawnable, toNetError } from "../../base/mod.ts";
 import { quote } from "../names.ts";
 
 /** Pause between two looks whether a process is gone. */
@@ -50,7 +50,7 @@ export async function startProcess(options: StartProcessOptions): Promise<Starte
   const [program, ...args] = options.command;
   const log = openSync(options.logPath, "a", 0o600);
   try {
-    const child = spawn(program, args, {
+    const child = spawn(spawnable(program), args, {
       detached: true,
       stdio: ["ignore", log, log],
       env: { ...options.env },
