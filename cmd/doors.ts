@@ -49,6 +49,8 @@ export interface ValidateIpcOptions {
   readonly maxLineBytes: number | undefined;
   readonly expectName: string | undefined;
   readonly capabilities: boolean;
+  /** Metadata to compare with: a file or the folder it is in. */
+  readonly metadataPath: string | undefined;
   readonly requireHealthy: boolean;
   readonly isColor: boolean;
   readonly env: Environment;

@@ -49,11 +49,17 @@ export function systemDoors(): Doors {
           }),
       });
     },
-    validateIpc: async (endpoint, { isColor, maxLineBytes, ...options }) => {
-      const { ipcReportDocument, renderIpcReport, validateIpc } = await import(
+    validateIpc: async (endpoint, { isColor, maxLineBytes, metadataPath, ...options }) => {
+      const { ipcReportDocument, loadMetadata, renderIpcReport, validateIpc } = await import(
         "../src/validate/mod.ts"
       );
-      const report = await validateIpc(endpoint, { ...options, lineBytesMax: maxLineBytes });
+      const report = await validateIpc(endpoint, {
+        ...options,
+        lineBytesMax: maxLineBytes,
+        metadata: metadataPath === undefined
+          ? undefined
+          : await loadMetadata(metadataPath, options.cwd),
+      });
       return {
         isCompliant: report.compliant,
         report: ipcReportDocument(report),

@@ -102,8 +102,10 @@ import { toolLsCommand } from "./tool_ls.ts";
 import { toolServeCommand } from "./tool_serve.ts";
 import { toolShowCommand } from "./tool_show.ts";
 import { transferRoutes } from "./transfer.ts";
+import { validateBinaryCommand } from "./validate_binary.ts";
 import { validateCompositionCommand } from "./validate_composition.ts";
 import { validateIpcCommand } from "./validate_ipc.ts";
+import { validateMetadataCommand } from "./validate_metadata.ts";
 import { versionCommand } from "./version.ts";
 
 const nodeRoutes = buildRouteMap<string, NetContext>({
@@ -308,7 +310,12 @@ const gatewayRoutes = buildRouteMap<string, NetContext>({
 
 const validateRoutes = buildRouteMap<string, NetContext>({
   docs: { brief: "Check that a member behaves as its contract says" },
-  routes: bareRecord({ ipc: validateIpcCommand, composition: validateCompositionCommand }),
+  routes: bareRecord({
+    ipc: validateIpcCommand,
+    composition: validateCompositionCommand,
+    metadata: validateMetadataCommand,
+    binary: validateBinaryCommand,
+  }),
   aliases: bareRecord({}),
 });
 

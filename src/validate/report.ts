@@ -1,5 +1,6 @@
 /** How a validation run is shown: text for people and one JSON document (`validation.md` 5.4). */
 import type { CapabilityReport } from "./capability_probe.ts";
+import type { DeclaredReport } from "./declared.ts";
 import type { StrictCheck } from "./strict_checks.ts";
 import { type HealthMethod, type MethodVerdict, printable, type RuleSet } from "./verdict.ts";
 
@@ -32,11 +33,13 @@ export interface IpcReport {
   /** Only under the strict rule set. */
   readonly checks: readonly StrictCheck[] | undefined;
   readonly capabilities: CapabilityReport | undefined;
+  /** Only where metadata was given. */
+  readonly declared: DeclaredReport | undefined;
 }
 
 /** The document `net.validate.ipc.v1`. */
 export function ipcReportDocument(report: IpcReport): Readonly<Record<string, unknown>> {
-  const { capabilities, checks } = report;
+  const { capabilities, checks, declared } = report;
   return {
     schema: "net.validate.ipc.v1",
     endpoint: report.endpoint,
@@ -69,6 +72,14 @@ export function ipcReportDocument(report: IpcReport): Readonly<Record<string, un
       unverified: capabilities.unverified,
       reasons: capabilities.reasons,
     },
+    ...(declared === undefined ? {} : {
+      metadata: {
+        declared: declared.declared,
+        not_advertised: declared.notAdvertised,
+        not_declared: declared.notDeclared,
+        warnings: declared.warnings,
+      },
+    }),
   };
 }
 
@@ -105,6 +116,17 @@ export function renderIpcReport(report: IpcReport, options: RenderIpcReportOptio
     if (unverified.length > 0) {
       lines.push(`    ${paint(33, "!")} not verified: ${unverified.length} methods`);
     }
+  }
+  if (report.declared !== undefined) {
+    const { declared, notAdvertised, notDeclared, warnings } = report.declared;
+    lines.push(`  ${mark(notAdvertised.length === 0)} metadata: ${declared} capabilities declared`);
+    if (notAdvertised.length > 0) {
+      lines.push(`    → declared, not advertised: ${someOf(notAdvertised)}`);
+    }
+    if (notDeclared.length > 0) {
+      lines.push(`    ${paint(33, "!")} advertised, not declared: ${someOf(notDeclared)}`);
+    }
+    for (const warning of warnings) lines.push(`    ${paint(33, "!")} ${warning}`);
   }
   lines.push("");
   const result = report.compliant ? paint(32, "COMPLIANT") : paint(31, "NON-COMPLIANT");

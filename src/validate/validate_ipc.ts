@@ -11,6 +11,8 @@ import { LIVENESS_MS } from "../deploy/mod.ts";
 import { Budget } from "./budget.ts";
 import { probeCapabilities } from "./capability_probe.ts";
 import type { Resolver } from "./connect.ts";
+import type { Metadata } from "../deploy/mod.ts";
+import { compareWithMetadata } from "./declared.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { checkIdentity, firstOf, isAnswering, probeHealth } from "./health_probe.ts";
 import type { ProbeTarget } from "./probe.ts";
@@ -36,6 +38,9 @@ const LINE_BYTES_MAX = 1024 * 1024;
 /** The reference reads lines of any length; memory is bounded here all the same. */
 const REFERENCE_LINE_BYTES_MAX = 16 * 1024 * 1024;
 
+/** What TCP ports speak unless a member's metadata says otherwise. */
+const LINE_PROTOCOL = "jsonrpc-newline";
+
 /** Options of {@linkcode validateIpc}. */
 export interface ValidateIpcOptions {
   /** `standard` when left out. */
@@ -55,6 +60,11 @@ export interface ValidateIpcOptions {
    * without trying whether its methods can be called.
    */
   readonly capabilities?: boolean | "list";
+  /**
+   * What the member's metadata declares: its name must be the member's, and its capabilities must be
+   * advertised.
+   */
+  readonly metadata?: Metadata;
   /** True to fail a member that says it is not healthy. */
   readonly requireHealthy?: boolean;
   /** Environment for member names; the process's own when left out. */
@@ -79,13 +89,9 @@ export async function validateIpc(
   const rules = options.rules ?? "standard";
   const budget = new Budget(deadlineOf(options, rules), () => performance.now());
   const startedAt = new Date().toISOString();
-  const endpoint = await parseEndpoint(endpointText, {
-    env: options.env ?? Deno.env.toObject(),
-    cwd: options.cwd ?? Deno.cwd(),
-    // A member that hangs must not use up the time of the probes.
-    livenessMs: Math.min(LIVENESS_MS, budget.remainingMs / 4),
-    signal: options.signal,
-  });
+  // A member that hangs must not use up the time of the probes.
+  const livenessMs = Math.min(LIVENESS_MS, budget.remainingMs / 4);
+  const { endpoint, note } = await findEndpoint(endpointText, livenessMs, options);
   const isReference = rules === "reference";
   const target: ProbeTarget = {
     endpoint,
@@ -97,11 +103,14 @@ export async function validateIpc(
     signal: options.signal,
   };
   const isStrict = rules === "strict";
-  const wantsCapabilities = isStrict || (options.capabilities ?? false) !== false;
+  const { metadata } = options;
+  const wantsCapabilities = isStrict || metadata !== undefined ||
+    (options.capabilities ?? false) !== false;
   const laterSteps = (wantsCapabilities ? 1 : 0) + (isStrict ? 1 : 0);
 
   const probed = await probeHealth(target, budget, rules, laterSteps);
-  const results = isReference ? probed : checkIdentity(probed, options.expectName);
+  const expectName = options.expectName ?? metadata?.primal.name;
+  const results = isReference ? probed : checkIdentity(probed, expectName);
   const hasTriad = results.every((result) => result.passed);
   // A member that answers nothing would only use up the time once more.
   const isAsking = isAnswering(results);
@@ -115,6 +124,10 @@ export async function validateIpc(
     })
     : undefined;
 
+  const version = firstOf(results, "version");
+  const declared = metadata === undefined
+    ? undefined
+    : compareWithMetadata(metadata, { capabilities, version, note });
   const healthy = hasTriad && results.every((result) => result.healthy !== false);
   const passesStrict = !isStrict ||
     (checks !== undefined && checks.every((check) => check.passed) &&
@@ -123,16 +136,42 @@ export async function validateIpc(
     endpoint: endpoint.text,
     transport: transportOf(endpoint),
     rules,
-    compliant: hasTriad && passesStrict && (healthy || options.requireHealthy !== true),
+    compliant: hasTriad && passesStrict && (declared?.notAdvertised ?? []).length === 0 &&
+      (healthy || options.requireHealthy !== true),
     healthy,
     primal: firstOf(results, "primal"),
-    version: firstOf(results, "version"),
+    version,
     startedAt,
     durationMs: Math.round(budget.elapsedMs),
     results,
     checks,
     capabilities,
+    declared,
   };
+}
+
+/**
+ * The endpoint to probe. A TCP port that speaks something else by the member's metadata cannot answer
+ * the health methods; the member's unix socket is probed in its place if there is one.
+ */
+async function findEndpoint(
+  text: string,
+  livenessMs: number,
+  options: ValidateIpcOptions,
+): Promise<{ readonly endpoint: Endpoint; readonly note: string | undefined }> {
+  const { metadata, signal } = options;
+  const env = options.env ?? Deno.env.toObject();
+  const parseOptions = { env, cwd: options.cwd ?? Deno.cwd(), livenessMs, signal };
+  const endpoint = await parseEndpoint(text, parseOptions);
+  const protocol = metadata?.genomeBin?.server?.tcpProtocol ?? LINE_PROTOCOL;
+  if (metadata === undefined || endpoint.kind !== "tcp" || protocol === LINE_PROTOCOL) {
+    return { endpoint, note: undefined };
+  }
+  const note = `${endpoint.text} speaks ${protocol} and cannot answer the health methods`;
+  const socket = await parseEndpoint(metadata.primal.name, parseOptions).catch(() => undefined);
+  return socket === undefined
+    ? { endpoint, note: `${note}; the member has no unix socket either` }
+    : { endpoint: socket, note: `${note}; its unix socket was probed` };
 }
 
 function deadlineOf(options: ValidateIpcOptions, rules: RuleSet): number {

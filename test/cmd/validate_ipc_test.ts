@@ -32,7 +32,7 @@ Deno.test("validate ipc hands its limits over", async () => {
   const { options } = await validate([
     ...["net", "--rules", "strict", "--deadline", "3s", "--connect-timeout", "100ms"],
     ...["--timeout", "200ms", "--max-line", "64KiB", "--expect-name", "net"],
-    ...["--capabilities", "--require-healthy"],
+    ...["--capabilities", "--require-healthy", "--metadata", "./fake"],
   ]);
   assert.equal(options?.rules, "strict");
   assert.equal(options?.deadlineMs, 3000);
@@ -40,6 +40,7 @@ Deno.test("validate ipc hands its limits over", async () => {
   assert.equal(options?.replyTimeoutMs, 200);
   assert.equal(options?.maxLineBytes, 65_536);
   assert.equal(options?.expectName, "net");
+  assert.equal(options?.metadataPath, "./fake");
   assert.equal(options?.capabilities && options?.requireHealthy, true);
   const plain = (await validate(["net"])).options;
   assert.equal(plain?.rules, "standard");
@@ -50,4 +51,53 @@ Deno.test("validate ipc refuses rules and sizes that do not exist", async () => 
   assert.equal((await validate(["net", "--rules", "lax"])).code, 2);
   assert.equal((await validate(["net", "--max-line", "1GiB"])).code, 2);
   assert.equal((await validate(["net", "--max-line", "0"])).code, 2);
+});
+
+Deno.test("validate ipc with --quiet prints its result only", async () => {
+  const seen = await runInMemory(["validate", "ipc", "net", "--quiet"], {
+    doors: {
+      validateIpc: () =>
+        Promise.resolve({
+          isCompliant: true,
+          report: {},
+          text: "Report\n  ✓ x\n\nResult: COMPLIANT\n",
+        }),
+    },
+  });
+  assert.equal(seen.stdout, "Result: COMPLIANT\n");
+});
+
+Deno.test("validate ipc has colours on a terminal only, and not against NO_COLOR", async () => {
+  const isColor = async (isTerminal: boolean, env: Record<string, string>) => {
+    let seen: boolean | undefined;
+    await runInMemory(["validate", "ipc", "net"], {
+      isTerminal,
+      env,
+      doors: {
+        validateIpc: (_, options) => {
+          seen = options.isColor;
+          return Promise.resolve({ isCompliant: true, report: {}, text: "x" });
+        },
+      },
+    });
+    return seen;
+  };
+  assert.equal(await isColor(true, {}), true);
+  assert.equal(await isColor(true, { NO_COLOR: "1" }), false);
+  assert.equal(await isColor(true, { TERM: "dumb" }), false);
+  assert.equal(await isColor(false, {}), false);
+});
+
+Deno.test("validate ipc ends with 130 on Ctrl-C while a member is silent", async () => {
+  const { code, stdout } = await runInMemory(["validate", "ipc", "net"], {
+    onListening: (raise) => raise("SIGINT"),
+    doors: {
+      validateIpc: (_, { signal }) =>
+        new Promise((_, reject) => {
+          if (signal.aborted) reject(signal.reason);
+          signal.addEventListener("abort", () => reject(signal.reason));
+        }),
+    },
+  });
+  assert.deepEqual([code, stdout], [130, ""]);
 });
