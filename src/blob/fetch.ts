@@ -276,7 +276,7 @@ class StoreBlobFetcher implements BlobFetcher {
     try {
       const from = new Set<bigint>();
       const whole = createBlake3();
-      const buffers = sink.keepsBytes === false ? new ChunkBuffers(GET_CHUNKS_MAX) : undefined;
+      using buffers = sink.keepsBytes === false ? new ChunkBuffers(GET_CHUNKS_MAX) : undefined;
       const arrivals = new Arrivals(reader, buffers, (waitingBytes) => {
         const bytes = Math.min(doneBytes + waitingBytes, totalBytes ?? Infinity);
         get?.progress(bytes, totalBytes);
@@ -356,7 +356,7 @@ class StoreBlobFetcher implements BlobFetcher {
         return;
       }
       const range = rangeWithin(wanted, BigInt(ref.size));
-      const buffers = keepsBytes ? undefined : new ChunkBuffers(GET_CHUNKS_MAX);
+      using buffers = keepsBytes ? undefined : new ChunkBuffers(GET_CHUNKS_MAX);
       const arrivals = new Arrivals(reader, buffers, () => {});
       const readOptions = { ...this.#readOptions(arrivals, options, buffers), range };
       for await (const { bytes } of readBlob(ref, readOptions)) {

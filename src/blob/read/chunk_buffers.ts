@@ -6,10 +6,11 @@
 /** Lengths are rounded up, so that chunks of many lengths fit into each other's buffers. */
 const STEP_BYTES = 1024 * 1024;
 
-/** Buffers of one read. */
-export class ChunkBuffers {
+/** Buffers of one read. Disposed of, it gives their memory back at once, not when the garbage collector comes by. */
+export class ChunkBuffers implements Disposable {
   readonly #keptMax: number;
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
+  #isOver = false;
   readonly #lent = new WeakMap<ArrayBufferLike, Uint8Array<ArrayBuffer>>();
 
   /** @param keptMax Most buffers that wait for a chunk. */
@@ -22,7 +23,7 @@ export class ChunkBuffers {
     const at = this.#free.findIndex((buffer) => buffer.length >= length);
     const [found] = at < 0 ? [] : this.#free.splice(at, 1);
     // What is too short for this one is let go, or short ones would stay for good.
-    if (found === undefined && this.#free.length >= this.#keptMax) this.#free.shift();
+    if (found === undefined && this.#free.length >= this.#keptMax) letGo(this.#free.shift());
     const buffer = found ??
       new Uint8Array(Math.max(1, Math.ceil(length / STEP_BYTES)) * STEP_BYTES);
     this.#lent.set(buffer.buffer, buffer);
@@ -53,8 +54,19 @@ export class ChunkBuffers {
   /** Takes a buffer back by the bytes that were in it; what is no buffer of this one is left alone. */
   giveBack(bytes: Uint8Array): void {
     const buffer = this.#lent.get(bytes.buffer);
-    if (buffer === undefined || this.#free.length >= this.#keptMax) return;
+    if (buffer === undefined) return;
     this.#lent.delete(bytes.buffer);
-    this.#free.push(buffer);
+    if (this.#isOver || this.#free.length >= this.#keptMax) letGo(buffer);
+    else this.#free.push(buffer);
   }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    for (const buffer of this.#free.splice(0)) letGo(buffer);
+  }
+}
+
+/** Frees the memory of a buffer that nobody uses. */
+function letGo(buffer: Uint8Array<ArrayBuffer> | undefined): void {
+  buffer?.buffer.transfer(0);
 }

@@ -40,3 +40,14 @@ Deno.test("ChunkBuffers lets go of what is too short, and keeps few", () => {
   buffers.giveBack(long);
   assert.equal(buffers.take(2 * MIB), long);
 });
+
+Deno.test("ChunkBuffers frees its memory when it is disposed of, also what comes back later", () => {
+  const buffers = new ChunkBuffers(2);
+  const [free, lent] = [buffers.take(1), buffers.take(1)];
+  buffers.giveBack(free);
+  buffers[Symbol.dispose]();
+  assert.equal(free.buffer.detached, true);
+  assert.equal(lent.buffer.detached, false, "somebody still reads it");
+  buffers.giveBack(lent);
+  assert.equal(lent.buffer.detached, true);
+});
