@@ -38,8 +38,8 @@ import {
 import { httpText } from "./node_status.ts";
 import { runVerb } from "./verb.ts";
 
-/** Longest time a node takes to stop: 5 s for work under way, 6 s for its services, and a little for the rest. */
-const STOP_MS = 15_000;
+/** Longest time a node takes to stop behind its drain: 6 s for its services, and a little for the rest. */
+const STOP_MS = 10_000;
 
 /** The verb. */
 export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
@@ -53,7 +53,7 @@ export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
       "ENVIRONMENT\n  NET_TICKET  NET_UDP  NET_PORT  NET_LISTEN  NET_BIND  NET_SOCKET\n" +
       "  NET_SOCKET_MODE  NET_NO_SOCKET  NET_ABSTRACT  NET_NO_PLAIN_LINK  NET_PID_DIR\n" +
       "  NET_MAX_LINE  BIOMEOS_SOCKET_DIR  XDG_RUNTIME_DIR\n" +
-      "  NET_HTTP  NET_HTTP_WRITE\n" +
+      "  NET_HTTP  NET_HTTP_WRITE  NET_DRAIN_TIMEOUT\n" +
       "  NET_FAMILY_ID (FAMILY_ID)  NET_NODE_ID (NODE_ID)  NET_DATA_DIR  NET_PROFILE\n" +
       "  NET_PEER  NET_EXPECT  NET_PSK_FILE  NET_LOG_LEVEL  NET_LOG_FORMAT\n" +
       "  NET_SUBNET  NET_SUBNET_RULES (with ; between)  NET_GATEWAY\n" +
@@ -175,7 +175,10 @@ async function runForeground(
       }),
       { log, env: io.env, sockets },
     );
-    report(node, manager, () => stopReason);
+    report(node, manager, {
+      stopReason: () => stopReason,
+      stopMs: config.drainTimeoutMs + STOP_MS,
+    });
     await startWithin(node, timeoutMs);
     isReady = true;
     manager.look();
@@ -201,7 +204,11 @@ async function runForeground(
 }
 
 /** Lets the service manager know how the node is doing, until it has stopped. */
-function report(node: NodeHandle, manager: ServiceManager, stopReason: () => string): void {
+function report(
+  node: NodeHandle,
+  manager: ServiceManager,
+  { stopReason, stopMs }: { readonly stopReason: () => string; readonly stopMs: number },
+): void {
   manager.follow({
     missing: () => node.health.snapshot().missing,
     health: () => {
@@ -213,7 +220,7 @@ function report(node: NodeHandle, manager: ServiceManager, stopReason: () => str
     summary: () => "ready",
   });
   node.health.onChange(({ phase }) => {
-    if (phase === "stopping") manager.stopping(stopReason(), STOP_MS);
+    if (phase === "stopping") manager.stopping(stopReason(), stopMs);
     else manager.look();
   });
 }

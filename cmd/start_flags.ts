@@ -73,6 +73,7 @@ export interface StartFlags extends SharedFlags {
   readonly snapshotEvery?: string;
   readonly tokenSweep?: string;
   readonly capabilitySweep?: string;
+  readonly drainTimeout?: string;
   readonly heartbeat?: string;
   readonly sessionTimeout?: string;
 }
@@ -223,6 +224,7 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   },
   scrubEvery: textFlag("DURATION", "Time between checks of all chunks, such as 7d; default: never"),
   scrubRate: textFlag("SIZE", "Bytes per second that a check reads; default: 50M"),
+  drainTimeout: textFlag("DURATION", "Time that work has to end when the node stops; default: 5s"),
   snapshotEvery: hiddenTextFlag("DURATION", "Time between snapshots of folds, or never"),
   tokenSweep: hiddenTextFlag("DURATION", "Time between sweeps of kept tokens, or never"),
   capabilitySweep: hiddenTextFlag("DURATION", "Time between sweeps of announcements, or never"),
@@ -297,6 +299,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     snapshotEvery: flags.snapshotEvery,
     tokenSweep: flags.tokenSweep,
     capabilitySweep: flags.capabilitySweep,
+    drainTimeout: flags.drainTimeout,
     heartbeat: flags.heartbeat,
     sessionTimeout: flags.sessionTimeout,
   };

@@ -135,8 +135,6 @@ export interface TicketOptions {
 /** A ticket is meant to be used soon: it carries the mesh secret. */
 const TICKET_SECONDS = 86_400;
 const STOP_TIMEOUT_MS = 6_000;
-/** Time that work under way has when the node stops (`validation.md` 3.3). */
-const STOP_DRAIN_MS = 5_000;
 
 /** What this program is to whoever asks. */
 const MEMBER: MemberFacts = {
@@ -413,7 +411,7 @@ export class Node {
     this.#stopping ??= (async () => {
       this.#deps.log.info("node_stopping", { reason });
       this.health.beginStop();
-      const { inFlightByPart } = await this.health.drain(STOP_DRAIN_MS);
+      const { inFlightByPart } = await this.health.drain(this.config.drainTimeoutMs);
       for (const [part, count] of Object.entries(inFlightByPart)) {
         this.#deps.log.warn("work_abandoned", { part, count });
       }

@@ -102,6 +102,8 @@ export interface NodeConfig
   readonly label: string;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
+  /** Time in milliseconds that work under way has when the node stops. */
+  readonly drainTimeoutMs: number;
   /** Heartbeat interval; `undefined` for the transport's own. */
   readonly heartbeatMs: number | undefined;
   /** Silence after which a session is lost; `undefined` for the transport's own. */
@@ -222,6 +224,7 @@ export function loadNodeConfig(options: LoadNodeConfigOptions): NodeConfig {
     ...readLogSettings(layers, cwd),
     ...readStoreSettings(layers),
     ...readBlobSettings(layers),
+    drainTimeoutMs: layers.read("drainTimeout", parseDrain, DRAIN_REQUIRED) ?? DRAIN_MS,
     heartbeatMs: layers.read("heartbeat", parseInterval, INTERVAL_REQUIRED),
     sessionTimeoutMs: layers.read("sessionTimeout", parseInterval, INTERVAL_REQUIRED),
     origins: {},
@@ -291,6 +294,16 @@ export function withOpened(config: NodeConfig, opened: OpenedAddresses): NodeCon
 const INTERVAL_MS_MIN = 10;
 const INTERVAL_MS_MAX = 86_400_000;
 const INTERVAL_REQUIRED = "must be a duration from 10ms to 24h, such as 500ms, 5s or 2m";
+
+/** Work under way has so long when a node stops (`validation.md` 3.3), and at most. */
+const DRAIN_MS = 5_000;
+const DRAIN_MS_MAX = 600_000;
+const DRAIN_REQUIRED = "must be a duration from 0s to 10m";
+
+function parseDrain(text: string): number | undefined {
+  const durationMs = parseDuration(text);
+  return durationMs !== undefined && durationMs <= DRAIN_MS_MAX ? durationMs : undefined;
+}
 
 /** Others forget what is not announced again, and disks wear out; less often than a day is never. */
 const EVERY_MS_MIN = 10_000;
@@ -381,6 +394,7 @@ const SETTING_OF: Readonly<Record<string, string>> = {
   scrubEveryMs: "scrubEvery",
   blobRetentionMs: "blobRetention",
   blobGcMs: "blobGc",
+  drainTimeoutMs: "drainTimeout",
   heartbeatMs: "heartbeat",
   sessionTimeoutMs: "sessionTimeout",
 };

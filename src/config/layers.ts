@@ -77,6 +77,7 @@ const SETTINGS = {
   encryptStore: ["--encrypt-store", "NET_ENCRYPT_STORE"],
   scrubEvery: ["--scrub-every", "NET_SCRUB_EVERY"],
   scrubRate: ["--scrub-rate", "NET_SCRUB_RATE"],
+  drainTimeout: ["--drain-timeout", "NET_DRAIN_TIMEOUT"],
   heartbeat: ["--heartbeat"],
   sessionTimeout: ["--session-timeout"],
 } as const satisfies Record<string, readonly string[]>;

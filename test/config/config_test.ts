@@ -132,6 +132,9 @@ Deno.test("loadNodeConfig() names the source of a bad value", () => {
   fails("usage", /--peer/, () => load({ peer: ["nope"] }));
   fails("usage", /--expect/, () => load({ expect: ["1", "zz"] }));
   fails("usage", /--heartbeat/, () => load({ heartbeat: "0s" }));
+  assert.equal(load({}).drainTimeoutMs, 5_000);
+  assert.equal(load({ drainTimeout: "0s" }).drainTimeoutMs, 0);
+  fails("usage", /--drain-timeout/, () => load({ drainTimeout: "11m" }));
   fails("usage", /--log-level/, () => load({ logLevel: "loud" }));
 });
 

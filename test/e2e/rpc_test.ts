@@ -199,7 +199,8 @@ export default {
 
 Deno.test("whoever dies in the middle of a call, the other side hears of it", async (t) => {
   await using workspace = await makeWorkspace();
-  const { first: server, second: caller } = await startPair(workspace);
+  const flags = ["--drain-timeout", "100ms"];
+  const { first: server, second: caller } = await startPair(workspace, { flags });
   const serverId = String((await server.status()).node_id);
   const pidFile = `${workspace.dir}/pid`;
   // Prints one line, tells its pid, and then is silent for ever.
