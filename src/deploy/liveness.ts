@@ -102,7 +102,7 @@ async function readAnswer(conn: Deno.Conn): Promise<LivenessAnswer> {
   const lines = new LineBuffer(REPLY_BYTES_MAX);
   while (!lines.isOversized) {
     const line = lines.next();
-    if (line !== undefined) return judge(line);
+    if (line !== undefined) return judgeLiveness(line);
     const length = await conn.read(lines.space());
     if (length === null) return { state: "answering", reason: "it closed without an answer" };
     lines.commit(length);
@@ -110,7 +110,8 @@ async function readAnswer(conn: Deno.Conn): Promise<LivenessAnswer> {
   return { state: "answering", reason: `its answer has more than ${REPLY_BYTES_MAX} bytes` };
 }
 
-function judge(line: Uint8Array): LivenessAnswer {
+/** What one reply line says; `live` or `answering`. */
+export function judgeLiveness(line: Uint8Array): LivenessAnswer {
   const no = (reason: string) => ({ state: "answering", reason } as const);
   let message: unknown;
   try {

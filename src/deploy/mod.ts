@@ -6,7 +6,7 @@ export {
   parseComposition,
 } from "./composition/composition.ts";
 export * from "./composition/resolve.ts";
-export { askLiveness, type AskLivenessOptions, type LivenessAnswer } from "./liveness.ts";
+export * from "./liveness.ts";
 export * from "./lookup.ts";
 export * from "./manifest.ts";
 export * from "./member_address.ts";
@@ -18,7 +18,7 @@ export * from "./registry.ts";
 export * from "./start/order.ts";
 export * from "./start/plan.ts";
 export { findProgram, type FindProgramOptions, instanceName } from "./start/program.ts";
-export { cleanLine, type MemberRecord, MemberRecords } from "./start/records.ts";
+export { cleanLine, type MemberRecord, MemberRecords, parseMemberRecord } from "./start/records.ts";
 export * from "./start/start_composition.ts";
 export * from "./start/start_member.ts";
 export * from "./start/stop_member.ts";

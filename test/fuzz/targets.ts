@@ -16,6 +16,7 @@ import { GATEWAY_TARGETS } from "./targets/gateway_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { INDEX_TARGETS } from "./targets/index_targets.ts";
 import { LOG_FILE_TARGETS } from "./targets/log_file_targets.ts";
+import { MEMBER_TARGETS } from "./targets/member_targets.ts";
 import { NAT_TARGETS } from "./targets/nat_targets.ts";
 import { OVERFLOW_TARGETS } from "./targets/overflow_targets.ts";
 import { PORT_MAPPING_TARGETS } from "./targets/port_mapping_targets.ts";
@@ -55,6 +56,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...TOKEN_TARGETS,
   ...CAPABILITY_TARGETS,
   ...INDEX_TARGETS,
+  ...MEMBER_TARGETS,
   ...NAT_TARGETS,
   ...PORT_MAPPING_TARGETS,
   ...OVERFLOW_TARGETS,

@@ -85,6 +85,16 @@ async function ofFile(path: string): Promise<Composition> {
       next: "name a .toml or .json file, or a composition such as solo",
     });
   }
+  return readComposition(text, path);
+}
+
+/**
+ * The composition that a file's text describes, in TOML or JSON.
+ *
+ * @param path What the file is called, for errors.
+ * @throws NetError `usage` naming what is wrong.
+ */
+export function readComposition(text: string, path: string): Composition {
   const isJson = path.endsWith(".json") || text.trimStart().startsWith("{");
   return parseComposition(isJson ? parseJson(text, path) : parseToml(text, path), path);
 }

@@ -54,6 +54,12 @@ const RECORD = v.object({
   command: v.pipe(v.array(TEXT), v.maxLength(1024)),
 });
 
+/** The record that a file's text is; `undefined` when it is none. */
+export function parseMemberRecord(text: string): MemberRecord | undefined {
+  const parsed = v.safeParse(RECORD, parseJson(text));
+  return parsed.success ? parsed.output : undefined;
+}
+
 /** The records of one user. */
 export class MemberRecords {
   readonly folder: string;
@@ -98,8 +104,8 @@ export class MemberRecords {
     const path = this.#path(name);
     const text = await readTextWithin(path, RECORD_BYTES_MAX);
     if (text === undefined) return undefined;
-    const parsed = v.safeParse(RECORD, parseJson(text));
-    if (parsed.success) return parsed.output;
+    const record = parseMemberRecord(text);
+    if (record !== undefined) return record;
     throw new NetError("failed", `Cannot read "${path}": it is no record of a member`, {
       next: "remove that file; what it started must be stopped by hand",
     });
