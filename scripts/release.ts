@@ -84,10 +84,10 @@ export async function makeRelease(
   const asset = assetName(facts);
   const sums = `${facts.sha256}  ${asset}\n`;
   await Deno.writeTextFile(`${folder}/assets/SHA256SUMS`, sums);
-  for (const path of [`toolkit/primals/x86_64/${name}`, `assets/${asset}`]) {
-    await Deno.writeFile(`${folder}/${path}`, bytes, { mode: 0o755 });
-    await Deno.chmod(`${folder}/${path}`, 0o755);
-  }
+  const target = `${folder}/toolkit/primals/x86_64/${name}`;
+  await Deno.writeFile(target, bytes, { mode: 0o755 });
+  await Deno.chmod(target, 0o755);
+  await Deno.link(target, `${folder}/assets/${asset}`);
   return facts;
 }
 

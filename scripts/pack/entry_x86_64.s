@@ -18,13 +18,20 @@ start:
         cmp     qword ptr [rbp], 0      # no name of the program: nothing to go by
         je      fail
 
-        # A file in memory: closed by exec, to be sealed.
+        # A file in memory: closed by exec, to be sealed, never executed itself. Kernels before 6.3 do not
+        # know the last flag, later ones may insist on it.
         lea     rdi, [rip + file_name]
-        mov     esi, 3                  # MFD_CLOEXEC | MFD_ALLOW_SEALING
+        mov     esi, 11                 # MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL
         mov     eax, 319                # memfd_create
         syscall
         test    eax, eax
+        jns     made
+        mov     esi, 3
+        mov     eax, 319
+        syscall
+        test    eax, eax
         js      fail
+made:
         mov     r12d, eax
 
         lea     r13, [rip + start]
