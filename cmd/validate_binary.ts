@@ -22,7 +22,7 @@ interface ValidateBinaryFlags extends SharedFlags {
 /** The verb. */
 export const validateBinaryCommand = buildCommand<ValidateBinaryFlags, [string], NetContext>({
   docs: {
-    brief: "Check an executable: its machine, its traces of a build, --help and --version",
+    brief: "Check an executable: machine, traces of its build, --help, --version",
     fullDescription:
       "Checks a file that a toolkit is to ship: that it is executable and for this " +
       "machine, that it holds no home folder and no private address, and that --help and " +
