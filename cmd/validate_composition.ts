@@ -1,6 +1,5 @@
 /** `net validate composition NAME|FILE|DIR`: probes members together (`validation.md` 6). */
 import { buildCommand } from "@stricli/core";
-import { NetError } from "../src/base/mod.ts";
 import type { ResolvedComposition } from "../src/deploy/mod.ts";
 import type { ValidateCompositionOptions } from "../src/validate/mod.ts";
 import type { NetContext } from "./context.ts";
@@ -15,7 +14,7 @@ import {
   textFlag,
 } from "./flags.ts";
 import { deployModule, toolkitFolder } from "./member_common.ts";
-import { isColorWanted } from "./output.ts";
+import { isReportColored, rulesOf } from "./validate_common.ts";
 import { runVerb } from "./verb.ts";
 
 interface ValidateCompositionFlags extends SharedFlags {
@@ -27,9 +26,6 @@ interface ValidateCompositionFlags extends SharedFlags {
   readonly cross?: boolean;
   readonly toolkit?: string;
 }
-
-/** Rule sets, the mildest first. */
-const RULES = ["reference", "standard", "strict"] as const;
 
 /** The verb. */
 export const validateCompositionCommand = buildCommand<
@@ -111,20 +107,10 @@ export async function validateResolved(
     env: io.env,
     cwd: io.cwd,
   });
-  const useColor = isColorWanted(io) && io.isStdoutTerminal;
+  const useColor = isReportColored(io);
   return {
     document: validate.compositionDocument(report),
     text: validate.renderComposition(report, { useColor }).trimEnd(),
     exitCode: validate.compositionExitCode(report),
   };
-}
-
-function rulesOf(text: string | undefined): typeof RULES[number] {
-  const rules = RULES.find((name) => name === (text ?? "standard"));
-  if (rules !== undefined) return rules;
-  throw new NetError(
-    "usage",
-    `Cannot use --rules: value is "${text}", must be one of ${RULES.join(", ")}`,
-    { next: "leave --rules out for standard" },
-  );
 }
