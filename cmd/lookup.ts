@@ -4,7 +4,7 @@ import type { Candidate } from "../src/deploy/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
 import { formatTable, textOf } from "./format.ts";
-import { deployModule, toolkitFolder } from "./member_common.ts";
+import { deployModule, toolkitFolder, warnOfPorts } from "./member_common.ts";
 import { runVerb } from "./verb.ts";
 
 /** Time for every place together; each has 2 s of its own. */
@@ -41,6 +41,7 @@ export const lookupCommand = buildCommand<LookupFlags, [string], NetContext>({
       const { addressText, MemberLookup, readRegistry, requireMemberName } = await deployModule();
       requireMemberName(name, "NAME");
       const registry = await readRegistry(await toolkitFolder(this, flags.toolkit));
+      warnOfPorts(output, registry.ports.warnings);
       const lookup = new MemberLookup({ env: this.io.env, family: flags.family, registry });
       const result = await lookup.find(name, signal);
       const endpoint = result.address === undefined ? null : addressText(result.address);

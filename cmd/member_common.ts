@@ -66,6 +66,13 @@ export function memberBind(text: string | undefined): string | undefined {
   );
 }
 
+/** Tells once that lines of a toolkit's ports.env were ignored. */
+export function warnOfPorts(output: Output, warnings: readonly string[]): void {
+  const [first, ...others] = warnings;
+  if (first === undefined) return;
+  output.warn(others.length === 0 ? first : `${first} (and ${others.length} more warnings)`);
+}
+
 /** Prints the end of a member's log when an error carries it. */
 export function showTail(context: NetContext, output: Output, error: unknown): void {
   if (!(error instanceof NetError) || output.isJson) return;

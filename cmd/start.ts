@@ -12,6 +12,7 @@ import {
   pathFlag,
   showTail,
   toolkitFolder,
+  warnOfPorts,
 } from "./member_common.ts";
 import type { Output } from "./output.ts";
 import { selfCommand } from "./self_command.ts";
@@ -92,7 +93,7 @@ async function startOne(
   if (flags.capabilitiesOnly) return await capabilitiesOnly(program, output, signal);
   const asked = memberPort(portFlag(flags));
   const registry = asked === "default" ? await deploy.readRegistry(toolkit) : undefined;
-  for (const warning of registry?.ports.warnings ?? []) output.warn(warning);
+  warnOfPorts(output, registry?.ports.warnings ?? []);
   const port = registry === undefined
     ? asked
     : deploy.usualPort(registry, member, program.metadata) ?? noUsualPort(member);

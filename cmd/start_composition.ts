@@ -4,7 +4,13 @@ import type { ComposedMember } from "../src/deploy/mod.ts";
 import type { NetContext } from "./context.ts";
 import { durationFlag } from "./flags.ts";
 import { formatTable, textOf } from "./format.ts";
-import { deployModule, memberBind, memberPort, toolkitFolder } from "./member_common.ts";
+import {
+  deployModule,
+  memberBind,
+  memberPort,
+  toolkitFolder,
+  warnOfPorts,
+} from "./member_common.ts";
 import type { Output } from "./output.ts";
 import { selfCommand } from "./self_command.ts";
 import { validateResolved } from "./validate_composition.ts";
@@ -57,7 +63,7 @@ export async function startComposition(
     toolkit: await toolkitFolder(context, flags.toolkit),
   });
   const registry = await deploy.readRegistry(toolkit);
-  if (port === "default") { for (const warning of registry.ports.warnings) output.warn(warning); }
+  warnOfPorts(output, registry.ports.warnings);
   if (flags.dryRun) {
     const order = (await deploy.compositionOrder(composition, toolkit)).map(({ name }) => name);
     const fields = { composition: composition.name, dry_run: true, order };
@@ -83,7 +89,11 @@ export async function startComposition(
     signal,
   });
   // A member that was just started may still be about to be ready, which the verdict tells.
-  const verdict = await validateResolved(context, { composition, toolkit }, { family, signal });
+  const verdict = await validateResolved(context, { composition, toolkit }, {
+    family,
+    registry,
+    signal,
+  });
   const fields = {
     composition: composition.name,
     members: members.map(({ error, pid, ...member }) => ({

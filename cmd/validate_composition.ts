@@ -13,7 +13,7 @@ import {
   switchFlag,
   textFlag,
 } from "./flags.ts";
-import { deployModule, toolkitFolder } from "./member_common.ts";
+import { deployModule, toolkitFolder, warnOfPorts } from "./member_common.ts";
 import { isReportColored, rulesOf } from "./validate_common.ts";
 import { runVerb } from "./verb.ts";
 
@@ -69,7 +69,10 @@ export const validateCompositionCommand = buildCommand<
         cwd: this.io.cwd,
         toolkit: await toolkitFolder(this, flags.toolkit),
       });
+      const registry = await deploy.readRegistry(resolved.toolkit);
+      warnOfPorts(output, registry.ports.warnings);
       const verdict = await validateResolved(this, resolved, {
+        registry,
         rules,
         deadlineMs: durationFlag("--deadline", flags.deadline),
         connectTimeoutMs: durationFlag("--connect-timeout", flags.connectTimeout),

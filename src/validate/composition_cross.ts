@@ -7,8 +7,8 @@
 import type { Environment } from "../config/mod.ts";
 import type { Budget } from "./budget.ts";
 import { parseEndpoint } from "./endpoint.ts";
-import { ask, connectWithin, type ProbeTarget, requestLine } from "./probe.ts";
-import { isLinkFailure } from "./probe_link.ts";
+import type { ProbeTarget } from "./probe.ts";
+import { Caller } from "./probe_caller.ts";
 
 /** Calls of one run; a composition of known size has a few dozen needs. */
 export const CROSS_CALLS_MAX = 256;
@@ -73,15 +73,10 @@ export async function callAcross(
     resolve: undefined,
     signal,
   };
-  const link = await connectWithin(target, budget);
-  if (isLinkFailure(link)) return result("silent");
-  try {
-    const answer = await ask(link, requestLine(method, 1), target, budget);
-    if (answer.kind === "none") return result("silent");
-    return result(answer.kind === "error" && answer.code === -32601 ? "missing" : "answered");
-  } finally {
-    link.close();
-  }
+  using caller = new Caller(target, budget);
+  const answer = await caller.call(method, {});
+  if (answer.kind === "none") return result("silent");
+  return result(answer.kind === "error" && answer.code === -32601 ? "missing" : "answered");
 }
 
 /** The method itself, or one of the bare domain. */

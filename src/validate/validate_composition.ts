@@ -59,6 +59,8 @@ export interface ValidateCompositionOptions extends
   > {
   /** Folder of the toolkit with metadata and ports; it need not exist. */
   readonly toolkit: string | undefined;
+  /** Its manifest and ports, when they were read before. */
+  readonly registry?: ToolkitRegistry;
   readonly env: Environment;
   readonly cwd: string;
   /** Family of the members; the environment's when left out. */
@@ -124,7 +126,7 @@ export async function validateComposition(
   const budget = new Budget(deadlineMs, () => performance.now());
   // The calls of --cross come behind the probes and have a part of their own.
   const memberMs = deadlineMs / (rounds + (options.isCross ? 1 : 0));
-  const registry = await readRegistry(options.toolkit);
+  const registry = options.registry ?? await readRegistry(options.toolkit);
   const lookup = new MemberLookup({
     env: options.env,
     family: options.family,
@@ -178,9 +180,13 @@ class Prober {
       cwd,
       signal,
     });
-    const difference = isAnswering(ipc?.results ?? [])
-      ? compareDeclared([...declared], ipc?.capabilities?.advertised ?? [])
-      : { notAdvertised: [], notDeclared: [] };
+    const isThere = isAnswering(ipc?.results ?? []);
+    const { advertised = [], methods = [] } = ipc?.capabilities ?? {};
+    const difference = {
+      notAdvertised: isThere ? compareDeclared([...declared], advertised).notAdvertised : [],
+      // Coarser names that stand beside the methods need no declaration of their own.
+      notDeclared: isThere ? compareDeclared([...declared], methods).notDeclared : [],
+    };
     const { isRequired, name } = member;
     const lacksDeclared = difference.notAdvertised.length > 0;
     return {

@@ -66,6 +66,7 @@ const OWN: MetadataServer = {
   listenFlag: "--listen",
   listenFormat: "{addr}:{port}",
   familyIdFlag: "--family",
+  abstractFlag: "--abstract",
 };
 
 /**
