@@ -11,9 +11,18 @@ const INIT = fileURLToPath(new URL("../../scripts/service/net.init", import.meta
 Deno.test("background: --detach tells who runs, survives its shell, and a second one is told of it", async () => {
   await using workspace = await makeWorkspace();
   const home = workspace.makeHome();
-  const started = await home.json(["node", "start", "--detach", "--udp", "127.0.0.1:0"]);
+  const NOTIFY_SOCKET = `${home.dir}/notify`;
+  const manager = Deno.listenDatagram({ transport: "unixpacket", path: NOTIFY_SOCKET });
+  workspace.defer(() => manager.close());
+  const started = await home.json(["node", "start", "--detach", "--udp", "127.0.0.1:0"], {
+    env: { NOTIFY_SOCKET },
+  });
   const pid = Number(started.pid);
   endWith(workspace, pid);
+  for (let text = ""; !text.startsWith("MAINPID=");) {
+    text = new TextDecoder().decode((await manager.receive())[0]);
+    if (text.startsWith("MAINPID=")) assert.equal(text, `MAINPID=${pid}\nREADY=1`);
+  }
   assert.equal(started.socket, home.socketPath);
   assert.equal(started.log, `${home.dataDir}/node.log`);
   // The one who printed this has ended; the node has a session of its own and no terminal.

@@ -16,6 +16,7 @@ import { GATEWAY_TARGETS } from "./targets/gateway_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
 import { INDEX_TARGETS } from "./targets/index_targets.ts";
 import { LOG_FILE_TARGETS } from "./targets/log_file_targets.ts";
+import { MANAGER_TARGETS } from "./targets/manager_targets.ts";
 import { MEMBER_TARGETS } from "./targets/member_targets.ts";
 import { NAT_TARGETS } from "./targets/nat_targets.ts";
 import { OVERFLOW_TARGETS } from "./targets/overflow_targets.ts";
@@ -72,4 +73,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...BLOB_TARGETS,
   ...TRANSFER_TARGETS,
   ...TOOLKIT_TARGETS,
+  ...MANAGER_TARGETS,
 };

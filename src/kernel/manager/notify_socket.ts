@@ -6,13 +6,19 @@
  */
 import { utf8 } from "../../base/mod.ts";
 
+/** A manager that is alive takes a datagram at once, unless its queue of a few is full. */
+const STALLED_MS = 50;
+
+/** Longest patience with one that is not: two seconds. */
+const ATTEMPTS_MAX = 40;
+
 /** Assignments of one datagram, such as `READY` to `1`. */
 export type NotifyFields = Readonly<Record<string, string | number>>;
 
 /** A way to the manager. */
 export interface NotifySocket {
   /**
-   * Sends one datagram.
+   * Sends one datagram; a manager that was behind may get it twice. One call at a time.
    *
    * @throws Error when nobody listens there.
    */
@@ -27,15 +33,44 @@ export interface NotifySocket {
  * @throws Error when the system has no such sockets, or the runtime was not allowed them.
  */
 export function openNotifySocket(address: string): NotifySocket {
-  const path = nativePath(address);
-  const own = `\0net-notify-${Deno.pid}-${crypto.randomUUID()}`;
-  const connection = Deno.listenDatagram({ transport: "unixpacket", path: own });
+  const path = address.startsWith("@") ? `\0${address.slice(1)}` : address;
+  let connection = bindOwn();
+  let isClosed = false;
   return {
     send: async (fields) => {
-      await connection.send(utf8(encodeNotify(fields)), { transport: "unixpacket", path });
+      const bytes = utf8(encodeNotify(fields));
+      for (let attempt = 1; !isClosed; attempt++) {
+        const sending = connection.send(bytes, { transport: "unixpacket", path });
+        if (await isDoneWithin(sending, STALLED_MS)) return;
+        if (attempt === ATTEMPTS_MAX) throw new Error("it takes nothing");
+        // Nobody wakes a sender when the manager's queue has room again: only another socket looks anew.
+        connection.close();
+        if (!isClosed) connection = bindOwn();
+      }
     },
-    close: () => connection.close(),
+    close: () => {
+      if (isClosed) return;
+      isClosed = true;
+      connection.close();
+    },
   };
+}
+
+function bindOwn(): Deno.DatagramConn {
+  const path = `\0net-notify-${Deno.pid}-${crypto.randomUUID()}`;
+  return Deno.listenDatagram({ transport: "unixpacket", path });
+}
+
+/** True when it is done in time; what fails later has no meaning any more. */
+async function isDoneWithin(sending: Promise<unknown>, limitMs: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), limitMs);
+  try {
+    return await Promise.race([sending.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+    sending.catch(() => {});
+  }
 }
 
 /** Text of one datagram. A value is one line: what would begin another becomes a space. */
@@ -44,8 +79,4 @@ export function encodeNotify(fields: NotifyFields): string {
     // deno-lint-ignore no-control-regex -- control characters are what must not pass
     .map(([name, value]) => `${name}=${String(value).replace(/[\u0000-\u001f\u007f]+/g, " ")}`)
     .join("\n");
-}
-
-function nativePath(address: string): string {
-  return address.startsWith("@") ? `\0${address.slice(1)}` : address;
 }

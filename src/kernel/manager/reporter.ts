@@ -13,9 +13,6 @@ import type { NotifyFields, NotifySocket } from "./notify_socket.ts";
 /** How often a node is looked at when no signs of life are wanted. */
 const LOOK_MS = 5_000;
 
-/** Messages that wait for the manager; it takes them at once unless it is stuck itself. */
-const WAITING_MAX = 16;
-
 /** Patience for the last messages. */
 const FLUSH_MS = 1_000;
 
@@ -44,7 +41,8 @@ export interface ManagerReporterDeps {
 /** Reports to a service manager. */
 export class ManagerReporter {
   readonly #deps: ManagerReporterDeps;
-  readonly #waiting: NotifyFields[] = [];
+  /** What is told next. Later fields replace earlier ones of the same name, so it never grows. */
+  #waiting: NotifyFields | undefined;
   #node: ReportedNode | undefined;
   #sending: Promise<void> | undefined;
   #cancelLook = () => {};
@@ -65,7 +63,8 @@ export class ManagerReporter {
 
   /** Looks at the node at once: something has changed. */
   look(): void {
-    this.#report();
+    // Each part that starts is a change; what a start waits for is told only when it takes long.
+    if (this.#status === "" || this.#isReadyTold || this.#isReady()) this.#report();
   }
 
   /**
@@ -127,6 +126,10 @@ export class ManagerReporter {
     this.#push({ ...(isReady ? { READY: 1 } : {}), STATUS: status });
   }
 
+  #isReady(): boolean {
+    return this.#node?.missing().length === 0;
+  }
+
   /** Part of a node may be down while it is started again; what stays down is not alive. */
   #isAlive(): boolean {
     const parts = Object.values(this.#node?.health() ?? {});
@@ -134,13 +137,13 @@ export class ManagerReporter {
   }
 
   #push(fields: NotifyFields): void {
-    if (this.#waiting.length >= WAITING_MAX) this.#waiting.shift();
-    this.#waiting.push(fields);
+    this.#waiting = { ...this.#waiting, ...fields };
     this.#sending ??= this.#sendAll().finally(() => this.#sending = undefined);
   }
 
   async #sendAll(): Promise<void> {
-    for (let fields = this.#waiting.shift(); fields; fields = this.#waiting.shift()) {
+    for (let fields = this.#waiting; fields !== undefined; fields = this.#waiting) {
+      this.#waiting = undefined;
       try {
         await this.#deps.socket.send(fields);
         this.#isUnheard = false;

@@ -37,6 +37,13 @@ Deno.test("ManagerReporter tells that a node is ready once, and how it is doing 
   reporter.follow(node);
   await clock.advance(20_000);
   assert.deepEqual(told, [{ STATUS: "not ready: node is starting" }]);
+  // Parts that start one after the other are no news, unless it takes long.
+  state.missing = ["control"];
+  reporter.look();
+  await clock.advance(1_000);
+  assert.equal(told.length, 1);
+  await clock.advance(4_000);
+  assert.deepEqual(told.splice(1), [{ STATUS: "not ready: control" }]);
   state.missing = [];
   reporter.look();
   reporter.look();
@@ -80,21 +87,38 @@ Deno.test("ManagerReporter tells that a node stops once, and stays alive meanwhi
   await clock.advance(1_000);
   assert.deepEqual(told.filter((fields) => "STATUS" in fields), [
     { READY: 1, STATUS: "ready" },
-    { STOPPING: 1, STATUS: "stopping: SIGTERM", EXTEND_TIMEOUT_USEC: 10_000_000 },
+    {
+      STOPPING: 1,
+      STATUS: "stopping: SIGTERM",
+      EXTEND_TIMEOUT_USEC: 10_000_000,
+      // It was told at once: both waited for the first message.
+      WATCHDOG: 1,
+    },
   ]);
+  await clock.advance(1_000);
   assert.deepEqual(told.at(-1), { WATCHDOG: 1 });
   await reporter.close();
 });
 
-Deno.test("ManagerReporter closes although the manager is stuck, and keeps few messages for it", async () => {
+Deno.test("ManagerReporter tells a manager that is slow the latest, and closes although it is stuck", async () => {
   const { reporter, clock, told, state } = makeReporter();
   state.isStuck = true;
   for (let i = 0; i < 100; i++) reporter.failed(`try ${i}`, i);
+  reporter.handOver(7);
   const closed = reporter.close();
   await clock.advance(1_000);
   await closed;
   assert.equal(state.isOpen, false);
-  assert.equal(told.length, 1);
+  assert.deepEqual(told, [{ STATUS: "try 0", ERRNO: 0 }]);
+
+  const slow = makeReporter();
+  for (let i = 0; i < 100; i++) slow.reporter.failed(`try ${i}`, i);
+  slow.reporter.handOver(7);
+  await slow.reporter.close();
+  assert.deepEqual(slow.told, [
+    { STATUS: "try 0", ERRNO: 0 },
+    { STATUS: "try 99", ERRNO: 99, MAINPID: 7, READY: 1 },
+  ]);
 });
 
 Deno.test("encodeNotify() keeps each value on its line", () => {
@@ -115,6 +139,34 @@ Deno.test("openNotifySocket() reaches a path and an abstract name", async () => 
     socket.close();
     manager.close();
   }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("openNotifySocket() waits for a manager whose queue is full, not for one that is stuck", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/notify`;
+  const manager = Deno.listenDatagram({ transport: "unixpacket", path });
+  const socket = openNotifySocket(path);
+  const count = 64;
+  const sending = (async () => {
+    for (let i = 0; i < count; i++) await socket.send({ STATUS: i });
+  })();
+  // Longer than it takes to fill the queue.
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  for (let last = -1; last < count - 1;) {
+    const [bytes] = await manager.receive();
+    const number = Number(new TextDecoder().decode(bytes).slice("STATUS=".length));
+    // What was given up may have arrived after all; a manager is told the same twice then.
+    assert.ok(number === last || number === last + 1, `${number} after ${last}`);
+    last = number;
+  }
+  await sending;
+  const stuck = (async () => {
+    for (;;) await socket.send({ STATUS: "more" });
+  })();
+  await assert.rejects(stuck, /takes nothing/);
+  socket.close();
+  manager.close();
   await Deno.remove(folder, { recursive: true });
 });
 
