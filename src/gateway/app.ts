@@ -51,8 +51,10 @@ export function createGatewayApp(
     const { headers } = request;
     const requestId = readId(headers, "x-request-id") ?? toHex(deps.random(8));
     const env = { info, requestId, route: "none" };
+    const startMs = deps.clock.now();
     const response = await app.fetch(request, env);
-    deps.counters.countAnswer(env.route, request.method, response.status);
+    const latencyMs = deps.clock.now() - startMs;
+    deps.counters.countAnswer(env.route, request.method, response.status, latencyMs);
     if (deps.isDraining?.() === true && !vitalPaths.has(env.route)) {
       // The client's next request goes where work is taken.
       response.headers.set("connection", "close");

@@ -100,6 +100,7 @@ class Gateway implements GatewayService {
       const { bytes_in_total: _in, bytes_out_total: _out, ...own } = server.counters;
       return own;
     });
+    metrics.registerFamilies("http_latency", () => counters.families());
     metrics.register("http_specified", () => {
       const { bytes_in_total, bytes_out_total } = server.counters;
       return { ...counters.snapshot(), bytes_in_total, bytes_out_total };
@@ -124,6 +125,8 @@ class Gateway implements GatewayService {
   }
 
   health(): ServiceHealth {
-    return { state: "healthy" };
+    return this.#server?.isFull === true
+      ? { state: "degraded", detail: "there is no room for more connections" }
+      : { state: "healthy" };
   }
 }

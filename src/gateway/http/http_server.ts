@@ -88,6 +88,11 @@ export class HttpServer {
     );
   }
 
+  /** True while a connection more means that another is ended, or that it is refused. */
+  get isFull(): boolean {
+    return this.#connections.size >= this.#connectionsMax;
+  }
+
   /** Accepts no more, gives running answers a moment, closes the rest. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();

@@ -134,8 +134,12 @@ export class PortMappingService implements Service {
     await this.#mapper?.stop();
   }
 
+  /** Who asked for a port must hear that there is none; where it is only tried, there may be none to be had. */
   health(): ServiceHealth {
-    return { state: "healthy" };
+    const isRefused = this.#mode === "on" && this.#mapper?.state === "waiting";
+    return isRefused
+      ? { state: "degraded", detail: "the gateway opens no port: see net doctor" }
+      : { state: "healthy" };
   }
 
   /** What there is, and how asking went. */

@@ -17,6 +17,7 @@ function open() {
   const metrics = createMetricRegistry();
   const counters = new GatewayCounters();
   metrics.register("http", () => counters.snapshot(), { isSpecified: true });
+  metrics.registerFamilies("latency", () => counters.families());
   let reads = 0;
   metrics.register("a", () => ({ reads_total: ++reads }));
   const app = createGatewayApp({
@@ -78,6 +79,11 @@ Deno.test("/metrics is answered however often, and collects no more than is wort
     50,
   );
   assert.ok(read.has("exposition_latency_seconds"));
+  const latencies = read.get("request_latency_seconds");
+  assert.equal(latencies?.type, "histogram");
+  const labels = 'method="GET",route="/metrics"';
+  assert.equal(latencies?.samples.get(`request_latency_seconds_count{${labels}}`), 50);
+  assert.equal(latencies?.samples.get(`request_latency_seconds_bucket{le="0.001",${labels}}`), 50);
   const head = await ask(undefined, "HEAD");
   assert.equal(head.headers.get("content-type"), PROMETHEUS_TYPE);
   assert.equal((await ask(undefined, "POST")).status, 405);

@@ -225,6 +225,7 @@ for (
     assert.deepEqual([attempt?.ok, attempt?.reason], [false, "no-gateway"]);
     assert.match(attempt?.detail ?? "", message);
     assert.equal(service.report().state, "waiting");
+    assert.equal(service.health().state, "degraded");
     await service.stop();
   });
 }
