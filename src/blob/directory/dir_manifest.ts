@@ -87,6 +87,42 @@ export function* decodeDirManifestSteps(
   return { ok: true, entries };
 }
 
+/** The entries of a manifest, one by one as they are asked for; nobody holds all of them. References are views. */
+export class DirEntries implements Iterable<DirEntry> {
+  readonly #reader: PostcardReader;
+  #left = 0;
+  #fault: DirManifestFault | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.#reader = new PostcardReader(bytes);
+    const head = readDirManifestHead(bytes, this.#reader);
+    if ("fault" in head) this.#fault = head.fault;
+    else this.#left = head.count;
+  }
+
+  /** Why it is no manifest, as far as it was read. */
+  get fault(): DirManifestFault | undefined {
+    return this.#fault ?? this.#reader.failure;
+  }
+
+  /** Goes on behind the last entry that was given. */
+  *[Symbol.iterator](): Generator<DirEntry> {
+    while (this.#left > 0 && this.fault === undefined) {
+      const entry = readDirEntry(this.#reader);
+      this.#left -= 1;
+      if (this.fault === undefined) yield entry;
+    }
+  }
+
+  /** Reads on to the end for {@linkcode DirEntries.fault}; in steps of less than a millisecond. */
+  *finish(): Generator<void> {
+    for (; this.#left > 0 && this.fault === undefined; this.#left--) {
+      readDirEntry(this.#reader);
+      if (this.#left % STEP_ENTRIES === 0) yield;
+    }
+  }
+}
+
 /** Reads what is in front of the entries; how many there are, or why it is no manifest. */
 export function readDirManifestHead(
   bytes: Uint8Array,

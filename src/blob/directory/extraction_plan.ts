@@ -9,6 +9,7 @@ import { decodeBlobRef } from "../blob_ref.ts";
 import { DIR_ENTRIES_MAX, DIR_IMPLIED_CHARACTERS_MAX, HASH_BYTES } from "../limits.ts";
 import type { FetchableRef } from "../resolver.ts";
 import { type DirEntry, runSteps } from "./dir_manifest.ts";
+import { PlannedFiles } from "./planned_files.ts";
 import { foldName, isSafeName, isTooLong, type PathPlatform, safeNames } from "./safe_path.ts";
 
 /** A file to be fetched. */
@@ -33,7 +34,7 @@ export interface PlannedLink {
 export interface ExtractionPlan {
   /** Folders, every one behind its parent. */
   readonly dirs: readonly string[];
-  readonly files: readonly PlannedFile[];
+  readonly files: PlannedFiles;
   readonly links: readonly PlannedLink[];
   /** Files whose path an earlier entry has; the first one counts. */
   readonly repeatedFiles: readonly PlannedFile[];
@@ -109,7 +110,7 @@ export function fileMode(mode: number): number | undefined {
  * ```
  */
 export function planExtraction(
-  entries: readonly DirEntry[],
+  entries: Iterable<DirEntry>,
   options: PlanExtractionOptions = {},
 ): PlannedExtraction {
   return runSteps(planExtractionSteps(entries, options));
@@ -117,7 +118,7 @@ export function planExtraction(
 
 /** The same for a million entries: a step takes a millisecond or so. */
 export function* planExtractionSteps(
-  entries: readonly DirEntry[],
+  entries: Iterable<DirEntry>,
   options: PlanExtractionOptions = {},
 ): Generator<void, PlannedExtraction, void> {
   const { platform = "unix", foldsNames = false } = options;
@@ -255,12 +256,14 @@ function staysInside(
 /** Gathers a plan and finds paths that exclude each other. */
 class Planner {
   readonly #dirs: string[] = [];
-  readonly #files: PlannedFile[] = [];
+  readonly #files = new PlannedFiles();
   readonly #links: PlannedLink[] = [];
   readonly #repeatedFiles: PlannedFile[] = [];
   readonly #skippedLinks: PlannedLink[] = [];
-  /** What is at a path: the path as it was first spelled, and its kind. */
-  readonly #taken = new Map<string, { readonly path: string; readonly kind: DirEntry["kind"] }>();
+  /** What is at a path. */
+  readonly #taken = new Map<string, DirEntry["kind"]>();
+  /** How a path was first spelled, where its name here is another. */
+  readonly #spelled = new Map<string, string>();
   readonly #keyOf: (path: string) => string;
   /** The first path that excludes another. */
   conflict: string | undefined;
@@ -291,12 +294,13 @@ class Planner {
 
   addFile(names: readonly string[], file: PlannedFile): void {
     const { path } = file;
-    const taken = this.#taken.get(this.#keyOf(path));
-    if (taken?.kind === "file" && taken.path === path) {
+    const key = this.#keyOf(path);
+    const taken = this.#taken.get(key);
+    if (taken === "file" && this.#isSpelled(key, path)) {
       this.#repeatedFiles.push(file);
     } else if (taken === undefined && this.#makeDir(names.slice(0, -1), false)) {
-      this.#taken.set(this.#keyOf(path), { path, kind: "file" });
-      this.#files.push(file);
+      this.#take(key, path, "file");
+      this.#files.add(file);
     } else this.conflict ??= path;
   }
 
@@ -308,8 +312,17 @@ class Planner {
       this.#skippedLinks.push({ path, target });
       return;
     }
-    this.#taken.set(this.#keyOf(path), { path, kind: "symlink" });
+    this.#take(this.#keyOf(path), path, "symlink");
     this.#links.push({ path, target });
+  }
+
+  #take(key: string, path: string, kind: DirEntry["kind"]): void {
+    this.#taken.set(key, kind);
+    if (key !== path) this.#spelled.set(key, path);
+  }
+
+  #isSpelled(key: string, path: string): boolean {
+    return (this.#spelled.get(key) ?? key) === path;
   }
 
   /** Takes the path and all above it for folders; false, and nothing taken, when one is something else. */
@@ -318,9 +331,10 @@ class Planner {
     // Most often the parent is there already, and all above it.
     for (let length = names.length; length > 0; length--) {
       const path = names.slice(0, length).join("/");
-      const taken = this.#taken.get(this.#keyOf(path));
+      const key = this.#keyOf(path);
+      const taken = this.#taken.get(key);
       if (taken !== undefined) {
-        if (taken.kind !== "dir" || taken.path !== path) return false;
+        if (taken !== "dir" || !this.#isSpelled(key, path)) return false;
         break;
       }
       missing.push(path);
@@ -328,7 +342,7 @@ class Planner {
       if (this.isTooLarge) return true;
     }
     for (const path of missing.reverse()) {
-      this.#taken.set(this.#keyOf(path), { path, kind: "dir" });
+      this.#take(this.#keyOf(path), path, "dir");
       this.#dirs.push(path);
     }
     return true;

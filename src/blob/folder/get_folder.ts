@@ -8,7 +8,7 @@ import { statfsSync } from "node:fs";
 import { type Clock, NetError, type RandomBytes } from "../../base/mod.ts";
 import { inOrder } from "../_ordered_window.ts";
 import type { ChunkRef } from "../blob_ref.ts";
-import { decodeDirManifestSteps, type DirEntry } from "../directory/dir_manifest.ts";
+import { DirEntries, type DirManifestFault } from "../directory/dir_manifest.ts";
 import {
   type ExtractionFault,
   type ExtractionPlan,
@@ -94,7 +94,8 @@ export async function getFolder(
 ): Promise<GotFolder> {
   const { output, overwrite = false, signal } = options;
   const turns = new Turns(signal);
-  const entries = await readManifest(manifest, turns);
+  const entries = new DirEntries(manifest);
+  if (entries.fault !== undefined) throw noManifest(entries.fault);
   const staging = await openStagingFolder(output, { overwrite, random: deps.random });
   try {
     const planned = await turns.run(
@@ -103,6 +104,8 @@ export async function getFolder(
         foldsNames: foldsNames(staging.path),
       }),
     );
+    await turns.run(entries.finish());
+    if (entries.fault !== undefined) throw noManifest(entries.fault);
     if (!planned.ok) throw refused(planned.fault, planned.path);
     const extraction = new Extraction(deps, planned.plan, staging.path, options, turns);
     const got = await extraction.run();
@@ -117,25 +120,10 @@ export async function getFolder(
   }
 }
 
-/**
- * The entries of a manifest.
- *
- * @throws NetError `integrity` when it is none.
- */
-export async function readManifest(
-  manifest: Uint8Array,
-  turns: Turns = new Turns(),
-): Promise<readonly DirEntry[]> {
-  const decoded = await turns.run(decodeDirManifestSteps(manifest));
-  if (decoded.ok) return decoded.entries;
-  const version = decoded.version === undefined ? "" : ` ${decoded.version}`;
-  throw new NetError(
-    "integrity",
-    `Cannot read folder: the blob lists no folder (${decoded.fault}${version})`,
-    {
-      next: "if it is a file, get it without --dir, and without / at the end of OUT",
-    },
-  );
+function noManifest(fault: DirManifestFault): NetError {
+  return new NetError("integrity", `Cannot read folder: the blob lists no folder (${fault})`, {
+    next: "if it is a file, get it without --dir, and without / at the end of OUT",
+  });
 }
 
 class Extraction {
@@ -170,7 +158,7 @@ class Extraction {
       : AbortSignal.any([signal, this.#abort.signal]);
     this.#bytesMax = roomFor(root, plan);
     const gate = createProgressGate(deps.clock, options.onProgress);
-    const totalBytes = plan.files.reduce((sum, { size }) => sum + size, 0);
+    const { totalBytes } = plan.files;
     this.#report = (isEnd) => {
       const progress = {
         stage: isEnd ? "finish" : "fetch",
@@ -205,7 +193,7 @@ class Extraction {
       if (this.#turns.isOver) await this.#turns.next();
     }
     this.#report(true);
-    await syncAll(this.#root, dirs, files.map(({ path }) => path));
+    await syncAll(this.#root, dirs, files.paths);
     return {
       files: files.length + repeatedFiles.length,
       dirs: dirs.length,
@@ -299,7 +287,7 @@ function roomFor(root: string, plan: ExtractionPlan): number {
     // Not every file system says; a full device does.
     if (!(error instanceof Error)) throw error;
   }
-  const wanted = plan.files.reduce((sum, { size }) => sum + size, 0);
+  const wanted = plan.files.totalBytes;
   if (wanted > room) throw noRoom(wanted, room);
   return room;
 }

@@ -155,19 +155,26 @@ export class FolderService {
 
 /** Takes a blob into memory, if it is not too long for a manifest. */
 class MemorySink implements BlobSink {
-  readonly #parts: Uint8Array[] = [];
+  readonly keepsBytes = false;
+  #bytes = new Uint8Array(0);
   #length = 0;
 
   write(bytes: Uint8Array): Promise<void> {
-    this.#length += bytes.length;
-    if (this.#length > DIR_MANIFEST_BYTES_MAX) {
+    const length = this.#length + bytes.length;
+    if (length > DIR_MANIFEST_BYTES_MAX) {
       return Promise.reject(
         new NetError("integrity", "Cannot read folder: it is too long to be one", {
           next: "it is a file: get it without --dir, to a path without / at its end",
         }),
       );
     }
-    this.#parts.push(bytes);
+    if (length > this.#bytes.length) {
+      // Gives the shorter one back at once, not when somebody collects it.
+      const room = Math.min(Math.max(length, 2 * this.#length), DIR_MANIFEST_BYTES_MAX);
+      this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(room));
+    }
+    this.#bytes.set(bytes, this.#length);
+    this.#length = length;
     return Promise.resolve();
   }
 
@@ -180,16 +187,7 @@ class MemorySink implements BlobSink {
   }
 
   bytes(): Uint8Array {
-    const [only] = this.#parts;
-    if (only !== undefined && this.#parts.length === 1) return only;
-    const bytes = new Uint8Array(this.#length);
-    let at = 0;
-    // Given back as it is copied: two copies of the longest would be half a gigabyte.
-    for (let part = this.#parts.shift(); part !== undefined; part = this.#parts.shift()) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    return bytes;
+    return this.#bytes.subarray(0, this.#length);
   }
 }
 

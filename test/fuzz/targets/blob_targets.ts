@@ -114,7 +114,7 @@ function manifestTarget(): FuzzTarget {
         const planned = planExtraction(entries, { platform, foldsNames: platform === "windows" });
         if (!planned.ok) continue;
         const { dirs, files, links } = planned.plan;
-        for (const path of [...dirs, ...files.map((f) => f.path), ...links.map((l) => l.path)]) {
+        for (const path of [...dirs, ...files.paths, ...links.map((l) => l.path)]) {
           assert.equal(safeNames(path, platform)?.join("/"), path);
         }
       }

@@ -204,7 +204,7 @@ function checkPlan(entries: readonly DirEntry[], result: VectorObject): void {
 function treeOf({ dirs, files, links }: ExtractionPlan): readonly (readonly string[])[] {
   const tree = [
     ...dirs.map((path) => [path, "dir", DIR_MODE]),
-    ...files.map(({ path, mode }) => [path, "file", (mode ?? FILE_MODE).toString(8)]),
+    ...[...files].map(({ path, mode }) => [path, "file", (mode ?? FILE_MODE).toString(8)]),
     ...links.map(({ path, target }) => [path, "symlink", target]),
   ];
   return tree.toSorted(([a = ""], [b = ""]) => a < b ? -1 : 1);
