@@ -34,6 +34,7 @@ import { TOOLKIT_TARGETS } from "./targets/toolkit_targets.ts";
 import { TRACE_TARGETS } from "./targets/trace_targets.ts";
 import { TRANSFER_TARGETS } from "./targets/transfer_targets.ts";
 import { TRANSPORT_TARGETS } from "./targets/transport_target.ts";
+import { VALIDATE_TARGETS } from "./targets/validate_targets.ts";
 import { VALUE_TARGETS } from "./targets/value_targets.ts";
 import { WIRE_TARGETS } from "./targets/wire_targets.ts";
 
@@ -74,4 +75,5 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...TRANSFER_TARGETS,
   ...TOOLKIT_TARGETS,
   ...MANAGER_TARGETS,
+  ...VALIDATE_TARGETS,
 };
