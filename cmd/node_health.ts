@@ -109,13 +109,14 @@ function healthText(
   const parts = Object.entries(recordOf(answer.subsystems)).map(([name, part]) =>
     [name, recordOf(part)] as const
   );
+  const healthy = parts.filter(([, { status }]) => status === "healthy").length;
   const shown = parts.filter(([, { status }]) => isAll || status !== "healthy");
   const fields = formatFields([
     ["status", textOf(answer.status)],
     ["phase", textOf(answer.phase)],
     ["running", formatDuration(1000 * (numberOf(answer.uptime_secs) ?? 0))],
     ["clients", textOf(answer.active_connections)],
-    ["parts", `${parts.length}, ${parts.length - shown.length} of them not shown and healthy`],
+    ["parts", `${healthy} of ${parts.length} healthy`],
   ]);
   if (shown.length === 0) return fields;
   const table = formatTable([

@@ -137,14 +137,23 @@ export class HealthState {
    * Refuses new work and waits for what is under way, at most `timeoutMs`. The node stays drained until
    * {@linkcode resume}; asked again, it waits again.
    */
-  drain(timeoutMs: number, options: { readonly signal?: AbortSignal } = {}): Promise<DrainReport> {
+  async drain(
+    timeoutMs: number,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<DrainReport> {
+    const { log } = this.#deps;
+    const isFirst = !this.#drain.hasBegun;
     this.#drain.begin();
-    return this.#drain.wait(timeoutMs, options);
+    if (isFirst) log.info("node_draining", { under_way: this.#drain.report().inFlight });
+    const report = await this.#drain.wait(timeoutMs, options);
+    if (report.phase === "drained" && !this.#isStopping) log.info("node_drained");
+    return report;
   }
 
   /** Takes new work again; false when the node is stopping, which cannot be taken back. */
   resume(): boolean {
     if (this.#isStopping) return false;
+    if (this.#drain.hasBegun) this.#deps.log.info("node_resumed");
     this.#drain.resume();
     return true;
   }

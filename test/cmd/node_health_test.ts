@@ -18,6 +18,7 @@ Deno.test("node health answers by its exit code, and shows what is not healthy",
   const degraded = await runInMemory(["node", "health"], { node: { "health.check": CHECK } });
   assert.equal(degraded.code, 0, "a degraded node works");
   assert.match(degraded.stdout, /^status {3}degraded$/m);
+  assert.match(degraded.stdout, /^parts {4}1 of 2 healthy$/m);
   assert.match(degraded.stdout, /^mesh +degraded +2026-01-01T00:00:00.000Z +no session with ab$/m);
   assert.doesNotMatch(degraded.stdout, /^blobs/m);
   const all = await runInMemory(["node", "health", "--all"], { node: { "health.check": CHECK } });
