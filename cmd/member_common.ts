@@ -1,6 +1,6 @@
 /** What the verbs that start, stop and list members share. */
 import { NetError } from "../src/base/mod.ts";
-import { absolutePath, parseHost, parsePort } from "../src/config/mod.ts";
+import { absolutePath, parseHost, parsePort, PROGRAM_NAME } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { listOf, textOf } from "./format.ts";
 import { type Output, redactSecrets } from "./output.ts";
@@ -64,6 +64,55 @@ export function memberBind(text: string | undefined): string | undefined {
     `Cannot use --bind: value is "${text.slice(0, 64)}", must be an address`,
     { next: "write for example --bind 127.0.0.1" },
   );
+}
+
+/** Completes the names of members that were started here. */
+export async function proposeStarted(
+  this: NetContext,
+  partial: string,
+): Promise<readonly string[]> {
+  try {
+    const { MemberRecords } = await deployModule();
+    const records = await (await MemberRecords.open(this.io.env)).list();
+    return records.map(({ name }) => name).filter((name) => name.startsWith(partial));
+  } catch {
+    // Whoever presses Tab wants proposals or nothing.
+    return [];
+  }
+}
+
+/** Completes the names of a toolkit's members, and of our own program. */
+export async function proposeMembers(
+  this: NetContext,
+  partial: string,
+): Promise<readonly string[]> {
+  const names = new Set([PROGRAM_NAME]);
+  try {
+    const { readManifest } = await deployModule();
+    const toolkit = await toolkitFolder(this, undefined);
+    const manifest = toolkit === undefined ? undefined : await readManifest(toolkit);
+    for (const name of manifest?.primals.keys() ?? []) names.add(name);
+  } catch {
+    // A toolkit that cannot be read has no names to propose.
+  }
+  return [...names].filter((name) => name.startsWith(partial));
+}
+
+/** Completes the names of compositions. */
+export async function proposeCompositions(
+  this: NetContext,
+  partial: string,
+): Promise<readonly string[]> {
+  const { BUILTIN_COMPOSITIONS, readManifest } = await deployModule();
+  const names = new Set(BUILTIN_COMPOSITIONS.keys());
+  try {
+    const toolkit = await toolkitFolder(this, undefined);
+    const manifest = toolkit === undefined ? undefined : await readManifest(toolkit);
+    for (const name of manifest?.compositions.keys() ?? []) names.add(name);
+  } catch {
+    // The built-in ones are there in any case.
+  }
+  return [...names].filter((name) => name.startsWith(partial));
 }
 
 /** Tells once that lines of a toolkit's ports.env were ignored. */

@@ -10,6 +10,7 @@ import {
   memberBind,
   memberPort,
   pathFlag,
+  proposeMembers,
   showTail,
   toolkitFolder,
   warnOfPorts,
@@ -49,6 +50,7 @@ export const startCommand = buildCommand<StartMemberFlags, string[], NetContext>
       kind: "array",
       parameter: {
         parse: String,
+        proposeCompletions: proposeMembers,
         placeholder: "MEMBER [-- ARG...]",
         brief: "Member, and arguments in its own words",
       },

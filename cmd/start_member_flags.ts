@@ -1,5 +1,6 @@
 /** Flags of `net start`, with the spellings of the wrapper script that toolkits have. */
 import type { FlagParametersForType } from "@stricli/core";
+import { proposeCompositions } from "./member_common.ts";
 import type { NetContext } from "./context.ts";
 import {
   hiddenTextFlag,
@@ -33,7 +34,10 @@ export interface StartMemberFlags extends SharedFlags {
 
 /** Declarations of the flags. */
 export const START_MEMBER_FLAGS: FlagParametersForType<StartMemberFlags, NetContext> = {
-  composition: textFlag("NAME|FILE", "Start every member of a composition"),
+  composition: {
+    ...textFlag("NAME|FILE", "Start every member of a composition"),
+    proposeCompletions: proposeCompositions,
+  },
   port: textFlag("PORT", "TCP port: a number, 0 for a free one, default for the usual one"),
   tcpPort: hiddenTextFlag("PORT", "Same as --port"),
   jsonrpcPort: hiddenTextFlag("PORT", "Same as --port"),

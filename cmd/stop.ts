@@ -5,7 +5,7 @@ import type { MemberRecords, StoppedMember } from "../src/deploy/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, durationFlag, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
 import { formatTable } from "./format.ts";
-import { deployModule } from "./member_common.ts";
+import { deployModule, proposeStarted } from "./member_common.ts";
 import type { Output } from "./output.ts";
 import { runVerb } from "./verb.ts";
 
@@ -36,6 +36,7 @@ export const stopCommand = buildCommand<StopFlags, [string | undefined], NetCont
       kind: "tuple",
       parameters: [{
         parse: String,
+        proposeCompletions: proposeStarted,
         optional: true,
         placeholder: "MEMBER",
         brief: "Name as net members shows it",

@@ -13,7 +13,7 @@ import {
   switchFlag,
   textFlag,
 } from "./flags.ts";
-import { deployModule, toolkitFolder, warnOfPorts } from "./member_common.ts";
+import { deployModule, proposeCompositions, toolkitFolder, warnOfPorts } from "./member_common.ts";
 import { isReportColored, rulesOf } from "./validate_common.ts";
 import { runVerb } from "./verb.ts";
 
@@ -56,7 +56,12 @@ export const validateCompositionCommand = buildCommand<
     }),
     positional: {
       kind: "tuple",
-      parameters: [{ parse: String, placeholder: "NAME|FILE|DIR", brief: "Composition to check" }],
+      parameters: [{
+        parse: String,
+        proposeCompletions: proposeCompositions,
+        placeholder: "NAME|FILE|DIR",
+        brief: "Composition to check",
+      }],
     },
   },
   async func(flags, text) {

@@ -140,3 +140,19 @@ Deno.test("net start --composition shows the order and starts nothing with --dry
   assert.deepEqual(order, ["b", "a"]);
   assert.deepEqual((await json(kit, "members")).members, []);
 });
+
+Deno.test("__complete proposes members, compositions and what was started", async () => {
+  await using kit = await makeMemberToolkit();
+  await kit.add({ name: "good" });
+  await kit.write("manifest.lock", '[primals.good]\n[compositions.pair]\nprimals = ["good"]\n');
+  const words = async (...args: readonly string[]) =>
+    (await net(kit, "__complete", ...args)).stdout.trim().split("\n")
+      .map((line) => line.split("\t", 1)[0]);
+  assert.deepEqual(await words("start", ""), ["net", "good"]);
+  assert.deepEqual(await words("start", "--composition", "p"), ["pair"]);
+  assert.deepEqual(await words("validate", "composition", "m"), ["mesh"]);
+  assert.deepEqual(await words("stop", ""), [""]);
+  await json(kit, "start", "good", ...WAIT);
+  assert.deepEqual(await words("stop", "g"), ["good"]);
+  await json(kit, "stop", "good");
+});

@@ -192,6 +192,53 @@ Deno.test("stopMember() kills what does not stop, and never a process with anoth
   assert.equal(isThere(record.pid), false);
 });
 
+Deno.test("startMember() asks the socket where TCP speaks something else than lines", async () => {
+  await using kit = await makeMemberToolkit();
+  const server = '[genomeBin.server]\ntcp_protocol = "http"\nport_flag = "--port"\n';
+  await kit.add({ name: "web", portFlag: "--port" }, server);
+  const port = freePort();
+  const { record } = await start(kit, "web", { port });
+  assert.deepEqual(record.endpoints, [`unix:${kit.sockets}/web.sock`, `127.0.0.1:${port}`]);
+  await stop(kit, "web");
+});
+
+Deno.test("startMember() lets one of two starts at the same moment win", async () => {
+  await using kit = await makeMemberToolkit();
+  await kit.add({ name: "once", journal: kit.journalPath });
+  const starts = await Promise.allSettled([start(kit, "once"), start(kit, "once")]);
+  assert.deepEqual(starts.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  for (const result of starts) {
+    if (result.status === "rejected") assert.equal((result.reason as NetError).code, "conflict");
+  }
+  assert.deepEqual(kit.journal(), ["start once"]);
+  await stop(kit, "once");
+});
+
+Deno.test("MemberRecords work without a home, in a folder of the user's own", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "net-rec-" });
+  const records = await MemberRecords.open({ TMPDIR: folder });
+  assert.equal(records.folder, `${folder}/net-${Deno.uid()}-members`);
+  assert.equal((await Deno.stat(records.folder)).mode! & 0o777, 0o700);
+  await Deno.writeTextFile(`${records.folder}/odd.json`, "{}");
+  assert.deepEqual(await records.list(), []);
+  await rejectsWith(records.read("odd"), "failed");
+  await rejectsWith(records.read("../odd"), "usage");
+  await Deno.chmod(records.folder, 0o777);
+  await rejectsWith(MemberRecords.open({ TMPDIR: folder }), "not_allowed");
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a log that has grown large is set aside before the next start", async () => {
+  await using kit = await makeMemberToolkit();
+  await kit.add({ name: "good" });
+  const records = await MemberRecords.open(kit.env);
+  await Deno.writeFile(records.logPath("good"), new Uint8Array(9 << 20));
+  const { record } = await start(kit, "good");
+  assert.ok((await Deno.stat(record.log)).size < 1_000);
+  assert.equal((await Deno.stat(`${record.log}.1`)).size, 9 << 20);
+  await stop(kit, "good");
+});
+
 async function start(
   kit: MemberToolkit,
   member: string,

@@ -5,7 +5,7 @@
  * Only a socket that nobody listens at is removed; a live one means that the member runs already.
  */
 import { NetError } from "../../base/mod.ts";
-import type { Environment } from "../../config/mod.ts";
+import { type Environment, PROGRAM_NAME } from "../../config/mod.ts";
 import { folderProblem, isSocketLive, socketName, socketPlaces } from "../../control/mod.ts";
 import { addressText, connectMember, type MemberAddress, parseAddress } from "../member_address.ts";
 import { quote } from "../names.ts";
@@ -103,7 +103,11 @@ async function requireFreeSocket(
     throw new NetError(
       "already_running",
       `Cannot start ${quote(member)}: somebody listens at ${quote(path)}`,
-      { next: "stop it with net stop, or choose another --socket or --family" },
+      {
+        next: `stop it with ${
+          member === PROGRAM_NAME ? "net node stop" : "net stop"
+        }, or choose another --socket or --family`,
+      },
     );
   }
   // What lies there now may be another file than the one that was asked.

@@ -147,10 +147,11 @@ function isGroupThere(group: number): boolean {
     }
     return false;
   } catch {
-    return isThere(group);
+    return isThere(-group);
   }
 }
 
+/** @param pid Number of a process, or of a group below 0. */
 function isThere(pid: number): boolean {
   try {
     return kill(pid, 0);

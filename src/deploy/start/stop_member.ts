@@ -1,5 +1,6 @@
 /** `net stop` and `net members`: ends what `net start` started, and tells what became of it. */
 import { NetError } from "../../base/mod.ts";
+import { PROGRAM_NAME } from "../../config/mod.ts";
 import { askLiveness } from "../liveness.ts";
 import { parseAddress } from "../member_address.ts";
 import { quote } from "../names.ts";
@@ -42,7 +43,9 @@ export async function stopMember(
   const record = await records.read(name);
   if (record === undefined) {
     throw new NetError("not_found", `Cannot stop ${quote(name)}: net start did not start it`, {
-      next: "net members lists what was started",
+      next: name === PROGRAM_NAME
+        ? "stop a node that was started otherwise with net node stop"
+        : "net members lists what was started",
     });
   }
   const status = await stopProcess(markOf(record), { waitMs });
