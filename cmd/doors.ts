@@ -97,6 +97,12 @@ export interface FetchMembersOptions {
   readonly cwd: string;
   readonly signal: AbortSignal;
   readonly onBytes: (length: number, size: number | undefined) => void;
+  /** Opens a blob of the running node from an offset on. */
+  readonly openBlob: (
+    address: string,
+    offset: number,
+    signal: AbortSignal,
+  ) => Promise<ReadableStream<Uint8Array>>;
 }
 
 /** One member of {@linkcode FetchVerdict}. */

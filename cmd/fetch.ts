@@ -3,6 +3,7 @@ import { buildCommand } from "@stricli/core";
 import { NetError } from "../src/base/mod.ts";
 import type { NetContext } from "./context.ts";
 import type { FetchedMember, FetchVerdict } from "./doors.ts";
+import { blobOpener } from "./fetch_mesh.ts";
 import {
   bareRecord,
   durationFlag,
@@ -39,11 +40,13 @@ export const fetchCommand = buildCommand<FetchFlags, string[], NetContext>({
       "Brings executables of members into a toolkit, each verified by its checksums " +
       "before it gets its name. An interrupted fetch goes on where it stopped; what is there and " +
       "right is left alone, without network. The exit code is 1 when a member failed.\n\n" +
-      "SOURCE is a folder or an address that looks like a toolkit, or github:OWNER/NAME for the " +
-      "releases of a repository. Without one, those of sources.toml count.\n\n" +
+      "SOURCE is a folder or an address that looks like a toolkit, github:OWNER/NAME for the " +
+      "releases of a repository, or mesh for what the running node and its peers have. Without " +
+      "one, those of sources.toml count.\n\n" +
       "EXAMPLES\n  net fetch beardog songbird\n  net fetch --composition tower --dry-run\n" +
       "  net fetch --all --source /media/stick/toolkit\n" +
-      "  net fetch net --source github:OWNER/NAME --tag v1.2.3",
+      "  net fetch net --source github:OWNER/NAME --tag v1.2.3\n" +
+      "  net fetch beardog --source mesh",
   },
   parameters: {
     flags: bareRecord({
@@ -51,7 +54,10 @@ export const fetchCommand = buildCommand<FetchFlags, string[], NetContext>({
       composition: listFlag("NAME", "All members of a composition; may be repeated"),
       all: switchFlag("All members of the manifest that have a checksum"),
       toolkit: textFlag("DIR", "Folder of the toolkit; default: NET_TOOLKIT, or this folder"),
-      source: listFlag("DIR|URL|github:OWNER/NAME", "Where from; may be repeated, tried in order"),
+      source: listFlag(
+        "DIR|URL|github:OWNER/NAME|mesh",
+        "Where from; may be repeated, tried in order",
+      ),
       tag: textFlag("TAG", "Release of a repository; default: the newest that has the file"),
       arch: textFlag("ARCH", "Machine, such as aarch64; default: this one"),
       force: switchFlag("Fetch also what is there and right"),
@@ -89,6 +95,7 @@ export const fetchCommand = buildCommand<FetchFlags, string[], NetContext>({
           cwd: io.cwd,
           signal,
           onBytes: (length, size) => progress.update(length, size),
+          openBlob: blobOpener(this, flags),
         });
         progress.end();
         const counts = countStatuses(verdict.members);

@@ -38,6 +38,12 @@ export function readExecutableHead(bytes: Uint8Array): ExecutableHead {
   };
 }
 
+/** True for ELF of the platform's machine, and for scripts. */
+export function isExecutableFor({ elf }: Platform, head: ExecutableHead): boolean {
+  if (head.kind !== "elf") return head.kind === "script";
+  return head.bits === elf.bits && head.machine === elf.machine && head.isLittleEndian;
+}
+
 /**
  * Refuses a file that cannot run on a platform (`promises-standards.md` V-g).
  *
@@ -45,8 +51,8 @@ export function readExecutableHead(bytes: Uint8Array): ExecutableHead {
  * @throws NetError `integrity`.
  */
 export function requireExecutableFor(platform: Platform, head: ExecutableHead, name: string): void {
-  if (head.kind === "script") return;
-  if (head.kind === "other") {
+  if (isExecutableFor(platform, head)) return;
+  if (head.kind !== "elf") {
     throw new NetError(
       "integrity",
       `${name} is no executable: it begins neither as ELF nor with #!`,
@@ -56,7 +62,6 @@ export function requireExecutableFor(platform: Platform, head: ExecutableHead, n
     );
   }
   const { bits, machine } = platform.elf;
-  if (head.bits === bits && head.machine === machine && head.isLittleEndian) return;
   throw new NetError(
     "integrity",
     `${name} is for another machine: ELF ${head.bits} bits machine ${head.machine}, must be ` +

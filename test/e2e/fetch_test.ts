@@ -68,6 +68,53 @@ Deno.test("V31: a fetch that was killed goes on where it stopped, and leaves not
   }
 });
 
+Deno.test("fetch --source mesh finds an executable by its checksum", async () => {
+  await using workspace = await makeWorkspace();
+  const node = await workspace.startNode({ flags: ["--udp", "127.0.0.1:0"] });
+  const { home } = node;
+  const file = new Uint8Array(5_000_000);
+  for (let at = 0; at < file.length; at += 65_536) {
+    crypto.getRandomValues(file.subarray(at, at + 65_536));
+  }
+  file.set([0x23, 0x21]);
+  await Deno.writeFile(`${home.dir}/a`, file);
+  const put = await home.json(["blob", "put", `${home.dir}/a`]);
+  const blake3 = String(put.address).slice("b3:".length);
+  const kit = `${home.dir}/kit`;
+  const target = `${kit}/primals/${Deno.build.arch}`;
+  await Deno.mkdir(target, { recursive: true });
+  const entry = (name: string, sum: string) =>
+    `[primals.${name}]\n"${Deno.build.arch}-unknown-linux-musl" = "${sum}"\n`;
+  await Deno.writeTextFile(
+    `${kit}/checksums.toml`,
+    entry("a", blake3) + entry("b", "0".repeat(64)),
+  );
+  const fetchBoth = async () => {
+    const args = ["fetch", "a", "b", "--toolkit", kit, "--source", "mesh", "--json"];
+    const result = await home.net(args);
+    assert.equal(result.code, 1, describe(result));
+    assert.ok(result.stdout !== "", describe(result));
+    const [a, b] = JSON.parse(result.stdout).members;
+    assert.equal(b.error.code, "not_found", describe(result));
+    assert.equal(a.status, "fetched", describe(result));
+    assert.equal(a.blake3, blake3);
+    await Deno.remove(`${target}/a`);
+    return a.resumed_bytes;
+  };
+  assert.equal(await fetchBoth(), 0);
+  // What an earlier run had brought counts.
+  const leave = async (count: number) => {
+    await Deno.writeFile(`${target}/.a.part`, file.subarray(0, count));
+    const origin = { place: `mesh:b3:${blake3}`, validator: `b3:${blake3}` };
+    await Deno.writeTextFile(`${target}/.a.part.json`, JSON.stringify(origin));
+  };
+  await leave(2_000_000);
+  assert.equal(await fetchBoth(), 2_000_000);
+  // Also all of it: then there is nothing behind.
+  await leave(file.length);
+  await fetchBoth();
+});
+
 async function sizeOf(path: string): Promise<number> {
   try {
     return (await Deno.stat(path)).size;

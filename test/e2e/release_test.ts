@@ -83,6 +83,10 @@ Deno.test({
             assert.equal(report.compliant && report.healthy, true, JSON.stringify(report));
           },
         );
+        await t.step("V-c: validate metadata accepts its file, and finds it true", async () => {
+          const file = "kit/net/metadata.toml";
+          await run(fetched, ["validate", "metadata", file, "--endpoint", "net"]);
+        });
       } finally {
         await t.step("stop ends it", async () => {
           await run(fetched, ["stop", "net"]);

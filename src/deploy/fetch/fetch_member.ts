@@ -1,10 +1,11 @@
 /** One member: there already, or brought from the first source that has the right file. */
 import { NetError, toNetError } from "../../base/mod.ts";
+import { isExecutableFor, readExecutableHead } from "../elf.ts";
 import { findExecutable } from "../toolkit.ts";
 import type { Platform } from "../platform.ts";
 import { download } from "./download.ts";
 import { type Expected, mismatchOf } from "./expected.ts";
-import { digestFile, type Digests, PartFile } from "./part_file.ts";
+import { digestFile, type Digests, MODE_EXECUTABLE, PartFile } from "./part_file.ts";
 import type { RetryPolicy } from "./retry.ts";
 import type { FetchSource, RemoteFile, WantedFile } from "./source.ts";
 
@@ -82,16 +83,20 @@ export async function fetchMember(
   }
 }
 
-/** The executable that is there already, when all checksums are right. */
+/** The executable that is there already: for this machine, and with all checksums right. */
 async function findPresent(
   { wanted, expected }: MemberPlan,
   options: FetchMemberOptions,
 ): Promise<MemberOutcome | undefined> {
   const { member, platform, binaries } = wanted;
+  // What nobody can vouch for counts no more when it is there than when it comes.
+  if (expected.sums.length === 0 && !options.allowUnverified) return undefined;
   const path = await findExecutable(options.root, member, platform, binaries[0]);
   if (path === undefined) return undefined;
-  const { bytes, ...digests } = await digestFile(path, options.signal);
+  const { bytes, head, ...digests } = await digestFile(path, options.signal);
   if (mismatchOf(expected, digests) !== undefined) return undefined;
+  if (!isExecutableFor(platform, readExecutableHead(head))) return undefined;
+  if (!options.isDry) await makeExecutable(path);
   const verified = verifiedKinds(expected);
   return { member, status: "present", path, bytes, digests, verified };
 }
@@ -176,6 +181,16 @@ async function fetchFile(
       }
       throw error;
     }
+  }
+}
+
+/** Lets a verified file be executed that cannot be: copies from other systems have no such mark. */
+async function makeExecutable(path: string): Promise<void> {
+  try {
+    const { mode } = await Deno.stat(path);
+    if (mode !== null && (mode & 0o100) === 0) await Deno.chmod(path, MODE_EXECUTABLE);
+  } catch (error) {
+    throw toNetError(error, `Cannot make ${path} executable`);
   }
 }
 

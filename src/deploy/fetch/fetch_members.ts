@@ -11,6 +11,7 @@ import {
   targetPath,
 } from "./fetch_member.ts";
 import { createHttpClient } from "./http_client.ts";
+import type { OpenBlob } from "./mesh_source.ts";
 import { parseSource } from "./parse_source.ts";
 import { RETRY_POLICY, type RetryPolicy } from "./retry.ts";
 import type { FetchSource } from "./source.ts";
@@ -54,6 +55,8 @@ export interface FetchMembersOptions {
   /** Public interface of GitHub. */
   readonly githubApi?: string;
   readonly policy?: RetryPolicy;
+  /** Blobs of the running node, for the source `mesh`. */
+  readonly openBlob?: OpenBlob;
   readonly signal: AbortSignal;
   /** Told of the bytes of all members together. */
   readonly onBytes?: (length: number, size: number | undefined) => void;
@@ -85,6 +88,7 @@ export async function fetchMembers(options: FetchMembersOptions): Promise<FetchR
       tag: options.tag,
       api: (options.githubApi ?? GITHUB_API).replace(/\/+$/, ""),
       policy: options.policy,
+      openBlob: options.openBlob,
     });
   // One object for each source, so that all members share what it was asked.
   const made = new Map<string, FetchSource>();
@@ -200,8 +204,9 @@ async function planMember(
     const sources = given.length > 0
       ? given
       : [...own, `github:${DISTRIBUTION}`].map((text) => sourceOf(text));
-    const { target } = expected;
-    return { wanted: { member, binaries, platform, target, tag }, expected, sources };
+    const { target, sums } = expected;
+    const blake3 = sums.find(({ kind }) => kind === "blake3")?.hex;
+    return { wanted: { member, binaries, platform, target, blake3, tag }, expected, sources };
   } catch (error) {
     if (error instanceof NetError) return error;
     throw error;

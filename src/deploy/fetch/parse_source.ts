@@ -1,4 +1,4 @@
-/** What `--source` names: a folder, an address, or a repository's releases. */
+/** What `--source` names: a folder, an address, a repository's releases, or the mesh. */
 import { NetError } from "../../base/mod.ts";
 import { absolutePath } from "../../config/mod.ts";
 import { quote } from "../names.ts";
@@ -6,6 +6,7 @@ import { isRepoName } from "../sources.ts";
 import { folderSource } from "./folder_source.ts";
 import { githubSource } from "./github_source.ts";
 import type { HttpClient } from "./http_client.ts";
+import { meshSource, type OpenBlob } from "./mesh_source.ts";
 import { RETRY_POLICY, type RetryPolicy } from "./retry.ts";
 import type { FetchSource } from "./source.ts";
 import { urlSource } from "./url_source.ts";
@@ -19,6 +20,8 @@ export interface SourceContext {
   /** Public interface of GitHub, without a slash at its end. */
   readonly api: string;
   readonly policy?: RetryPolicy;
+  /** Blobs of the running node; without it there is no mesh. */
+  readonly openBlob?: OpenBlob;
 }
 
 /**
@@ -29,6 +32,10 @@ export interface SourceContext {
 export function parseSource(text: string, context: SourceContext): FetchSource {
   const { cwd, client, tag, api, policy = RETRY_POLICY } = context;
   if (text === "") throw refuse(text, "it is empty");
+  if (text === "mesh") {
+    if (context.openBlob === undefined) throw refuse(text, "there is no node here");
+    return meshSource(context.openBlob);
+  }
   if (text.startsWith("github:")) {
     const repo = text.slice("github:".length);
     if (!isRepoName(repo)) throw refuse(text, "a repository is github:OWNER/NAME");
@@ -51,6 +58,6 @@ export function parseSource(text: string, context: SourceContext): FetchSource {
 
 function refuse(text: string, why: string): NetError {
   return new NetError("usage", `Cannot use --source ${quote(text)}: ${why}`, {
-    next: "give a folder, https://HOST/FOLDER or github:OWNER/NAME",
+    next: "give a folder, https://HOST/FOLDER, github:OWNER/NAME or mesh",
   });
 }

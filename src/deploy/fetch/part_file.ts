@@ -27,7 +27,8 @@ export interface Digests {
 const READ_BYTES = 256 * 1024;
 const ORIGIN_BYTES_MAX = 16 * 1024;
 const MODE_PART = 0o600;
-const MODE_EXECUTABLE = 0o755;
+/** Mode of what was verified. */
+export const MODE_EXECUTABLE = 0o755;
 
 /** An open part. Bytes are only ever added at its end. */
 export class PartFile {
@@ -174,32 +175,35 @@ export function parseOrigin(text: string): PartOrigin | undefined {
   }
 }
 
+/** A file as it is. */
+export interface FileFacts extends Digests {
+  readonly bytes: number;
+  /** The first bytes, at most {@linkcode EXECUTABLE_HEAD_BYTES}. */
+  readonly head: Uint8Array;
+}
+
 /**
- * The hashes of a file.
- *
- * @param onBytes Told how many bytes were read, now and then.
+ * The hashes of a file, its size and its beginning.
  */
-export async function digestFile(
-  path: string,
-  signal: AbortSignal,
-  onBytes?: (count: number) => void,
-): Promise<Digests & { readonly bytes: number }> {
+export async function digestFile(path: string, signal: AbortSignal): Promise<FileFacts> {
   try {
     using file = await Deno.open(path);
     const sha256 = createSha256();
     const blake3 = createBlake3();
     const buffer = new Uint8Array(READ_BYTES);
     let bytes = 0;
+    let head = new Uint8Array(0);
     for (;;) {
       signal.throwIfAborted();
       const count = await file.read(buffer);
       if (count === null) break;
       sha256.update(buffer.subarray(0, count));
       blake3.update(buffer.subarray(0, count));
+      // The first read gives the head whole, unless the file is shorter.
+      if (bytes === 0) head = buffer.slice(0, Math.min(count, EXECUTABLE_HEAD_BYTES));
       bytes += count;
-      onBytes?.(count);
     }
-    return { sha256: sha256.digest().toHex(), blake3: blake3.digest().toHex(), bytes };
+    return { sha256: sha256.digest().toHex(), blake3: blake3.digest().toHex(), bytes, head };
   } catch (error) {
     signal.throwIfAborted();
     throw toNetError(error, `Cannot read ${path}`);

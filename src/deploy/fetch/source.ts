@@ -1,4 +1,4 @@
-/** What every source of members can do: a folder, a web server, the releases of a repository. */
+/** What every source of members can do: a folder, a web server, a repository's releases, the mesh. */
 import type { Platform } from "../platform.ts";
 
 /** Which executable is wanted. */
@@ -9,6 +9,8 @@ export interface WantedFile {
   readonly platform: Platform;
   /** Target of the build when metadata or checksums say it. */
   readonly target: string | undefined;
+  /** BLAKE3 when a file says it: 64 lowercase hexadecimal digits. */
+  readonly blake3: string | undefined;
   /** Tag of the release when the version is known. */
   readonly tag: string | undefined;
 }

@@ -89,6 +89,31 @@ Deno.test("V31: without a checksum a fetch fails, unless that is allowed", () =>
     assert.equal(allowed.outcomes[0]?.status, "fetched");
     assert.deepEqual(allowed.outcomes[0]?.verified, []);
     assert.deepEqual(allowed.outcomes[0]?.digests, SUMS);
+    // It is not vouched for by being there.
+    const again = await runFetch(`${root}/kit`, ["a"], { sources });
+    assert.equal(again.outcomes[0]?.error?.code, "integrity");
+    const there = await runFetch(`${root}/kit`, ["a"], { sources, allowUnverified: true });
+    assert.equal(there.outcomes[0]?.status, "present");
+  }));
+
+Deno.test("what is there counts for its own machine only, and is made executable", () =>
+  withFolder(async (root) => {
+    await writeFiles(root, {
+      "kit/a/metadata.toml": metadataText("a", SUMS.sha256),
+      "kit/a/a": GOOD,
+      "kit/primals/b": makeExecutable(1_000, 183),
+      "source/b": GOOD,
+    });
+    const kit = `${root}/kit`;
+    const here = await runFetch(kit, ["a"]);
+    assert.equal(here.outcomes[0]?.path, `${kit}/a/a`);
+    assert.equal(here.outcomes[0]?.status, "present");
+    assert.ok((await listFiles(kit)).includes("a/a 755"));
+    const other = await runFetch(kit, ["b"], {
+      sources: [`${root}/source`],
+      allowUnverified: true,
+    });
+    assert.equal(other.outcomes[0]?.status, "fetched");
   }));
 
 Deno.test("V-g: an executable for another machine is refused, whatever its checksum", () =>
