@@ -4,7 +4,9 @@
  *
  * `get_vs_stream` is the rate of the get over that of the stream. The file is written and verified when the time ends,
  * and, as with `cp` or `curl`, not waited for on the disk; the stream touches no disk at all. What the store of who gets
- * takes over behind that is waited for before the next stream, and told apart (`get_keep_cpu_ns_byte`).
+ * takes over behind that is waited for before the next stream, and told apart (`get_keep_cpu_ns_byte`). The get is by
+ * reference, which proves each chunk; one by address (`get_address_vs_stream`) hashes every byte once more, to prove the
+ * whole.
  */
 import { measureMeshStream, openMeshPair } from "./_mesh_pair.ts";
 import { summarize } from "./_summary.ts";
@@ -24,10 +26,12 @@ export type BlobGetFigures = Readonly<
     | "get_mb_s"
     | "get_stream_mb_s"
     | "get_vs_stream"
+    | "get_address_vs_stream"
     | "get_peak_mb"
     | "get_serve_cpu_ns_byte"
     | "get_fetch_cpu_ns_byte"
-    | "get_keep_cpu_ns_byte",
+    | "get_keep_cpu_ns_byte"
+    | "get_stream_cpu_ns_byte",
     number
   >
 >;
@@ -37,8 +41,14 @@ export async function measureBlobGets(options: MeasureBlobGetsOptions): Promise<
   const { sizeBytes, rounds } = options;
   const folder = await Deno.makeTempDir({ prefix: "net-bench-get-" });
   const gets: number[] = [];
+  const byAddress: number[] = [];
   const streams: number[] = [];
-  const cpu = { serve: [] as number[], fetch: [] as number[], keep: [] as number[] };
+  const cpu = {
+    serve: <number[]> [],
+    fetch: <number[]> [],
+    keep: <number[]> [],
+    stream: <number[]> [],
+  };
   let peakBytes = 0;
   try {
     const path = `${folder}/file`;
@@ -48,22 +58,40 @@ export async function measureBlobGets(options: MeasureBlobGetsOptions): Promise<
       const { source, target } = pair;
       await target.call("openFolder", { folder: `${folder}/target-${round}` });
       await source.call("openFolder", { folder: `${folder}/source-${round}` });
-      const { blobRef } = await target.call("putFile", { path });
+      const { blobRef, address } = await target.call("putFile", { path });
       const eventCount = Math.ceil(sizeBytes / EVENT_BYTES);
       const load = { eventCount, eventBytes: EVENT_BYTES };
+      const look = async () => {
+        const usages = [await target.call("usage", {}), await source.call("usage", {})];
+        return usages.map(({ cpuSeconds }) => cpuSeconds * 1e9 / sizeBytes);
+      };
+      const since = async (before: readonly number[], side: number) =>
+        ((await look())[side] ?? 0) - (before[side] ?? 0);
+      const measureStream = async () => {
+        const before = await look();
+        streams.push((await measureMeshStream(pair, load)).megabytesPerSecond);
+        cpu.stream.push(await since(before, 0) + await since(before, 1));
+      };
+      const measureGet = async (what: Uint8Array | string, into: number[]) => {
+        const output = `${folder}/out-${round}`;
+        const got = await source.call("getFile", { target: what, output });
+        into.push(got.sizeBytes / got.seconds / 1e6);
+        peakBytes = Math.max(peakBytes, got.peakBytes);
+      };
       await measureMeshStream(pair, { ...load, eventCount: eventCount >> 3 });
-      streams.push((await measureMeshStream(pair, load)).megabytesPerSecond);
-      const before = [await target.call("usage", {}), await source.call("usage", {})] as const;
-      const got = await source.call("getFile", { blobRef, output: `${folder}/out-${round}` });
-      const after = [await target.call("usage", {}), await source.call("usage", {})] as const;
-      gets.push(got.sizeBytes / got.seconds / 1e6);
-      cpu.serve.push((after[0].cpuSeconds - before[0].cpuSeconds) * 1e9 / sizeBytes);
-      cpu.fetch.push((after[1].cpuSeconds - before[1].cpuSeconds) * 1e9 / sizeBytes);
+      await measureStream();
+      const before = await look();
+      await measureGet(blobRef, gets);
+      const after = await look();
+      cpu.serve.push((after[0] ?? 0) - (before[0] ?? 0));
+      cpu.fetch.push((after[1] ?? 0) - (before[1] ?? 0));
       await source.call("settleFolder", {});
-      const settled = await source.call("usage", {});
-      cpu.keep.push((settled.cpuSeconds - after[1].cpuSeconds) * 1e9 / sizeBytes);
-      streams.push((await measureMeshStream(pair, load)).megabytesPerSecond);
-      peakBytes = Math.max(peakBytes, got.peakBytes);
+      cpu.keep.push(await since(after, 1));
+      await measureStream();
+      await source.call("emptyFolder", {});
+      await Deno.remove(`${folder}/out-${round}`);
+      await measureGet(address, byAddress);
+      await source.call("settleFolder", {});
       for (const name of [`target-${round}`, `source-${round}`, `out-${round}`]) {
         await Deno.remove(`${folder}/${name}`, { recursive: true });
       }
@@ -73,14 +101,17 @@ export async function measureBlobGets(options: MeasureBlobGetsOptions): Promise<
   }
   const get = summarize(gets);
   const stream = summarize(streams);
+  const round = (value: number) => Math.round(100 * value) / 100;
   return {
     get_mb_s: Math.round(get.median),
     get_stream_mb_s: Math.round(stream.median),
-    get_vs_stream: Math.round(100 * get.median / stream.median) / 100,
+    get_vs_stream: round(get.median / stream.median),
+    get_address_vs_stream: round(summarize(byAddress).median / stream.median),
     get_peak_mb: Math.round(peakBytes / 1e6),
-    get_serve_cpu_ns_byte: Math.round(100 * summarize(cpu.serve).median) / 100,
-    get_fetch_cpu_ns_byte: Math.round(100 * summarize(cpu.fetch).median) / 100,
-    get_keep_cpu_ns_byte: Math.round(100 * summarize(cpu.keep).median) / 100,
+    get_serve_cpu_ns_byte: round(summarize(cpu.serve).median),
+    get_fetch_cpu_ns_byte: round(summarize(cpu.fetch).median),
+    get_keep_cpu_ns_byte: round(summarize(cpu.keep).median),
+    get_stream_cpu_ns_byte: round(summarize(cpu.stream).median),
   };
 }
 

@@ -8,10 +8,13 @@ import type { GetFigures } from "./_mesh_process.ts";
 
 /** Blobs of one process. */
 export interface FolderBlobs {
-  put(path: string): Promise<{ blobRef: Uint8Array; seconds: number }>;
-  get(blobRef: Uint8Array, output: string): Promise<GetFigures>;
+  put(path: string): Promise<{ blobRef: Uint8Array; address: string; seconds: number }>;
+  /** Gets by reference, or by an address. */
+  get(target: Uint8Array | string, output: string): Promise<GetFigures>;
   /** Resolves when the store has taken over the chunks of gets. */
   settle(): Promise<void>;
+  /** Removes chunks that gets left. */
+  empty(): Promise<void>;
 }
 
 /** Opens a folder, and serves what is in it. */
@@ -27,13 +30,19 @@ export async function openFolderBlobs(
   return {
     put: async (path) => {
       const { stored, seconds } = await blobs.putFile(path);
-      return { blobRef: stored.blobRef, seconds };
+      return { blobRef: stored.blobRef, address: stored.address, seconds };
     },
-    get: async (blobRef, output) => {
-      const { size, seconds } = await blobs.get(parseBlobTarget(toHex(blobRef)), { output });
+    get: async (target, output) => {
+      const parsed = parseBlobTarget(typeof target === "string" ? target : toHex(target));
+      const { size, seconds } = await blobs.get(parsed, { output, isNamed: false });
       return { sizeBytes: size, seconds, peakBytes: peakBytes() };
     },
     settle: () => storage.settleLent(),
+    empty: async () => {
+      for (const { hash } of await storage.blobs.listChunks()) {
+        await storage.blobs.removeChunk(hash);
+      }
+    },
   };
 }
 

@@ -60,10 +60,12 @@ export interface MeshOperations {
   fetch: [{ blobRef: Uint8Array }, { sizeBytes: number; seconds: number }];
   /** From now on blobs are in this folder, as those of a node. */
   openFolder: [{ folder: string }, null];
-  putFile: [{ path: string }, { blobRef: Uint8Array; seconds: number }];
-  getFile: [{ blobRef: Uint8Array; output: string }, GetFigures];
+  putFile: [{ path: string }, { blobRef: Uint8Array; address: string; seconds: number }];
+  getFile: [{ target: Uint8Array | string; output: string }, GetFigures];
   /** Answers when nothing of the gets before is left to do. */
   settleFolder: [Record<never, never>, null];
+  /** Removes the chunks that gets left. */
+  emptyFolder: [Record<never, never>, null];
 }
 
 /** What a get into a file took. */
@@ -263,9 +265,13 @@ export function createHandlers(): Handlers {
       return null;
     },
     putFile: ({ path }) => inFolder().put(path),
-    getFile: ({ blobRef, output }) => inFolder().get(blobRef, output),
+    getFile: ({ target, output }) => inFolder().get(target, output),
     settleFolder: async () => {
       await inFolder().settle();
+      return null;
+    },
+    emptyFolder: async () => {
+      await inFolder().empty();
       return null;
     },
     reset: () => {

@@ -6,7 +6,7 @@
  * Fetched chunks are kept in the store, so that a get which was interrupted asks for none of them again.
  */
 import { type Clock, equalBytes, idToHex, NetError, type RandomBytes, toHex } from "../base/mod.ts";
-import { createBlake3, isBlake3Subtree } from "../core/crypto/mod.ts";
+import { type Blake3, createBlake3, isBlake3Subtree } from "../core/crypto/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import { openOutputFile, type OutputFile } from "./_output_file.ts";
 import { type BlobTarget, describeTarget, formatAddress, formatMeshUri } from "./address.ts";
@@ -58,6 +58,11 @@ export interface GetIntoOptions {
   readonly aheadBytes?: number;
   /** Foreground when left out. */
   readonly bandwidthClass?: BandwidthClass;
+  /**
+   * False does without the address of what was asked for by its reference: that proves every chunk, and to name the
+   * whole every byte is hashed once more. True when left out.
+   */
+  readonly isNamed?: boolean;
   readonly onProgress?: OnBlobProgress;
   readonly signal?: AbortSignal;
 }
@@ -95,8 +100,8 @@ export interface BlobSink {
 
 /** A blob that was got. */
 export interface GotBlob {
-  /** `b3:` and the hash of what was written. */
-  readonly address: string;
+  /** `b3:` and the hash of what was written; `undefined` when nobody asked for it. */
+  readonly address: string | undefined;
   readonly size: number;
   /** Peers that sent some of it; none when all of it was here. */
   readonly from: readonly bigint[];
@@ -267,7 +272,13 @@ class StoreBlobFetcher implements BlobFetcher {
     const refBytes = Number(ref.size);
     const totalBytes = located.isSizeKnown || refBytes > 0 ? refBytes : undefined;
     const work = isCopying && areDistinct(ref) ? this.#deps.work : undefined;
-    const placeOf = work && placesOf(ref);
+    // A tree that is asked for by its root is verified on the way down.
+    const isRoot = target.kind === "address" && ref.kind === "tree" &&
+      equalBytes(ref.rootHash, target.hash);
+    const isProof = target.kind === "address" && !isRoot;
+    const whole = isProof || options.isNamed !== false ? createBlake3() : undefined;
+    const placeOf = work && whole && placesOf(ref);
+    work?.prepare?.(refBytes);
     const reader = this.#chunksFor(target, { get, peers, work, placeOf });
     if (peer !== undefined) reader.book?.noteHolder(peer);
     const sink = await open();
@@ -275,7 +286,6 @@ class StoreBlobFetcher implements BlobFetcher {
     if (lending !== undefined) reader.isKeeping = false;
     try {
       const from = new Set<bigint>();
-      const whole = createBlake3();
       using buffers = sink.keepsBytes === false ? new ChunkBuffers(GET_CHUNKS_MAX) : undefined;
       const arrivals = new Arrivals(reader, buffers, (waitingBytes) => {
         const bytes = Math.min(doneBytes + waitingBytes, totalBytes ?? Infinity);
@@ -288,10 +298,7 @@ class StoreBlobFetcher implements BlobFetcher {
       for await (const { bytes, hash, offset } of pieces) {
         const written = sink.write(bytes);
         written.catch(() => {}); // Awaited in a moment.
-        if (work !== undefined && doneBytes > 0 && isBlake3Subtree(bytes.length, doneBytes)) {
-          const subtree = reader.subtreeOf(bytes) ?? await work.subtree(bytes, doneBytes);
-          whole.addSubtree(subtree, bytes.length);
-        } else await updateInTurns(whole, bytes);
+        if (whole !== undefined) await addToWhole(whole, bytes, doneBytes, reader, work);
         await written;
         doneBytes += bytes.length;
         const sender = arrivals.take(bytes);
@@ -303,11 +310,8 @@ class StoreBlobFetcher implements BlobFetcher {
         arrivals.report();
         reader.done(bytes);
       }
-      const hash = whole.digest();
-      // A tree that was asked for by its root was verified on the way down.
-      const isRoot = target.kind === "address" && ref.kind === "tree" &&
-        equalBytes(ref.rootHash, target.hash);
-      if (target.kind === "address" && !isRoot && !equalBytes(hash, target.hash)) {
+      const hash = whole?.digest();
+      if (isProof && hash !== undefined && !equalBytes(hash, target.hash)) {
         if (peer !== undefined) reader.book?.noteLie(peer);
         log.warn("blob_refused", { address: formatAddress(target.hash), manifest_of: idOf(peer) });
         throw wrongWhole(target, hash, peer);
@@ -320,7 +324,7 @@ class StoreBlobFetcher implements BlobFetcher {
       store.counters.dataforts_blobs_fetched_total += 1;
       lending?.commit(keepsFetched?.() !== false);
       if (keepsFetched?.() === false) await reader.dropKept();
-      return { address: formatAddress(hash), size: doneBytes, from: [...from], localBytes };
+      return { address: hash && formatAddress(hash), size: doneBytes, from: [...from], localBytes };
     } finally {
       await lending?.discard();
       await Promise.all([sink.discard(), reader.settle()]);
@@ -424,6 +428,21 @@ const NOWHERE: BlobSink = {
   commit: () => Promise.resolve(),
   discard: () => Promise.resolve(),
 };
+
+/** Adds the next bytes of a blob to its hash, by parts that were hashed elsewhere where that can be. */
+async function addToWhole(
+  whole: Blake3,
+  bytes: Uint8Array,
+  start: number,
+  reader: MeshChunks,
+  work: WorkPool | undefined,
+): Promise<void> {
+  if (work === undefined || start === 0 || !isBlake3Subtree(bytes.length, start)) {
+    return await updateInTurns(whole, bytes);
+  }
+  const subtree = reader.subtreeOf(bytes) ?? await work.subtree(bytes, start);
+  whole.addSubtree(subtree, bytes.length);
+}
 
 function isOutputFile(sink: BlobSink): sink is OutputFile {
   return "partPath" in sink;

@@ -212,19 +212,29 @@ export class TransferHolder {
       if (bytes?.length !== totalBytes) {
         throw new NetError("integrity", `Cannot serve chunk: it is not what was announced`);
       }
-      for (let at = 0; at < bytes.length; at += DATA_EVENT_BYTES) {
-        const event = bytes.subarray(at, at + DATA_EVENT_BYTES);
-        await send(stream, event, serve.abort.signal);
-        serve.sentBytes += event.length;
-        serve.entry.moved(serve.sentBytes, totalBytes);
-        this.#deps.counters.bytes_served_total += event.length;
-      }
+      await this.#sendAll(serve, stream, bytes);
     } finally {
       // Streams copy what they take, so nobody looks at the buffer any more.
       if (buffer !== undefined) this.#buffers.push(buffer);
       this.#endTurn(serve);
     }
     return true;
+  }
+
+  /** Sends as much as there is room for without a pause, because only what is handed over together leaves together. */
+  async #sendAll(serve: Serve, stream: SendStream, bytes: Uint8Array): Promise<void> {
+    const { signal } = serve.abort;
+    for (let at = 0; at < bytes.length;) {
+      const before = at;
+      for (; at < bytes.length; at += DATA_EVENT_BYTES) {
+        if (!stream.trySend(bytes.subarray(at, at + DATA_EVENT_BYTES))) break;
+      }
+      const sent = Math.min(at, bytes.length) - before;
+      serve.sentBytes += sent;
+      serve.entry.moved(serve.sentBytes, bytes.length);
+      this.#deps.counters.bytes_served_total += sent;
+      if (at < bytes.length) await stream.ready({ signal });
+    }
   }
 
   #createBuffer(): Uint8Array<ArrayBuffer> {

@@ -242,7 +242,7 @@ export class NetNode extends LogNode {
     const signal = this.with(options.signal);
     const target = parseBlobTarget(address);
     const got = await this.core.blobs.get(target, { ...options, output: path, signal });
-    return { address: got.address, size: got.size };
+    return { address: got.address ?? address, size: got.size };
   }
 
   /**

@@ -61,6 +61,21 @@ Deno.test("get() fetches by reference, chunk by chunk, without asking for it", (
     assert.equal(got.size, 100);
   }));
 
+Deno.test("get() by reference names the whole only when asked, by address it proves it in any case", () =>
+  withMesh(async ({ nodes: [asker, holder], folder, run }) => {
+    const bytes = seededBytes(2 * CHUNK_BYTES + 9, 5);
+    const { ref, address } = await put(holder, bytes);
+    const output = `${folder}/out`;
+    const options = { output, overwrite: true };
+    const got = await run(asker.fetcher.get(ref, { ...options, isNamed: false }));
+    assert.equal(got.address, undefined);
+    assert.equal(got.size, bytes.length);
+    assert.deepEqual(await Deno.readFile(output), bytes);
+    assert.equal((await run(asker.fetcher.get(ref, options))).address, address);
+    const proven = await run(asker.fetcher.get(addressOf(bytes), { ...options, isNamed: false }));
+    assert.equal(proven.address, address);
+  }));
+
 Deno.test("get() takes what is here from here, and the rest from peers", () =>
   withMesh(async ({ nodes: [asker, holder], folder, run }) => {
     const bytes = seededBytes(2 * CHUNK_BYTES + 5);

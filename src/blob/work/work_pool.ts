@@ -59,6 +59,8 @@ export interface WorkPool {
   ): Promise<void>;
   /** Reads and hashes many small files; what does not fit its buffer is left. In line where a pool cannot. */
   readFiles?(files: FilesJob): Promise<FilesRead>;
+  /** Says that so many bytes are to come: workers that are worth it start before them. */
+  prepare?(bytes: number): void;
   /** Ends the workers; what is under way is done in line. Idempotent. */
   stop(): void;
 }
@@ -190,6 +192,12 @@ class WorkerPool implements WorkPool {
     const { files: read } = await this.#run({ kind: "files", files });
     if (read === undefined) throw new NetError("internal", "Cannot read files: there is no result");
     return read;
+  }
+
+  prepare(bytes: number): void {
+    if (this.#workersMax === 0 || bytes < 2 * this.#startAfterBytes) return;
+    this.#restartIdle();
+    this.#start();
   }
 
   stop(): void {

@@ -70,6 +70,8 @@ export function blobMethods(node: Node): readonly Method[] {
         overwrite: v.optional(v.boolean(), false),
         /** True answers when the file is on the disk; a folder always is. */
         sync: v.optional(v.boolean(), false),
+        /** True tells the address of what was asked for by its reference, which takes another hash of every byte. */
+        named: v.optional(v.boolean(), false),
         /** True gives the list of a folder as a file. */
         raw: v.optional(v.boolean(), false),
         /** Only these peers are asked. */
@@ -77,7 +79,7 @@ export function blobMethods(node: Node): readonly Method[] {
         class: v.optional(v.picklist(BANDWIDTH_CLASSES)),
       }),
       handle: async (params, context) => {
-        const { target: text, output, overwrite, sync, raw, from, class: bandwidthClass } = params;
+        const { target: text, output, overwrite, sync, named, raw, from } = params;
         const target = parseBlobTarget(text);
         if (!raw && await node.folders.isFolder(target)) {
           const { signal } = context;
@@ -92,12 +94,13 @@ export function blobMethods(node: Node): readonly Method[] {
           overwrite,
           isSynced: sync,
           from: from?.map((peer) => resolvePeer(node, peer, "Cannot get from")),
-          bandwidthClass,
+          bandwidthClass: params.class,
+          isNamed: named,
           signal: context.signal,
           onProgress: reporter(context),
         });
         return {
-          address: got.address,
+          address: got.address ?? null,
           size: got.size,
           seconds: got.seconds,
           from: got.from.map(idToHex),
