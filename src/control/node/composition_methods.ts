@@ -69,10 +69,16 @@ function ownState({ health }: CompositionNode): SubsystemState {
   return status === "healthy" && isReady ? "ok" : "degraded";
 }
 
+/** By the failure detector's word. */
+function peerState(state: string): SubsystemState {
+  if (state === "connected") return "ok";
+  return state === "suspected" || state === "connecting" ? "degraded" : "unavailable";
+}
+
 /** This node, its peers, and a place for each that a mesh still lacks. */
 function meshStates(node: CompositionNode): Readonly<Record<string, SubsystemState>> {
   const peers = node.peers().map(({ node_id, state }) =>
-    [`net-${node_id}`, state === "connected" ? "ok" : "unavailable"] as const
+    [`net-${node_id}`, peerState(state)] as const
   );
   // Those that are well come first, so that the bound never hides them.
   const shown = [...peers].sort(([, a], [, b]) => a === b ? 0 : a === "ok" ? -1 : 1)

@@ -35,10 +35,10 @@ Deno.test("composition.solo_health tells how this node is", () => {
 });
 
 Deno.test("composition.mesh_health needs two peers, names what is missing, and stays bounded", () => {
-  assert.deepEqual(health("mesh", ["connected", "unreachable"]), {
+  assert.deepEqual(health("mesh", ["connected", "suspected", "unreachable"]), {
     deploy_graph: "mesh",
     healthy: false,
-    subsystems: { net: "ok", "net-00": "ok", "net-01": "unavailable" },
+    subsystems: { net: "ok", "net-00": "ok", "net-01": "degraded", "net-02": "unavailable" },
     unsatisfied: [],
   });
   const alone = health("mesh", []) as { readonly subsystems: object };
