@@ -56,7 +56,7 @@ export function systemIo(): Io {
       try {
         writeAllSync(Deno.stderr, text);
       } catch (error) {
-        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        if (!(error instanceof Deno.errors.BrokenPipe) && !isTerminalGone(error)) throw error;
       }
     },
     readStdin: (into) => Deno.stdin.read(into),
@@ -81,6 +81,11 @@ function writeAllSync(stream: { writeSync(bytes: Uint8Array): number }, text: st
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+}
+
+/** A terminal that was closed takes nothing more; a node that ends with it still has work to do. */
+function isTerminalGone(error: unknown): boolean {
+  return error instanceof Error && /\(os error 5\)/.test(error.message);
 }
 
 function workingFolder(): string {

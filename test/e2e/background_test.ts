@@ -53,6 +53,39 @@ Deno.test("background: --detach tells who runs, survives its shell, and a second
   assert.match(readIfThere(`${home.dataDir}/node.log`), /node_stopping/);
 });
 
+Deno.test("background: a node in the foreground ends in order with its terminal", async () => {
+  await using workspace = await makeWorkspace();
+  const home = workspace.makeHome();
+  if (!(await run(home, "sh", ["-c", "command -v script"])).stdout.startsWith("/")) {
+    console.log("without script: no terminal can be made and closed");
+    return;
+  }
+  const command = [...programWords(), "node", "start", "--udp", "127.0.0.1:0"].join(" ");
+  const terminal = new Deno.Command("script", {
+    args: ["-qfec", command, "/dev/null"],
+    cwd: `${home.dir}/cwd`,
+    clearEnv: true,
+    env: { ...runtimeEnv(), ...home.env },
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const pidFile = `${home.dir}/run/biomeos/net.pid`;
+  const pid = await waitFor("the node is up", () => Number(readIfThere(pidFile)) || undefined);
+  endWith(workspace, pid);
+  await waitFor(
+    "the node answers",
+    () =>
+      rpcRequest({ socketPath: home.socketPath }, "health.liveness").then(() => true, () => false),
+  );
+  assert.notEqual((await processFacts(pid)).terminal, 0);
+  terminal.kill("SIGKILL");
+  await terminal.status;
+  await waitFor("the node ended", async () => !await isAlive(pid));
+  const left = [...Deno.readDirSync(`${home.dir}/run/biomeos`)].map(({ name }) => name);
+  assert.deepEqual(left, [], "it stopped in order, though nobody reads what it says");
+});
+
 Deno.test("background: --detach ends as a child that cannot start, and shows its words", async () => {
   await using workspace = await makeWorkspace();
   const home = workspace.makeHome();

@@ -128,7 +128,36 @@ Deno.test("service: systemd itself starts, watches and stops it, and opens its s
   );
   assert.ok((await Deno.lstat(home.socketPath)).isSocket);
   await manager.systemctl("stop", "net.socket");
+
+  // The machine's unit, without what only the machine's own manager can do; this one's socket lies in /tmp.
+  const { unit } = await home.json(["node", "unit", "--udp", "127.0.0.1:0"]);
+  const guarded = String(unit)
+    .replace(
+      /^(DynamicUser|EnvironmentFile|Wants|After|PrivateTmp|ProtectHome|ProtectKernel\w+)=.*\n/gm,
+      "",
+    )
+    .replace("[Service]\n", `[Service]\nTimeoutStartSec=20\n${environmentLines(runtimeEnv())}`)
+    .replace(/^Environment=DENO_DIR=.*\n/m, "");
+  await Deno.writeTextFile(service.path.replace("net.service", "net-guarded.service"), guarded);
+  await manager.systemctl("daemon-reload");
+  const guardedStart = await manager.systemctl("start", "net-guarded").catch(() => "failed");
+  const { ExecMainStatus } = await manager.show("net-guarded", "ExecMainStatus");
+  // From 200 on it was the manager that could not set the sandbox up.
+  if (Number(ExecMainStatus) >= 200) {
+    console.log(`without the machine's sandbox: it cannot be made here (${ExecMainStatus})`);
+    return;
+  }
+  assert.notEqual(guardedStart, "failed", `${ExecMainStatus}\n${manager.log()}`);
+  await answersLiveness(`${home.dir}/run/net/net.sock`);
+  await manager.systemctl("stop", "net-guarded");
+  assert.equal((await manager.show("net-guarded", "Result")).Result, "success");
 });
+
+function environmentLines(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables).map(([name, text]) => `Environment="${name}=${text}"\n`).join(
+    "",
+  );
+}
 
 Deno.test("service: sockets that somebody else opened are served, and left to him", async () => {
   await using workspace = await makeWorkspace();

@@ -77,7 +77,12 @@ class Listener implements AdoptedListener {
 
   #take(socket: Socket): void {
     const adopted = new AdoptedSocket(socket);
-    if (this.#isClosed || this.#waiting.length >= WAITING_MAX) return adopted.close();
+    if (this.#isClosed) return adopted.close();
+    if (this.#waiting.length >= WAITING_MAX) {
+      adopted.close();
+      // Whoever accepts counts it as a failure, once the others were taken.
+      return this.#fail(new Error(`more than ${WAITING_MAX} connections wait`));
+    }
     const asking = this.#asking;
     this.#asking = undefined;
     if (asking === undefined) this.#waiting.push(adopted);
