@@ -81,6 +81,7 @@ export async function makeRelease(
     // Assets have no folders.
     await Deno.writeTextFile(`${folder}/assets/${path.replaceAll("/", ".")}`, text);
   }
+  await Deno.copyFile("LICENSE", `${folder}/assets/LICENSE`);
   const asset = assetName(facts);
   const sums = `${facts.sha256}  ${asset}\n`;
   await Deno.writeTextFile(`${folder}/assets/SHA256SUMS`, sums);

@@ -2,6 +2,7 @@
 import { NetError } from "../../base/mod.ts";
 import { quote, requireMemberName } from "../names.ts";
 import type { Platform } from "../platform.ts";
+import { isTagName } from "../sources.ts";
 import { expectedOf } from "./expected.ts";
 import {
   fetchMember,
@@ -80,6 +81,11 @@ export interface FetchReport {
  */
 export async function fetchMembers(options: FetchMembersOptions): Promise<FetchReport> {
   const { root, platform, signal, choice } = options;
+  if (options.tag !== undefined && !isTagName(options.tag)) {
+    throw new NetError("usage", `Cannot use --tag ${quote(options.tag)}: it is no name of a tag`, {
+      next: "write it as the release has it, such as v1.2.3",
+    });
+  }
   const client = createHttpClient({ stallMs: options.stallMs ?? 30_000 });
   const makeSource = (text: string) =>
     parseSource(text, {

@@ -218,6 +218,7 @@ Deno.test("a choice that cannot be used is refused before anything is fetched", 
         [() => runFetch(root, ["a"], { sources: ["ftp://host/"] }), /https:\/\/ or http:\/\//],
         [() => runFetch(root, ["a"], { sources: ["https://u:secret@host/"] }), /no password/],
         [() => runFetch(root, ["a"], { sources: ["https://host/?a=b"] }), /without \? and #/],
+        [() => runFetch(root, ["a"], { tag: "../../x" }), /no name of a tag/],
         [() => runFetch(root, ["a"], { sources: ["github:only"] }), /github:OWNER\/NAME/],
         [() => runFetch(root, ["a"], { sources: ["github:a/.."] }), /github:OWNER\/NAME/],
       ] as const

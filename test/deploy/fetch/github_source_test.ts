@@ -102,6 +102,32 @@ Deno.test("V-g: sources.toml is the default, its version's release first", () =>
     assert.ok((await listFiles(root)).includes("primals/x86_64/p 755"));
   }));
 
+Deno.test("a toolkit without manifest takes the files of a release, whose names have no folders", () =>
+  withFolder(async (root) => {
+    const texts: Readonly<Record<string, string>> = {
+      "manifest.lock": "[primals.a]\n",
+      "a.metadata.toml": metadataText("a", sumsOf(GOOD).sha256),
+    };
+    const name = "a-x86_64-unknown-linux-gnu";
+    await using server = startServer((request, path) => {
+      if (path === "/repos/o/n/releases/tags/v1/2") {
+        return Response.json(release(server.url, "v1/2", [...Object.keys(texts), name]));
+      }
+      const file = path.replace("/download/v1/2/", "");
+      if (file === name) return fileAnswer(request, GOOD, '"1"');
+      return file in texts ? new Response(texts[file]) : missing();
+    });
+    const report = await runFetch(root, [], {
+      choice: { members: [], compositions: [], isAll: true },
+      sources: ["github:o/n"],
+      tag: "v1/2",
+      githubApi: server.url,
+    });
+    assert.deepEqual(report.outcomes.map(({ status }) => status), ["fetched"]);
+    assert.deepEqual(report.files, ["manifest.lock", "a/metadata.toml"]);
+    assert.ok((await listFiles(root)).includes("a/metadata.toml 644"));
+  }));
+
 Deno.test("parseReleases() takes names and addresses that can be used, and refuses other answers", () => {
   const asset = (name: unknown, url: unknown) => ({ name, browser_download_url: url });
   const one = JSON.stringify({
