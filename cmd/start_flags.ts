@@ -27,6 +27,8 @@ export interface StartFlags extends SharedFlags {
   readonly noPlainLink?: boolean;
   readonly pidDir?: string;
   readonly maxLine?: string;
+  readonly familySeedFile?: string;
+  readonly requireBtsp?: boolean;
   readonly http?: string;
   readonly httpWrite?: "token" | "loopback" | "off";
   readonly join?: string;
@@ -90,6 +92,8 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   abstract: switchFlag("Listen under the abstract name @net as well, or @net-F for family F"),
   noPlainLink: switchFlag("Keep net.sock free beside a family's socket"),
   pidDir: textFlag("DIR", "Folder of the pid file; default: beside the socket"),
+  familySeedFile: textFlag("FILE", "Seed of the family: lets its members speak BTSP"),
+  requireBtsp: switchFlag("Refuse clear text: whoever connects proves to be of the family"),
   maxLine: textFlag("SIZE", "Longest request line, such as 4M; default: 1M"),
   http: textFlag("ADDR:PORT", "Serve objects over HTTP there; a port alone means 127.0.0.1"),
   httpWrite: {
@@ -253,6 +257,8 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     noPlainLink: flags.noPlainLink,
     pidDir: flags.pidDir,
     maxLine: flags.maxLine,
+    familySeedFile: flags.familySeedFile,
+    requireBtsp: flags.requireBtsp,
     http: flags.http,
     httpWrite: flags.httpWrite,
     socket: socketFlag(flags),

@@ -19,7 +19,7 @@ export function systemDoors(): Doors {
     },
     connect: async (socketPath, signal) => {
       const { connectControl } = await import("../src/control/mod.ts");
-      return await connectControl({ socketPath, signal });
+      return await connectControl({ socketPath, familySeed: await seedForBtsp(), signal });
     },
     openStandalone: async (config) => {
       const { openStandalone } = await import("../src/control/node/mod.ts");
@@ -98,4 +98,15 @@ export function systemDoors(): Doors {
       };
     },
   };
+}
+
+/** The family's seed where nodes require it: the same variables make them require it and verbs use it. */
+async function seedForBtsp(): Promise<Uint8Array | undefined> {
+  if (!/^(1|true|yes|on)$/i.test(Deno.env.get("NET_REQUIRE_BTSP") ?? "")) return undefined;
+  const file = Deno.env.get("NET_FAMILY_SEED_FILE");
+  const value = file ? `@${file}` : Deno.env.get("NET_FAMILY_SEED") || Deno.env.get("FAMILY_SEED");
+  if (!value) return undefined;
+  const { readFamilySeed } = await import("../src/control/mod.ts");
+  const { silentLog } = await import("../src/observe/mod.ts");
+  return await readFamilySeed(value, silentLog);
 }

@@ -30,6 +30,10 @@ export interface ControlSettings {
   readonly pidDir: string | undefined;
   /** Longest request line in bytes; `undefined` for the server's own. */
   readonly lineBytesMax: number | undefined;
+  /** Seed of the family, its text or `@FILE`; a secret, never logged. */
+  readonly familySeed: string | undefined;
+  /** No clear text: whoever connects proves to be of the family. */
+  readonly requiresBtsp: boolean;
 }
 
 /**
@@ -49,7 +53,16 @@ export function readControlSettings(layers: Layers, cwd: string): ControlSetting
     linksPlainName: !(layers.read("noPlainLink", parseSwitch, SWITCH_REQUIRED) ?? false),
     pidDir: pidDir === undefined ? undefined : absolutePath(pidDir.text, cwd),
     lineBytesMax: layers.read("maxLine", parseLineSize, "must be a size from 256 to 64M"),
+    familySeed: readSeed(layers, cwd),
+    requiresBtsp: layers.read("requireBtsp", parseSwitch, SWITCH_REQUIRED) ?? false,
   };
+  if (settings.requiresBtsp && settings.familySeed === undefined) {
+    throw new NetError(
+      layers.origins.requireBtsp === "flag" ? "usage" : "config_invalid",
+      "Cannot require BTSP: there is no family seed to prove anything with",
+      { next: "give --family-seed-file FILE, or FAMILY_SEED in the environment" },
+    );
+  }
   if (!settings.hasSocket) requireOtherWay(layers, settings, socketGiven);
   return settings;
 }
@@ -109,6 +122,14 @@ function readTcp(layers: Layers): SocketAddress | undefined {
     });
   }
   return undefined;
+}
+
+/** A file that was named is meant; a seed in the environment is there for every member. */
+function readSeed(layers: Layers, cwd: string): string | undefined {
+  const file = layers.given("familySeedFile");
+  if (file !== undefined) return `@${absolutePath(file.text, cwd)}`;
+  const text = layers.given("familySeed")?.text;
+  return text?.startsWith("@") ? `@${absolutePath(text.slice(1), cwd)}` : text;
 }
 
 function readSocketPath(given: Given | undefined, cwd: string): string | undefined {

@@ -4,8 +4,9 @@
  * Errors of the node come back as the {@linkcode NetError} they were, with code and next step.
  */
 import { isErrorCode, NetError, toNetError } from "../base/mod.ts";
+import { type ByteStream, deriveHandshakeKey, openBtsp } from "./btsp/mod.ts";
 import { CANCEL_METHOD } from "./dispatcher.ts";
-import { CLIENT_CALLS_MAX, LINE_BYTES_MAX, REPLY_LINE_BYTES_MAX } from "./limits.ts";
+import { CLIENT_CALLS_MAX, HANDSHAKE_MS, LINE_BYTES_MAX, REPLY_LINE_BYTES_MAX } from "./limits.ts";
 import { LineBuffer } from "./line_buffer.ts";
 
 /** Longest wait for the last words of a connection that is closed. */
@@ -45,6 +46,8 @@ export interface ConnectControlOptions {
   readonly socketPath?: string;
   /** Address of JSON-RPC lines over TCP. */
   readonly tcp?: { readonly host: string; readonly port: number };
+  /** Seed of the family, to speak BTSP; clear text is spoken without it. */
+  readonly familySeed?: Uint8Array;
   readonly signal?: AbortSignal;
 }
 
@@ -52,7 +55,7 @@ export interface ConnectControlOptions {
  * Connects to a node.
  *
  * @throws NetError `not_running` when nobody listens, `not_allowed` when the socket is another user's,
- * `unreachable` when the connection fails otherwise.
+ * `handshake_refused` when the node is of another family, `unreachable` when the connection fails otherwise.
  *
  * @example
  * ```ts ignore
@@ -71,11 +74,44 @@ export async function connectControl(options: ConnectControlOptions): Promise<Co
   const connecting: Promise<Deno.Conn> = tcp === undefined
     ? Deno.connect({ transport: "unix", path: socketPath ?? "" })
     : Deno.connect({ hostname: tcp.host, port: tcp.port, signal });
+  let conn: Deno.Conn;
   try {
-    return new Client(await orAborted(connecting, signal));
+    conn = await orAborted(connecting, signal);
   } catch (error) {
     signal?.throwIfAborted();
     throw connectError(error, where);
+  }
+  const { familySeed } = options;
+  if (familySeed === undefined) return new Client(conn, conn);
+  return new Client(conn, await openSession(conn, familySeed, signal));
+}
+
+async function openSession(
+  conn: Deno.Conn,
+  familySeed: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<ByteStream> {
+  const abort = () => closeQuietly(conn);
+  signal?.addEventListener("abort", abort, { once: true });
+  const timer = setTimeout(abort, HANDSHAKE_MS);
+  try {
+    return await openBtsp(conn, deriveHandshakeKey(familySeed), REPLY_LINE_BYTES_MAX);
+  } catch (error) {
+    closeQuietly(conn);
+    signal?.throwIfAborted();
+    if (error instanceof NetError && error.code === "handshake_refused") throw error;
+    // A node without a seed answers with a line, which as a frame is far too long.
+    throw new NetError(
+      "handshake_refused",
+      "Cannot open BTSP session: the node does not speak it",
+      {
+        cause: error,
+        next: "start the node with the family's seed, or connect without one",
+      },
+    );
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
   }
 }
 
@@ -89,6 +125,8 @@ interface Waiting {
 
 class Client implements ControlClient {
   readonly #conn: Deno.Conn;
+  /** What lines are read from and written to. */
+  readonly #stream: ByteStream;
   readonly #waiting = new Map<number, Waiting>();
   readonly #lines = new LineBuffer(REPLY_LINE_BYTES_MAX);
   readonly #reading: Promise<void>;
@@ -99,8 +137,9 @@ class Client implements ControlClient {
   /** Ends the wait for a reader of progress. */
   readonly #closed = Promise.withResolvers<void>();
 
-  constructor(conn: Deno.Conn) {
+  constructor(conn: Deno.Conn, stream: ByteStream) {
     this.#conn = conn;
+    this.#stream = stream;
     this.#reading = this.#readReplies();
   }
 
@@ -191,7 +230,7 @@ class Client implements ControlClient {
     try {
       let offset = 0;
       while (offset < bytes.length) {
-        offset += await this.#conn.write(bytes.subarray(offset));
+        offset += await this.#stream.write(bytes.subarray(offset));
       }
     } catch {
       // The node has closed its end. Why may stand in a line not read yet, so reading finds the end.
@@ -201,7 +240,7 @@ class Client implements ControlClient {
   async #readReplies(): Promise<void> {
     try {
       while (!this.#isClosed) {
-        const length = await this.#conn.read(this.#lines.space());
+        const length = await this.#stream.read(this.#lines.space());
         if (length === null) break;
         this.#lines.commit(length);
         for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {

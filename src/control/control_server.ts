@@ -8,6 +8,7 @@ import { type Clock, NetError, systemClock } from "../base/mod.ts";
 import type { DrainPart } from "../kernel/mod.ts";
 import type { AdoptedTcp, AdoptedUnix, StreamListener } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
+import { deriveHandshakeKey } from "./btsp/mod.ts";
 import { type ControlCounters, createControlCounters } from "./counters.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { STOP_DRAIN_MS } from "./limits.ts";
@@ -59,8 +60,16 @@ export interface ControlServerDeps {
   /** Sockets that are open already; they are used whatever the two above say. */
   readonly adopted?: ControlSockets;
   readonly limits?: LineServerLimits;
+  /** Lets members of the family speak BTSP; they cannot when it is left out. */
+  readonly btsp?: ControlBtspOptions;
+}
+
+/** Who may open BTSP sessions, and whether everybody must. */
+export interface ControlBtspOptions {
+  /** Reads the family's seed, a secret; called once, at the start. */
+  readonly readSeed: () => Promise<Uint8Array>;
   /** True to refuse clear text with "BTSP handshake required". */
-  readonly requiresHandshake?: boolean;
+  readonly isRequired: boolean;
 }
 
 /** A control surface. */
@@ -103,6 +112,7 @@ class Server implements ControlServer {
   readonly #clock: Clock;
   readonly #dispatcher: Dispatcher;
   readonly #lines: LineServer;
+  #handshakeKey: Uint8Array | undefined;
   #claim: SocketClaim | undefined;
   #credentials: PeerCredentials | undefined;
   #abstract: Deno.UnixListener | undefined;
@@ -115,7 +125,7 @@ class Server implements ControlServer {
   constructor(deps: ControlServerDeps) {
     this.#deps = deps;
     this.#clock = deps.clock ?? systemClock;
-    const { table, log, limits, requiresHandshake } = deps;
+    const { table, log, limits } = deps;
     this.#dispatcher = createDispatcher({ table, log, counters: this.counters });
     this.#lines = new LineServer({
       dispatcher: this.#dispatcher,
@@ -123,7 +133,8 @@ class Server implements ControlServer {
       clock: this.#clock,
       log,
       limits,
-      requiresHandshake,
+      requiresHandshake: deps.btsp?.isRequired,
+      handshakeKey: () => this.#handshakeKey,
     });
   }
 
@@ -153,6 +164,8 @@ class Server implements ControlServer {
   async start(): Promise<void> {
     if (this.#stopping !== undefined) throw new TypeError("Cannot start: server was stopped");
     try {
+      const { btsp } = this.#deps;
+      if (btsp !== undefined) this.#handshakeKey = deriveHandshakeKey(await btsp.readSeed());
       // TCP first: when the port is taken, no socket file has been touched.
       const { tcp, socket, adopted = {} } = this.#deps;
       if (adopted.port !== undefined) this.#adoptTcp(adopted.port);
@@ -173,6 +186,7 @@ class Server implements ControlServer {
         ? undefined
         : `${this.#tcpAddress.host}:${this.#tcpAddress.port}`,
       checks_peers: this.#credentials !== undefined,
+      btsp: this.#deps.btsp === undefined ? undefined : btspWord(this.#deps.btsp),
     });
   }
 
@@ -246,7 +260,7 @@ class Server implements ControlServer {
   #namesBeside(options?: ControlSocketOptions) {
     return {
       domains: options?.domains ?? CAPABILITY_DOMAINS,
-      linksPlainName: (options?.linksPlainName ?? true) && this.#deps.requiresHandshake !== true,
+      linksPlainName: (options?.linksPlainName ?? true) && this.#deps.btsp?.isRequired !== true,
       pidDir: options?.pidDir,
     };
   }
@@ -315,4 +329,8 @@ class Server implements ControlServer {
     this.#credentials = undefined;
     this.#abstractCredentials = undefined;
   }
+}
+
+function btspWord({ isRequired }: ControlBtspOptions): string {
+  return isRequired ? "required" : "offered";
 }

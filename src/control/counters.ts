@@ -24,6 +24,10 @@ export interface ControlCounters {
   connections_http_total: number;
   /** Closed because TLS was spoken. */
   connections_tls_total: number;
+  /** Members of the family, by their BTSP handshake. */
+  connections_btsp_total: number;
+  /** Closed because a handshake or a frame of BTSP was not as it must be, or there is none here. */
+  connections_btsp_refused_total: number;
   /** Closed because a line was too long. */
   connections_oversized_total: number;
   /** Closed because the input of all connections together had no more room. */
@@ -73,6 +77,8 @@ export function createControlCounters(): ControlCounters {
     connections_idle_total: 0,
     connections_http_total: 0,
     connections_tls_total: 0,
+    connections_btsp_total: 0,
+    connections_btsp_refused_total: 0,
     connections_oversized_total: 0,
     connections_starved_total: 0,
     connections_stalled_total: 0,

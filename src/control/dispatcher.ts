@@ -7,6 +7,7 @@
  */
 import { NetError, toNetError } from "../base/mod.ts";
 import type { Log } from "../observe/mod.ts";
+import { BTSP_VERSION } from "./btsp/mod.ts";
 import { type ControlCounters, countError } from "./counters.ts";
 import {
   errorAnswer,
@@ -234,7 +235,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
 /** Refusal of a connection that must shake hands first (`validation.md` 8). */
 export function refuseCleartext(dispatcher: Dispatcher): string {
-  return dispatcher.refuse(RPC_INVALID_REQUEST, "BTSP handshake required", { btsp_version: 1 });
+  return dispatcher.refuse(RPC_INVALID_REQUEST, "BTSP handshake required", {
+    btsp_version: BTSP_VERSION,
+    code: "handshake_refused",
+    next: "speak BTSP; verbs do with NET_REQUIRE_BTSP=1 and the family's seed",
+  });
 }
 
 /** One call while it runs: the context its handler sees. */

@@ -15,6 +15,7 @@ import {
   versionDocument,
 } from "../kernel/mod.ts";
 import * as v from "../schema/mod.ts";
+import { BTSP_VERSION } from "./btsp/mod.ts";
 import { defineMethod, type Method, type MethodTable } from "./method.ts";
 
 /** Longest drain that can be asked for. */
@@ -33,6 +34,8 @@ export interface HealthDeps extends HealthView {
   >;
   /** Ways the surface is reachable now. */
   readonly transports: () => readonly ("uds" | "tcp")[];
+  /** Whether members of the family may, or everybody must, speak BTSP; nobody when left out. */
+  readonly btsp?: "none" | "offered" | "required";
   /** The table the methods go into, for the list. */
   readonly table: MethodTable;
 }
@@ -175,12 +178,7 @@ function capabilityList(deps: HealthDeps): object {
     operation_dependencies: {},
     protocol: "jsonrpc-2.0",
     transport: deps.transports(),
-    transport_security: {
-      btsp_required: false,
-      btsp_server_available: false,
-      cleartext_available: true,
-      note: "access is by socket owner; TCP serves public methods only",
-    },
+    transport_security: transportSecurity(deps.btsp ?? "none"),
   };
 }
 
@@ -195,4 +193,15 @@ function groupsOf(names: readonly string[]): [string, string[]][] {
     else group.push(operation);
   }
   return [...groups];
+}
+
+/** What a client has to know before it connects (`validation.md` 8). */
+function transportSecurity(btsp: "none" | "offered" | "required"): object {
+  return {
+    btsp_required: btsp === "required",
+    ...(btsp === "none" ? {} : { btsp_version: BTSP_VERSION }),
+    btsp_server_available: btsp !== "none",
+    cleartext_available: btsp !== "required",
+    note: "access is by socket owner; TCP serves public methods only",
+  };
 }

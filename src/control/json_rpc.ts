@@ -53,6 +53,9 @@ export type RpcReading = RpcRequest | RpcReject | {
 /** First byte of a TLS ClientHello's record; as a character it can start no JSON. */
 const TLS_HANDSHAKE = 0x16;
 
+/** First byte of the length of any BTSP frame below 16 MiB. */
+const BTSP_LENGTH = 0;
+
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Shorter messages cannot hold that many opening and closing brackets. */
@@ -146,11 +149,13 @@ export function progressLine(id: string, data: object): string {
 
 /**
  * The protocol that a connection's first bytes belong to, when it is one whose clients would wait for an
- * answer that cannot come: HTTP in any version, or TLS.
+ * answer that cannot come: HTTP in any version, TLS, or BTSP.
  */
-export function foreignProtocol(bytes: Uint8Array): "HTTP" | "TLS" | undefined {
-  const first = bytes[0] ?? 0;
+export function foreignProtocol(bytes: Uint8Array): "HTTP" | "TLS" | "BTSP" | undefined {
+  const first = bytes[0];
+  if (first === undefined) return undefined;
   if (first === TLS_HANDSHAKE) return "TLS";
+  if (first === BTSP_LENGTH) return "BTSP";
   if (first < 0x41 || first > 0x5a) return undefined; // Every HTTP method starts with a capital letter.
   const start = String.fromCharCode(...bytes.subarray(0, 10));
   const isHttp = /^(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) |^PRI \* HTTP/.test(

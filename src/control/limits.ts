@@ -66,6 +66,9 @@ export const STALLED_MS = 5000;
 /** Silence in both directions after which a connection is closed. */
 export const IDLE_MS = 300_000;
 
+/** Longest BTSP handshake: four messages and a millisecond of work. */
+export const HANDSHAKE_MS = 5000;
+
 /** How often a connection that sends no more is looked at, whether anybody waits for its replies. */
 export const GONE_LOOK_MS = 250;
 

@@ -6,12 +6,15 @@
  * read costs a bounded amount of memory. Accepting and limits over all connections are the server's.
  */
 import type { StreamSocket } from "../kernel/mod.ts";
+import { NetError, systemRandom } from "../base/mod.ts";
+import { acceptBtsp, type BtspStream, type ByteStream } from "./btsp/mod.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { ControlCounters } from "./counters.ts";
 import { type Dispatcher, refuseCleartext, type RpcLink, type RunningCall } from "./dispatcher.ts";
 import { foreignProtocol, RPC_INVALID_REQUEST, RPC_OVERLOADED } from "./json_rpc.ts";
 import {
   GONE_LOOK_MS,
+  HANDSHAKE_MS,
   LINGER_BYTES_MAX,
   LINGER_MS,
   LINGER_READ_BYTES,
@@ -40,6 +43,8 @@ export interface LineConnectionDeps {
   readonly lineBytesMax: number;
   /** True when only a refusal is spoken in clear text. */
   readonly requiresHandshake: boolean;
+  /** What members of the family prove themselves with; `undefined` where there is no BTSP. */
+  readonly handshakeKey: () => Uint8Array | undefined;
   /** Milliseconds that never go backwards. */
   readonly now: () => number;
   readonly after: (delayMs: number, action: () => void) => () => void;
@@ -65,6 +70,10 @@ export class LineConnection implements RpcLink {
   readonly running: Set<RunningCall> = new Set();
   readonly #deps: LineConnectionDeps;
   readonly #conn: StreamSocket;
+  /** What lines are read from and written to: the connection, or a session on it. */
+  #stream: ByteStream;
+  #session: BtspStream | undefined;
+  readonly #input: ByteBudget;
   readonly #isPeerGone: () => boolean;
   readonly #output: ByteBudget;
   readonly #lines: LineBuffer;
@@ -83,19 +92,21 @@ export class LineConnection implements RpcLink {
   constructor(deps: LineConnectionDeps, conn: StreamSocket, peer: LinePeer) {
     this.#deps = deps;
     this.#conn = conn;
+    this.#stream = conn;
+    this.#input = peer.input;
     this.transport = peer.transport;
     this.isTrusted = peer.isTrusted;
     this.#isPeerGone = peer.isPeerGone;
     this.#output = peer.output;
     this.#lines = new LineBuffer(deps.lineBytesMax, peer.input);
     this.#writer = new LineWriter({
-      write: (bytes) => conn.write(bytes),
+      write: (bytes) => this.#stream.write(bytes),
       counters: deps.counters,
       budget: peer.output,
       now: deps.now,
       onRoom: () => this.#onRoom(),
       onFailure: (error) => {
-        if (!isGone(error)) deps.counters.connections_failed_total++;
+        this.#countFailure(error);
         this.close();
       },
     });
@@ -112,7 +123,7 @@ export class LineConnection implements RpcLink {
         await this.#untilWritten();
       } else await this.#refuse(refusal);
     } catch (error) {
-      if (!this.#isClosed && !isGone(error)) this.#deps.counters.connections_failed_total++;
+      this.#countFailure(error);
     } finally {
       this.close();
     }
@@ -149,6 +160,7 @@ export class LineConnection implements RpcLink {
     for (const call of this.running) call.abort();
     this.#writer.close();
     this.#lines.release();
+    this.#session?.release();
     this.#wake?.();
     this.#tellRoom();
   }
@@ -177,19 +189,25 @@ export class LineConnection implements RpcLink {
 
   /** Reads until the end of the stream; returns the reply that ends the connection, if one does. */
   async #readLines(): Promise<string | undefined> {
-    const { counters, requiresHandshake, dispatcher } = this.#deps;
+    const { counters } = this.#deps;
     let isStart = true;
     while (!this.#isEnding) {
       const space = this.#lines.space();
       if (this.#lines.isStarved) return this.#starved();
-      const length = await this.#conn.read(space);
+      const length = await this.#readSome(space);
       if (length === null) return undefined;
+      if (length === "too long") return this.#oversized();
       this.#readMs = this.#deps.now();
       counters.received_bytes_total += length;
       this.#lines.commit(length);
-      if (isStart && requiresHandshake) return refuseCleartext(dispatcher);
-      const foreign = isStart ? foreignProtocol(this.#lines.peek()) : undefined;
-      if (foreign !== undefined) return this.#foreign(foreign);
+      if (isStart) {
+        const start = await this.#look();
+        if (start === "session") {
+          isStart = false;
+          continue;
+        }
+        if (start !== "lines") return start.refusal;
+      }
       isStart &&= this.#lines.pendingBytes < SNIFF_BYTES;
       while (!this.#isEnding) {
         const state = await this.#serve();
@@ -200,6 +218,63 @@ export class LineConnection implements RpcLink {
       }
     }
     return undefined;
+  }
+
+  /** A frame that is too long is to a session what a line that is too long is to others. */
+  async #readSome(space: Uint8Array): Promise<number | null | "too long"> {
+    try {
+      return await this.#stream.read(space);
+    } catch (error) {
+      if (error instanceof NetError && error.code === "limit") return "too long";
+      throw error;
+    }
+  }
+
+  /** What the first bytes begin: lines, a session that is open then, or something to be refused. */
+  async #look(): Promise<"lines" | "session" | { readonly refusal: string | undefined }> {
+    const { dispatcher, requiresHandshake, handshakeKey } = this.#deps;
+    const key = handshakeKey();
+    const foreign = foreignProtocol(this.#lines.peek());
+    if (foreign === "BTSP" && key !== undefined) {
+      return await this.#shakeHands(key) ? "session" : { refusal: undefined };
+    }
+    if (requiresHandshake) return { refusal: refuseCleartext(dispatcher) };
+    return foreign === undefined ? "lines" : { refusal: this.#foreign(foreign) };
+  }
+
+  /** True when the client is of our family; it was told when it is not. */
+  async #shakeHands(handshakeKey: Uint8Array): Promise<boolean> {
+    const { after, counters, lineBytesMax } = this.#deps;
+    const cancel = after(HANDSHAKE_MS, () => this.close());
+    try {
+      const session = await acceptBtsp(this.#conn, this.#lines.takeRest().slice(), {
+        handshakeKey,
+        random: systemRandom,
+        messageBytesMax: lineBytesMax,
+        budget: this.#input,
+      });
+      if (typeof session === "string") {
+        counters.connections_btsp_refused_total++;
+        return false;
+      }
+      // It may have been closed for its slowness, which nothing here has noticed.
+      if (this.#isClosed) {
+        session.release();
+        return false;
+      }
+      counters.connections_btsp_total++;
+      this.#session = session;
+      this.#stream = session;
+      return true;
+    } finally {
+      cancel();
+    }
+  }
+
+  #countFailure(error: unknown): void {
+    if (this.#isClosed || isGone(error)) return;
+    if (error instanceof NetError) this.#deps.counters.connections_btsp_refused_total++;
+    else this.#deps.counters.connections_failed_total++;
   }
 
   /** Waits for a turn and uses it. */
@@ -229,10 +304,11 @@ export class LineConnection implements RpcLink {
     return "more";
   }
 
-  #foreign(protocol: "HTTP" | "TLS"): string {
+  #foreign(protocol: "HTTP" | "TLS" | "BTSP"): string {
     const { counters, dispatcher } = this.#deps;
     if (protocol === "HTTP") counters.connections_http_total++;
-    else counters.connections_tls_total++;
+    else if (protocol === "TLS") counters.connections_tls_total++;
+    else counters.connections_btsp_refused_total++;
     return dispatcher.refuse(
       RPC_INVALID_REQUEST,
       `${protocol} is not spoken here: send one JSON-RPC 2.0 object per line`,

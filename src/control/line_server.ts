@@ -63,6 +63,8 @@ export interface LineServerDeps {
   readonly limits?: LineServerLimits;
   /** True when clear text is refused. */
   readonly requiresHandshake?: boolean;
+  /** What members of the family prove themselves with; none when left out. */
+  readonly handshakeKey?: () => Uint8Array | undefined;
 }
 
 /** How a listener's connections are told apart. */
@@ -114,6 +116,7 @@ export class LineServer {
       turns: this.#turns,
       lineBytesMax: limits.lineBytesMax ?? LINE_BYTES_MAX,
       requiresHandshake: deps.requiresHandshake ?? false,
+      handshakeKey: deps.handshakeKey ?? (() => undefined),
       now: () => clock.now(),
       after: (delayMs, action) => clock.after(delayMs, action),
     };

@@ -412,7 +412,9 @@ Deno.test("V10: stop() keeps pid file and links until the last reply is out", as
 });
 
 Deno.test("control server refuses clear text when a handshake is required", async () => {
-  await using harness = await startHarness({ requiresHandshake: true });
+  await using harness = await startHarness({
+    btsp: { isRequired: true, readSeed: () => Promise.resolve(new Uint8Array(32)) },
+  });
   using client = await harness.connect();
   await client.send(liveness(1));
   const { error } = await client.json();

@@ -175,11 +175,12 @@ Deno.test("resultReply() turns undefined into null", () => {
   equal(resultReply("null", undefined), '{"jsonrpc":"2.0","result":null,"id":null}');
 });
 
-Deno.test("foreignProtocol() knows HTTP and TLS and nothing else", () => {
+Deno.test("foreignProtocol() knows HTTP, TLS and BTSP, and nothing else", () => {
   const http = ["GET / H", "POST /x", "PUT /", "HEAD /", "OPTIONS *", "PRI * HTTP/2.0\r\n\r\nSM"];
   for (const start of http) equal(foreignProtocol(utf8(start)), "HTTP", start);
   equal(foreignProtocol(new Uint8Array([0x16, 3, 1, 2, 0])), "TLS");
-  for (const start of ['{"json', "GETTER ", "G", "", "get / h", "[", "\u0000\u0000"]) {
+  equal(foreignProtocol(new Uint8Array([0, 0, 0, 80, 0x7b])), "BTSP");
+  for (const start of ['{"json', "GETTER ", "G", "", "get / h", "["]) {
     equal(foreignProtocol(utf8(start)), undefined, start);
   }
 });

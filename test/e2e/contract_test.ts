@@ -3,7 +3,7 @@
  * surface under hostile clients, flags, exit codes. Few processes serve many rows.
  */
 import assert from "node:assert/strict";
-import { resolveSocketPath } from "../../src/control/mod.ts";
+import { connectControl, resolveSocketPath } from "../../src/control/mod.ts";
 import { loadConnections } from "../soak/connections.ts";
 import { assertFails, makeWorkspace, type TestNode, waitFor } from "./harness.ts";
 import { close, connectRaw, openRpc, type RpcAddress, rpcRequest, writeAll } from "./rpc.ts";
@@ -24,11 +24,12 @@ Deno.test("contract of two nodes of different families side by side", async (t) 
   });
   const family = `fam${plain.pid}`;
   const familyPath = `${run}/net-${family}.sock`;
+  const seed = "the seed of this family alone";
   const related = await workspace.startNode({
     home,
     verb: ["daemon"],
     flags: [...UDP, "--jsonrpc-port", "0", "--abstract"],
-    env: { FAMILY_ID: family, NET_NODE_ID: "oak" },
+    env: { FAMILY_ID: family, NET_NODE_ID: "oak", FAMILY_SEED: seed },
     socketPath: familyPath,
   });
   const tcp = await tcpOf(plain);
@@ -86,6 +87,15 @@ Deno.test("contract of two nodes of different families side by side", async (t) 
     "V-l: the three methods answer under the abstract name",
     () => checkTriad(related, { socketPath: `\0net-${family}` }),
   );
+  await t.step("V-l: the three methods answer BTSP-wrapped, to members of the family", async () => {
+    const options = { socketPath: familyPath, familySeed: new TextEncoder().encode(seed) };
+    await using client = await connectControl(options);
+    for (const method of TRIAD) {
+      const { status } = await client.call(method) as { status: string };
+      assert.equal(status, "healthy");
+    }
+    assert.ok(!related.log().includes(seed));
+  });
   await t.step("V08: a live socket is not stolen, and whoever tries is told the pid", async () => {
     for (const [node, env] of [[plain, {}], [related, { FAMILY_ID: family }]] as const) {
       const second = await home.net(["node", "start", ...UDP, "--amnesia"], { env });

@@ -11,6 +11,7 @@ import { CORTEX_TARGETS } from "./targets/cortex_targets.ts";
 import { AGGREGATOR_TARGETS } from "./targets/aggregator_targets.ts";
 import { ENGINE_TARGETS } from "./targets/engine_targets.ts";
 import { FOLD_TARGETS } from "./targets/fold_targets.ts";
+import { CONTROL_TARGETS } from "./targets/control_targets.ts";
 import { COPY_TARGETS } from "./targets/copy_targets.ts";
 import { GATEWAY_TARGETS } from "./targets/gateway_targets.ts";
 import { HANDSHAKE_TARGETS } from "./targets/handshake_target.ts";
@@ -64,6 +65,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...OVERFLOW_TARGETS,
   ...COPY_TARGETS,
   ...GATEWAY_TARGETS,
+  ...CONTROL_TARGETS,
   ...LOG_FILE_TARGETS,
   ...CHUNK_STORE_TARGETS,
   ...CORTEX_TARGETS,

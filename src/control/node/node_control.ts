@@ -30,6 +30,7 @@ import { dbMethods } from "./db_methods.ts";
 import { logMethods } from "./log_methods.ts";
 import { meshMethods } from "./mesh_methods.ts";
 import { natMethods } from "./nat_methods.ts";
+import { readFamilySeed } from "../btsp/mod.ts";
 import { nodeMethods } from "./node_methods.ts";
 import { rpcMethods } from "./rpc_methods.ts";
 import { subnetMethods } from "./subnet_methods.ts";
@@ -76,12 +77,17 @@ export function nodeControl({ log, env, sockets }: NodeControlDeps): ControlFact
       tcp: config.tcp,
       adopted: sockets,
       limits: { lineBytesMax: config.lineBytesMax },
+      btsp: config.familySeed === undefined ? undefined : {
+        readSeed: () => readFamilySeed(config.familySeed ?? "", log),
+        isRequired: config.requiresBtsp,
+      },
     });
     table.register(...allMethods(node));
     registerHealthMethods(table, {
       ...node.healthView,
       health: node.health,
       transports: () => server.transports,
+      btsp: config.familySeed === undefined ? "none" : config.requiresBtsp ? "required" : "offered",
     });
     node.health.addDrainPart(server.drainPart);
     node.health.countConnections(() => server.activeConnections);
