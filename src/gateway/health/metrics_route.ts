@@ -42,7 +42,7 @@ export function metricsRoute({ clock, metrics }: MetricsRouteDeps): GatewayRoute
     return bytes;
   };
   return vital("/metrics", ({ headers }) => {
-    const type = chooseType(headers.get("accept") ?? "");
+    const type = chooseExposition(headers.get("accept") ?? "");
     const bytes = collect(type);
     return new Response(bytes, {
       headers: {
@@ -55,8 +55,8 @@ export function metricsRoute({ clock, metrics }: MetricsRouteDeps): GatewayRoute
   });
 }
 
-/** OpenMetrics for whoever prefers it by name; the text format for everybody else. */
-function chooseType(accept: string): string {
+/** Content type for a client that accepts this: OpenMetrics if it prefers that by name, else the text format. */
+export function chooseExposition(accept: string): string {
   let open = 0;
   let text = 0;
   for (const range of accept.slice(0, 1_024).toLowerCase().split(",")) {

@@ -8,10 +8,19 @@ import { BodyError, BodyReader } from "../../../src/gateway/http/body_reader.ts"
 import { TARGET_BYTES_MAX } from "../../../src/gateway/http/limits.ts";
 import { findHeadEnd, parseRequestHead } from "../../../src/gateway/http/request_head.ts";
 import { SocketReader } from "../../../src/gateway/http/socket_reader.ts";
+import { chooseExposition } from "../../../src/gateway/health/metrics_route.ts";
 import { parseByteRange } from "../../../src/gateway/objects/byte_range.ts";
 import { checkConditions, entityTag } from "../../../src/gateway/objects/preconditions.ts";
+import {
+  type MetricFamily,
+  OPENMETRICS_TYPE,
+  PROMETHEUS_TYPE,
+  renderOpenMetrics,
+  renderPrometheus,
+} from "../../../src/observe/mod.ts";
 import type { CreateTarget, FuzzTarget } from "../fuzz.ts";
 import { FuzzRandom } from "../fuzz_random.ts";
+import { readExposition } from "../../observe/exposition_reader.ts";
 
 const random = new FuzzRandom(77);
 const latin1 = new TextDecoder("latin1");
@@ -120,6 +129,30 @@ function rangeTarget(): FuzzTarget {
   };
 }
 
+/** Names that peers choose are labels of metrics: whatever they are, both formats stay readable. */
+function metricsTarget(): FuzzTarget {
+  return {
+    corpus: [
+      'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2,*/*;q="',
+      'a\\b"c\nd\re} 1\n# EOF\n',
+      "echo/tools",
+    ].map(utf8),
+    feed: (bytes) => {
+      const text = new TextDecoder().decode(bytes);
+      const type = chooseExposition(text);
+      assert.ok(type === PROMETHEUS_TYPE || type === OPENMETRICS_TYPE);
+      const families: MetricFamily[] = [{
+        name: "calls_total",
+        type: "counter",
+        help: text === "" ? "None." : text,
+        samples: [{ labels: [["service", text], ["kind", "x"]], value: 1 }],
+      }];
+      readExposition(renderOpenMetrics(families), "openmetrics");
+      return readExposition(renderPrometheus(families)).get("calls_total")?.samples.size === 1;
+    },
+  };
+}
+
 function s3Target(): FuzzTarget {
   return {
     corpus: [
@@ -165,6 +198,7 @@ export const GATEWAY_TARGETS: Readonly<Record<string, CreateTarget>> = {
   http_head: headTarget,
   http_chunks: chunkedTarget,
   http_range: rangeTarget,
+  metrics_text: metricsTarget,
   s3_answers: s3Target,
   adapter_payload: payloadTarget,
 };
