@@ -5,19 +5,25 @@
  * member advertises.
  */
 import type { Environment } from "../config/mod.ts";
-import type { Budget } from "./budget.ts";
+import { Budget } from "./budget.ts";
+import { CapabilitySet } from "./composition_checks.ts";
 import { parseEndpoint } from "./endpoint.ts";
+import { inParallel, PROBES_MAX } from "./in_parallel.ts";
 import type { ProbeTarget } from "./probe.ts";
 import { Caller } from "./probe_caller.ts";
+import type { MemberReport, ValidateCompositionOptions } from "./validate_composition.ts";
 
 /** Calls of one run; a composition of known size has a few dozen needs. */
-export const CROSS_CALLS_MAX = 256;
+const CROSS_CALLS_MAX = 256;
+
+/** Longest reply. */
+const LINE_BYTES_MAX = 1024 * 1024;
 
 const READ_ONLY =
   /^(health\.(liveness|readiness|check|version)|identity\.get|capabilit(ies|y)\.list|.+\.(list|status))$/;
 
 /** A need and where it can be met. */
-export interface CrossNeed {
+interface CrossNeed {
   readonly member: string;
   readonly capability: string;
   readonly provider: string;
@@ -37,8 +43,7 @@ export interface CrossResult {
   readonly outcome: "answered" | "missing" | "silent" | "not_tried";
 }
 
-/** Options of {@linkcode callAcross}. */
-export interface CallAcrossOptions {
+interface CallAcrossOptions {
   readonly env: Environment;
   readonly cwd: string;
   readonly replyTimeoutMs: number;
@@ -46,8 +51,52 @@ export interface CallAcrossOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Calls once for each need that some member can meet, within the time that is left. */
+export async function callNeeds(
+  members: readonly MemberReport[],
+  budget: Budget,
+  { env, cwd, replyTimeoutMs, signal }: Pick<
+    ValidateCompositionOptions,
+    "env" | "cwd" | "replyTimeoutMs" | "signal"
+  >,
+): Promise<readonly CrossResult[]> {
+  const providers = members.flatMap(({ name, ipc }) =>
+    ipc === undefined ? [] : [{
+      name,
+      endpoint: ipc.endpoint,
+      advertised: ipc.capabilities?.advertised ?? [],
+      set: new CapabilitySet(ipc.capabilities?.advertised ?? []),
+    }]
+  );
+  const needs: CrossNeed[] = [];
+  for (const { name: member, ipc } of members) {
+    for (const capability of ipc?.capabilities?.consumed ?? []) {
+      const able = providers.filter(({ set }) => set.has(capability));
+      // Another one proves more than the member itself.
+      const provider = able.find(({ name }) => name !== member) ?? able[0];
+      if (provider === undefined) continue;
+      const { name, endpoint, advertised } = provider;
+      needs.push({ member, capability, provider: name, endpoint, advertised });
+    }
+  }
+  const tried = needs.slice(0, CROSS_CALLS_MAX);
+  const callMs = budget.remainingMs / Math.max(1, Math.ceil(tried.length / PROBES_MAX));
+  return await inParallel(
+    tried,
+    PROBES_MAX,
+    (need) =>
+      callAcross(need, new Budget(callMs, () => performance.now()), {
+        env,
+        cwd,
+        replyTimeoutMs: Math.min(callMs, replyTimeoutMs ?? callMs),
+        lineBytesMax: LINE_BYTES_MAX,
+        signal,
+      }),
+  );
+}
+
 /** Calls the provider of a need once. */
-export async function callAcross(
+async function callAcross(
   need: CrossNeed,
   budget: Budget,
   options: CallAcrossOptions,

@@ -29,27 +29,17 @@ import {
   type SubsystemState,
   type UnsatisfiedNeed,
 } from "./composition_checks.ts";
-import {
-  callAcross,
-  CROSS_CALLS_MAX,
-  type CrossNeed,
-  type CrossResult,
-} from "./composition_cross.ts";
+import { callNeeds, type CrossResult } from "./composition_cross.ts";
 import { isAnswering } from "./health_probe.ts";
+import { inParallel, PROBES_MAX } from "./in_parallel.ts";
 import type { IpcReport } from "./report.ts";
 import { validateIpc, type ValidateIpcOptions } from "./validate_ipc.ts";
-
-/** Members probed at once. */
-export const PROBES_MAX = 16;
 
 /** Time of one round of probes, unless told otherwise. */
 const ROUND_MS = 5000;
 
 /** The same under the reference rules, whose limits for one member are that wide. */
 const REFERENCE_ROUND_MS = 46_000;
-
-/** Longest reply to a call of `--cross`. */
-const CROSS_LINE_BYTES_MAX = 1024 * 1024;
 
 /** Options of {@linkcode validateComposition}. */
 export interface ValidateCompositionOptions extends
@@ -252,7 +242,7 @@ async function conclude(
   }));
   const union = new CapabilitySet(capable.flatMap(({ advertised }) => advertised));
   const unsatisfied = findUnsatisfied(capable, union);
-  const cross = options.isCross ? await crossCalls(members, budget, options) : undefined;
+  const cross = options.isCross ? await callNeeds(members, budget, options) : undefined;
   const isCrossed = cross?.every(({ outcome }) => outcome !== "missing" && outcome !== "silent");
   const isMembersCompliant = members.every(({ ipc, isRequired, notAdvertised }) =>
     notAdvertised.length === 0 &&
@@ -271,62 +261,4 @@ async function conclude(
     capabilitiesCount: union.names.size,
     cross,
   };
-}
-
-async function crossCalls(
-  members: readonly MemberReport[],
-  budget: Budget,
-  { env, cwd, replyTimeoutMs, signal }: ValidateCompositionOptions,
-): Promise<readonly CrossResult[]> {
-  const providers = members.flatMap(({ name, ipc }) =>
-    ipc === undefined ? [] : [{
-      name,
-      endpoint: ipc.endpoint,
-      advertised: ipc.capabilities?.advertised ?? [],
-      set: new CapabilitySet(ipc.capabilities?.advertised ?? []),
-    }]
-  );
-  const needs: CrossNeed[] = [];
-  for (const { name: member, ipc } of members) {
-    for (const capability of ipc?.capabilities?.consumed ?? []) {
-      const able = providers.filter(({ set }) => set.has(capability));
-      // Another one proves more than the member itself.
-      const provider = able.find(({ name }) => name !== member) ?? able[0];
-      if (provider === undefined) continue;
-      const { name, endpoint, advertised } = provider;
-      needs.push({ member, capability, provider: name, endpoint, advertised });
-    }
-  }
-  const tried = needs.slice(0, CROSS_CALLS_MAX);
-  const callMs = budget.remainingMs / Math.max(1, Math.ceil(tried.length / PROBES_MAX));
-  return await inParallel(
-    tried,
-    PROBES_MAX,
-    (need) =>
-      callAcross(need, new Budget(callMs, () => performance.now()), {
-        env,
-        cwd,
-        replyTimeoutMs: Math.min(callMs, replyTimeoutMs ?? callMs),
-        lineBytesMax: CROSS_LINE_BYTES_MAX,
-        signal,
-      }),
-  );
-}
-
-/** Results in the order of the items, with at most `countMax` of them in work. */
-async function inParallel<T, R>(
-  items: readonly T[],
-  countMax: number,
-  work: (item: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async () => {
-    for (let at = next++; at < items.length; at = next++) {
-      const item = items[at];
-      if (item !== undefined) results[at] = await work(item);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(countMax, items.length) }, worker));
-  return results;
 }
