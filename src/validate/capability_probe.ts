@@ -83,6 +83,9 @@ export async function probeCapabilities(
   });
   const reasons = [...grade.reasons];
   if (answer.kind === "none") reasons.push(answer.reason);
+  if (unverified.length > 0 && budget.remainingMs === 0) {
+    reasons.push("the deadline passed before all methods were tried");
+  }
   if (reading?.isCut) reasons.push(`only the first ${CAPABILITIES_MAX} names were looked at`);
   return {
     level: grade.level,

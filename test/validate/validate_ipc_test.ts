@@ -14,6 +14,16 @@ Deno.test("validateIpc() asks the three methods in order, each on a connection o
   deepStrictEqual([report.primal, report.version], ["fake", "1.0"]);
 });
 
+Deno.test("V-l: the triad is asked for over a unix socket, TCP and an abstract name", async () => {
+  for (
+    const [transport, shown] of [["unix", "uds"], ["tcp", "tcp"], ["abstract", "abstract"]] as const
+  ) {
+    await using member = await startMember({ script: goodScript }, transport);
+    const report = await validateIpc(member.endpoint, { rules: "strict" });
+    deepStrictEqual([report.compliant, report.transport], [true, shown]);
+  }
+});
+
 Deno.test("validateIpc() reports health apart from the verdict, unless it is required", async () => {
   const { script = goodScript } = replyWith({
     "health.check":

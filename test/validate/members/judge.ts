@@ -12,8 +12,8 @@ import {
 import type { MemberCase, MethodExpected, VerdictExpected } from "./case.ts";
 import { startMember, type Transport } from "./member.ts";
 
-/** Members validated at a time. */
-const PARALLEL = 8;
+/** Runs at a time; most of their time they wait. */
+const PARALLEL = 16;
 
 /** Whole run of a member that never waits, on a loaded machine. */
 const DEADLINE_MS = 30_000;
@@ -23,6 +23,13 @@ const SLOW_DEADLINE_MS = 6000;
 
 /** Reply time of a member that never waits. */
 const REPLY_TIMEOUT_MS = 15_000;
+
+/** What is to be run. */
+interface Task {
+  readonly member: MemberCase;
+  readonly transport: Transport;
+  readonly rules: typeof RULE_SETS[number];
+}
 
 /** A run: what was asked for and what came of it. */
 interface Run {
@@ -36,33 +43,35 @@ interface Run {
 /** One test for a group of cases, with a step for each; the waiting is done together. */
 export function testMembers(group: string, cases: readonly MemberCase[]): void {
   Deno.test(`V22: members that get a verdict, in text and JSON: ${group}`, async (t) => {
-    const runs = await inParallel(cases, runAll);
-    for (const [index, member] of cases.entries()) {
+    const tasks = cases.flatMap((member) =>
+      (member.transports ?? ["unix", "tcp"] as const).flatMap((transport) =>
+        RULE_SETS.map((rules) => ({ member, transport, rules }))
+      )
+    );
+    const runs = await inParallel(tasks, run);
+    for (const member of cases) {
       await t.step(member.name, () => {
-        for (const run of runs[index] ?? []) assertRun(run, member);
+        for (const [index, task] of tasks.entries()) {
+          const found = runs[index];
+          if (task.member === member && found !== undefined) assertRun(found, member);
+        }
       });
     }
   });
 }
 
-async function runAll(member: MemberCase): Promise<readonly Run[]> {
-  const runs: Run[] = [];
-  for (const transport of member.transports ?? ["unix", "tcp"]) {
-    for (const rules of RULE_SETS) {
-      // Each run meets a fresh member, because some of them wear out.
-      await using running = await startMember(member.behaviour, transport);
-      const startMs = performance.now();
-      const report = await validateIpc(running.endpoint, {
-        rules,
-        connectTimeoutMs: REPLY_TIMEOUT_MS,
-        replyTimeoutMs: member.replyTimeoutMs ?? REPLY_TIMEOUT_MS,
-        deadlineMs: member.replyTimeoutMs === undefined ? DEADLINE_MS : SLOW_DEADLINE_MS,
-      });
-      const tookMs = performance.now() - startMs;
-      runs.push({ rules, transport, endpoint: running.endpoint, report, tookMs });
-    }
-  }
-  return runs;
+/** Each run meets a fresh member, because some of them wear out. */
+async function run({ member, transport, rules }: Task): Promise<Run> {
+  await using running = await startMember(member.behaviour, transport);
+  const startMs = performance.now();
+  const report = await validateIpc(running.endpoint, {
+    rules,
+    connectTimeoutMs: REPLY_TIMEOUT_MS,
+    replyTimeoutMs: member.replyTimeoutMs ?? REPLY_TIMEOUT_MS,
+    deadlineMs: member.replyTimeoutMs === undefined ? DEADLINE_MS : SLOW_DEADLINE_MS,
+  });
+  const tookMs = performance.now() - startMs;
+  return { rules, transport, endpoint: running.endpoint, report, tookMs };
 }
 
 function assertRun(run: Run, member: MemberCase): void {

@@ -49,16 +49,33 @@ export const TIMING: readonly MemberCase[] = [
     PASSES,
   ),
   badMember(
-    "a byte now and then, and never a newline",
+    "a byte, and never a newline",
     {
       onConnect: async ({ send, signal }) => {
-        await wait(SHORT_MS / 2, signal);
         await send("x");
-        await wait(SHORT_MS * 2, signal);
+        await wait(SHORT_MS * 8, signal);
       },
     },
     fails("response_timeout", "1 bytes without a newline within 1 ms"),
-    SILENT,
+    { ...SILENT, replyTimeoutMs: 3 * SHORT_MS },
+  ),
+  badMember(
+    "empty lines without end",
+    {
+      onConnect: async ({ send, signal }) => {
+        while (!signal.aborted) {
+          await send("\n".repeat(65_536));
+          // The others have to be heard as well.
+          await wait(1, signal);
+        }
+      },
+    },
+    fails("response_timeout", "nothing but empty lines within 1 ms"),
+    // The reference must see the first of them in that time, on a loaded machine too.
+    {
+      reference: fails("invalid_json", "invalid JSON: the reply does not parse"),
+      replyTimeoutMs: 3 * SHORT_MS,
+    },
   ),
   badMember(
     "only the check hangs",
@@ -66,7 +83,8 @@ export const TIMING: readonly MemberCase[] = [
     [PASSES, PASSES, NO_REPLY],
     {
       reference: [PASSES, PASSES, REFERENCE_TIMEOUT],
-      replyTimeoutMs: SHORT_MS,
+      // The others must answer in that time, on a loaded machine too.
+      replyTimeoutMs: 4 * SHORT_MS,
       failedChecks: ["same_connection", "pipelining"],
       level: 1,
     },
@@ -81,6 +99,15 @@ export const TIMING: readonly MemberCase[] = [
         close();
         return undefined;
       },
+    },
+    CLOSED,
+    { reference: REFERENCE_CLOSED },
+  ),
+  badMember(
+    "resets the connection",
+    {
+      // What was sent and not read makes the kernel reset instead of close.
+      onConnect: ({ signal }) => wait(50, signal),
     },
     CLOSED,
     { reference: REFERENCE_CLOSED },
