@@ -17,7 +17,7 @@ import { parseStaging } from "./blob_staging.ts";
 import { connectNode, connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, switchFlag, textFlag } from "./flags.ts";
-import { formatBytes, formatDuration, numberOf, recordOf, textOf } from "./format.ts";
+import { formatBytes, formatDuration, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
 /** As the node takes it. */
@@ -104,6 +104,7 @@ export const blobPutCommand = buildCommand<PutFlags, [string], NetContext>({
         output.note((kind === "folder" ? folderSummary : summary)("stored", result));
         const resumed = numberOf(result.resumed_bytes) ?? 0;
         if (resumed > 0) output.note(`resumed: ${formatBytes(resumed)} were stored before`);
+        for (const warning of listOf(result.warnings)) output.warn(textOf(warning));
         noteSkipped(output, result);
         if (receipt !== undefined) output.note(receiptText(receipt));
       } finally {

@@ -4,7 +4,7 @@ import { parseTarget, TARGET_ARGUMENT, timeText } from "./blob_common.ts";
 import { connectOrOpen } from "./connect.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
-import { formatBytes, formatFields, numberOf, recordOf, textOf } from "./format.ts";
+import { formatBytes, formatFields, listOf, numberOf, recordOf, textOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
 /** Time to look here and to ask peers. */
@@ -59,6 +59,14 @@ function fieldsOf(blob: Readonly<Record<string, unknown>>): [string, string][] {
     ["held", blob.held === true ? "yes: see net blob why" : "no"],
     ["created", timeText(blob.created_at)],
   );
+  const holders = listOf(blob.holders).map((holder) => recordOf(holder));
+  const wanted = numberOf(blob.copies_wanted);
+  if (wanted !== undefined) {
+    fields.push(["copies", `${1 + holders.length} known of ${wanted} wanted`]);
+  }
+  for (const holder of holders) {
+    fields.push(["at", `${textOf(holder.node)}, seen ${timeText(holder.seen_at)}`]);
+  }
   if (typeof blob.first_seen === "string") fields.push(["first seen", timeText(blob.first_seen)]);
   if (typeof blob.last_seen === "string") fields.push(["last seen", timeText(blob.last_seen)]);
   if (textOf(blob.label) !== "") fields.push(["label", textOf(blob.label)]);

@@ -3,6 +3,7 @@
  * the commit nobody sees a blob.
  */
 import type { BlobRef, ChunkRef } from "./blob_ref.ts";
+import type { BlobEncoding } from "./encoding.ts";
 import type { SmallChunks } from "./chunk_store.ts";
 import type { BlobKind, BlobOrigin } from "./queries.ts";
 
@@ -48,6 +49,8 @@ export interface StoredBlob {
   readonly blobRef: Uint8Array;
   readonly size: number;
   readonly chunkCount: number;
+  /** What protected it as it was stored before, where that is more than now. */
+  readonly lostParity?: BlobEncoding;
 }
 
 /** A blob in the making. */

@@ -77,9 +77,12 @@ export interface StripePlace {
  * Records a blob and its chunks. One with the same reference that is there already stays as it is, but for a
  * label that is given; another reference to the same bytes takes its place, and the chunks of the old one lose
  * this reason to stay. Runs inside a transaction.
+ *
+ * @returns The encoded reference whose place was taken.
  */
-export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
-  const old = await db.selectFrom("blob").select(["ref_hash", "kind", "origin", "label"])
+export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<Uint8Array | undefined> {
+  const old = await db.selectFrom("blob")
+    .select(["blob_ref", "ref_hash", "kind", "origin", "label"])
     .where("address", "=", blob.address).executeTakeFirst();
   const origin = old?.origin === "put" ? "put" : blob.origin;
   // The chunks of a directory are those of its manifest and more.
@@ -88,10 +91,10 @@ export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
   if (isSame) {
     await upsertChunks(db, blob.chunks, blob.createdAtMs);
     const label = blob.label === "" ? old.label : blob.label;
-    if (origin === old.origin && label === old.label) return;
+    if (origin === old.origin && label === old.label) return undefined;
     await db.updateTable("blob").set({ origin, label }).where("address", "=", blob.address)
       .execute();
-    return;
+    return undefined;
   }
   const values = {
     blob_ref: blob.blobRef,
@@ -107,6 +110,11 @@ export async function insertBlob(db: LedgerDb, blob: NewBlob): Promise<void> {
     .values({ ...values, address: blob.address, created_at_ms: blob.createdAtMs })
     .onConflict((conflict) => conflict.column("address").doUpdateSet(values)).execute();
   if (old !== undefined) await deleteBlobChunks(db, blob.address, nextTurn);
+  await insertBlobChunks(db, blob);
+  return old?.blob_ref;
+}
+
+async function insertBlobChunks(db: LedgerDb, blob: NewBlob): Promise<void> {
   if (blob.kind === "directory" && (blob.stripes?.size ?? 0) === 0) {
     // Their order tells nothing, and there may be very many.
     return await upsertChunkRows(db, blob.chunks, blob.createdAtMs, blob.address);

@@ -109,6 +109,8 @@ Deno.test("blob stat shows what is here, and what peers say of what is not", asy
     chunks: 30,
     chunks_missing: 3,
     held: true,
+    copies_wanted: 3,
+    holders: [{ node: "00000000000000cd", seen_at: "2026-01-01T00:00:00.000Z" }],
   };
   const stat = await runInMemory(["blob", "stat", ADDRESS], { node: { "blob.stat": here } });
   assert.match(stat.stdout, /^size {7}4\.9 KiB \(5000 bytes\)$/m);
@@ -116,6 +118,8 @@ Deno.test("blob stat shows what is here, and what peers say of what is not", asy
   assert.match(stat.stdout, /^chunks {5}30, 3 of them not here$/m);
   assert.match(stat.stdout, /^here {7}yes$/m);
   assert.match(stat.stdout, /^held {7}yes: see net blob why$/m);
+  assert.match(stat.stdout, /^copies {5}2 known of 3 wanted$/m);
+  assert.match(stat.stdout, /^at {9}00000000000000cd, seen /m);
   const there = { ...here, local: false, chunks: null, told_by: "00000000000000ab" };
   const far = await runInMemory(["blob", "stat", ADDRESS], { node: { "blob.stat": there } });
   assert.match(far.stdout, /^here {7}no$/m);

@@ -32,6 +32,13 @@ Deno.test("blob put hands the node an absolute path and prints the address", asy
     });
     assert.deepEqual(JSON.parse(json.stdout), { schema: "net.blob.put.v1", ...STORED });
     assert.equal(json.stderr, "");
+    const warnings = ["its parity 10+4 is gone"];
+    const warned = await runInMemory(["blob", "put", "a.txt"], {
+      cwd: folder,
+      node: { "blob.put": { ...STORED, warnings } },
+    });
+    assert.equal(warned.stdout, `${ADDRESS}\n`);
+    assert.match(warned.stderr, /its parity 10\+4 is gone/);
   });
 });
 

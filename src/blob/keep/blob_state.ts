@@ -2,8 +2,9 @@
 import type { Clock } from "../../base/mod.ts";
 import type { LedgerDb } from "../../core/ledger/mod.ts";
 import type { ChunkHold, HoldReason } from "../chunk_queries.ts";
+import { type KnownHolder, listHolders, readWish } from "../replica/replica_queries.ts";
 
-/** How much of a blob is here. */
+/** How much of a blob is here, and where else it is. */
 export interface BlobState {
   /** Its chunks, one that it has twice counted twice. */
   readonly chunks: number;
@@ -14,10 +15,17 @@ export interface BlobState {
   readonly lastSeenMs: number | undefined;
   /** Who holds chunks of it, the first {@linkcode HOLDS_LISTED_MAX} owners. */
   readonly holds: readonly ChunkHold[];
+  /** Copies wanted, this node's included; `undefined` when nobody sees to their number. */
+  readonly copiesWanted: number | undefined;
+  /** Other nodes that had all of it when they were last heard of, at most {@linkcode HOLDERS_LISTED_MAX}. */
+  readonly holders: readonly KnownHolder[];
 }
 
 /** Owners that are named. */
 export const HOLDS_LISTED_MAX = 16;
+
+/** Other nodes that are named: copies are seen to up to this number. */
+export const HOLDERS_LISTED_MAX = 256;
 
 /** Chunks of one statement: about 4 ms. */
 const SLICE_CHUNKS = 2_048;
@@ -62,5 +70,14 @@ export async function readBlobState(
       });
     }
   }
-  return { ...state, firstSeenMs, lastSeenMs, holds: [...holds.values()] };
+  const copiesWanted = (await readWish(db, address))?.copies;
+  const holders = copiesWanted === undefined ? [] : await listHolders(db, address);
+  return {
+    ...state,
+    firstSeenMs,
+    lastSeenMs,
+    holds: [...holds.values()],
+    copiesWanted,
+    holders: holders.slice(0, HOLDERS_LISTED_MAX),
+  };
 }

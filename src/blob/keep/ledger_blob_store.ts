@@ -3,11 +3,9 @@
  * collects, who makes room, who audits, and the queries.
  */
 import { concatBytes, NetError, toNetError } from "../../base/mod.ts";
-import { blake3 } from "../../core/crypto/mod.ts";
-import { ChunkList } from "../_chunk_list.ts";
 import { formatAddress } from "../address.ts";
-import type { BlobDraft, BlobDraftOptions, DraftBlob, StoredBlob } from "../blob_draft.ts";
-import { type BlobRef, decodeBlobRef, encodeBlobRef } from "../blob_ref.ts";
+import type { BlobDraft, BlobDraftOptions, StoredBlob } from "../blob_draft.ts";
+import { type BlobRef, decodeBlobRef } from "../blob_ref.ts";
 import type { ByteSource } from "../byte_source.ts";
 import {
   type ChunkRecord,
@@ -18,6 +16,7 @@ import {
   pinChunks,
 } from "../chunk_queries.ts";
 import type { ReadChunkOptions, StoreRoom } from "../chunk_store.ts";
+import { BlobRecorder } from "./_blob_recorder.ts";
 import { Auditor, type AuditReport } from "./auditor.ts";
 import { type BlobState, readBlobState } from "./blob_state.ts";
 import { type ChunkChange, ChunkKeeper } from "./chunk_keeper.ts";
@@ -26,7 +25,6 @@ import { type ChunkExplanation, explainChunk } from "./explain.ts";
 import { LedgerBlobDraft } from "./ledger_draft.ts";
 import { RoomMaker, type RoomMakerCounters } from "./room_maker.ts";
 import { readStanding } from "./standing.ts";
-import { findStripes } from "./stripes.ts";
 import { SyncBook } from "./sync_book.ts";
 import type { ChunkStanding } from "../policy/gc.ts";
 import { putBlob } from "../put/put_blob.ts";
@@ -36,7 +34,6 @@ import { createProgressGate } from "../progress.ts";
 import {
   type BlobRecord,
   deleteBlob,
-  insertBlob,
   listBlobs,
   listOrphans,
   ORPHANS_MAX,
@@ -65,9 +62,6 @@ const HOLDS_AT_ONCE = 4_096;
 /** Blobs that a filter looks at in one go. */
 const LIST_PART = 2_000;
 
-/** What a row of a chunk takes in the ledger, with its indexes and in its write-ahead log. */
-const ROW_BYTES = 1_024;
-
 /** A blob store over a ledger. */
 export class LedgerBlobStore implements BlobStore {
   readonly counters: BlobStoreCounters;
@@ -77,6 +71,7 @@ export class LedgerBlobStore implements BlobStore {
   readonly #auditor: Auditor;
   readonly #syncs: SyncBook;
   readonly #roomMaker: RoomMaker;
+  readonly #recorder: BlobRecorder;
   #dropping: Promise<unknown> = Promise.resolve();
 
   constructor(deps: BlobStoreDeps) {
@@ -104,6 +99,12 @@ export class LedgerBlobStore implements BlobStore {
         return deps.chunks.room().usedBytes;
       },
     };
+    this.#recorder = new BlobRecorder({
+      ...deps,
+      keeper,
+      syncs: this.#syncs,
+      counters: this.counters,
+    });
   }
 
   get roomCounters(): Readonly<RoomMakerCounters> {
@@ -120,7 +121,7 @@ export class LedgerBlobStore implements BlobStore {
       putMany: (chunks) =>
         isSynced ? keeper.putMany(chunks) : Promise.resolve(new Uint8Array(chunks.count)),
       keepChunk: (hash) => isSynced ? this.#deps.chunks.keep(hash) : this.#deps.chunks.has(hash),
-      record: (blob) => this.#record(blob, options),
+      record: (blob) => this.#recorder.record(blob, options),
       pause: () => this.#pause(),
       removeUnkept: (hashes) => keeper.removeUnkept(hashes),
       keepLoose: () => this.#roomMaker.noteReleased(),
@@ -384,39 +385,6 @@ export class LedgerBlobStore implements BlobStore {
       ({ isPinned, holds }) => isPinned || holds.length > 0,
     );
     return count === 0 ? undefined : freedBytes;
-  }
-
-  async #record(blob: DraftBlob, options: BlobDraftOptions): Promise<StoredBlob> {
-    const { chunks: chunkStore, clock, ledger } = this.#deps;
-    const { address, ref, size, kind } = blob;
-    const chunks = ChunkList.from(blob.chunks);
-    const blobRef = encodeBlobRef(ref);
-    const stripes = await findStripes(ref, (hash) => chunkStore.read(hash));
-    const { isSynced = true } = options;
-    if (isSynced) await chunkStore.flush();
-    const row = {
-      address,
-      blobRef,
-      refHash: blake3(blobRef),
-      treeRoot: ref.kind === "tree" ? ref.rootHash : undefined,
-      size,
-      chunks,
-      stripes,
-      kind,
-      origin: options.origin ?? "put",
-      createdAtMs: clock.wallMs(),
-      label: options.label ?? "",
-    };
-    await this.#keeper.withRoom(
-      ROW_BYTES * chunks.length,
-      () => ledger.transaction((transaction) => insertBlob(transaction, row)),
-    );
-    if (isSynced) this.#syncs.noteSynced(address);
-    else await this.#syncs.noteUnsynced(address);
-    this.counters.dataforts_blobs_stored_total += 1;
-    this.counters.dataforts_blob_bytes_stored_total += size;
-    const text = formatAddress(address);
-    return { address: text, hash: address, ref, blobRef, size, chunkCount: chunks.length };
   }
 
   /** Other work has its turn. */

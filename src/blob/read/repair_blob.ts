@@ -2,7 +2,7 @@
  * Makes a blob whole again (`dataforts.md` 6, `promises.md` 52): what parity here can give is written again,
  * then what other nodes have is fetched.
  */
-import { NetError } from "../../base/mod.ts";
+import { NetError, toHex } from "../../base/mod.ts";
 import type { BlobRef, ChunkRef } from "../blob_ref.ts";
 import {
   emptyRepairReport,
@@ -31,6 +31,8 @@ export interface RepairBlobOptions {
   readonly far?: ChunkReader;
   /** Stores a chunk that was restored; durable when it resolves. */
   readonly store: (hash: Uint8Array, bytes: Uint8Array) => Promise<unknown>;
+  /** Only stripes with one of these chunks, by hash in hex; everything when left out. */
+  readonly lost?: ReadonlySet<string>;
   readonly work?: WorkPool;
   /** Told the bytes of payload that were looked at. */
   readonly onBytes?: (doneBytes: number) => void;
@@ -66,14 +68,21 @@ export async function repairBlob(
     const readNode = (hash: Uint8Array) => repair.readNode(hash);
     for await (const { node } of walkTreeNodes(ref, { readNode, signal: options.signal })) {
       if (node.kind === "leaf") {
+        if (options.lost !== undefined) continue;
         repair.report.replicatedLeavesSkipped += 1;
         await repair.ensure(node.chunks);
       } else if (node.kind === "erasure_leaf") {
-        for (const stripe of node.stripes) await repair.repairStripe(stripe);
+        for (const stripe of node.stripes) {
+          if (isLost(stripe, options.lost)) await repair.repairStripe(stripe);
+        }
       }
     }
   }
   return repair.report;
+}
+
+function isLost({ chunks }: Stripe, lost: ReadonlySet<string> | undefined): boolean {
+  return lost === undefined || chunks.some(({ hash }) => lost.has(toHex(hash)));
 }
 
 class BlobRepair {

@@ -1,6 +1,6 @@
 /** Methods that show what blobs there are; all of them privileged. */
 import * as v from "../../schema/mod.ts";
-import { NetError, toHex } from "../../base/mod.ts";
+import { idToHex, NetError, toHex } from "../../base/mod.ts";
 import {
   type BlobCursor,
   type BlobFilter,
@@ -129,6 +129,11 @@ async function statHere(node: Node, target: BlobTarget): Promise<object | undefi
     first_seen: timeOf(state.firstSeenMs),
     last_seen: timeOf(state.lastSeenMs),
     held: state.holds.length > 0,
+    copies_wanted: state.copiesWanted ?? null,
+    holders: state.holders.map(({ nodeId, seenAtMs }) => ({
+      node: idToHex(nodeId),
+      seen_at: timeOf(seenAtMs),
+    })),
   };
 }
 

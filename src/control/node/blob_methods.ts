@@ -175,7 +175,17 @@ export function describePut({ stored, seconds }: PutResult): object {
     chunks: stored.chunkCount,
     ...describeForm(stored.ref),
     seconds,
+    warnings: warningsOf(stored),
   };
+}
+
+function warningsOf({ lostParity }: PutResult["stored"]): readonly string[] {
+  if (lostParity === undefined) return [];
+  const code = formatEncoding(lostParity);
+  return [
+    `its parity ${code} is gone: the same bytes were stored with it before; ` +
+    `to have it again, put them with --ec ${code}`,
+  ];
 }
 
 /** What the reference is, and of a tree its root and what protects it. */

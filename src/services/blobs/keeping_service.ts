@@ -1,9 +1,9 @@
 /**
  * What stays and what goes, by itself (`dataforts.md` 10 and 19): the books are compared with what is there some time
  * after the start and whenever a chunk turns out damaged, chunks that nothing needs are collected again and again,
- * and what blobs lack is fetched where a peer has it.
+ * and what blobs lack is made again out of their parity, or fetched where a peer has it.
  */
-import { type Clock, toNetError } from "../../base/mod.ts";
+import { type Clock, NetError, toHex, toNetError } from "../../base/mod.ts";
 import {
   type AuditReport,
   type CollectOptions,
@@ -11,6 +11,7 @@ import {
   type DataPolicy,
   diskRatio,
   type MissingChunk,
+  repairBlob,
   stepHealthGate,
 } from "../../blob/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
@@ -68,6 +69,8 @@ const LOOK_MS = 5_000;
 const REFILLS_MAX = 1_000;
 const REFILL_FAILURES_MAX = 8;
 const REFILL_MS = 60_000;
+/** Blobs that one audit repairs: each is walked once, and only stripes that lost something are read. */
+const RESTORED_BLOBS_MAX = 256;
 
 /** Looks after chunks. */
 export class BlobKeepingService implements Service {
@@ -89,6 +92,7 @@ export class BlobKeepingService implements Service {
   /** Damaged chunks that the last audit knew of. */
   #corruptSeen = 0;
   #refilled = 0;
+  #restored = 0;
   #stopping = new AbortController();
   #stops: (() => void)[] = [];
 
@@ -108,6 +112,7 @@ export class BlobKeepingService implements Service {
       ...storage.blobs.roomCounters,
       missing_chunks: this.#missingCount,
       refilled_chunks_total: this.#refilled,
+      restored_chunks_total: this.#restored,
       is_full: this.#isFull ? 1 : 0,
       ...this.#specified(),
     }));
@@ -183,7 +188,8 @@ export class BlobKeepingService implements Service {
   }
 
   /**
-   * Compares the books with what is there, mends them, and fetches what blobs lack where a peer has it.
+   * Compares the books with what is there, mends them, and makes what blobs lack out of their parity, or fetches it
+   * where a peer has it.
    *
    * @throws The signal's reason.
    */
@@ -194,6 +200,9 @@ export class BlobKeepingService implements Service {
       signal.throwIfAborted();
       this.#corruptSeen = storage.chunks.counters.corrupt;
       let report = await storage.blobs.audit({ signal });
+      if (await this.#restore(report.missing, signal) > 0) {
+        report = await storage.blobs.audit({ signal });
+      }
       if (await this.#refill(report.missing, signal) > 0) {
         report = await storage.blobs.audit({ signal });
       }
@@ -216,6 +225,42 @@ export class BlobKeepingService implements Service {
       [`${name}{adapter="${FLOW_ADAPTER}"}`, value] as const
     );
     return Object.fromEntries(named);
+  }
+
+  /** Makes chunks out of the parity that is here; how many. */
+  async #restore(missing: readonly MissingChunk[], signal: AbortSignal): Promise<number> {
+    const { storage: { blobs, work }, log } = this.#deps;
+    const lost = new Map<string, Set<string>>();
+    for (const { address, hash } of missing) {
+      const key = toHex(address);
+      if (!lost.has(key) && lost.size >= RESTORED_BLOBS_MAX) continue;
+      lost.set(key, (lost.get(key) ?? new Set()).add(toHex(hash)));
+    }
+    let count = 0;
+    for (const [key, hashes] of lost) {
+      signal.throwIfAborted();
+      try {
+        const ref = await blobs.resolve(Uint8Array.fromHex(key));
+        if (ref?.kind !== "tree" || ref.encoding.kind === "replicated") continue;
+        await repairBlob(ref, {
+          near: { read: (hash) => blobs.readChunk(hash, undefined, { isQuiet: true }) },
+          store: async (hash, bytes) => {
+            await blobs.addChunk(hash, bytes, { isDurable: true });
+            count += 1;
+          },
+          lost: hashes,
+          work,
+          signal,
+        });
+      } catch (error) {
+        signal.throwIfAborted();
+        // A node of its tree is lost, too: that chunks are missing is what the audit says.
+        if (!(error instanceof NetError)) throw error;
+      }
+    }
+    this.#restored += count;
+    if (count > 0) log.info("chunks_restored", { count });
+    return count;
   }
 
   /** Fetches chunks; how many came. */

@@ -197,3 +197,19 @@ Deno.test("parsePutForm() takes what the command line says, and refuses what has
   }
   assert.throws(() => parsePutForm(PLAIN_FORM, { cdc: true, ec: "10+9" }), { code: "usage" });
 });
+
+Deno.test("a put says which parity it took from a blob", () =>
+  withStore(async ({ store }) => {
+    const bytes = seededBytes(3_000, 5);
+    const coded = (data: number, parity: number) => ({
+      chunking: { kind: "fixed", chunkBytes: 100 },
+      encoding: { kind: "reed_solomon", data, parity },
+    } as const);
+    const put = async (form: PutForm) => (await store.put(bytesSource(bytes), { form })).lostParity;
+    assert.equal(await put(coded(4, 2)), undefined);
+    assert.equal(await put(coded(4, 2)), undefined, "the same again");
+    assert.deepEqual(await put(coded(4, 1)), coded(4, 2).encoding);
+    assert.equal(await put(coded(4, 3)), undefined);
+    assert.deepEqual(await put(PLAIN_FORM), coded(4, 3).encoding);
+    assert.equal(await put(PLAIN_FORM), undefined);
+  }));

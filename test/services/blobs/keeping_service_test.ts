@@ -8,6 +8,7 @@ import {
   openStorage,
   type Storage,
 } from "../../../src/services/mod.ts";
+import { putStripes } from "../../blob/keep/stripe_kit.ts";
 import { bytesSource, seededBytes } from "../../blob/sources.ts";
 import { addLoose, whilePausing } from "../../blob/store_kit.ts";
 import { ManualClock } from "../../sim/manual_clock.ts";
@@ -68,6 +69,22 @@ Deno.test("BlobKeepingService gives chunks without a row one, some time after th
     await clock.advance(10_000);
     await service.collect(); // Behind the audit.
     assert.equal((await storage.blobs.standingOf(hash))?.refcount, 0);
+  }));
+
+Deno.test("BlobKeepingService makes what a blob lacks out of its parity, as far as that goes", () =>
+  withService(async ({ service, storage, clock, metrics }) => {
+    const { blobs, chunks } = storage;
+    const { stripes } = await putStripes(blobs, 12);
+    const [first = [], second = [], third = []] = stripes;
+    // Of 4+2 a stripe may lose two, whichever, and the last one has lost one more.
+    const lost = [first[1], first[5], ...third.slice(0, 3)].filter((hash) => hash !== undefined);
+    for (const hash of lost) await chunks.remove(hash);
+    const report = await whilePausing(clock, service.audit());
+    const missing = report.missing.map(({ hash }) => toHex(hash));
+    assert.deepEqual(missing.toSorted(), third.slice(0, 3).map(toHex).toSorted());
+    for (const hash of [...first, ...second]) assert.equal(await blobs.hasChunk(hash), 100);
+    assert.equal(service.state.missingCount, 3);
+    assert.equal(metrics.snapshot()["net_blob_keeping_restored_chunks_total"], 2);
   }));
 
 Deno.test("BlobKeepingService is degraded while the store is almost full, with room between the marks", () =>
