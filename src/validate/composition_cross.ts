@@ -69,7 +69,7 @@ export async function callNeeds(
     }]
   );
   const needs: CrossNeed[] = [];
-  for (const { name: member, ipc } of members) {
+  collecting: for (const { name: member, ipc } of members) {
     for (const capability of ipc?.capabilities?.consumed ?? []) {
       const able = providers.filter(({ set }) => set.has(capability));
       // Another one proves more than the member itself.
@@ -77,12 +77,12 @@ export async function callNeeds(
       if (provider === undefined) continue;
       const { name, endpoint, advertised } = provider;
       needs.push({ member, capability, provider: name, endpoint, advertised });
+      if (needs.length === CROSS_CALLS_MAX) break collecting;
     }
   }
-  const tried = needs.slice(0, CROSS_CALLS_MAX);
-  const callMs = budget.remainingMs / Math.max(1, Math.ceil(tried.length / PROBES_MAX));
+  const callMs = budget.remainingMs / Math.max(1, Math.ceil(needs.length / PROBES_MAX));
   return await inParallel(
-    tried,
+    needs,
     PROBES_MAX,
     (need) =>
       callAcross(need, new Budget(callMs, () => performance.now()), {

@@ -8,6 +8,9 @@ const RULE = "━".repeat(54);
 /** Names shown in one line of text. */
 const NAMES_MAX = 8;
 
+/** Unmet needs shown one by one. */
+const NEEDS_MAX = 32;
+
 /**
  * The document `net.validate.composition.v1`. Each of `members` is a document of
  * `net.validate.ipc.v1` with the member's name and what was found of it here behind it.
@@ -88,10 +91,12 @@ export function renderComposition(
     options.useColor ? `\x1b[${color}m${text}\x1b[0m` : text;
   const lines = [`Composition Report: ${printable(report.name)}`, RULE];
   for (const member of report.members) lines.push(...memberLines(member, paint));
-  for (const { member, capability } of report.unsatisfied) {
+  for (const { member, capability } of report.unsatisfied.slice(0, NEEDS_MAX)) {
     const need = printable(capability);
     lines.push(`  ${paint(31, "✗")} ${member} needs ${need}: no member provides it`);
   }
+  const hidden = report.unsatisfied.length - NEEDS_MAX;
+  if (hidden > 0) lines.push(`  ${paint(31, "✗")} and ${hidden} more needs, see --json`);
   for (const { member, capability, provider, method, outcome } of report.cross ?? []) {
     const isBad = outcome === "missing" || outcome === "silent";
     const mark = isBad ? paint(31, "✗") : outcome === "answered" ? paint(32, "✓") : "•";
