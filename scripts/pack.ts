@@ -4,19 +4,19 @@
  *
  * `deno compile` wants another base runtime, which it downloads (see `compile.ts`). Here the ordinary one
  * is used as it is: a few hundred bytes of code run before its own entry, put the bundle into a sealed
- * file in memory and start it with the arguments to run that (`pack/entry_x86_64.s`). Nothing is unpacked.
+ * file in memory and start it with the arguments to run that (`pack/entry_*.s`). Nothing is unpacked.
+ *
+ * Another runtime (of another machine) and another name for the result may be given as arguments.
  *
  * The folders of those who built the runtime are overwritten in its messages, so that the executable
  * names nobody's home.
  */
 import { BUNDLE, bundle } from "./bundle.ts";
 import { addSegment, placeSegment } from "./pack/elf_segment.ts";
-import { ENTRY_FIELDS, ENTRY_X86_64 } from "./pack/entry_x86_64.ts";
+import { ENTRY_FIELDS, PACK_ENTRIES } from "./pack/entry.ts";
 
 /** Where the executable goes. */
 export const PACKED = "build/net";
-
-const MACHINE_X86_64 = 62;
 
 /** What the runtime is started with, before the path of the program. */
 const ARGUMENTS: readonly string[] = [
@@ -41,37 +41,46 @@ if (import.meta.main) Deno.exit(await main(Deno.args));
 async function main(args: readonly string[]): Promise<number> {
   const bundled = await bundle();
   if (bundled !== 0) return bundled;
-  const runtime = args[0] ?? Deno.execPath();
-  await Deno.writeFile(PACKED, pack(await Deno.readFile(runtime), await Deno.readFile(BUNDLE)));
-  await Deno.chmod(PACKED, 0o755);
-  const { size } = await Deno.stat(PACKED);
-  console.log(`${PACKED}: ${(size / 1e6).toFixed(0)} MB, needs neither Deno nor Node`);
+  const [runtime = Deno.execPath(), output = PACKED] = args;
+  await Deno.writeFile(output, pack(await Deno.readFile(runtime), await Deno.readFile(BUNDLE)));
+  await Deno.chmod(output, 0o755);
+  const { size } = await Deno.stat(output);
+  console.log(`${output}: ${(size / 1e6).toFixed(0)} MB, needs neither Deno nor Node`);
   return 0;
 }
 
 /**
  * The executable that runs a program.
  *
- * @param runtime The Deno executable for x86-64 Linux.
+ * @param runtime The Deno executable for Linux on x86-64 or AArch64.
  * @param program One JavaScript module without imports of other files.
  * @throws TypeError for a runtime that cannot be packed.
  */
 export function pack(runtime: Uint8Array, program: Uint8Array): Uint8Array<ArrayBuffer> {
   const place = placeSegment(runtime);
-  if (place.machine !== MACHINE_X86_64) {
-    throw new TypeError(`Cannot pack: the runtime is for machine ${place.machine}, must be x86-64`);
+  const entry = PACK_ENTRIES.find(({ machine }) => machine === place.machine);
+  if (entry === undefined) {
+    const known = PACK_ENTRIES.map(({ arch }) => arch).join(" or ");
+    throw new TypeError(
+      `Cannot pack: the runtime is for machine ${place.machine}, must be ${known}`,
+    );
   }
+  const { code } = entry;
   const texts = new TextEncoder().encode([...ARGUMENTS, VARIABLE, ""].join("\0"));
-  const programOffset = Math.ceil((ENTRY_X86_64.length + texts.length) / 16) * 16;
+  const programOffset = Math.ceil((code.length + texts.length) / 16) * 16;
   const segment = new Uint8Array(programOffset + program.length);
-  segment.set(ENTRY_X86_64);
-  segment.set(texts, ENTRY_X86_64.length);
+  segment.set(code);
+  segment.set(texts, code.length);
   segment.set(program, programOffset);
   const view = new DataView(segment.buffer);
-  view.setBigInt64(ENTRY_FIELDS.entryOffset, BigInt(place.entry - place.address), true);
-  view.setBigUint64(ENTRY_FIELDS.programOffset, BigInt(programOffset), true);
-  view.setBigUint64(ENTRY_FIELDS.programBytes, BigInt(program.length), true);
-  view.setBigUint64(ENTRY_FIELDS.argumentCount, BigInt(ARGUMENTS.length), true);
+  view.setBigInt64(
+    code.length + ENTRY_FIELDS.entryOffset,
+    BigInt(place.entry - place.address),
+    true,
+  );
+  view.setBigUint64(code.length + ENTRY_FIELDS.programOffset, BigInt(programOffset), true);
+  view.setBigUint64(code.length + ENTRY_FIELDS.programBytes, BigInt(program.length), true);
+  view.setBigUint64(code.length + ENTRY_FIELDS.argumentCount, BigInt(ARGUMENTS.length), true);
   const packed = addSegment(runtime, place, segment);
   overwrite(packed.subarray(0, runtime.length), ...BUILDER_HOME);
   return packed;

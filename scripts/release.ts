@@ -21,7 +21,8 @@ import {
 } from "./release/texts.ts";
 
 const RELEASE = "build/release";
-const TARGET = "x86_64-unknown-linux-gnu";
+/** A release is made by, and for, one kind of machine: it has to run there. */
+const { arch: ARCH } = Deno.build;
 const ET_DYN = 3;
 
 if (import.meta.main) Deno.exit(await main());
@@ -59,8 +60,8 @@ export async function makeRelease(
     ...await inspect(executable),
     ...source,
     description: "Encrypted mesh node: finds peers, moves blobs, calls services",
-    key: "x86_64-linux",
-    target: TARGET,
+    key: `${ARCH}-linux`,
+    target: `${ARCH}-unknown-linux-gnu`,
     isPie: new DataView(bytes.buffer).getUint16(16, true) === ET_DYN,
     sha256: new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex(),
     blake3: blake3(bytes).toHex(),
@@ -75,7 +76,7 @@ export async function makeRelease(
   ]);
   await Deno.mkdir(`${folder}/assets`, { recursive: true });
   await Deno.mkdir(`${folder}/toolkit/${name}`, { recursive: true });
-  await Deno.mkdir(`${folder}/toolkit/primals/x86_64`, { recursive: true });
+  await Deno.mkdir(`${folder}/toolkit/primals/${ARCH}`, { recursive: true });
   for (const [path, text] of texts) {
     await Deno.writeTextFile(`${folder}/toolkit/${path}`, text);
     // Assets have no folders.
@@ -85,7 +86,7 @@ export async function makeRelease(
   const asset = assetName(facts);
   const sums = `${facts.sha256}  ${asset}\n`;
   await Deno.writeTextFile(`${folder}/assets/SHA256SUMS`, sums);
-  const target = `${folder}/toolkit/primals/x86_64/${name}`;
+  const target = `${folder}/toolkit/primals/${ARCH}/${name}`;
   await Deno.writeFile(target, bytes, { mode: 0o755 });
   await Deno.chmod(target, 0o755);
   await Deno.link(target, `${folder}/assets/${asset}`);

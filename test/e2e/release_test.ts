@@ -26,7 +26,7 @@ Deno.test({
 Deno.test({
   name:
     "V-b: fetch, start, validate ipc, validate composition, stop, with nothing but the executable",
-  ignore: bundle === undefined || Deno.build.target !== "x86_64-unknown-linux-gnu",
+  ignore: bundle === undefined || !Deno.build.target.endsWith("-unknown-linux-gnu"),
   fn: async (t) => {
     const folder = await Deno.makeTempDir({ prefix: "net-release-" });
     const run = runner(folder);
@@ -49,7 +49,7 @@ Deno.test({
         assert.equal(manifest.primals.get("net")?.version, facts.version);
       });
 
-      const fetched = `${folder}/work/kit/primals/x86_64/net`;
+      const fetched = `${folder}/work/kit/primals/${Deno.build.arch}/net`;
       await t.step("fetch brings it from a web server", async () => {
         await using server = serveFolder(`${folder}/release/toolkit`);
         const report = await run(packed, [

@@ -2,11 +2,16 @@
 import assert from "node:assert/strict";
 import { overwrite, pack } from "../../scripts/pack.ts";
 import { placeSegment } from "../../scripts/pack/elf_segment.ts";
-import { ENTRY_FIELDS, ENTRY_X86_64 } from "../../scripts/pack/entry_x86_64.ts";
+import { ENTRY_FIELDS, PACK_ENTRIES } from "../../scripts/pack/entry.ts";
 import { hasSymbols } from "../../scripts/pack/symbols.ts";
 import { findTraces, traceNeedles } from "../../scripts/pack/traces.ts";
 
-const SOURCE = new URL("../../scripts/pack/entry_x86_64.s", import.meta.url).pathname;
+const FOLDER = new URL("../../scripts/pack/", import.meta.url).pathname;
+/** The tools for each machine's own code; those of another machine are called by its name. */
+const TOOLS = PACK_ENTRIES.map((entry) => ({
+  entry,
+  prefix: entry.arch === Deno.build.arch ? "" : `${entry.arch}-linux-gnu-`,
+}));
 const PT_LOAD = 1;
 const PT_NOTE = 4;
 
@@ -43,13 +48,14 @@ Deno.test("pack() puts the program into a segment behind all others, whose code 
   assert.equal(view.getBigUint64(24, true), BigInt(address ?? 0));
   assert.equal(packed.length, (offset ?? 0) + Number(view.getBigUint64(slot + 32, true)));
 
+  const code = PACK_ENTRIES[0]?.code.length ?? 0;
   const field = (name: keyof typeof ENTRY_FIELDS) =>
-    Number(view.getBigInt64((offset ?? 0) + ENTRY_FIELDS[name], true));
+    Number(view.getBigInt64((offset ?? 0) + code + ENTRY_FIELDS[name], true));
   assert.equal((address ?? 0) + field("entryOffset"), 0x1234);
   const start = (offset ?? 0) + field("programOffset");
   assert.deepEqual(packed.subarray(start, start + field("programBytes")), program);
   const texts = new TextDecoder().decode(
-    packed.subarray((offset ?? 0) + ENTRY_X86_64.length, start),
+    packed.subarray((offset ?? 0) + code, start),
   ).split("\0");
   assert.equal(texts[0], "run");
   assert.equal(texts[field("argumentCount")], "DENO_NO_UPDATE_CHECK=1");
@@ -70,7 +76,7 @@ Deno.test("pack() refuses runtimes that it cannot change", () => {
       new Uint8Array(4_096),
       changed((view) => view.setUint8(4, 1)),
       changed((view) => view.setUint16(16, 2, true)),
-      changed((view) => view.setUint16(18, 183, true)),
+      changed((view) => view.setUint16(18, 40, true)),
       changed((view) => view.setBigUint64(32, 1n << 60n, true)),
       changed((view) => view.setUint16(56, 60_000, true)),
       tinyRuntime([PT_LOAD]),
@@ -82,20 +88,23 @@ Deno.test("pack() refuses runtimes that it cannot change", () => {
   assert.equal(placeSegment(tinyRuntime()).entry, 0x1234);
 });
 
-Deno.test({
-  name: "the bytes that run first are those of their source",
-  ignore: !await hasAssembler(),
-  fn: async () => {
-    const folder = await Deno.makeTempDir();
-    try {
-      await run("as", ["--64", "-o", `${folder}/entry.o`, SOURCE]);
-      await run("objcopy", ["-O", "binary", "-j", ".text", `${folder}/entry.o`, `${folder}/entry`]);
-      assert.equal((await Deno.readFile(`${folder}/entry`)).toHex(), ENTRY_X86_64.toHex());
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
-});
+for (const { entry, prefix } of TOOLS) {
+  Deno.test({
+    name: `the bytes that run first on ${entry.arch} are those of their source`,
+    ignore: !await hasTools(prefix),
+    fn: async () => {
+      const folder = await Deno.makeTempDir();
+      const [object, flat] = [`${folder}/entry.o`, `${folder}/entry`];
+      try {
+        await run(`${prefix}as`, ["-o", object, `${FOLDER}entry_${entry.arch}.s`]);
+        await run(`${prefix}objcopy`, ["-O", "binary", "-j", ".text", object, flat]);
+        assert.equal((await Deno.readFile(flat)).toHex(), entry.code.toHex());
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
 
 Deno.test("overwrite() changes every place, and nothing but texts of one length", () => {
   const bytes = new TextEncoder().encode("aab aabaab aa");
@@ -160,11 +169,10 @@ Deno.test("V-i: hasSymbols() sees a table of symbols, and not that of the dynami
   assert.throws(() => hasSymbols(outside), TypeError);
 });
 
-async function hasAssembler(): Promise<boolean> {
-  if (Deno.build.arch !== "x86_64") return false;
+async function hasTools(prefix: string): Promise<boolean> {
   try {
-    await run("as", ["--version"]);
-    await run("objcopy", ["--version"]);
+    await run(`${prefix}as`, ["--version"]);
+    await run(`${prefix}objcopy`, ["--version"]);
     return true;
   } catch {
     return false;
