@@ -68,6 +68,7 @@ export const nodeUnitCommand = buildCommand<NodeUnitFlags, [], NetContext>({
           command: selfCommand(startArguments(start, io.cwd)),
           family,
           isTemplate: template,
+          drainTimeoutMs: config.drainTimeoutMs,
           dataDir: config.isDataDirExplicit ? config.dataDir : undefined,
         });
       const folder = user ? `${userFolder(io.env)}/systemd/user` : "/etc/systemd/system";

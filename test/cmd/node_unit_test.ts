@@ -39,6 +39,10 @@ Deno.test("node unit puts flags of node start into the unit, with whole paths", 
     ]
   ) assert.ok(line.includes(words), `${words} in ${line}`);
   assert.match(stdout, /^ReadWritePaths=\/srv\/data$/m);
+  assert.match(stdout, /^TimeoutStopSec=20$/m);
+  // Who may take long to stop is given the time.
+  const patient = await unit("--drain-timeout 90s");
+  assert.match(patient.stdout, /^TimeoutStopSec=105$/m);
 });
 
 Deno.test("node unit makes a document, templates and sockets", async () => {
