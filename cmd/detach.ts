@@ -226,21 +226,30 @@ async function report(
   options: StartDetachedOptions & { readonly logPath: string },
 ): Promise<void> {
   const { output, flags, logPath } = options;
-  const signal = AbortSignal.timeout(READY_MS);
-  const node = await context.doors.connect(textOf(ready.socket), signal);
-  let ticket: string | undefined;
-  try {
-    await node.call("health.liveness", {}, { signal });
-    const isTicketWanted = flags.showTicket || (context.io.isStdoutTerminal && !output.isJson);
-    if (isTicketWanted) {
-      ticket = textOf(recordOf(await node.call("node.ticket", {}, { signal })).ticket);
-    }
-  } finally {
-    await node.close();
-  }
+  // A node without a socket has said itself that it is ready, and tells nobody its ticket.
+  const socket = textOf(ready.socket);
+  const isTicketWanted = flags.showTicket || (context.io.isStdoutTerminal && !output.isJson);
+  const ticket = socket === "" ? undefined : await askNode(context, socket, isTicketWanted);
   const fields = { ...ready, log: logPath, ...(ticket === undefined ? {} : { ticket }) };
   const { schema: _, ...rest } = recordOf(fields);
   output.result("node.start", rest, () => startText(rest, ticket, flags));
+}
+
+/** Makes sure that the node answers; its ticket if that is wanted. */
+async function askNode(
+  context: NetContext,
+  socket: string,
+  isTicketWanted: boolean,
+): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(READY_MS);
+  const node = await context.doors.connect(socket, signal);
+  try {
+    await node.call("health.liveness", {}, { signal });
+    if (!isTicketWanted) return undefined;
+    return textOf(recordOf(await node.call("node.ticket", {}, { signal })).ticket);
+  } finally {
+    await node.close();
+  }
 }
 
 function fail(context: NetContext, output: Output, text: string, exitCode: number): number {

@@ -24,6 +24,8 @@ import {
 import { BATCH_REPLY_BYTES_MAX } from "./limits.ts";
 import type { CallContext, MethodTable } from "./method.ts";
 
+import { decodeParams } from "./param_encoding.ts";
+
 /** What is answered under any load. */
 const HEALTH_METHOD = /^health\./;
 
@@ -170,7 +172,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
     const call = new RunningCall(request.id, params.wantsProgress, link, counters);
     try {
-      const result = method.call(params.fields, call);
+      const result = method.call(decodeParams(params.fields), call);
       if (!(result instanceof Promise)) return succeed(request, result);
       // What answers for the node's health, and what ends only when it is ended, is not waited for.
       const isWork = !method.answersWhileDraining || method.isContinuation;
