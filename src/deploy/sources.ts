@@ -1,6 +1,15 @@
 /** `sources.toml`: the repository that each member comes from (`validation.md` 7.2). */
 import { parseToml } from "../config/mod.ts";
-import { flagAt, given, requiredTextAt, type Table, tableAt, tablesIn, textAt } from "./_tables.ts";
+import {
+  flagAt,
+  given,
+  requiredTextAt,
+  type Table,
+  tableAt,
+  tablesIn,
+  textAt,
+  textsAt,
+} from "./_tables.ts";
 import { isFileName, isMemberName } from "./names.ts";
 
 /** Where one member comes from. */
@@ -11,11 +20,15 @@ export interface SourceEntry {
   readonly tagPattern?: string;
   /** Name of the executable when it is not the member's. */
   readonly binaryName?: string;
+  /** Names of its assets in a release. */
+  readonly assets?: readonly string[];
   /** True when strangers cannot read the repository. */
   readonly isPrivate?: boolean;
 }
 
 const ENTRIES_MAX = 512;
+/** Each is one more name to look for, in a dozen places. */
+const ASSETS_MAX = 16;
 const REPO = /^[A-Za-z0-9][A-Za-z0-9-]{0,38}\/[A-Za-z0-9_.-]{1,100}$/;
 
 /** True for `OWNER/NAME` as GitHub has them. */
@@ -50,6 +63,11 @@ export function parseSources(text: string, name: string): ReadonlyMap<string, So
           must: "the name of a tag, such as v{version}",
         }),
         binaryName: textAt(table, "binary_name", {
+          lengthMax: 128,
+          test: isFileName,
+          must: "the name of one file, without folder",
+        }),
+        assets: textsAt(table, "assets", ASSETS_MAX, {
           lengthMax: 128,
           test: isFileName,
           must: "the name of one file, without folder",

@@ -197,7 +197,7 @@ async function planMember(
     }
     const binary = metadata?.builds.get(platform.key)?.binary ?? entry?.binaryName ??
       inManifest?.binary;
-    const binaries = [...new Set([binary ?? member, member])];
+    const binaries = [...new Set([binary ?? member, member, ...entry?.assets ?? []])];
     const expected = expectedOf(member, binaries, platform, {
       metadata,
       checksums: files.checksums,

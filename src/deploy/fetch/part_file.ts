@@ -33,6 +33,7 @@ export const MODE_EXECUTABLE = 0o755;
 /** An open part. Bytes are only ever added at its end. */
 export class PartFile {
   #file: Deno.FsFile;
+  #isClosed = false;
   #length = 0;
   #head = new Uint8Array(0);
   #sha256: Sha256 = createSha256();
@@ -104,11 +105,13 @@ export class PartFile {
     return { sha256: this.#sha256.digest().toHex(), blake3: this.#blake3.digest().toHex() };
   }
 
-  /** Makes it the executable at `target`: on the device first, then by its name. */
+  /** Makes it the executable at `target`: on the device first, then by its name; closes it. */
   async commit(target: string): Promise<void> {
     await this.#file.sync();
     await Deno.chmod(this.path, MODE_EXECUTABLE);
     await Deno.rename(this.path, target);
+    // Nobody can execute what somebody may still write.
+    this.close();
     systemDisk.syncFolder(target.slice(0, target.lastIndexOf("/")));
     await removeIfThere(`${this.path}.json`);
   }
@@ -121,7 +124,8 @@ export class PartFile {
 
   /** Lets go of it; another process may have it. */
   close(): void {
-    this.#file.close();
+    if (!this.#isClosed) this.#file.close();
+    this.#isClosed = true;
   }
 
   /** Hashes what an earlier fetch left. */

@@ -4,7 +4,7 @@ import type { Platform } from "../platform.ts";
 /** Which executable is wanted. */
 export interface WantedFile {
   readonly member: string;
-  /** Names of its executable, best first; the last is the member's. */
+  /** Names of its executable, best first; the member's is among them. */
   readonly binaries: readonly string[];
   readonly platform: Platform;
   /** Target of the build when metadata or checksums say it. */

@@ -79,12 +79,12 @@ Deno.test("V-g: sources.toml is the default, its version's release first", () =>
         ]);
       }
       if (path === "/repos/ecoPrimals/plasmidBin/releases") {
-        return Response.json([release(server.url, "2026.1", ["p-x86_64-linux"])]);
+        return Response.json([release(server.url, "2026.1", ["p_server-x86_64-linux"])]);
       }
       if (path === "/download/v1.2.3/a-x86_64-unknown-linux-musl") {
         return fileAnswer(request, GOOD, '"1"');
       }
-      return path === "/download/2026.1/p-x86_64-linux"
+      return path === "/download/2026.1/p_server-x86_64-linux"
         ? fileAnswer(request, OLD, '"2"')
         : missing();
     });
@@ -93,7 +93,7 @@ Deno.test("V-g: sources.toml is the default, its version's release first", () =>
       "a/metadata.toml": metadataText("a", sumsOf(GOOD).sha256),
       "p/metadata.toml": metadataText("p", sumsOf(OLD).sha256),
       "sources.toml": '[sources.a]\nrepo = "own/a"\ntag_pattern = "v{version}"\n' +
-        '[sources.p]\nrepo = "own/p"\nprivate = true\n',
+        '[sources.p]\nrepo = "own/p"\nprivate = true\nassets = ["p_server"]\n',
     });
     const { outcomes } = await runFetch(root, ["a", "p"], { githubApi: server.url });
     assert.deepEqual(outcomes.map(({ status }) => status), ["fetched", "fetched"]);
