@@ -51,6 +51,8 @@ export interface ValidateIpcOptions {
   readonly capabilities: boolean;
   /** Metadata to compare with: a file or the folder it is in. */
   readonly metadataPath: string | undefined;
+  /** Seed of the member's family, to speak BTSP. */
+  readonly familySeed: Uint8Array | undefined;
   readonly requireHealthy: boolean;
   readonly isColor: boolean;
   readonly env: Environment;

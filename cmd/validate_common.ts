@@ -1,5 +1,7 @@
 /** What the verbs of `net validate` share: their flags for a member, and how a report is shown. */
 import { NetError } from "../src/base/mod.ts";
+import { absolutePath } from "../src/config/mod.ts";
+import type { NetContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import {
   durationFlag,
@@ -24,6 +26,7 @@ export interface MemberFlags extends SharedFlags {
   readonly connectTimeout?: string;
   readonly maxLine?: string;
   readonly requireHealthy?: boolean;
+  readonly familySeedFile?: string;
 }
 
 /** Declarations of {@linkcode MemberFlags}, without the shared ones. */
@@ -34,6 +37,7 @@ export const MEMBER_FLAGS = {
   connectTimeout: textFlag("DURATION", "Time for one connection; default: 5s"),
   maxLine: textFlag("SIZE", "Longest reply line, such as 64KiB; default: 1MiB"),
   requireHealthy: switchFlag("A member that is not healthy is not compliant"),
+  familySeedFile: textFlag("FILE", "Seed of the member's family, to probe it over BTSP"),
 };
 
 /**
@@ -51,6 +55,21 @@ export function memberOptions(flags: MemberFlags, timeout: string | undefined) {
     maxLineBytes: sizeOf("--max-line", flags.maxLine),
     requireHealthy: flags.requireHealthy ?? false,
   };
+}
+
+/**
+ * The seed of `--family-seed-file`.
+ *
+ * @throws NetError `config_invalid` when it cannot be used.
+ */
+export async function familySeedOf(
+  { io }: NetContext,
+  path: string | undefined,
+): Promise<Uint8Array | undefined> {
+  if (path === undefined) return undefined;
+  const { readFamilySeed } = await import("../src/control/mod.ts");
+  const { silentLog } = await import("../src/observe/mod.ts");
+  return await readFamilySeed(`@${absolutePath(path, io.cwd)}`, silentLog);
 }
 
 /** True when a report on standard output may carry colours. */

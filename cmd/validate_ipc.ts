@@ -3,6 +3,7 @@ import { buildCommand } from "@stricli/core";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, switchFlag, textFlag } from "./flags.ts";
 import {
+  familySeedOf,
   isReportColored,
   MEMBER_FLAGS,
   type MemberFlags,
@@ -51,6 +52,7 @@ export const validateIpcCommand = buildCommand<ValidateIpcFlags, [string], NetCo
         expectName: flags.expectName,
         capabilities: flags.capabilities ?? false,
         metadataPath: flags.metadata,
+        familySeed: await familySeedOf(this, flags.familySeedFile),
         isColor: isReportColored(this.io),
         env: this.io.env,
         cwd: this.io.cwd,

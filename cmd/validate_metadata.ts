@@ -3,6 +3,7 @@ import { buildCommand } from "@stricli/core";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, textFlag } from "./flags.ts";
 import {
+  familySeedOf,
   isReportColored,
   MEMBER_FLAGS,
   type MemberFlags,
@@ -49,6 +50,7 @@ export const validateMetadataCommand = buildCommand<ValidateMetadataFlags, [stri
         ...options,
         lineBytesMax: maxLineBytes,
         endpoint: flags.endpoint,
+        familySeed: await familySeedOf(this, flags.familySeedFile),
         env: this.io.env,
         cwd: this.io.cwd,
         signal,

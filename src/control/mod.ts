@@ -17,4 +17,4 @@ export {
 } from "./socket_path.ts";
 export { LineBuffer } from "./line_buffer.ts";
 export { isSocketLive } from "./socket_probe.ts";
-export { readFamilySeed } from "./btsp/mod.ts";
+export { type ByteStream, deriveHandshakeKey, openBtsp, readFamilySeed } from "./btsp/mod.ts";

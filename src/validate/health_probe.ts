@@ -50,6 +50,7 @@ const SILENT_OUTCOMES: ReadonlySet<string> = new Set(
     "response_timeout",
     "closed",
     "http_framing",
+    "btsp_required",
   ] satisfies readonly IpcMethodResult["outcome"][],
 );
 

@@ -16,6 +16,8 @@ export interface ProbeTarget {
   readonly lineBytesMax: number;
   /** True where an empty line counts as a reply. */
   readonly isKeepingBlankLines: boolean;
+  /** Seed of the member's family, to speak BTSP. */
+  readonly familySeed?: Uint8Array;
   readonly resolve: Resolver | undefined;
   readonly signal: AbortSignal | undefined;
 }

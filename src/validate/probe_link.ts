@@ -2,7 +2,9 @@
  * A raw connection of the validator: it trusts nothing that comes back and waits for nothing without
  * a limit (`validation.md` 5.3).
  */
-import { LineBuffer } from "../control/mod.ts";
+import { NetError } from "../base/mod.ts";
+import { type ByteStream, deriveHandshakeKey, LineBuffer, openBtsp } from "../control/mod.ts";
+import { Budget } from "./budget.ts";
 import { type ConnectFailure, connectTo, type Resolver } from "./connect.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { LATE, within } from "./within.ts";
@@ -12,7 +14,8 @@ export type LinkFailureOutcome =
   | ConnectFailure["outcome"]
   | "response_timeout"
   | "closed"
-  | "oversized";
+  | "oversized"
+  | "btsp_required";
 
 /** A failure below the message. */
 export interface LinkFailure {
@@ -29,6 +32,8 @@ export interface OpenProbeLinkOptions {
   readonly lineBytesMax: number;
   /** True to take an empty line for a reply instead of passing over it. */
   readonly isKeepingBlankLines?: boolean;
+  /** Seed of a family, to speak BTSP; clear text is spoken without it. */
+  readonly familySeed?: Uint8Array;
   readonly resolve?: Resolver;
   readonly signal?: AbortSignal;
 }
@@ -59,19 +64,54 @@ export async function openProbeLink(
   options: OpenProbeLinkOptions,
 ): Promise<ProbeLink | LinkFailure> {
   const { connectTimeoutMs: timeoutMs, signal, resolve } = options;
+  const budget = new Budget(timeoutMs, () => performance.now());
   const result = await connectTo(endpoint, { timeoutMs, signal, resolve });
-  return "outcome" in result ? result : new Link(result, options);
+  if ("outcome" in result) return result;
+  const { familySeed } = options;
+  return familySeed === undefined
+    ? new Link(result, result, options)
+    : await openSession(result, familySeed, budget.remainingMs, options);
+}
+
+/** Speaks BTSP: what is sent and read is wrapped from here on (`validation.md` 8). */
+async function openSession(
+  conn: Deno.Conn,
+  familySeed: Uint8Array,
+  timeoutMs: number,
+  options: OpenProbeLinkOptions,
+): Promise<ProbeLink | LinkFailure> {
+  const { lineBytesMax, signal } = options;
+  try {
+    const opening = openBtsp(conn, deriveHandshakeKey(familySeed), lineBytesMax);
+    const stream = await within(opening, timeoutMs, signal);
+    if (stream !== LATE) return new Link(conn, stream, options);
+    conn.close();
+    const message = `no BTSP handshake within ${Math.round(timeoutMs)} ms`;
+    return { outcome: "response_timeout", message };
+  } catch (error) {
+    conn.close();
+    signal?.throwIfAborted();
+    // What a member without BTSP sends is no frame either.
+    const isRefused = error instanceof NetError && error.code === "handshake_refused";
+    const reason = isRefused
+      ? error.message
+      : "Cannot open BTSP session: the member does not speak it";
+    return { outcome: "btsp_required", message: reason };
+  }
 }
 
 class Link implements ProbeLink {
   readonly #conn: Deno.Conn;
+  /** The connection, or the session over it. */
+  readonly #stream: ByteStream;
   readonly #lines: LineBuffer;
   readonly #options: OpenProbeLinkOptions;
   #reading: Promise<number | null> | undefined;
   #isClosed = false;
 
-  constructor(conn: Deno.Conn, options: OpenProbeLinkOptions) {
+  constructor(conn: Deno.Conn, stream: ByteStream, options: OpenProbeLinkOptions) {
     this.#conn = conn;
+    this.#stream = stream;
     this.#lines = new LineBuffer(options.lineBytesMax);
     this.#options = options;
   }
@@ -89,7 +129,7 @@ class Link implements ProbeLink {
   async #writeAll(text: string): Promise<void> {
     const bytes = new TextEncoder().encode(text);
     for (let offset = 0; offset < bytes.length;) {
-      offset += await this.#conn.write(bytes.subarray(offset));
+      offset += await this.#stream.write(bytes.subarray(offset));
     }
   }
 
@@ -127,7 +167,7 @@ class Link implements ProbeLink {
 
   /** A read that was not finished in time goes on and serves the next caller. */
   async #read(timeoutMs: number): Promise<number | null | typeof LATE> {
-    this.#reading ??= this.#conn.read(this.#lines.space()).catch(() => null);
+    this.#reading ??= this.#stream.read(this.#lines.space()).catch(() => null);
     const { signal } = this.#options;
     let length = await within(this.#reading, timeoutMs, signal);
     // After a busy moment of this process the time may be up before what came is looked at.

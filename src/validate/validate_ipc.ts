@@ -71,6 +71,8 @@ export interface ValidateIpcOptions {
   readonly env?: Environment;
   /** Folder that relative paths start from; the process's own when left out. */
   readonly cwd?: string;
+  /** Seed of the member's family, to probe it over BTSP; clear text is spoken without it. */
+  readonly familySeed?: Uint8Array;
   /** Finds the addresses of host names; the system's own when left out. */
   readonly resolve?: Resolver;
   readonly signal?: AbortSignal;
@@ -99,6 +101,7 @@ export async function validateIpc(
     replyTimeoutMs: options.replyTimeoutMs ?? REPLY_TIMEOUT_MS,
     lineBytesMax: options.lineBytesMax ?? (isReference ? REFERENCE_LINE_BYTES_MAX : LINE_BYTES_MAX),
     isKeepingBlankLines: isReference,
+    familySeed: options.familySeed,
     resolve: options.resolve,
     signal: options.signal,
   };

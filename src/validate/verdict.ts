@@ -29,8 +29,7 @@ export type Outcome =
   | "id_mismatch"
   | "bad_result"
   | "identity_mismatch"
-  | "method_missing"
-  | "btsp_required";
+  | "method_missing";
 
 /** Verdict about one method. */
 export interface MethodVerdict {
@@ -169,7 +168,7 @@ function describeId(envelope: Readonly<Record<string, unknown>>): string {
 function btspRequired(code?: number): MethodVerdict {
   return failedVerdict("btsp_required", "the member wants a BTSP handshake first", {
     code,
-    warnings: ["probe the plain socket, or start the member without a family"],
+    warnings: ["give --family-seed-file to speak BTSP, or ask on a socket without it"],
   });
 }
 
