@@ -31,6 +31,7 @@ import {
 } from "../core/transport/mod.ts";
 import type { Service, ServiceHealth } from "../kernel/mod.ts";
 import type { CounterSet, Log, MetricRegistry } from "../observe/mod.ts";
+import { meshFamilies } from "./mesh_metrics.ts";
 import { SealingPolicies } from "./sealing_policies.ts";
 
 /** A peer remembered across restarts. */
@@ -175,6 +176,7 @@ export class MeshService implements Service {
         peers_connected: transport.connectedPeers().length,
         ...socketCounters(socket.counters),
       }));
+      metrics.registerFamilies("mesh", () => this.#transport ? meshFamilies(transport) : []);
       transport.start();
       const dialer = this.#dialer = new Dialer({ transport, clock, log });
       for (const target of targets) dialer.add(target);

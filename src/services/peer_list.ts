@@ -92,7 +92,11 @@ export function describePeers({ transport, dialer }: PeerListSource): PeerRow[] 
 }
 
 /** Sessions by what they are, and peers by how alive they are. */
-export function describeSessions({ transport }: PeerListSource) {
+export function describeSessions(
+  { transport }: {
+    readonly transport: Pick<MeshTransport, "counters" | "failureCounts" | "peers">;
+  },
+) {
   const peers = transport.peers();
   const { counters } = transport;
   const { healthy, suspected, failed } = transport.failureCounts();
