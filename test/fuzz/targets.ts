@@ -1,6 +1,7 @@
 /** Every decoder that bytes from outside reach, by name. */
 
 import type { CreateTarget } from "./fuzz.ts";
+import { BLOB_READ_TARGETS } from "./targets/blob_read_targets.ts";
 import { BLOB_TARGETS } from "./targets/blob_targets.ts";
 import { BUS_TARGETS } from "./targets/bus_targets.ts";
 import { CAPABILITY_TARGETS } from "./targets/capability_targets.ts";
@@ -74,6 +75,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, CreateTarget>> = {
   ...BUS_TARGETS,
   ...STATE_MODEL_TARGETS,
   ...BLOB_TARGETS,
+  ...BLOB_READ_TARGETS,
   ...TRANSFER_TARGETS,
   ...TOOLKIT_TARGETS,
   ...MANAGER_TARGETS,
