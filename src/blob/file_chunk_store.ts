@@ -7,7 +7,6 @@
 import {
   type Disk,
   NetError,
-  type RandomBytes,
   readAside,
   systemDisk,
   systemRandom,
@@ -15,15 +14,16 @@ import {
   toNetError,
 } from "../base/mod.ts";
 import { blake3 } from "../core/crypto/mod.ts";
+import { pickChunks } from "./chunks/_pick_chunks.ts";
 import { formOf } from "./chunks/chunk_names.ts";
 import { ChunkVault } from "./chunks/chunk_vault.ts";
 import { LooseChunks } from "./chunks/loose_chunks.ts";
 import { PACKED_BYTES_MAX } from "./chunks/pack_record.ts";
-import type { PackLimits, PackStore } from "./chunks/pack_store.ts";
+import type { FileChunkStore, OpenFileChunkStoreOptions } from "./chunks/file_store_types.ts";
+import type { PackStore } from "./chunks/pack_store.ts";
 import { ChunkSealer, requireStoreKey } from "./chunks/sealing.ts";
 import { takeUsage } from "./chunks/usage_note.ts";
 import {
-  type ChunkStore,
   type ChunkStoreCounters,
   PUT_FAILED,
   PUT_PRESENT,
@@ -36,40 +36,7 @@ import {
 import { HASH_WORDS, HashIndex, hashWords } from "./_hash_index.ts";
 import { HASH_BYTES, TRANSFER_BYTES_MAX } from "./limits.ts";
 
-/** Options of {@linkcode openFileChunkStore}. */
-export interface OpenFileChunkStoreOptions {
-  /** Most bytes of chunks; the device's size when left out. */
-  readonly quotaBytes?: number;
-  /** Key of sealed chunks, 32 bytes; needed as soon as there are some. */
-  readonly storeKey?: Uint8Array;
-  /** Seals what is put from now on. */
-  readonly isSealing?: boolean;
-  /** The machine's own when left out. */
-  readonly disk?: Disk;
-  readonly random?: RandomBytes;
-  /** Other sizes of packs, for tests. */
-  readonly packLimits?: Partial<PackLimits>;
-}
-
-/** A chunk store on a disk. */
-export interface FileChunkStore extends ChunkStore {
-  /** True when chunks that are put now are sealed. */
-  readonly isSealing: boolean;
-  /** Changes the quota; what is above it stays. */
-  setQuota(quotaBytes: number | undefined): void;
-  /** Names below the folder that are no chunk's and not the store's own. */
-  strangers(): AsyncIterableIterator<string>;
-  /**
-   * Takes a stranger whose name looks like a hash for a chunk: stores it under the hash it has, and removes it
-   * where it was; that hash, or `undefined` for what is left alone.
-   */
-  adopt(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /**
-   * Seals a chunk, or opens it, as the store does with those that are put now; false when there is nothing to do.
-   * Of a packed one, the form before is gone when its pack is given up.
-   */
-  convert(hash: Uint8Array): Promise<boolean>;
-}
+export type { FileChunkStore, OpenFileChunkStoreOptions };
 
 /**
  * Opens the store in `folder`, making it as needed and removing what a crash left behind.
@@ -178,7 +145,7 @@ class DiskChunkStore implements FileChunkStore {
       const packs = await this.#vault.requirePacks();
       // From here to the end of it nothing else has a turn.
       const fresh = this.#freshOf(packs, chunks);
-      this.#vault.putManyPacked(packs, fresh.length === count ? chunks : pick(chunks, fresh));
+      this.#vault.putManyPacked(packs, fresh.length === count ? chunks : pickChunks(chunks, fresh));
       for (const i of fresh) outcomes[i] = PUT_STORED;
       for (let i = 0, at = 0; i < count; i++) {
         const size = sizes[i] ?? 0;
@@ -425,32 +392,6 @@ class DiskChunkStore implements FileChunkStore {
     // What it cannot do stays to be done; whoever needs a flush hears of its own.
     this.flush().catch(() => {}).finally(() => this.#isTidying = false);
   }
-}
-
-/** Some of these chunks, by their numbers. */
-function pick(
-  { count, hashes, sizes, bytes }: SmallChunks,
-  numbers: readonly number[],
-): SmallChunks {
-  const picked = {
-    count: numbers.length,
-    hashes: new Uint8Array(numbers.length * HASH_BYTES),
-    sizes: new Float64Array(numbers.length),
-    bytes: new Uint8Array(numbers.reduce((sum, i) => sum + (sizes[i] ?? 0), 0)),
-  };
-  let [next, from, to] = [0, 0, 0];
-  for (let i = 0; i < count && next < numbers.length; i++) {
-    const size = sizes[i] ?? 0;
-    if (numbers[next] === i) {
-      picked.hashes.set(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES), next * HASH_BYTES);
-      picked.sizes[next] = size;
-      picked.bytes.set(bytes.subarray(from, from + size), to);
-      to += size;
-      next += 1;
-    }
-    from += size;
-  }
-  return picked;
 }
 
 async function countBytes(loose: LooseChunks): Promise<number> {

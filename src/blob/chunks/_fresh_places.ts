@@ -3,7 +3,7 @@
  * that come in any order cost a table ten times as much.
  */
 import { HashIndex, hashWords } from "../_hash_index.ts";
-import type { PackPlace } from "./pack_index.ts";
+import type { PackPlace } from "./pack_place.ts";
 
 const ABSENT = 0;
 const PLAIN = 1;

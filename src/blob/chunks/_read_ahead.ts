@@ -6,7 +6,8 @@
  */
 import { toHex } from "../../base/mod.ts";
 import type { PackFiles } from "./pack_files.ts";
-import { chunkBytesOf, type PackIndex, type PackPlace } from "./pack_index.ts";
+import type { PackIndex } from "./pack_index.ts";
+import { chunkBytesOf, type PackPlace } from "./pack_place.ts";
 import { decodeHeader, RECORD_HEADER_BYTES } from "./pack_record.ts";
 import type { PackedChunk } from "./waiting_records.ts";
 

@@ -10,7 +10,9 @@ import type { ChunkStoreCounters, ReadChunkOptions, SmallChunks } from "../chunk
 import { HASH_BYTES } from "../limits.ts";
 import { formOf, isShard } from "./chunk_names.ts";
 import type { LooseChunk, LooseChunks } from "./loose_chunks.ts";
-import { openPackStore, type PackLimits, type PackStore } from "./pack_store.ts";
+import { openPackStore } from "./open_packs.ts";
+import type { PackLimits } from "./pack_options.ts";
+import type { PackStore } from "./pack_store.ts";
 import { Room } from "./room.ts";
 import { type ChunkSealer, SEAL_BYTES } from "./sealing.ts";
 import { writeUsage } from "./usage_note.ts";

@@ -6,98 +6,23 @@
  * at an earlier one, and whoever opens it looks at what the packs have beyond.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { isNoSpace, NetError } from "../../base/mod.ts";
 import type { SmallChunks } from "../chunk_store.ts";
 import { HASH_BYTES } from "../limits.ts";
 import { HASH_WORDS, hashWords } from "../_hash_index.ts";
 import { FreshPlaces } from "./_fresh_places.ts";
+import { FIND_MANY, INSERT_MANY, RECORDS_MAX, ROW_BYTES, SCHEMA, writeRow } from "./_index_rows.ts";
+import { chunkBytesOf, type PackPlace, type PackTotals } from "./pack_place.ts";
 import { RECORD_HEADER_BYTES } from "./pack_record.ts";
 import { SEAL_BYTES } from "./sealing.ts";
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS record (
-    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
-    pack INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    stored_bytes INTEGER NOT NULL,
-    is_sealed INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS pack (
-    number INTEGER PRIMARY KEY,
-    synced_bytes INTEGER NOT NULL,
-    live_file_bytes INTEGER NOT NULL,
-    live_bytes INTEGER NOT NULL
-  ) STRICT;
-`;
-
 /** Changes after which the transaction is committed, so that its log does not grow without end: some 20 MB. */
 const CHANGES_MAX = 100_000;
-
-/** Records that are set or looked for with one statement: binding each costs more than the rest. */
-const RECORDS_MAX = 1_024;
-/** Digits of a place in a pack. */
-const AT_BYTES = 12;
-/** Digits of a number of bytes. */
-const SIZE_BYTES = 8;
-/** Digits of the number of a pack. */
-const PACK_BYTES = 12;
-const SIZE_AT = HASH_BYTES + AT_BYTES;
-const PACK_AT = SIZE_AT + SIZE_BYTES;
-const SEALED_AT = PACK_AT + PACK_BYTES;
-const ROW_BYTES = SEALED_AT + 1;
-
-/** Numbers from 0 up to a parameter. */
-const NUMBERS = "n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $rows)";
-
-// The bytes as a parameter at each place: out of a column they would be copied for each row.
-const INSERT_MANY = `
-  WITH RECURSIVE ${NUMBERS}
-  INSERT INTO record (hash, pack, at, stored_bytes, is_sealed)
-  SELECT substr($bytes, i * ${ROW_BYTES} + 1, ${HASH_BYTES}),
-    CAST(substr($bytes, i * ${ROW_BYTES} + ${PACK_AT + 1}, ${PACK_BYTES}) AS INTEGER),
-    CAST(substr($bytes, i * ${ROW_BYTES} + ${HASH_BYTES + 1}, ${AT_BYTES}) AS INTEGER),
-    CAST(substr($bytes, i * ${ROW_BYTES} + ${SIZE_AT + 1}, ${SIZE_BYTES}) AS INTEGER),
-    CAST(substr($bytes, i * ${ROW_BYTES} + ${SEALED_AT + 1}, 1) AS INTEGER)
-  FROM n
-`;
-
-const FIND_MANY = `
-  WITH RECURSIVE ${NUMBERS}
-  SELECT i FROM n CROSS JOIN record ON record.hash = substr($bytes, i * ${HASH_BYTES} + 1, ${HASH_BYTES})
-`;
 
 /** Places that wait for the table, twice: some 7 MB while very many chunks are put. */
 export const FRESH_MAX = 65_536;
 
 /** Hashes looked up at once by a listing. */
 const PAGE = 1_000;
-
-/** Where a packed chunk is. */
-export interface PackPlace {
-  readonly pack: number;
-  /** Place of its header. */
-  readonly at: number;
-  /** Bytes behind the header. */
-  readonly storedBytes: number;
-  readonly isSealed: boolean;
-}
-
-/** What is known of a pack. */
-export interface PackTotals {
-  /** Bytes from the start that are on the device and in the index. */
-  syncedBytes: number;
-  /** Bytes of the records that count, with their headers. */
-  liveFileBytes: number;
-  /** Bytes of their chunks. */
-  liveBytes: number;
-}
-
-/** Bytes of the chunk itself. */
-export function chunkBytesOf(
-  { storedBytes, isSealed }: Pick<PackPlace, "storedBytes" | "isSealed">,
-) {
-  return storedBytes - (isSealed ? SEAL_BYTES : 0);
-}
 
 /** Hashes are found and set all over the table: of a small cache every other one would be read anew. */
 const CACHE_KIB = 16 * 1024;
@@ -393,11 +318,7 @@ export class PackIndex implements Disposable {
     for (let left = recordsMax; left > 0 && !going.isEmpty;) {
       let end = 0;
       const rows = going.peek(Math.min(left, RECORDS_MAX), (number) => {
-        const { pack, at, storedBytes, isSealed } = going.describe(number, bytes, end);
-        writeDigits(bytes, end + HASH_BYTES, AT_BYTES, at);
-        writeDigits(bytes, end + SIZE_AT, SIZE_BYTES, storedBytes);
-        writeDigits(bytes, end + PACK_AT, PACK_BYTES, pack);
-        bytes[end + SEALED_AT] = isSealed ? 49 : 48;
+        writeRow(bytes, end, going.describe(number, bytes, end));
         end += ROW_BYTES;
       });
       if (rows > 0) this.#insertMany.run({ $rows: rows, $bytes: bytes.subarray(0, end) });
@@ -460,32 +381,4 @@ export class PackIndex implements Disposable {
     this.#liveBytes = 0;
     for (const pack of this.packs.values()) this.#liveBytes += pack.liveBytes;
   }
-}
-
-/** Writes a number in so many digits. */
-function writeDigits(bytes: Uint8Array, start: number, digits: number, value: number): void {
-  let rest = value;
-  for (let at = start + digits - 1; at >= start; at--) {
-    const left = Math.floor(rest / 10);
-    bytes[at] = 48 + rest - 10 * left;
-    rest = left;
-  }
-}
-
-/** The typed error of what the index threw. */
-export function toIndexError(error: unknown): NetError {
-  if (error instanceof NetError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  const code = (error as { errcode?: unknown } | null)?.errcode;
-  const isFull = isNoSpace(error) || code === 13 || code === 4874;
-  return new NetError(
-    isFull ? "no_space" : "failed",
-    `Cannot use index of packed chunks: ${isFull ? "no space left on the device" : message}`,
-    {
-      cause: error,
-      next: isFull
-        ? "free some space, then repeat the command"
-        : "start the node again; remove blobs/packs/index.db first if this stays: it is made anew",
-    },
-  );
 }

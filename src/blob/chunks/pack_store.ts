@@ -11,10 +11,12 @@
  * appended again, and the flush that does it fails or makes all of it durable. In the same way a pack with more
  * dead bytes than live ones is given up.
  */
-import { type Disk, NetError, pause, systemClock, toHex, toNetError } from "../../base/mod.ts";
+import { NetError, pause, systemClock, toHex, toNetError } from "../../base/mod.ts";
 import { ReadAhead } from "./_read_ahead.ts";
-import { PackFiles, SyncFailure } from "./pack_files.ts";
-import { chunkBytesOf, FRESH_MAX, PackIndex, type PackPlace, toIndexError } from "./pack_index.ts";
+import { type PackFiles, SyncFailure } from "./pack_files.ts";
+import { FRESH_MAX, type PackIndex } from "./pack_index.ts";
+import { chunkBytesOf, type PackPlace } from "./pack_place.ts";
+import { toIndexError } from "./_index_error.ts";
 import type { SmallChunks } from "../chunk_store.ts";
 import { HASH_BYTES } from "../limits.ts";
 import {
@@ -23,51 +25,19 @@ import {
   type ScannedRecord,
   scanRecords,
 } from "./pack_record.ts";
+import { PACK_LIMITS, type PackLimits, type PackStoreOptions } from "./pack_options.ts";
 import { SEAL_BYTES } from "./sealing.ts";
 import { type PackedChunk, WaitingRecords } from "./waiting_records.ts";
 
 /** Records gather up to here before they are written, too. */
 const GATHER_RECORDS = 8_192;
 
-/** Sizes that packs go by. */
-export interface PackLimits {
-  /** Records gather up to here before they are written: some hundred of them with one call. */
-  readonly gatherBytes: number;
-  /** A pack smaller than this is not worth giving up while anything in it counts. */
-  readonly compactBytesMin: number;
-  /** A pack this large is full; what it costs to write its live half anew is bounded by it. */
-  readonly packBytesMax: number;
-}
-
-const MIB = 1024 * 1024;
-const LIMITS: PackLimits = {
-  gatherBytes: MIB,
-  compactBytesMin: MIB,
-  packBytesMax: 64 * MIB,
-};
-
-/** Options of {@linkcode PackStore}. */
-export interface PackStoreOptions {
-  readonly disk: Disk;
-  readonly folder: string;
-  /** File of the index; `:memory:` where it is made anew with every start. */
-  readonly indexPath: string;
-  /** True when a record is what its hash says. */
-  readonly isWhole: (hash: Uint8Array, stored: Uint8Array, isSealed: boolean) => boolean;
-  /** True for a chunk that is safe outside; a copy there that is not is given up for the one that is found here. */
-  readonly isElsewhere?: (hash: Uint8Array) => boolean;
-  /** Told of chunks that were found damaged, and are forgotten. */
-  readonly onDamaged?: (hash: Uint8Array) => void;
-  /** Other sizes, for tests. */
-  readonly limits?: Partial<PackLimits>;
-}
-
 /** Records that the index takes into its table in one go, and as often as there may be some. */
 const SLICE_RECORDS = 4_096;
 const SLICES_MAX = 2 * FRESH_MAX / SLICE_RECORDS;
 
 /** Bytes that are kept from one write of many records to the next. */
-const BUFFER_KEPT_MAX = 2 * MIB;
+const BUFFER_KEPT_MAX = 2 * 1024 * 1024;
 
 interface Unsure {
   /** Where it begins. */
@@ -92,10 +62,10 @@ export class PackStore {
   /** Set when what was put can be had no more: no flush may succeed until the next start. */
   #failure: NetError | undefined;
 
-  /** Use {@linkcode openPackStore}. */
+  /** Use `openPackStore`. */
   constructor(options: PackStoreOptions, files: PackFiles, index: PackIndex) {
     this.#options = options;
-    this.#limits = { ...LIMITS, ...options.limits };
+    this.#limits = { ...PACK_LIMITS, ...options.limits };
     this.#waiting = new WaitingRecords(this.#limits.gatherBytes);
     this.#files = files;
     this.#index = index;
@@ -442,45 +412,5 @@ export class PackStore {
       if (size > from) this.#unsure.set(pack, { from, isAll: true });
     }
     this.#files.closeCurrent();
-  }
-}
-
-/**
- * Opens the packs of a folder, making it as needed.
- *
- * @throws NetError when it cannot be used.
- */
-export async function openPackStore(options: PackStoreOptions): Promise<PackStore> {
-  const files = new PackFiles(
-    options.disk,
-    options.folder,
-    {
-      ...LIMITS,
-      ...options.limits,
-    }.packBytesMax,
-  );
-  files.open();
-  const index = openIndex(options);
-  try {
-    const store = new PackStore(options, files, index);
-    await store.recover();
-    return store;
-  } catch (error) {
-    index[Symbol.dispose]();
-    files.close();
-    throw error;
-  }
-}
-
-function openIndex({ disk, indexPath }: PackStoreOptions): PackIndex {
-  // SQLite would make it readable for others; its side files take the same mode.
-  if (indexPath !== ":memory:") disk.open(indexPath, { create: true }).close();
-  try {
-    return new PackIndex(indexPath);
-  } catch (error) {
-    if (toIndexError(error).code === "no_space" || indexPath === ":memory:") throw error;
-    // Damaged, or of another program: the packs have it all.
-    for (const suffix of ["", "-wal", "-shm"]) disk.remove(`${indexPath}${suffix}`);
-    return new PackIndex(indexPath);
   }
 }

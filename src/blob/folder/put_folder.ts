@@ -4,7 +4,7 @@
  * Small files are read in slices of a few milliseconds and their chunks kept together; larger ones are cut as any
  * other blob. All of it becomes visible, and durable, with the one record of the manifest.
  */
-import { type Clock, concatBytes, type ErrorCode, NetError, toNetError } from "../../base/mod.ts";
+import { type Clock, concatBytes, NetError, toNetError } from "../../base/mod.ts";
 import type { BlobDraft, StoredBlob } from "../blob_draft.ts";
 import { ChunkList } from "../_chunk_list.ts";
 import type { BlobStore } from "../blob_store.ts";
@@ -18,6 +18,7 @@ import { createProgressGate, type OnBlobProgress } from "../progress.ts";
 import { inlineWork, type WorkPool } from "../work/mod.ts";
 import { type FileState, isSameState, openFileSource, stateOfFile } from "./_file_reader.ts";
 import { holdQuickReader } from "./_quick_reader.ts";
+import { cannotStore, reasonOf } from "./_put_refusals.ts";
 import { Turns } from "./_turns.ts";
 import { FILE_READ, type FilesRead, readFiles } from "./files_job.ts";
 import {
@@ -382,38 +383,4 @@ function chunksOf({ count, outcomes, sizes, hashes }: FilesRead, buffer: Uint8Ar
 function isStill(path: string, state: FileState): boolean {
   const now = stateOfFile(path);
   return now !== undefined && isSameState(now, state);
-}
-
-/** Why a file cannot be read; `undefined` when it is not the file. */
-function reasonOf(error: unknown): SkipReason | undefined {
-  if (!(error instanceof Error) || error instanceof NetError) return undefined;
-  const code = String((error as { code?: unknown }).code ?? "");
-  if (code === "ENOENT" || code === "ENOTDIR" || error instanceof Deno.errors.NotFound) {
-    return "vanished";
-  }
-  if (code === "ELOOP" || error instanceof Deno.errors.FilesystemLoop) return "changed";
-  const isDenied = error instanceof Deno.errors.PermissionDenied ||
-    ["EACCES", "EPERM", "EIO", "ENXIO", "ENAMETOOLONG", "ESTALE"].includes(code);
-  return isDenied ? "unreadable" : undefined;
-}
-
-const REFUSALS: Readonly<Record<SkipReason, readonly [ErrorCode, string]>> = {
-  unreadable: ["not_allowed", "it cannot be read"],
-  not_utf8: ["usage", "its name, or where it links to, is not UTF-8"],
-  too_long: ["usage", "its path is too long"],
-  changed: ["conflict", "it changed while it was read"],
-  unsafe_link: [
-    "usage",
-    "it leads out of the folder, or through another link, and nobody would take it",
-  ],
-  special: ["usage", "it is no file"],
-  vanished: ["conflict", "it vanished"],
-};
-
-function cannotStore(path: string, { reason, cause }: SkippedEntry): NetError {
-  const [code, what] = REFUSALS[reason];
-  return new NetError(code, `Cannot put "${path}": ${what}`, {
-    cause,
-    next: "mend it, or leave such entries out with --skip-unreadable",
-  });
 }
