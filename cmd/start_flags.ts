@@ -26,6 +26,7 @@ export interface StartFlags extends SharedFlags {
   readonly abstract?: boolean;
   readonly noPlainLink?: boolean;
   readonly pidDir?: string;
+  readonly auditDir?: string;
   readonly maxLine?: string;
   readonly familySeedFile?: string;
   readonly requireBtsp?: boolean;
@@ -94,6 +95,7 @@ export const START_FLAGS: FlagParametersForType<StartFlags, NetContext> = {
   pidDir: textFlag("DIR", "Folder of the pid file; default: beside the socket"),
   familySeedFile: textFlag("FILE", "Seed of the family: lets its members speak BTSP"),
   requireBtsp: switchFlag("Refuse clear text: whoever connects proves to be of the family"),
+  auditDir: textFlag("DIR", "Record there who changes what; default: nowhere"),
   maxLine: textFlag("SIZE", "Longest request line, such as 4M; default: 1M"),
   http: textFlag("ADDR:PORT", "Serve objects over HTTP there; a port alone means 127.0.0.1"),
   httpWrite: {
@@ -256,6 +258,7 @@ export function toNodeFlags(flags: StartFlags): NodeFlags {
     abstract: flags.abstract,
     noPlainLink: flags.noPlainLink,
     pidDir: flags.pidDir,
+    auditDir: flags.auditDir,
     maxLine: flags.maxLine,
     familySeedFile: flags.familySeedFile,
     requireBtsp: flags.requireBtsp,

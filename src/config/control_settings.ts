@@ -28,6 +28,8 @@ export interface ControlSettings {
   readonly linksPlainName: boolean;
   /** Folder of the pid file; `undefined` for beside the socket. */
   readonly pidDir: string | undefined;
+  /** Folder in which calls that change something are recorded; `undefined` for none. */
+  readonly auditDir: string | undefined;
   /** Longest request line in bytes; `undefined` for the server's own. */
   readonly lineBytesMax: number | undefined;
   /** Seed of the family, its text or `@FILE`; a secret, never logged. */
@@ -45,6 +47,7 @@ export function readControlSettings(layers: Layers, cwd: string): ControlSetting
   const tcp = readTcp(layers);
   const socketGiven = layers.given("socket");
   const pidDir = layers.given("pidDir");
+  const auditDir = layers.given("auditDir");
   const settings: ControlSettings = {
     tcp,
     socketPath: readSocketPath(socketGiven, cwd),
@@ -52,6 +55,7 @@ export function readControlSettings(layers: Layers, cwd: string): ControlSetting
     isAbstract: layers.read("abstract", parseSwitch, SWITCH_REQUIRED) ?? false,
     linksPlainName: !(layers.read("noPlainLink", parseSwitch, SWITCH_REQUIRED) ?? false),
     pidDir: pidDir === undefined ? undefined : absolutePath(pidDir.text, cwd),
+    auditDir: auditDir === undefined ? undefined : absolutePath(auditDir.text, cwd),
     lineBytesMax: layers.read("maxLine", parseLineSize, "must be a size from 256 to 64M"),
     familySeed: readSeed(layers, cwd),
     requiresBtsp: layers.read("requireBtsp", parseSwitch, SWITCH_REQUIRED) ?? false,

@@ -33,6 +33,7 @@ const SETTINGS = {
   abstract: ["--abstract", "NET_ABSTRACT"],
   noPlainLink: ["--no-plain-link", "NET_NO_PLAIN_LINK"],
   pidDir: ["--pid-dir", "NET_PID_DIR"],
+  auditDir: ["--audit-dir", "NET_AUDIT_DIR"],
   maxLine: ["--max-line", "NET_MAX_LINE"],
   familySeedFile: ["--family-seed-file", "NET_FAMILY_SEED_FILE"],
   familySeed: ["--family-seed", "NET_FAMILY_SEED", "FAMILY_SEED"],

@@ -8,6 +8,7 @@ import { type Clock, NetError, systemClock } from "../base/mod.ts";
 import type { DrainPart } from "../kernel/mod.ts";
 import type { AdoptedTcp, AdoptedUnix, StreamListener } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
+import { type AuditLog, openAuditLog } from "./audit_log.ts";
 import { deriveHandshakeKey } from "./btsp/mod.ts";
 import { type ControlCounters, createControlCounters } from "./counters.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
@@ -60,6 +61,8 @@ export interface ControlServerDeps {
   /** Sockets that are open already; they are used whatever the two above say. */
   readonly adopted?: ControlSockets;
   readonly limits?: LineServerLimits;
+  /** Folder of the audit log; none is kept when it is left out. */
+  readonly auditDir?: string;
   /** Lets members of the family speak BTSP; they cannot when it is left out. */
   readonly btsp?: ControlBtspOptions;
 }
@@ -113,6 +116,7 @@ class Server implements ControlServer {
   readonly #dispatcher: Dispatcher;
   readonly #lines: LineServer;
   #handshakeKey: Uint8Array | undefined;
+  #audit: AuditLog | undefined;
   #claim: SocketClaim | undefined;
   #credentials: PeerCredentials | undefined;
   #abstract: Deno.UnixListener | undefined;
@@ -126,7 +130,13 @@ class Server implements ControlServer {
     this.#deps = deps;
     this.#clock = deps.clock ?? systemClock;
     const { table, log, limits } = deps;
-    this.#dispatcher = createDispatcher({ table, log, counters: this.counters });
+    this.#dispatcher = createDispatcher({
+      table,
+      log,
+      counters: this.counters,
+      now: () => this.#clock.now(),
+      onChange: (record) => this.#audit?.record(record),
+    });
     this.#lines = new LineServer({
       dispatcher: this.#dispatcher,
       counters: this.counters,
@@ -164,7 +174,12 @@ class Server implements ControlServer {
   async start(): Promise<void> {
     if (this.#stopping !== undefined) throw new TypeError("Cannot start: server was stopped");
     try {
-      const { btsp } = this.#deps;
+      const { auditDir: directory, btsp, log } = this.#deps;
+      if (directory !== undefined) {
+        const family = this.#deps.socket?.family;
+        const wallMs = () => this.#clock.wallMs();
+        this.#audit = await openAuditLog({ directory, family, log, wallMs });
+      }
       if (btsp !== undefined) this.#handshakeKey = deriveHandshakeKey(await btsp.readSeed());
       // TCP first: when the port is taken, no socket file has been touched.
       const { tcp, socket, adopted = {} } = this.#deps;
@@ -175,6 +190,7 @@ class Server implements ControlServer {
     } catch (error) {
       this.#closeListeners();
       this.#release();
+      await this.#closeAudit();
       throw error;
     }
     if (this.#tcp !== undefined) this.#lines.serve(this.#tcp, "tcp");
@@ -221,6 +237,7 @@ class Server implements ControlServer {
     } finally {
       cancel();
       this.#release();
+      await this.#closeAudit();
     }
     this.#deps.log.info("control_stopped");
   }
@@ -319,6 +336,13 @@ class Server implements ControlServer {
     this.#tcp?.close();
     this.#abstract = undefined;
     this.#tcp = undefined;
+  }
+
+  async #closeAudit(): Promise<void> {
+    const audit = this.#audit;
+    this.#audit = undefined;
+    await audit?.close();
+    this.counters.audit_dropped_total += audit?.dropped ?? 0;
   }
 
   #release(): void {

@@ -37,6 +37,8 @@ export interface ControlCounters {
   /** Ended by an error of the operating system. */
   connections_failed_total: number;
   accept_failures_total: number;
+  /** Lines of the audit log that were lost; told when it is closed. */
+  audit_dropped_total: number;
   received_bytes_total: number;
   sent_bytes_total: number;
   lines_total: number;
@@ -84,6 +86,7 @@ export function createControlCounters(): ControlCounters {
     connections_stalled_total: 0,
     connections_failed_total: 0,
     accept_failures_total: 0,
+    audit_dropped_total: 0,
     received_bytes_total: 0,
     sent_bytes_total: 0,
     lines_total: 0,

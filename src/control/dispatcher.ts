@@ -7,6 +7,7 @@
  */
 import { NetError, toNetError } from "../base/mod.ts";
 import type { Log } from "../observe/mod.ts";
+import type { AuditRecord } from "./audit_log.ts";
 import { BTSP_VERSION } from "./btsp/mod.ts";
 import { type ControlCounters, countError } from "./counters.ts";
 import {
@@ -22,7 +23,7 @@ import {
   type RpcRequest,
 } from "./json_rpc.ts";
 import { BATCH_REPLY_BYTES_MAX } from "./limits.ts";
-import type { CallContext, MethodTable } from "./method.ts";
+import type { CallContext, Method, MethodTable } from "./method.ts";
 
 import { decodeParams } from "./param_encoding.ts";
 
@@ -40,6 +41,8 @@ export interface RpcLink {
   readonly transport: "unix" | "tcp";
   /** True when privileged methods may be called. */
   readonly isTrusted: boolean;
+  /** User at the other end where it is known. */
+  readonly uid: number | undefined;
   /** Calls that did not finish at once. */
   readonly running: Set<RunningCall>;
   /** Queues a line that may be lost; false when it was. */
@@ -72,6 +75,10 @@ export interface DispatcherDeps {
   readonly table: MethodTable;
   readonly log: Log;
   readonly counters: ControlCounters;
+  /** Milliseconds that never go backwards. */
+  readonly now: () => number;
+  /** Told of every call that may have changed something. */
+  readonly onChange?: (record: AuditRecord) => void;
 }
 
 /** Creates a dispatcher. */
@@ -134,6 +141,20 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
     }
   };
 
+  /** Records how a call ends that may change something; `undefined` for all others. */
+  const recorderOf = (method: Method, link: RpcLink) => {
+    const { onChange } = deps;
+    if (onChange === undefined || method.isReadOnly || method.access === "public") return undefined;
+    const { transport, uid } = link;
+    const startMs = deps.now();
+    const record = (outcome: string) =>
+      onChange({ method: method.name, transport, uid, outcome, durationMs: deps.now() - startMs });
+    return (result: unknown): void => {
+      if (!(result instanceof Promise)) return record("ok");
+      result.then(() => record("ok"), (error) => record(String(errorAnswer(error).data.code)));
+    };
+  };
+
   const run = (request: RpcRequest, link: RpcLink) => {
     counters.requests_total++;
     if (request.id === undefined) counters.notifications_total++;
@@ -171,14 +192,17 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       });
     }
     const call = new RunningCall(request.id, params.wantsProgress, link, counters);
+    const record = recorderOf(method, link);
     try {
       const result = method.call(decodeParams(params.fields), call);
+      record?.(result);
       if (!(result instanceof Promise)) return succeed(request, result);
       // What answers for the node's health, and what ends only when it is ended, is not waited for.
       const isWork = !method.answersWhileDraining || method.isContinuation;
       const isAwaited = isWork && !method.isOpenEnded(params.fields);
       return runLater(request, isAwaited, call, result, link);
     } catch (error) {
+      record?.(Promise.reject(error));
       return failWith(request, error);
     }
   };

@@ -55,6 +55,8 @@ export interface LinePeer {
   readonly transport: "unix" | "tcp";
   /** True when privileged methods may be called. */
   readonly isTrusted: boolean;
+  /** User it belongs to, where that is known. */
+  readonly uid: number | undefined;
   /** True when it neither sends nor reads any more; false where that is not known. */
   readonly isPeerGone: () => boolean;
   /** Unread input of all connections of its kind. */
@@ -67,6 +69,7 @@ export interface LinePeer {
 export class LineConnection implements RpcLink {
   readonly transport: "unix" | "tcp";
   readonly isTrusted: boolean;
+  readonly uid: number | undefined;
   readonly running: Set<RunningCall> = new Set();
   readonly #deps: LineConnectionDeps;
   readonly #conn: StreamSocket;
@@ -96,6 +99,7 @@ export class LineConnection implements RpcLink {
     this.#input = peer.input;
     this.transport = peer.transport;
     this.isTrusted = peer.isTrusted;
+    this.uid = peer.uid;
     this.#isPeerGone = peer.isPeerGone;
     this.#output = peer.output;
     this.#lines = new LineBuffer(deps.lineBytesMax, peer.input);

@@ -223,7 +223,8 @@ export class LineServer {
     // Replies are small and written whole: waiting to join them would only cost time.
     if (transport === "tcp") conn.setNoDelay?.(true);
     const isPeerGone = () => identity?.isGone() ?? false;
-    const peer = { transport, isTrusted, isPeerGone, input: share.input, output: share.output };
+    const { input, output } = share;
+    const peer = { transport, isTrusted, uid: identity?.uid, isPeerGone, input, output };
     const connection = new LineConnection(this.#connectionDeps, conn, peer);
     counters.connections_active++;
     share.count++;

@@ -52,6 +52,14 @@ export function testMethods(gate: Gate) {
       handle: ({ text }) => ({ text }),
     }),
     defineMethod({
+      name: "test.change",
+      access: "privileged",
+      summary: "May change something",
+      isReadOnly: false,
+      params: v.object({ text: v.string() }),
+      handle: () => ({}),
+    }),
+    defineMethod({
       name: "test.throw",
       access: "privileged",
       summary: "Fails inside",

@@ -77,6 +77,7 @@ export function nodeControl({ log, env, sockets }: NodeControlDeps): ControlFact
       tcp: config.tcp,
       adopted: sockets,
       limits: { lineBytesMax: config.lineBytesMax },
+      auditDir: config.auditDir,
       btsp: config.familySeed === undefined ? undefined : {
         readSeed: () => readFamilySeed(config.familySeed ?? "", log),
         isRequired: config.requiresBtsp,
