@@ -7,7 +7,7 @@ import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { numberOf, recordOf } from "./format.ts";
 import { runVerb } from "./verb.ts";
 
-/** A node drains for at most 5 s; a little more covers the rest of its stop. */
+/** A node drains for 5 s unless it says otherwise; a little more covers the rest of its stop. */
 const STOP_MS = 15_000;
 
 /** Behind the last answer a process has little to do; it may also be one of another machine's numbers. */
@@ -25,7 +25,7 @@ export const nodeStopCommand = buildCommand<SharedFlags, [], NetContext>({
   },
   parameters: { flags: bareRecord(SHARED_FLAGS) },
   async func(flags) {
-    await runVerb(this, flags, async ({ output, signal }) => {
+    await runVerb(this, flags, async ({ output, signal, allow }) => {
       const node = await connectNode(this, flags, signal);
       let result: Readonly<Record<string, unknown>>;
       try {
@@ -37,11 +37,13 @@ export const nodeStopCommand = buildCommand<SharedFlags, [], NetContext>({
       } finally {
         await node.close();
       }
+      const limitMs = Math.max(STOP_MS, numberOf(result.stops_within_ms) ?? 0);
+      allow(limitMs);
       const pid = numberOf(result.pid);
       const isKept = result.socket_kept === true;
       // A connection to a socket that is kept would start the next node.
       if (!isKept) await untilGone(this, flags, signal);
-      if (pid !== undefined) await untilEnded(pid, isKept ? STOP_MS : EXIT_MS, signal);
+      if (pid !== undefined) await untilEnded(pid, isKept ? limitMs : EXIT_MS, signal);
       output.result("node.stop", { ...result, status: "stopped" }, () => "node stopped");
       if (isKept) {
         output.note(

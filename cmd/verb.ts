@@ -17,6 +17,8 @@ export interface VerbScope {
   readonly output: Output;
   /** Aborts on Ctrl-C and when the time is up. */
   readonly signal: AbortSignal;
+  /** Gives the verb this much time from now on, unless `--timeout` says how much it has. */
+  readonly allow: (timeoutMs: number) => void;
 }
 
 /** Options of {@linkcode runVerb}. */
@@ -49,14 +51,21 @@ export async function runVerb(
   const output = createOutput(io, { isJson, isQuiet: flags.quiet ?? false });
   try {
     if (options.isSelfTimed) {
-      context.exitCode = (await body({ output, signal: new AbortController().signal })) ?? 0;
+      context.exitCode = (await body({
+        output,
+        signal: new AbortController().signal,
+        allow: () => {},
+      })) ?? 0;
       return;
     }
     const givenMs = durationFlag("--timeout", flags.timeout);
     const timeoutMs = givenMs === undefined ? options.timeoutMs : givenMs + (options.graceMs ?? 0);
     const { isEndless = false, cleanUpMs = CLEAN_UP_MS } = options;
     const bounds = { timeoutMs, isEndless, cleanUpMs };
-    context.exitCode = await runBounded(context, bounds, (signal) => body({ output, signal }));
+    context.exitCode = await runBounded(context, bounds, (signal, setTime) => {
+      const allow = givenMs === undefined ? setTime : () => {};
+      return body({ output, signal, allow });
+    });
   } catch (error) {
     // Whoever read our output has seen enough, as with head.
     if (error instanceof Deno.errors.BrokenPipe) return;
@@ -87,7 +96,7 @@ async function runBounded(
     readonly isEndless: boolean;
     readonly cleanUpMs: number;
   },
-  body: (signal: AbortSignal) => Promise<number | void>,
+  body: (signal: AbortSignal, setTime: (timeoutMs: number) => void) => Promise<number | void>,
 ): Promise<number> {
   const { io } = context;
   const controller = new AbortController();
@@ -103,20 +112,25 @@ async function runBounded(
     io.onSignal("SIGINT", () => interrupt(130)),
     io.onSignal("SIGTERM", () => interrupt(143)),
   ];
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
-    stop(
-      new NetError("timeout", `Cannot finish: no result within ${timeoutMs} ms`, {
-        next: "repeat with a longer --timeout",
-      }),
-    );
-  }, timeoutMs);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const setTime = (limitMs: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      stop(
+        new NetError("timeout", `Cannot finish: no result within ${limitMs} ms`, {
+          next: "repeat with a longer --timeout",
+        }),
+      );
+    }, limitMs);
+  };
+  if (timeoutMs !== undefined) setTime(timeoutMs);
   const looking = isEndless
     ? setInterval(() => {
       if (io.isOutGone()) stop(new Deno.errors.BrokenPipe("nobody reads the output any more"));
     }, GONE_LOOK_MS)
     : undefined;
   try {
-    return await orAborted(body(controller.signal), controller.signal, cleanUpMs);
+    return await orAborted(body(controller.signal, setTime), controller.signal, cleanUpMs);
   } finally {
     clearTimeout(timer);
     clearInterval(looking);

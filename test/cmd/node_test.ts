@@ -238,3 +238,19 @@ Deno.test("node stop does not wake the next node at a socket that is kept", asyn
   assert.equal(connections, 1);
   assert.match(stderr, /its service manager still listens/);
 });
+
+Deno.test("node stop gives a node the time that it says it needs", async () => {
+  let looks = 0;
+  const connect = () => {
+    // It is still there for half a second.
+    if (looks++ > 10) return Promise.reject(new Error("gone"));
+    const answer = { status: "stopping", stops_within_ms: 60_000 };
+    return Promise.resolve({ call: () => Promise.resolve(answer), close: () => {} });
+  };
+  const patient = await runInMemory(["node", "stop"], { doors: { connect } });
+  assert.equal(patient.code, 0);
+  looks = 0;
+  const told = await runInMemory(["node", "stop", "--timeout", "100ms"], { doors: { connect } });
+  assert.equal(told.code, 7);
+  assert.match(told.stderr, /no result within 100 ms/);
+});
