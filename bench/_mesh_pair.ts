@@ -3,7 +3,7 @@ import { type LineProcess, startLineProcess } from "../test/interop/line_process
 import type { MeshOperations } from "./_mesh_process.ts";
 
 const MIB = 1024 * 1024;
-const RECEIVE_TIMEOUT_MS = 8000;
+const RECEIVE_TIMEOUT_MS = 50_000;
 
 /** A connected pair. */
 export interface MeshPair extends AsyncDisposable {

@@ -31,14 +31,15 @@ const SYMBOLS = {
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
-/** Three pieces in a row slower than this, 100 MB/s, and the cache is better: it takes what the device cannot yet. */
+/** Three pieces in a row slower than this, 100 MB/s of all that are moved at the time, and the cache is better: it takes what the device cannot yet. */
 const SLOW_MS_PER_BYTE = 1e-5;
 const SLOW_MAX = 3;
 
 /** One file. */
 export interface DirectFile extends Disposable {
   /**
-   * Reads into, or writes from, the whole blocks of `bytes`, which nobody else touches until this resolves.
+   * Reads into, or writes from, the whole blocks of `bytes`, which nobody else touches until this resolves. Several
+   * pieces may be moved at a time.
    *
    * @returns How many bytes were moved from the start on, maybe none: the rest is for the caller to do in the ordinary
    * way, which also says what is wrong.
@@ -83,9 +84,10 @@ class LibcDirectFile implements DirectFile {
     // A view of shared memory is as good; the types know only of the other kind.
     const part = bytes.subarray(0, length) as Uint8Array<ArrayBuffer>;
     const moved = Number(await call(this.#descriptor, part, BigInt(length), BigInt(offset)));
+    const tookMs = (performance.now() - startMs) / this.#moving;
     this.#moving -= 1;
     if (this.#isClosed) this.#close();
-    const isSlow = performance.now() - startMs > length * SLOW_MS_PER_BYTE;
+    const isSlow = tookMs > length * SLOW_MS_PER_BYTE;
     this.#slow = isSlow ? this.#slow + 1 : 0;
     // What failed once fails again, or takes its time; what is moved in part is made good from the last whole block on.
     if (moved < length || this.#slow >= SLOW_MAX) this.#isUsable = false;

@@ -37,6 +37,8 @@ export interface OutputFile extends BlobSink {
   readonly path: string;
   /** Appends; throws NetError `no_space` on a full disk. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Writes at a place, several at a time, each place once; instead of {@linkcode OutputFile.write}. */
+  writeAt(offset: number, bytes: Uint8Array): Promise<void>;
   /** Gives the file its name; before that everything is on the disk, if that was asked for. */
   commit(): Promise<void>;
   /** Removes what was written, unless it was committed; idempotent. */
@@ -90,7 +92,12 @@ class PartFile implements OutputFile {
   readonly #writer = new PacedWriter();
   /** Opened with the first large piece. */
   #direct: DirectFile | undefined;
+  #isBegun = false;
+  /** Bytes that were appended. */
   #size = 0;
+  /** Where the file stands; −1 when nobody knows. */
+  #position = 0;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(path: string, folder: string, part: Part, options: OpenOutputFileOptions) {
     this.path = path;
@@ -106,21 +113,35 @@ class PartFile implements OutputFile {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
+    const offset = this.#size;
+    this.#size += bytes.length;
+    await this.writeAt(offset, bytes);
+  }
+
+  async writeAt(offset: number, bytes: Uint8Array): Promise<void> {
     try {
-      if (this.#size === 0 && bytes.length >= DIRECT_BYTES_MIN) {
+      if (!this.#isBegun && bytes.length >= DIRECT_BYTES_MIN) {
         this.#direct = openDirectFile(this.#part.path, "write");
       }
-      const { file } = this.#part;
-      const done = await this.#direct?.move(this.#size, bytes) ?? 0;
-      this.#size += done;
-      if (done < bytes.length) {
-        if (this.#direct !== undefined) await file.seek(this.#size, Deno.SeekMode.Start);
-        await this.#writer.write(file, done === 0 ? bytes : bytes.subarray(done));
-        this.#size += bytes.length - done;
-      }
+      this.#isBegun = true;
+      const done = await this.#direct?.move(offset, bytes) ?? 0;
+      if (done < bytes.length) await this.#writeThrough(offset + done, bytes.subarray(done));
     } catch (error) {
       throw toOutputError(error, this.path);
     }
+  }
+
+  /** In the ordinary way, one after the other: writers share the place where the file stands. */
+  #writeThrough(offset: number, bytes: Uint8Array): Promise<void> {
+    const { file } = this.#part;
+    const write = this.#writing.then(async () => {
+      if (offset !== this.#position) await file.seek(offset, Deno.SeekMode.Start);
+      this.#position = -1;
+      await this.#writer.write(file, bytes);
+      this.#position = offset + bytes.length;
+    });
+    this.#writing = write.catch(() => {}); // Whoever writes is told.
+    return write;
   }
 
   async commit(): Promise<void> {

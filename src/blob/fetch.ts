@@ -282,8 +282,10 @@ class StoreBlobFetcher implements BlobFetcher {
     const reader = this.#chunksFor(target, { get, peers, work, placeOf });
     if (peer !== undefined) reader.book?.noteHolder(peer);
     const sink = await open();
-    const lending = work && isOutputFile(sink) ? await store.lend(sink.partPath) : undefined;
+    const file = work && isOutputFile(sink) ? sink : undefined;
+    const lending = file && await store.lend(file.partPath);
     if (lending !== undefined) reader.isKeeping = false;
+    const places = file && placesOf(ref);
     try {
       const from = new Set<bigint>();
       using buffers = sink.keepsBytes === false ? new ChunkBuffers(GET_CHUNKS_MAX) : undefined;
@@ -292,21 +294,25 @@ class StoreBlobFetcher implements BlobFetcher {
         get?.progress(bytes, totalBytes);
         gate.update({ stage: "fetch", doneBytes: bytes, totalBytes });
       });
+      // A file takes each chunk as it comes, wherever it belongs; what is in order is only looked at then.
+      arrivals.onChunk = file && (async (bytes, hash, sender) => {
+        const offset = places?.(hash) ?? 0;
+        await file.writeAt(offset, bytes);
+        if (sender === undefined) return;
+        lending?.add({ hash: Uint8Array.from(hash), offset, size: bytes.length });
+      });
       let doneBytes = 0;
       let localBytes = 0;
       const pieces = readBlob(ref, this.#readOptions(arrivals, options, buffers));
-      for await (const { bytes, hash, offset } of pieces) {
-        const written = sink.write(bytes);
+      for await (const { bytes } of pieces) {
+        const written = file === undefined ? sink.write(bytes) : Promise.resolve();
         written.catch(() => {}); // Awaited in a moment.
         if (whole !== undefined) await addToWhole(whole, bytes, doneBytes, reader, work);
         await written;
         doneBytes += bytes.length;
         const sender = arrivals.take(bytes);
-        if (sender !== undefined) {
-          from.add(sender);
-          const place = { hash: Uint8Array.from(hash), offset: Number(offset), size: bytes.length };
-          lending?.add(place);
-        } else localBytes += bytes.length;
+        if (sender !== undefined) from.add(sender);
+        else localBytes += bytes.length;
         arrivals.report();
         reader.done(bytes);
       }
@@ -319,7 +325,7 @@ class StoreBlobFetcher implements BlobFetcher {
       if (target.kind === "address") this.#proven.add(target.hash, ref);
       gate.finish({ stage: "finish", doneBytes, totalBytes: doneBytes });
       signal.throwIfAborted();
-      if (isOutputFile(sink)) lending?.moves(sink.path);
+      if (file !== undefined) lending?.moves(file.path);
       await sink.commit();
       store.counters.dataforts_blobs_fetched_total += 1;
       lending?.commit(keepsFetched?.() !== false);
@@ -478,6 +484,10 @@ function placesOf(ref: BlobRef): ((hash: Uint8Array) => number | undefined) | un
 
 /** Chunks of a get: who sent them, and how many of their bytes are on their way or wait for their turn. */
 class Arrivals implements ChunkReader {
+  /** Takes a chunk before its turn; it has come when this resolves. */
+  onChunk:
+    | ((bytes: Uint8Array, hash: Uint8Array, sender: bigint | undefined) => Promise<void>)
+    | undefined;
   readonly #chunks: MeshChunks;
   readonly #buffers: ChunkBuffers | undefined;
   readonly #onBytes: (waitingBytes: number) => void;
@@ -512,6 +522,7 @@ class Arrivals implements ChunkReader {
       const { bytes, peer } = this.#buffers === undefined || expectedBytes === undefined
         ? await read()
         : await this.#buffers.readInto(expectedBytes, read, (chunk) => chunk.bytes);
+      await this.onChunk?.(bytes, hash, peer);
       this.#senders.set(bytes.buffer, peer);
       this.#arrivedBytes += bytes.length;
       return bytes;

@@ -42,8 +42,6 @@ export interface BlobPiece {
   readonly bytes: Uint8Array;
   /** Place of the first of them in the blob. */
   readonly offset: bigint;
-  /** Hash of the chunk they are of. */
-  readonly hash: Uint8Array;
 }
 
 /** As much as gets have on their way: eight chunks of 4 MiB, or three of 16. */
@@ -94,9 +92,9 @@ export async function* readBlob(
   });
   // A hostile tree may list the same byte a hundred million times.
   const turns = new StepTurns();
-  for await (const [{ hash, offset, from, to }, bytes] of ahead) {
+  for await (const [{ offset, from, to }, bytes] of ahead) {
     await turns.step();
-    yield { bytes: bytes.subarray(from, to), offset: offset + BigInt(from), hash };
+    yield { bytes: bytes.subarray(from, to), offset: offset + BigInt(from) };
     onUsed?.(bytes);
   }
 
