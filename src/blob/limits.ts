@@ -46,8 +46,15 @@ export const TRANSFER_BYTES_MAX = CHUNK_BYTES_MAX;
 /** Payload of one data event. */
 export const DATA_EVENT_BYTES = 8_000;
 
-/** Credit window of a reply stream: 32 data events. */
+/** Credit window that a requester goes by: 32 data events. It sizes its horizon and the pace of its grants. */
 export const REPLY_WINDOW_BYTES = 32 * DATA_EVENT_BYTES;
+
+/**
+ * Credit window of a holder. Who shares two cores with others is heard every few milliseconds only; four replies of
+ * this size are that much of a fast link, and what a session may have in flight. It is 123 packets, within the least
+ * horizon of any requester: 128, with the default window.
+ */
+export const SERVE_WINDOW_BYTES = 1_000_000;
 
 /**
  * Events this far ahead of the next one are kept, later ones dropped. Credit returns on receipt, not in
@@ -104,9 +111,9 @@ export const SERVE_LINGER_MS = 2_000;
 
 /**
  * Replies that wait for it; the oldest makes room. Each holds at most a window of unacknowledged bytes:
- * 256 × 256,000 B is 66 MB.
+ * 64 × 1,000,000 B is 64 MB.
  */
-export const SERVES_LINGERING_MAX = 256;
+export const SERVES_LINGERING_MAX = 64;
 
 /**
  * Patience for the header, attempt by attempt. One second is hundreds of round trips and still quick

@@ -10,9 +10,9 @@ import type { Log } from "../observe/mod.ts";
 import {
   CHUNK_BYTES,
   DATA_EVENT_BYTES,
-  REPLY_WINDOW_BYTES,
   SERVE_LINGER_MS,
   SERVE_STALL_MS,
+  SERVE_WINDOW_BYTES,
   SERVES_ACTIVE_MAX,
   SERVES_ACTIVE_PER_PEER_MAX,
   SERVES_LINGERING_MAX,
@@ -149,7 +149,7 @@ export class TransferHolder {
     let stream: SendStream | undefined;
     const stopWatching = this.#watch(serve);
     try {
-      stream = link.openSendStream(serve.peer, serve.streamId, { windowBytes: REPLY_WINDOW_BYTES });
+      stream = link.openSendStream(serve.peer, serve.streamId, { windowBytes: SERVE_WINDOW_BYTES });
       const isFound = await this.#reply(serve, stream);
       if (!isFound) counters.serves_not_found_total += 1;
       this.#linger(stream, isFound);
