@@ -206,7 +206,7 @@ export class TransferHolder {
     await this.#takeTurn(serve);
     const isPooled = ref === undefined && totalBytes >= POOLED_BYTES_MIN &&
       totalBytes <= CHUNK_BYTES;
-    const buffer = isPooled ? this.#buffers.pop() ?? this.#createBuffer() : undefined;
+    const buffer = isPooled ? this.#buffers.pop() ?? new Uint8Array(CHUNK_BYTES) : undefined;
     try {
       const bytes = ref ?? await source.readChunk(hash, buffer, this.#readOptions(serve));
       if (bytes?.length !== totalBytes) {
@@ -237,14 +237,6 @@ export class TransferHolder {
     }
   }
 
-  #createBuffer(): Uint8Array<ArrayBuffer> {
-    const { work } = this.#deps;
-    // Every thread sees it where there are others; the types know only of memory of one.
-    return (work?.takeBuffer(CHUNK_BYTES) ?? new Uint8Array(CHUNK_BYTES)) as Uint8Array<
-      ArrayBuffer
-    >;
-  }
-
   /** The peer verifies what it gets. When it asks again, what it got may have been damaged. */
   #readOptions({ peer, hash }: Serve): ReadChunkOptions {
     const { work } = this.#deps;
@@ -255,7 +247,7 @@ export class TransferHolder {
       const [oldest] = this.#served;
       if (oldest !== undefined) this.#served.delete(oldest);
     }
-    const hasher = work && (async (bytes: Uint8Array) => (await work.hash(bytes)).hash);
+    const hasher = work && ((bytes: Uint8Array) => hashAside(work, bytes));
     return { isTrusting, hash: hasher };
   }
 
@@ -323,6 +315,20 @@ export class TransferHolder {
     };
     look();
     return () => cancel();
+  }
+}
+
+/**
+ * Hashes a chunk where other threads see it. It is not read there: the engine copies from shared memory word by word,
+ * and every byte that is sent is copied.
+ */
+async function hashAside(work: WorkPool, bytes: Uint8Array): Promise<Uint8Array> {
+  const shared = work.takeBuffer(bytes.length);
+  try {
+    shared.set(bytes);
+    return (await work.hash(shared.subarray(0, bytes.length))).hash;
+  } finally {
+    work.giveBack(shared);
   }
 }
 

@@ -57,6 +57,9 @@ export interface AttemptRequest {
   readonly signal?: AbortSignal;
 }
 
+/** Progress is told once in so many bytes: each time costs as much as to receive one packet in ten. */
+const TELL_BYTES = 64 * 1024;
+
 /** What {@linkcode TransferRequester} needs. */
 export interface TransferRequesterDeps {
   readonly link: MeshLink;
@@ -92,6 +95,7 @@ export class TransferRequester {
       let closeStream: EndReceiving = () => {};
       let progressMs = clock.now();
       let isSettled = false;
+      let toldBytes = 0;
       /** True from the last byte on; whatever the peer does then. */
       let isComplete = false;
       const end = (settle: () => void, isReplyWhole = false) => {
@@ -144,8 +148,12 @@ export class TransferRequester {
           else if (step === "progress") {
             // Empty events are no progress, or they could go on forever.
             if (assembly.receivedBytes > before || !hadHeader) progressMs = clock.now();
-            entry.moved(assembly.receivedBytes, assembly.totalBytes);
-            onBytes?.(assembly.receivedBytes);
+            const isDue = assembly.receivedBytes - toldBytes >= TELL_BYTES;
+            if (!hadHeader || isDue) {
+              toldBytes = assembly.receivedBytes;
+              entry.moved(toldBytes, assembly.totalBytes);
+              onBytes?.(toldBytes);
+            }
           } else if (step !== "kept") finish({ kind: "malformed" });
         },
         onEnd: (reason) => {
