@@ -8,6 +8,7 @@ import {
   idToHex,
   NetError,
   type SocketAddress,
+  STOPPING_NEXT,
   systemClock,
   systemRandom,
   toHex,
@@ -415,7 +416,7 @@ export class Node {
       for (const [part, count] of Object.entries(inFlightByPart)) {
         this.#deps.log.warn("work_abandoned", { part, count });
       }
-      this.#stopSignal.abort(new NetError("draining", "The node stops"));
+      this.#stopSignal.abort(new NetError("draining", "The node stops", { next: STOPPING_NEXT }));
       await this.#supervisor.stop(STOP_TIMEOUT_MS);
       // Where the start failed early the supervisor does not know the storage yet.
       await this.#storage?.stop();

@@ -47,6 +47,9 @@ export const ERROR_FACES = {
 /** A stable, machine-readable error code. */
 export type ErrorCode = keyof typeof ERROR_FACES;
 
+/** What to do after an error of a node that stops. */
+export const STOPPING_NEXT = "start the node again with net node start, then repeat the command";
+
 /** Options of {@linkcode NetError}. */
 export interface NetErrorOptions {
   /** What made it fail. */

@@ -5,7 +5,7 @@
  * One that cannot be opened is listed with what is wrong, and the others work. Programs add their own, each call of
  * which has a deadline.
  */
-import { NetError, toNetError } from "../../base/mod.ts";
+import { NetError, STOPPING_NEXT, toNetError } from "../../base/mod.ts";
 import {
   BLOB_BYTES_MAX,
   type BlobTarget,
@@ -70,7 +70,7 @@ export class AdapterService extends AdapterTable implements Service {
 
   async stop(): Promise<void> {
     this.#cancelSweep();
-    this.#stopped.abort(new NetError("draining", "The node stops"));
+    this.#stopped.abort(new NetError("draining", "The node stops", { next: STOPPING_NEXT }));
     await this.settled();
   }
 

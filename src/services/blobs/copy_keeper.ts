@@ -5,7 +5,14 @@
  * Who announces a blob has it; the others that had it are asked, many blobs in one question. What to do is
  * decided by `CopiesWatch`.
  */
-import { type Clock, NetError, type RandomBytes, toHex, toNetError } from "../../base/mod.ts";
+import {
+  type Clock,
+  NetError,
+  type RandomBytes,
+  STOPPING_NEXT,
+  toHex,
+  toNetError,
+} from "../../base/mod.ts";
 import {
   type BlobStore,
   type CopiesTimes,
@@ -142,7 +149,9 @@ export class CopyKeeper {
   async stop(): Promise<void> {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#abort.abort(new NetError("draining", "Cannot keep copies: the node stops"));
+    this.#abort.abort(
+      new NetError("draining", "Cannot keep copies: the node stops", { next: STOPPING_NEXT }),
+    );
     await this.#looking;
     await Promise.all(this.#repairs);
   }

@@ -2,7 +2,14 @@
  * The event bus of a node (`storage.md` 2): made when it is first used, over the node's own log or a server that
  * the user runs. A server is connected to when the node starts, so that a wrong address shows at once.
  */
-import { type Clock, idToHex, NetError, type RandomBytes, toNetError } from "../../base/mod.ts";
+import {
+  type Clock,
+  idToHex,
+  NetError,
+  type RandomBytes,
+  STOPPING_NEXT,
+  toNetError,
+} from "../../base/mod.ts";
 import type { BusEngine } from "../../config/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import {
@@ -122,7 +129,7 @@ export class BusService implements Service {
 
   /** Hands over what is waiting, within a bound: the log behind the bus needs time to close too. */
   async stop(): Promise<void> {
-    this.#ending.abort(new NetError("draining", "The node stops"));
+    this.#ending.abort(new NetError("draining", "The node stops", { next: STOPPING_NEXT }));
     this.#cancelHealth();
     this.#feeds.stop();
     const opening = this.#bus;

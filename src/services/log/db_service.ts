@@ -2,7 +2,7 @@
  * The database of a node (`storage.md` 13): tasks, memories and workflow, folded out of logs of its own. It is
  * opened when it is first used, and opened anew after its logs were restored, repaired or removed.
  */
-import { type Clock, NetError } from "../../base/mod.ts";
+import { type Clock, NetError, STOPPING_NEXT } from "../../base/mod.ts";
 import type { Service, ServiceHealth } from "../../kernel/mod.ts";
 import {
   type ModelName,
@@ -70,7 +70,9 @@ export class DbService implements Service {
    */
   async open(): Promise<NodeDb> {
     await this.#replacing;
-    if (this.stopSignal.aborted) throw new NetError("draining", "The node stops");
+    if (this.stopSignal.aborted) {
+      throw new NetError("draining", "The node stops", { next: STOPPING_NEXT });
+    }
     const opening = this.#db ??= this.#deps.state.openDb();
     try {
       return await opening;

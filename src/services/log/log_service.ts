@@ -5,7 +5,7 @@
  * Files are opened when they are first used and closed when too many are open. A file that can't be appended
  * to any more, as after a full disk, is opened anew with the next append.
  */
-import { type Clock, NetError, systemDisk } from "../../base/mod.ts";
+import { type Clock, NetError, STOPPING_NEXT, systemDisk } from "../../base/mod.ts";
 import {
   openRedex,
   type Redex,
@@ -109,7 +109,7 @@ export class LogService implements Service {
   }
 
   async stop(): Promise<void> {
-    this.#ending.abort(new NetError("draining", "The node stops"));
+    this.#ending.abort(new NetError("draining", "The node stops", { next: STOPPING_NEXT }));
     const redex = this.#redex;
     this.#redex = undefined;
     this.#uses.clear();
