@@ -39,7 +39,11 @@ export async function connectTo(
   options.signal?.throwIfAborted();
   switch (endpoint.kind) {
     case "unix": {
-      const problem = await fileProblem(endpoint.path);
+      // A folder of a network file system may hang like a member does.
+      const problem = await within(fileProblem(endpoint.path), options.timeoutMs, options.signal);
+      if (problem === LATE) {
+        return failure("connect_timeout", "the path cannot be looked at in time");
+      }
       return problem ?? await connectUnix(endpoint.path, options);
     }
     case "abstract":

@@ -24,6 +24,8 @@ export interface IpcReport {
   readonly rules: RuleSet;
   readonly compliant: boolean;
   readonly healthy: boolean;
+  /** True when a member that is not healthy was to fail. */
+  readonly isHealthRequired: boolean;
   readonly primal: string | undefined;
   readonly version: string | undefined;
   /** RFC 3339 time in UTC. */
@@ -91,47 +93,87 @@ export interface RenderIpcReportOptions {
 
 /** The report as text, ending with a newline. */
 export function renderIpcReport(report: IpcReport, options: RenderIpcReportOptions): string {
-  const paint = (color: number, text: string) =>
-    options.useColor ? `\x1b[${color}m${text}\x1b[0m` : text;
-  const mark = (passed: boolean) => passed ? paint(32, "✓") : paint(31, "✗");
-  const lines = [`IPC Compliance Report: ${printable(report.endpoint)}`, RULE];
-  for (const result of report.results) {
-    lines.push(`  ${mark(result.passed)} ${result.method} (${result.responseMs}ms)`);
-    if (result.error !== undefined) {
-      // The reference's layout has no label.
-      const label = report.rules === "reference" ? "" : ` [${result.outcome}]`;
-      lines.push(`    → ${result.error}${label}`);
-    }
-    for (const warning of result.warnings) lines.push(`    ${paint(33, "!")} ${warning}`);
-  }
-  for (const { name, passed, error } of report.checks ?? []) {
-    lines.push(`  ${mark(passed)} strict: ${name}`);
-    if (error !== undefined) lines.push(`    → ${error}`);
-  }
-  if (report.capabilities !== undefined) {
-    const { level, methods, notCallable, unverified, reasons } = report.capabilities;
-    lines.push(`  • capabilities: level ${level}, ${methods.length} methods`);
-    for (const reason of reasons) lines.push(`    ${paint(33, "!")} ${reason}`);
-    if (notCallable.length > 0) lines.push(`    → not callable: ${someOf(notCallable)}`);
-    if (unverified.length > 0) {
-      lines.push(`    ${paint(33, "!")} not verified: ${unverified.length} methods`);
-    }
-  }
-  if (report.declared !== undefined) {
-    const { declared, notAdvertised, notDeclared, warnings } = report.declared;
-    lines.push(`  ${mark(notAdvertised.length === 0)} metadata: ${declared} capabilities declared`);
-    if (notAdvertised.length > 0) {
-      lines.push(`    → declared, not advertised: ${someOf(notAdvertised)}`);
-    }
-    if (notDeclared.length > 0) {
-      lines.push(`    ${paint(33, "!")} advertised, not declared: ${someOf(notDeclared)}`);
-    }
-    for (const warning of warnings) lines.push(`    ${paint(33, "!")} ${warning}`);
-  }
-  lines.push("");
-  const result = report.compliant ? paint(32, "COMPLIANT") : paint(31, "NON-COMPLIANT");
-  lines.push(`Result: ${result}`);
+  const signs = signsOf(options);
+  const result = report.compliant ? signs.paint(32, "COMPLIANT") : signs.paint(31, "NON-COMPLIANT");
+  const lines = [
+    `IPC Compliance Report: ${printable(report.endpoint)}`,
+    RULE,
+    ...report.results.flatMap((found) => methodLines(found, report.rules, signs)),
+    ...healthLines(report, signs),
+    ...(report.checks ?? []).flatMap(({ name, passed, error }) => [
+      `  ${signs.mark(passed)} strict: ${name}`,
+      ...(error === undefined ? [] : [`    → ${error}`]),
+    ]),
+    ...capabilityLines(report, signs),
+    ...declaredLines(report.declared, signs),
+    "",
+    `Result: ${result}`,
+  ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Signs before lines, with colour or without. */
+interface Signs {
+  paint(color: number, text: string): string;
+  mark(passed: boolean): string;
+  readonly warning: string;
+}
+
+function signsOf({ useColor }: RenderIpcReportOptions): Signs {
+  const paint = (color: number, text: string) => useColor ? `\x1b[${color}m${text}\x1b[0m` : text;
+  return {
+    paint,
+    mark: (passed) => passed ? paint(32, "✓") : paint(31, "✗"),
+    warning: paint(33, "!"),
+  };
+}
+
+function methodLines(result: IpcMethodResult, rules: RuleSet, signs: Signs): readonly string[] {
+  // The reference's layout has no label.
+  const label = rules === "reference" ? "" : ` [${result.outcome}]`;
+  return [
+    `  ${signs.mark(result.passed)} ${result.method} (${result.responseMs}ms)`,
+    ...(result.error === undefined ? [] : [`    → ${result.error}${label}`]),
+    ...result.warnings.map((warning) => `    ${signs.warning} ${warning}`),
+  ];
+}
+
+/** Says it where a member answers well that it is not well; the reference says nothing of it. */
+function healthLines(report: IpcReport, signs: Signs): readonly string[] {
+  const isSaid = report.rules !== "reference" || report.isHealthRequired;
+  if (report.healthy || !isSaid || !report.results.every(({ passed }) => passed)) return [];
+  const methods = report.results.filter(({ healthy }) => healthy === false).map((r) => r.method);
+  const text = `not healthy, says ${methods.join(" and ")}`;
+  return [`  ${report.isHealthRequired ? signs.mark(false) : signs.warning} ${text}`];
+}
+
+function capabilityLines({ capabilities, rules }: IpcReport, signs: Signs): readonly string[] {
+  if (capabilities === undefined) return [];
+  const { level, methods, notCallable, unverified, reasons } = capabilities;
+  const mark = rules === "strict" ? signs.mark(level >= 2) : "•";
+  return [
+    `  ${mark} capabilities: level ${level}, ${methods.length} methods`,
+    ...reasons.map((reason) => `    ${signs.warning} ${reason}`),
+    ...(notCallable.length > 0 ? [`    → not callable: ${someOf(notCallable)}`] : []),
+    ...(unverified.length > 0
+      ? [`    ${signs.warning} not verified: ${unverified.length} methods`]
+      : []),
+  ];
+}
+
+function declaredLines(report: DeclaredReport | undefined, signs: Signs): readonly string[] {
+  if (report === undefined) return [];
+  const { declared, notAdvertised, notDeclared, warnings } = report;
+  return [
+    `  ${signs.mark(notAdvertised.length === 0)} metadata: ${declared} capabilities declared`,
+    ...(notAdvertised.length > 0
+      ? [`    → declared, not advertised: ${someOf(notAdvertised)}`]
+      : []),
+    ...(notDeclared.length > 0
+      ? [`    ${signs.warning} advertised, not declared: ${someOf(notDeclared)}`]
+      : []),
+    ...warnings.map((warning) => `    ${signs.warning} ${warning}`),
+  ];
 }
 
 /** The first few names; a stranger's list may be long. */

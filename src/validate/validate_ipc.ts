@@ -142,6 +142,7 @@ export async function validateIpc(
     compliant: hasTriad && passesStrict && (declared?.notAdvertised ?? []).length === 0 &&
       (healthy || options.requireHealthy !== true),
     healthy,
+    isHealthRequired: options.requireHealthy === true,
     primal: firstOf(results, "primal"),
     version,
     startedAt,

@@ -1,6 +1,12 @@
 /** What a run asks, how long it may take, and what its options change. */
 import { deepStrictEqual, equal, ok, rejects } from "node:assert/strict";
-import { type RuleSet, validateIpc, type ValidateIpcOptions } from "../../src/validate/mod.ts";
+import {
+  type IpcReport,
+  renderIpcReport,
+  type RuleSet,
+  validateIpc,
+  type ValidateIpcOptions,
+} from "../../src/validate/mod.ts";
 import { goodReply, goodScript, replyWith, scriptWith, TRIAD } from "./members/good.ts";
 import { startFakeMember, startMember, wait } from "./members/member.ts";
 
@@ -31,9 +37,12 @@ Deno.test("validateIpc() reports health apart from the verdict, unless it is req
   });
   await using member = await startFakeMember(script);
   const report = await validateIpc(member.path);
+  const line = (found: IpcReport) => renderIpcReport(found, { useColor: false }).split("\n")[5];
   deepStrictEqual([report.compliant, report.healthy], [true, false]);
+  equal(line(report), "  ! not healthy, says health.check");
   const demanding = await validateIpc(member.path, { requireHealthy: true });
   deepStrictEqual([demanding.compliant, demanding.healthy], [false, false]);
+  equal(line(demanding), "  ✗ not healthy, says health.check");
 });
 
 Deno.test("validateIpc() holds a member to the expected name, except under reference", async () => {
@@ -71,7 +80,7 @@ for (
   });
 }
 
-Deno.test("validateIpc() gives a verdict where nobody answers at all", async () => {
+Deno.test("V22: a verdict where nobody answers at all: connect_failed and not_a_socket", async () => {
   const folder = await Deno.makeTempDir();
   const outcomes = async (endpoint: string, rules: RuleSet = "standard") => {
     const report = await validateIpc(endpoint, { ...TIMEOUTS, rules });
@@ -98,7 +107,7 @@ Deno.test("validateIpc() gives a verdict where nobody answers at all", async () 
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("validateIpc() gives a verdict about a port that takes no more connections", async () => {
+Deno.test("V22: a verdict about a port that takes no more connections: connect_timeout", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
   const { port } = listener.addr;
   const conns: Deno.Conn[] = [];
