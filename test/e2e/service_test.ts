@@ -91,7 +91,7 @@ Deno.test("service: systemd itself starts, watches and stops it, and opens its s
     `${home.dir}/config/net/net.env`,
     Object.entries(runtimeEnv()).map(([name, text]) => `${name}=${text}\n`).join(""),
   );
-  await Deno.writeTextFile(service.path, service.unit.replace("WatchdogSec=30", "WatchdogSec=2"));
+  await Deno.writeTextFile(service.path, service.unit.replace("WatchdogSec=30", "WatchdogSec=5"));
   await Deno.writeTextFile(socket.path, socket.unit);
   await manager.systemctl("daemon-reload");
 
@@ -104,7 +104,7 @@ Deno.test("service: systemd itself starts, watches and stops it, and opens its s
   Deno.kill(Number(first.MainPID), "SIGSTOP");
   const again = await waitFor("a node that hangs was replaced", async () => {
     const shown = await manager.show("net", "NRestarts", "MainPID", "StatusText");
-    return shown.NRestarts === "1" && shown.StatusText === "ready" && shown;
+    return Number(shown.NRestarts) > 0 && shown.StatusText === "ready" && shown;
   });
   assert.notEqual(again.MainPID, first.MainPID);
   await answersLiveness(home.socketPath);
