@@ -2,7 +2,7 @@
  * Takes the control socket's name and the names beside it, and gives them back (`validation.md` 3.2,
  * 3.3): probe, clear what is stale, bind, pid file, links.
  *
- * A live socket is never taken and nothing but stale sockets and links is ever deleted. Two starts at
+ * A live socket is never taken, a lent name is taken back, and nothing but stale sockets and links is ever deleted. Two starts at
  * the same moment are told apart by moving a stale file aside first and probing it once more there.
  */
 import { NetError } from "../base/mod.ts";
@@ -11,6 +11,9 @@ import type { Log } from "../observe/mod.ts";
 import { LinkSet, sweepLeftovers } from "./socket_links.ts";
 import { MEMBER, pidPath, socketName, type SocketPlace } from "./socket_path.ts";
 import { isSocketLive } from "./socket_probe.ts";
+
+/** Socket of a family, beside the plain name that leads to it. */
+const LENT_TO = /^net-[A-Za-z0-9_-]{1,32}\.sock$/;
 
 /** Options of {@linkcode claimSocket}. */
 export interface ClaimSocketOptions {
@@ -51,6 +54,7 @@ export async function claimSocket(
   const pidFile = pidPath(path, options.pidDir);
   if (options.pidDir !== undefined) makePidDir(options.pidDir);
   if (!place.isExact) await sweepLeftovers(place.directory, options.log);
+  takeBackPlainName(path, options.log);
   await clearStale(path, pidFile);
   const listener = bind(path, options.mode, pidFile);
   const inode = inodeOf(path);
@@ -125,6 +129,21 @@ export async function adoptSocket(
     removePidFile(pidFile);
   };
   return { path, listener, links: links.names, close, release };
+}
+
+/**
+ * A family's node lends its socket the plain name while nobody has it (3.2). The node of that name may come
+ * later: it takes the link away, never the socket, so that the order of starts does not matter.
+ */
+function takeBackPlainName(path: string, log: Log): void {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  if (name !== socketName(MEMBER, undefined)) return;
+  tryOr(() => {
+    const target = Deno.readLinkSync(path);
+    if (!LENT_TO.test(target)) return;
+    Deno.removeSync(path);
+    log.info("plain_name_taken_back", { from: target });
+  });
 }
 
 async function clearStale(path: string, pidFile: string): Promise<void> {

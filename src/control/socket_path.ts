@@ -72,7 +72,9 @@ export function socketPlaces(options: SocketPlaceOptions): readonly SocketPlace[
   };
   const below = (base: string | undefined) =>
     base === undefined || base === "" ? undefined : `${trimSlash(base)}/${FOLDER}`;
-  if (env.BIOMEOS_SOCKET_DIR !== undefined) add(trimSlash(env.BIOMEOS_SOCKET_DIR) || "/", false);
+  // An empty text means "not set" here as everywhere, not the root folder.
+  const own = env.BIOMEOS_SOCKET_DIR ?? "";
+  if (own !== "") add(trimSlash(own) || "/", false);
   add(below(env.XDG_RUNTIME_DIR), false);
   if (uid !== null) add(`/run/user/${uid}/${FOLDER}`, false, `/run/user/${uid}`);
   add(below(env.TMPDIR), true);
@@ -113,6 +115,14 @@ export interface PreparedSocketPlace {
  */
 export function prepareSocketPlace(options: SocketPlaceOptions): PreparedSocketPlace {
   const warnings: string[] = [];
+  const own = options.env.BIOMEOS_SOCKET_DIR ?? "";
+  if (own !== "" && !own.startsWith("/") && options.socketPath === undefined) {
+    warnings.push(
+      `socket folder ${
+        JSON.stringify(own.slice(0, 64))
+      } (BIOMEOS_SOCKET_DIR) is passed over: it must be absolute`,
+    );
+  }
   for (const place of socketPlaces(options)) {
     const problem = makeFolder(place, options.uid ?? Deno.uid());
     if (problem === "skip") continue;

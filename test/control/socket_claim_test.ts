@@ -75,6 +75,20 @@ Deno.test("V06: claimSocket() names a family's files and lends the plain name", 
   alone.release();
 });
 
+Deno.test("V06: claimSocket() takes the plain name back from a family it was lent to", async () => {
+  await using folder = await openFolder();
+  const family = await claimSocket(folder.place("fam1"), OPTIONS);
+  const plain = await claimSocket(folder.place(), OPTIONS);
+  ok(Deno.lstatSync(`${folder.path}/net.sock`).isSocket);
+  ok(await isSocketLive(family.path));
+  ok(await isSocketLive(plain.path));
+  await rejects(claimSocket(folder.place(), OPTIONS), withCode("already_running"));
+  family.release();
+  ok(await isSocketLive(plain.path));
+  plain.release();
+  deepStrictEqual(folder.names(), []);
+});
+
 Deno.test("V07: claimSocket() replaces a stale socket", async () => {
   await using folder = await openFolder();
   leaveStale(`${folder.path}/net.sock`);

@@ -24,6 +24,8 @@ Deno.test("socketPlaces() orders the folders", () => {
   ]);
   const relative = { BIOMEOS_SOCKET_DIR: "s", XDG_RUNTIME_DIR: "x" };
   equal(socketPlaces({ env: relative, uid: 7 }).length, 2);
+  const empty = { BIOMEOS_SOCKET_DIR: "", XDG_RUNTIME_DIR: "", TMPDIR: "" };
+  equal(socketPlaces({ env: empty, uid: 7 })[0]?.path, "/run/user/7/biomeos/net.sock");
 });
 
 Deno.test("socketPlaces() names families and refuses what is none", () => {
