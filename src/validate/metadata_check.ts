@@ -51,6 +51,14 @@ export interface MetadataCheck {
  * Checks the text of a `metadata.toml`.
  *
  * @param folder Name of the folder it lies in, which should be the member's.
+ *
+ * @example
+ * ```ts
+ * import { checkMetadata } from "./metadata_check.ts";
+ * const { findings, metadata } = checkMetadata('[primal]\nname = "net"\n');
+ * console.assert(metadata === undefined);
+ * console.assert(findings.some(({ key, line }) => key === "primal.version" && line === 1));
+ * ```
  */
 export function checkMetadata(text: string, folder?: string): MetadataCheck {
   let top: Fields;

@@ -72,6 +72,13 @@ export function judgeFailureByReference(
  * pair is refused.
  *
  * @returns `undefined` when it is refused.
+ *
+ * @example
+ * ```ts
+ * import { parseAsReference } from "./reference_rules.ts";
+ * console.assert(parseAsReference('{"n":1e999}') === undefined);
+ * console.assert(parseAsReference("[1]") !== undefined);
+ * ```
  */
 export function parseAsReference(text: string): unknown {
   let value: unknown;

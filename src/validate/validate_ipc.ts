@@ -83,6 +83,13 @@ export interface ValidateIpcOptions {
  *
  * @throws NetError `usage` when the text is no endpoint; the signal's reason when it aborts. A member
  * that cannot be reached is a verdict, not an error.
+ *
+ * @example
+ * ```ts
+ * import { validateIpc } from "./validate_ipc.ts";
+ * const report = await validateIpc("@nobody-listens-here", { deadlineMs: 1000 });
+ * console.assert(!report.compliant && report.results[0]?.outcome === "connect_failed");
+ * ```
  */
 export async function validateIpc(
   endpointText: string,

@@ -35,7 +35,17 @@ const HOME = /\/home\/[A-Za-z0-9_.-][!-~]{0,79}/g;
 /** Four numbers of a private network (RFC 1918), not part of a longer row of numbers. */
 const PRIVATE = /(?<![0-9.])(?:10|172|192)(?:\.[0-9]{1,3}){3}(?![0-9]|\.[0-9])/g;
 
-/** Scans what it is given. */
+/**
+ * Scans what it is given.
+ *
+ * @example
+ * ```ts
+ * import { StringScan } from "./string_scan.ts";
+ * const scan = new StringScan([]);
+ * scan.push(new TextEncoder().encode("built in /home/ann/src"));
+ * console.assert(scan.finish().counts.home_path === 1);
+ * ```
+ */
 export class StringScan {
   readonly #forbidden: readonly string[];
   readonly #findings: ScanFinding[] = [];
