@@ -110,10 +110,10 @@ export const SERVE_STALL_MS = 30_000;
 export const SERVE_LINGER_MS = 2_000;
 
 /**
- * Replies that wait for it; the oldest makes room. Each holds at most a window of unacknowledged bytes:
- * 64 × 1,000,000 B is 64 MB.
+ * Replies that wait for it; the oldest makes room. What they hold is in flight: at most 4 MiB for all replies to one
+ * peer, and what the transport keeps of all peers has a bound of its own.
  */
-export const SERVES_LINGERING_MAX = 64;
+export const SERVES_LINGERING_MAX = 256;
 
 /**
  * Patience for the header, attempt by attempt. One second is hundreds of round trips and still quick
