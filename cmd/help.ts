@@ -9,13 +9,15 @@ import {
 import { PROGRAM_NAME, PROGRAM_VERSION } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
-import { formatTable } from "./format.ts";
 
 /** Longest choice of words shown beside a flag; a longer one is told behind it. */
 const CHOICE_COLUMNS = 24;
 
 /** Width of help; a terminal is rarely narrower. */
-const HELP_COLUMNS = 100;
+const HELP_COLUMNS = 80;
+
+/** Names up to this width stand beside what they mean, longer ones above it. */
+const NAME_COLUMNS = 36;
 
 const ROOT_EXAMPLES = `EXAMPLES
   net node start                       start a node, print a ticket
@@ -24,7 +26,7 @@ const ROOT_EXAMPLES = `EXAMPLES
   net blob get b3:ADDRESS big.iso      fetch it on the other node
   net cap find gpu --wait 30s          find a node that has one
   net channel subscribe room/lobby     print the events of a channel
-  net log tail app/orders --last 10    print a log's last events, and those to come
+  net log tail app/orders --last 10    print a log's last events and new ones
   net db tasks add 'buy milk'          add a row, net db tasks ls lists them
   net identity new owner               make an identity to issue tokens with
   net fetch --composition tower        bring executables of members, verified
@@ -32,8 +34,9 @@ const ROOT_EXAMPLES = `EXAMPLES
   net start --composition mesh         start three nodes that are one mesh
 
 Every verb takes --json, --quiet, --timeout, --socket, --family and --data-dir.
-Exit codes: 0 ok, 1 failed, 2 usage, 3 network or in use, 4 not found, 5 not allowed,
-  6 not reachable, 7 timeout, 9 integrity, 12 limit or no space, 130 and 143 by signal.`;
+Exit codes: 0 ok, 1 failed, 2 usage, 3 network or in use, 4 not found,
+  5 not allowed, 6 not reachable, 7 timeout, 9 integrity, 12 limit or no space,
+  130 and 143 by signal.`;
 
 /** One verb in an overview. */
 export interface VerbLine {
@@ -57,10 +60,9 @@ export function listVerbs(
 
 /** Overview of a group of verbs; of the whole program when `prefix` is its name alone. */
 export function groupHelp(routes: RouteMap<NetContext>, prefix: readonly string[]): string {
-  const verbs = listVerbs(routes, prefix).map((verb) => [
-    `  ${verb.words.join(" ")}`,
-    verb.brief,
-  ]);
+  const verbs = listVerbs(routes, prefix).map((verb) =>
+    [`  ${verb.words.join(" ")}`, verb.brief] as const
+  );
   const isRoot = prefix.length <= 1;
   const head = isRoot
     ? `${PROGRAM_NAME} ${PROGRAM_VERSION}\n${routes.brief}\n\n`
@@ -68,7 +70,7 @@ export function groupHelp(routes: RouteMap<NetContext>, prefix: readonly string[
   const tail = isRoot ? `\n\n${ROOT_EXAMPLES}` : "";
   return `${head}USAGE\n  ${prefix.join(" ")} ${
     isRoot ? "VERB" : "WORD"
-  } [FLAGS] [ARGUMENTS]\n\nVERBS\n${formatTable(verbs)}${tail}\n\n` +
+  } [FLAGS] [ARGUMENTS]\n\nVERBS\n${meanings(verbs)}${tail}\n\n` +
     `Run ${prefix.join(" ")} ${isRoot ? "VERB" : "WORD"} --help for the flags of one verb.\n`;
 }
 
@@ -122,13 +124,14 @@ function wrap(text: string): string {
 
 /** Names and what they mean; a meaning that is too long goes on below itself. */
 function meanings(rows: readonly (readonly [name: string, meaning: string])[]): string {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  const left = HELP_COLUMNS - width - 2;
-  return formatTable(
-    rows.flatMap(([name, meaning]) =>
-      fold(meaning, left).map((line, i) => [i === 0 ? name : "", line])
-    ),
-  );
+  const widths = rows.map(([name]) => name.length).filter((width) => width <= NAME_COLUMNS);
+  const width = Math.max(0, ...widths);
+  const indent = " ".repeat(width + 2);
+  return rows.flatMap(([name, meaning]) => {
+    const lines = fold(meaning, HELP_COLUMNS - indent.length);
+    if (name.length > width) return [name, ...lines.map((line) => `${indent}${line}`)];
+    return lines.map((line, i) => `${i === 0 ? name.padEnd(width + 2) : indent}${line}`);
+  }).join("\n");
 }
 
 /** Breaks a line between words; a word that is longer stays whole. */

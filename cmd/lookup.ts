@@ -1,5 +1,6 @@
 /** `net lookup NAME`: where a member or a capability is found on this machine (`validation.md` 3.4). */
 import { buildCommand } from "@stricli/core";
+import { NetError } from "../src/base/mod.ts";
 import type { Candidate } from "../src/deploy/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags, textFlag } from "./flags.ts";
@@ -38,7 +39,14 @@ export const lookupCommand = buildCommand<LookupFlags, [string], NetContext>({
   },
   async func(flags, name) {
     await runVerb(this, flags, async ({ output, signal }) => {
-      const { addressText, MemberLookup, readRegistry, requireMemberName } = await deployModule();
+      const { addressText, isMemberName, MemberLookup, readRegistry, requireMemberName } =
+        await deployModule();
+      const [domain = "", method] = name.split(".");
+      if (method !== undefined && isMemberName(domain)) {
+        throw new NetError("usage", `Cannot look up ${textOf(name)}: it is the name of a method`, {
+          next: `look up the capability it belongs to: net lookup ${domain}`,
+        });
+      }
       requireMemberName(name, "NAME");
       const registry = await readRegistry(await toolkitFolder(this, flags.toolkit));
       warnOfPorts(output, registry.ports.warnings);

@@ -58,7 +58,8 @@ export const nodeStartCommand = buildCommand<StartFlags, [], NetContext>({
       "  NET_FAMILY_ID (FAMILY_ID)  NET_NODE_ID (NODE_ID)  NET_DATA_DIR  NET_PROFILE\n" +
       "  NET_PEER  NET_EXPECT  NET_PSK_FILE  NET_LOG_LEVEL  NET_LOG_FORMAT\n" +
       "  NET_SUBNET  NET_SUBNET_RULES (with ; between)  NET_GATEWAY\n" +
-      "  NET_LOG_FSYNC  NET_LOG_KEEP  NET_LOG_SEGMENT  NET_BUS  NET_BUS_URL  NET_BUS_FULL\n" +
+      "  NET_LOG_FSYNC  NET_LOG_KEEP  NET_LOG_SEGMENT\n" +
+      "  NET_BUS  NET_BUS_URL  NET_BUS_FULL\n" +
       "  NOTIFY_SOCKET  WATCHDOG_USEC  LISTEN_FDS (of a service manager: net node unit)",
   },
   parameters: { flags: bareRecord(START_FLAGS) },

@@ -4,6 +4,7 @@ import { formatSocketAddress, NetError } from "../src/base/mod.ts";
 import { absolutePath, type Environment, loadNodeConfig } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, choiceFlag, switchFlag } from "./flags.ts";
+import type { Output } from "./output.ts";
 import { selfCommand } from "./self_command.ts";
 import {
   isSecretUrl,
@@ -55,6 +56,8 @@ export const nodeUnitCommand = buildCommand<NodeUnitFlags, [], NetContext>({
       const { family } = config;
       const scope = user ? "user" : "system";
       const name = unitName({ family, isTemplate: template });
+      const command = selfCommand(startArguments(start, io.cwd));
+      if (!user && type === "service") warnOfPlace(output, selfCommand([]));
       const unit = type === "socket"
         ? socketUnit({
           scope,
@@ -65,7 +68,7 @@ export const nodeUnitCommand = buildCommand<NodeUnitFlags, [], NetContext>({
         })
         : serviceUnit({
           scope,
-          command: selfCommand(startArguments(start, io.cwd)),
+          command,
           family,
           isTemplate: template,
           drainTimeoutMs: config.drainTimeoutMs,
@@ -99,6 +102,17 @@ function refuseUnusable(flags: NodeUnitFlags): void {
   }
 }
 
+/** A service of the machine has a /tmp of its own, and a user that may not enter a home folder. */
+function warnOfPlace(output: Output, command: readonly string[]): void {
+  const hidden = command.find((word) => /^(file:\/\/)?\/(tmp|var\/tmp|home|root)\//.test(word));
+  if (hidden === undefined) return;
+  output.warn(
+    `the service may be unable to run ${hidden.replace(/^file:\/\//, "")}\n` +
+      "  next: put the program where every user can read it, such as /usr/local/bin, and run " +
+      "net node unit of that one",
+  );
+}
+
 /** Flags that name a file or folder; a service has another working folder. */
 const PATHS = [
   "dataDir",
@@ -106,6 +120,8 @@ const PATHS = [
   "unix",
   "udsPath",
   "pidDir",
+  "familySeedFile",
+  "auditDir",
   "pskFile",
   "revocations",
   "pcap",
@@ -120,6 +136,8 @@ function startArguments(flags: StartFlags, cwd: string): readonly string[] {
   const { identity } = flags;
   // Without a slash it is the name of one that the user keeps.
   if (identity?.includes("/")) absolute.identity = absolutePath(identity, cwd);
+  const { busUrl } = flags;
+  if (busUrl?.startsWith("@")) absolute.busUrl = `@${absolutePath(busUrl.slice(1), cwd)}`;
   if (flags.join !== undefined) absolute.join = `@${absolutePath(flags.join.slice(1), cwd)}`;
   return toStartArguments({
     ...flags,

@@ -67,6 +67,7 @@ export class HealthState {
   readonly #connections = new Set<() => number>();
   #parts = new Map<string, PartHealth>();
   #isStopping = false;
+  #isDrained = false;
   #told = "";
   #isLooking = false;
   #stopLooking: (() => void) | undefined;
@@ -142,11 +143,11 @@ export class HealthState {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<DrainReport> {
     const { log } = this.#deps;
-    const isFirst = !this.#drain.hasBegun;
+    if (!this.#drain.hasBegun) {
+      log.info("node_draining", { under_way: this.#drain.report().inFlight });
+    }
     this.#drain.begin();
-    if (isFirst) log.info("node_draining", { under_way: this.#drain.report().inFlight });
     const report = await this.#drain.wait(timeoutMs, options);
-    if (report.phase === "drained" && !this.#isStopping) log.info("node_drained");
     return report;
   }
 
@@ -188,10 +189,18 @@ export class HealthState {
       const text = fingerprint(snapshot);
       if (text === this.#told) return;
       this.#told = text;
+      this.#logDrained(snapshot);
       for (const handler of [...this.#handlers]) this.#tell(handler, snapshot);
     } finally {
       this.#isLooking = false;
     }
+  }
+
+  /** Says once when the last work has ended, whether or not somebody waits for it. */
+  #logDrained({ phase }: HealthSnapshot): void {
+    const wasDrained = this.#isDrained;
+    this.#isDrained = phase === "drained";
+    if (this.#isDrained && !wasDrained) this.#deps.log.info("node_drained");
   }
 
   #tell(handler: (snapshot: HealthSnapshot) => void, snapshot: HealthSnapshot): void {

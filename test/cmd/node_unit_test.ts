@@ -25,7 +25,8 @@ Deno.test("node unit prints the unit alone, and how to install it beside it", as
 
 Deno.test("node unit puts flags of node start into the unit, with whole paths", async () => {
   const flags =
-    "--family lab --http 8090 --data-dir data --psk-file ../psk --join @t --identity ./i";
+    "--family lab --http 8090 --data-dir data --psk-file ../psk --join @t --identity ./i " +
+    "--audit-dir audit --family-seed-file seed --bus redis --bus-url @url";
   const { stdout } = await unit(flags);
   const [, line = ""] = /^ExecStart=(.*)$/m.exec(stdout) ?? [];
   for (
@@ -36,6 +37,9 @@ Deno.test("node unit puts flags of node start into the unit, with whole paths", 
       "--psk-file /psk",
       "--join @/srv/t",
       "--identity /srv/i",
+      "--audit-dir /srv/audit",
+      "--family-seed-file /srv/seed",
+      "--bus-url @/srv/url",
     ]
   ) assert.ok(line.includes(words), `${words} in ${line}`);
   assert.match(stdout, /^ReadWritePaths=\/srv\/data$/m);

@@ -151,7 +151,7 @@ Deno.test("HealthState.onChange() tells the present state, and then each change 
 });
 
 Deno.test("V29: HealthState.drain() refuses new work, waits for the rest, and can be taken back", async () => {
-  const { clock, parts, supervisor, health, work } = create();
+  const { clock, lines, parts, supervisor, health, work } = create();
   supervisor.state = "running";
   parts.mesh = { state: "healthy" };
   work.count = 3;
@@ -174,6 +174,8 @@ Deno.test("V29: HealthState.drain() refuses new work, waits for the rest, and ca
   assert.equal(report.phase, "drained");
   assert.equal(health.snapshot().phase, "drained");
   assert.equal((await health.drain(0)).drainedAtMs, report.drainedAtMs);
+  const told = lines.filter((line) => line.includes("node_drain"));
+  assert.deepEqual(told, ["info node_draining under_way=3", "info node_drained"], "each once");
 
   const late = { isRefused: false };
   const remove = health.addDrainPart({

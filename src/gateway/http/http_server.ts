@@ -157,12 +157,18 @@ function bind(host: string, port: number): Deno.TcpListener {
     return Deno.listen({ transport: "tcp", hostname: host, port });
   } catch (error) {
     const isInUse = error instanceof Deno.errors.AddrInUse;
+    const isForeign = error instanceof Deno.errors.AddrNotAvailable;
     const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     const reason = error instanceof Error ? error.message : String(error);
     throw new NetError(
       isInUse ? "address_in_use" : "network",
       `Cannot serve HTTP on ${where}: ${isInUse ? "the port is in use" : reason}`,
-      { cause: error, next: "choose another port with --http, or 0 for any free one" },
+      {
+        cause: error,
+        next: isForeign
+          ? "give an address of this machine with --http, or 0.0.0.0 for all"
+          : "choose another port with --http, or 0 for any free one",
+      },
     );
   }
 }

@@ -153,7 +153,7 @@ export class Scaler {
     const shard = this.#deps.addShard();
     this.#changedAtMs = this.#deps.clock.now();
     this.#choose();
-    this.#deps.log.info("bus_shard_added", { shard: shard.id, why });
+    this.#deps.log.debug("bus_shard_added", { shard: shard.id, why });
   }
 
   #drain(shard: Shard, why: string): void {
@@ -161,7 +161,7 @@ export class Scaler {
     this.#changedAtMs = this.#deps.clock.now();
     this.#watches.delete(shard.id);
     this.#choose();
-    this.#deps.log.info("bus_shard_draining", { shard: shard.id, why });
+    this.#deps.log.debug("bus_shard_draining", { shard: shard.id, why });
     void this.#stopWhenEmpty(shard);
   }
 
@@ -172,7 +172,7 @@ export class Scaler {
     if (!this.#isStopped) await this.#pause(leftMs);
     if (this.#isStopped || shard.state !== "draining") return;
     shard.state = "stopped";
-    log.info("bus_shard_stopped", { shard: shard.id });
+    log.debug("bus_shard_stopped", { shard: shard.id });
   }
 
   #pause(ms: number): Promise<void> {
