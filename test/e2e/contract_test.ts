@@ -160,16 +160,20 @@ Deno.test("contract of two nodes of different families side by side", async (t) 
     await checkTriad(plain, tcp);
   });
   await t.step("V18: a line that is too long is refused without being kept", async () => {
-    const before = plain.rssBytes();
-    using client = await openLines(plain);
-    await client.send(new Uint8Array(MIB + 1).fill(0x78));
-    assert.match(await client.line() ?? "", /-32600.*too long/i);
-    assert.equal(await client.line(), undefined);
-    using other = await openLines(plain);
-    await other.send(`${GOOD}\n`);
-    assert.match(await other.line() ?? "", /"id":"good"/);
-    const growth = plain.rssBytes() - before;
-    assert.ok(growth < 8 * MIB, `grew by ${growth} bytes`);
+    const growths: number[] = [];
+    // The engine's heap may grow at any moment; a line that was kept would show every time.
+    while (growths.length < 3 && !growths.some((growth) => growth < 8 * MIB)) {
+      const before = plain.rssBytes();
+      using client = await openLines(plain);
+      await client.send(new Uint8Array(MIB + 1).fill(0x78));
+      assert.match(await client.line() ?? "", /-32600.*too long/i);
+      assert.equal(await client.line(), undefined);
+      using other = await openLines(plain);
+      await other.send(`${GOOD}\n`);
+      assert.match(await other.line() ?? "", /"id":"good"/);
+      growths.push(plain.rssBytes() - before);
+    }
+    assert.ok(Math.min(...growths) < 8 * MIB, `grew by ${growths.join(", ")} bytes`);
   });
 
   await plain.kill("SIGKILL");
