@@ -3,6 +3,7 @@
  * that come in any order cost a table ten times as much.
  */
 import { HashIndex, hashWords } from "../_hash_index.ts";
+import { writeRow } from "./_index_rows.ts";
 import type { PackPlace } from "./pack_place.ts";
 
 const ABSENT = 0;
@@ -88,7 +89,7 @@ export class FreshPlaces {
    * Looks at the next places by hash, which are forgotten with {@linkcode FreshPlaces.forget}. From the first call on
    * none may be set.
    *
-   * @param visit Told the number of each; {@linkcode FreshPlaces.describe} says what is there.
+   * @param visit Told the number of each; {@linkcode FreshPlaces.write} says what is there.
    * @returns How many it was told of.
    */
   peek(recordsMax: number, visit: (number: number) => void): number {
@@ -103,15 +104,17 @@ export class FreshPlaces {
     return count;
   }
 
-  /** Writes a hash to `target`, and says where its chunk is. */
-  describe(number: number, target: Uint8Array, targetAt: number) {
-    this.#hashes.copy(number, target, targetAt);
-    return {
-      pack: this.#packs[number] ?? 0,
-      at: this.#ats[number] ?? 0,
-      storedBytes: this.#storedBytes[number] ?? 0,
-      isSealed: this.#states[number] === SEALED,
-    };
+  /** Writes a place as a row of the index. */
+  write(number: number, bytes: Uint8Array, start: number): void {
+    this.#hashes.copy(number, bytes, start);
+    writeRow(
+      bytes,
+      start,
+      this.#packs[number] ?? 0,
+      this.#ats[number] ?? 0,
+      this.#storedBytes[number] ?? 0,
+      this.#states[number] === SEALED,
+    );
   }
 
   /** Forgets the next so many places. */

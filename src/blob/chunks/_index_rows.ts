@@ -3,7 +3,6 @@
  * the values of each costs more than the rest.
  */
 import { HASH_BYTES } from "../limits.ts";
-import type { PackPlace } from "./pack_place.ts";
 
 export const SCHEMA = `
   CREATE TABLE IF NOT EXISTS record (
@@ -58,7 +57,10 @@ export const FIND_MANY = `
 export function writeRow(
   bytes: Uint8Array,
   start: number,
-  { pack, at, storedBytes, isSealed }: PackPlace,
+  pack: number,
+  at: number,
+  storedBytes: number,
+  isSealed: boolean,
 ): void {
   writeDigits(bytes, start + HASH_BYTES, AT_BYTES, at);
   writeDigits(bytes, start + SIZE_AT, SIZE_BYTES, storedBytes);
@@ -68,10 +70,18 @@ export function writeRow(
 
 /** Writes a number in so many digits. */
 function writeDigits(bytes: Uint8Array, start: number, digits: number, value: number): void {
+  let at = start + digits - 1;
   let rest = value;
-  for (let at = start + digits - 1; at >= start; at--) {
+  for (; rest > 0x7fff_ffff; at--) {
     const left = Math.floor(rest / 10);
     bytes[at] = 48 + rest - 10 * left;
     rest = left;
   }
+  // Whole numbers of the machine from here on, which are several times as fast.
+  for (rest |= 0; rest > 0 && at >= start; at--) {
+    const left = (rest / 10) | 0;
+    bytes[at] = 48 + rest - 10 * left;
+    rest = left;
+  }
+  for (; at >= start; at--) bytes[at] = 48;
 }

@@ -10,7 +10,7 @@ import type { SmallChunks } from "../chunk_store.ts";
 import { HASH_BYTES } from "../limits.ts";
 import { HASH_WORDS, hashWords } from "../_hash_index.ts";
 import { FreshPlaces } from "./_fresh_places.ts";
-import { FIND_MANY, INSERT_MANY, RECORDS_MAX, ROW_BYTES, SCHEMA, writeRow } from "./_index_rows.ts";
+import { FIND_MANY, INSERT_MANY, RECORDS_MAX, ROW_BYTES, SCHEMA } from "./_index_rows.ts";
 import { chunkBytesOf, type PackPlace, type PackTotals } from "./pack_place.ts";
 import { RECORD_HEADER_BYTES } from "./pack_record.ts";
 import { SEAL_BYTES } from "./sealing.ts";
@@ -318,7 +318,7 @@ export class PackIndex implements Disposable {
     for (let left = recordsMax; left > 0 && !going.isEmpty;) {
       let end = 0;
       const rows = going.peek(Math.min(left, RECORDS_MAX), (number) => {
-        writeRow(bytes, end, going.describe(number, bytes, end));
+        going.write(number, bytes, end);
         end += ROW_BYTES;
       });
       if (rows > 0) this.#insertMany.run({ $rows: rows, $bytes: bytes.subarray(0, end) });
