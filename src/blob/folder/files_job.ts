@@ -5,6 +5,8 @@
  * reading the files.
  */
 import { blake3Many } from "../../core/crypto/content/mod.ts";
+import type { SmallChunks } from "../chunk_store.ts";
+import { HASH_BYTES } from "../limits.ts";
 import { type FileState, isSameState, readWholeFile, stateOfFile } from "./_file_reader.ts";
 import { heldQuickReader, type QuickReader } from "./_quick_reader.ts";
 
@@ -108,4 +110,20 @@ function isReadAs(path: string, place: Uint8Array, state: FileState): boolean {
   if (readWholeFile(path, place) !== state.size) return false;
   const after = stateOfFile(path);
   return after !== undefined && isSameState(after, state);
+}
+
+/** The files that were read, as the chunks they are. */
+export function chunksOf(
+  { count, outcomes, sizes, hashes }: FilesRead,
+  buffer: Uint8Array,
+): SmallChunks {
+  const read = new Float64Array(hashes.length / HASH_BYTES);
+  let [next, bytes] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    if (outcomes[i] !== FILE_READ) continue;
+    const size = sizes[i] ?? 0;
+    read[next++] = size;
+    bytes += size;
+  }
+  return { count: next, hashes, sizes: read, bytes: buffer.subarray(0, bytes) };
 }

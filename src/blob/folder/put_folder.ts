@@ -20,7 +20,7 @@ import { type FileState, isSameState, openFileSource, stateOfFile } from "./_fil
 import { holdQuickReader } from "./_quick_reader.ts";
 import { cannotStore, reasonOf } from "./_put_refusals.ts";
 import { Turns } from "./_turns.ts";
-import { FILE_READ, type FilesRead, readFiles } from "./files_job.ts";
+import { chunksOf, FILE_READ, type FilesRead, readFiles } from "./files_job.ts";
 import {
   type FoundEntry,
   resolveFolder,
@@ -76,6 +76,12 @@ const GROUP_ENTRIES = 960;
 /** Groups that are read at the same time: one for each worker, and one more so that none waits. */
 const GROUPS_MAX = 4;
 
+/** With so many for the workers, this thread reads the next files itself, a millisecond or so of them, ... */
+const GROUPS_OFFLOADED_MAX = 3;
+
+/** ... until so many groups wait for the first of them. */
+const GROUPS_LONG = 10;
+
 /** How often a file that changes while it is read is read again. */
 const READS_MAX = 3;
 
@@ -115,6 +121,8 @@ interface Group {
   readonly buffer: Uint8Array | undefined;
   /** What became of the first files, of all that fit the buffer. */
   readonly read: Promise<FilesRead> | undefined;
+  /** Somebody is still reading. */
+  isPending: boolean;
 }
 
 class FolderPut {
@@ -163,13 +171,20 @@ class FolderPut {
         gathered = gathered.length === 0 ? entries : [...gathered, ...entries];
         // In line the event loop waits for a whole group.
         const isOffloaded = this.#work.counters.work_jobs_offloaded_total > 0;
-        if (isOffloaded && gathered.length + entries.length <= GROUP_ENTRIES) continue;
-        groups.push(this.#begin(root, gathered));
+        const pending = isOffloaded ? groups.filter(({ isPending }) => isPending).length : 0;
+        const isHere = pending >= GROUPS_OFFLOADED_MAX;
+        const isMore = isOffloaded && !isHere;
+        if (isMore && gathered.length + entries.length <= GROUP_ENTRIES) continue;
+        groups.push(this.#begin(root, gathered, isHere));
         gathered = [];
-        if (groups.length >= GROUPS_MAX) await this.#finish(root, groups.shift());
+        while (groups.length >= GROUPS_MAX) {
+          const isWaiting = isOffloaded && groups[0]?.isPending && groups.length < GROUPS_LONG;
+          if (isWaiting) break;
+          await this.#finish(root, groups.shift());
+        }
         if (this.#turns.isOver) await this.#turns.next();
       }
-      if (gathered.length > 0) groups.push(this.#begin(root, gathered));
+      if (gathered.length > 0) groups.push(this.#begin(root, gathered, false));
       while (groups.length > 0) {
         await this.#finish(root, groups.shift());
         if (this.#turns.isOver) await this.#turns.next();
@@ -192,19 +207,29 @@ class FolderPut {
     };
   }
 
-  #begin(root: string, entries: readonly FoundEntry[]): Group {
+  /** @param isHere This thread reads. */
+  #begin(root: string, entries: readonly FoundEntry[], isHere: boolean): Group {
     const paths = entries.filter(({ kind }) => kind === "file").map(({ path }) => path);
-    if (paths.length === 0) return { entries, paths, buffer: undefined, read: undefined };
+    if (paths.length === 0) {
+      return { entries, paths, buffer: undefined, read: undefined, isPending: false };
+    }
     const buffer = this.#work.takeBuffer(BUFFER_BYTES);
-    const read = this.#read(root, paths, buffer);
-    read.catch(() => {}); // Seen when its turn comes.
-    return { entries, paths, buffer, read };
+    const read = this.#read(root, paths, buffer, isHere);
+    const group = { entries, paths, buffer, read, isPending: !isHere };
+    const end = () => void (group.isPending = false);
+    read.then(end, end); // Why it failed is seen when its turn comes.
+    return group;
   }
 
   // deno-lint-ignore require-await -- what a reader in line throws must become a rejection.
-  async #read(root: string, paths: readonly string[], into: Uint8Array): Promise<FilesRead> {
+  async #read(
+    root: string,
+    paths: readonly string[],
+    into: Uint8Array,
+    isHere: boolean,
+  ): Promise<FilesRead> {
     const job = { root, paths, into, fileBytesMax: SMALL_FILE_BYTES_MAX };
-    return this.#work.readFiles?.(job) ?? readFiles(job);
+    return (isHere ? undefined : this.#work.readFiles?.(job)) ?? readFiles(job);
   }
 
   async #finish(root: string, group: Group | undefined): Promise<void> {
@@ -225,7 +250,7 @@ class FolderPut {
         await this.#writes;
         begun += read.count;
         const left = paths.slice(begun);
-        read = await this.#read(root, left, buffer);
+        read = await this.#read(root, left, buffer, false);
         [index, done] = [0, 0];
       }
       const mode = read.modes[index] ?? 0;
@@ -365,19 +390,6 @@ class FolderPut {
     this.#skippedCount += 1;
     if (this.#skipped.length < SKIPPED_LISTED_MAX) this.#skipped.push(skipped);
   }
-}
-
-/** The files that were read, as the chunks they are. */
-function chunksOf({ count, outcomes, sizes, hashes }: FilesRead, buffer: Uint8Array): SmallChunks {
-  const read = new Float64Array(hashes.length / HASH_BYTES);
-  let [next, bytes] = [0, 0];
-  for (let i = 0; i < count; i++) {
-    if (outcomes[i] !== FILE_READ) continue;
-    const size = sizes[i] ?? 0;
-    read[next++] = size;
-    bytes += size;
-  }
-  return { count: next, hashes, sizes: read, bytes: buffer.subarray(0, bytes) };
 }
 
 function isStill(path: string, state: FileState): boolean {
