@@ -17,9 +17,10 @@ interface NodeHttpFlags extends SharedFlags {
 export const nodeHttpCommand = buildCommand<NodeHttpFlags, [], NetContext>({
   docs: {
     brief: "Show where the node serves objects over HTTP",
-    fullDescription: "Shows where the node serves objects over HTTP, and with --show-secret the " +
-      "secret that writes need. Whoever has it can fill the node's store.\n\n" +
-      "EXAMPLES\n  net node http\n" +
+    fullDescription: "Shows where the node serves objects, health and metrics over HTTP; with " +
+      "--quiet the address alone. With --show-secret it prints the secret that writes need. " +
+      "Whoever has it can fill the node's store.\n\n" +
+      'EXAMPLES\n  net node http\n  curl "$(net node http --quiet)/readyz"\n' +
       '  curl -T photo.jpg -H "Authorization: Bearer $(net node http --show-secret --quiet)" \\\n' +
       "    http://127.0.0.1:8090/o",
   },
@@ -35,11 +36,14 @@ export const nodeHttpCommand = buildCommand<NodeHttpFlags, [], NetContext>({
       try {
         const isSecret = flags.showSecret === true;
         const result = recordOf(await node.call("node.http", { secret: isSecret }, { signal }));
-        output.result("node.http", result, () =>
-          isSecret ? textOf(result.secret) : formatFields([
+        output.result("node.http", result, () => {
+          if (isSecret) return textOf(result.secret);
+          if (flags.quiet) return textOf(result.url);
+          return formatFields([
             ["address", textOf(result.url)],
             ["writes", writesText(textOf(result.write))],
-          ]));
+          ]);
+        });
         if (isSecret) {
           output.note("whoever has this secret can store objects: pass it on like a password");
         }

@@ -13,8 +13,8 @@ Deno.test("README tour works as written", async () => {
   assert.ok(blocks.length >= 4, "the README has a tour");
   // Nodes of a tour that failed half-way must not outlive it.
   workspace.defer(async () => {
-    for (const family of ["alice", "bob", "carol"]) {
-      await home.net(["node", "stop", "--family", family]);
+    for (const family of [[], ["alice"], ["bob"], ["carol"]]) {
+      await home.net(["node", "stop", ...family.map((name) => `--family=${name}`)]);
     }
   });
   const words = programWords().map((word) => `'${word}'`).join(" ");
@@ -33,5 +33,6 @@ Deno.test("README tour works as written", async () => {
   assert.equal(output.code, 0, `${stdout}\n${stderr}`);
   assert.match(stdout, /Result: COMPLIANT/);
   assert.match(stdout, /connected/);
+  assert.match(stdout, /"missing":\["draining"\]/);
   assert.deepEqual([...Deno.readDirSync(`${home.dir}/cwd`)], []);
 });
