@@ -10,6 +10,8 @@
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_CLOEXEC = 0o2000000;
+/** Nothing to a file; the opening of a pipe would stop the program until somebody opens its other end. */
+const O_NONBLOCK = 0o4000;
 /** Its number on the two processors that the program is made for. */
 const O_DIRECT = Deno.build.arch === "aarch64" ? 0o200000 : 0o40000;
 
@@ -51,7 +53,7 @@ export interface DirectFile extends Disposable {
 export function openDirectFile(path: string, access: "read" | "write"): DirectFile | undefined {
   const library = acquire();
   if (library === undefined) return undefined;
-  const flags = (access === "read" ? O_RDONLY : O_WRONLY) | O_CLOEXEC | O_DIRECT;
+  const flags = (access === "read" ? O_RDONLY : O_WRONLY) | O_CLOEXEC | O_NONBLOCK | O_DIRECT;
   const descriptor = library.symbols.open(new TextEncoder().encode(`${path}\0`), flags, 0);
   if (descriptor >= 0) return new LibcDirectFile(library, descriptor, access);
   release();

@@ -52,6 +52,16 @@ Deno.test("openDirectFile() takes nothing whose place or memory a device refuses
   }
 });
 
+Deno.test("openDirectFile() does not wait for the other end of a pipe", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  await using folder = await makeFolder();
+  const path = `${folder.path}/pipe`;
+  assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+  using reader = openDirectFile(path, "read");
+  assert.ok([undefined, 0].includes(await reader?.move(0, allocateSharedPages(DIRECT_ALIGN))));
+});
+
 Deno.test("openDirectFile() opens no file that is not there", () => {
   assert.equal(openDirectFile("/nowhere/at/all", "read"), undefined);
 });

@@ -264,8 +264,12 @@ export class LedgerBlobStore implements BlobStore {
     into?: Uint8Array<ArrayBuffer>,
     options?: ReadChunkOptions & { readonly isQuiet?: boolean },
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return await this.#keeper.read(hash, into, options) ??
-      await this.#deps.lent?.read(hash, into);
+    const { lent } = this.#deps;
+    const taken = lent?.counters.lent_taken_total;
+    const bytes = await this.#keeper.read(hash, into, options) ?? await lent?.read(hash, into);
+    if (bytes !== undefined || lent?.counters.lent_taken_total === taken) return bytes;
+    // It may have come from the one to the other between the two looks.
+    return await this.#keeper.read(hash, into, options);
   }
 
   lend(path: string): Promise<Lending | undefined> {

@@ -146,7 +146,7 @@ export class LentChunks {
       },
       discard: async () => {
         if (!end()) return;
-        await this.#adopt(file);
+        await this.#adopt(file, path);
         this.#takeOver(file);
       },
     };
@@ -211,18 +211,21 @@ export class LentChunks {
   async #find(listPath: string): Promise<LentFile | undefined> {
     const { paths, places } = parseLentList(await Deno.readTextFile(listPath));
     if (places.length === 0) return undefined;
-    for (const path of paths) {
-      const opened = await Deno.open(path, { read: true, write: path.endsWith(".part") })
-        .catch(() => undefined);
+    const isOwn = (path: string) => path.startsWith(`${this.#deps.folder}/`);
+    // Under the name that the user chose there may be something else by now.
+    const inOrder = [...paths.filter(isOwn), ...paths.filter((path) => !isOwn(path))];
+    for (const path of inOrder) {
+      // The first is the part, whatever the user's file is called.
+      const isPart = path === paths[0];
+      const opened = await openPlain(path, isPart);
       if (opened === undefined) continue;
       // A part whose writer was killed is ours; the lock keeps others from tidying it away.
-      const isPart = path.endsWith(".part");
       if (isPart && !await opened.tryLock(true).catch(() => false)) {
         opened.close();
         continue;
       }
       const file = new LentFile(listPath, path, opened, places);
-      file.isOurs = isPart || path.startsWith(`${this.#deps.folder}/`);
+      file.isOurs = isPart || isOwn(path);
       this.#files.add(file);
       this.counters.lent_chunks += places.length;
       return file;
@@ -230,15 +233,15 @@ export class LentChunks {
     return undefined;
   }
 
-  /** Brings the file of a get that failed out of its folder. */
-  async #adopt(file: LentFile): Promise<void> {
-    const from = file.path;
+  /** Brings the file of a get that failed out of its folder; what has the name it was to get is the user's. */
+  async #adopt(file: LentFile, from: string): Promise<void> {
     file.isOurs = true;
     const to = file.listPath.replace(/\.list$/, DATA_SUFFIX);
     try {
       file.moves(to);
       await Deno.rename(from, to);
     } catch {
+      file.isOurs = false;
       // Another device: it is read to its end without a name, and lost if this process ends before that.
       await removeIfThere(from);
     }
@@ -319,6 +322,16 @@ export class LentChunks {
         this.#stop.signal.addEventListener("abort", end, { once: true });
       });
     }
+  }
+}
+
+/** Opens a file; whoever opens a pipe waits until somebody writes to it. */
+async function openPlain(path: string, isWritten: boolean): Promise<Deno.FsFile | undefined> {
+  try {
+    const { isFile } = await Deno.stat(path);
+    return isFile ? await Deno.open(path, { read: true, write: isWritten }) : undefined;
+  } catch {
+    return undefined; // Not there, or not ours to read.
   }
 }
 

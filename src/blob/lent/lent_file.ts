@@ -12,6 +12,7 @@ export class LentFile implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #places = new Map<string, LentPlace>();
   #direct: DirectFile | undefined;
+  #isClosed = false;
   /** The end of the read under way: reads share the place where the file stands. */
   #reading: Promise<unknown> = Promise.resolve();
 
@@ -69,10 +70,12 @@ export class LentFile implements Disposable {
 
   /** From now on what is read need not stay in the system's memory: it is read once, to be stored elsewhere. */
   readPast(): void {
-    this.#direct ??= openDirectFile(this.#path, "read");
+    if (!this.#isClosed) this.#direct ??= openDirectFile(this.#path, "read");
   }
 
   [Symbol.dispose](): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#direct?.[Symbol.dispose]();
     this.#file.close();
   }

@@ -1,8 +1,15 @@
 /** Chunks in files that gets made: read from there, taken over, found again after a kill. */
 import assert from "node:assert/strict";
 import { NetError, systemClock } from "../../../src/base/mod.ts";
-import { inlineWork, LentChunks, type TakeChunk } from "../../../src/blob/mod.ts";
+import {
+  createBlobStore,
+  createMemoryChunkStore,
+  inlineWork,
+  LentChunks,
+  type TakeChunk,
+} from "../../../src/blob/mod.ts";
 import { blake3 } from "../../../src/core/crypto/mod.ts";
+import { openLedger } from "../../../src/core/ledger/mod.ts";
 import { silentLog } from "../../../src/observe/mod.ts";
 import { seededBytes } from "../sources.ts";
 
@@ -124,6 +131,84 @@ Deno.test("a file that was changed, or is gone, has fewer chunks", () =>
     assert.deepEqual([...taken.keys()], [hashOf(chunks, 0).toHex()]);
     assert.equal(lent.counters.lent_damaged_total, 2);
     await lent.stop();
+  }));
+
+Deno.test("a get whose name was taken meanwhile leaves the file of that name where it is", () =>
+  withLent(async ({ open, folder, part, write }) => {
+    const { lent, taken } = await open();
+    const lending = await lent.lend(part);
+    for (const place of await write(2)) lending?.add(place);
+    lending?.moves(`${folder}/out`);
+    await Deno.writeTextFile(`${folder}/out`, "another's");
+    await lending?.discard();
+    assert.deepEqual(entries(folder), ["lent", "out"]);
+    await lent.settle();
+    assert.equal(taken.size, 2);
+    assert.equal(await Deno.readTextFile(`${folder}/out`), "another's");
+    assert.deepEqual(entries(`${folder}/lent`), []);
+    await lent.stop();
+  }));
+
+Deno.test("a user's file is not ours because it is called as a part", () =>
+  withLent(async ({ open, folder, part, write }) => {
+    const killed = await open();
+    const lending = await killed.lent.lend(part);
+    for (const place of await write(2)) lending?.add(place);
+    lending?.moves(`${folder}/film.part`);
+    await Deno.rename(part, `${folder}/film.part`);
+    await killed.lent.stop();
+    const { lent, taken } = await open();
+    await lent.settle();
+    assert.equal(taken.size, 2);
+    assert.deepEqual(entries(folder), ["film.part", "lent"]);
+    await lent.stop();
+  }));
+
+Deno.test("a pipe that has come in a file's place stops nobody", {
+  ignore: Deno.build.os === "windows",
+}, () =>
+  withLent(async ({ open, folder, part, write }) => {
+    const killed = await open();
+    const lending = await killed.lent.lend(part);
+    for (const place of await write(1)) lending?.add(place);
+    lending?.moves(`${folder}/out`);
+    await Deno.remove(part);
+    await new Deno.Command("mkfifo", { args: [`${folder}/out`] }).output();
+    await killed.lent.stop();
+    const { lent, taken } = await open();
+    await lent.settle();
+    assert.equal(taken.size, 0);
+    assert.deepEqual(entries(folder), ["lent", "out"]);
+    await lent.stop();
+  }));
+
+Deno.test("a chunk that is taken over while it is looked for is found", () =>
+  withLent(async ({ folder, part, write }) => {
+    const ledger = openLedger({ path: ":memory:" });
+    const deps = { clock: systemClock, log: silentLog, work: inlineWork() };
+    const lent = new LentChunks({ folder: `${folder}/lent`, ...deps });
+    const memory = createMemoryChunkStore({ bytesMax: 10 * SIZE });
+    const read = memory.read.bind(memory);
+    let meanwhile = () => Promise.resolve();
+    memory.read = async (hash, into, options) => {
+      const bytes = await read(hash, into, options);
+      await meanwhile();
+      return bytes;
+    };
+    const store = await createBlobStore({ ledger, chunks: memory, lent, ...deps });
+    await lent.open((hash, bytes) => store.addChunk(hash, bytes));
+    const lending = await store.lend(part);
+    const chunks = await write(1);
+    for (const place of chunks) lending?.add(place);
+    meanwhile = async () => {
+      meanwhile = () => Promise.resolve();
+      lending?.commit(true);
+      await lent.settle();
+    };
+    assert.deepEqual(await store.readChunk(hashOf(chunks, 0)), seededBytes(SIZE, 0));
+    await lent.stop();
+    await store.settle();
+    await ledger.close();
   }));
 
 Deno.test("a store without room ends it, and everything is tidied away", () =>
