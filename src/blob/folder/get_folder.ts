@@ -6,7 +6,7 @@
  */
 import { statfsSync } from "node:fs";
 import { type Clock, NetError, type RandomBytes } from "../../base/mod.ts";
-import { inOrder } from "../_ordered_window.ts";
+import { readAhead } from "../_read_ahead.ts";
 import type { ChunkRef } from "../blob_ref.ts";
 import { DirEntries, type DirManifestFault } from "../directory/dir_manifest.ts";
 import {
@@ -241,11 +241,11 @@ class Extraction {
     }
     const ref = refOfPlannedFile(file);
     const list = ref.kind === "small" ? [ref] : ref.chunks;
-    const read = (chunk: ChunkRef, _index: number, signal: AbortSignal) =>
+    const read = (chunk: ChunkRef, signal: AbortSignal) =>
       this.#deps.chunks.read(chunk.hash, { expectedBytes: chunk.size, signal });
     // One is written while the next is read.
-    const options = { windowMax: 2, bytesMax: CHUNK_BYTES, signal: this.#signal };
-    await this.#writeLong(file, inOrder(list, read, options));
+    const options = { itemsMax: 2, bytesMax: CHUNK_BYTES, signal: this.#signal };
+    await this.#writeLong(file, resultsOf(readAhead(list, read, options)));
   }
 
   async #writeLong(
@@ -320,4 +320,10 @@ function refused(fault: ExtractionFault, path: string): NetError {
       data: { fault, path: path.slice(0, 200) },
     },
   );
+}
+
+async function* resultsOf<R>(
+  pairs: AsyncIterable<readonly [unknown, R]>,
+): AsyncGenerator<R, void, undefined> {
+  for await (const [, result] of pairs) yield result;
 }

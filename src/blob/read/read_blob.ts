@@ -14,7 +14,7 @@ import { type ByteRange, type NodePlace, walkTreeChunks } from "../tree/tree_wal
 import { StepTurns, type WorkPool } from "../work/mod.ts";
 import type { ChunkReader } from "./chunk_reader.ts";
 import type { TreeNodeCache } from "./node_cache.ts";
-import { readAhead, type ReadAheadItem } from "./_read_ahead.ts";
+import { readAhead, type ReadAheadItem } from "../_read_ahead.ts";
 import { type OnRestored, StripeReader } from "./_stripe_reader.ts";
 
 /** Options of {@linkcode readBlob}. */
@@ -49,6 +49,7 @@ const AHEAD_MAX = 8;
 const AHEAD_BYTES = 48 * 1024 * 1024;
 
 interface WantedChunk extends ReadAheadItem {
+  readonly size: number;
   /** `undefined` where only the hash counts: a Small may say anything of its size. */
   readonly exactBytes: number | undefined;
   readonly offset: bigint;

@@ -8,7 +8,7 @@
  */
 import { concatBytes, equalBytes, NetError } from "../../base/mod.ts";
 import { createBlake3 } from "../../core/crypto/mod.ts";
-import { inOrder } from "../_ordered_window.ts";
+import { readAhead } from "../_read_ahead.ts";
 import type { BlobDraft, StoredBlob } from "../blob_draft.ts";
 import { type BlobRef, type ChunkRef, decodeBlobRef, type TreeRef } from "../blob_ref.ts";
 import type { BlobStore } from "../blob_store.ts";
@@ -142,14 +142,10 @@ class BlobCopier {
   }
 
   async #takeParts(parts: readonly Part[], onData: (bytes: Uint8Array) => void): Promise<void> {
-    const work = async (part: Part, _index: number, signal: AbortSignal) => ({
-      part,
-      bytes: await this.#part(part, signal),
-    });
+    const read = (part: Part, abort: AbortSignal) => this.#part(part, abort);
     const { signal } = this.#options;
-    for await (
-      const { part, bytes } of inOrder(parts, work, { windowMax: GET_CHUNKS_MAX, signal })
-    ) {
+    const ahead = readAhead(parts, read, { itemsMax: GET_CHUNKS_MAX, signal });
+    for await (const [part, bytes] of ahead) {
       if (part.size !== undefined && part.size !== 0 && part.size !== bytes.length) {
         throw notWhole("a chunk has another size than listed");
       }

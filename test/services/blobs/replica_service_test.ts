@@ -122,7 +122,7 @@ Deno.test("replicate() can be called off, and goes on from what was there", asyn
   assert.ok(first && second);
   const { hash, ref } = await kit.run(first.store.put(sourceOf(bytesOf(3 * CHUNK_BYTES))));
   assert.ok(ref.kind === "manifest");
-  kit.mesh.network.conditions = { ...PERFECT, delayMs: 15 };
+  kit.mesh.network.conditions = { ...PERFECT, delayMs: 60 };
   const abort = new AbortController();
   const asked = first.replicas.replicate(hash, {
     peers: 1,

@@ -1,19 +1,19 @@
 /** Works on items that come one after the other, several at once, and gives the results in order. */
-import { toHex } from "../../base/mod.ts";
+import { toHex } from "../base/mod.ts";
 
 /** What is worked on. */
 export interface ReadAheadItem {
   readonly hash: Uint8Array;
-  /** Bytes it takes when it is there. */
-  readonly size: number;
+  /** Bytes it takes when it is there; counted as none when nobody knows. */
+  readonly size?: number | undefined;
 }
 
 /** Options of {@linkcode readAhead}. */
 export interface ReadAheadOptions {
   /** Items in work or done and not yet given. */
   readonly itemsMax: number;
-  /** Bytes of them; one item is always let in. */
-  readonly bytesMax: number;
+  /** Bytes of them; one item is always let in. No bound when left out. */
+  readonly bytesMax?: number;
   /** False works on items of the same hash one by one; true when left out. */
   readonly sharesTwins?: boolean;
   readonly signal?: AbortSignal;
@@ -30,15 +30,17 @@ interface Entry<T, R> {
  * loop over this ends early, or one fails, the others are aborted and waited for.
  */
 export async function* readAhead<T extends ReadAheadItem, R>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   work: (item: T, signal: AbortSignal) => Promise<R>,
-  { itemsMax, bytesMax, sharesTwins = true, signal }: ReadAheadOptions,
+  { itemsMax, bytesMax = Infinity, sharesTwins = true, signal }: ReadAheadOptions,
 ): AsyncGenerator<readonly [T, R], void, undefined> {
   const abort = new AbortController();
   const onAbort = () => abort.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted) onAbort();
-  const source = items[Symbol.asyncIterator]();
+  const source = Symbol.asyncIterator in items
+    ? items[Symbol.asyncIterator]()
+    : items[Symbol.iterator]();
   const window: Entry<T, R>[] = [];
   let windowBytes = 0;
   let isEnded = false;
@@ -47,14 +49,14 @@ export async function* readAhead<T extends ReadAheadItem, R>(
   /** The item that found no room. */
   let held: T | undefined;
   const admit = (item: T): boolean => {
-    const isOver = windowBytes + item.size > bytesMax || window.length >= itemsMax;
+    const isOver = windowBytes + sizeOf(item) > bytesMax || window.length >= itemsMax;
     if (window.length > 0 && isOver) return false;
     const key = toHex(item.hash);
     const twin = sharesTwins ? window.find((entry) => entry.key === key) : undefined;
     const result = twin?.result ?? work(item, abort.signal);
     result.catch(() => {}); // Seen when its turn comes; until then it must not count as unhandled.
     window.push({ item, key, result });
-    windowBytes += item.size;
+    windowBytes += sizeOf(item);
     return true;
   };
   const pump = async (): Promise<void> => {
@@ -90,7 +92,7 @@ export async function* readAhead<T extends ReadAheadItem, R>(
       if (first === undefined) continue;
       const result = await first.result;
       window.shift();
-      windowBytes -= first.item.size;
+      windowBytes -= sizeOf(first.item);
       void fill();
       yield [first.item, result];
     }
@@ -101,4 +103,8 @@ export async function* readAhead<T extends ReadAheadItem, R>(
     await Promise.allSettled(window.map(({ result }) => result));
     await source.return?.();
   }
+}
+
+function sizeOf({ size }: ReadAheadItem): number {
+  return size ?? 0;
 }
