@@ -1,6 +1,6 @@
 /** `net version` and `net --version`. */
 import { buildCommand } from "@stricli/core";
-import { PROGRAM_NAME, PROGRAM_VERSION } from "../src/config/mod.ts";
+import { PROGRAM_BUILD, PROGRAM_NAME, PROGRAM_VERSION } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import { bareRecord, SHARED_FLAGS, type SharedFlags } from "./flags.ts";
 import { runVerb } from "./verb.ts";
@@ -9,7 +9,8 @@ import { runVerb } from "./verb.ts";
 export const versionCommand = buildCommand<SharedFlags, [], NetContext>({
   docs: {
     brief: "Print the version",
-    fullDescription: "Prints the version.\n\nEXAMPLES\n  net version\n  net --version",
+    fullDescription: "Prints the version; with --json also the commit it was built from.\n\n" +
+      "EXAMPLES\n  net version\n  net version --json\n  net --version",
   },
   parameters: { flags: bareRecord(SHARED_FLAGS) },
   async func(flags) {
@@ -17,6 +18,8 @@ export const versionCommand = buildCommand<SharedFlags, [], NetContext>({
       const fields = {
         name: PROGRAM_NAME,
         version: PROGRAM_VERSION,
+        build_hash: PROGRAM_BUILD.buildHash,
+        compiled_at: PROGRAM_BUILD.compiledAt,
         deno: Deno.version.deno,
         platform: `${Deno.build.os}-${Deno.build.arch}`,
       };

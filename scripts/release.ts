@@ -19,6 +19,7 @@ import {
   portsText,
   type ReleaseFacts,
 } from "./release/texts.ts";
+import { readSource } from "./source.ts";
 
 const RELEASE = "build/release";
 /** A release is made by, and for, one kind of machine: it has to run there. */
@@ -33,7 +34,7 @@ async function main(): Promise<number> {
   const runtime = await Deno.readFile(Deno.execPath());
   await Deno.writeFile(PACKED, pack(runtime, await Deno.readFile(BUNDLE)), { mode: 0o755 });
   await Deno.chmod(PACKED, 0o755);
-  const facts = await makeRelease(PACKED, RELEASE, await source());
+  const facts = await makeRelease(PACKED, RELEASE, await readSource());
   console.log(`${RELEASE}: ${facts.name} ${facts.version} for ${facts.target}`);
   console.log(`  sha256 ${facts.sha256}\n  blake3 ${facts.blake3}`);
   console.log(`  ${facts.capabilities.length} methods, no symbols, no trace of this machine`);
@@ -91,24 +92,4 @@ export async function makeRelease(
   await Deno.chmod(target, 0o755);
   await Deno.link(target, `${folder}/assets/${asset}`);
   return facts;
-}
-
-/** The commit and its time, so that the same commit says the same; now where there is no repository. */
-async function source(): Promise<Pick<ReleaseFacts, "builtFrom" | "builtAt">> {
-  const run = async (...args: string[]) => {
-    try {
-      const { code, stdout } = await new Deno.Command("git", { args, stderr: "null" }).output();
-      return code === 0 ? new TextDecoder().decode(stdout).trim() : undefined;
-    } catch {
-      return undefined;
-    }
-  };
-  const epoch = Number(
-    Deno.env.get("SOURCE_DATE_EPOCH") ?? await run("log", "-1", "--format=%ct") ??
-      Date.now() / 1000,
-  );
-  return {
-    builtFrom: await run("rev-parse", "HEAD") ?? "unknown",
-    builtAt: new Date(Math.floor(epoch) * 1000).toISOString().replace(".000Z", "Z"),
-  };
 }

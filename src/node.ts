@@ -13,7 +13,7 @@ import {
   systemRandom,
   toHex,
 } from "./base/mod.ts";
-import { type NodeConfig, PROGRAM_NAME, PROGRAM_VERSION } from "./config/mod.ts";
+import { type NodeConfig, PROGRAM_BUILD, PROGRAM_NAME, PROGRAM_VERSION } from "./config/mod.ts";
 import {
   createRamKeys,
   decodeTicket,
@@ -142,7 +142,7 @@ const MEMBER: MemberFacts = {
   primal: PROGRAM_NAME,
   version: PROGRAM_VERSION,
   domain: "network",
-  build: { buildHash: "unknown", compiledAt: "unknown" },
+  build: PROGRAM_BUILD,
 };
 
 /** Builds a node; nothing is opened before `start`. */

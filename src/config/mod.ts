@@ -1,5 +1,6 @@
 /** Configuration: defaults, file, environment and flags become one frozen object. */
 export * from "./blob_settings.ts";
+export * from "./build.ts";
 export * from "./config.ts";
 export type { Layer, Origin } from "./layers.ts";
 export * from "./log_settings.ts";
