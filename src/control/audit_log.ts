@@ -91,7 +91,7 @@ class FileAuditLog implements AuditLog {
     }
     this.#lines.push(line);
     this.#waitingBytes += line.length;
-    this.#writing ??= this.#writeAll().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#writeAll();
   }
 
   async close(): Promise<void> {
@@ -120,14 +120,21 @@ class FileAuditLog implements AuditLog {
         this.dropped += lines.length;
       }
     }
+    // At once: a line that comes before the next turn must not wait for another one.
+    this.#writing = undefined;
   }
 
   async #setAside(): Promise<void> {
     const { size } = await this.#file.stat();
     if (size < (this.#options.fileBytesMax ?? FILE_BYTES_MAX)) return;
-    await Deno.rename(this.#path, `${this.#path}.1`);
+    await Deno.rename(this.#path, `${this.#path}.1`).catch((error) => {
+      // Somebody else has set it aside.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+    // The old one stays open until there is another: then lines go to it as long as there is none.
+    const file = await openFile(this.#path);
     this.#file.close();
-    this.#file = await openFile(this.#path);
+    this.#file = file;
   }
 }
 

@@ -252,12 +252,15 @@ class Server implements ControlServer {
       mode,
       log,
     });
-    if (options.isAbstract === true) this.#listenAbstract(place.family, (mode & 0o077) !== 0);
+    const isShared = (mode & 0o077) !== 0;
+    if (options.isAbstract === true) this.#listenAbstract(place.family, isShared);
     this.#credentials = openPeerCredentials(place.path);
     this.#lines.serve(this.#claim.listener, "unix", {
       credentials: this.#credentials,
-      // A wider mode is the user's word that others may connect; they get public methods.
-      allowsForeign: (mode & 0o077) !== 0,
+      // A wider mode is the user's word that others may connect; they get public methods. It guards nothing any
+      // more, so whoever is not known to be ours is one of them.
+      allowsForeign: isShared,
+      requiresIdentity: isShared,
     });
   }
 

@@ -70,7 +70,7 @@ export function healthMethods(deps: HealthDeps): readonly Method[] {
       summary: "State of every part",
       isReadOnly: true,
       params: nothing,
-      handle: () => checkDocument(deps),
+      handle: (_, { transport }) => checkDocument(deps, { tellsReasons: transport === "unix" }),
     }),
     defineMethod({
       name: "health.version",

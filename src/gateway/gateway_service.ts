@@ -76,7 +76,7 @@ class Gateway implements GatewayService {
       },
       [
         ...objectRoutes({ source, guard, counters }),
-        ...healthRoutes(healthView),
+        ...healthRoutes(healthView, isLocal),
         metricsRoute({ clock: systemClock, metrics }),
         ...routes?.(this.#node) ?? [],
       ],

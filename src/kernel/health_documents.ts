@@ -56,8 +56,15 @@ export function readinessDocument({ member, health }: HealthView, use: Readiness
   };
 }
 
-/** The full picture. */
-export function checkDocument({ member, health, uptimeSecs }: HealthView) {
+/**
+ * The full picture.
+ *
+ * @param options Reasons of parts name peers, channels and paths: they are for the node's own user.
+ */
+export function checkDocument(
+  { member, health, uptimeSecs }: HealthView,
+  { tellsReasons }: { readonly tellsReasons: boolean },
+) {
   const { status, phase, parts } = health.snapshot();
   return {
     status,
@@ -69,7 +76,10 @@ export function checkDocument({ member, health, uptimeSecs }: HealthView) {
     uptime_secs: Math.floor(uptimeSecs()),
     active_connections: health.activeConnections,
     subsystems: Object.fromEntries(
-      [...parts].map(([name, part]) => [name, subsystemOf(part)]),
+      [...parts].map(([name, part]) => [
+        name,
+        subsystemOf(tellsReasons ? part : { ...part, reason: undefined }),
+      ]),
     ),
   };
 }

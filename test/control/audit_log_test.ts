@@ -42,6 +42,30 @@ Deno.test("openAuditLog() writes private lines and keeps two files at most", asy
   await Deno.remove(root, { recursive: true });
 });
 
+Deno.test("openAuditLog() goes on where somebody moved its file away, or its folder fails for a while", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/net.audit.jsonl`;
+  const options = { directory, family: undefined, log: silentLog, wallMs: () => 0 };
+  const audit = await openAuditLog({ ...options, fileBytesMax: 10 });
+  const write = async () => {
+    audit.record(RECORD);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await write();
+  await Deno.rename(path, `${directory}/moved`);
+  await write();
+  equal(audit.dropped, 0);
+  equal(Deno.readTextFileSync(path).split("\n").length, 2);
+  await Deno.rename(directory, `${directory}.away`);
+  await write();
+  equal(audit.dropped, 1);
+  await Deno.rename(`${directory}.away`, directory);
+  await write();
+  equal(audit.dropped, 1);
+  await audit.close();
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("openAuditLog() bounds what waits, and refuses a folder that cannot be", async () => {
   const root = await Deno.makeTempDir();
   const options = { family: undefined, log: silentLog, wallMs: () => 0 };

@@ -532,6 +532,28 @@ Deno.test("control server knows the user behind a connection", {
   }
 });
 
+Deno.test({
+  name: "a shared socket trusts nobody where the system does not say who calls",
+  permissions: { ffi: false, read: true, write: true, env: true, sys: true, net: true },
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      for (const mode of ["0600", "0666"]) {
+        const socket = { socketPath: `${folder}/net.sock`, env: { NET_SOCKET_MODE: mode } };
+        await using harness = await startHarness({ socket });
+        using client = await harness.connect();
+        const { error } = JSON.parse(
+          await client.ask('{"jsonrpc":"2.0","method":"test.echo","params":{"text":"a"},"id":1}') ??
+            "",
+        );
+        equal(error?.code, mode === "0600" ? undefined : -32003);
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 Deno.test("connectControl() and server agree on peers of the same user", async () => {
   await using harness = await startHarness();
   await using client = await connectControl({ socketPath: harness.path });

@@ -21,8 +21,13 @@ const RETRY_AFTER_SECONDS = 3;
 
 const USES: readonly string[] = ["any", "read", "write"] satisfies readonly ReadinessUse[];
 
-/** The routes. */
-export function healthRoutes(view: HealthView): readonly GatewayRoute[] {
+/**
+ * The routes.
+ *
+ * @param isLocal Only this machine reaches them: then they tell why a part is not well, which names peers,
+ * channels and paths.
+ */
+export function healthRoutes(view: HealthView, isLocal: boolean): readonly GatewayRoute[] {
   return [
     vital("/livez", () => jsonResponse(livenessDocument())),
     vital("/readyz", ({ url }) => {
@@ -34,7 +39,7 @@ export function healthRoutes(view: HealthView): readonly GatewayRoute[] {
       });
     }),
     vital("/healthz", () => {
-      const document = checkDocument(view);
+      const document = checkDocument(view, { tellsReasons: isLocal });
       const unhealthy = Object.entries(document.subsystems)
         .filter(([, { status }]) => status === "unhealthy").map(([name]) => name);
       return document.status === "unhealthy"

@@ -38,7 +38,7 @@ function open(deps: Partial<GatewayAppDeps> = {}) {
     isLocal: true,
     isDraining: () => health.isDraining,
     ...deps,
-  }, [WORK, ...healthRoutes({ member, health, uptimeSecs: () => 7.9 })]);
+  }, [WORK, ...healthRoutes({ member, health, uptimeSecs: () => 7.9 }, deps.isLocal ?? true)]);
   const endings: (() => void)[] = [];
   const info = {
     remoteHost: "127.0.0.1",
@@ -161,6 +161,16 @@ Deno.test("the health paths answer when nothing else does any more", async () =>
   for (const path of ["/livez", "/readyz", "/healthz", "/version"]) {
     assert.equal((await ask(path)).status, 200, path);
   }
+});
+
+Deno.test("/healthz tells strangers which part is ill, and not why", async () => {
+  const { ask, parts } = open({ isLocal: false });
+  parts.mesh = { state: "degraded", detail: "no session with 00c0ffee" };
+  const answer = await ask("/healthz");
+  assert.equal(answer.status, 200);
+  const text = await answer.text();
+  assert.equal(JSON.parse(text).subsystems.mesh.status, "degraded");
+  assert.ok(!text.includes("c0ffee"), text);
 });
 
 Deno.test("V29: a draining gateway refuses new work, ends connections, and answers for its health", async () => {
