@@ -124,7 +124,10 @@ function* memberLines(
   for (const { method, error, outcome } of ipc?.results ?? []) {
     if (error !== undefined) yield `    → ${method}: ${error} [${outcome}]`;
   }
-  if (ipc?.compliant && !ipc.healthy) yield `    → it says that it is not healthy`;
+  if (ipc?.compliant && !ipc.healthy) {
+    const methods = ipc.results.filter(({ healthy }) => healthy === false).map((r) => r.method);
+    yield `    → not healthy, says ${methods.join(" and ")}`;
+  }
   if (notAdvertised.length > 0) yield `    → declared, not advertised: ${names(notAdvertised)}`;
   if (notDeclared.length > 0) {
     yield `    ${paint(33, "!")} advertised, not declared: ${names(notDeclared)}`;

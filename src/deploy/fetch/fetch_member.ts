@@ -200,8 +200,8 @@ function verifiedKinds({ sums }: Expected): readonly (keyof Digests)[] {
 
 function noChecksum({ member, platform }: WantedFile): NetError {
   return new NetError("integrity", `There is no checksum of ${member} for ${platform.key}`, {
-    next:
-      `add it to ${member}/metadata.toml or checksums.toml, or allow it with --allow-unverified`,
+    next: `check --source, which brings it where the toolkit has no manifest.lock; add it to ` +
+      `${member}/metadata.toml or checksums.toml, or allow it with --allow-unverified`,
   });
 }
 

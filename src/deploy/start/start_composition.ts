@@ -111,10 +111,13 @@ export async function startComposition(
     const stopped = await run.takeBack();
     options.signal?.throwIfAborted();
     const { code, message, next, data } = toNetError(error, "Cannot start a member");
-    throw new NetError(code, `Cannot start composition ${quote(composition.name)}: ${message}`, {
+    const names = stopped.map(({ name }) => name);
+    const after = names.length === 0 ? "" : `; ${names.join(", ")} was stopped again`;
+    const what = `Cannot start composition ${quote(composition.name)}: ${message}${after}`;
+    throw new NetError(code, what, {
       cause: error,
       next,
-      data: { ...data, stopped: stopped.map(({ name }) => name) },
+      data: { ...data, stopped: names },
     });
   }
 }

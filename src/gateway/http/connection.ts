@@ -62,6 +62,16 @@ const LINGER_BYTES_MAX = 4 * 1024 * 1024;
 
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
+const TOO_LARGE: HeadFault = {
+  status: 431,
+  message: `the head is longer than ${HEAD_BYTES_MAX} bytes`,
+};
+
+const NOT_HTTP: HeadFault = {
+  status: 400,
+  message: "what came is no HTTP; there is no TLS and no JSON-RPC here",
+};
+
 /** One connection. */
 export class HttpConnection {
   readonly #deps: HttpConnectionDeps;
@@ -148,10 +158,9 @@ export class HttpConnection {
     // Not before: half a head is no request, and whoever sends halves gives its place up like one who sends none.
     this.#idleSinceMs = undefined;
     if (read.kind === "end" || this.#isClosed) return false;
-    const parsed = read.kind === "head" ? parseRequestHead(read.bytes) : {
-      ok: false as const,
-      fault: { status: 431, message: `the head is longer than ${HEAD_BYTES_MAX} bytes` },
-    };
+    const parsed = read.kind === "head"
+      ? parseRequestHead(read.bytes)
+      : { ok: false as const, fault: read.kind === "not_http" ? NOT_HTTP : TOO_LARGE };
     if (!parsed.ok) {
       counters.heads_refused_total++;
       await this.#refuse(parsed.fault);

@@ -51,6 +51,11 @@ const LENGTH = /^[0-9]{1,15}$/;
 /** Methods that `Request` does not take; nothing here serves them. */
 const METHODS_REFUSED = new Set(["CONNECT", "TRACE", "TRACK"]);
 
+/** True for a byte that a method may begin with, or an empty line before it. */
+export function beginsMethod(byte: number): boolean {
+  return byte === 0x0d || byte === 0x0a || TOKEN.test(String.fromCharCode(byte));
+}
+
 /**
  * Where the head of a request ends, behind its empty line; `undefined` while it is not all there.
  *

@@ -4,7 +4,7 @@
  * At most one read is under way. What was read ahead stays in the buffer for whoever reads next.
  */
 import { BODY_PIECE_BYTES, HEAD_BYTES_FIRST, HEAD_BYTES_MAX } from "./limits.ts";
-import { findHeadEnd } from "./request_head.ts";
+import { beginsMethod, findHeadEnd } from "./request_head.ts";
 
 /** The part of a connection that is read from. */
 export interface ReadSide {
@@ -15,7 +15,9 @@ export interface ReadSide {
 export type HeadRead =
   | { readonly kind: "head"; readonly bytes: Uint8Array }
   | { readonly kind: "end" }
-  | { readonly kind: "too_large" };
+  | { readonly kind: "too_large" }
+  /** What came does not begin as a method does. */
+  | { readonly kind: "not_http" };
 
 /** A reader of one connection. */
 export class SocketReader {
@@ -59,6 +61,9 @@ export class SocketReader {
         onBegin();
       }
       const bytes = this.#buffer.subarray(this.#start, this.#end);
+      // JSON lines, TLS: whoever speaks something else is told so at once, not when its time is up.
+      const [first] = bytes;
+      if (first !== undefined && !beginsMethod(first)) return { kind: "not_http" };
       const end = findHeadEnd(bytes.subarray(0, HEAD_BYTES_MAX), looked);
       if (end !== undefined) {
         this.#start += end;

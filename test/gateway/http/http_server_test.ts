@@ -115,7 +115,11 @@ Deno.test("HttpServer refuses what is no request, and says why", async () => {
   assert.match(await exchange(served.port, "hello\r\n\r\n"), /^HTTP\/1\.1 400 /);
   const long = `GET / HTTP/1.1\r\nHost: x\r\nA: ${"b".repeat(20_000)}`;
   assert.match(await exchange(served.port, long), /^HTTP\/1\.1 431 /);
-  assert.equal(served.server.counters.heads_refused_total, 2);
+  // Not after the time for a head is up: JSON lines, and the hello of TLS.
+  for (const other of ['{"jsonrpc":"2.0","method":"health.liveness","id":1}\n', "\x16\x03\x01"]) {
+    assert.match(await exchange(served.port, other), /^HTTP\/1\.1 400 [^]*no TLS and no JSON-RPC/);
+  }
+  assert.equal(served.server.counters.heads_refused_total, 4);
 });
 
 Deno.test("HttpServer drops short bodies nobody read, and ends on long ones", async () => {
