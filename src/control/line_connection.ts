@@ -254,6 +254,7 @@ export class LineConnection implements RpcLink {
       const session = await acceptBtsp(this.#conn, this.#lines.takeRest().slice(), {
         handshakeKey,
         random: systemRandom,
+        canBeClear: this.transport === "unix",
         messageBytesMax: lineBytesMax,
         budget: this.#input,
       });

@@ -1,6 +1,6 @@
 /**
- * The four messages that open a BTSP session (`validation.md` 8): both sides show that they know the family's
- * seed, the client by its answer, the server by what only it can read from then on.
+ * The four messages that open a BTSP session (`validation.md` 8): the client shows by its answer that it knows the
+ * family's seed. The server shows nothing of the kind: the protocol has no message for it.
  *
  * Pure: JSON in, JSON out. Keys are read as base64 or as lists of numbers, because members write both, and
  * answered in the form they came in.
@@ -39,14 +39,20 @@ type Form = "base64" | "list";
 export class ServerHandshake {
   readonly #handshakeKey: Uint8Array;
   readonly #random: RandomBytes;
+  readonly #canBeClear: boolean;
   #hello:
     | { form: Form; clientKey: Uint8Array; pair: NoiseKeyPair; challenge: Uint8Array }
     | undefined;
   #session: BtspSession | undefined;
 
-  constructor(handshakeKey: Uint8Array, random: RandomBytes) {
+  /**
+   * @param canBeClear False where somebody else may be on the line: which cipher a client wants is not part of
+   * what it proves, so a wish for none may be anybody's, and is answered with the strongest.
+   */
+  constructor(handshakeKey: Uint8Array, random: RandomBytes, canBeClear: boolean) {
     this.#handshakeKey = handshakeKey;
     this.#random = random;
+    this.#canBeClear = canBeClear;
   }
 
   /** What was agreed on, after the last message. */
@@ -79,8 +85,10 @@ export class ServerHandshake {
     if (this.#hello === undefined || this.#session !== undefined) return fail("malformed");
     const { clientKey, pair, challenge } = this.#hello;
     const answer = readBytes(message.response, KEY_BYTES);
-    const cipher = readCipher(message.preferred_cipher ?? "chacha20");
-    if (answer === undefined || cipher === undefined) return fail("malformed");
+    const wanted = readCipher(message.preferred_cipher ?? "chacha20");
+    if (answer === undefined || wanted === undefined) return fail("malformed");
+    const isWeak = wanted === "null" && !this.#canBeClear;
+    const cipher = isWeak ? "chacha20" : wanted;
     const right = answerChallenge(this.#handshakeKey, challenge, clientKey, pair.publicKey);
     if (!equalBytesConstantTime(right, answer.bytes)) return fail("family_verification");
     const shared = pair.agree(clientKey);
@@ -88,7 +96,10 @@ export class ServerHandshake {
     const sessionId = this.#random(SESSION_ID_BYTES);
     this.#session = { cipher, keys: deriveSessionKeys(shared, sessionId) };
     return send({
-      cipher: message.preferred_cipher ?? cipher,
+      // Its own spelling where it has shown one; members that write lists have a longer one.
+      cipher: isWeak
+        ? answer.form === "list" ? "chacha20_poly1305" : cipher
+        : message.preferred_cipher ?? cipher,
       session_id: answer.form === "list" ? writeBytes(sessionId, "list") : toHex(sessionId),
     }, true);
   }

@@ -30,6 +30,8 @@ export interface AcceptBtspOptions {
   /** From the family's seed; secret. */
   readonly handshakeKey: Uint8Array;
   readonly random: RandomBytes;
+  /** True where nobody else can be on the line: then a client may do without a cipher. */
+  readonly canBeClear: boolean;
   /** Longest message in bytes. */
   readonly messageBytesMax: number;
   /** What the buffers of all connections of a kind may take. */
@@ -52,9 +54,9 @@ export async function acceptBtsp(
   first: Uint8Array,
   options: AcceptBtspOptions,
 ): Promise<BtspStream | HandshakeFailure> {
-  const { handshakeKey, random, messageBytesMax, budget } = options;
+  const { handshakeKey, random, canBeClear, messageBytesMax, budget } = options;
   const frames = new FrameReader(stream, first, budget);
-  const handshake = new ServerHandshake(handshakeKey, random);
+  const handshake = new ServerHandshake(handshakeKey, random, canBeClear);
   try {
     for (;;) {
       const frame = await frames.read(HANDSHAKE_BYTES_MAX);

@@ -174,6 +174,20 @@ Deno.test("BTSP serves members that write lists of numbers, with every cipher", 
   }
 });
 
+Deno.test("BTSP over TCP is never without a cipher, whoever wrote that wish", async () => {
+  await using harness = await startHarness({
+    ...withSeed(true),
+    tcp: { host: "127.0.0.1", port: 0 },
+  });
+  const { host: hostname, port } = harness.server.tcpAddress ?? { host: "", port: 0 };
+  using member = new OtherMember(await Deno.connect({ hostname, port }));
+  equal((await member.shakeHands(SEED, "null")).cipher, "chacha20_poly1305");
+  await member.sendFrame(member.sealed(GOOD));
+  ok(member.open(await member.frame()).includes("healthy"));
+  await member.sendFrame(utf8(GOOD));
+  equal(await member.frame(), undefined, "what is not sealed ends the session");
+});
+
 Deno.test("BTSP turns away who has another seed, and tells no method", async () => {
   await using harness = await startHarness(withSeed());
   using member = new OtherMember(await Deno.connect({ transport: "unix", path: harness.path }));
@@ -273,7 +287,7 @@ Deno.test("BTSP gives up a handshake that does not go on", async () => {
 Deno.test("ServerHandshake refuses what is none, in the words of the standard", () => {
   const key = deriveHandshakeKey(SEED);
   const reasonOf = (text: string) => {
-    const step = new ServerHandshake(key, systemRandom).take(utf8(text));
+    const step = new ServerHandshake(key, systemRandom, true).take(utf8(text));
     return step.kind === "fail" ? step.reason : step.kind;
   };
   for (
@@ -283,7 +297,7 @@ Deno.test("ServerHandshake refuses what is none, in the words of the standard", 
   }
   equal(reasonOf('{"version":2}'), "unsupported_version");
   // A key of low order agrees on a secret that everybody knows, even with a member.
-  const server = new ServerHandshake(key, systemRandom);
+  const server = new ServerHandshake(key, systemRandom, true);
   const zero = new Uint8Array(32);
   const { message } = server.take(
     utf8(JSON.stringify({ version: 1, client_ephemeral_pub: zero.toBase64() })),
@@ -300,7 +314,10 @@ Deno.test("ServerHandshake refuses what is none, in the words of the standard", 
 Deno.test("both sides of a handshake agree, and no two sessions are alike", () => {
   const key = deriveHandshakeKey(SEED);
   const run = () => {
-    const [server, client] = [new ServerHandshake(key, systemRandom), new ClientHandshake(key)];
+    const [server, client] = [
+      new ServerHandshake(key, systemRandom, true),
+      new ClientHandshake(key),
+    ];
     const hello = server.take(utf8(client.hello()));
     const answer = client.answer(utf8(hello.message));
     ok(typeof answer !== "string");
@@ -315,7 +332,7 @@ Deno.test("both sides of a handshake agree, and no two sessions are alike", () =
   notDeepStrictEqual(first, second);
   notDeepStrictEqual(first.clientToServer, first.serverToClient);
   // The server may not choose a weaker cipher than was asked for.
-  const [server, client] = [new ServerHandshake(key, systemRandom), new ClientHandshake(key)];
+  const [server, client] = [new ServerHandshake(key, systemRandom, true), new ClientHandshake(key)];
   client.answer(utf8(server.take(utf8(client.hello())).message));
   equal(typeof client.finish(utf8(`{"cipher":"null","session_id":"${"0".repeat(32)}"}`)), "string");
 });

@@ -45,7 +45,7 @@ function handshakeTarget(): FuzzTarget {
   return {
     corpus: [hello, list, answer, '{"error":"handshake_failed","reason":"x"}'].map(utf8),
     feed: (bytes) => {
-      const server = new ServerHandshake(key, random);
+      const server = new ServerHandshake(key, random, true);
       const first = server.take(bytes);
       server.take(bytes);
       // Nobody gets in who does not know the seed.
