@@ -92,7 +92,7 @@ async function startOne(
     cwd: io.cwd,
     own: selfCommand([]),
   });
-  if (flags.capabilitiesOnly) return await capabilitiesOnly(program, output, signal);
+  if (flags.capabilitiesOnly) return await capabilitiesOnly(context, program, output, signal);
   const asked = memberPort(portFlag(flags));
   const registry = asked === "default" ? await deploy.readRegistry(toolkit) : undefined;
   warnOfPorts(output, registry?.ports.warnings ?? []);
@@ -122,7 +122,7 @@ async function startOne(
     );
     return 0;
   }
-  if (flags.foreground) return await runInForeground(context, plan, output);
+  if (flags.foreground) return await runInForeground(context, member, plan, output);
   const records = await deploy.MemberRecords.open(io.env);
   const { record, livenessMs } = await deploy.startMember({
     program,

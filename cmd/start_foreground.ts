@@ -19,6 +19,7 @@ const CAPABILITIES_MS = 10_000;
  */
 export async function runInForeground(
   { io }: NetContext,
+  member: string,
   plan: StartPlan,
   output: Output,
 ): Promise<number> {
@@ -27,10 +28,12 @@ export async function runInForeground(
       next: "leave one of them out",
     });
   }
+  const { memberEnvironment } = await deployModule();
   const [program, ...args] = plan.command;
   const child = new Deno.Command(program, {
     args,
-    env: { ...plan.env },
+    clearEnv: true,
+    env: { ...memberEnvironment(member, io.env, plan.env) },
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
@@ -61,6 +64,7 @@ export async function runInForeground(
  * @throws NetError `usage` when the program has no such mode, `failed` when it does not tell.
  */
 export async function capabilitiesOnly(
+  { io }: NetContext,
   { member, program, metadata }: StartProgram,
   output: Output,
   signal: AbortSignal,
@@ -72,11 +76,13 @@ export async function capabilitiesOnly(
       { next: `ask a running one with net validate ipc ${member} --capabilities` },
     );
   }
-  const { cleanLine } = await deployModule();
+  const { cleanLine, memberEnvironment } = await deployModule();
   const [file, ...args] = program;
   const within = AbortSignal.any([signal, AbortSignal.timeout(CAPABILITIES_MS)]);
   const child = new Deno.Command(file, {
     args: [...args, "capabilities"],
+    clearEnv: true,
+    env: { ...memberEnvironment(member, io.env, {}) },
     stdin: "null",
     stdout: "piped",
     stderr: "null",

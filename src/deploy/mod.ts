@@ -15,6 +15,7 @@ export * from "./names.ts";
 export * from "./platform.ts";
 export * from "./ports.ts";
 export * from "./registry.ts";
+export { memberEnvironment } from "./start/member_env.ts";
 export * from "./start/order.ts";
 export * from "./start/plan.ts";
 export { findProgram, type FindProgramOptions, instanceName } from "./start/program.ts";

@@ -228,6 +228,28 @@ Deno.test("MemberRecords work without a home, in a folder of the user's own", as
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("startMember() keeps our own secrets from other programs, and hands on all else", async () => {
+  await using kit = await makeMemberToolkit();
+  const shown = `${kit.dir}/shown`;
+  for (const member of ["other", "net"]) {
+    const script = `#!/bin/sh\nenv > '${shown}'\nexit 1\n`;
+    await Deno.writeTextFile(`${kit.toolkit}/primals/${member}`, script, { mode: 0o755 });
+    const program = await findProgram(member, { toolkit: kit.toolkit, cwd: kit.dir, own: OWN });
+    const records = await MemberRecords.open(kit.env);
+    const secrets = { NET_TICKET: "t1", NET_BUS_URL: "b1", NET_FAMILY_SEED: "s1" };
+    const env = { ...kit.env, ...secrets, FAMILY_SEED: "s2" };
+    await rejectsWith(
+      startMember({ program, wishes: {}, records, env, waitMs: WAIT_MS }),
+      "failed",
+    );
+    const lines = (await Deno.readTextFile(shown)).split("\n");
+    for (const [name, value] of Object.entries(secrets)) {
+      assert.equal(lines.includes(`${name}=${value}`), member === "net", name);
+    }
+    assert.ok(lines.includes("FAMILY_SEED=s2"), "members of a family share it");
+  }
+});
+
 Deno.test("a log that has grown large is set aside before the next start", async () => {
   await using kit = await makeMemberToolkit();
   await kit.add({ name: "good" });

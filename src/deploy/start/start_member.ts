@@ -10,6 +10,7 @@ import type { Environment } from "../../config/mod.ts";
 import { askLiveness } from "../liveness.ts";
 import { addressText, type MemberAddress } from "../member_address.ts";
 import { quote } from "../names.ts";
+import { memberEnvironment } from "./member_env.ts";
 import { preparePlaces, type WatchedPlaces } from "./places.ts";
 import { planStart, type StartProgram, type StartWishes } from "./plan.ts";
 import {
@@ -43,7 +44,7 @@ export interface StartMemberOptions {
   readonly program: StartProgram;
   readonly wishes: StartWishes;
   readonly records: MemberRecords;
-  /** The caller's environment, which the member gets too. */
+  /** The caller's environment, which the member gets too, but for our own secrets. */
   readonly env: Environment;
   /** Variables for the member that must not be shown. */
   readonly secrets?: Readonly<Record<string, string>>;
@@ -81,7 +82,7 @@ export async function startMember(options: StartMemberOptions): Promise<StartedM
   const plan = planStart(program, wishes);
   using _lock = await records.lock(name);
   await refuseRunning(records, name);
-  const env = variables({ ...options.env, ...plan.env, ...options.secrets });
+  const env = memberEnvironment(member, options.env, { ...plan.env, ...options.secrets });
   const places = await preparePlaces({
     member,
     plan,
@@ -216,10 +217,4 @@ function notLive(
     next: `read ${log}`,
     data: { log, tail },
   });
-}
-
-function variables(env: Environment): Readonly<Record<string, string>> {
-  const given: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) if (value !== undefined) given[name] = value;
-  return given;
 }
