@@ -136,6 +136,8 @@ export class LentChunks {
     };
     return {
       add: (place) => {
+        // A write that ends behind the end of its get: the list may be gone.
+        if (isEnded) return;
         if (this.#note(() => file.add(place))) this.counters.lent_chunks += 1;
       },
       moves: (to) => void this.#note(() => file.moves(to)),

@@ -200,7 +200,8 @@ function refusal(url: string, why: string): NetError {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-  return `${error.message}${cause}`.slice(0, 300);
+  // Where a redirect led may have a signature in it, and whoever has that may fetch.
+  return `${error.message}${cause}`.replace(/\?[^\s)"]+/g, "?…").slice(0, 300);
 }
 
 /** Aborts a request when nothing has come for a while. */

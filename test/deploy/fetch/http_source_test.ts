@@ -1,5 +1,6 @@
 /** Fetching from servers: interrupted, lying, silent, redirecting. */
 import assert from "node:assert/strict";
+import { createHttpClient } from "../../../src/deploy/fetch/http_client.ts";
 import {
   type Answer,
   brokenAnswer,
@@ -197,4 +198,17 @@ Deno.test("a compressed answer is refused: its offsets are not the file's", asyn
   });
   assert.match(outcome?.error?.message ?? "", /compressed|error/i);
   assert.equal(outcome?.status, "failed");
+});
+
+Deno.test("createHttpClient() does not tell the signature of the address where a redirect led", async () => {
+  const text = "error sending request for url (https://store.test/a?sig=hunter2&x=1): refused";
+  const client = createHttpClient({
+    stallMs: 1000,
+    fetch: () => Promise.reject(new TypeError(text, { cause: new Error(text) })),
+  });
+  const from = { offset: 0, validator: undefined };
+  await assert.rejects(
+    client.open("https://a.test/a", from, new AbortController().signal),
+    (error: Error) => error.message.includes("store.test/a?…") && !/hunter2/.test(error.message),
+  );
 });
