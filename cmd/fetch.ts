@@ -150,11 +150,14 @@ function checksumText({ status, verified }: FetchedMember): string {
 
 function sizeFlag(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const match = /^([0-9]{1,9})(B|KiB|MiB|GiB)?$/i.exec(text);
+  const match = /^([0-9]{1,9})(B|K|KiB|M|MiB|G|GiB)?$/i.exec(text);
   const units: Readonly<Record<string, number>> = {
     b: 1,
+    k: 2 ** 10,
     kib: 2 ** 10,
+    m: 2 ** 20,
     mib: 2 ** 20,
+    g: 2 ** 30,
     gib: 2 ** 30,
   };
   const bytes = Number(match?.[1] ?? 0) * (units[(match?.[2] ?? "b").toLowerCase()] ?? 1);

@@ -15,6 +15,8 @@ export interface MemberPlan {
   readonly expected: Expected;
   /** Tried in order. */
   readonly sources: readonly FetchSource[];
+  /** Why its checksum could not be looked up: no source gave the files that the toolkit lacks. */
+  readonly fault?: NetError;
 }
 
 /** How it is fetched. */
@@ -70,7 +72,9 @@ export async function fetchMember(
   try {
     const present = options.isForced ? undefined : await findPresent(plan, options);
     if (present !== undefined) return present;
-    if (plan.expected.sums.length === 0 && !options.allowUnverified) throw noChecksum(plan.wanted);
+    if (plan.expected.sums.length === 0 && !options.allowUnverified) {
+      throw plan.fault ?? noChecksum(plan.wanted);
+    }
     if (options.isDry) {
       const verified = plan.expected.sums.map(({ kind }) => kind);
       return { member, status: "planned", path, source: plan.sources[0]?.name, verified };

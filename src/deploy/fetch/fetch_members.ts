@@ -212,7 +212,12 @@ async function planMember(
       : [...own, `github:${DISTRIBUTION}`].map((text) => sourceOf(text));
     const { target, sums } = expected;
     const blake3 = sums.find(({ kind }) => kind === "blake3")?.hex;
-    return { wanted: { member, binaries, platform, target, blake3, tag }, expected, sources };
+    return {
+      wanted: { member, binaries, platform, target, blake3, tag },
+      expected,
+      sources,
+      fault: files.manifest === undefined ? files.fault : undefined,
+    };
   } catch (error) {
     if (error instanceof NetError) return error;
     throw error;

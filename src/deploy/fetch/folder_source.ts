@@ -7,13 +7,13 @@ import { type FetchSource, type RemoteFile, TEXT_BYTES_MAX, toolkitPaths } from 
 export function folderSource(folder: string): FetchSource {
   return {
     name: folder,
-    readText: (path) => readTextWithin(`${folder}/${path}`, TEXT_BYTES_MAX),
+    readText: async (path) => {
+      const text = await readTextWithin(`${folder}/${path}`, TEXT_BYTES_MAX);
+      if (text === undefined && !await isFolder(folder)) throw noFolder(folder);
+      return text;
+    },
     candidates: async (wanted) => {
-      if (!await isFolder(folder)) {
-        throw new NetError("not_found", `Cannot read source ${folder}: there is no such folder`, {
-          next: "check the path behind --source",
-        });
-      }
+      if (!await isFolder(folder)) throw noFolder(folder);
       return toolkitPaths(wanted).map((path) => folderFile(`${folder}/${path}`));
     },
   };
@@ -42,6 +42,12 @@ function folderFile(path: string): RemoteFile {
       }
     },
   };
+}
+
+function noFolder(folder: string): NetError {
+  return new NetError("not_found", `Cannot read source ${folder}: there is no such folder`, {
+    next: "check the path behind --source",
+  });
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -217,6 +217,13 @@ export async function digestFile(path: string, signal: AbortSignal): Promise<Fil
 /** Opens and takes a file; whoever waited for it may find that it has been renamed, and looks again. */
 async function openLocked(path: string): Promise<Deno.FsFile> {
   for (let tries = 0; tries < 100; tries++) {
+    // Through a link the bytes would go elsewhere; a pipe would make the opening wait.
+    const before = await Deno.lstat(path).catch(() => undefined);
+    if (before !== undefined && !before.isFile) {
+      throw new NetError("conflict", `Cannot take ${path}: it is no plain file`, {
+        next: "remove it, then repeat the command",
+      });
+    }
     const file = await Deno.open(path, { read: true, write: true, create: true, mode: MODE_PART });
     try {
       await file.lock(true);

@@ -67,6 +67,14 @@ export async function startProcess(options: StartProcessOptions): Promise<Starte
     if (child.pid === undefined) throw new Error("it has no process");
     return { pid: child.pid, ended: () => ended, forget: () => child.unref() };
   } catch (error) {
+    // The file itself was looked at before, so what is not there is what it needs.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      throw new NetError(
+        "failed",
+        `Cannot execute ${quote(program)}: its interpreter or loader is missing`,
+        { cause: error, next: "net validate binary FILE says which it needs" },
+      );
+    }
     throw toNetError(error, `Cannot execute ${quote(program)}`);
   } finally {
     closeSync(log);

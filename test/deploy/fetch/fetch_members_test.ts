@@ -50,6 +50,32 @@ Deno.test("V31: a wrong checksum leaves no file, a right one an executable of mo
     assert.deepEqual(await Deno.readFile(`${kit}/primals/x86_64/a`), GOOD);
   }));
 
+Deno.test("V31: a source that is not there is named, not the checksum that it should have had", () =>
+  withFolder(async (root) => {
+    const report = await runFetch(`${root}/kit`, ["a"], { sources: [`${root}/none`] });
+    assert.equal(report.outcomes[0]?.error?.code, "not_found");
+    assert.match(report.outcomes[0]?.error?.message ?? "", /none: there is no such folder/);
+    await writeFiles(root, { "source/manifest.lock": "#".repeat(2_000_000) });
+    const long = await runFetch(`${root}/kit`, ["a"], { sources: [`${root}/source`] });
+    assert.match(long.outcomes[0]?.error?.message ?? "", /manifest.lock/);
+  }));
+
+Deno.test("V31: bytes are written through no link that lies where they are collected", () =>
+  withFolder(async (root) => {
+    await writeFiles(root, {
+      "kit/a/metadata.toml": metadataText("a", SUMS.sha256),
+      "kit/primals/x86_64/other": "",
+      "source/a": GOOD,
+      precious: "keep",
+    });
+    const kit = `${root}/kit`;
+    await Deno.symlink(`${root}/precious`, `${kit}/primals/x86_64/.a.part`);
+    const report = await runFetch(kit, ["a"], { sources: [`${root}/source`] });
+    assert.equal(report.outcomes[0]?.error?.code, "conflict");
+    assert.match(report.outcomes[0]?.error?.message ?? "", /no plain file/);
+    assert.equal(await Deno.readTextFile(`${root}/precious`), "keep");
+  }));
+
 Deno.test("V31: SHA-256 and BLAKE3 must both be right where both are given", () =>
   withFolder(async (root) => {
     const sums = (hex: string) => `[primals.a]\n"${TRIPLE}" = "${hex}"\n`;
