@@ -20,7 +20,9 @@ const POLL_MS = 50;
 export const nodeStopCommand = buildCommand<SharedFlags, [], NetContext>({
   docs: {
     brief: "Stop the running node",
-    fullDescription: "Stops the running node and waits until it is gone.\n\n" +
+    fullDescription: "Stops the running node and waits until it is gone: without --timeout for " +
+      "as long as the node may take, which is --drain-timeout of net node start for work under " +
+      "way, and 10 s behind that.\n\n" +
       "EXAMPLES\n  net node stop\n  net node stop --data-dir /srv/net",
   },
   parameters: { flags: bareRecord(SHARED_FLAGS) },

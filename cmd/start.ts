@@ -39,7 +39,7 @@ export const startCommand = buildCommand<StartMemberFlags, string[], NetContext>
       "as they are. MEMBER net is this program. With --composition members start in the order in " +
       "which they need each other, and the whole is validated.\n\n" +
       "EXAMPLES\n  net start net --port 9900\n" +
-      "  net start beardog --toolkit plasmidBin --family-id fam1\n" +
+      "  net start beardog --toolkit plasmidBin --family fam1\n" +
       "  net start --composition mesh\n  net start net --dry-run\n  net stop net\n\n" +
       "EXIT CODES\n  0 it answers, 1 it does not, 2 usage,\n" +
       "  3 it runs already or the port is in use, 4 no executable",

@@ -29,7 +29,7 @@ export const stopCommand = buildCommand<StopFlags, [string | undefined], NetCont
   parameters: {
     flags: bareRecord({
       composition: textFlag("NAME", "Stop every member started with this composition"),
-      wait: textFlag("DURATION", "Time until SIGKILL; default: 10s"),
+      wait: textFlag("DURATION", "Time until SIGKILL; default: 20s"),
       ...SHARED_FLAGS,
     }),
     positional: {

@@ -6,6 +6,7 @@ export * from "./disk.ts";
 export * from "./emitter.ts";
 export * from "./errors.ts";
 export * from "./ip_address.ts";
+export * from "./listen_fault.ts";
 export * from "./pair_map.ts";
 export * from "./pause.ts";
 export * from "./paced_write.ts";

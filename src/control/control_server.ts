@@ -4,7 +4,7 @@
  *
  * Which methods there are, and when a node drains, is decided by the node.
  */
-import { type Clock, NetError, systemClock } from "../base/mod.ts";
+import { type Clock, listenFault, NetError, systemClock } from "../base/mod.ts";
 import type { DrainPart } from "../kernel/mod.ts";
 import type { AdoptedTcp, AdoptedUnix, StreamListener } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
@@ -321,14 +321,7 @@ class Server implements ControlServer {
       this.#tcp = listener;
       this.#tcpAddress = { host: listener.addr.hostname, port: listener.addr.port };
     } catch (error) {
-      const isInUse = error instanceof Deno.errors.AddrInUse;
-      const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new NetError(
-        isInUse ? "address_in_use" : "network",
-        `Cannot listen on ${where}: ${isInUse ? "the port is in use" : reason}`,
-        { cause: error, next: "choose another port with --port, or 0 for any free one" },
-      );
+      throw listenFault(error, { what: "Cannot listen", host, port, flag: "--port or --listen" });
     }
   }
 

@@ -8,8 +8,8 @@ import { isRunning, stopProcess } from "./process.ts";
 import type { MemberRecord, MemberRecords } from "./records.ts";
 import { markOf } from "./start_member.ts";
 
-/** Time between SIGTERM and SIGKILL; a node of ours drains for at most 5 s. */
-export const STOP_WAIT_MS = 10_000;
+/** Time between SIGTERM and SIGKILL; a node of ours may take 15 s, of which it drains for 5. */
+export const STOP_WAIT_MS = 20_000;
 
 /** Time a member has to answer when it is listed. */
 const ANSWER_MS = 1000;

@@ -5,7 +5,7 @@
  * What is answered is the handler's business. A listener that tells protocols apart hands its connections over
  * with `serveConnection`.
  */
-import { type Clock, NetError, type SocketAddress } from "../../base/mod.ts";
+import { type Clock, listenFault, type SocketAddress } from "../../base/mod.ts";
 import type { StreamListener, StreamSocket } from "../../kernel/mod.ts";
 import {
   HttpConnection,
@@ -156,19 +156,6 @@ function bind(host: string, port: number): Deno.TcpListener {
   try {
     return Deno.listen({ transport: "tcp", hostname: host, port });
   } catch (error) {
-    const isInUse = error instanceof Deno.errors.AddrInUse;
-    const isForeign = error instanceof Deno.errors.AddrNotAvailable;
-    const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new NetError(
-      isInUse ? "address_in_use" : "network",
-      `Cannot serve HTTP on ${where}: ${isInUse ? "the port is in use" : reason}`,
-      {
-        cause: error,
-        next: isForeign
-          ? "give an address of this machine with --http, or 0.0.0.0 for all"
-          : "choose another port with --http, or 0 for any free one",
-      },
-    );
+    throw listenFault(error, { what: "Cannot serve HTTP", host, port, flag: "--http" });
   }
 }

@@ -5,7 +5,7 @@
  * buffers are enlarged where the platform allows it, because the default loses bursts.
  */
 
-import { NetError } from "../../../base/mod.ts";
+import { listenFault } from "../../../base/mod.ts";
 import { canonicalHost, isIpv6Host } from "../address.ts";
 import { SOCKET_BUFFER_BYTES } from "../limits.ts";
 import { ReceiveFailures } from "./receive_failures.ts";
@@ -54,17 +54,8 @@ function listen(local: SocketAddress): Deno.DatagramConn {
       reuseAddress: false,
     });
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new NetError("address_in_use", `Cannot bind UDP port ${local.port}: it is in use`, {
-        cause: error,
-        next: "stop what uses it, or give another port with --udp ADDR:PORT",
-      });
-    }
-    throw new NetError(
-      "network",
-      `Cannot bind UDP address "${local.host}:${local.port}": ${(error as Error).message}`,
-      { cause: error, next: "give an address of this machine with --udp ADDR:PORT" },
-    );
+    const { host, port } = local;
+    throw listenFault(error, { what: "Cannot bind UDP", host, port, flag: "--udp" });
   }
 }
 
