@@ -111,7 +111,7 @@ async function fetchFromFirst(
   options: FetchMemberOptions,
 ): Promise<MemberOutcome> {
   const { wanted, expected, sources } = plan;
-  const part = await PartFile.open(path);
+  const part = await PartFile.open(path, options.signal);
   try {
     const faults: NetError[] = [];
     // Somebody may have fetched it while we waited for the part.

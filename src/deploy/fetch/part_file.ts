@@ -4,7 +4,7 @@
  * It is never executable, one process has it at a time, and what it holds is hashed as it comes, so that
  * an interrupted fetch goes on where it stopped: `.N.part.json` says what was being fetched.
  */
-import { NetError, systemDisk, toNetError } from "../../base/mod.ts";
+import { NetError, pause, systemDisk, toNetError } from "../../base/mod.ts";
 import { type Blake3, createBlake3, createSha256, type Sha256 } from "../../core/crypto/mod.ts";
 import { EXECUTABLE_HEAD_BYTES } from "../elf.ts";
 import { readTextWithin } from "../toolkit.ts";
@@ -26,6 +26,8 @@ export interface Digests {
 
 const READ_BYTES = 256 * 1024;
 const ORIGIN_BYTES_MAX = 16 * 1024;
+/** Pause between two looks whether another process is done with a part. */
+const LOCK_POLL_MS = 50;
 const MODE_PART = 0o600;
 /** Mode of what was verified. */
 export const MODE_EXECUTABLE = 0o755;
@@ -47,23 +49,24 @@ export class PartFile {
   /**
    * Opens the part of a target, waiting while another process has it.
    *
-   * @throws NetError when the folder cannot be written.
+   * @throws NetError when the folder cannot be written; the signal's reason.
    */
-  static async open(target: string): Promise<PartFile> {
+  static async open(target: string, signal: AbortSignal): Promise<PartFile> {
     const slash = target.lastIndexOf("/");
     const folder = target.slice(0, slash);
     const path = `${folder}/.${target.slice(slash + 1)}.part`;
     try {
       await Deno.mkdir(folder, { recursive: true });
-      const part = new PartFile(path, await openLocked(path));
+      const part = new PartFile(path, await openLocked(path, signal));
       try {
-        await part.#load();
+        await part.#load(signal);
       } catch (error) {
         part.close();
         throw error;
       }
       return part;
     } catch (error) {
+      signal.throwIfAborted();
       throw toNetError(error, `Cannot write ${path}`);
     }
   }
@@ -129,7 +132,7 @@ export class PartFile {
   }
 
   /** Hashes what an earlier fetch left. */
-  async #load(): Promise<void> {
+  async #load(signal: AbortSignal): Promise<void> {
     this.#origin = parseOrigin(await readTextWithin(`${this.path}.json`, ORIGIN_BYTES_MAX) ?? "");
     if (this.#origin === undefined) {
       await this.#file.truncate(0);
@@ -137,6 +140,7 @@ export class PartFile {
     }
     const buffer = new Uint8Array(READ_BYTES);
     for (;;) {
+      signal.throwIfAborted();
       const count = await this.#file.read(buffer);
       if (count === null) return;
       this.#take(buffer.subarray(0, count));
@@ -215,7 +219,7 @@ export async function digestFile(path: string, signal: AbortSignal): Promise<Fil
 }
 
 /** Opens and takes a file; whoever waited for it may find that it has been renamed, and looks again. */
-async function openLocked(path: string): Promise<Deno.FsFile> {
+async function openLocked(path: string, signal: AbortSignal): Promise<Deno.FsFile> {
   for (let tries = 0; tries < 100; tries++) {
     // Through a link the bytes would go elsewhere; a pipe would make the opening wait.
     const before = await Deno.lstat(path).catch(() => undefined);
@@ -226,7 +230,8 @@ async function openLocked(path: string): Promise<Deno.FsFile> {
     }
     const file = await Deno.open(path, { read: true, write: true, create: true, mode: MODE_PART });
     try {
-      await file.lock(true);
+      // To wait for a lock cannot be called off, and whoever has it may have stopped.
+      while (!await file.tryLock(true)) await pause(LOCK_POLL_MS, signal);
       const { ino } = await file.stat();
       const there = await Deno.lstat(path).catch(() => undefined);
       if (there?.isFile && there.ino === ino) return file;

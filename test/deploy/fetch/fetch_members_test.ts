@@ -329,3 +329,15 @@ Deno.test("an abort ends a fetch with its reason", () =>
       reason,
     );
   }));
+
+Deno.test("fetchMembers() can be called off while another process has the part", () =>
+  withFolder(async (root) => {
+    await writeFiles(root, { "a/metadata.toml": metadataText("a", SUMS.sha256) });
+    await Deno.mkdir(`${root}/primals/x86_64`, { recursive: true });
+    using file = await Deno.open(`${root}/primals/x86_64/.a.part`, { create: true, write: true });
+    await file.lock(true);
+    const controller = new AbortController();
+    const fetching = runFetch(root, ["a"], { sources: [root], signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("enough")), 100);
+    await assert.rejects(fetching, /enough/);
+  }));
