@@ -228,6 +228,25 @@ Deno.test("MemberRecords work without a home, in a folder of the user's own", as
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("startMember() has a record before the member answers, and none of one that does not", async () => {
+  await using kit = await makeMemberToolkit();
+  await kit.add({ name: "mute", isSilent: true });
+  const records = await MemberRecords.open(kit.env);
+  const controller = new AbortController();
+  const starting = start(kit, "mute", {}, WAIT_MS, controller.signal);
+  let record = await records.read("mute");
+  while (record === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    record = await records.read("mute");
+  }
+  assert.equal(isThere(record.pid), true);
+  assert.deepEqual(record.endpoints, []);
+  controller.abort(new Error("enough"));
+  await assert.rejects(starting, /enough/);
+  assert.equal(isThere(record.pid), false);
+  assert.equal(await records.read("mute"), undefined);
+});
+
 Deno.test("startMember() keeps our own secrets from other programs, and hands on all else", async () => {
   await using kit = await makeMemberToolkit();
   const shown = `${kit.dir}/shown`;

@@ -96,8 +96,23 @@ export async function startMember(options: StartMemberOptions): Promise<StartedM
   const startMs = performance.now();
   const child = await startProcess({ command: plan.command, env, logPath });
   const mark = markProcess(child.pid);
+  const startedAt = new Date().toISOString();
+  const recordWith = (endpoints: readonly MemberAddress[]): MemberRecord => ({
+    name,
+    member,
+    composition: options.composition ?? null,
+    pid: mark.pid,
+    startTicks: mark.startTicks ?? null,
+    bootId: mark.bootId ?? null,
+    startedAt,
+    endpoints: endpoints.map(addressText),
+    log: logPath,
+    command: plan.command,
+  });
   let isUp = false;
   try {
+    // Already now: when this program is killed while it waits, the member can be stopped by its name.
+    await records.write(recordWith([]));
     const waitMs = options.waitMs ?? START_WAIT_MS;
     const live = await untilLive(child, places, { waitMs, signal });
     if ("reason" in live) {
@@ -106,23 +121,15 @@ export async function startMember(options: StartMemberOptions): Promise<StartedM
     const { tcp } = plan;
     const unasked = tcp === undefined || plan.isTcpProbed ? [] : [tcp];
     const endpoints = [...live.endpoints, ...unasked];
-    const record: MemberRecord = {
-      name,
-      member,
-      composition: options.composition ?? null,
-      pid: mark.pid,
-      startTicks: mark.startTicks ?? null,
-      bootId: mark.bootId ?? null,
-      startedAt: new Date().toISOString(),
-      endpoints: endpoints.map(addressText),
-      log: logPath,
-      command: plan.command,
-    };
+    const record = recordWith(endpoints);
     await records.write(record);
     isUp = true;
     return { record, endpoints, livenessMs: performance.now() - startMs };
   } finally {
-    if (!isUp) await stopProcess(mark, { waitMs: GIVE_UP_MS, isOwnChild: true });
+    if (!isUp) {
+      await stopProcess(mark, { waitMs: GIVE_UP_MS, isOwnChild: true });
+      await records.remove(name);
+    }
     child.forget();
   }
 }
