@@ -229,7 +229,14 @@ async function checkPlace(path: string, mayExist: boolean): Promise<void> {
     throw toOutputError(error, path);
   }
   if (info.isDirectory) throw notAFile(path);
+  if (await isSpecial(path)) throw notPlain(path);
   if (!mayExist) throw fileExists(path);
+}
+
+/** A device, a pipe or a socket, also behind a link: a file would take the place of what the system needs. */
+async function isSpecial(path: string): Promise<boolean> {
+  const info = await Deno.stat(path).catch(() => undefined); // A link to nothing is replaced.
+  return info !== undefined && !info.isFile && !info.isDirectory;
 }
 
 /** The name, cut at a character's end so that it fits. */
@@ -251,6 +258,12 @@ async function removeIfThere(path: string): Promise<void> {
 function notAFile(path: string): NetError {
   return new NetError("usage", `Cannot write "${path}": it is a folder, must be a file`, {
     next: "add a file name",
+  });
+}
+
+function notPlain(path: string): NetError {
+  return new NetError("usage", `Cannot write "${path}": it is a device, a pipe or a socket`, {
+    next: "choose a file, or write to such a place with net blob cat",
   });
 }
 

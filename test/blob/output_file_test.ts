@@ -31,6 +31,28 @@ Deno.test("openOutputFile() shows nothing under the name until it is committed",
     assert.equal(((await Deno.stat(`${folder}/a`)).mode ?? 0) & 0o777, 0o666 & ~Deno.umask());
   }));
 
+Deno.test("openOutputFile() never takes the place of a device or a pipe, also behind a link", {
+  ignore: Deno.build.os === "windows",
+}, () =>
+  withFolder(async (folder) => {
+    assert.ok((await new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).output()).success);
+    await Deno.symlink("/dev/null", `${folder}/link`);
+    for (const name of ["pipe", "link"]) {
+      for (const overwrite of [true, false]) {
+        const opening = openOutputFile(`${folder}/${name}`, { ...OPTIONS, overwrite });
+        await assert.rejects(opening, isCode("usage"), name);
+      }
+    }
+    assert.deepEqual(entries(folder), ["link", "pipe"]);
+    // A link to nothing, or to a file, is replaced itself.
+    await Deno.writeTextFile(`${folder}/a`, "kept");
+    await Deno.symlink("a", `${folder}/to-a`);
+    const file = await openOutputFile(`${folder}/to-a`, { ...OPTIONS, overwrite: true });
+    await file.write(Uint8Array.of(1));
+    await file.commit();
+    assert.equal(await Deno.readTextFile(`${folder}/a`), "kept");
+  }));
+
 Deno.test("discard() removes what was written", () =>
   withFolder(async (folder) => {
     const file = await openOutputFile(`${folder}/a`, OPTIONS);
