@@ -21,7 +21,7 @@ export interface Io {
   writeOutBytes(bytes: Uint8Array): Promise<void>;
   /** Asks, without writing, whether the reader of standard output has left. */
   isOutGone(): boolean;
-  /** Writes text to standard error; a closed one is ignored. */
+  /** Writes text to standard error; one that takes nothing is ignored. */
   writeErr(text: string): void;
   /** Reads from standard input; `null` at its end. */
   readStdin(into: Uint8Array): Promise<number | null>;
@@ -55,8 +55,9 @@ export function systemIo(): Io {
     writeErr: (text) => {
       try {
         writeAllSync(Deno.stderr, text);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.BrokenPipe) && !isTerminalGone(error)) throw error;
+      } catch {
+        // The reader has gone, the terminal was closed, the log's disk is full: what cannot be said is lost,
+        // and no reason for work to end. The next words may get through again.
       }
     },
     readStdin: (into) => Deno.stdin.read(into),
@@ -81,11 +82,6 @@ function writeAllSync(stream: { writeSync(bytes: Uint8Array): number }, text: st
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
-}
-
-/** A terminal that was closed takes nothing more; a node that ends with it still has work to do. */
-function isTerminalGone(error: unknown): boolean {
-  return error instanceof Error && /\(os error 5\)/.test(error.message);
 }
 
 function workingFolder(): string {

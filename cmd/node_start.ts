@@ -185,7 +185,7 @@ async function runForeground(
     await startWithin(node, timeoutMs);
     isReady = true;
     manager.look();
-    if (stopping === undefined) await announce(context, node, config, flags, output);
+    if (stopping === undefined) await announce(context, node, config, flags, output, log);
     await node.closed;
     await stopping;
     return exitCode;
@@ -272,13 +272,21 @@ async function announce(
   config: NodeConfig,
   flags: StartFlags,
   output: Output,
+  log: Log,
 ): Promise<void> {
   const status = recordOf(await node.status());
   const isTicketWanted = flags.showTicket ||
     (context.io.isStdoutTerminal && !output.isJson);
   const ticket = isTicketWanted ? textOf(recordOf(await node.ticket()).ticket) : undefined;
   const fields = { ...status, mode: config.profile, ...(ticket === undefined ? {} : { ticket }) };
-  output.result("node.start", fields, () => startText(fields, ticket, flags));
+  try {
+    output.result("node.start", fields, () => startText(fields, ticket, flags));
+  } catch (error) {
+    // A full disk or a closed pipe behind standard output is nothing that a node which serves should end for.
+    log.warn("start_not_printed", {
+      reason: error instanceof Error ? error.message : String(error),
+    });
+  }
 }
 
 /** Human text of a node that is up. */

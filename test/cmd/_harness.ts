@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly handle?: NodeHandle;
   readonly doors?: Partial<Doors>;
   readonly isOutGone?: () => boolean;
+  /** What writing to standard output fails with. */
+  readonly outFailure?: Error;
   /** Milliseconds that never go backwards; stands still when left out. */
   readonly now?: () => number;
   /** Called with a way to raise signals once the program listens to them. */
@@ -94,7 +96,10 @@ export async function runInMemory(
     isStdinTerminal: isTerminal,
     isStdoutTerminal: isTerminal,
     isStderrTerminal: isTerminal,
-    writeOut: (text) => void (stdout += text),
+    writeOut: (text) => {
+      if (options.outFailure !== undefined) throw options.outFailure;
+      stdout += text;
+    },
     writeOutBytes: (bytes) => {
       stdout += new TextDecoder().decode(bytes);
       return Promise.resolve();

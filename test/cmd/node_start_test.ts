@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeHandle } from "../../cmd/doors.ts";
+import { systemIo } from "../../cmd/io.ts";
 import type { HangupAction } from "../../cmd/hangup.ts";
 import { toStartArguments } from "../../cmd/start_flags.ts";
 import { NetError, systemClock } from "../../src/base/mod.ts";
@@ -74,6 +75,28 @@ Deno.test("node start announces itself and ends when the node ends", async () =>
   assert.match(stdout, /^udp {5}127\.0\.0\.1:7000$/m);
   assert.match(stdout, /^ticket {2}run net node ticket/m);
   assert.equal(ticketCount(), 0);
+});
+
+Deno.test("node start serves on when nothing can be written to standard output or error", async () => {
+  for (
+    const outFailure of [new Error("No space left (os error 28)"), new Deno.errors.BrokenPipe()]
+  ) {
+    const { handle, reasons } = endingNode();
+    const run = await runInMemory(["node", "start", "--amnesia"], { handle, outFailure });
+    assert.equal(run.code, 0);
+    assert.deepEqual(reasons, ["asked"]);
+    assert.match(run.stderr, /warn start_not_printed/);
+  }
+  const io = systemIo();
+  const { writeSync } = Deno.stderr;
+  Deno.stderr.writeSync = () => {
+    throw new Error("No space left on device (os error 28)");
+  };
+  try {
+    io.writeErr("a line of the log\n");
+  } finally {
+    Deno.stderr.writeSync = writeSync;
+  }
 });
 
 Deno.test("node start prints the ticket on a terminal or when asked, never otherwise", async () => {
