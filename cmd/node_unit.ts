@@ -74,6 +74,12 @@ export const nodeUnitCommand = buildCommand<NodeUnitFlags, [], NetContext>({
           drainTimeoutMs: config.drainTimeoutMs,
           dataDir: config.isDataDirExplicit ? config.dataDir : undefined,
         });
+      if (type === "socket" && start.http !== undefined) {
+        output.warn(
+          "the HTTP socket is not in it\n" +
+            "  next: give it a unit of its own, such as net-http.socket of docs/service.md",
+        );
+      }
       const folder = user ? `${userFolder(io.env)}/systemd/user` : "/etc/systemd/system";
       const path = `${folder}/${name}.${type}`;
       output.result("node.unit", { type, scope, path, unit }, () => unit.trimEnd());

@@ -1,6 +1,6 @@
 /** What the verbs of `net validate` share: their flags for a member, and how a report is shown. */
 import { NetError } from "../src/base/mod.ts";
-import { absolutePath } from "../src/config/mod.ts";
+import { absolutePath, type Environment } from "../src/config/mod.ts";
 import type { NetContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import {
@@ -70,6 +70,11 @@ export async function familySeedOf(
   const { readFamilySeed } = await import("../src/control/mod.ts");
   const { silentLog } = await import("../src/observe/mod.ts");
   return await readFamilySeed(`@${absolutePath(path, io.cwd)}`, silentLog);
+}
+
+/** The environment in which a member is looked up by its name: `--family` comes before its variables. */
+export function memberEnv(env: Environment, family: string | undefined): Environment {
+  return family === undefined ? env : { ...env, NET_FAMILY_ID: family };
 }
 
 /** True when a report on standard output may carry colours. */

@@ -6,6 +6,7 @@ import {
   familySeedOf,
   isReportColored,
   MEMBER_FLAGS,
+  memberEnv,
   type MemberFlags,
   memberOptions,
   reportText,
@@ -54,7 +55,7 @@ export const validateIpcCommand = buildCommand<ValidateIpcFlags, [string], NetCo
         metadataPath: flags.metadata,
         familySeed: await familySeedOf(this, flags.familySeedFile),
         isColor: isReportColored(this.io),
-        env: this.io.env,
+        env: memberEnv(this.io.env, flags.family),
         cwd: this.io.cwd,
         signal,
       });

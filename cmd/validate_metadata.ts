@@ -6,6 +6,7 @@ import {
   familySeedOf,
   isReportColored,
   MEMBER_FLAGS,
+  memberEnv,
   type MemberFlags,
   memberOptions,
   reportText,
@@ -51,7 +52,7 @@ export const validateMetadataCommand = buildCommand<ValidateMetadataFlags, [stri
         lineBytesMax: maxLineBytes,
         endpoint: flags.endpoint,
         familySeed: await familySeedOf(this, flags.familySeedFile),
-        env: this.io.env,
+        env: memberEnv(this.io.env, flags.family),
         cwd: this.io.cwd,
         signal,
       });

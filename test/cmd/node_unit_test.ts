@@ -61,6 +61,9 @@ Deno.test("node unit makes a document, templates and sockets", async () => {
     /^ListenStream=%t\/biomeos\/net\.sock\nListenStream=127\.0\.0\.1:9900$/m,
   );
   assert.match(socket.stderr, /enable --now net\.socket/);
+  assert.doesNotMatch(socket.stderr, /warning/);
+  const web = await unit("--user --type socket --http 8090");
+  assert.match(web.stderr, /warning: the HTTP socket is not in it\n {2}next: /);
 });
 
 Deno.test("node unit refuses what cannot stand in a unit", async () => {

@@ -42,7 +42,10 @@ Deno.test("validate ipc hands its limits over", async () => {
   assert.equal(options?.expectName, "net");
   assert.equal(options?.metadataPath, "./fake");
   assert.equal(options?.capabilities && options?.requireHealthy, true);
+  const ofFamily = (await validate(["net", "--family", "lab"])).options;
+  assert.equal(ofFamily?.env?.NET_FAMILY_ID, "lab", "a name is looked up in the family");
   const plain = (await validate(["net"])).options;
+  assert.equal(plain?.env?.NET_FAMILY_ID, undefined);
   assert.equal(plain?.rules, "standard");
   assert.equal(plain?.deadlineMs, undefined);
 });
