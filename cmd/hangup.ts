@@ -11,6 +11,8 @@ const O_WRONLY = 1;
 const O_CREAT = 0o100;
 const O_APPEND = 0o2000;
 const O_CLOEXEC = 0o2000000;
+/** Nothing to a file; to open a pipe that came in its place would stop the node until somebody reads from it. */
+const O_NONBLOCK = 0o4000;
 
 /** What is done on SIGHUP. */
 export type HangupAction = "ignore" | "stop" | "reopen";
@@ -75,7 +77,8 @@ function replaceAll(link: string, path: string): void {
   try {
     const { open, dup3, dup2, close } = libc.symbols;
     const name = new TextEncoder().encode(`${path}\0`);
-    const file = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600);
+    const flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+    const file = open(name, flags, 0o600);
     if (file < 0) throw new Error(`Cannot open log "${path}" again`);
     // The runtime writes through copies of the descriptors 1 and 2.
     for (const entry of [...Deno.readDirSync("/proc/self/fd")]) {

@@ -17,3 +17,23 @@ Deno.test("hangupAction() keeps the signal ignored under nohup", () => {
   assert.equal(hangupAction(STATUS("0000000000001001"), STAT(34816)), "ignore");
   assert.equal(hangupAction(STATUS("0000000000001007"), STAT(0)), "ignore");
 });
+
+Deno.test("reopen() does not wait where a pipe has come in the log's place", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  const module = new URL("../../cmd/hangup.ts", import.meta.url).href;
+  const script = `import { systemHangup } from "${module}";
+    const hangup = systemHangup();
+    Deno.removeSync("${folder}/log");
+    await new Deno.Command("mkfifo", { args: ["${folder}/log"] }).output();
+    try { hangup.reopen(); } catch { Deno.writeTextFileSync("${folder}/told", ""); }`;
+  await Deno.writeTextFile(`${folder}/script.ts`, script);
+  const command = `exec timeout 30 "$0" run -A --no-check "$1/script.ts" > "$1/log" 2>&1`;
+  const { code } = await new Deno.Command("sh", {
+    args: ["-c", command, Deno.execPath(), folder],
+  }).output();
+  assert.equal(code, 0);
+  assert.ok((await Deno.lstat(`${folder}/told`)).isFile);
+  await Deno.remove(folder, { recursive: true });
+});
