@@ -410,6 +410,7 @@ export class Node {
    */
   stop(reason: string): Promise<void> {
     this.#stopping ??= (async () => {
+      const beganMs = systemClock.now();
       this.#deps.log.info("node_stopping", { reason });
       this.health.beginStop();
       const { inFlightByPart } = await this.health.drain(this.config.drainTimeoutMs);
@@ -423,6 +424,7 @@ export class Node {
       await this.#folder?.release();
       this.health.stop();
       this.#lag.stop();
+      this.#deps.log.info("node_stopped", { took_ms: Math.round(systemClock.now() - beganMs) });
       this.#close();
     })();
     return this.#stopping;

@@ -144,7 +144,9 @@ export class HealthState {
   ): Promise<DrainReport> {
     const { log } = this.#deps;
     if (!this.#drain.hasBegun) {
-      log.info("node_draining", { under_way: this.#drain.report().inFlight });
+      const { inFlight } = this.#drain.report();
+      // A node that stops with nothing to do has said so already.
+      if (!this.#isStopping || inFlight > 0) log.info("node_draining", { under_way: inFlight });
     }
     this.#drain.begin();
     const report = await this.#drain.wait(timeoutMs, options);
