@@ -3,12 +3,16 @@
  * (`validation.md` 5.2).
  */
 import { lookup } from "node:dns/promises";
+import { pause } from "../base/mod.ts";
 import { Budget } from "./budget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { LATE, within } from "./within.ts";
 
 /** Addresses of one name that are tried. */
 const ADDRESSES_MAX = 16;
+
+/** Time after which a socket that had no room for a connection is tried again. */
+const FULL_QUEUE_PAUSE_MS = 20;
 
 /** Why no connection was made. */
 export interface ConnectFailure {
@@ -82,7 +86,21 @@ async function connectUnix(
   { timeoutMs, signal }: ConnectOptions,
 ): Promise<Deno.Conn | ConnectFailure> {
   const budget = new Budget(timeoutMs, () => performance.now());
-  return await settle(Deno.connect({ transport: "unix", path }), budget, signal);
+  const controller = new AbortController();
+  const connecting = connectWhenRoom(path, controller.signal);
+  return await settle(connecting, budget, signal, () => controller.abort());
+}
+
+/** A socket whose queue of connections is full refuses at once, where TCP would wait: asks until there is room. */
+async function connectWhenRoom(path: string, signal: AbortSignal): Promise<Deno.UnixConn> {
+  for (;;) {
+    try {
+      return await Deno.connect({ transport: "unix", path });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+    }
+    await pause(FULL_QUEUE_PAUSE_MS, signal);
+  }
 }
 
 /** What the work gives, or why it gave nothing; a connection that comes too late is closed. */

@@ -107,6 +107,27 @@ Deno.test("V22: a verdict where nobody answers at all: connect_failed and not_a_
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("V22: a socket whose queue is full is waited for, as a port's is", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/full.sock`;
+  const listener = Deno.listen({ transport: "unix", path });
+  const conns: Deno.Conn[] = [];
+  for (let isFull = false; !isFull;) {
+    const conn = await Deno.connect({ transport: "unix", path }).catch(() => undefined);
+    isFull = conn === undefined;
+    if (conn !== undefined) conns.push(conn);
+  }
+  const report = await validateIpc(path, { connectTimeoutMs: 60 });
+  deepStrictEqual(report.results.map(({ outcome }) => outcome), Array(3).fill("connect_timeout"));
+  // With room in time it goes on, here to somebody who never answers.
+  const waiting = validateIpc(path, { connectTimeoutMs: 5000, replyTimeoutMs: 60 });
+  for (let i = 0; i < 8; i++) (await listener.accept()).close();
+  deepStrictEqual((await waiting).results[0]?.outcome, "response_timeout");
+  for (const conn of conns) conn.close();
+  listener.close();
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("V22: a verdict about a port that takes no more connections: connect_timeout", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
   const { port } = listener.addr;
