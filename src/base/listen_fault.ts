@@ -50,3 +50,13 @@ export function listenFault(error: unknown, { what, host, port, flag }: ListenAt
   }
   return fault("network", error instanceof Error ? error.message : String(error), other);
 }
+
+/**
+ * True when accepting failed only because the client of that one connection has gone already. The next one is to
+ * be accepted without a pause: else clients that connect and reset keep everybody else out.
+ */
+export function isAcceptedGone(error: unknown): boolean {
+  return error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.ConnectionReset;
+}

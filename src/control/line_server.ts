@@ -4,7 +4,7 @@
  * Listeners are handed in already bound. What a line means is the dispatcher's business.
  */
 import type { Clock } from "../base/mod.ts";
-import { ERROR_FACES } from "../base/mod.ts";
+import { ERROR_FACES, isAcceptedGone } from "../base/mod.ts";
 import type { StreamListener, StreamSocket } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import type { ControlCounters } from "./counters.ts";
@@ -174,7 +174,11 @@ export class LineServer {
         if (this.#isStopping || error instanceof Deno.errors.BadResource) return;
         if (error instanceof Deno.errors.Interrupted) return;
         this.#deps.counters.accept_failures_total++;
-        await new Promise<void>((resolve) => this.#deps.clock.after(ACCEPT_RETRY_MS, resolve));
+        const { clock } = this.#deps;
+        await new Promise<void>((resolve) => {
+          if (isAcceptedGone(error)) clock.soon(resolve);
+          else clock.after(ACCEPT_RETRY_MS, resolve);
+        });
         continue;
       }
       this.#admit(conn, transport, options);

@@ -5,7 +5,7 @@
  * What is answered is the handler's business. A listener that tells protocols apart hands its connections over
  * with `serveConnection`.
  */
-import { type Clock, listenFault, type SocketAddress } from "../../base/mod.ts";
+import { type Clock, isAcceptedGone, listenFault, type SocketAddress } from "../../base/mod.ts";
 import type { StreamListener, StreamSocket } from "../../kernel/mod.ts";
 import {
   HttpConnection,
@@ -121,7 +121,10 @@ export class HttpServer {
       } catch (error) {
         if (this.#stopping !== undefined || error instanceof Deno.errors.BadResource) return;
         this.counters.accept_failures_total++;
-        await new Promise<void>((resolve) => this.#clock.after(ACCEPT_RETRY_MS, resolve));
+        await new Promise<void>((resolve) => {
+          if (isAcceptedGone(error)) this.#clock.soon(resolve);
+          else this.#clock.after(ACCEPT_RETRY_MS, resolve);
+        });
       }
     }
   }
