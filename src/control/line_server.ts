@@ -12,7 +12,6 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import {
   ACCEPTS_PER_TURN,
-  CONNECTIONS_MAX,
   CROWD_CONNECTIONS_MIN,
   IDLE_MS,
   LINE_BYTES_MAX,
@@ -25,6 +24,7 @@ import {
   STRANGERS_OUTPUT_BYTES_MAX,
 } from "./limits.ts";
 import { LineConnection, type LineConnectionDeps } from "./line_connection.ts";
+import { connectionsFor, ownLimits } from "./open_files.ts";
 import { isTrustedUid, type PeerCredentials } from "./peer_credentials.ts";
 import { Turns } from "./turns.ts";
 
@@ -95,7 +95,7 @@ export class LineServer {
   constructor(deps: LineServerDeps) {
     this.#deps = deps;
     const { dispatcher, counters, clock, limits = {} } = deps;
-    const connectionsMax = limits.connectionsMax ?? CONNECTIONS_MAX;
+    const connectionsMax = limits.connectionsMax ?? connectionsFor(ownLimits());
     this.#own = {
       input: new ByteBudget(OWN_INPUT_BYTES_MAX),
       output: new ByteBudget(OWN_OUTPUT_BYTES_MAX),
