@@ -7,6 +7,7 @@ export * from "./emitter.ts";
 export * from "./errors.ts";
 export * from "./ip_address.ts";
 export * from "./listen_fault.ts";
+export * from "./open_files.ts";
 export * from "./pair_map.ts";
 export * from "./pause.ts";
 export * from "./paced_write.ts";

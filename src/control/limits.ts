@@ -24,6 +24,9 @@ export const PROGRESS_BYTES_MAX = 256 * 1024;
 /** Open connections: twice the 2,000 that liveness must bear. */
 export const CONNECTIONS_MAX = 4096;
 
+/** Share of the process's descriptors that they may have; the mesh, files and HTTP need the others. */
+export const FILES_SHARE = 0.5;
+
 /** Share of them that strangers may have, so that the node's own user always gets in. */
 export const STRANGER_SHARE = 0.75;
 

@@ -4,7 +4,7 @@
  * Listeners are handed in already bound. What a line means is the dispatcher's business.
  */
 import type { Clock } from "../base/mod.ts";
-import { ERROR_FACES, isAcceptedGone } from "../base/mod.ts";
+import { connectionsFor, ERROR_FACES, isAcceptedGone } from "../base/mod.ts";
 import type { StreamListener, StreamSocket } from "../kernel/mod.ts";
 import type { Log } from "../observe/mod.ts";
 import type { ControlCounters } from "./counters.ts";
@@ -12,7 +12,9 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import {
   ACCEPTS_PER_TURN,
+  CONNECTIONS_MAX,
   CROWD_CONNECTIONS_MIN,
+  FILES_SHARE,
   IDLE_MS,
   LINE_BYTES_MAX,
   OWN_INPUT_BYTES_MAX,
@@ -24,7 +26,6 @@ import {
   STRANGERS_OUTPUT_BYTES_MAX,
 } from "./limits.ts";
 import { LineConnection, type LineConnectionDeps } from "./line_connection.ts";
-import { connectionsFor, ownLimits } from "./open_files.ts";
 import { isTrustedUid, type PeerCredentials } from "./peer_credentials.ts";
 import { Turns } from "./turns.ts";
 
@@ -95,7 +96,7 @@ export class LineServer {
   constructor(deps: LineServerDeps) {
     this.#deps = deps;
     const { dispatcher, counters, clock, limits = {} } = deps;
-    const connectionsMax = limits.connectionsMax ?? connectionsFor(ownLimits());
+    const connectionsMax = limits.connectionsMax ?? connectionsFor(CONNECTIONS_MAX, FILES_SHARE);
     this.#own = {
       input: new ByteBudget(OWN_INPUT_BYTES_MAX),
       output: new ByteBudget(OWN_OUTPUT_BYTES_MAX),

@@ -5,7 +5,13 @@
  * What is answered is the handler's business. A listener that tells protocols apart hands its connections over
  * with `serveConnection`.
  */
-import { type Clock, isAcceptedGone, listenFault, type SocketAddress } from "../../base/mod.ts";
+import {
+  type Clock,
+  connectionsFor,
+  isAcceptedGone,
+  listenFault,
+  type SocketAddress,
+} from "../../base/mod.ts";
 import type { StreamListener, StreamSocket } from "../../kernel/mod.ts";
 import {
   HttpConnection,
@@ -14,7 +20,7 @@ import {
   type HttpTimes,
 } from "./connection.ts";
 import { createHttpCounters, type HttpCounters } from "./counters.ts";
-import { ACCEPT_RETRY_MS, CONNECTIONS_MAX, STOP_MS, SWEEP_MS } from "./limits.ts";
+import { ACCEPT_RETRY_MS, CONNECTIONS_MAX, FILES_SHARE, STOP_MS, SWEEP_MS } from "./limits.ts";
 import type { HeadFault } from "./request_head.ts";
 
 /** What {@linkcode HttpServer} needs. */
@@ -42,7 +48,7 @@ export class HttpServer {
   constructor(deps: HttpServerDeps) {
     const { clock, handle, refuse, times } = deps;
     this.#clock = clock;
-    this.#connectionsMax = deps.connectionsMax ?? CONNECTIONS_MAX;
+    this.#connectionsMax = deps.connectionsMax ?? connectionsFor(CONNECTIONS_MAX, FILES_SHARE);
     this.#connectionDeps = { handle, refuse, counters: this.counters, clock, times };
   }
 

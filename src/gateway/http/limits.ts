@@ -27,6 +27,9 @@ export const DRAIN_BYTES_MAX = 64 * 1024;
 /** Connections at once (`dataforts.md` 24). Beyond it the one that is idle for the longest makes room. */
 export const CONNECTIONS_MAX = 2_048;
 
+/** Share of the process's descriptors that they may have: half of what the control surface has. */
+export const FILES_SHARE = 0.25;
+
 /** From the first byte of a request to the end of its head. */
 export const HEAD_MS = 5_000;
 

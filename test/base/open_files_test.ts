@@ -1,5 +1,5 @@
 import { equal } from "node:assert/strict";
-import { connectionsFor } from "../../src/control/open_files.ts";
+import { connectionsFor } from "../../src/base/mod.ts";
 
 const limits = (soft: string) =>
   `Limit                     Soft Limit           Hard Limit           Units\n` +
@@ -7,10 +7,10 @@ const limits = (soft: string) =>
   `Max open files            ${soft.padEnd(20)} 524288               files\n`;
 
 Deno.test("connectionsFor() leaves descriptors for what else the node does", () => {
-  equal(connectionsFor(limits("256")), 128);
-  equal(connectionsFor(limits("1024")), 512);
-  equal(connectionsFor(limits("4")), 16);
-  for (const many of [limits("1048576"), limits("unlimited"), undefined, ""]) {
-    equal(connectionsFor(many), 4096);
+  equal(connectionsFor(4096, 0.5, limits("256")), 128);
+  equal(connectionsFor(4096, 0.5, limits("1024")), 512);
+  equal(connectionsFor(4096, 0.5, limits("4")), 16);
+  for (const many of [limits("1048576"), limits("unlimited"), ""]) {
+    equal(connectionsFor(4096, 0.5, many), 4096);
   }
 });
