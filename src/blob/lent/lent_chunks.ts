@@ -4,7 +4,8 @@
  * A get writes each byte once, into its file. Until the store has taken the chunks over, which it does when no get
  * is running, they are read from that file: by the next get, also after this process was killed, and by peers.
  * What is read is hashed, so a file that somebody changed just has fewer chunks. When a get fails, the file in the
- * making comes here and goes when its chunks are taken over.
+ * making comes here and goes when its chunks are taken over. When this process is killed, a file in the making that a
+ * list names goes with the next start, also an empty one; any other goes with the next writer of its name.
  */
 import { type Clock, equalBytes, NetError, toHex, toNetError } from "../../base/mod.ts";
 import type { Log } from "../../observe/mod.ts";
@@ -83,8 +84,12 @@ export class LentChunks {
       if (id !== undefined) {
         this.#lastId = Math.max(this.#lastId, Number(id) || 0);
         const file = await this.#find(`${folder}/${name}`);
-        if (file === undefined) await removeIfThere(`${folder}/${name}`);
-        else this.#takeOver(file);
+        if (file !== undefined) {
+          this.#takeOver(file);
+          continue;
+        }
+        await removeIfThere(`${folder}/${id}${DATA_SUFFIX}`);
+        await removeIfThere(`${folder}/${name}`);
       } else if (!names.has(name.replace(/\.data$/, LIST_SUFFIX))) {
         await removeIfThere(`${folder}/${name}`);
       }
@@ -212,7 +217,11 @@ export class LentChunks {
   /** Opens the file of a list that was found. */
   async #find(listPath: string): Promise<LentFile | undefined> {
     const { paths, places } = parseLentList(await Deno.readTextFile(listPath));
-    if (places.length === 0) return undefined;
+    if (places.length === 0) {
+      // The get was killed before anything came: nobody goes on from that.
+      if (paths[0] !== undefined) await removeDeadPart(paths[0]);
+      return undefined;
+    }
     const isOwn = (path: string) => path.startsWith(`${this.#deps.folder}/`);
     // Under the name that the user chose there may be something else by now.
     const inOrder = [...paths.filter(isOwn), ...paths.filter((path) => !isOwn(path))];
@@ -276,8 +285,12 @@ export class LentChunks {
     for (const { hash } of file.places) this.#forget(file, toHex(hash));
     this.#files.delete(file);
     file[Symbol.dispose]();
-    await removeIfThere(file.listPath);
-    if (file.isOurs) await removeIfThere(file.path);
+    try {
+      // The list goes last: when this process is killed between the two, the next one still knows of the file.
+      if (file.isOurs) await removeIfThere(file.path);
+    } finally {
+      await removeIfThere(file.listPath);
+    }
   }
 
   /** False when there is no use in going on. */
@@ -334,6 +347,19 @@ async function openPlain(path: string, isWritten: boolean): Promise<Deno.FsFile 
     return isFile ? await Deno.open(path, { read: true, write: isWritten }) : undefined;
   } catch {
     return undefined; // Not there, or not ours to read.
+  }
+}
+
+/** Removes a part that no writer has locked. */
+async function removeDeadPart(path: string): Promise<void> {
+  const part = await openPlain(path, true);
+  if (part === undefined) return;
+  try {
+    if (await part.tryLock(true)) await removeIfThere(path);
+  } catch {
+    // A file system without locks, or a folder we may no longer write to: the next writer of that name sees to it.
+  } finally {
+    part.close();
   }
 }
 

@@ -8,7 +8,14 @@
 import { toHex } from "../../../src/base/mod.ts";
 import type { Storage } from "../../../src/services/mod.ts";
 import { seededRandom } from "../../sim/memory_network.ts";
-import { openCrashStorage } from "./blob_crash_writer.ts";
+import {
+  checkFiles,
+  type FilePromises,
+  type FileWord,
+  lookAtLent,
+  readFilePromises,
+} from "./blob_crash_files.ts";
+import { hasQuota, openCrashStorage } from "./blob_crash_writer.ts";
 
 /** What became of the programs. */
 export interface BlobKillReport {
@@ -17,6 +24,10 @@ export interface BlobKillReport {
   acknowledged: number;
   /** Blobs that were looked at after the kills. */
   checked: number;
+  /** Files that were got. */
+  files: number;
+  /** Chunks that a kill left outside of the store. */
+  lent: number;
   readonly faults: string[];
 }
 
@@ -35,7 +46,7 @@ if (import.meta.main) {
 
 /** A report of nothing. */
 export function emptyBlobKillReport(): BlobKillReport {
-  return { kills: 0, acknowledged: 0, checked: 0, faults: [] };
+  return { kills: 0, acknowledged: 0, checked: 0, files: 0, lent: 0, faults: [] };
 }
 
 /** Adds a report to a total. */
@@ -43,6 +54,8 @@ export function addBlobKillReport(total: BlobKillReport, report: BlobKillReport)
   total.kills += report.kills;
   total.acknowledged += report.acknowledged;
   total.checked += report.checked;
+  total.files += report.files;
+  total.lent += report.lent;
   total.faults.push(...report.faults);
 }
 
@@ -53,16 +66,26 @@ export async function runBlobKills(seed: number, kills: number): Promise<BlobKil
   const chance = seededRandom(seed + 177);
   /** Blobs that were put and not removed since, in all runs. */
   const promised = new Set<string>();
+  const files: FilePromises = new Map();
   try {
     for (let run = 1; run <= kills; run++) {
       const said = await runWriter(folder, seed, run, chance() * LIFE_MS_MAX);
       report.kills += 1;
-      report.acknowledged += said.filter(({ what }) => /^(put|removed|spilled)$/.test(what)).length;
+      report.acknowledged += said.filter(({ what }) =>
+        /^(put|removed|spilled|got)$/.test(what)
+      ).length;
       const gone = readPromises(said, promised);
+      readFilePromises(said, files);
+      const left = await lookAtLent(folder);
+      report.files += said.filter(({ what }) => what === "got").length;
+      report.lent += left.chunks.size;
       const storage = await openCrashStorage(folder, seed);
       try {
-        const { checked, faults } = await check(storage, promised, gone);
-        report.checked += checked;
+        await storage.settleLent();
+        const faults = await checkFiles(folder, storage, left, files, !hasQuota(seed));
+        const blobs = await check(storage, promised, gone);
+        report.checked += blobs.checked;
+        faults.push(...blobs.faults);
         report.faults.push(...faults.map((fault) => `seed ${seed}, run ${run}: ${fault}`));
         // What follows a fault is only its consequence.
         if (faults.length > 0) break;
@@ -76,17 +99,12 @@ export async function runBlobKills(seed: number, kills: number): Promise<BlobKil
   return report;
 }
 
-interface Word {
-  readonly what: string;
-  readonly name: string;
-}
-
 async function runWriter(
   folder: string,
   seed: number,
   run: number,
   lifeMs: number,
-): Promise<Word[]> {
+): Promise<FileWord[]> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", WRITER, folder, String(seed), String(run)],
     stdout: "piped",
@@ -103,13 +121,13 @@ async function runWriter(
   if (signal !== "SIGKILL") throw new Error(`the writer of seed ${seed} ended by itself`);
   // The last line may be cut.
   return text.split("\n").slice(0, -1).map((line) => {
-    const [what = "", name = ""] = line.split(" ");
-    return { what, name };
+    const [what = "", name = "", content = ""] = line.split(" ");
+    return { what, name, content };
   });
 }
 
 /** Follows what was said; the blobs that must be gone. */
-function readPromises(said: readonly Word[], promised: Set<string>): Set<string> {
+function readPromises(said: readonly FileWord[], promised: Set<string>): Set<string> {
   const gone = new Set<string>();
   for (const { what, name } of said) {
     if (what === "putting" || what === "fetching") gone.delete(name);

@@ -1,7 +1,8 @@
 /**
- * A program that puts, fetches, spills, removes and collects blobs, several things at once, until it is killed:
- * `blob_crash_writer.ts FOLDER SEED RUN`. It says what it is about to do to a blob and what was acknowledged, each in
- * one write: `putting`, `put`, `removing`, `removed`, `spilled` and an address or hash in hex.
+ * A program that puts, fetches, spills, removes and collects blobs and gets files, several things at once, until it
+ * is killed: `blob_crash_writer.ts FOLDER SEED RUN`. It says what it is about to do to a blob and what was acknowledged,
+ * each in one write: `putting`, `put`, `removing`, `removed`, `spilled` and an address or hash in hex; of files, see
+ * `blob_crash_gets.ts`.
  */
 import { systemClock, toHex } from "../../../src/base/mod.ts";
 import { type BlobEncoding, createSpillMemory, putFolder } from "../../../src/blob/mod.ts";
@@ -10,6 +11,7 @@ import { createMetricRegistry, silentLog } from "../../../src/observe/mod.ts";
 import { openStorage, type Storage } from "../../../src/services/mod.ts";
 import { seededRandom } from "../../sim/memory_network.ts";
 import { bytesSource, seededBytes } from "../sources.ts";
+import { CrashGets, USER_TEXT } from "./blob_crash_gets.ts";
 
 /** Pieces that blobs are made of: few, so that blobs share chunks. */
 const PIECES = 12;
@@ -18,6 +20,8 @@ const PIECE_BYTES = 2_000;
 const FOLDERS = 4;
 /** Things that are done at the same time. */
 const LANES = 3;
+/** Files that are got beside, in every second run: they leave little time for the others. */
+const GET_LANES = 2;
 /** What a store holds in every second seed: full now and then. */
 const QUOTA_BYTES = 60_000;
 const HOLDER = 0xabcdn;
@@ -25,8 +29,13 @@ const HOLDER = 0xabcdn;
 /** Opens the data folder of a seed. */
 export function openCrashStorage(folder: string, seed: number): Promise<Storage> {
   const deps = { clock: systemClock, log: silentLog, metrics: createMetricRegistry() };
-  const blobQuota = seed % 2 === 0 ? QUOTA_BYTES : undefined;
+  const blobQuota = hasQuota(seed) ? QUOTA_BYTES : undefined;
   return openStorage(deps, folder, { blobQuota });
+}
+
+/** True for a store that is too small for what is got. */
+export function hasQuota(seed: number): boolean {
+  return seed % 2 === 0;
 }
 
 /** Bytes of one piece. */
@@ -37,10 +46,22 @@ export function crashPiece(piece: number): Uint8Array<ArrayBuffer> {
 async function write(folder: string, seed: number, run: number): Promise<never> {
   const storage = await openCrashStorage(folder, seed);
   await makeFolders(`${folder}/source`);
-  const writer = new Writer(storage, seededRandom(seed * 1_000 + run), `${folder}/source`);
+  await Deno.mkdir(`${folder}/out`, { recursive: true });
+  await Deno.writeTextFile(`${folder}/mine`, USER_TEXT);
+  const chance = seededRandom(seed * 1_000 + run);
+  const writer = new Writer(storage, chance, `${folder}/source`);
+  const gets = new CrashGets(storage, `${folder}/out`, chance, say);
+  const getLanes = (seed + run) % 2 === 0 ? GET_LANES : 0;
   say("begin", "");
-  await Promise.all(Array.from({ length: LANES }, () => writer.run()));
+  await Promise.all([
+    ...Array.from({ length: LANES }, () => writer.run()),
+    ...Array.from({ length: getLanes }, () => getFiles(gets)),
+  ]);
   throw new Error("a lane ended");
+}
+
+async function getFiles(gets: CrashGets): Promise<never> {
+  for (;;) await gets.step();
 }
 
 /** Folders with one file, two files and so on; the same in every run. */
@@ -185,8 +206,8 @@ class Writer {
   }
 }
 
-function say(what: string, name: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${what} ${name}\n`));
+function say(what: string, name: string, content = ""): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${what} ${name} ${content}\n`));
 }
 
 if (import.meta.main) {

@@ -241,6 +241,28 @@ Deno.test("open() removes what belongs to no list", () =>
     await lent.stop();
   }));
 
+Deno.test("open() removes the part of a get that was killed before anything came", () =>
+  withLent(async ({ open, folder, part }) => {
+    const killed = await open();
+    assert.ok(await killed.lent.lend(part) !== undefined);
+    await killed.lent.stop();
+    // A get that failed, and was killed behind the new place of its file.
+    await Deno.writeTextFile(`${folder}/lent/9.list`, `path "${folder}/gone.part"\n`);
+    await Deno.writeTextFile(`${folder}/lent/9.data`, "");
+    using writer = await Deno.open(part, { write: true });
+    await writer.lock(true);
+    const other = await open();
+    assert.deepEqual(entries(`${folder}/lent`), []);
+    assert.deepEqual(entries(folder), ["a.part", "lent"], "somebody still writes it");
+    await other.lent.stop();
+    await writer.unlock();
+    await Deno.writeTextFile(`${folder}/lent/1.list`, `path "${part}"\n`);
+    const { lent, taken } = await open();
+    assert.deepEqual(entries(folder), ["lent"]);
+    assert.equal(taken.size, 0);
+    await lent.stop();
+  }));
+
 interface LentKit {
   readonly folder: string;
   /** The file in the making. */
