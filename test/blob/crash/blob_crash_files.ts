@@ -11,7 +11,14 @@ import { openOutputFile } from "../../../src/blob/_output_file.ts";
 import { parseLentList } from "../../../src/blob/lent/lent_list.ts";
 import { blake3 } from "../../../src/core/crypto/mod.ts";
 import type { Storage } from "../../../src/services/mod.ts";
-import { getPieceHash, getPieceSize, piecesOf, USER, USER_TEXT } from "./blob_crash_gets.ts";
+import {
+  getPieceHash,
+  getPieceSize,
+  isReplaced,
+  piecesOf,
+  USER,
+  USER_TEXT,
+} from "./blob_crash_gets.ts";
 
 /** What a program said of a file. */
 export interface FileWord {
@@ -23,8 +30,9 @@ export interface FileWord {
 /** What may be in each file: how its content is called, nothing when it is not there. */
 export type FilePromises = Map<string, Set<string>>;
 
-/** Follows what was said of files. */
-export function readFilePromises(said: readonly FileWord[], promises: FilePromises): void {
+/** Follows what was said of files; files that took the place of another one though they must not. */
+export function readFilePromises(said: readonly FileWord[], promises: FilePromises): string[] {
+  const faults: string[] = [];
   for (const { what, name, content } of said) {
     const may = promises.get(name) ?? new Set([""]);
     if (/^(getting|claiming|clearing)$/.test(what)) {
@@ -32,6 +40,9 @@ export function readFilePromises(said: readonly FileWord[], promises: FilePromis
       promises.set(name, new Set([...may, content]));
       if (!may.has(content)) pendingOf(promises).add(`${name} ${content}`);
     } else if (/^(got|claimed|cleared)$/.test(what)) {
+      if (what !== "cleared" && !isReplaced(name) && !may.has("")) {
+        faults.push(`out/${name} is ${content} and was ${[...may].join(", ")}`);
+      }
       promises.set(name, new Set([content]));
       pendingOf(promises).delete(`${name} ${content}`);
     } else if (/^(missed|beaten)$/.test(what)) {
@@ -39,6 +50,7 @@ export function readFilePromises(said: readonly FileWord[], promises: FilePromis
     }
   }
   pendingOf(promises).clear();
+  return faults;
 }
 
 const pending = new WeakMap<FilePromises, Set<string>>();

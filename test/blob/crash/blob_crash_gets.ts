@@ -63,6 +63,11 @@ export function piecesOf(content: string): number[] {
   return content.split(".").map(Number);
 }
 
+/** True for a file that a get replaces. */
+export function isReplaced(name: string): boolean {
+  return name.startsWith("o");
+}
+
 /** How a program says what it does. */
 export type Say = (what: string, name: string, content: string) => void;
 
@@ -95,7 +100,7 @@ export class CrashGets {
     if (this.#busy.has(name)) return await wait(1);
     this.#busy.add(name);
     try {
-      if (!overwrite && this.#chance() < 0.4) await this.#clear(name);
+      if (!overwrite && this.#chance() < 0.7) await this.#clear(name);
       const claimed = overwrite ? undefined : this.#claimSometimes(name);
       await this.#get(name, overwrite);
       await claimed;
@@ -129,9 +134,9 @@ export class CrashGets {
 
   /** Puts a file of the user where a get may be about to put its own: before it or while it runs. */
   async #claimSometimes(name: string): Promise<void> {
-    if (this.#chance() < 0.6) return;
+    if (this.#chance() < 0.4) return;
     const mine = `${this.#folder}/../mine`;
-    if (this.#chance() < 0.5) await wait(this.#chance() * LATE_MS_MAX * 2);
+    if (this.#chance() < 0.7) await wait(this.#chance() * LATE_MS_MAX * 2);
     this.#say("claiming", name, USER);
     try {
       await Deno.link(mine, `${this.#folder}/${name}`);

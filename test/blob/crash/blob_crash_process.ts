@@ -75,7 +75,7 @@ export async function runBlobKills(seed: number, kills: number): Promise<BlobKil
         /^(put|removed|spilled|got)$/.test(what)
       ).length;
       const gone = readPromises(said, promised);
-      readFilePromises(said, files);
+      const taken = readFilePromises(said, files);
       const left = await lookAtLent(folder);
       report.files += said.filter(({ what }) => what === "got").length;
       report.lent += left.chunks.size;
@@ -85,7 +85,7 @@ export async function runBlobKills(seed: number, kills: number): Promise<BlobKil
         const faults = await checkFiles(folder, storage, left, files, !hasQuota(seed));
         const blobs = await check(storage, promised, gone);
         report.checked += blobs.checked;
-        faults.push(...blobs.faults);
+        faults.push(...taken, ...blobs.faults);
         report.faults.push(...faults.map((fault) => `seed ${seed}, run ${run}: ${fault}`));
         // What follows a fault is only its consequence.
         if (faults.length > 0) break;
