@@ -61,6 +61,28 @@ export async function makeMemberToolkit(): Promise<MemberToolkit> {
         return [];
       }
     },
-    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+    [Symbol.asyncDispose]: async () => {
+      await reaped();
+      await Deno.remove(dir, { recursive: true });
+    },
   };
+}
+
+/** Members that were stopped are children of this process here; waits until their ends were noticed. */
+async function reaped(): Promise<void> {
+  const hasZombies = () =>
+    [...Deno.readDirSync("/proc/self/task")].some(({ name }) =>
+      Deno.readTextFileSync(`/proc/self/task/${name}/children`).split(" ").some(isZombie)
+    );
+  while (hasZombies()) await new Promise((resolve) => setTimeout(resolve, 5));
+  // The runtime tells a moment later.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function isZombie(pid: string): boolean {
+  try {
+    return pid !== "" && /\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+  } catch {
+    return false;
+  }
 }
