@@ -72,7 +72,7 @@ export async function makeMemberToolkit(): Promise<MemberToolkit> {
 async function reaped(): Promise<void> {
   const hasZombies = () =>
     [...Deno.readDirSync("/proc/self/task")].some(({ name }) =>
-      Deno.readTextFileSync(`/proc/self/task/${name}/children`).split(" ").some(isZombie)
+      readOrEmpty(`/proc/self/task/${name}/children`).split(" ").some(isZombie)
     );
   while (hasZombies()) await new Promise((resolve) => setTimeout(resolve, 5));
   // The runtime tells a moment later.
@@ -80,9 +80,14 @@ async function reaped(): Promise<void> {
 }
 
 function isZombie(pid: string): boolean {
+  return pid !== "" && /\) Z /.test(readOrEmpty(`/proc/${pid}/stat`));
+}
+
+/** Threads and processes may be gone by now. */
+function readOrEmpty(path: string): string {
   try {
-    return pid !== "" && /\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+    return Deno.readTextFileSync(path);
   } catch {
-    return false;
+    return "";
   }
 }
