@@ -3,6 +3,8 @@
  * runtime's own call does. Only for 64-bit Linux, and only where FFI is allowed.
  */
 
+import { SharedLibc } from "./_shared_libc.ts";
+
 const O_WRONLY = 1;
 const O_CLOEXEC = 0o2000000;
 const SEEK_SET = 0;
@@ -14,7 +16,7 @@ const SYMBOLS = {
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
 } as const;
 
-type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
+const libc = new SharedLibc(SYMBOLS);
 
 /** Writes to one file. */
 export interface FastWriter {
@@ -23,20 +25,15 @@ export interface FastWriter {
   close(): void;
 }
 
-/** The library, open as long as somebody writes through it. */
-let library: Library | undefined;
-let users = 0;
-let isRefused = false;
-
 /** Opens a file that exists; `undefined` where this cannot be used. */
 export function openFastWriter(path: string): FastWriter | undefined {
-  const opened = acquire();
+  const opened = libc.acquire();
   if (opened === undefined) return undefined;
   const { symbols } = opened;
   const name = new TextEncoder().encode(`${path}\0`);
   const descriptor = symbols.open(name, O_WRONLY | O_CLOEXEC, 0);
   if (descriptor < 0) {
-    release();
+    libc.release();
     return undefined;
   }
   let position = 0;
@@ -52,30 +49,7 @@ export function openFastWriter(path: string): FastWriter | undefined {
     },
     close() {
       symbols.close(descriptor);
-      release();
+      libc.release();
     },
   };
-}
-
-function acquire(): Library | undefined {
-  if (isRefused || Deno.build.os !== "linux") return undefined;
-  if (library === undefined) {
-    // Asking for it in the middle of a write would stop the program at a prompt.
-    if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
-    try {
-      library = Deno.dlopen("libc.so.6", SYMBOLS);
-    } catch {
-      isRefused = true;
-      return undefined;
-    }
-  }
-  users += 1;
-  return library;
-}
-
-function release(): void {
-  users -= 1;
-  if (users > 0) return;
-  library?.close();
-  library = undefined;
 }

@@ -7,6 +7,8 @@
  * file system has it.
  */
 
+import { SharedLibc } from "./_shared_libc.ts";
+
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_CLOEXEC = 0o2000000;
@@ -33,6 +35,8 @@ const SYMBOLS = {
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS>;
 
+const libc = new SharedLibc(SYMBOLS);
+
 /** Three pieces in a row slower than this, 100 MB/s of all that are moved at the time, and the cache is better: it takes what the device cannot yet. */
 const SLOW_MS_PER_BYTE = 1e-5;
 const SLOW_MAX = 3;
@@ -51,12 +55,12 @@ export interface DirectFile extends Disposable {
 
 /** Opens a file that exists; `undefined` where this cannot be used. */
 export function openDirectFile(path: string, access: "read" | "write"): DirectFile | undefined {
-  const library = acquire();
+  const library = libc.acquire();
   if (library === undefined) return undefined;
   const flags = (access === "read" ? O_RDONLY : O_WRONLY) | O_CLOEXEC | O_NONBLOCK | O_DIRECT;
   const descriptor = library.symbols.open(new TextEncoder().encode(`${path}\0`), flags, 0);
   if (descriptor >= 0) return new LibcDirectFile(library, descriptor, access);
-  release();
+  libc.release();
   return undefined;
 }
 
@@ -106,7 +110,7 @@ class LibcDirectFile implements DirectFile {
   #close(): void {
     if (this.#moving > 0) return;
     this.#library.symbols.close(this.#descriptor);
-    release();
+    libc.release();
   }
 }
 
@@ -133,31 +137,3 @@ export function allocateSharedPages(length: number): Uint8Array {
 }
 
 const WASM_PAGE_BYTES = 65_536;
-
-/** The library, open as long as somebody uses it. */
-let library: Library | undefined;
-let users = 0;
-let isRefused = false;
-
-function acquire(): Library | undefined {
-  if (isRefused || Deno.build.os !== "linux") return undefined;
-  if (library === undefined) {
-    // Asking for it in the middle of a write would stop the program at a prompt.
-    if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
-    try {
-      library = Deno.dlopen("libc.so.6", SYMBOLS);
-    } catch {
-      isRefused = true; // Another C library.
-      return undefined;
-    }
-  }
-  users += 1;
-  return library;
-}
-
-function release(): void {
-  users -= 1;
-  if (users > 0) return;
-  library?.close();
-  library = undefined;
-}
