@@ -5,6 +5,7 @@ export * from "./direct_files.ts";
 export * from "./disk.ts";
 export * from "./emitter.ts";
 export * from "./errors.ts";
+export * from "./in_parallel.ts";
 export * from "./ip_address.ts";
 export * from "./listen_fault.ts";
 export * from "./open_files.ts";

@@ -4,14 +4,17 @@
  * Only methods that change nothing by their name are called; for the others it stays at what the
  * member advertises.
  */
+import { inParallel } from "../base/mod.ts";
 import type { Environment } from "../config/mod.ts";
 import { Budget } from "./budget.ts";
 import { CapabilitySet } from "./composition_checks.ts";
 import { parseEndpoint } from "./endpoint.ts";
-import { inParallel, PROBES_MAX } from "./in_parallel.ts";
 import type { ProbeTarget } from "./probe.ts";
 import { Caller } from "./probe_caller.ts";
 import type { MemberReport, ValidateCompositionOptions } from "./validate_composition.ts";
+
+/** Members probed, or called, at once (`validation.md` 6). */
+export const PROBES_MAX = 16;
 
 /** Calls of one run; a composition of known size has a few dozen needs. */
 const CROSS_CALLS_MAX = 256;

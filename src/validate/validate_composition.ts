@@ -5,7 +5,7 @@
  * At most 16 members are probed at once. Each has its own share of the time, so that one that hangs
  * holds up nobody else; all shares together fit into the deadline.
  */
-import { NetError } from "../base/mod.ts";
+import { inParallel, NetError } from "../base/mod.ts";
 import type { Environment } from "../config/mod.ts";
 import {
   addressText,
@@ -29,9 +29,8 @@ import {
   type SubsystemState,
   type UnsatisfiedNeed,
 } from "./composition_checks.ts";
-import { callNeeds, type CrossResult } from "./composition_cross.ts";
+import { callNeeds, type CrossResult, PROBES_MAX } from "./composition_cross.ts";
 import { isAnswering } from "./health_probe.ts";
-import { inParallel, PROBES_MAX } from "./in_parallel.ts";
 import type { IpcReport } from "./report.ts";
 import { validateIpc, type ValidateIpcOptions } from "./validate_ipc.ts";
 

@@ -1,5 +1,5 @@
 /** `net fetch`: executables of members into a toolkit, verified (`validation.md` 7.2). */
-import { NetError } from "../../base/mod.ts";
+import { inParallel, NetError } from "../../base/mod.ts";
 import { quote, requireMemberName } from "../names.ts";
 import type { Platform } from "../platform.ts";
 import { isTagName } from "../sources.ts";
@@ -117,7 +117,7 @@ export async function fetchMembers(options: FetchMembersOptions): Promise<FetchR
   }
   const saved = options.isDry ? [] : await files.save();
   const sum = createSum(options.onBytes);
-  const outcomes = await mapParallel(members, PARALLEL_MAX, async (member) => {
+  const outcomes = await inParallel(members, PARALLEL_MAX, async (member) => {
     const plan = plans.get(member);
     const outcome = plan === undefined || plan instanceof NetError
       ? failed(root, member, platform, plan)
@@ -259,25 +259,4 @@ function createSum(onBytes: FetchMembersOptions["onBytes"]) {
     }
     onBytes?.(lengths, sizes);
   };
-}
-
-/** Results in the order of `items`, at most `parallelMax` at once. */
-async function mapParallel<T, R>(
-  items: readonly T[],
-  parallelMax: number,
-  action: (item: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const work = async () => {
-    for (let index = next++; index < items.length; index = next++) {
-      const item = items[index] as T;
-      results[index] = await action(item);
-    }
-  };
-  // Everyone ends before the first failure counts: nothing runs on behind the caller's back.
-  const workers = Array.from({ length: Math.min(parallelMax, items.length) }, work);
-  const settled = await Promise.allSettled(workers);
-  for (const one of settled) if (one.status === "rejected") throw one.reason;
-  return results;
 }
